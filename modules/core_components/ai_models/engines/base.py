@@ -1,0 +1,165 @@
+"""The contracts that engines fulfil, and how an engine describes itself."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+from modules.core_components.errors import BadInputError
+from modules.core_components.progress import CancelToken, Progress
+from modules.core_components.values import Sample, Segment, Speech, VoicePrompt
+
+OptionsT = TypeVar("OptionsT")
+
+
+@dataclass(frozen=True)
+class OptionField:
+    """One parameter of an engine, enough to draw a slider, check a request or fill a help text."""
+
+    name: str
+    label: str
+    help: str
+    default: Any
+    minimum: float | None = None
+    maximum: float | None = None
+    step: float | None = None
+    choices: tuple[str, ...] = ()
+
+
+def option(
+    default: Any,
+    label: str,
+    help: str,  # noqa: A002 - the field's own word
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    step: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """A dataclass field that carries its range and its help; see `describe_options`."""
+    about = {
+        "label": label,
+        "help": help,
+        "minimum": minimum,
+        "maximum": maximum,
+        "step": step,
+        "choices": choices,
+    }
+    return field(default=default, metadata=about)
+
+
+def describe_options(options_type: type) -> tuple[OptionField, ...]:
+    """The parameters of an engine's options dataclass, in their order."""
+    return tuple(
+        OptionField(name=item.name, default=item.default, **item.metadata)
+        for item in dataclasses.fields(options_type)
+    )
+
+
+def parse_options(options_type: type[OptionsT], given: Mapping[str, Any]) -> OptionsT:
+    """Fills the dataclass from user input, once for page, API and command line.
+
+    Raises BadInputError for an unknown name, a wrong type, or a value outside its range.
+    """
+    fields = {item.name: item for item in describe_options(options_type)}
+    unknown = sorted(set(given) - set(fields))
+    if unknown:
+        raise BadInputError(
+            f"Unknown option {', '.join(unknown)}.", f"Known options: {', '.join(fields)}."
+        )
+    return options_type(**{name: _checked(fields[name], value) for name, value in given.items()})
+
+
+def _checked(about: OptionField, value: Any) -> Any:
+    kind = type(about.default)
+    try:
+        if kind is bool and not isinstance(value, bool):
+            raise ValueError
+        value = kind(value)
+    except (TypeError, ValueError):
+        raise BadInputError(
+            f"{about.label} must be a {kind.__name__}, not {value!r}.", about.help
+        ) from None
+    if about.choices and value not in about.choices:
+        raise BadInputError(
+            f"{about.label} cannot be {value!r}.", f"Choose one of {', '.join(about.choices)}."
+        )
+    below = about.minimum is not None and value < about.minimum
+    above = about.maximum is not None and value > about.maximum
+    if below or above or value != value:  # the last is NaN
+        raise BadInputError(
+            f"{about.label} is {value}.",
+            f"It must lie between {about.minimum} and {about.maximum}.",
+        )
+    return value
+
+
+@runtime_checkable
+class TTSEngine(Protocol):
+    """A handle on a speaking model: a small value that borrows the weights for each call.
+
+    `voices()` are the stock voices by name; `languages` ISO 639-1 codes (with region where the
+    engine tells them apart); `can_clone` says whether `prepare_voice` works.
+    """
+
+    model_id: str
+    model_revision: str
+    label: str
+    sample_rate_hz: int
+    languages: tuple[str, ...]
+    can_clone: bool
+    options_type: type
+
+    def voices(self) -> tuple[str, ...]: ...
+
+    def prompt_parameters(self) -> Mapping[str, Any]:
+        """Everything besides the sample that shapes a prompt; part of its cache key."""
+        ...
+
+    def prepare_voice(
+        self, sample: Sample, progress: Progress, cancel: CancelToken
+    ) -> VoicePrompt: ...
+
+    def stream(
+        self, text: str, voice: VoicePrompt | str, options: Any, cancel: CancelToken
+    ) -> Iterator[Speech]:
+        """Yields the speech in order, a piece at a time.
+
+        Raises BadInputError before the first piece for text, voice or options it cannot use.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class TranscriptionInfo:
+    """What is known before the first segment: language (ISO 639-1) and lengths in seconds."""
+
+    language: str
+    language_probability: float
+    duration_s: float
+    duration_after_vad_s: float
+
+
+@dataclass(frozen=True)
+class Transcription:
+    """A running transcription: `segments` does the work as it is consumed."""
+
+    info: TranscriptionInfo
+    segments: Iterator[Segment]
+
+
+@runtime_checkable
+class ASREngine(Protocol):
+    """A handle on a listening model."""
+
+    model_id: str
+    model_revision: str
+    label: str
+    languages: tuple[str, ...]
+    options_type: type
+
+    def transcribe(
+        self, speech: Speech, options: Any, progress: Progress, cancel: CancelToken
+    ) -> Transcription: ...

@@ -1,0 +1,58 @@
+"""What can go wrong, said so that a user knows what to do next."""
+
+from __future__ import annotations
+
+
+class StudioError(Exception):
+    """An error with a message for people and a hint that says what to do.
+
+    Faces show both; the traceback goes to the log only.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class BadInputError(StudioError):
+    """What the user gave cannot be used: a wrong file, an empty text, an unknown name."""
+
+
+class NotFoundError(StudioError):
+    """A sample, take, job or model of that name does not exist."""
+
+
+class ModelMissingError(StudioError):
+    """The weights are not on this machine (and may not be fetched right now)."""
+
+
+class CorruptFileError(StudioError):
+    """A file does not have the content it must have (checksum, size or layout)."""
+
+
+class DownloadError(StudioError):
+    """No source delivered the file; what arrived so far is kept for the next try."""
+
+
+class DiskFullError(StudioError):
+    """There is not enough free space, or writing failed for lack of it."""
+
+
+class ModelTooLargeError(StudioError):
+    """The model alone exceeds the memory budget of its device."""
+
+
+class ModelBusyError(StudioError):
+    """No room came free in time; the message names who holds it."""
+
+
+class LeaseDeadlockError(StudioError):
+    """A thread waits for room that only its own leases could give."""
+
+
+class JobCancelled(Exception):  # noqa: N818 - a wish of the user, not an error
+    """Raised inside work whose user asked it to stop."""

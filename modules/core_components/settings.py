@@ -1,0 +1,154 @@
+"""Every setting, its default, and where the user's own choices are kept.
+
+`configs/default.json` holds the defaults, `config.json` (beside `app.py`, ignored by git) only
+what the user changed. Both are plain JSON objects with the field names of `Settings`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modules.core_components.errors import BadInputError
+
+logger = logging.getLogger(__name__)
+
+DEFAULTS_FILE = Path("configs") / "default.json"
+USER_FILE = "config.json"
+
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "output_format": ("wav", "flac", "mp3"),
+    "attention_mechanism": ("auto", "flash_attention_2", "sdpa", "eager"),
+}
+_RANGES: Mapping[str, tuple[float, float]] = {
+    "gpu_memory_budget_gb": (0, 1024),
+    "cpu_memory_budget_gb": (0, 4096),
+    "idle_unload_minutes": (0, 24 * 60),
+    "torch_threads": (0, 256),
+    "max_sample_minutes": (0.1, 600),
+    "max_text_characters": (1, 10_000_000),
+    "max_upload_mb": (1, 100_000),
+    "port": (0, 65535),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The user's choices. Folders are absolute; a budget or thread count of 0 means automatic."""
+
+    root: Path
+    samples_folder: Path
+    output_folder: Path
+    models_folder: Path
+    cache_folder: Path
+    tts_model: str
+    asr_model: str
+    language: str
+    output_format: str
+    score_takes: bool
+    device: str
+    attention_mechanism: str
+    offline_mode: bool
+    gpu_memory_budget_gb: float
+    cpu_memory_budget_gb: float
+    idle_unload_minutes: float
+    torch_threads: int
+    max_sample_minutes: float
+    max_text_characters: int
+    max_upload_mb: int
+    port: int
+
+
+def load_settings(root: Path, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """The defaults, then config.json, then `overrides`.
+
+    A config.json that cannot be read is set aside (never deleted) and the defaults are used, so
+    that a damaged file does not keep the studio from starting. Raises BadInputError for a bad
+    override.
+    """
+    root = root.resolve()
+    values = _read_object(root / DEFAULTS_FILE)
+    values.update(_usable_user_values(root, values))
+    for name, value in (overrides or {}).items():
+        values[name] = _checked(name, value, values)
+    folders = {
+        name: (root / value).resolve() for name, value in values.items() if name.endswith("_folder")
+    }
+    return Settings(root=root, **{**values, **folders})
+
+
+def save_settings(root: Path, changes: Mapping[str, Any]) -> Settings:
+    """Adds `changes` to config.json (written whole, then renamed) and returns the new settings.
+
+    Raises BadInputError for an unknown name or a value of the wrong kind; then nothing is written.
+    """
+    root = root.resolve()
+    defaults = _read_object(root / DEFAULTS_FILE)
+    chosen = _usable_user_values(root, defaults)
+    chosen.update({name: _checked(name, value, defaults) for name, value in changes.items()})
+    kept = {name: value for name, value in chosen.items() if value != defaults[name]}
+    target = root / USER_FILE
+    partial = target.with_suffix(".json.part")
+    partial.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(partial, target)
+    return load_settings(root)
+
+
+def _usable_user_values(root: Path, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    path = root / USER_FILE
+    if not path.exists():
+        return {}
+    try:
+        given = _read_object(path)
+    except (ValueError, OSError) as error:
+        aside = path.with_suffix(".json.damaged")
+        os.replace(path, aside)
+        logger.warning("config.json could not be read (%s); kept as %s", error, aside.name)
+        return {}
+    usable = {}
+    for name, value in given.items():
+        try:
+            usable[name] = _checked(name, value, defaults)
+        except BadInputError as error:
+            logger.warning("config.json: %s Using the default.", error)
+    return usable
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise ValueError(f"{path.name} is not a JSON object")  # noqa: TRY004 - about file content
+    return content
+
+
+def _checked(name: str, value: Any, defaults: Mapping[str, Any]) -> Any:
+    if name not in defaults:
+        raise BadInputError(
+            f"There is no setting {name!r}.", f"Settings are: {', '.join(sorted(defaults))}."
+        )
+    kind = type(defaults[name])
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not kind:
+        raise BadInputError(f"The setting {name} must be a {kind.__name__}, not {value!r}.")
+    if name in _CHOICES and value not in _CHOICES[name]:
+        raise BadInputError(
+            f"The setting {name} cannot be {value!r}.", f"Choose {', '.join(_CHOICES[name])}."
+        )
+    if name in _RANGES and not _RANGES[name][0] <= value <= _RANGES[name][1]:
+        low, high = _RANGES[name]
+        raise BadInputError(f"The setting {name} is {value}.", f"It must lie in {low} to {high}.")
+    if name.endswith("_folder") and not value.strip():
+        raise BadInputError(f"The setting {name} is empty.", "Give a folder.")
+    return value
+
+
+def field_names() -> tuple[str, ...]:
+    """The names a user may set."""
+    return tuple(item.name for item in dataclasses.fields(Settings) if item.name != "root")

@@ -1,0 +1,153 @@
+"""The values that travel through the house: frozen, units in their names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Speech:
+    """Mono audio: `samples` float32 [n], nominally within -1..1."""
+
+    samples: FloatArray
+    sample_rate_hz: int
+
+    @property
+    def duration_s(self) -> float:
+        return len(self.samples) / self.sample_rate_hz
+
+
+@dataclass(frozen=True)
+class Word:
+    """One spoken word; times in seconds from the start of the recording."""
+
+    text: str
+    start_s: float
+    end_s: float
+    probability: float = 1.0
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of speech as the listener cut it; times in seconds."""
+
+    text: str
+    start_s: float
+    end_s: float
+    words: tuple[Word, ...] = ()
+    speaker: str | None = None
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What was said: `language` is an ISO 639-1 code, `duration_s` that of the recording."""
+
+    text: str
+    language: str
+    segments: tuple[Segment, ...]
+    duration_s: float
+    model_id: str = ""
+    language_probability: float = 1.0
+
+
+@dataclass(frozen=True)
+class Consent:
+    """Whose voice a sample is, and whether that person agreed to its use."""
+
+    speaker: str
+    agreed: bool
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A recording the user owns: `samples/<name>.wav` with `samples/<name>.json` beside it.
+
+    `audio_sha256` is the hash of the decoded audio (float32 samples and rate), so that a copy
+    under another name is still the same voice.
+    """
+
+    name: str
+    path: Path
+    audio_sha256: str
+    duration_s: float
+    ref_text: str = ""
+    language: str = ""
+    consent: Consent | None = None
+    created: str = ""
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class VoicePrompt:
+    """An engine's digested form of a sample: style pack, latents, codec tokens.
+
+    Saved as safetensors with `info` (plain JSON) in the header; never a pickle.
+    `key` is the content hash it is cached under.
+    """
+
+    key: str
+    engine: str
+    model_id: str
+    model_revision: str
+    tensors: Mapping[str, NDArray[Any]]
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How good a take is; None where it was not measured.
+
+    `similarity` is the cosine of the GE2E speaker embeddings of take and sample (-1..1),
+    `similarity_self` that of two halves of the sample: what the speaker himself reaches.
+    `word_error_rate` compares a Whisper transcript of the take with its text (0 = every word).
+    """
+
+    similarity: float | None = None
+    similarity_self: float | None = None
+    word_error_rate: float | None = None
+    heard: str | None = None
+    loudness_lufs: float | None = None
+    peak: float | None = None
+    silence_fraction: float | None = None
+
+
+@dataclass(frozen=True)
+class Take:
+    """One generated clip with everything needed to make it again.
+
+    On disk `output/<id>.wav` + `output/<id>.json`; `options` holds every parameter.
+    `voice` names what `kind` says: a "sample" or a "preset" voice of the engine.
+    """
+
+    id: str
+    path: Path
+    text: str
+    kind: str
+    voice: str
+    engine: str
+    model_id: str
+    model_revision: str
+    language: str
+    seed: int
+    options: Mapping[str, Any]
+    duration_s: float
+    sample_rate_hz: int
+    audio_sha256: str
+    created: str
+    app_version: str
+    sample_sha256: str | None = None
+    prompt_key: str | None = None
+    ref_text: str = ""
+    scores: Scores = Scores()
+    timings_s: Mapping[str, float] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    made_from: str | None = None
