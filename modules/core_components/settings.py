@@ -1,7 +1,8 @@
 """Every setting, its default, and where the user's own choices are kept.
 
-`configs/default.json` holds the defaults, `config.json` (beside `app.py`, ignored by git) only
-what the user changed. Both are plain JSON objects with the field names of `Settings`.
+`configs/default.json` holds the defaults, `config.json` in the data root (the folder of `app.py`
+unless `--data-root` names another; ignored by git) only what the user changed. Both are plain JSON
+objects with the field names of `Settings`.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from modules.core_components.errors import BadInputError
 
 logger = logging.getLogger(__name__)
 
-DEFAULTS_FILE = Path("configs") / "default.json"
 USER_FILE = "config.json"
+# Weights are large: several studios, and the tests, may share one folder of them.
+MODELS_FOLDER_VARIABLE = "VOICE_STUDIO_MODELS"
 
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "output_format": ("wav", "flac", "mp3"),
@@ -65,6 +67,16 @@ class Settings:
     port: int
 
 
+def app_folder() -> Path:
+    """Where the program lies: `app.py` and `configs/`."""
+    return Path(__file__).resolve().parents[2]
+
+
+def read_defaults() -> dict[str, Any]:
+    """Every setting with its default, from `configs/default.json`."""
+    return _read_object(app_folder() / "configs" / "default.json")
+
+
 def load_settings(root: Path, overrides: Mapping[str, Any] | None = None) -> Settings:
     """The defaults, then config.json, then `overrides`.
 
@@ -73,8 +85,10 @@ def load_settings(root: Path, overrides: Mapping[str, Any] | None = None) -> Set
     override.
     """
     root = root.resolve()
-    values = _read_object(root / DEFAULTS_FILE)
+    values = read_defaults()
     values.update(_usable_user_values(root, values))
+    if shared := os.environ.get(MODELS_FOLDER_VARIABLE):
+        values["models_folder"] = shared
     for name, value in (overrides or {}).items():
         values[name] = _checked(name, value, values)
     folders = {
@@ -89,14 +103,14 @@ def save_settings(root: Path, changes: Mapping[str, Any]) -> Settings:
     Raises BadInputError for an unknown name or a value of the wrong kind; then nothing is written.
     """
     root = root.resolve()
-    defaults = _read_object(root / DEFAULTS_FILE)
+    defaults = read_defaults()
     chosen = _usable_user_values(root, defaults)
     chosen.update({name: _checked(name, value, defaults) for name, value in changes.items()})
     kept = {name: value for name, value in chosen.items() if value != defaults[name]}
     target = root / USER_FILE
     partial = target.with_suffix(".json.part")
     partial.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(partial, target)
+    partial.replace(target)
     return load_settings(root)
 
 
@@ -108,7 +122,7 @@ def _usable_user_values(root: Path, defaults: Mapping[str, Any]) -> dict[str, An
         given = _read_object(path)
     except (ValueError, OSError) as error:
         aside = path.with_suffix(".json.damaged")
-        os.replace(path, aside)
+        path.replace(aside)
         logger.warning("config.json could not be read (%s); kept as %s", error, aside.name)
         return {}
     usable = {}

@@ -1,0 +1,29 @@
+"""The entry: `python app.py` opens the studio; `python app.py COMMAND` is the terminal face."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def prepare_environment() -> None:
+    """Settings that libraries read when they are imported, so they must stand before."""
+    # Nothing on this machine reports home, and no page asks another host for a version.
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # OpenMP threads that spin while they wait make two computing processes block each other.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # oneDNN keeps a compiled kernel for every length of audio it ever saw; this bounds them.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+
+
+def main() -> None:
+    prepare_environment()
+    from modules.cli import run
+
+    sys.exit(run())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""`models list|download|delete|status`: the catalog in the terminal."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from modules.cli_support import errors_reported, print_json, progress_bar
+from modules.core_components.errors import BadInputError
+from modules.core_components.progress import scaled
+
+models_app = typer.Typer(help="What can be loaded, what is here, and getting more.")
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Models = Annotated[list[str] | None, typer.Argument(help="Model ids; see 'models list'.")]
+
+
+@models_app.command("list")
+def list_models(context: typer.Context, as_json: Json = False) -> None:
+    """Every model of the catalog: what is here, size, licence."""
+    from modules.tools.model_library import list_models as listed
+    from modules.tools.services import open_services
+
+    with errors_reported(as_json):
+        rows = listed(open_services(context.obj))
+    if as_json:
+        print_json({"models": rows})
+        return
+    table = Table("model", "what it is", "here", "size", "licence", box=None)
+    for row in rows:
+        size = f"{row.size_mb:,.0f} MB" if row.size_mb else ""
+        table.add_row(row.model_id, row.label, row.state, size, row.licence)
+    Console().print(table)
+
+
+@models_app.command()
+def status(context: typer.Context, models: Models = None, as_json: Json = False) -> None:
+    """Whether models are complete and unharmed (reads every file)."""
+    from modules.tools.model_library import check
+    from modules.tools.services import open_services
+
+    with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
+        rows = check(open_services(context.obj), tuple(models or ()), progress, cancel)
+    if as_json:
+        print_json({"models": rows})
+    else:
+        for row in rows:
+            typer.echo(f"{row.model_id}: {row.state}{f' - {row.problem}' if row.problem else ''}")
+    if any(row.problem for row in rows):
+        raise typer.Exit(1)
+
+
+@models_app.command()
+def download(
+    context: typer.Context,
+    models: Models = None,
+    starter: Annotated[bool, typer.Option("--starter", help="All starter models.")] = False,
+    accept_licence: Annotated[
+        bool, typer.Option("--accept-licence", help="You have read the licence and accept it.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Fetches models; goes on where an earlier try broke off."""
+    from modules.tools import model_library
+    from modules.tools.services import open_services
+
+    with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
+        services = open_services(context.obj)
+        wanted = [*(models or ()), *(model_library.starter_ids(services) if starter else ())]
+        if not wanted:
+            raise BadInputError("No model was named.", "Name one, or use --starter.")
+        folders = {}
+        for index, model_id in enumerate(wanted):
+            if accept_licence:
+                model_library.accept_licence(services, model_id)
+            part = scaled(progress, index / len(wanted), (index + 1) / len(wanted))
+            folders[model_id] = model_library.download(services, model_id, part, cancel)
+            if not as_json:
+                typer.echo(f"Here: {model_id} in {folders[model_id]}")
+    if as_json:
+        print_json({"folders": folders})
+
+
+@models_app.command()
+def delete(
+    context: typer.Context,
+    models: Annotated[list[str], typer.Argument(help="Model ids.")],
+    as_json: Json = False,
+) -> None:
+    """Deletes models from the disk."""
+    from modules.tools import model_library
+    from modules.tools.services import open_services
+
+    with errors_reported(as_json):
+        services = open_services(context.obj)
+        for model_id in models:
+            model_library.delete(services, model_id)
+    if as_json:
+        print_json({"deleted": models})
+    else:
+        typer.echo(f"Deleted: {', '.join(models)}")

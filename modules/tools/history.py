@@ -1,0 +1,59 @@
+"""Takes: listing, making again, deleting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modules.core_components.errors import BadInputError
+from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.values import Take
+from modules.core_components.version import computing_environment
+from modules.tools.services import Services
+from modules.tools.speech import request_of_take, speak
+
+
+@dataclass(frozen=True)
+class MadeAgain:
+    """A take made a second time from its metadata.
+
+    `identical`: every sample equal to the first time. `reason` says why not, as far as known.
+    """
+
+    take: Take
+    identical: bool
+    reason: str = ""
+
+
+def make_again(
+    services: Services,
+    take_id: str,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> MadeAgain:
+    """Speaks a take again from what its metadata says, and compares.
+
+    Raises BadInputError when the sample it came from is gone or was replaced.
+    """
+    first = services.takes.get(take_id)
+    if first.kind == "sample":
+        sample = services.samples.get(first.voice)
+        if sample.audio_sha256 != first.sample_sha256:
+            raise BadInputError(
+                f"The sample {first.voice!r} is another recording now.",
+                "Add the recording the take was made from again.",
+            )
+    second = speak(services, request_of_take(first), progress, cancel)
+    identical = second.audio_sha256 == first.audio_sha256
+    return MadeAgain(second, identical, "" if identical else _why_different(first, second))
+
+
+def _why_different(first: Take, second: Take) -> str:
+    now = computing_environment()
+    changed = [name for name, value in first.environment.items() if now.get(name, "") != value]
+    if first.model_revision != second.model_revision:
+        changed.append("model revision")
+    if first.prompt_key != second.prompt_key:
+        changed.append("voice prompt (reference text or fitting parameters)")
+    if changed:
+        return f"Changed since the first time: {', '.join(changed)}."
+    return "Nothing known has changed; the computing itself is not repeatable on this device."

@@ -1,0 +1,103 @@
+"""The kinds of long work, and how a job's stored payload becomes a call of a tool.
+
+Payloads and results are plain JSON: they outlive the process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from modules.core_components.jobs import Job, JobContext
+from modules.tools import history, model_library, transcribe, voice_clone
+from modules.tools.inbox import keep_upload
+from modules.tools.services import Services
+from modules.tools.speech import SpeechRequest, complete_request, speak
+
+SPEAK, AGAIN, TRANSCRIBE, DOWNLOAD, REFERENCE = (
+    "speak",
+    "make_again",
+    "transcribe",
+    "download",
+    "reference_text",
+)
+
+
+def register_job_kinds(services: Services) -> None:
+    """Tells the runner how to do each kind of work, also work left over from another run."""
+
+    def do_speak(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+        take = speak(services, SpeechRequest(**payload), job.progress, job.cancel)
+        return {"take": take.id}
+
+    def do_again(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+        made = history.make_again(services, payload["take"], job.progress, job.cancel)
+        return {"take": made.take.id, "identical": made.identical, "reason": made.reason}
+
+    def do_transcribe(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+        request = transcribe.TranscribeRequest(**{**payload, "path": Path(payload["path"])})
+        transcript = transcribe.transcribe(services, request, job.progress, job.cancel)
+        kept = transcribe.keep_transcript(services, transcript, request.title)
+        return {"transcript": kept.name}
+
+    def do_download(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+        model_library.download(services, payload["model"], job.progress, job.cancel)
+        return {"model": payload["model"]}
+
+    def do_reference(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+        sample = voice_clone.write_reference_text(
+            services, payload["sample"], job.progress, job.cancel
+        )
+        return {"sample": sample.name}
+
+    services.jobs.register(SPEAK, do_speak)
+    services.jobs.register(AGAIN, do_again)
+    services.jobs.register(TRANSCRIBE, do_transcribe)
+    services.jobs.register(DOWNLOAD, do_download, lane="network")
+    services.jobs.register(REFERENCE, do_reference)
+
+
+def submit_speech(services: Services, request: SpeechRequest) -> Job:
+    """Checks the request now and queues it; the seed is drawn here, so a resumed job repeats."""
+    request = complete_request(services, request)
+    title = f"{request.voice}: {request.text[:60]}"
+    return services.jobs.submit(SPEAK, title, asdict(request))
+
+
+def submit_again(services: Services, take_id: str) -> Job:
+    """Queues making a take again."""
+    take = services.takes.get(take_id)
+    return services.jobs.submit(AGAIN, f"Again: {take.text[:60]}", {"take": take.id})
+
+
+def submit_transcription(
+    services: Services, recording: Path, title: str, model_id: str, language: str
+) -> Job:
+    """Queues a transcription; the recording is kept until then, whatever the browser does."""
+    kept = keep_upload(services, recording)
+    payload = {
+        "path": str(kept),
+        "model_id": model_id,
+        "language": language,
+        "title": title or recording.stem,
+    }
+    return services.jobs.submit(TRANSCRIBE, f"Transcribe {payload['title']}", payload)
+
+
+def submit_download(services: Services, model_id: str) -> Job:
+    """Queues a download; a second wish for the same model joins the first."""
+    entry = services.catalog.entry(model_id)
+    for job in services.jobs.list(states=("queued", "running")):
+        if job.kind == DOWNLOAD and job.payload.get("model") == model_id:
+            return job
+    return services.jobs.submit(DOWNLOAD, f"Download {entry.label}", {"model": model_id})
+
+
+def submit_reference_text(services: Services, sample_name: str) -> Job:
+    """Queues writing down what a sample says."""
+    sample = services.samples.get(sample_name)
+    return services.jobs.submit(
+        REFERENCE, f"Write down what {sample.name} says", {"sample": sample.name}
+    )

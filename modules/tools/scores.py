@@ -1,0 +1,126 @@
+"""How good a take is, by ears that can be trusted, and what the figures mean."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from modules.core_components.ai_models.engines.base import parse_options
+from modules.core_components.audio.files import read_speech
+from modules.core_components.audio.measure import loudness_lufs, peak, silence_fraction
+from modules.core_components.audio.speech_regions import split_halves, trim_to_speech
+from modules.core_components.errors import StudioError
+from modules.core_components.progress import CancelToken, no_progress
+from modules.core_components.text.word_errors import word_error_rate
+from modules.core_components.values import Sample, Scores, Speech
+
+if TYPE_CHECKING:
+    from modules.tools.services import Services
+    from modules.tools.speech import SpeechRequest
+
+logger = logging.getLogger(__name__)
+
+# Reading an hour back would take longer than speaking it did.
+LONGEST_READ_BACK_S = 600.0
+# Two different speakers of one sex reach about this; the scale of the words below starts here.
+STRANGER_SIMILARITY = 0.55
+
+
+def score_speech(
+    services: Services,
+    speech: Speech,
+    request: SpeechRequest,
+    sample: Sample | None,
+    cancel: CancelToken,
+) -> Scores:
+    """Scores a take against its text and its sample.
+
+    What cannot be measured, for want of a model, stays None and is logged: a missing score must
+    not cost the take.
+    """
+    similarity, similarity_self = _similarity(services, speech, sample)
+    heard, error_rate = _read_back(services, speech, request, cancel)
+    return Scores(
+        similarity=similarity,
+        similarity_self=similarity_self,
+        word_error_rate=error_rate,
+        heard=heard,
+        loudness_lufs=loudness_lufs(speech),
+        peak=peak(speech),
+        silence_fraction=silence_fraction(speech),
+    )
+
+
+def _similarity(
+    services: Services, speech: Speech, sample: Sample | None
+) -> tuple[float | None, float | None]:
+    if sample is None:
+        return None, None
+    try:
+        encoder = services.asr.get_speaker_encoder()
+        recording = trim_to_speech(read_speech(sample.path))
+        target = encoder.embed(recording)
+        first, second = (encoder.embed(half) for half in split_halves(recording))
+        spoken = encoder.embed(trim_to_speech(speech))
+    except StudioError as error:
+        logger.warning("No similarity score: %s", error)
+        return None, None
+    return _rounded(np.dot(spoken, target)), _rounded(np.dot(first, second))
+
+
+def _read_back(
+    services: Services, speech: Speech, request: SpeechRequest, cancel: CancelToken
+) -> tuple[str | None, float | None]:
+    if speech.duration_s > LONGEST_READ_BACK_S:
+        logger.info("The take is too long to read back (%.0f s)", speech.duration_s)
+        return None, None
+    try:
+        listener = services.asr.get(services.settings.asr_model)
+        language = request.language.split("-")[0]
+        if language not in listener.languages:
+            logger.info("%s does not know %s: not read back", listener.label, language)
+            return None, None
+        options = parse_options(listener.options_type, {"language": language})
+        running = listener.transcribe(speech, options, no_progress, cancel)
+        heard = " ".join(segment.text.strip() for segment in running.segments)
+    except StudioError as error:
+        logger.warning("Not read back: %s", error)
+        return None, None
+    return heard, _rounded(word_error_rate(request.text, heard, language))
+
+
+def explain_similarity(scores: Scores) -> str:
+    """The similarity in a sentence, between a stranger and the speaker himself."""
+    if scores.similarity is None:
+        return "Similarity was not measured."
+    self_similarity = max(scores.similarity_self or 0.95, STRANGER_SIMILARITY + 0.1)
+    way = (scores.similarity - STRANGER_SIMILARITY) / (self_similarity - STRANGER_SIMILARITY)
+    words = (
+        "could be the same person"
+        if way >= 0.85
+        else "close: clearly this kind of voice"
+        if way >= 0.6
+        else "some likeness"
+        if way >= 0.3
+        else "another voice"
+    )
+    return (
+        f"{scores.similarity:.2f}: {words}. "
+        f"(A stranger reaches about {STRANGER_SIMILARITY:.2f}, the speaker himself "
+        f"{self_similarity:.2f} on this sample.)"
+    )
+
+
+def explain_words(scores: Scores) -> str:
+    """The word error rate in a sentence."""
+    if scores.word_error_rate is None:
+        return "Not read back."
+    if scores.word_error_rate == 0:
+        return "Every word was understood."
+    return f"{scores.word_error_rate:.0%} of the words were understood otherwise."
+
+
+def _rounded(value: float) -> float:
+    return round(float(value), 4)

@@ -1,0 +1,84 @@
+"""Everything a tool needs, put together once at the start of the process."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from modules.core_components.ai_models import get_asr_manager, get_tts_manager
+from modules.core_components.ai_models.asr_manager import ASRManager
+from modules.core_components.ai_models.catalog import Catalog
+from modules.core_components.ai_models.downloads import Downloader
+from modules.core_components.ai_models.tts_manager import TTSManager
+from modules.core_components.jobs import JobRunner, JobStore
+from modules.core_components.library import SampleLibrary, TakeLibrary
+from modules.core_components.settings import Settings, load_settings, save_settings
+
+logger = logging.getLogger(__name__)
+
+# Folders are opened when the studio starts; moving them under running jobs would lose work.
+RESTART_SETTINGS = frozenset(
+    {"samples_folder", "output_folder", "models_folder", "cache_folder", "port", "device"}
+    | {"gpu_memory_budget_gb", "cpu_memory_budget_gb", "torch_threads", "idle_unload_minutes"}
+)
+
+
+@dataclass
+class Services:
+    """The studio behind its faces. `settings` is replaced as a whole when the user changes it."""
+
+    settings: Settings
+    catalog: Catalog
+    downloader: Downloader
+    tts: TTSManager
+    asr: ASRManager
+    samples: SampleLibrary
+    takes: TakeLibrary
+    jobs: JobRunner
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+    def change_settings(self, changes: Mapping[str, Any]) -> tuple[str, ...]:
+        """Saves the changes; returns the names of those that take effect at the next start."""
+        before = self.settings
+        save_settings(before.root, changes)
+        self.settings = load_settings(before.root, self.overrides)
+        return tuple(
+            sorted(
+                name
+                for name in RESTART_SETTINGS & set(changes)
+                if getattr(before, name) != getattr(self.settings, name)
+            )
+        )
+
+    def close(self) -> None:
+        """Stops running jobs (they can be resumed) and frees the models."""
+        self.jobs.shutdown()
+        self.tts.unload_all()
+        self.asr.unload_all()
+
+
+def open_services(root: Path, overrides: Mapping[str, Any] | None = None) -> Services:
+    """Opens the studio in `root`; no model is loaded and nothing is fetched yet."""
+    settings = load_settings(root, overrides)
+    for folder in (settings.samples_folder, settings.output_folder, settings.cache_folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    tts = get_tts_manager(settings, settings.samples_folder)
+    asr = get_asr_manager(settings)
+    return Services(
+        settings=settings,
+        catalog=tts.catalog,
+        downloader=tts.downloader,
+        tts=tts,
+        asr=asr,
+        samples=SampleLibrary(
+            settings.samples_folder, max_duration_s=settings.max_sample_minutes * 60
+        ),
+        takes=TakeLibrary(settings.output_folder),
+        jobs=JobRunner(
+            JobStore(settings.cache_folder / "jobs.sqlite"), lanes={"compute": 1, "network": 1}
+        ),
+        overrides=dict(overrides or {}),
+    )

@@ -1,0 +1,298 @@
+"""Text in, take out: the one way from a request to a clip in the history.
+
+Page, API and command line all come through `speak`. Long texts are spoken in passages, each kept
+on disk as soon as it is done, so that a crash costs one passage and not an evening.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from modules.core_components.ai_models.engines.base import TTSEngine, parse_options
+from modules.core_components.atomic import atomic_path
+from modules.core_components.audio.files import audio_sha256, read_speech
+from modules.core_components.errors import BadInputError
+from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
+from modules.core_components.text.passages import split_passages
+from modules.core_components.values import FloatArray, Sample, Scores, Speech, Take, VoicePrompt
+from modules.core_components.version import APP_VERSION, computing_environment
+from modules.tools.scores import score_speech
+from modules.tools.services import Services
+
+Result = TypeVar("Result")
+
+PASSAGE_CHARACTERS = 2000
+# About 15 characters a second in English reading; only the progress bar depends on it.
+CHARACTERS_PER_SECOND = 15.0
+PAUSE_BETWEEN_PASSAGES_S = 0.35
+
+
+@dataclass(frozen=True)
+class SpeechRequest:
+    """What to say and how. `kind` is "sample" (voice = a sample's name) or "preset".
+
+    `seed` None draws one; `options` are those of the engine's options dataclass.
+    """
+
+    text: str
+    voice: str
+    kind: str = "sample"
+    engine: str = ""
+    language: str = ""
+    seed: int | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    score: bool = True
+    output_format: str = ""
+    made_from: str | None = None
+
+
+def complete_request(services: Services, request: SpeechRequest) -> SpeechRequest:
+    """Fills what the user left open and checks what can be checked without loading a model.
+
+    Raises BadInputError or NotFoundError, each saying what to do.
+    """
+    text = request.text.strip()
+    limit = services.settings.max_text_characters
+    if not text:
+        raise BadInputError("There is no text to speak.", "Type what the voice should say.")
+    if len(text) > limit:
+        raise BadInputError(
+            f"The text has {len(text):,} characters; the limit is {limit:,}.",
+            "Speak it in parts, or raise max_text_characters in the settings.",
+        )
+    if request.kind not in ("sample", "preset"):
+        raise BadInputError(f"A voice is a sample or a preset, not {request.kind!r}.")
+    model_id = request.engine or services.settings.tts_model
+    engine = services.tts.get(model_id)
+    language = request.language or services.settings.language
+    if language not in engine.languages:
+        raise BadInputError(
+            f"{engine.label} does not speak {language!r}.",
+            f"It speaks {', '.join(engine.languages)}.",
+        )
+    options = {**request.options}
+    parse_options(engine.options_type, _with_fixed(options, language, 0))
+    _check_voice(services, engine, request)
+    seed = secrets.randbelow(2**31) if request.seed is None or request.seed < 0 else request.seed
+    if seed >= 2**31:
+        raise BadInputError(f"The seed is {seed}.", f"It must lie between 0 and {2**31 - 1}.")
+    fmt = request.output_format or services.settings.output_format
+    if fmt not in ("wav", "flac", "mp3"):
+        raise BadInputError(f"Unknown audio format {fmt!r}.", "Choose wav, flac or mp3.")
+    return replace(
+        request,
+        text=text,
+        engine=model_id,
+        language=language,
+        options=options,
+        seed=seed,
+        output_format=fmt,
+    )
+
+
+def speak(
+    services: Services,
+    request: SpeechRequest,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> Take:
+    """Speaks the text and keeps the result in the history.
+
+    Raises StudioError for what cannot be done and JobCancelled when `cancel` is set; a cancelled
+    take leaves nothing in the history.
+    """
+    cancel = cancel or CancelToken()
+    request = complete_request(services, request)
+    engine = services.tts.get(request.engine)
+    timings: dict[str, float] = {}
+    sample, voice = timed(
+        timings,
+        "prepare_voice",
+        lambda: _prepare_voice(services, request, scaled(progress, 0.0, 0.5), cancel),
+    )
+    speaking = scaled(progress, 0.5 if sample else 0.0, 0.9)
+    speech = timed(
+        timings,
+        "speak",
+        lambda: _speak_passages(services, engine, voice, request, speaking, cancel),
+    )
+    scores = Scores()
+    if request.score:
+        progress(0.9, "Listening to the result")
+        scores = timed(
+            timings, "score", lambda: score_speech(services, speech, request, sample, cancel)
+        )
+    take = services.takes.save(
+        _take_fields(engine, request, sample, voice, speech, scores, timings),
+        speech,
+        request.output_format,
+    )
+    shutil.rmtree(_passages_folder(services, request, voice), ignore_errors=True)
+    progress(1.0, "Done")
+    return take
+
+
+def timed(timings: dict[str, float], name: str, work: Callable[[], Result]) -> Result:
+    """Runs `work` and notes its seconds under `name`."""
+    start = time.monotonic()
+    result = work()
+    timings[name] = round(time.monotonic() - start, 3)
+    return result
+
+
+def _check_voice(services: Services, engine: TTSEngine, request: SpeechRequest) -> None:
+    if request.kind == "sample":
+        services.samples.get(request.voice)
+        if not engine.can_clone:
+            raise BadInputError(
+                f"{engine.label} cannot clone a voice.", "Choose an engine that can."
+            )
+
+
+def _prepare_voice(
+    services: Services, request: SpeechRequest, progress: Progress, cancel: CancelToken
+) -> tuple[Sample | None, VoicePrompt | str]:
+    if request.kind == "preset":
+        return None, request.voice
+    sample = services.samples.get(request.voice)
+    prompt, _ = services.tts.prepare_voice(request.engine, sample, progress, cancel)
+    return sample, prompt
+
+
+def _speak_passages(
+    services: Services,
+    engine: TTSEngine,
+    voice: VoicePrompt | str,
+    request: SpeechRequest,
+    progress: Progress,
+    cancel: CancelToken,
+) -> Speech:
+    passages = split_passages(request.text, request.language, PASSAGE_CHARACTERS)
+    folder = _passages_folder(services, request, voice)
+    folder.mkdir(parents=True, exist_ok=True)
+    rate_hz = engine.sample_rate_hz
+    pause = np.zeros(int(PAUSE_BETWEEN_PASSAGES_S * rate_hz), np.float32)
+    total, done = sum(map(len, passages)), 0
+    spoken: list[FloatArray] = []
+    for index, passage in enumerate(passages):
+        cancel.raise_if_cancelled()
+        part = scaled(progress, done / total, (done + len(passage)) / total)
+        path = folder / f"{index:05d}.npy"
+        audio = _kept_passage(path)
+        if audio is None:
+            audio = _speak_passage(engine, voice, request, index, passage, part, cancel)
+            with atomic_path(path) as partial, partial.open("wb") as file:
+                np.save(file, audio, allow_pickle=False)
+        spoken += [pause, audio] if spoken else [audio]
+        done += len(passage)
+    return Speech(np.concatenate(spoken), rate_hz)
+
+
+def _speak_passage(
+    engine: TTSEngine,
+    voice: VoicePrompt | str,
+    request: SpeechRequest,
+    index: int,
+    passage: str,
+    progress: Progress,
+    cancel: CancelToken,
+) -> FloatArray:
+    # Passages are far apart in seed, since an engine counts its own chunks up from the seed.
+    seed = ((request.seed or 0) + index * 100_003) % 2**31
+    given = _with_fixed(request.options, request.language, seed)
+    options = parse_options(engine.options_type, given)
+    expected_s = len(passage) / CHARACTERS_PER_SECOND
+    pieces, heard_s = [], 0.0
+    for piece in engine.stream(passage, voice, options, cancel):
+        cancel.raise_if_cancelled()
+        pieces.append(piece.samples)
+        heard_s += piece.duration_s
+        progress(heard_s / (heard_s + max(expected_s - heard_s, 0.0)), "Speaking")
+    return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+
+
+def _kept_passage(path: Path) -> FloatArray | None:
+    try:
+        return np.load(path, allow_pickle=False)  # type: ignore[no-any-return]
+    except (OSError, ValueError, EOFError):
+        return None
+
+
+def _passages_folder(services: Services, request: SpeechRequest, voice: VoicePrompt | str) -> Path:
+    identity = {
+        "request": {**asdict(request), "score": None, "output_format": None, "made_from": None},
+        "voice": voice if isinstance(voice, str) else voice.key,
+        "version": APP_VERSION,
+    }
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()
+    return services.settings.cache_folder / "speaking" / digest[:24]
+
+
+def _with_fixed(options: Mapping[str, Any], language: str, seed: int) -> dict[str, Any]:
+    """Language and seed are part of every request; engines take them as options."""
+    return {**options, "language": language, "seed": seed}
+
+
+def _take_fields(
+    engine: TTSEngine,
+    request: SpeechRequest,
+    sample: Sample | None,
+    voice: VoicePrompt | str,
+    speech: Speech,
+    scores: Scores,
+    timings: Mapping[str, float],
+) -> dict[str, Any]:
+    options = parse_options(
+        engine.options_type, _with_fixed(request.options, request.language, request.seed or 0)
+    )
+    return {
+        "text": request.text,
+        "kind": request.kind,
+        "voice": sample.name if sample else request.voice,
+        "engine": engine.label,
+        "model_id": engine.model_id,
+        "model_revision": engine.model_revision,
+        "language": request.language,
+        "seed": request.seed,
+        "options": asdict(options),
+        "sample_sha256": sample.audio_sha256 if sample else None,
+        "prompt_key": voice.key if isinstance(voice, VoicePrompt) else None,
+        "ref_text": sample.ref_text if sample else "",
+        "scores": scores,
+        "timings_s": timings,
+        "app_version": APP_VERSION,
+        "environment": computing_environment(),
+        "made_from": request.made_from,
+        "audio_sha256": audio_sha256(speech),
+    }
+
+
+def request_of_take(take: Take) -> SpeechRequest:
+    """The request that a take came from, seed and every parameter included."""
+    options = {name: v for name, v in take.options.items() if name not in ("language", "seed")}
+    return SpeechRequest(
+        text=take.text,
+        voice=take.voice,
+        kind=take.kind,
+        engine=take.model_id,
+        language=take.language,
+        seed=take.seed,
+        options=options,
+        made_from=take.id,
+        output_format=take.path.suffix.lstrip("."),
+    )
+
+
+def read_take(take: Take) -> Speech:
+    """The take's audio as it lies on disk."""
+    return read_speech(take.path)

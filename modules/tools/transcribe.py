@@ -1,0 +1,104 @@
+"""Recordings in, text with times out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from modules.core_components.ai_models.engines.base import parse_options
+from modules.core_components.atomic import atomic_path
+from modules.core_components.audio.files import read_speech
+from modules.core_components.errors import BadInputError
+from modules.core_components.library.names import unique_path
+from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.text.subtitles import FORMATS, render
+from modules.core_components.values import Speech, Transcript
+from modules.tools.services import Services
+
+WHISPER_RATE_HZ = 16_000
+
+
+@dataclass(frozen=True)
+class TranscribeRequest:
+    """What to listen to. `language` "" lets the model find it; `options` are the engine's."""
+
+    path: Path
+    model_id: str = ""
+    language: str = ""
+    title: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def transcribe(
+    services: Services,
+    request: TranscribeRequest,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> Transcript:
+    """Listens to a recording (any container that FFmpeg reads, video too)."""
+    progress(0.0, "Reading the recording")
+    speech = read_speech(request.path, sample_rate_hz=WHISPER_RATE_HZ)
+    return transcribe_speech(
+        services,
+        speech,
+        request.model_id,
+        request.language,
+        progress,
+        cancel or CancelToken(),
+        request.options,
+    )
+
+
+def transcribe_speech(
+    services: Services,
+    speech: Speech,
+    model_id: str,
+    language: str,
+    progress: Progress,
+    cancel: CancelToken,
+    given: Mapping[str, Any] | None = None,
+) -> Transcript:
+    """Listens to audio in memory; raises JobCancelled between segments once `cancel` is set."""
+    listener = services.asr.get(model_id or services.settings.asr_model)
+    options = parse_options(
+        listener.options_type, {**(given or {}), "language": language or "auto"}
+    )
+    running = listener.transcribe(speech, options, progress, cancel)
+    segments = tuple(running.segments)
+    return Transcript(
+        text=" ".join(segment.text.strip() for segment in segments),
+        language=running.info.language,
+        segments=segments,
+        duration_s=speech.duration_s,
+        model_id=listener.model_id,
+        language_probability=running.info.language_probability,
+    )
+
+
+def keep_transcript(services: Services, transcript: Transcript, title: str) -> Path:
+    """Keeps a transcript as JSON under output/transcripts; returns where."""
+    folder = services.settings.output_folder / "transcripts"
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
+    target = unique_path(folder, f"{stamp} {title}", ".json")
+    with atomic_path(target) as partial:
+        partial.write_text(render(transcript, "json"), encoding="utf-8")
+    return target
+
+
+def read_transcript(path: Path) -> Mapping[str, Any]:
+    """A kept transcript as plain JSON."""
+    return json.loads(path.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+
+
+def write_transcript(transcript: Transcript, fmt: str, target: Path) -> Path:
+    """Writes a transcript as txt, srt, vtt or json."""
+    if fmt not in FORMATS:
+        raise BadInputError(f"Unknown format {fmt!r}.", f"Choose one of {', '.join(FORMATS)}.")
+    with atomic_path(target) as partial:
+        partial.write_text(render(transcript, fmt), encoding="utf-8")
+    return target
