@@ -11,7 +11,6 @@ de-duplicated in the file, so they cannot be found by name.
 from __future__ import annotations
 
 import json
-import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from modules.core_components.atomic import atomic_path
 from modules.core_components.errors import StudioError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def convert_onnx_weights(onnx_path: Path, target_pth: Path, config_path: Path) -
                 raise _mismatch(f"{name} has shape {array.shape}, not {tuple(blank.shape)}")
             if not np.isfinite(array).all():
                 raise _mismatch(f"{name} holds numbers that are not finite")
-            state[module][key] = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+            state[module][key] = torch.from_numpy(np.array(array, dtype=np.float32))
             mapped += 1
     if found:
         raise _mismatch(f"{len(found)} weights have no place, first {sorted(found)[0]}")
@@ -117,13 +117,14 @@ def save_voice(style: Array, target_pt: Path, label: str) -> Path:
 def _skeleton(config_path: Path) -> Any:
     """A KModel without weights: it says which tensors there must be, and their shapes."""
     import torch
-    from kokoro.model import KModel
+
+    from modules.core_components.ai_models.engines.kokoro.kokoro_package import import_kmodel
 
     config = json.loads(config_path.read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory() as folder:
         empty = Path(folder) / "empty.pth"
         torch.save({}, empty)
-        return KModel(repo_id="hexgrad/Kokoro-82M", config=config, model=str(empty))
+        return import_kmodel()(repo_id="hexgrad/Kokoro-82M", config=config, model=str(empty))
 
 
 def _named_weights(onnx_path: Path) -> Iterator[tuple[str, Array]]:
@@ -142,10 +143,9 @@ def _named_weights(onnx_path: Path) -> Iterator[tuple[str, Array]]:
             raise _mismatch(f"the graph does not hold {name}")
         return np.asarray(numpy_helper.to_array(held[name]))
 
-    def real(name: str, zero_point: str, axis: int | None = None) -> Array:
-        return _dequantize(
-            value(name), value(zero_point), value(name.removesuffix("_quantized") + "_scale"), axis
-        )
+    def real(name: str, zero_point: str, last_axis: bool = False) -> Array:
+        scale = value(name.removesuffix("_quantized") + "_scale")
+        return _dequantize(value(name), value(zero_point), scale, last_axis=last_axis)
 
     seen: set[str] = set()
 
@@ -163,13 +163,13 @@ def _named_weights(onnx_path: Path) -> Iterator[tuple[str, Array]]:
             yield from fresh([(plain, value(name))])
     for node in graph.node:
         path = _node_module(node.name)
-        if path is None:
+        if path is None or path.endswith(".istft.stft"):  # a fixed basis, no weight
             continue
         if node.op_type == "DequantizeLinear":
             weight = f"encoder.{path}.weight_quantized"
             yield from fresh([(f"{path}.weight", real(weight, node.input[2]))])
         elif node.op_type == "MatMulInteger" and node.input[1] in held:
-            array = real(node.input[1], node.input[3], axis=-1)
+            array = real(node.input[1], node.input[3], last_axis=True)
             yield from fresh([(f"{path}.weight", array.T)])
         elif node.op_type == "MatMul" and node.input[1] in held:
             yield from fresh([(f"{path}.weight", value(node.input[1]).T)])
@@ -180,8 +180,8 @@ def _named_weights(onnx_path: Path) -> Iterator[tuple[str, Array]]:
             yield from fresh(_convolution(path, value(node.input[1])))
         elif node.op_type == "DynamicQuantizeLSTM":
             inputs = list(node.input)
-            input_w = _dequantize(value(inputs[1]), value(inputs[9]), value(inputs[8]), -1)
-            hidden_w = _dequantize(value(inputs[2]), value(inputs[11]), value(inputs[10]), -1)
+            input_w = _dequantize(value(inputs[1]), value(inputs[9]), value(inputs[8]))
+            hidden_w = _dequantize(value(inputs[2]), value(inputs[11]), value(inputs[10]))
             yield from fresh(_lstm(path, input_w, hidden_w, value(inputs[3])))
 
 
@@ -191,18 +191,17 @@ _PLAIN = re.compile(
 )
 
 
-def _dequantize(q: Array, zero_point: Array, scale: Array, axis: int | None) -> Array:
-    """`(q - zero_point) * scale`, a vector scale lying along `axis` (first axis if None).
+def _dequantize(q: Array, zero_point: Array, scale: Array, *, last_axis: bool = False) -> Array:
+    """`(q - zero_point) * scale`; a vector scale lies along the first axis or the last.
 
-    An LSTM's scale has one row a direction [2, 4 * hidden] for q [2, in, 4 * hidden].
+    The first axis is a convolution's output channels and an LSTM's directions, the last one a
+    matrix product's output channels.
     """
 
     def spread(x: Array) -> Array:
         if x.size == 1:
             return x.reshape(())
-        if x.ndim == 2:
-            return x[:, None, :]
-        return x.reshape([-1] + [1] * (q.ndim - 1)) if axis is None else x
+        return x if last_axis else x.reshape([-1] + [1] * (q.ndim - 1))
 
     centred = q.astype(np.float32) - spread(zero_point).astype(np.float32)
     return np.asarray(centred * spread(scale).astype(np.float32))
@@ -271,15 +270,8 @@ def _lstm(path: str, input_w: Array, hidden_w: Array, bias: Array) -> list[tuple
 
 def _write_atomically(target: Path, write: Callable[[Path], object]) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-    os.close(handle)
-    part = Path(name)
-    try:
-        write(part)
-        os.replace(part, target)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    with atomic_path(target) as partial:
+        write(partial)
     return target
 
 

