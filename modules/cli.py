@@ -59,9 +59,10 @@ def studio(
         settings = load_settings(context.obj)
         start_logging(settings.cache_folder, verbose)
         if context.invoked_subcommand is None:
-            from modules.ui.studio import launch
+            from modules.ui.server import launch
 
-            launch(context.obj, settings.port if port < 0 else port, host, password, not no_browser)
+            chosen_port = settings.port if port < 0 else port
+            launch(context.obj, chosen_port, host, password, not no_browser, typer.echo)
 
 
 @app.command()

@@ -30,8 +30,9 @@ def list_models(context: typer.Context, as_json: Json = False) -> None:
         return
     table = Table("model", "what it is", "here", "size", "licence", box=None)
     for row in rows:
-        size = f"{row.size_mb:,.0f} MB" if row.size_mb else ""
-        table.add_row(row.model_id, row.label, row.state, size, row.licence)
+        size = f"{(row.bytes_on_disk or row.entry.download_bytes) / 1e6:,.0f} MB"
+        here = row.state if row.usable else f"{row.state} (engine comes later)"
+        table.add_row(row.entry.id, row.entry.label, here, size, row.entry.licence.name)
     Console().print(table)
 
 

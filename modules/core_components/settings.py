@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from modules.core_components import atomic
 from modules.core_components.errors import BadInputError
 
 logger = logging.getLogger(__name__)
@@ -24,11 +25,11 @@ USER_FILE = "config.json"
 # Weights are large: several studios, and the tests, may share one folder of them.
 MODELS_FOLDER_VARIABLE = "VOICE_STUDIO_MODELS"
 
-_CHOICES: Mapping[str, tuple[str, ...]] = {
+CHOICES: Mapping[str, tuple[str, ...]] = {
     "output_format": ("wav", "flac", "mp3"),
     "attention_mechanism": ("auto", "flash_attention_2", "sdpa", "eager"),
 }
-_RANGES: Mapping[str, tuple[float, float]] = {
+RANGES: Mapping[str, tuple[float, float]] = {
     "gpu_memory_budget_gb": (0, 1024),
     "cpu_memory_budget_gb": (0, 4096),
     "idle_unload_minutes": (0, 24 * 60),
@@ -100,17 +101,15 @@ def load_settings(root: Path, overrides: Mapping[str, Any] | None = None) -> Set
 def save_settings(root: Path, changes: Mapping[str, Any]) -> Settings:
     """Adds `changes` to config.json (written whole, then renamed) and returns the new settings.
 
-    Raises BadInputError for an unknown name or a value of the wrong kind; then nothing is written.
+    Raises BadInputError for an unknown name or a value of the wrong kind, DiskFullError when there
+    is no room; then nothing is written.
     """
     root = root.resolve()
     defaults = read_defaults()
     chosen = _usable_user_values(root, defaults)
     chosen.update({name: _checked(name, value, defaults) for name, value in changes.items()})
     kept = {name: value for name, value in chosen.items() if value != defaults[name]}
-    target = root / USER_FILE
-    partial = target.with_suffix(".json.part")
-    partial.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.replace(target)
+    atomic.write_json(root / USER_FILE, kept)
     return load_settings(root)
 
 
@@ -151,12 +150,12 @@ def _checked(name: str, value: Any, defaults: Mapping[str, Any]) -> Any:
         value = float(value)
     if type(value) is not kind:
         raise BadInputError(f"The setting {name} must be a {kind.__name__}, not {value!r}.")
-    if name in _CHOICES and value not in _CHOICES[name]:
+    if name in CHOICES and value not in CHOICES[name]:
         raise BadInputError(
-            f"The setting {name} cannot be {value!r}.", f"Choose {', '.join(_CHOICES[name])}."
+            f"The setting {name} cannot be {value!r}.", f"Choose {', '.join(CHOICES[name])}."
         )
-    if name in _RANGES and not _RANGES[name][0] <= value <= _RANGES[name][1]:
-        low, high = _RANGES[name]
+    if name in RANGES and not RANGES[name][0] <= value <= RANGES[name][1]:
+        low, high = RANGES[name]
         raise BadInputError(f"The setting {name} is {value}.", f"It must lie in {low} to {high}.")
     if name.endswith("_folder") and not value.strip():
         raise BadInputError(f"The setting {name} is empty.", "Give a folder.")

@@ -126,6 +126,8 @@ class Take:
 
     On disk `output/<id>.wav` + `output/<id>.json`; `options` holds every parameter.
     `voice` names what `kind` says: a "sample" or a "preset" voice of the engine.
+    `audio_sha256` is the hash of the float32 samples as they were made (a take made again must
+    equal it), `pcm_sha256` that of the 16-bit samples a wav or flac file keeps of them.
     """
 
     id: str
@@ -151,3 +153,4 @@ class Take:
     timings_s: Mapping[str, float] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     made_from: str | None = None
+    pcm_sha256: str = ""

@@ -10,19 +10,23 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from modules.core_components.ai_models.engines.kokoro.voice_packs import (
+    SUFFIXES as VOICE_SUFFIXES,
+)
+from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job, JobContext
 from modules.tools import history, model_library, transcribe, voice_clone
 from modules.tools.inbox import keep_upload
 from modules.tools.services import Services
 from modules.tools.speech import SpeechRequest, complete_request, speak
 
-SPEAK, AGAIN, TRANSCRIBE, DOWNLOAD, REFERENCE = (
-    "speak",
-    "make_again",
-    "transcribe",
-    "download",
-    "reference_text",
-)
+SPEAK = "speak"
+AGAIN = "make_again"
+TRANSCRIBE = "transcribe"
+DOWNLOAD = "download"
+LOAD = "load_model"
+REFERENCE = "reference_text"
+EXPORT = "export_voice"
 
 
 def register_job_kinds(services: Services) -> None:
@@ -52,11 +56,29 @@ def register_job_kinds(services: Services) -> None:
         )
         return {"sample": sample.name}
 
+    def do_export(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+        file = voice_clone.export_voice(
+            services,
+            payload["sample"],
+            Path(payload["target"]),
+            payload["engine"],
+            job.progress,
+            job.cancel,
+        )
+        return {"sample": payload["sample"], "file": str(file)}
+
+    def do_load(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+        job.progress(0.0, "Loading")
+        model_library.load(services, payload["model"], job.cancel)
+        return {"model": payload["model"]}
+
     services.jobs.register(SPEAK, do_speak)
     services.jobs.register(AGAIN, do_again)
     services.jobs.register(TRANSCRIBE, do_transcribe)
     services.jobs.register(DOWNLOAD, do_download, lane="network")
     services.jobs.register(REFERENCE, do_reference)
+    services.jobs.register(EXPORT, do_export)
+    services.jobs.register(LOAD, do_load)
 
 
 def submit_speech(services: Services, request: SpeechRequest) -> Job:
@@ -101,3 +123,21 @@ def submit_reference_text(services: Services, sample_name: str) -> Job:
     return services.jobs.submit(
         REFERENCE, f"Write down what {sample.name} says", {"sample": sample.name}
     )
+
+
+def submit_export(services: Services, sample_name: str, engine: str, suffix: str) -> Job:
+    """Queues writing a sample's fitted voice as a voice pack (".pt" or ".safetensors")."""
+    sample = services.samples.get(sample_name)
+    if suffix not in VOICE_SUFFIXES:
+        raise BadInputError(
+            f"A voice cannot be a {suffix!r} file.", f"Choose {' or '.join(VOICE_SUFFIXES)}."
+        )
+    target = services.exports_folder / f"{sample.path.stem}{suffix}"
+    payload = {"sample": sample.name, "engine": engine, "target": str(target)}
+    return services.jobs.submit(EXPORT, f"Export {sample.name}", payload)
+
+
+def submit_load(services: Services, model_id: str) -> Job:
+    """Queues bringing a model into memory."""
+    entry = services.catalog.entry(model_id)
+    return services.jobs.submit(LOAD, f"Load {entry.label}", {"model": model_id})

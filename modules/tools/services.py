@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,18 +40,28 @@ class Services:
     jobs: JobRunner
     overrides: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def exports_folder(self) -> Path:
+        """Files made to be taken away; each can be made again."""
+        return self.settings.cache_folder / "exports"
+
     def change_settings(self, changes: Mapping[str, Any]) -> tuple[str, ...]:
-        """Saves the changes; returns the names of those that take effect at the next start."""
-        before = self.settings
-        save_settings(before.root, changes)
-        self.settings = load_settings(before.root, self.overrides)
-        return tuple(
-            sorted(
-                name
-                for name in RESTART_SETTINGS & set(changes)
-                if getattr(before, name) != getattr(self.settings, name)
-            )
-        )
+        """Saves the changes; returns the names of those that take effect at the next start.
+
+        Raises BadInputError or DiskFullError; then nothing is saved.
+        """
+        save_settings(self.settings.root, changes)
+        now = {name: getattr(self.settings, name) for name in RESTART_SETTINGS}
+        wanted = self.saved_settings()
+        waiting = tuple(sorted(name for name in now if getattr(wanted, name) != now[name]))
+        self.settings = replace(wanted, **now)
+        self.tts.configure(self.settings)
+        self.asr.configure(self.settings)
+        return waiting
+
+    def saved_settings(self) -> Settings:
+        """The settings as the next start will find them."""
+        return load_settings(self.settings.root, self.overrides)
 
     def close(self) -> None:
         """Stops running jobs (they can be resumed) and frees the models."""

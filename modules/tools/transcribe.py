@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -79,20 +78,20 @@ def transcribe_speech(
     )
 
 
+def transcripts_folder(services: Services) -> Path:
+    """Where transcripts are kept; it may not exist yet."""
+    return services.settings.output_folder / "transcripts"
+
+
 def keep_transcript(services: Services, transcript: Transcript, title: str) -> Path:
     """Keeps a transcript as JSON under output/transcripts; returns where."""
-    folder = services.settings.output_folder / "transcripts"
+    folder = transcripts_folder(services)
     folder.mkdir(parents=True, exist_ok=True)
     stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
     target = unique_path(folder, f"{stamp} {title}", ".json")
     with atomic_path(target) as partial:
         partial.write_text(render(transcript, "json"), encoding="utf-8")
     return target
-
-
-def read_transcript(path: Path) -> Mapping[str, Any]:
-    """A kept transcript as plain JSON."""
-    return json.loads(path.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
 
 
 def write_transcript(transcript: Transcript, fmt: str, target: Path) -> Path:

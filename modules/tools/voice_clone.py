@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from modules.core_components.ai_models.engines.kokoro.voices import export_pack
+from modules.core_components.ai_models.engines.kokoro.speaking_voice import voice_of_prompt
+from modules.core_components.ai_models.engines.kokoro.voice_packs import save_pack
 from modules.core_components.audio.files import read_speech
-from modules.core_components.audio.speech_regions import check_sample
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.values import Consent, Sample
@@ -31,10 +31,8 @@ def add_sample(
             "A voice may only be cloned when its owner agreed.",
             "Confirm that it is your voice, or that the speaker agreed to this use.",
         )
-    limit_s = services.settings.max_sample_minutes * 60
-    warnings = check_sample(read_speech(audio, max_duration_s=limit_s))
     sample = services.samples.add(audio, name or audio.stem, ref_text, language, consent)
-    return sample, tuple(warnings)
+    return sample, tuple(sample.info.get("warnings", ()))
 
 
 def write_reference_text(
@@ -72,4 +70,5 @@ def export_voice(
     """Writes a sample's fitted voice as a Kokoro voice pack (.pt or .safetensors by suffix)."""
     sample = services.samples.get(name)
     prompt, _ = services.tts.prepare_voice(engine, sample, progress, cancel or CancelToken())
-    return export_pack(prompt, target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return save_pack(voice_of_prompt(prompt).pack, target)

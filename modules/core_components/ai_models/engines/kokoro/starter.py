@@ -57,7 +57,7 @@ def convert_onnx_weights(onnx_path: Path, target_pth: Path, config_path: Path) -
     import torch
 
     skeleton = _skeleton(config_path)
-    found = {name: array for name, array in _named_weights(onnx_path)}
+    found = dict(_named_weights(onnx_path))
     state: dict[str, dict[str, torch.Tensor]] = {}
     mapped = 0
     for module in MODULES:

@@ -1,0 +1,1 @@
+"""What `smart_install.py` is made of: standard library only, since nothing is installed yet."""

@@ -1,0 +1,70 @@
+"""The speaker encoder as an engine handle: how alike two voices are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modules.core_components.ai_models.catalog import ModelEntry
+from modules.core_components.ai_models.engines.context import EngineContext
+from modules.core_components.ai_models.model_pool import ModelSpec, model_key
+from modules.core_components.ai_models.model_utils import module_bytes
+from modules.core_components.progress import CancelToken
+from modules.core_components.values import FloatArray, Speech
+
+if TYPE_CHECKING:
+    from modules.core_components.ai_models.engines.speaker_encoder import SpeakerEncoder
+
+REQUIRED_PACKAGES = ("torch", "soxr")
+WEIGHTS = "pretrained.pt"
+
+
+def create(entry: ModelEntry, context: EngineContext) -> SpeakerEncoderHandle:
+    """The engine factory of the catalog."""
+    return SpeakerEncoderHandle(entry, context)
+
+
+@dataclass(frozen=True)
+class SpeakerEncoderHandle:
+    """Borrows the GE2E encoder for each call."""
+
+    entry: ModelEntry
+    context: EngineContext
+
+    def embed(self, speech: Speech) -> FloatArray:
+        """The speaker's embedding, float32 [256] of unit length; a dot product compares two.
+
+        Raises StudioError for silence or less than 0.2 s.
+        """
+        with self.borrowed() as encoder:
+            return encoder.embed(speech.samples, speech.sample_rate_hz)
+
+    @contextmanager
+    def borrowed(self, cancel: CancelToken | None = None) -> Iterator[SpeakerEncoder]:
+        """The module itself with a run slot, for work that needs its gradient."""
+        holder = "comparing voices"
+        with self.context.pool.lease(self._spec(), cancel, holder, run=True) as encoder:
+            yield encoder
+
+    def _spec(self) -> ModelSpec[SpeakerEncoder]:
+        device = self.context.device
+        revision = self.context.catalog.revision(self.entry)
+
+        def load() -> SpeakerEncoder:
+            from modules.core_components.ai_models.engines.speaker_encoder import (
+                load_speaker_encoder,
+            )
+
+            return load_speaker_encoder(self.context.ensure_model(self.entry.id) / WEIGHTS, device)
+
+        return ModelSpec(
+            key=model_key(self.entry.id, revision, device, "float32"),
+            device=device,
+            nbytes=self.entry.memory_mb * 1_000_000,
+            load=load,
+            to_host=lambda encoder: encoder.to("cpu"),
+            to_device=lambda encoder: encoder.to(device),
+            measure=module_bytes,
+        )

@@ -1,0 +1,217 @@
+"""Kokoro as an engine: text and a voice in, speech out, piece by piece."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from modules.core_components.ai_models.catalog import ModelEntry
+from modules.core_components.ai_models.engines.base import option
+from modules.core_components.ai_models.engines.context import EngineContext
+from modules.core_components.ai_models.engines.kokoro.builds.v1_0.wrapper import (
+    CONFIG_FILE,
+    SAMPLE_RATE_HZ,
+    WEIGHTS_FILE,
+    KokoroV1Wrapper,
+    read_vocabulary,
+)
+from modules.core_components.ai_models.engines.kokoro.chunks import Chunk, plan_chunks
+from modules.core_components.ai_models.engines.kokoro.joins import shape_joins
+from modules.core_components.ai_models.engines.kokoro.languages import LANGUAGES
+from modules.core_components.ai_models.engines.kokoro.phonemes import get_phonemizer
+from modules.core_components.ai_models.engines.kokoro.sample_voice import (
+    fit_sample,
+    fitting_parameters,
+)
+from modules.core_components.ai_models.engines.kokoro.speaking_voice import (
+    ENGINE,
+    SpeakingVoice,
+    voice_of_prompt,
+)
+from modules.core_components.ai_models.engines.kokoro.voices import VoiceFolder
+from modules.core_components.ai_models.model_pool import ModelSpec, model_key
+from modules.core_components.ai_models.model_utils import configure_threads, module_bytes, seeded
+from modules.core_components.ai_models.voice_prompts import VoicePromptStore
+from modules.core_components.progress import CancelToken, Progress
+from modules.core_components.values import Sample, Speech, VoicePrompt
+
+REQUIRED_PACKAGES = ("torch", "kokoro", "misaki")
+_LISTENER = "whisper-tiny.en"  # what the fit judges by, besides the speaker encoder
+
+
+@dataclass(frozen=True)
+class KokoroOptions:
+    """What can be chosen for a synthesis."""
+
+    language: str = option(
+        "en-us", "Language", "The language the text is written in.", choices=tuple(LANGUAGES)
+    )
+    speed: float = option(
+        1.0,
+        "Speed",
+        "How fast to speak; 1 is the voice's own pace.",
+        minimum=0.5,
+        maximum=2.0,
+        step=0.05,
+    )
+    seed: int = option(
+        0,
+        "Seed",
+        "The same seed gives the same audio again.",
+        minimum=0,
+        maximum=2**31 - 1,
+        step=1,
+    )
+
+
+def create(entry: ModelEntry, context: EngineContext) -> KokoroEngine:
+    """The engine factory of the catalog."""
+    return KokoroEngine(entry, context)
+
+
+class KokoroEngine:
+    """A handle on Kokoro v1.0 (see `TTSEngine`); it borrows the weights chunk by chunk."""
+
+    sample_rate_hz = SAMPLE_RATE_HZ
+    languages = tuple(LANGUAGES)
+    can_clone = True
+    options_type = KokoroOptions
+
+    def __init__(self, entry: ModelEntry, context: EngineContext) -> None:
+        self.model_id = entry.id
+        self.label = entry.label
+        self._entry = entry
+        self._context = context
+        self._stock = VoiceFolder(self._folder / "voices")
+
+    @property
+    def model_revision(self) -> str:
+        """Of the weights that are here now."""
+        return self._context.catalog.revision(self._entry)
+
+    def voices(self) -> tuple[str, ...]:
+        """The stock voices that are on this machine."""
+        return self._stock.names()
+
+    def prompt_parameters(self) -> Mapping[str, Any]:
+        """The parameters and the version of the fit."""
+        return fitting_parameters()
+
+    def prepare_voice(
+        self, sample: Sample, progress: Progress, cancel: CancelToken
+    ) -> VoicePrompt:
+        """Fits a voice to the sample; minutes on a CPU, continued where a crash broke it off.
+
+        Raises BadInputError for a sample without enough speech, and JobCancelled.
+        """
+        parameters = fitting_parameters()
+        revision = self.model_revision
+        prompt = VoicePrompt(
+            VoicePromptStore.key(sample, ENGINE, self.model_id, revision, parameters),
+            ENGINE, self.model_id, revision, tensors={},
+        )  # fmt: skip
+        # The fit is written for the CPU, wherever speaking happens.
+        on_cpu = dataclasses.replace(self._context, device_preference="cpu")
+        kokoro = KokoroEngine(self._entry, on_cpu)
+        encoder_handle = dataclasses.replace(self._context.engine("ge2e"), context=on_cpu)
+        with (
+            kokoro._borrowed(f"fitting a voice to {sample.name}", cancel) as model,
+            encoder_handle.borrowed(cancel) as encoder,
+        ):
+            return fit_sample(
+                sample,
+                prompt,
+                model.model,
+                encoder,
+                self._english_phonemes,
+                self._stock,
+                self._context.ensure_model(_LISTENER),
+                self._context.cache_folder / "fits",
+                self._context.cpu_threads,
+                progress,
+                cancel,
+            )
+
+    def stream(
+        self,
+        text: str,
+        voice: VoicePrompt | str,
+        options: KokoroOptions,
+        cancel: CancelToken,
+    ) -> Iterator[Speech]:
+        """The speech of `text`, chunk by chunk; nothing is computed before it is asked for.
+
+        `voice` is a fitted one, a stock voice, or a mix like "af_bella(2)+af_sky(1)". Raises,
+        before it returns, BadInputError for text, language or voice that cannot be spoken.
+        """
+        if isinstance(voice, str):
+            speaking = SpeakingVoice(self._stock.pack(voice))
+        else:
+            speaking = voice_of_prompt(voice)
+        sentences = get_phonemizer().sentences(text, options.language, self._vocabulary)
+        phonemes = []
+        for sentence in sentences:
+            cancel.raise_if_cancelled()
+            phonemes.append(sentence.phonemes)
+        return self._spoken(tuple(plan_chunks(phonemes)), speaking, options, cancel)
+
+    def _spoken(
+        self,
+        chunks: Sequence[Chunk],
+        voice: SpeakingVoice,
+        options: KokoroOptions,
+        cancel: CancelToken,
+    ) -> Iterator[Speech]:
+        speed = options.speed * voice.speed
+        endings = [None, *(chunk.ending for chunk in chunks[:-1]), None]
+        for index, chunk in enumerate(chunks):
+            cancel.raise_if_cancelled()
+            with self._borrowed("speaking", cancel) as model:
+                with voice.applied(model), seeded(options.seed + index):
+                    style = voice.style(len(chunk.phonemes))
+                    utterance = model.synthesize(chunk.phonemes, style, speed)
+            samples = shape_joins(
+                utterance.samples, SAMPLE_RATE_HZ, endings[index], endings[index + 1], speed
+            )
+            yield Speech(samples, SAMPLE_RATE_HZ)
+
+    def _english_phonemes(self, text: str) -> str:
+        found = get_phonemizer().sentences(text, "en-us", self._vocabulary)
+        return " ".join(sentence.phonemes for sentence in found)
+
+    @contextmanager
+    def _borrowed(self, holder: str, cancel: CancelToken) -> Iterator[KokoroV1Wrapper]:
+        with self._context.pool.lease(self._spec, cancel, holder, run=True) as model:
+            configure_threads(self._context.threads)
+            yield model
+
+    @property
+    def _folder(self) -> Path:
+        return self._context.catalog.folder(self._entry)
+
+    @cached_property
+    def _vocabulary(self) -> frozenset[str]:
+        return frozenset(read_vocabulary(self._folder / CONFIG_FILE))
+
+    @property
+    def _spec(self) -> ModelSpec[KokoroV1Wrapper]:
+        device = self._context.device
+
+        def load() -> KokoroV1Wrapper:
+            folder = self._context.ensure_model(self.model_id)
+            return KokoroV1Wrapper(folder / CONFIG_FILE, folder / WEIGHTS_FILE, device)
+
+        return ModelSpec(
+            key=model_key(self.model_id, self.model_revision, device, "float32"),
+            device=device,
+            nbytes=self._entry.memory_mb * 1_000_000,
+            load=load,
+            to_host=lambda model: model.moved_to("cpu"),
+            to_device=lambda model: model.moved_to(device),
+            measure=lambda model: module_bytes(model.model),
+        )

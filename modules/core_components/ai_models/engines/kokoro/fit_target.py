@@ -1,0 +1,147 @@
+"""What a fit aims at: the measures of the sample, each made to be compared with a rendering.
+
+All audio here is 16 kHz mono tensors [n]. Nothing here knows Kokoro.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+SAMPLE_RATE_HZ = 16_000
+LEVEL = 0.06  # RMS that audio is brought to before it is compared
+_PITCH_LOW_HZ, _PITCH_HIGH_HZ = 60.0, 400.0
+
+
+@dataclass(frozen=True, eq=False)
+class FitTarget:
+    """The sample in numbers: `ge2e` [256], `ear` [k] or None, `spectrum` [48] (log power of
+    the long-term average, mean 0), log pitch (Hz) as mean and spread.
+
+    `ge2e_self` and `ear_self` are how much two seconds of the speaker resemble the rest of him
+    (cosine): nobody need be more like him than he is himself.
+    """
+
+    ge2e: Tensor
+    ear: Tensor | None
+    spectrum: Tensor
+    log_pitch: float
+    log_pitch_spread: float
+    ge2e_self: float
+    ear_self: float
+
+
+def self_closeness(vectors: list[Tensor], usual: float) -> float:
+    """Mean cosine of each unit vector with the mean of the others; `usual` below three."""
+    if len(vectors) < 3:
+        return usual
+    stack = torch.stack(vectors)
+    others = (stack.sum(dim=0) - stack) / (len(vectors) - 1)
+    return float((stack * others / others.norm(dim=1, keepdim=True)).sum(dim=1).mean())
+
+
+def shortfall(closeness: Tensor, enough: float) -> Tensor:
+    """How much is missing to `enough`, smoothly nothing beyond it (a softplus 0.03 wide)."""
+    return functional.softplus((enough - closeness) / 0.03) * 0.03
+
+
+def level(samples: Tensor) -> Tensor:
+    """The samples at RMS `LEVEL`."""
+    return samples / (samples.square().mean().sqrt() + 1e-5) * LEVEL
+
+
+def long_term_spectrum(samples: Tensor) -> Tensor:
+    """Log of the mean power in 48 mel bands up to 7.6 kHz over the speech frames, minus its mean.
+
+    Bands far below the rest (beyond a telephone's range) are floored, so that nobody tries to
+    match silence.
+    """
+    window = torch.hann_window(512)
+    spectrum = torch.stft(level(samples), 512, 160, window=window, return_complex=True)
+    power = _mel_48() @ (spectrum.real.square() + spectrum.imag.square())
+    frame = power.sum(dim=0)
+    speech = (frame > frame.max() * 1e-3).float()
+    mean = torch.log((power * speech).sum(dim=1) / speech.sum() + 1e-7)
+    return mean - mean.mean()
+
+
+def pitch_statistics(samples: Tensor) -> tuple[float, float]:
+    """Mean and spread of the log pitch of voiced frames, 60 to 400 Hz (0, 0 without any).
+
+    Autocorrelation divided by that of its window (Boersma 1993), the shortest good lag taken.
+    """
+    size, hop = 1280, 160
+    if len(samples) < size:
+        return 0.0, 0.0
+    frames = samples.unfold(0, size, hop)
+    frames = frames - frames.mean(dim=1, keepdim=True)
+    window = torch.hann_window(size)
+    power = torch.fft.rfft(frames * window, 4096).abs().square()
+    own = torch.fft.irfft(torch.fft.rfft(window, 4096).abs().square())[:400]
+    correlation = torch.fft.irfft(power)[:, :400]
+    correlation = correlation / (correlation[:, :1] + 1e-9) / (own / own[0])
+    low, high = int(SAMPLE_RATE_HZ / _PITCH_HIGH_HZ), int(SAMPLE_RATE_HZ / _PITCH_LOW_HZ)
+    part = correlation[:, low:high]
+    best, lag = part.max(dim=1)
+    peak = (part >= functional.max_pool1d(part[:, None], 9, 1, 4)[:, 0]) & (
+        part > 0.9 * best[:, None]
+    )
+    lag = torch.where(peak.any(dim=1), peak.float().argmax(dim=1), lag)
+    energy = frames.square().mean(dim=1)
+    voiced = (best > 0.6) & (energy > energy.max() * 1e-3)
+    if int(voiced.sum()) < 10:
+        return 0.0, 0.0
+    log_pitch = torch.log(SAMPLE_RATE_HZ / (lag[voiced] + low).float())
+    return float(log_pitch.median()), float(log_pitch.std().clamp(0.08, 0.35))
+
+
+def middle_log_pitch(curve: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean of the middle half, and spread, of a predicted pitch curve's log (Hz), with gradient."""
+    voiced = curve[curve > _PITCH_LOW_HZ].sort().values
+    if voiced.numel() < 8:
+        return curve.mean() * 0 + float(np.log(_PITCH_LOW_HZ)), curve.mean() * 0
+    log_pitch = voiced.log()
+    quarter = len(voiced) // 4
+    return log_pitch[quarter : 3 * quarter].mean(), log_pitch.std()
+
+
+def to_16k(samples_24k: Tensor) -> Tensor:
+    """24 kHz to 16 kHz with gradient: polyphase 2/3 with a Kaiser low-pass at 7.6 kHz."""
+    doubled = torch.stack([samples_24k, torch.zeros_like(samples_24k)], dim=1).reshape(-1)
+    kernel = _resampler()
+    padded = functional.pad(doubled, (len(kernel) // 2, len(kernel) // 2))
+    return functional.conv1d(padded[None, None], kernel[None, None], stride=3)[0, 0]
+
+
+def disturb(samples: Tensor, generator: torch.Generator) -> Tensor:
+    """The samples heard a little differently: start, tilt, noise and level at random.
+
+    What an encoder says should not hang on these; a fit that is heard through them cannot learn
+    to whistle the encoder's tune.
+    """
+    start, tilt, noise_db, gain_db = torch.rand(4, generator=generator).tolist()
+    y = samples[int(start * 0.1 * SAMPLE_RATE_HZ) :]
+    y = y - (0.5 * tilt - 0.25) * functional.pad(y, (1, 0))[:-1]
+    noise = torch.randn(y.shape, generator=generator)
+    y = y + noise * LEVEL * 10 ** (-(22 + 23 * noise_db) / 20)
+    return y * 10 ** ((8 * gain_db - 4) / 20)
+
+
+@cache
+def _mel_48() -> Tensor:
+    import librosa
+
+    return torch.from_numpy(librosa.filters.mel(sr=SAMPLE_RATE_HZ, n_fft=512, n_mels=48, fmax=7600))
+
+
+@cache
+def _resampler() -> Tensor:
+    taps = np.arange(-64, 65)
+    cutoff = 2 * 7600 / 48_000
+    kernel = 2 * cutoff * np.sinc(cutoff * taps) * np.kaiser(129, 8.0)
+    return torch.from_numpy(kernel.astype(np.float32))

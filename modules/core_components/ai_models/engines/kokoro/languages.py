@@ -1,0 +1,57 @@
+"""The languages that Kokoro speaks, and who turns their text into phonemes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from modules.core_components.errors import BadInputError, StudioError
+
+
+@dataclass(frozen=True)
+class Language:
+    """A language as Kokoro knows it.
+
+    `letter` begins the names of its voices and is its code in the package `kokoro`; `scripts` are
+    the Unicode scripts whose letters have phonemes in it.
+    """
+
+    code: str
+    name: str
+    letter: str
+    scripts: tuple[str, ...] = ("Latin",)
+
+    @property
+    def is_english(self) -> bool:
+        """English has misaki's dictionary and tagger; the other languages have espeak-ng alone."""
+        return self.letter in "ab"
+
+
+LANGUAGES: Mapping[str, Language] = {
+    language.code: language
+    for language in (
+        Language("en-us", "American English", "a"),
+        Language("en-gb", "British English", "b"),
+        Language("es", "Spanish", "e"),
+        Language("fr-fr", "French", "f"),
+        Language("hi", "Hindi", "h", ("Devanagari", "Latin")),
+        Language("it", "Italian", "i"),
+        Language("pt-br", "Brazilian Portuguese", "p"),
+    )
+}
+# Kokoro has voices for these too, but their phonemes need large packages of their own.
+_WITHOUT_PHONEMES: Mapping[str, str] = {"ja": "Japanese", "zh": "Chinese"}
+
+
+def get_language(code: str) -> Language:
+    """The language of that code; StudioError for one that cannot be spoken here, saying why."""
+    if code in LANGUAGES:
+        return LANGUAGES[code]
+    choice = f"Choose one of {', '.join(LANGUAGES)}."
+    if code in _WITHOUT_PHONEMES:
+        raise StudioError(
+            f"Kokoro cannot read {_WITHOUT_PHONEMES[code]} text in this version of the studio: "
+            "its pronunciation packages are not installed.",
+            choice,
+        )
+    raise BadInputError(f"Kokoro does not speak {code!r}.", choice)

@@ -1,0 +1,91 @@
+"""From a sample to a voice that Kokoro can speak with (see `voice_fit`)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from modules.core_components.ai_models.engines.kokoro.fit_options import FitOptions
+from modules.core_components.ai_models.engines.kokoro.speaking_voice import (
+    OFFSETS_TENSOR,
+    STYLE_TENSOR,
+)
+from modules.core_components.ai_models.engines.kokoro.voices import VoiceFolder
+from modules.core_components.audio.files import read_speech
+from modules.core_components.audio.speech_regions import trim_to_speech
+from modules.core_components.progress import CancelToken, Progress
+from modules.core_components.values import Sample, VoicePrompt
+
+# Raised whenever the same parameters would give another voice, so that old prompts are not found.
+_ALGORITHM = 1
+# A minute is what the fit uses; longer pauses than trimming leaves take some of the recording.
+_LONGEST_RECORDING_S = 30 * 60.0
+
+
+def fitting_parameters() -> Mapping[str, Any]:
+    """Everything besides the sample that shapes the fitted voice, as plain values."""
+    parameters = dataclasses.asdict(FitOptions())
+    del parameters["threads"]  # changes how long it takes, not what comes out
+    return {"algorithm": _ALGORITHM, **parameters}
+
+
+def fit_sample(
+    sample: Sample,
+    prompt: VoicePrompt,
+    kmodel: Any,
+    encoder: Any,
+    phonemize: Callable[[str], str],
+    voices: VoiceFolder,
+    whisper_folder: Path,
+    fits_folder: Path,
+    threads: int,
+    progress: Progress,
+    cancel: CancelToken,
+) -> VoicePrompt:
+    """`prompt` with the voice that was fitted to the sample.
+
+    `kmodel` and `encoder` are the loaded modules, on the CPU. What is done so far is kept in
+    `fits_folder` under the prompt's key and taken up by the next call; a finished fit leaves only
+    the scan of the stock voices there. Raises as `fit_voice` does.
+    """
+    import torch
+
+    from modules.core_components.ai_models.engines.kokoro.voice_fit import fit_voice
+
+    recording = read_speech(sample.path, max_duration_s=_LONGEST_RECORDING_S)
+    speech = trim_to_speech(recording)
+    checkpoint = fits_folder / f"{prompt.key}.safetensors"
+    fitted = fit_voice(
+        kmodel,
+        phonemize,
+        encoder,
+        {name: torch.from_numpy(voices.pack(name).copy()) for name in voices.names()},
+        speech.samples,
+        speech.sample_rate_hz,
+        dataclasses.replace(FitOptions(), threads=threads),
+        progress,
+        cancel,
+        checkpoint,
+        scan_cache=fits_folder / "stock_voices.safetensors",
+        whisper_folder=whisper_folder,
+    )
+    checkpoint.unlink(missing_ok=True)
+    return dataclasses.replace(
+        prompt,
+        tensors={
+            STYLE_TENSOR: np.asarray(fitted.pack, np.float32),
+            OFFSETS_TENSOR: np.asarray(fitted.layer_offsets, np.float32),
+        },
+        info={
+            "start_voice": fitted.start_voice,
+            "speed": fitted.speaking_rate,
+            "similarity_stock": fitted.similarity_stock,
+            "similarity_fitted": fitted.similarity_fitted,
+            "similarity_self": fitted.similarity_self,
+            "report": dict(fitted.report),
+        },
+    )

@@ -1,0 +1,147 @@
+"""How the stock voices sound to the encoders: rendered once per installation, then kept.
+
+The scan speaks two short sentences with each of the 54 voices (half a minute on two cores) and
+keeps their embeddings and the timbre ear's projection, which is learned from the same audio.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from modules.core_components.ai_models.engines.kokoro.fast_decoder import FastDecoder
+from modules.core_components.ai_models.engines.kokoro.fit_target import level, to_16k
+from modules.core_components.ai_models.engines.kokoro.fit_text import FRAME_SAMPLES, Reading
+from modules.core_components.ai_models.engines.kokoro.timbre_ear import (
+    Projection,
+    TimbreEar,
+    learn_projection,
+    whisper_statistics,
+)
+from modules.core_components.ai_models.engines.speaker_encoder import SpeakerEncoder
+from modules.core_components.ai_models.engines.whisper_features import WhisperFeatures
+from modules.core_components.atomic import atomic_path
+
+logger = logging.getLogger(__name__)
+
+_FORMAT = "stock-voices-1"
+
+
+@dataclass(frozen=True, eq=False)
+class StockVoices:
+    """`names` [v], their GE2E embeddings [v, 256] and, with an ear, `ear_vectors` [v, k]."""
+
+    names: tuple[str, ...]
+    ge2e: Tensor
+    ear: TimbreEar | None
+    ear_vectors: Tensor | None
+
+
+def render(kmodel: Any, decoder: FastDecoder, reading: Reading, style: Tensor, seed: int) -> Tensor:
+    """One reading at 16 kHz [n] without the silences around it; `style` is [1, 256]."""
+    with torch.no_grad():
+        alignment = reading.alignment(kmodel, style[:, 128:])
+        pitch, energy = reading.curves(kmodel, style[:, 128:], alignment)
+        source = decoder.excitation(pitch, torch.Generator().manual_seed(seed))
+        audio = decoder(reading.text(alignment), pitch, energy, style[:, :128], source)
+        first, last = reading.spoken(alignment)
+        return level(to_16k(audio[first * FRAME_SAMPLES : last * FRAME_SAMPLES]))
+
+
+def scan_stock_voices(
+    kmodel: Any,
+    decoder: FastDecoder,
+    encoder: SpeakerEncoder,
+    features: WhisperFeatures | None,
+    readings: tuple[Reading, ...],
+    voices: Mapping[str, Tensor],
+    pool: ThreadPoolExecutor,
+    cache: Path | None,
+    on_voice: Callable[[int], None],
+) -> StockVoices:
+    """The stock voices' embeddings, from `cache` where it fits, else rendered and kept there.
+
+    `on_voice` is called with the number of voices done; it may raise to cancel.
+    """
+    names = tuple(sorted(voices))
+    key = _key(names, voices, features is not None)
+    kept = _load(cache, key) if cache is not None else None
+    if kept is None:
+        clips: dict[str, list[Tensor]] = {}
+
+        def speak(name: str) -> list[Tensor]:
+            pack = voices[name]
+            return [render(kmodel, decoder, r, pack[r.row], seed=0) for r in readings]
+
+        for done, (name, spoken) in enumerate(zip(names, pool.map(speak, names), strict=True)):
+            clips[name] = spoken
+            on_voice(done + 1)
+        kept = _measure(names, clips, encoder, features)
+        if cache is not None:
+            cache.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_path(cache) as partial:
+                save_file(kept, partial, metadata={"key": key})
+    ear = None
+    if features is not None:
+        projection = Projection(kept["mean"], kept["scale"], kept["directions"])
+        ear = TimbreEar(partial(whisper_statistics, features), projection)
+    return StockVoices(names, kept["ge2e"], ear, kept.get("ear"))
+
+
+def _measure(
+    names: tuple[str, ...],
+    clips: dict[str, list[Tensor]],
+    encoder: SpeakerEncoder,
+    features: WhisperFeatures | None,
+) -> dict[str, Tensor]:
+    def mean(vectors: list[Tensor]) -> Tensor:
+        total = torch.stack(vectors).mean(dim=0)
+        return total / total.norm().clamp_min(1e-8)
+
+    with torch.no_grad():
+        ge2e = [mean([encoder.embed_tensor(clip) for clip in clips[name]]) for name in names]
+        kept = {"ge2e": torch.stack(ge2e)}
+        if features is not None:
+            describe = partial(whisper_statistics, features)
+            projection = learn_projection(describe, clips)
+            ear = TimbreEar(describe, projection)
+            vectors = [mean([ear.embed(clip) for clip in clips[name]]) for name in names]
+            kept |= {
+                "ear": torch.stack(vectors),
+                "mean": projection.mean,
+                "scale": projection.scale,
+                "directions": projection.directions.contiguous(),
+            }
+    return kept
+
+
+def _key(names: tuple[str, ...], voices: Mapping[str, Tensor], with_ear: bool) -> str:
+    digest = hashlib.sha256(f"{_FORMAT} {with_ear}".encode())
+    for name in names:
+        digest.update(name.encode())
+        digest.update(voices[name][::64].contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _load(cache: Path, key: str) -> dict[str, Tensor] | None:
+    if not cache.exists():
+        return None
+    try:
+        with safe_open(cache, framework="pt") as file:
+            if (file.metadata() or {}).get("key") != key:
+                return None
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        logger.warning("The kept scan of the stock voices is unreadable (%s): made anew.", error)
+        return None

@@ -1,0 +1,319 @@
+"""Voice match: fit a Kokoro voice to a recording by gradient.
+
+Kokoro speaks in the style it is given: 128 numbers colour the voice, 128 move it. Decoder and
+prosody predictor are differentiable in them, so a style can be moved, from the nearest stock
+voice on, until the renderings sound like the recording to several unlike listeners at once
+(`fit_losses`). Besides the shared style every AdaIN layer of the decoder learns a small offset of
+its own: the stock voices differ from each other in ways that one style cannot follow.
+How it was found and how far it reaches: docs/voice_fit_study.md.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from modules.core_components.ai_models.engines.kokoro.fast_decoder import FastDecoder
+from modules.core_components.ai_models.engines.kokoro.fit_guard import choose
+from modules.core_components.ai_models.engines.kokoro.fit_losses import (
+    Ears,
+    Start,
+    prepare_start,
+    rendering_loss,
+)
+from modules.core_components.ai_models.engines.kokoro.fit_options import FitOptions
+from modules.core_components.ai_models.engines.kokoro.fit_state import FitState
+from modules.core_components.ai_models.engines.kokoro.fit_target import (
+    SAMPLE_RATE_HZ,
+    FitTarget,
+    long_term_spectrum,
+    pitch_statistics,
+    self_closeness,
+)
+from modules.core_components.ai_models.engines.kokoro.fit_text import (
+    GUARD_SENTENCES,
+    SCAN_SENTENCES,
+    TRAINING_SENTENCES,
+    read_all,
+)
+from modules.core_components.ai_models.engines.kokoro.layer_styles import nearest_shared_style
+from modules.core_components.ai_models.engines.kokoro.stock_voices import (
+    StockVoices,
+    scan_stock_voices,
+)
+from modules.core_components.ai_models.engines.kokoro.timbre_ear import windows
+from modules.core_components.ai_models.engines.speaker_encoder import SpeakerEncoder
+from modules.core_components.ai_models.engines.whisper_features import load_whisper_features
+from modules.core_components.errors import BadInputError
+from modules.core_components.progress import CancelToken, Progress, scaled
+
+logger = logging.getLogger(__name__)
+
+FloatArray = npt.NDArray[np.float32]
+
+__all__ = ["FitOptions", "FittedVoice", "fit_voice"]
+
+_SHORTEST_S = 2.0
+_LONGEST_S = 60.0
+_CHECKPOINT_EVERY_S = 10.0
+# A speaker's likeness to himself where the sample is too short to measure it.
+_USUAL_GE2E, _USUAL_EAR = 0.83, 0.70
+
+
+@dataclass(frozen=True, eq=False)
+class FittedVoice:
+    """A voice near the sample's.
+
+    `pack` float32 [510, 1, 256] is an ordinary Kokoro voice; `layer_offsets` float32
+    [layers, 128] are added to each AdaIN layer's style on top of it (`layer_styles`). The pack
+    alone is the nearest voice that any Kokoro program can use.
+    The similarities are GE2E cosines, all against the part of the sample that the fit never saw.
+    """
+
+    pack: FloatArray
+    layer_offsets: FloatArray
+    start_voice: str
+    speaking_rate: float
+    similarity_stock: float
+    similarity_fitted: float
+    similarity_self: float
+    report: dict[str, Any]
+
+
+def fit_voice(
+    kmodel: Any,
+    phonemize: Callable[[str], str],
+    encoder: SpeakerEncoder,
+    voices: Mapping[str, Tensor],
+    sample: FloatArray,
+    sample_rate_hz: int,
+    options: FitOptions,
+    progress: Progress,
+    cancel: CancelToken,
+    checkpoint: Path | None = None,
+    *,
+    scan_cache: Path | None = None,
+    whisper_folder: Path | None = None,
+) -> FittedVoice:
+    """Fit a voice to `sample`: mono speech [n] without long silences, 2 s at least.
+
+    `kmodel` is a `kokoro.KModel` in eval mode on the CPU; it is only read. `phonemize` turns
+    English text into Kokoro's phonemes. `voices` are the stock packs [510, 1, 256]. `checkpoint`
+    is written every ten seconds and, when it is of this very fit, taken up; the caller deletes
+    it. `scan_cache` keeps the stock voices' embeddings. `whisper_folder` is a CTranslate2 Whisper
+    model (tiny.en): without it the timbre ear and the content leash are missing and the result is
+    more GE2E's opinion than a voice.
+    The same inputs give the same bits on one machine, whatever `options.threads` is.
+    Raises BadInputError for too little speech and whatever `cancel` raises.
+    """
+    began = time.monotonic()
+    heard, held = split_sample(sample, sample_rate_hz, options.held_out)
+    threads_before = torch.get_num_threads()
+    pool = ThreadPoolExecutor(options.threads, initializer=torch.set_num_threads, initargs=(1,))
+    torch.set_num_threads(1)  # several one-thread sentences beat one sentence on all threads
+    try:
+        features = load_whisper_features(whisper_folder) if whisper_folder is not None else None
+        decoder = FastDecoder(kmodel.decoder)
+
+        def on_voice(done: int) -> None:
+            cancel.raise_if_cancelled()
+            progress(0.2 * done / len(voices), f"Listening to the stock voices ({done})")
+
+        scan = read_all(kmodel, phonemize, SCAN_SENTENCES)
+        stock = scan_stock_voices(
+            kmodel, decoder, encoder, features, scan, voices, pool, scan_cache, on_voice
+        )
+        target = measure(heard, encoder, stock)
+        name = nearest_voice(target, stock)
+        ears = Ears(kmodel, decoder, encoder, stock.ear, features)
+        base = voices[name]
+        progress(0.2, f"Starting from {name}")
+        readings = read_all(kmodel, phonemize, TRAINING_SENTENCES[: options.sentences])
+        guards = read_all(kmodel, phonemize, GUARD_SENTENCES)
+
+        def prepare(number: int) -> Start:
+            cancel.raise_if_cancelled()
+            reading = (*readings, *guards)[number]
+            return prepare_start(ears, reading, base[reading.row], options.seed)
+
+        starts = list(pool.map(prepare, range(len(readings) + len(guards))))
+        rows = torch.stack([voices[n][60, 0] for n in sorted(voices)])
+        spread = rows.std(dim=0) + 1e-3
+        fit = _Fit(ears, target, starts[: len(readings)], spread, options, pool)
+        key = _fit_key(options, heard, name, base, stock.ear is not None)
+        state = fit.run(scaled(progress, 0.25, 0.93), cancel, checkpoint, key)
+        fitted_s = time.monotonic() - began
+        progress(0.93, "Choosing by ear")
+        cancel.raise_if_cancelled()
+        choice = choose(ears, target, starts[len(readings) :], state.average(), spread,
+                        torch.from_numpy(held), options, pool)  # fmt: skip
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        torch.set_num_threads(threads_before)
+    shift = choice.residual * spread
+    layers = choice.layers * spread[:128]
+    shared = nearest_shared_style(kmodel.decoder, shift[:128] + layers)
+    pack = base + torch.cat([shared, shift[128:]])
+    offsets = shift[:128] + layers - shared
+    similarity_self = float(encoder.embed(heard, SAMPLE_RATE_HZ) @ encoder.embed(held, 16_000))
+    progress(1.0, "Done")
+    return FittedVoice(
+        pack=pack.numpy().astype(np.float32),
+        layer_offsets=offsets.numpy().astype(np.float32),
+        start_voice=name,
+        speaking_rate=1.0,
+        similarity_stock=choice.similarity_stock,
+        similarity_fitted=choice.similarity_fitted,
+        similarity_self=similarity_self,
+        report={
+            "steps": state.step,
+            "pitch_hz": float(np.exp(target.log_pitch)) if target.log_pitch else None,
+            "strength": choice.strength,
+            "candidates": choice.table,
+            "self_closeness": [target.ge2e_self, target.ear_self],
+            "timbre_ear": stock.ear is not None,
+            "fit_part_s": len(heard) / SAMPLE_RATE_HZ,
+            "held_part_s": len(held) / SAMPLE_RATE_HZ,
+            "fit_s": fitted_s,
+            "seconds": time.monotonic() - began,
+        },
+    )
+
+
+class _Fit:
+    """The descent: several sentences a step, their gradients added in a fixed order."""
+
+    def __init__(self, ears: Ears, target: FitTarget, starts: list[Start], spread: Tensor,
+                 options: FitOptions, pool: ThreadPoolExecutor) -> None:  # fmt: skip
+        self._ears, self._target, self._starts = ears, target, starts
+        self._spread, self._options, self._pool = spread, options, pool
+        own = float(np.mean([start.log_pitch for start in starts]))
+        self._aim = own + options.pitch_share * (target.log_pitch - own)
+
+    def run(
+        self, progress: Progress, cancel: CancelToken, checkpoint: Path | None, key: str
+    ) -> FitState:
+        options = self._options
+        state = FitState.load(checkpoint, key) if checkpoint is not None else None
+        if state is None:
+            shapes = {"residual": (256,), "layers": (self._ears.decoder.layers, 128)}
+            state = FitState.zeros(shapes)
+        rates = {"residual": options.learning_rate}
+        rates["layers"] = options.learning_rate * options.layer_rate
+        saved = time.monotonic()
+        while state.step < options.steps:
+            cancel.raise_if_cancelled()
+            slots = range(options.sentences_per_step)
+            results = list(self._pool.map(partial(self._gradient, state), slots))
+            gradients = {
+                name: torch.stack([r[0][name] for r in results]).mean(dim=0) for name in rates
+            }
+            state.advance(gradients, rates, options.steps)
+            distance = float(np.mean([r[1]["ge2e"] for r in results]))
+            message = f"Fitting, step {state.step} of {options.steps} (distance {distance:.2f})"
+            progress(state.step / options.steps, message)
+            logger.debug("step %d: %s", state.step, results[0][1])
+            if checkpoint is not None and time.monotonic() - saved > _CHECKPOINT_EVERY_S:
+                state.save(checkpoint, key)
+                saved = time.monotonic()
+        return state
+
+    def _gradient(self, state: FitState, slot: int) -> tuple[dict[str, Tensor], dict[str, float]]:
+        options = self._options
+        count = state.step * options.sentences_per_step + slot
+        epoch, place = divmod(count, len(self._starts))
+        order = np.random.default_rng([options.seed, epoch]).permutation(len(self._starts))
+        start = self._starts[int(order[place])]
+        generator = torch.Generator().manual_seed(options.seed * 1_000_003 + count)
+        with torch.enable_grad():
+            leaves = {
+                name: value.clone().requires_grad_(True) for name, value in state.parameters.items()
+            }
+            loss, parts = rendering_loss(
+                self._ears, self._target, start, leaves["residual"], leaves["layers"],
+                self._spread, self._aim, options, generator,
+            )  # fmt: skip
+            gradients = torch.autograd.grad(loss, list(leaves.values()))
+        return dict(zip(leaves, gradients, strict=True)), parts
+
+
+def split_sample(
+    sample: FloatArray, sample_rate_hz: int, share: float
+) -> tuple[FloatArray, FloatArray]:
+    """The part to fit on and the part to judge by, both at 16 kHz; a minute at most is used.
+
+    Raises BadInputError for less than two seconds.
+    """
+    import soxr
+
+    if sample.ndim != 1 or not np.isfinite(sample).all():
+        raise BadInputError("The sample is not one channel of finite numbers.")
+    seconds = len(sample) / sample_rate_hz
+    if seconds < _SHORTEST_S or float(np.abs(sample).max(initial=0.0)) < 1e-4:
+        raise BadInputError(
+            f"There are only {seconds:.1f} s of speech in the sample.",
+            "Use at least two seconds of clear speech; ten to thirty are best.",
+        )
+    x = sample[: int(_LONGEST_S * sample_rate_hz)].astype(np.float32)
+    if sample_rate_hz != SAMPLE_RATE_HZ:
+        x = np.asarray(soxr.resample(x, sample_rate_hz, SAMPLE_RATE_HZ, quality="HQ"), np.float32)
+    cut = len(x) - max(int(share * len(x)), int(0.8 * SAMPLE_RATE_HZ))
+    return np.ascontiguousarray(x[:cut]), np.ascontiguousarray(x[cut:])
+
+
+def measure(heard: FloatArray, encoder: SpeakerEncoder, stock: StockVoices) -> FitTarget:
+    """The fit part of the sample, 16 kHz [n], in numbers."""
+    x = torch.from_numpy(heard)
+    with torch.no_grad():
+        pitch, wide = pitch_statistics(x)
+        pieces = windows(x, 2 * SAMPLE_RATE_HZ)
+        ear_pieces = [stock.ear.embed(piece) for piece in pieces] if stock.ear is not None else []
+        return FitTarget(
+            ge2e_self=self_closeness([encoder.embed_tensor(p) for p in pieces], _USUAL_GE2E),
+            ear_self=self_closeness(ear_pieces, _USUAL_EAR),
+            ge2e=torch.from_numpy(encoder.embed(heard, SAMPLE_RATE_HZ)),
+            ear=stock.ear.embed_long(x) if stock.ear is not None else None,
+            spectrum=long_term_spectrum(x),
+            log_pitch=pitch,
+            log_pitch_spread=wide,
+        )
+
+
+def nearest_voice(target: FitTarget, stock: StockVoices) -> str:
+    """The stock voice that both ears together find most like the sample.
+
+    Each ear's cosines are counted in their own standard deviations over the voices: the timbre
+    ear's are spread five times as wide and would else decide alone.
+    """
+    closeness = _standard(stock.ge2e @ target.ge2e)
+    if target.ear is not None and stock.ear_vectors is not None:
+        closeness = closeness + _standard(stock.ear_vectors @ target.ear)
+    return stock.names[int(closeness.argmax())]
+
+
+def _standard(x: Tensor) -> Tensor:
+    return (x - x.mean()) / (x.std(correction=0) + 1e-6)
+
+
+def _fit_key(
+    options: FitOptions, heard: FloatArray, name: str, base: Tensor, with_ear: bool
+) -> str:
+    relevant = {k: v for k, v in dataclasses.asdict(options).items() if k != "threads"}
+    digest = hashlib.sha256(json.dumps([relevant, name, with_ear], sort_keys=True).encode())
+    digest.update(heard.tobytes())
+    digest.update(base.contiguous().numpy().tobytes())
+    return digest.hexdigest()

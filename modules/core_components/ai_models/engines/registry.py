@@ -1,0 +1,90 @@
+"""Which code drives which model."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from modules.core_components.ai_models.catalog import ModelEntry
+from modules.core_components.ai_models.engines.context import EngineContext
+from modules.core_components.errors import NotFoundError, StudioError
+
+Factory = Callable[[ModelEntry, EngineContext], Any]
+
+
+class EngineMissingError(StudioError):
+    """The studio knows the model, but cannot drive it: no engine yet, or a package is missing."""
+
+
+@dataclass(frozen=True)
+class EngineSpec:
+    """The engine of one model. `factory` is a function or a dotted path "module:function".
+
+    An engine's module may name the packages it imports in its loaders, as REQUIRED_PACKAGES.
+    """
+
+    entry: ModelEntry
+    factory: str | Factory
+
+    def create(self, context: EngineContext) -> Any:
+        """The engine handle. Raises EngineMissingError."""
+        self.check()
+        return self._resolved()(self.entry, context)
+
+    def check(self) -> None:
+        """Raises EngineMissingError when the engine cannot work here, with what to do."""
+        if self.factory == "":
+            raise EngineMissingError(
+                f"The engine for {self.entry.label} comes in a later version.",
+                "Choose another model for now.",
+            )
+        try:
+            module = sys.modules[self._resolved().__module__]
+        except ModuleNotFoundError as error:
+            raise self._lacks(error.name or str(error)) from error
+        for package in getattr(module, "REQUIRED_PACKAGES", ()):
+            if importlib.util.find_spec(package) is None:
+                raise self._lacks(package)
+
+    def _resolved(self) -> Factory:
+        if callable(self.factory):
+            return self.factory
+        module, _, function = self.factory.partition(":")
+        return getattr(importlib.import_module(module), function)
+
+    def _lacks(self, package: str) -> EngineMissingError:
+        return EngineMissingError(
+            f"{self.entry.label} needs the Python package {package}, which is not installed.",
+            "Run the installer again (install.sh or install.bat).",
+        )
+
+
+class EngineRegistry:
+    """The engines by model id: those of the catalog, and those added at run time."""
+
+    def __init__(self, entries: Iterable[ModelEntry]) -> None:
+        self._specs = {entry.id: EngineSpec(entry, entry.engine) for entry in entries}
+
+    def add(self, spec: EngineSpec) -> None:
+        """Plugs an engine in. Raises ValueError when the model has one already."""
+        known = self._specs.get(spec.entry.id)
+        if known is not None and known.factory:
+            raise ValueError(f"The model {spec.entry.id} already has an engine")
+        self._specs[spec.entry.id] = spec
+
+    def get(self, model_id: str) -> EngineSpec:
+        """Raises NotFoundError."""
+        if model_id not in self._specs:
+            raise NotFoundError(
+                f"There is no model {model_id!r} for this task.",
+                f"There are: {', '.join(self.ids())}.",
+            )
+        return self._specs[model_id]
+
+    def ids(self) -> tuple[str, ...]:
+        """The models that have an engine, in the catalog's order."""
+        return tuple(model_id for model_id, spec in self._specs.items() if spec.factory)

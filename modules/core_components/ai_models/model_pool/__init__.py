@@ -1,0 +1,23 @@
+"""The models in memory: leases, budgets, eviction, swapping. See `ModelPool`."""
+
+from __future__ import annotations
+
+from modules.core_components.ai_models.model_pool.budgets import automatic_budgets, is_out_of_memory
+from modules.core_components.ai_models.model_pool.pool import ModelPool
+from modules.core_components.ai_models.model_pool.process_pool import (
+    configure_model_pool,
+    get_model_pool,
+)
+from modules.core_components.ai_models.model_pool.records import (
+    HOST,
+    ModelSpec,
+    Place,
+    Resident,
+    model_key,
+)
+from modules.core_components.ai_models.model_pool.sizes import SizeBook
+
+__all__ = [
+    "HOST", "ModelPool", "ModelSpec", "Place", "Resident", "SizeBook", "automatic_budgets",
+    "configure_model_pool", "get_model_pool", "is_out_of_memory", "model_key",
+]  # fmt: skip

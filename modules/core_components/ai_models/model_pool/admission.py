@@ -1,0 +1,132 @@
+"""Who gets a model or room for one, and who has to wait for what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from modules.core_components.ai_models.model_pool.books import MemoryBooks, gib
+from modules.core_components.ai_models.model_pool.records import Entry, ModelSpec, Place, Request
+from modules.core_components.ai_models.model_pool.sizes import SizeBook
+from modules.core_components.ai_models.model_pool.waiting_room import (
+    Obstacle,
+    Threads,
+    WaitingRoom,
+    users_of,
+)
+from modules.core_components.errors import ModelTooLargeError
+
+
+class Admission:
+    """Grants references and reserves room, in order of arrival. Its methods need the lock held."""
+
+    def __init__(
+        self, books: MemoryBooks, room: WaitingRoom, sizes: SizeBook, clock: Callable[[], float]
+    ) -> None:
+        self.sizes = sizes
+        self._books = books
+        self._room = room
+        self._clock = clock
+
+    def granted_or_blocked(
+        self, spec: ModelSpec[Any], request: Request
+    ) -> tuple[Entry, Entry | None]:
+        """Waits until the model can be referenced, or room for it reserved, and does that.
+
+        Returns its entry, with `request` among the leases. Or, second, an entry that has to go
+        first: it is marked as leaving and to be put out without the lock before the next try.
+
+        Raises ModelTooLargeError, and what waiting raises (see `WaitingRoom.wait`).
+        """
+        while True:
+            entry = self._books.entries.get(spec.key)
+            first = not self._ahead_of(request, spec.device)
+            if entry is not None and entry.open_to(request.owner):
+                if first:
+                    return self._granted(entry, request), None
+                obstacle = self._room_obstacle(request, spec.device, 0)
+            elif entry is not None and entry.stale:
+                if entry.at_rest:
+                    entry.place = Place.LEAVING
+                    return entry, entry
+                obstacle = self._departure_obstacle(entry)
+            else:
+                nbytes = self._needed(spec)
+                self._books.line[request] = spec
+                leaving = entry is not None and entry.place is Place.LEAVING
+                if first and not leaving and nbytes <= self._books.free_bytes(spec.device):
+                    return self._granted(self._reserved(spec, request, nbytes), request), None
+                victim = self._books.victim(spec.device, nbytes) if first else None
+                if victim is not None:
+                    victim.place = Place.LEAVING
+                    return victim, victim
+                obstacle = self._room_obstacle(request, spec.device, nbytes)
+            self._room.wait(request, obstacle)
+
+    def leave_line(self, request: Request) -> None:
+        """Lets the others pass a request that was granted, failed or given up."""
+        if self._books.line.pop(request, None) is not None:
+            self._room.announce()
+
+    def waiting(self) -> tuple[str, ...]:
+        """Who waits for room, in the order in which they will get it."""
+        return tuple(r.holder for r in sorted(self._books.line, key=lambda r: r.number))
+
+    def _ahead_of(self, request: Request, device: str) -> list[Request]:
+        """Who waits for room since earlier.
+
+        Nobody is ahead of a thread that has a lease: they may be waiting for that very lease.
+        """
+        if self._books.holds_any(request.owner):
+            return []
+        return [
+            other
+            for other, wanted in self._books.line.items()
+            if wanted.device == device and other.number < request.number
+        ]
+
+    def _needed(self, spec: ModelSpec[Any]) -> int:
+        """The bytes to reserve. Raises ModelTooLargeError if they can never be had."""
+        nbytes = self.sizes.get(spec.key) or spec.nbytes
+        budget = self._books.budget(spec.device)
+        if nbytes > budget:
+            raise ModelTooLargeError(
+                f"{spec.key} takes {gib(nbytes)}, but models may only use {gib(budget)} on "
+                f"{spec.device}.",
+                "Raise the memory budget in Settings, or choose a smaller model.",
+            )
+        return nbytes
+
+    def _reserved(self, spec: ModelSpec[Any], request: Request, nbytes: int) -> Entry:
+        entry = self._books.entries.get(spec.key)
+        if entry is None:
+            entry = Entry(spec, Place.LOADING, {spec.device: nbytes}, self._clock(), mover=request)
+            self._books.add(entry)
+        else:
+            entry.place, entry.mover = Place.RETURNING, request
+            entry.charges[spec.device] = nbytes
+        return entry
+
+    def _granted(self, entry: Entry, request: Request) -> Entry:
+        entry.leases.append(request)
+        self.leave_line(request)
+        return entry
+
+    def _room_obstacle(self, request: Request, device: str, nbytes: int) -> Obstacle:
+        def clears(stuck: Threads) -> bool:
+            lets_go = self._books.budget(device) - self._books.pinned_bytes(device, stuck)
+            ahead = self._ahead_of(request, device)
+            return nbytes <= lets_go and not any(other.owner in stuck for other in ahead)
+
+        return Obstacle(
+            what=f"{gib(nbytes)} of room on {device}" if nbytes else f"its turn on {device}",
+            clears=clears,
+            users=lambda: users_of(self._books.on(device)),
+        )
+
+    def _departure_obstacle(self, entry: Entry) -> Obstacle:
+        return Obstacle(
+            what=f"{entry.spec.key} to be given back, then loaded anew",
+            clears=lambda stuck: not entry.held_by(stuck),
+            users=lambda: users_of([entry]),
+        )

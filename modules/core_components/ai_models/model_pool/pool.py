@@ -1,0 +1,262 @@
+"""The only way to touch weights: `with pool.lease(spec, cancel) as model:`.
+
+One pool for the process; speaking, listening and training draw on the same budgets. What holds
+at all times (each with a test in tests/core_components/ai_models/test_model_pool.py):
+
+ 1. one load per key, however many ask at once
+ 2. arriving, resident and leaving models together never exceed a budget
+ 3. a leased model is never freed
+ 4. look-up and reference are one locked step
+ 5. loading, copying and freeing run outside the lock
+ 6. a failed load leaves nothing behind, and all who waited for it get its error
+ 7. a model invalidated while leased goes at its last release
+ 8. room is given in order of arrival; too large fails at once, too busy names the user
+ 9. waiting only on one's own leases is reported as a deadlock
+10. idle models leave by one daemon thread, on an injectable clock
+11. on out-of-memory the idle models go, then one more try, then the error
+12. sizes are measured at load and remembered
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from typing import Any, TypeVar
+
+from modules.core_components.ai_models.model_pool.admission import Admission
+from modules.core_components.ai_models.model_pool.books import Budgets, MemoryBooks
+from modules.core_components.ai_models.model_pool.budgets import is_out_of_memory, memory_in_use
+from modules.core_components.ai_models.model_pool.departures import Departures
+from modules.core_components.ai_models.model_pool.loading import Loading
+from modules.core_components.ai_models.model_pool.records import (
+    HOST,
+    Entry,
+    ModelSpec,
+    Place,
+    Request,
+    Resident,
+)
+from modules.core_components.ai_models.model_pool.run_slots import RunSlots
+from modules.core_components.ai_models.model_pool.sizes import SizeBook
+from modules.core_components.ai_models.model_pool.sweeper import IdleSweeper
+from modules.core_components.ai_models.model_pool.waiting_room import Obstacle, WaitingRoom
+from modules.core_components.ai_models.model_utils import empty_cuda_cache
+from modules.core_components.progress import CancelToken
+
+ModelT = TypeVar("ModelT")
+ResultT = TypeVar("ResultT")
+
+
+class ModelPool:
+    """What is loaded, who uses it, and what must go.
+
+    `budgets` are bytes per device ("cpu", "cuda:0", ...), and under "host" for the copies that
+    models leave in CPU memory when they make room elsewhere. `run_slots` are how many may compute
+    on a device at once (1 where not given). `idle_after_s` of 0 lets idle models stay. `meter`
+    tells the bytes in use on a device, `reclaim` returns freed memory to it.
+    """
+
+    def __init__(
+        self,
+        budgets: Budgets,
+        *,
+        run_slots: Mapping[str, int] | None = None,
+        idle_after_s: float = 0.0,
+        sizes: SizeBook | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        meter: Callable[[str], int] = memory_in_use,
+        reclaim: Callable[[], None] = empty_cuda_cache,
+        out_of_memory: Callable[[BaseException], bool] = is_out_of_memory,
+    ) -> None:
+        sizes = sizes or SizeBook()
+        self._clock = clock
+        self._books = MemoryBooks(budgets)
+        self._room = WaitingRoom(clock)
+        self._lock = self._room.lock
+        self._slots = RunSlots(self._room, run_slots or {})
+        self._departures = Departures(self._books, self._room, clock, reclaim)
+        self._admission = Admission(self._books, self._room, sizes, clock)
+        self._loading = Loading(
+            self._books, self._room, self._departures, sizes, meter, out_of_memory
+        )
+        self._idle_after_s = idle_after_s
+        self._sweeper = IdleSweeper(self.sweep)
+        self._sweeper.run_every(idle_after_s / 4)
+
+    @contextmanager
+    def lease(
+        self,
+        spec: ModelSpec[ModelT],
+        cancel: CancelToken | None = None,
+        holder: str = "",
+        timeout_s: float | None = None,
+        run: bool = False,
+    ) -> Iterator[ModelT]:
+        """The model, in place and safe from eviction until the block ends.
+
+        With `run`, the block also holds a run slot of the device. A thread may lease the same
+        key again, and other keys inside; a thread with a lease does not queue behind those that
+        have none, since they may be waiting for that very lease. `holder` is shown to whoever has
+        to wait. Without `timeout_s` it waits for as long as it takes, or until `cancel`.
+
+        Raises ModelTooLargeError at once, ModelBusyError after `timeout_s`, LeaseDeadlockError,
+        JobCancelled, and whatever `spec.load` raises.
+        """
+        request = self._room.request(holder, cancel, timeout_s)
+        entry = self._referenced(spec, request)
+        try:
+            with self._slots.taken(spec.device, request) if run else nullcontext():
+                yield entry.model
+        finally:
+            self._release(entry, request)
+
+    @contextmanager
+    def run_slot(
+        self,
+        device: str,
+        cancel: CancelToken | None = None,
+        holder: str = "",
+        timeout_s: float | None = None,
+    ) -> Iterator[None]:
+        """A turn to compute on a device, for blocks shorter than the lease around them.
+
+        A stream takes one for each piece, so that a listener who pauses stops nobody else.
+        """
+        request = self._room.request(holder, cancel, timeout_s)
+        with self._slots.taken(device, request):
+            yield
+
+    def with_memory(self, device: str, work: Callable[[], ResultT]) -> ResultT:
+        """Runs `work`; when memory runs out, the idle models leave `device` and it runs again.
+
+        Loading does this by itself; engines may wrap a step of their own that needs much.
+        """
+        return self._loading.with_memory(device, work)
+
+    def invalidate(self, key: str) -> None:
+        """Its weights on disk changed or went: out of memory now, or at its last release."""
+        with self._lock:
+            entry = self._books.entries.get(key)
+            if entry is not None:
+                entry.stale = True
+        self._departures.drop_all(lambda other: other is entry)
+
+    def unload_idle(self) -> int:
+        """Frees every model that nobody uses, copies in CPU memory too; returns how many."""
+        return self._departures.drop_all(lambda entry: True)
+
+    def unload_all(self) -> int:
+        """As `unload_idle`, and what is in use goes at its last release."""
+        with self._lock:
+            for entry in self._books.snapshot():
+                entry.stale = True
+        return self.unload_idle()
+
+    def sweep(self) -> None:
+        """Puts out what was idle for too long; what lay in CPU memory for too long goes."""
+        if self._idle_after_s <= 0:
+            return
+        before_s = self._clock() - self._idle_after_s
+        self._departures.drop_all(
+            lambda entry: entry.place is Place.HOST and entry.since_s <= before_s
+        )
+        self._departures.put_out_all(lambda entry: entry.idle and entry.since_s <= before_s)
+
+    def configure(
+        self,
+        budgets: Budgets | None = None,
+        run_slots: Mapping[str, int] | None = None,
+        idle_after_s: float | None = None,
+        sizes: SizeBook | None = None,
+    ) -> None:
+        """Takes over new settings; idle models that no longer fit leave at once."""
+        with self._lock:
+            if budgets is not None:
+                self._books.set_budgets(budgets)
+            if run_slots is not None:
+                self._slots.counts = dict(run_slots)
+            if idle_after_s is not None:
+                self._idle_after_s = idle_after_s
+            if sizes is not None:
+                self._admission.sizes = self._loading.sizes = sizes
+            self._room.announce()
+        self._sweeper.run_every(self._idle_after_s / 4)
+        self._departures.put_out_all(lambda e: e.idle and self._books.free_bytes(e.spec.device) < 0)
+        self._departures.drop_all(
+            lambda e: e.place is Place.HOST and self._books.free_bytes(HOST) < 0
+        )
+
+    def snapshot(self) -> tuple[Resident, ...]:
+        """What sits in memory now, and who uses it."""
+        with self._lock:
+            now_s = self._clock()
+            return tuple(
+                Resident(
+                    key=entry.spec.key,
+                    device=entry.spec.device,
+                    nbytes=sum(entry.charges.values()),
+                    place=entry.place.value,
+                    holders=tuple(lease.holder for lease in entry.leases),
+                    idle_s=0.0 if entry.leases else now_s - entry.since_s,
+                )
+                for entry in self._books.snapshot()
+            )
+
+    def waiting(self) -> tuple[str, ...]:
+        """Who waits for room, in the order in which they will get it."""
+        with self._lock:
+            return self._admission.waiting()
+
+    def close(self) -> None:
+        """Ends the sweeper and lets go of all models (those in use at their last release)."""
+        self._sweeper.stop()
+        self.unload_all()
+
+    def _referenced(self, spec: ModelSpec[Any], request: Request) -> Entry:
+        """The entry of `spec`, its model in place, with `request` among its leases."""
+        try:
+            while True:
+                with self._lock:
+                    entry, in_the_way = self._admission.granted_or_blocked(spec, request)
+                if in_the_way is not None:
+                    self._departures.put_out(in_the_way)
+                elif entry.mover is request:
+                    if self._loading.brought_in(entry):
+                        return entry
+                elif self._arrived(entry, request):
+                    return entry
+        finally:
+            with self._lock:
+                self._admission.leave_line(request)
+
+    def _arrived(self, entry: Entry, request: Request) -> bool:
+        """Waits for the thread that brings the model; False when it has to be asked for anew."""
+        mover, here = entry.mover, False
+        loaded = Obstacle(
+            what=f"{entry.spec.key} to be loaded",
+            clears=lambda stuck: mover is None or mover.owner not in stuck,
+            users=lambda: [mover.holder] if mover is not None else [],
+        )
+        try:
+            with self._lock:
+                while entry.arriving:
+                    self._room.wait(request, loaded)
+                here = entry.place is Place.DEVICE
+        finally:
+            if not here:
+                self._release(entry, request)
+        if entry.error is not None:
+            raise entry.error
+        return here
+
+    def _release(self, entry: Entry, request: Request) -> None:
+        with self._lock:
+            entry.leases.remove(request)
+            entry.since_s = self._clock()
+            goes = entry.stale and entry.idle
+            if goes:
+                entry.place = Place.LEAVING
+            self._room.announce()
+        if goes:
+            self._departures.drop(entry)

@@ -1,0 +1,133 @@
+"""The models that speak."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from pathlib import Path
+
+from modules.core_components.ai_models.base_manager import BaseManager
+from modules.core_components.ai_models.downloads.locks import SharedWork
+from modules.core_components.ai_models.engines.base import TTSEngine
+from modules.core_components.ai_models.model_pool import ModelPool
+from modules.core_components.ai_models.voice_prompts import VoicePromptStore
+from modules.core_components.errors import BadInputError, DiskFullError
+from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.settings import Settings
+from modules.core_components.values import Sample, VoicePrompt
+
+logger = logging.getLogger(__name__)
+
+_VIBEVOICE_SIZES = {"small": "1.5b", "large (4-bit)": "large-4bit"}
+
+
+class TTSManager(BaseManager):
+    """Handles on the speaking engines, and the prepared voices for them.
+
+    The getters name models as people do and return engine handles: small values that borrow the
+    weights for each call. All raise as `get` does.
+    """
+
+    task = "text-to-speech"
+
+    def __init__(
+        self,
+        settings: Settings,
+        pool: ModelPool | None = None,
+        catalog_file: Path | None = None,
+    ) -> None:
+        super().__init__(settings, pool, catalog_file)
+        self._preparing: SharedWork[VoicePrompt] = SharedWork()
+
+    def configure(self, settings: Settings) -> None:
+        super().configure(settings)
+        self.prompts = VoicePromptStore(settings.cache_folder / "prompts")
+
+    def get(self, model_id: str) -> TTSEngine:
+        engine: TTSEngine = super().get(model_id)
+        return engine
+
+    def get_kokoro(self, version: str = "v1.0") -> TTSEngine:
+        """`version` is "v1.0" or "v0.19"."""
+        return self.get(f"kokoro-{version}")
+
+    def get_xtts(self, version_or_path: str | Path = "v2.0.3") -> TTSEngine:
+        """`version_or_path` is "v2.0.0" to "v2.0.3", or the folder of a fine-tuned model.
+
+        Raises BadInputError for a folder: fine-tuned models come with the XTTS engine.
+        """
+        if isinstance(version_or_path, Path) or Path(version_or_path).is_dir():
+            raise BadInputError(
+                f"The fine-tuned model in {version_or_path} cannot be used yet.",
+                "Fine-tuned XTTS models come in a later version.",
+            )
+        return self.get(f"xtts-{version_or_path}")
+
+    def get_qwen3_base(self, size: str = "1.7B") -> TTSEngine:
+        """`size` is "0.6B" or "1.7B"."""
+        return self.get(f"qwen3-tts-{size.lower()}-base")
+
+    def get_qwen3_custom_voice(self, size: str = "1.7B") -> TTSEngine:
+        """`size` is "0.6B" or "1.7B"."""
+        return self.get(f"qwen3-tts-{size.lower()}-custom-voice")
+
+    def get_qwen3_voice_design(self) -> TTSEngine:
+        """Makes a voice from a description."""
+        return self.get("qwen3-tts-1.7b-voice-design")
+
+    def get_vibevoice_tts(self, size: str = "1.5B") -> TTSEngine:
+        """`size` is "1.5B" ("Small"), "Large" or "Large (4-bit)"."""
+        name = size.lower()
+        return self.get(f"vibevoice-{_VIBEVOICE_SIZES.get(name, name)}")
+
+    def prepare_voice(
+        self,
+        model_id: str,
+        sample: Sample,
+        progress: Progress = no_progress,
+        cancel: CancelToken | None = None,
+    ) -> tuple[VoicePrompt, bool]:
+        """The engine's form of a sample, and whether it was there already (or being made).
+
+        Who asks for the same voice meanwhile waits for it and shares it; whoever cancels stops
+        only himself. Raises BadInputError for an engine that cannot clone, JobCancelled, and what
+        the engine raises.
+        """
+        engine = self.get(model_id)
+        if not engine.can_clone:
+            raise BadInputError(
+                f"{engine.label} cannot take the voice of a sample.", "Choose an engine that can."
+            )
+        token = cancel or CancelToken()
+        key = self._prompt_key(engine, sample)
+        made: list[VoicePrompt] = []
+
+        def make(report: Progress) -> VoicePrompt:
+            found = self.prompts.get(key)  # another may have finished it just now
+            if found is not None:
+                return found
+            made.append(dataclasses.replace(engine.prepare_voice(sample, report, token), key=key))
+            self._keep(made[0])
+            return made[0]
+
+        prompt = self.prompts.get(key) or self._preparing.run(key, make, progress, token)
+        return prompt, not made
+
+    def prepared_voice(self, model_id: str, sample: Sample) -> VoicePrompt | None:
+        """What `prepare_voice` made of a sample before; None when it would have to work."""
+        engine = self.get(model_id)
+        return self.prompts.get(self._prompt_key(engine, sample)) if engine.can_clone else None
+
+    def _prompt_key(self, engine: TTSEngine, sample: Sample) -> str:
+        family = self.entry(engine.model_id).family
+        parameters = engine.prompt_parameters()
+        return self.prompts.key(
+            sample, family, engine.model_id, engine.model_revision, parameters
+        )
+
+    def _keep(self, prompt: VoicePrompt) -> None:
+        """A full disk must not cost a voice that took minutes: it stays in memory then."""
+        try:
+            self.prompts.put(prompt)
+        except (DiskFullError, OSError) as error:
+            logger.warning("The prepared voice is kept in memory only: %s", error)

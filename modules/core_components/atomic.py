@@ -1,0 +1,98 @@
+"""Files that appear whole or not at all.
+
+Everything is written to a temporary name in the target's own folder and renamed when it is
+complete and on the disk, so that neither a crash nor a full disk leaves half a file behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import logging
+import os
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from modules.core_components.errors import DiskFullError
+
+logger = logging.getLogger(__name__)
+
+_PARTIAL_MARK = ".partial-"
+_NO_SPACE = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+
+@contextlib.contextmanager
+def atomic_path(target: Path) -> Iterator[Path]:
+    """A path to write to; it becomes `target` when the block ends without an exception.
+
+    It has the target's suffix (writers that choose a format by name work) and starts with a dot
+    (listings do not see it). Raises DiskFullError when there is no room; then, as after any other
+    exception, the temporary file is gone and an older `target` is untouched.
+    """
+    partial = target.parent / f"{_PARTIAL_MARK}{secrets.token_hex(8)}{target.suffix}"
+    try:
+        with full_disk_reported(target):
+            yield partial
+            _flush_to_disk(partial)
+            partial.replace(target)
+            _flush_folder(target.parent)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_bytes(target: Path, content: bytes) -> None:
+    """Writes the whole file or nothing. Raises DiskFullError."""
+    with atomic_path(target) as partial:
+        partial.write_bytes(content)
+
+
+def write_json(target: Path, content: Mapping[str, Any]) -> None:
+    """Writes a JSON object for people to read, whole or not at all. Raises DiskFullError."""
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    # A lone surrogate (half an emoji, from a broken paste) becomes its JSON escape.
+    write_bytes(target, text.encode("utf-8", errors="backslashreplace"))
+
+
+@contextlib.contextmanager
+def full_disk_reported(target: Path) -> Iterator[None]:
+    """Turns the system's "no space left" within the block into a DiskFullError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_SPACE:
+            raise
+        raise DiskFullError(
+            f"There was no room on the disk to write {target.name}.",
+            f"Free some space where {target.parent} lies and try again.",
+        ) from error
+
+
+def remove_leftovers(folder: Path, older_than_s: float = 3600.0) -> None:
+    """Deletes what a killed process left half-written; younger files may still be in the making."""
+    for path in folder.glob(f"{_PARTIAL_MARK}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > older_than_s:
+                path.unlink()
+                logger.info("Removed the half-written file %s", path)
+
+
+def _flush_to_disk(path: Path) -> None:
+    with path.open("rb+") as handle:
+        os.fsync(handle.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    """Makes the rename itself durable; only POSIX systems can open a folder for that."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:  # some network file systems refuse; the file itself is safe
+        logger.debug("Could not flush the folder %s: %s", folder, error)
+    finally:
+        os.close(descriptor)

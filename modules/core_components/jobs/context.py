@@ -1,0 +1,80 @@
+"""What a running job holds in its hands: progress, log, and the wish to stop."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+
+from modules.core_components.errors import StudioError
+from modules.core_components.jobs.estimate import RemainingTime
+from modules.core_components.jobs.store import JobStore
+from modules.core_components.progress import CancelToken
+
+logger = logging.getLogger(__name__)
+
+
+class JobContext:
+    """Given to a job's handler; `progress` and `log` may be called as often as it likes.
+
+    They only note what is new. `flush` writes it down; the runner calls it some times a second, so
+    a handler never waits for the disk and its last word is always written.
+    """
+
+    def __init__(
+        self, store: JobStore, job_id: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.job_id = job_id
+        self.cancel = CancelToken()
+        self._store = store
+        self._remaining = RemainingTime(clock)
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._latest: tuple[float, str, float | None] = (0.0, "", None)
+        self._lines: list[str] = []
+        self._is_new = False
+        self._closed = False
+
+    def progress(self, fraction: float, message: str) -> None:
+        """Says how much is done (0 to 1) and what is being done."""
+        if fraction != fraction:  # NaN: a division of nothing by nothing; keep what was known
+            fraction = self._latest[0]
+        fraction = min(max(fraction, 0.0), 1.0)
+        with self._lock:
+            self._latest = (fraction, message, self._remaining.update(fraction))
+            self._is_new = True
+
+    def log(self, text: str) -> None:
+        """Adds to the job's log; only the last lines are kept."""
+        with self._lock:
+            self._lines.extend(text.splitlines())
+            self._is_new = True
+
+    def flush(self) -> None:
+        """Writes what is new and hears whether somebody, in any process, cancelled the job."""
+        with self._writing:
+            if not self._closed:
+                self._write()
+
+    def close(self) -> None:
+        """The last flush."""
+        with self._writing:
+            self._write()
+            self._closed = True
+
+    def _write(self) -> None:
+        with self._lock:
+            latest, lines, is_new = self._latest, self._lines, self._is_new
+            self._lines, self._is_new = [], False
+        try:
+            if is_new:
+                asked_to_stop = self._store.report(self.job_id, *latest, lines)
+            else:
+                asked_to_stop = self._store.cancel_requested(self.job_id)
+        except (StudioError, sqlite3.Error) as error:  # the work itself goes on
+            logger.warning("Progress of job %s could not be written: %s", self.job_id, error)
+            return
+        if asked_to_stop:
+            self.cancel.cancel()

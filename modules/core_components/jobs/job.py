@@ -1,0 +1,50 @@
+"""What is known about a job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+QUEUED = "queued"
+RUNNING = "running"
+DONE = "done"
+FAILED = "failed"
+CANCELLED = "cancelled"
+INTERRUPTED = "interrupted"
+
+ACTIVE = (QUEUED, RUNNING)
+FINISHED = (DONE, FAILED, CANCELLED)
+RESUMABLE = (INTERRUPTED, FAILED, CANCELLED)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A piece of long work as it stood when it was looked up.
+
+    `created`, `started` and `finished` are Unix seconds; `payload` and `result` plain JSON.
+    `interrupted` means that its process ended before it did: it can be resumed or dismissed.
+    `cancel_requested` is set while a running job has been asked to stop and has not yet stopped.
+    """
+
+    id: str
+    kind: str
+    title: str
+    state: str
+    created: float
+    payload: Mapping[str, Any]
+    fraction: float = 0.0
+    message: str = ""
+    eta_s: float | None = None
+    started: float | None = None
+    finished: float | None = None
+    result: Mapping[str, Any] | None = None
+    error: str = ""
+    hint: str = ""
+    log: tuple[str, ...] = ()
+    cancel_requested: bool = False
+
+    @property
+    def is_active(self) -> bool:
+        """Queued or running."""
+        return self.state in ACTIVE

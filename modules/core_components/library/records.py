@@ -1,0 +1,111 @@
+"""Samples and takes as JSON, in both directions.
+
+What a newer version wrote and this one does not know is passed over here, and what has the wrong
+type counts as missing: a file that somebody edited must not hide a recording.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from modules.core_components.values import Consent, Sample, Scores, Take
+
+Value = TypeVar("Value")
+
+_NOT_STORED = ("id", "path")
+
+
+def sample_to_json(sample: Sample) -> dict[str, Any]:
+    """Everything but the path, which the file's place says."""
+    record = dataclasses.asdict(dataclasses.replace(sample, info=dict(sample.info)))
+    return {name: value for name, value in record.items() if name not in _NOT_STORED}
+
+
+def sample_from_json(path: Path, record: Mapping[str, Any]) -> Sample:
+    """The sample at `path`; hash "" and duration 0 where the record does not say them."""
+    consent = record.get("consent")
+    return Sample(
+        name=_of_type(record, "name", "") or path.stem,
+        path=path,
+        audio_sha256=_of_type(record, "audio_sha256", ""),
+        duration_s=_of_type(record, "duration_s", 0.0),
+        ref_text=_of_type(record, "ref_text", ""),
+        language=_of_type(record, "language", ""),
+        consent=_consent(consent) if isinstance(consent, dict) else None,
+        created=_of_type(record, "created", ""),
+        info=_of_type(record, "info", {}),
+    )
+
+
+def take_to_json(take: Take) -> dict[str, Any]:
+    """Everything but id and path, which the file's name says."""
+    plain = dataclasses.replace(
+        take,
+        options=dict(take.options),
+        timings_s=dict(take.timings_s),
+        environment=dict(take.environment),
+    )
+    record = dataclasses.asdict(plain)
+    return {name: value for name, value in record.items() if name not in _NOT_STORED}
+
+
+def take_from_json(take_id: str, path: Path, record: Mapping[str, Any]) -> Take:
+    """The take at `path`, with what its record says of it."""
+    scores = record.get("scores")
+    return Take(
+        id=take_id,
+        path=path,
+        text=_of_type(record, "text", ""),
+        kind=_of_type(record, "kind", ""),
+        voice=_of_type(record, "voice", ""),
+        engine=_of_type(record, "engine", ""),
+        model_id=_of_type(record, "model_id", ""),
+        model_revision=_of_type(record, "model_revision", ""),
+        language=_of_type(record, "language", ""),
+        seed=_of_type(record, "seed", 0),
+        options=_of_type(record, "options", {}),
+        duration_s=_of_type(record, "duration_s", 0.0),
+        sample_rate_hz=_of_type(record, "sample_rate_hz", 0),
+        audio_sha256=_of_type(record, "audio_sha256", ""),
+        pcm_sha256=_of_type(record, "pcm_sha256", ""),
+        created=_of_type(record, "created", ""),
+        app_version=_of_type(record, "app_version", ""),
+        sample_sha256=_text_or_none(record, "sample_sha256"),
+        prompt_key=_text_or_none(record, "prompt_key"),
+        ref_text=_of_type(record, "ref_text", ""),
+        scores=_scores(scores) if isinstance(scores, dict) else Scores(),
+        timings_s=_of_type(record, "timings_s", {}),
+        environment=_of_type(record, "environment", {}),
+        made_from=_text_or_none(record, "made_from"),
+    )
+
+
+def _consent(record: Mapping[str, Any]) -> Consent:
+    return Consent(
+        speaker=_of_type(record, "speaker", ""),
+        agreed=_of_type(record, "agreed", False),
+        note=_of_type(record, "note", ""),
+    )
+
+
+def _scores(record: Mapping[str, Any]) -> Scores:
+    numbers = {
+        item.name: _of_type(record, item.name, 0.0)
+        for item in dataclasses.fields(Scores)
+        if item.name != "heard" and isinstance(record.get(item.name), (int, float))
+    }
+    return Scores(heard=_text_or_none(record, "heard"), **numbers)
+
+
+def _of_type(record: Mapping[str, Any], name: str, default: Value) -> Value:
+    value = record.get(name, default)
+    if isinstance(default, float) and type(value) is int:
+        return float(value)  # type: ignore[return-value]  # JSON writes 2.0 as 2 at times
+    return value if type(value) is type(default) else default
+
+
+def _text_or_none(record: Mapping[str, Any], name: str) -> str | None:
+    return _of_type(record, name, "") or None

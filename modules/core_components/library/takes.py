@@ -1,0 +1,161 @@
+"""What the studio made: `output/<id>.wav` (or flac, mp3) with `output/<id>.json` beside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from modules.core_components.audio.files import (
+    FORMATS,
+    audio_sha256,
+    encode_speech,
+    pcm_sha256,
+)
+from modules.core_components.errors import NotFoundError
+from modules.core_components.library.audio_folder import AudioFolder
+from modules.core_components.library.names import safe_stem
+from modules.core_components.library.records import take_from_json, take_to_json
+from modules.core_components.values import Scores, Speech, Take
+
+_STAMP_FORMAT = "%Y%m%d-%H%M%S-%f"
+_STAMP = re.compile(r"\d{8}-\d{6}-\d{6}(?=_)")
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+class TakeLibrary:
+    """The takes in a folder. An id is a file name without suffix, looked up in the listing.
+
+    A sound file without JSON is listed with what the file itself tells.
+    """
+
+    def __init__(self, folder: Path, now: Callable[[], datetime] = _now) -> None:
+        self._files = AudioFolder(folder, {f".{fmt}" for fmt in FORMATS})
+        self._now = now
+
+    def save(self, fields: Mapping[str, Any], speech: Speech, fmt: str = "wav") -> Take:
+        """Keeps a clip with everything needed to make it again.
+
+        `fields` are those of `Take` that its maker knows; id, path, lengths, hashes and time are
+        filled in here. The id begins with the time (UTC, microseconds), then the voice; two takes
+        never share one. Raises DiskFullError; then nothing is left behind.
+        """
+        content = encode_speech(speech, fmt)
+        created = self._now()
+        stem = f"{created.strftime(_STAMP_FORMAT)}_{safe_stem(fields['voice'])}"
+        take = Take(
+            **{
+                **fields,
+                "id": stem,
+                "path": Path(),
+                "duration_s": speech.duration_s,
+                "sample_rate_hz": speech.sample_rate_hz,
+                "audio_sha256": audio_sha256(speech),
+                "pcm_sha256": pcm_sha256(speech),
+                "created": created.isoformat(),
+            }
+        )
+        with self._files.lock:
+            path = self._files.add(stem, f".{fmt}", content, take_to_json(take))
+        return replace(take, id=path.stem, path=path)
+
+    def list(self, limit: int | None = None, offset: int = 0, search: str = "") -> tuple[Take, ...]:
+        """Takes, newest first: `limit` of them after the first `offset`.
+
+        With `search`, only those whose text or voice holds every word of it.
+        """
+        end = None if limit is None else offset + limit
+        if not search.strip():
+            return tuple(self._read(*found) for found in self._newest_first()[offset:end])
+        return self._matching(search)[offset:end]
+
+    def count(self, search: str = "") -> int:
+        """How many takes there are to list."""
+        return len(self._matching(search)) if search.strip() else len(self._newest_first())
+
+    def get(self, take_id: str) -> Take:
+        """Raises NotFoundError."""
+        for found_id, path in self._newest_first():
+            if found_id == take_id:
+                return self._read(found_id, path)
+        raise NotFoundError(f"There is no take {take_id!r}.", "It was deleted, perhaps.")
+
+    def set_scores(self, take_id: str, scores: Scores) -> Take:
+        """Adds scores that were measured later. Raises NotFoundError, DiskFullError."""
+        with self._files.lock:
+            take = replace(self.get(take_id), scores=scores)
+            kept = self._files.read_info(take.path)
+            self._files.write_info(take.path, {**kept, **take_to_json(take)})
+        return take
+
+    def delete(self, take_id: str) -> str:
+        """Moves a take to the trash; returns the id for `restore`. Raises NotFoundError."""
+        with self._files.lock:
+            return self._files.delete(self.get(take_id).path)
+
+    def restore(self, trash_id: str) -> Take:
+        """Undoes `delete`. Raises NotFoundError."""
+        path = self._files.restore(trash_id)
+        return next(self._read(*found) for found in self._newest_first() if found[1] == path)
+
+    def trashed(self) -> tuple[str, ...]:
+        """Ids of deleted takes, the last one first."""
+        return self._files.trashed()
+
+    def empty_trash(self) -> int:
+        """Deletes for good what was deleted; returns how many takes."""
+        return self._files.empty_trash()
+
+    def _newest_first(self) -> tuple[tuple[str, Path], ...]:
+        """(id, path) of every take. Of two files that differ in the suffix, one keeps it."""
+        paths = sorted(self._files.audio_paths(), key=lambda path: (_made(path), path.name))
+        stems: set[str] = set()
+        found = []
+        for path in paths:
+            found.append((path.name if path.stem in stems else path.stem, path))
+            stems.add(path.stem)
+        return tuple(reversed(found))
+
+    def _matching(self, search: str) -> tuple[Take, ...]:
+        words = search.casefold().split()
+        takes = (self._read(*found) for found in self._newest_first())
+        return tuple(
+            take
+            for take in takes
+            if all(word in f"{take.text}\n{take.voice}".casefold() for word in words)
+        )
+
+    def _read(self, take_id: str, path: Path) -> Take:
+        record = self._files.read_info(path)
+        return take_from_json(take_id, path, record or _facts(path))
+
+
+def _made(path: Path) -> str:
+    """When a take was made: its name says so, or else the file's time."""
+    if stamp := _STAMP.match(path.name):
+        return stamp.group()
+    modified = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
+    return modified.strftime(_STAMP_FORMAT)
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    """What a sound file tells about itself; less if it cannot be read."""
+    import soundfile
+
+    created = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc).isoformat()
+    try:
+        about = soundfile.info(path)
+    except soundfile.LibsndfileError:
+        return {"voice": path.stem, "created": created}
+    return {
+        "voice": path.stem,
+        "created": created,
+        "duration_s": about.duration,
+        "sample_rate_hz": about.samplerate,
+    }

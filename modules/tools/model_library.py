@@ -1,0 +1,182 @@
+"""The catalog as a user meets it: what is here, what it costs, getting and removing it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from modules.core_components.ai_models import catalog as catalogs
+from modules.core_components.ai_models.base_manager import BaseManager
+from modules.core_components.ai_models.catalog import ModelEntry
+from modules.core_components.ai_models.model_status import model_status
+from modules.core_components.errors import BadInputError, CorruptFileError, ModelMissingError
+from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
+from modules.tools.services import Services
+
+
+@dataclass(frozen=True)
+class ModelOverview:
+    """One model of the catalog. `state` is "installed", "partial" or "missing".
+
+    `usable`: the studio has an engine for it and the packages the engine needs.
+    """
+
+    entry: ModelEntry
+    state: str
+    bytes_on_disk: int
+    needs_consent: bool
+    usable: bool
+    in_memory: bool
+    folder: Path
+    source: str
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """One model in memory. `place` is on its device or in CPU memory; `holders` use it now."""
+
+    key: str
+    model_id: str
+    label: str
+    place: str
+    nbytes: int
+    holders: tuple[str, ...]
+    idle_s: float
+
+
+@dataclass(frozen=True)
+class CheckedModel:
+    """The outcome of reading every file of a model; `problem` is empty when all is well."""
+
+    model_id: str
+    state: str
+    problem: str = ""
+    hint: str = ""
+
+
+def list_models(services: Services) -> tuple[ModelOverview, ...]:
+    """Every model of the catalog, in its order."""
+    loaded = {model.model_id for model in in_memory(services)}
+    return tuple(_overview(services, entry, loaded) for entry in services.catalog.entries())
+
+
+def in_memory(services: Services) -> tuple[LoadedModel, ...]:
+    """What sits in memory now, and who uses it."""
+    labels = {entry.id: entry.label for entry in services.catalog.entries()}
+    found = []
+    for resident in services.tts.pool.snapshot():
+        model_id = resident.key.partition("@")[0]
+        found.append(
+            LoadedModel(
+                key=resident.key,
+                model_id=model_id,
+                label=labels.get(model_id, model_id),
+                place=f"{resident.place} ({resident.device})",
+                nbytes=resident.nbytes,
+                holders=resident.holders,
+                idle_s=resident.idle_s,
+            )
+        )
+    return tuple(found)
+
+
+def starter_ids(services: Services) -> tuple[str, ...]:
+    """The models a fresh studio needs to speak, match a voice and listen."""
+    return catalogs.starter_ids(services.catalog)
+
+
+def needs_consent(services: Services, model_id: str) -> bool:
+    """Whether the model's licence has to be accepted before the download."""
+    return services.downloader.needs_consent(model_id)
+
+
+def accept_licence(services: Services, model_id: str) -> None:
+    """Remembers that the user accepted the licence."""
+    services.downloader.accept_licence(model_id)
+
+
+def download(
+    services: Services,
+    model_id: str,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> Path:
+    """Fetches a model, going on where an earlier try broke off; returns its folder."""
+    return services.downloader.fetch(model_id, progress, cancel)
+
+
+def delete(services: Services, model_id: str) -> int:
+    """Takes a model out of memory and off the disk; returns the bytes that became free.
+
+    Raises BadInputError while somebody uses it.
+    """
+    users = [
+        holder
+        for loaded in in_memory(services)
+        if loaded.model_id == model_id
+        for holder in loaded.holders
+    ]
+    if users:
+        raise BadInputError(
+            f"{services.catalog.entry(model_id).label} is in use ({', '.join(users)}).",
+            "Wait until that is done, or cancel it, then delete the model.",
+        )
+    unload(services, model_id)
+    return services.downloader.delete(model_id)
+
+
+def load(services: Services, model_id: str, cancel: CancelToken | None = None) -> None:
+    """Brings a model into memory, where it stays until it was idle for long or room is needed."""
+    _manager(services, model_id).get(model_id).load(cancel)
+
+
+def unload(services: Services, model_id: str) -> None:
+    """Takes a model out of memory: now, or when the last one who uses it is done."""
+    _manager(services, model_id).unload(model_id)
+
+
+def unload_idle(services: Services) -> int:
+    """Takes everything out of memory that nobody uses; returns how many models."""
+    return services.tts.pool.unload_idle()
+
+
+def check(
+    services: Services,
+    model_ids: tuple[str, ...] = (),
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> tuple[CheckedModel, ...]:
+    """Reads every file of the models named, or of all that are here, against its checksum."""
+    entries = [services.catalog.entry(model_id) for model_id in model_ids] or [
+        entry for entry in services.catalog.entries() if services.catalog.state(entry) != "missing"
+    ]
+    checked = []
+    for index, entry in enumerate(entries):
+        part = scaled(progress, index / len(entries), (index + 1) / len(entries))
+        state = services.catalog.state(entry)
+        try:
+            services.downloader.verify(entry.id, part, cancel, full=True)
+            checked.append(CheckedModel(entry.id, state))
+        except (CorruptFileError, ModelMissingError) as error:
+            checked.append(CheckedModel(entry.id, state, error.message, error.hint))
+    return tuple(checked)
+
+
+def _manager(services: Services, model_id: str) -> BaseManager:
+    listens = services.catalog.entry(model_id).task == services.asr.task
+    return services.asr if listens else services.tts
+
+
+def _overview(services: Services, entry: ModelEntry, loaded: set[str]) -> ModelOverview:
+    status = model_status(services.catalog, entry)
+    availability = services.tts.availability(entry.id)
+    return ModelOverview(
+        entry=entry,
+        state=status.state,
+        bytes_on_disk=status.bytes_on_disk,
+        needs_consent=services.downloader.needs_consent(entry.id),
+        usable=availability.state in ("ready", "not downloaded"),
+        in_memory=entry.id in loaded,
+        folder=services.catalog.folder(entry),
+        source=status.source,
+    )

@@ -1,0 +1,49 @@
+"""Which models can be used right now, and what they can do."""
+
+from __future__ import annotations
+
+from modules.core_components.ai_models.base_manager import BaseManager
+from modules.core_components.ai_models.catalog import ModelEntry
+from modules.tools.services import Services
+
+CLONING_ABILITIES = frozenset({"clone", "voice-match"})
+
+
+def speaking_models(services: Services) -> tuple[ModelEntry, ...]:
+    """The speaking models that are installed and have an engine."""
+    return _ready(services.tts)
+
+
+def listening_models(services: Services) -> tuple[ModelEntry, ...]:
+    """The listening models that are installed and have an engine."""
+    return _ready(services.asr)
+
+
+def _ready(manager: BaseManager) -> tuple[ModelEntry, ...]:
+    ids = manager.engine_ids()
+    return tuple(manager.entry(model_id) for model_id in ids if manager.available(model_id))
+
+
+def engine_options(services: Services) -> dict[str, type]:
+    """The options of every speaking engine that can run here, with or without its weights."""
+    manager = services.tts
+    return {
+        model_id: manager.get(model_id).options_type
+        for model_id in manager.engine_ids()
+        if manager.availability(model_id).state in ("ready", "not downloaded")
+    }
+
+
+def can_clone(entry: ModelEntry) -> bool:
+    """Whether the model can take a sample's voice, by cloning or by matching."""
+    return bool(CLONING_ABILITIES & set(entry.abilities))
+
+
+def is_voice_match(entry: ModelEntry) -> bool:
+    """Whether the model only comes near a voice, by fitting one of its own to it."""
+    return "voice-match" in entry.abilities
+
+
+def has_stock_voices(entry: ModelEntry) -> bool:
+    """Whether voices come with the model."""
+    return "stock-voices" in entry.abilities

@@ -1,0 +1,82 @@
+"""Transcripts that were made before: listed, read again, written in other formats."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modules.core_components.errors import CorruptFileError, NotFoundError
+from modules.core_components.values import Segment, Transcript, Word
+from modules.tools.services import Services
+from modules.tools.transcribe import transcripts_folder, write_transcript
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class KeptTranscript:
+    """A transcript on disk; `id` is its file name without suffix."""
+
+    id: str
+    path: Path
+    transcript: Transcript
+
+
+def list_transcripts(services: Services, limit: int = 200) -> tuple[KeptTranscript, ...]:
+    """The newest first; files that cannot be read are logged and left out."""
+    found = []
+    for path in sorted(transcripts_folder(services).glob("*.json"), reverse=True)[:limit]:
+        try:
+            found.append(KeptTranscript(path.stem, path, read_transcript(path)))
+        except CorruptFileError as error:
+            logger.warning("%s", error)
+    return tuple(found)
+
+
+def get_transcript(services: Services, transcript_id: str) -> KeptTranscript:
+    """A kept transcript by its id, which is looked up in the listing. Raises NotFoundError."""
+    for path in transcripts_folder(services).glob("*.json"):
+        if path.stem == transcript_id:
+            return KeptTranscript(path.stem, path, read_transcript(path))
+    raise NotFoundError(f"There is no transcript {transcript_id!r}.", "It was deleted, perhaps.")
+
+
+def read_transcript(path: Path) -> Transcript:
+    """The transcript in a JSON file that the studio wrote. Raises CorruptFileError."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return _from_json(content)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CorruptFileError(
+            f"{path.name} is no transcript ({error}).", "Transcribe the recording again."
+        ) from error
+
+
+def export_transcript(services: Services, transcript_id: str, fmt: str) -> Path:
+    """The transcript as a file of that format, ready to be downloaded."""
+    kept = get_transcript(services, transcript_id)
+    folder = services.exports_folder
+    folder.mkdir(parents=True, exist_ok=True)
+    return write_transcript(kept.transcript, fmt, folder / f"{kept.id}.{fmt}")
+
+
+def delete_transcript(services: Services, transcript_id: str) -> None:
+    """Deletes a kept transcript for good. Raises NotFoundError."""
+    get_transcript(services, transcript_id).path.unlink()
+
+
+def _from_json(content: dict[str, Any]) -> Transcript:
+    segments = tuple(
+        Segment(
+            text=segment["text"],
+            start_s=segment["start_s"],
+            end_s=segment["end_s"],
+            words=tuple(Word(**word) for word in segment.get("words", ())),
+            speaker=segment.get("speaker"),
+        )
+        for segment in content["segments"]
+    )
+    return Transcript(**{**content, "segments": segments})

@@ -1,0 +1,33 @@
+"""What every tab is given: the studio behind the page, and the page it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from modules.tools.services import Services
+from modules.ui.handlers import listen
+
+
+@dataclass(frozen=True)
+class Studio:
+    """Handed to `build` of each tab."""
+
+    services: Services
+    page: gr.Blocks
+
+    def on_open(
+        self, work: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any]
+    ) -> None:
+        """Calls `work` whenever the page is opened or reloaded."""
+        listen(self.page.load, work, inputs, outputs)
+
+    def on_show(
+        self, tab: gr.Tab, work: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any]
+    ) -> None:
+        """Calls `work` when the page is opened and each time its tab is chosen."""
+        self.on_open(work, inputs, outputs)
+        listen(tab.select, work, inputs, outputs)

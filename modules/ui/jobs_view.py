@@ -1,0 +1,185 @@
+"""Following a job: where it is, how long it still takes, and a button that really stops it.
+
+The page asks every half second while there is something to follow. Nothing about a job lives in
+the page: after a reload, `find` meets the same job again, running, just done or interrupted.
+"""
+
+from __future__ import annotations
+
+import html
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gradio as gr
+
+from modules.core_components.jobs import Job
+from modules.core_components.jobs.job import (
+    ACTIVE,
+    CANCELLED,
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    QUEUED,
+    RESUMABLE,
+    RUNNING,
+)
+from modules.tools.services import Services
+from modules.ui.handlers import error_html, listen
+from modules.ui.parts import panel
+from modules.ui.snippets import bar_html, duration_text
+
+POLL_S = 0.5
+# A job that ended this long ago is still worth showing when the page is opened.
+RECENT_S = 15 * 60
+
+
+class JobsView:
+    """A panel that follows the jobs of some kinds, one at a time, in their order.
+
+    `job_id` is the job on show: write a new job's id there and the panel follows it. `finished`
+    changes to the id of each followed job once it is done; listen to it to show the result.
+    """
+
+    def __init__(self, services: Services, kinds: Sequence[str]) -> None:
+        self._services = services
+        self._kinds = tuple(kinds)
+        self.job_id = gr.State("")
+        self.finished = gr.State("")
+        self._panel = panel(visible=False)
+        with gr.Row():
+            self._cancel = gr.Button("Cancel", variant="stop", size="sm", visible=False)
+            self._resume = gr.Button("Resume", size="sm", visible=False)
+            self._dismiss = gr.Button("Dismiss", size="sm", visible=False)
+        self._timer = gr.Timer(POLL_S, active=False)
+        self._listen()
+
+    def _listen(self) -> None:
+        shown = [
+            self.job_id,
+            self.finished,
+            self._panel,
+            self._cancel,
+            self._resume,
+            self._dismiss,
+            self._timer,
+        ]
+        asked = [self.job_id]
+        listen(self.job_id.change, self._show, asked, shown, queue=False)
+        listen(self._timer.tick, self._show, asked, shown, queue=False)
+        listen(self._cancel.click, self._stop, asked, shown)
+        listen(self._resume.click, self._start_again, asked, shown)
+        listen(self._dismiss.click, self._forget, asked, shown)
+
+    def on_finished(
+        self, work: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any]
+    ) -> None:
+        """Calls `work(job, *inputs)` when a followed job is done."""
+
+        def with_job(job_id: str, *values: Any) -> Any:
+            # Gradio also reports a state's very first value as a change.
+            return work(self._services.jobs.get(job_id), *values) if job_id else gr.skip()
+
+        listen(self.finished.change, with_job, [self.finished, *inputs], outputs)
+
+    def find(self) -> str:
+        """The job to show on a freshly opened page; empty when there is none."""
+        unfinished = self._unfinished()
+        if unfinished:
+            return unfinished
+        ended = [job for job in self._jobs((DONE, FAILED)) if _age_s(job) < RECENT_S]
+        return max(ended, key=_ended).id if ended else ""
+
+    def _unfinished(self) -> str:
+        """What runs or waits; else what was interrupted and could be resumed."""
+        job = _next_of(self._jobs(ACTIVE)) or _next_of(self._jobs((INTERRUPTED,)))
+        return job.id if job else ""
+
+    def _jobs(self, states: Sequence[str]) -> list[Job]:
+        return [job for job in self._services.jobs.list(states) if job.kind in self._kinds]
+
+    def _stop(self, job_id: str) -> tuple[Any, ...]:
+        self._services.jobs.cancel(job_id)
+        return self._show(job_id)
+
+    def _start_again(self, job_id: str) -> tuple[Any, ...]:
+        return self._show(self._services.jobs.resume(job_id).id)
+
+    def _forget(self, job_id: str) -> tuple[Any, ...]:
+        self._services.jobs.dismiss(job_id)
+        return self._show(self._unfinished())
+
+    def _show(self, job_id: str) -> tuple[Any, ...]:
+        """The job's state on every part of the panel; moves on to the next one in line."""
+        job = self._services.jobs.get(job_id) if job_id else None
+        finished = job.id if job and job.state == DONE else gr.skip()
+        line = self._jobs(ACTIVE)
+        # A failure stays on show until it is dismissed; whatever else ended makes room.
+        if job is None or job.state in (QUEUED, DONE, CANCELLED):
+            job = _next_of(line) or job
+        waiting = sum(other.id != job.id for other in line) if job else 0
+        active = job is not None and job.is_active
+        resumable = job is not None and job.state in RESUMABLE
+        stopping = job is not None and job.cancel_requested
+        return (
+            job.id if job else "",
+            finished,
+            gr.update(
+                value=self._panel_html(job, waiting) if job else "",
+                visible=active or resumable,
+            ),
+            gr.update(visible=active, interactive=not stopping),
+            gr.update(visible=resumable, value=_resume_label(job)),
+            gr.update(visible=resumable),
+            gr.Timer(active=active),
+        )
+
+    def _panel_html(self, job: Job, waiting: int) -> str:
+        return job_html(job, self._services.jobs.position(job.id), waiting)
+
+
+def job_html(job: Job, position: int = 0, waiting: int = 0) -> str:
+    """A job in words and a bar; `position` is its place in the queue, from 1."""
+    title = f"<strong>{html.escape(job.title)}</strong>"
+    more = f" · {waiting} more in line" if waiting else ""
+    if job.cancel_requested and job.is_active:
+        return _card(title, bar_html(job.fraction), "Stopping…")
+    if job.state == RUNNING:
+        words = html.escape(job.message or "Working")
+        return _card(title, bar_html(job.fraction), f"{words}{_remaining(job)}{more}")
+    if job.state == QUEUED:
+        place = f"number {position} in line" if position > 1 else "next in line"
+        return _card(title, bar_html(0.0), f"Waiting: {place}.")
+    if job.state == INTERRUPTED:
+        words = "The studio ended while this ran. What was done so far is kept: resume it."
+        return _card(title, bar_html(job.fraction), words, "warn")
+    if job.state == FAILED:
+        return _card(title, "", error_html(job.error or "It failed.", job.hint), "bad")
+    return _card(title, "", "Cancelled.")
+
+
+def _card(title: str, bar: str, words: str, kind: str = "plain") -> str:
+    return f"<div class='studio-job {kind}' aria-live='polite'>{title}{bar}<div>{words}</div></div>"
+
+
+def _remaining(job: Job) -> str:
+    percent = f" · {job.fraction:.0%}" if job.fraction else ""
+    left = f" · about {duration_text(job.eta_s)} left" if job.eta_s and job.eta_s >= 1 else ""
+    return percent + left
+
+
+def _next_of(jobs: Sequence[Job]) -> Job | None:
+    # What runs comes first, then what waits longest.
+    return min(jobs, key=lambda job: (job.state != RUNNING, job.created), default=None)
+
+
+def _ended(job: Job) -> float:
+    return job.finished or job.created
+
+
+def _age_s(job: Job) -> float:
+    return time.time() - _ended(job)
+
+
+def _resume_label(job: Job | None) -> str:
+    return "Resume" if job is not None and job.state == INTERRUPTED else "Try again"

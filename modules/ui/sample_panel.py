@@ -1,0 +1,151 @@
+"""Choosing a sample, bringing one in, and what is known about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from modules.core_components.errors import BadInputError
+from modules.core_components.text.language_names import language_name
+from modules.core_components.values import Consent, Sample
+from modules.tools.job_kinds import submit_reference_text
+from modules.tools.services import Services
+from modules.tools.voice_clone import add_sample
+from modules.ui.confirmed_button import ConfirmedButton
+from modules.ui.handlers import listen, tell, warn
+from modules.ui.jobs_view import JobsView
+from modules.ui.parts import audio_player, audio_recorder, menu, menu_update, panel
+from modules.ui.snippets import duration_text, empty_html, facts_html
+
+CONSENT = "This is my own voice, or the speaker agreed to this use of it."
+NO_SAMPLE = "None yet"
+NO_SAMPLES = "No samples yet. Add a recording of a voice below: 10 to 60 seconds of clear speech."
+SAMPLE_LANGUAGES = ("en", "es", "fr", "de", "it", "pt", "nl", "pl", "ru", "hi", "ja", "ko", "zh")
+
+
+class SamplePanel:
+    """The samples of the library; `name` is the dropdown with the chosen one."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self.name = menu("Sample", NO_SAMPLE)
+        self._player = audio_player("The sample", visible=False)
+        self._facts = panel(empty_html(NO_SAMPLES))
+        with gr.Column(visible=False) as self._details:
+            self._ref_text = gr.Textbox(
+                label="What the sample says",
+                info="Some engines clone better when they know the words. Kokoro does not need it.",
+                lines=3,
+            )
+            with gr.Row():
+                self._write_down = gr.Button("Write it down for me", size="sm")
+                save = gr.Button("Save the text", size="sm")
+            delete = ConfirmedButton(
+                "Delete this sample", "It moves to samples/.trash.", "Delete it"
+            )
+        with gr.Accordion("Add a sample", open=False) as self._add:
+            self._build_form()
+        self._shown = [self.name, self._player, self._facts, self._details, self._ref_text]
+        listen(self.name.input, self._show, [self.name], self._shown)
+        listen(save.click, self._save_text, [self.name, self._ref_text], [])
+        delete.on_confirm(self._delete, [self.name], self._shown)
+
+    def follow_in(self, jobs: JobsView) -> None:
+        """Long work on a sample is shown in `jobs`."""
+        listen(self._write_down.click, self._submit_writing, [self.name], [jobs.job_id])
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What `refresh` gives values for."""
+        return [*self._shown, self._add]
+
+    def refresh(self, chosen: str | None) -> list[Any]:
+        """The list as it is now; keeps the chosen sample if it is still there."""
+        names = [sample.name for sample in self._services.samples.list()]
+        name = chosen if chosen in names else (names[0] if names else None)
+        return [*self._show(name), gr.update(open=not names)]
+
+    def _build_form(self) -> None:
+        recording = audio_recorder("Recording", ["upload", "microphone"])
+        with gr.Row():
+            name = gr.Textbox(label="Name", placeholder="How the sample is listed", min_width=140)
+            speaker = gr.Textbox(label="Whose voice is it?", placeholder="Name", min_width=140)
+        agreed = gr.Checkbox(label=CONSENT, value=False)
+        with gr.Accordion("More", open=False):
+            ref_text = gr.Textbox(label="What it says (optional)", lines=2)
+            language = gr.Dropdown(label="Language", choices=sample_language_choices(), value="")
+        button = gr.Button("Add the sample", variant="primary")
+        form = [recording, name, speaker, agreed, ref_text, language]
+        added = listen(button.click, self._keep, form, [self.name, *form], show_progress="minimal")
+        self.added = listen(added.success, lambda: gr.update(open=False), [], [self._add])
+
+    def _keep(
+        self,
+        recording: str | None,
+        name: str,
+        speaker: str,
+        agreed: bool,
+        ref_text: str,
+        language: str,
+    ) -> Sequence[Any]:
+        if not recording:
+            raise BadInputError("There is no recording.", "Drop in a file or record one.")
+        consent = Consent(speaker=speaker.strip(), agreed=agreed)
+        sample, warnings = add_sample(
+            self._services, Path(recording), name, consent, ref_text, language or ""
+        )
+        warn(warnings)
+        tell(f"{sample.name} is ready.")
+        names = [(known.name, known.name) for known in self._services.samples.list()]
+        emptied = [None, "", "", False, "", ""]
+        return [menu_update(names, sample.name, NO_SAMPLE), *emptied]
+
+    def _show(self, name: str | None) -> list[Any]:
+        samples = {sample.name: sample for sample in self._services.samples.list()}
+        sample = samples.get(name or "")
+        dropdown = menu_update([(known, known) for known in samples], name, NO_SAMPLE)
+        if sample is None:
+            hidden = gr.update(visible=False)
+            return [dropdown, hidden, empty_html(NO_SAMPLES), hidden, ""]
+        return [
+            dropdown,
+            gr.update(value=str(sample.path), visible=True, label=sample.name),
+            facts_html(sample_facts(sample)),
+            gr.update(visible=True),
+            sample.ref_text,
+        ]
+
+    def _save_text(self, name: str, ref_text: str) -> None:
+        self._services.samples.update(name, ref_text=ref_text)
+        tell("The text is saved with the sample.")
+
+    def _submit_writing(self, name: str) -> str:
+        return submit_reference_text(self._services, name).id
+
+    def _delete(self, name: str) -> list[Any]:
+        self._services.samples.delete(name)
+        return self._show(self._first_name())
+
+    def _first_name(self) -> str | None:
+        return next((sample.name for sample in self._services.samples.list()), None)
+
+
+def sample_facts(sample: Sample) -> dict[str, str]:
+    """Length, language, and whose voice it is."""
+    consent = sample.consent
+    agreed = "" if consent is None else "agreed" if consent.agreed else "did not agree"
+    return {
+        "Length": duration_text(sample.duration_s),
+        "Language": language_name(sample.language) if sample.language else "",
+        "Voice of": (consent.speaker or "not named") if consent else "not recorded",
+        "Consent": agreed or "not recorded",
+        "Added": sample.created[:10],
+    }
+
+
+def sample_language_choices() -> list[tuple[str, str]]:
+    """What a speaker may speak; the first leaves it to the listener."""
+    return [("Find out", ""), *((language_name(code), code) for code in SAMPLE_LANGUAGES)]

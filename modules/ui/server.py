@@ -1,0 +1,130 @@
+"""Serving the page on this machine.
+
+The page is mounted in an app of our own instead of launched by Gradio: the guards then stand in
+front of everything, and opening does not depend on Gradio reaching itself through whatever proxy
+the environment names.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import webbrowser
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI
+
+from modules.core_components.errors import StudioError
+from modules.tools.inbox import clean_inbox
+from modules.tools.job_kinds import register_job_kinds
+from modules.tools.services import Services, open_services
+from modules.ui.safety import ANY_ADDRESS, LOOPBACK, check_address, guards, served_folders
+from modules.ui.studio import build_studio
+from modules.ui.theme import STYLESHEET, StudioTheme
+
+logger = logging.getLogger(__name__)
+
+USER = "studio"
+# A page that is still open would keep the server waiting for its event stream.
+SHUTDOWN_S = 3
+
+
+def launch(
+    root: Path,
+    port: int,
+    host: str = "",
+    password: str = "",
+    open_browser: bool = True,
+    announce: Callable[[str], None] = logger.info,
+) -> None:
+    """Opens the studio of a data folder and serves it until Ctrl-C; `announce` says where.
+
+    Raises BadInputError for an address that other machines reach without a password, and
+    StudioError for a port that is taken.
+    """
+    host = host or LOOPBACK
+    check_address(host, password)
+    with listening_socket(host, port) as listener:
+        services = open_services(root)
+        try:
+            register_job_kinds(services)
+            clean_inbox(services)
+            app = create_app(services, host, password)
+            shown = LOOPBACK if host in ANY_ADDRESS else host
+            address = f"http://{shown}:{listener.getsockname()[1]}"
+            serve(app, listener, lambda: _opened(address, open_browser, announce))
+        finally:
+            services.close()
+
+
+def create_app(services: Services, host: str = LOOPBACK, password: str = "") -> FastAPI:
+    """The page behind its guards, as an app that any ASGI server can run."""
+    page = build_studio(services)
+    app = FastAPI(middleware=guards(host), docs_url=None, redoc_url=None, openapi_url=None)
+    gr.mount_gradio_app(
+        app,
+        page,
+        path="/",
+        auth=(USER, password) if password else None,
+        allowed_paths=served_folders(services),
+        max_file_size=f"{services.settings.max_upload_mb}mb",
+        show_error=False,
+        ssr_mode=False,
+        enable_monitoring=False,
+        pwa=False,
+        mcp_server=False,
+        footer_links=[],
+        theme=StudioTheme(),
+        css_paths=[STYLESHEET],
+    )
+    # Only then does Gradio check that a file named in a request is one that was uploaded.
+    page.has_launched = True
+    return app
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """A bound socket; port 0 takes a free one. Raises StudioError for a port that is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    if os.name == "posix":
+        # A port that was left a moment ago is free again.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise StudioError(
+            f"The studio cannot listen on {host}:{port} ({error.strerror}).",
+            f"Perhaps it is open already: look at http://{host}:{port}, or choose --port.",
+        ) from error
+    return listener
+
+
+def serve(app: Any, listener: socket.socket, on_open: Callable[[], None]) -> None:
+    """Serves until Ctrl-C or SIGTERM; calls `on_open` once requests are answered."""
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, timeout_graceful_shutdown=SHUTDOWN_S
+    )
+    _Server(config, on_open).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, on_open: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_open = on_open
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_open()
+
+
+def _opened(address: str, open_browser: bool, announce: Callable[[str], None]) -> None:
+    announce(f"Voice Clone Studio is open: {address}  (Ctrl-C ends it)")
+    if open_browser:
+        webbrowser.open(address)

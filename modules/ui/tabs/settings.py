@@ -1,0 +1,71 @@
+"""Settings: every choice the studio leaves to its user, drawn from what the tool says of them."""
+
+from __future__ import annotations
+
+import html
+from itertools import groupby
+from typing import Any
+
+import gradio as gr
+
+from modules.core_components.settings import USER_FILE
+from modules.tools.settings_fields import SettingField, change_settings, setting_fields
+from modules.ui.context import Studio
+from modules.ui.handlers import listen, tell
+from modules.ui.parts import panel, title
+
+RESTART = "Takes effect at the next start."
+
+
+def build(studio: Studio) -> None:
+    """The tab inside the current `gr.Tabs`."""
+    with gr.Tab("Settings", id="settings") as tab:
+        _SettingsTab(studio, tab)
+
+
+class _SettingsTab:
+    def __init__(self, studio: Studio, tab: gr.Tab) -> None:
+        self._services = studio.services
+        fields = setting_fields(self._services)
+        self._names = [item.about.name for item in fields]
+        place = html.escape(str(self._services.settings.root / USER_FILE))
+        panel(f"<div class='studio-note'>Your choices are kept in <code>{place}</code>.</div>")
+        self._controls: list[Any] = []
+        for group, items in groupby(fields, key=lambda item: item.group):
+            self._build_group(group, list(items))
+        with gr.Row():
+            save = gr.Button("Save", variant="primary", size="lg")
+            undo = gr.Button("Undo changes", size="lg")
+        studio.on_show(tab, self._values, [], self._controls)
+        listen(save.click, self._save, self._controls, self._controls)
+        listen(undo.click, self._values, [], self._controls)
+
+    def _build_group(self, group: str, items: list[SettingField]) -> None:
+        title(html.escape(group))
+        for start in range(0, len(items), 2):
+            with gr.Row(equal_height=True):
+                self._controls += [setting_control(item) for item in items[start : start + 2]]
+
+    def _values(self) -> list[Any]:
+        return [item.about.default for item in setting_fields(self._services)]
+
+    def _save(self, *values: Any) -> list[Any]:
+        given = dict(zip(self._names, values, strict=True))
+        waiting = change_settings(self._services, given)
+        tell("Saved.", f"At the next start: {', '.join(waiting)}." if waiting else "")
+        return self._values()
+
+
+def setting_control(item: SettingField) -> Any:
+    """A box, a menu or a number; settings have no useful sliders, their ranges are too wide."""
+    about = item.about
+    words = f"{about.help} {RESTART}" if item.needs_restart else about.help
+    common = {"label": about.label, "info": words, "value": about.default}
+    if isinstance(about.default, bool):
+        return gr.Checkbox(**common)
+    if about.choices:
+        return gr.Dropdown(choices=list(about.choices), **common)
+    if isinstance(about.default, (int, float)):
+        precision = 0 if isinstance(about.default, int) else None
+        return gr.Number(precision=precision, **common)
+    return gr.Textbox(**common)

@@ -1,0 +1,219 @@
+"""Transcribe: a recording in, text with times out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from modules.core_components.errors import BadInputError
+from modules.core_components.jobs import Job
+from modules.core_components.text.language_names import language_name
+from modules.core_components.text.subtitles import render
+from modules.core_components.values import Transcript
+from modules.tools.job_kinds import TRANSCRIBE, submit_transcription
+from modules.tools.ready_models import listening_models
+from modules.tools.transcripts import (
+    KeptTranscript,
+    delete_transcript,
+    export_transcript,
+    get_transcript,
+    list_transcripts,
+)
+from modules.ui.confirmed_button import ConfirmedButton
+from modules.ui.context import Studio
+from modules.ui.download_buttons import DownloadButtons
+from modules.ui.handlers import listen
+from modules.ui.jobs_view import JobsView
+from modules.ui.parts import audio_recorder, choice_list, menu, menu_update, panel, title
+from modules.ui.snippets import (
+    clock_text,
+    duration_text,
+    empty_html,
+    excerpt,
+    facts_html,
+    table_html,
+)
+
+TIMES = "times"
+VIEWS = [("With times", TIMES), ("Text", "txt"), ("SRT", "srt"), ("VTT", "vtt"), ("JSON", "json")]
+FORMATS = ("txt", "srt", "vtt", "json")
+NO_TRANSCRIPT = "What was said appears here, with its times."
+NONE, FIND_OUT = "None installed", "Find out"
+NO_EARLIER = "No transcripts yet."
+NO_MODEL = "No listening model is installed yet. Get one on the Models tab: Whisper base is small."
+
+
+def build(studio: Studio) -> None:
+    """The tab inside the current `gr.Tabs`."""
+    with gr.Tab("Transcribe", id="transcribe") as tab:
+        _TranscribeTab(studio, tab)
+
+
+class _TranscribeTab:
+    def __init__(self, studio: Studio, tab: gr.Tab) -> None:
+        self._services = studio.services
+        with gr.Row():
+            with gr.Column(scale=5, min_width=320):
+                self._build_request()
+            with gr.Column(scale=7, min_width=340):
+                self._jobs = JobsView(self._services, (TRANSCRIBE,))
+                self._build_result()
+        title("Earlier transcripts")
+        self._earlier = choice_list()
+        self._listen(studio, tab)
+
+    def _build_request(self) -> None:
+        title("Recording")
+        with gr.Tabs():
+            with gr.Tab("File"):
+                self._file = gr.File(
+                    label="Audio or video", file_types=["audio", "video"], height=150
+                )
+            with gr.Tab("Microphone"):
+                self._spoken = audio_recorder("Record", ["microphone"])
+        self._no_model = panel(visible=False)
+        with gr.Row():
+            self._model = menu("Model", NONE)
+            self._language = menu("Language", FIND_OUT)
+        self._start = gr.Button("Transcribe", variant="primary", size="lg")
+
+    def _build_result(self) -> None:
+        self._shown_id = gr.State("")
+        self._empty = panel(empty_html(NO_TRANSCRIPT))
+        with gr.Column(visible=False) as self._result:
+            self._facts = panel()
+            self._view = gr.Radio(VIEWS, value=TIMES, show_label=False, container=False)
+            self._times = panel()
+            self._text = gr.Textbox(
+                label="Transcript", lines=12, max_lines=24, buttons=["copy"], visible=False
+            )
+            with gr.Row():
+                downloads = DownloadButtons(FORMATS, "transcript-link")
+            self._delete = ConfirmedButton(
+                "Delete this transcript", "It is deleted for good.", "Delete it"
+            )
+        downloads.on_download(
+            lambda fmt, kept: export_transcript(self._services, kept, fmt), self._shown_id
+        )
+
+    def _listen(self, studio: Studio, tab: gr.Tab) -> None:
+        choices = [self._no_model, self._model, self._language]
+        chosen = [self._model, self._language]
+        studio.on_show(tab, self._choices, chosen, choices)
+        studio.on_show(tab, self._earlier_html, [self._shown_id], [self._earlier])
+        studio.on_open(self._jobs.find, [], [self._jobs.job_id])
+        listen(self._model.input, self._choices, chosen, choices, queue=False)
+        asked = [self._file, self._spoken, *chosen]
+        listen(self._start.click, self._submit, asked, [self._jobs.job_id])
+        result = [self._shown_id, self._empty, self._result, self._facts, self._times, self._text]
+        result += [self._view, self._earlier]
+        self._jobs.on_finished(self._show_job, [], result)
+        listen(self._earlier.select, self._show_chosen, [], result)
+        listen(
+            self._view.input,
+            self._show_view,
+            [self._shown_id, self._view],
+            [self._times, self._text],
+            queue=False,
+        )
+        self._delete.on_confirm(self._forget, [self._shown_id], result)
+
+    def _choices(self, model: str | None, language: str | None) -> Sequence[Any]:
+        models = {entry.id: entry for entry in listening_models(self._services)}
+        default = self._services.settings.asr_model
+        model_id = next((name for name in (model, default, *models) if name in models), "")
+        known = self._services.asr.get(model_id).languages if model_id else ()
+        languages = [(language_name(code), code) for code in sorted(known, key=language_name)]
+        if len(languages) != 1:
+            languages = [(FIND_OUT, ""), *languages]
+        labels = [(entry.label, entry.id) for entry in models.values()]
+        return [
+            gr.update(value=empty_html(NO_MODEL), visible=not models),
+            menu_update(labels, model_id, NONE),
+            menu_update(languages, language, FIND_OUT),
+        ]
+
+    def _submit(
+        self, file: str | None, spoken: str | None, model: str | None, language: str | None
+    ) -> str:
+        recording = file or spoken
+        if not model:
+            raise BadInputError("No listening model is installed.", "Get one on the Models tab.")
+        if not recording:
+            raise BadInputError("There is no recording.", "Drop in a file or record one.")
+        path = Path(recording)
+        title = path.stem if file else "Recording"
+        return submit_transcription(self._services, path, title, model, language or "").id
+
+    def _show_job(self, job: Job) -> list[Any]:
+        name = Path((job.result or {})["transcript"]).stem
+        return self._show(get_transcript(self._services, name))
+
+    def _show_chosen(self, row: gr.EventData) -> list[Any]:
+        return self._show(get_transcript(self._services, row.id))
+
+    def _show(self, kept: KeptTranscript) -> list[Any]:
+        return [
+            kept.id,
+            gr.update(visible=False),
+            gr.update(visible=True),
+            facts_html(_facts(kept)),
+            gr.update(value=_times_html(kept.transcript), visible=True),
+            gr.update(value=kept.transcript.text, visible=False),
+            TIMES,
+            self._earlier_html(kept.id),
+        ]
+
+    def _show_view(self, transcript_id: str, view: str) -> list[Any]:
+        if view == TIMES:
+            return [gr.update(visible=True), gr.update(visible=False)]
+        kept = get_transcript(self._services, transcript_id)
+        text = render(kept.transcript, view)
+        return [gr.update(visible=False), gr.update(value=text, visible=True)]
+
+    def _forget(self, transcript_id: str) -> list[Any]:
+        delete_transcript(self._services, transcript_id)
+        hidden = [gr.update(visible=True), gr.update(visible=False), "", "", "", TIMES]
+        return ["", *hidden, self._earlier_html("")]
+
+    def _earlier_html(self, shown: str) -> str:
+        rows = [(kept.id, _row(kept)) for kept in list_transcripts(self._services)]
+        return table_html(("Recording", "Said", "Language", "Length"), rows, shown, NO_EARLIER)
+
+
+def _row(kept: KeptTranscript) -> list[str]:
+    said = kept.transcript
+    return [
+        excerpt(kept.id, 48),
+        excerpt(said.text, 110) or "<small>No speech</small>",
+        language_name(said.language),
+        duration_text(said.duration_s),
+    ]
+
+
+def _facts(kept: KeptTranscript) -> dict[str, str]:
+    said = kept.transcript
+    sure = f" ({said.language_probability:.0%} sure)" if said.language_probability < 1 else ""
+    return {
+        "Language": language_name(said.language) + sure,
+        "Length": duration_text(said.duration_s),
+        "Words": f"{len(said.text.split()):,}",
+        "Model": said.model_id,
+        "File": str(kept.path),
+    }
+
+
+def _times_html(transcript: Transcript) -> str:
+    rows = "".join(
+        f"<tr><td class='time'>{clock_text(segment.start_s)}</td>"
+        f"<td class='time'>{clock_text(segment.end_s)}</td>"
+        f"<td>{excerpt(segment.text, 2000)}</td></tr>"
+        for segment in transcript.segments
+    )
+    if not rows:
+        return empty_html("No speech was heard in this recording.")
+    head = "<tr><th>From</th><th>To</th><th>Said</th></tr>"
+    return f"<div class='studio-scroll'><table class='studio-table'>{head}{rows}</table></div>"

@@ -1,0 +1,36 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+# A test that meets all the cores is slower, not faster: OpenMP's threads spin against each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+STARTER_FILES = (
+    "kokoro/v1_0/config.json",
+    "kokoro/v1_0/kokoro-v1_0.pth",
+    "kokoro/v1_0/voices/af_heart.pt",
+    "whisper/tiny.en/model.bin",
+    "whisper/base/model.bin",
+    "ge2e/pretrained.pt",
+)
+
+
+@pytest.fixture(scope="session")
+def starter_models() -> Path:
+    """The folder with the starter weights. Fails, and does not skip, where they are missing."""
+    folder = Path(os.environ.get("VOICE_STUDIO_MODELS") or ROOT / "base_models").resolve()
+    missing = [name for name in STARTER_FILES if not (folder / name).is_file()]
+    if missing:
+        pytest.fail(
+            f"The starter models are not in {folder} (missing: {', '.join(missing)}). "
+            "Fetch them with `python smart_install.py --dev`, or set VOICE_STUDIO_MODELS to the "
+            'folder that has them. Without them run `pytest -m "not e2e"`.',
+            pytrace=False,
+        )
+    return folder

@@ -1,0 +1,286 @@
+"""The Kokoro engine on a tiny random model: the real loading, chunking and speaking code."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from modules.core_components.ai_models.catalog import Catalog
+from modules.core_components.ai_models.engines.base import TTSEngine, describe_options, parse_options
+from modules.core_components.ai_models.engines.context import EngineContext
+from modules.core_components.ai_models.engines.kokoro import engine as module
+from modules.core_components.ai_models.engines.kokoro.engine import (
+    KokoroEngine,
+    KokoroOptions,
+    create,
+)
+from modules.core_components.ai_models.engines.kokoro.layer_styles import adain_layers
+from modules.core_components.ai_models.model_pool import ModelPool
+from modules.core_components.errors import (
+    BadInputError,
+    CorruptFileError,
+    JobCancelled,
+    ModelMissingError,
+    StudioError,
+)
+from modules.core_components.progress import CancelToken, no_progress
+from modules.core_components.settings import app_folder
+from modules.core_components.values import Sample, Speech, VoicePrompt
+
+TEXT = "Hello there. This is a sentence that goes on for a while, and then it comes to an end."
+LONG_TEXT = " ".join(f"This is sentence number {number}, one of many." for number in range(12))
+
+
+@pytest.fixture
+def context(tiny_kokoro: Path, tmp_path: Path, pool: ModelPool) -> EngineContext:
+    catalog = Catalog.load(app_folder() / "configs" / "models.toml", tiny_kokoro.parents[1])
+
+    def other_engine(model_id: str) -> Any:
+        raise AssertionError(f"nobody should ask for {model_id}")
+
+    return EngineContext(
+        pool=pool,
+        catalog=catalog,
+        device_preference="cpu",
+        attention_preference="auto",
+        threads=1,
+        cache_folder=tmp_path / "cache",
+        ensure_model=lambda model_id: catalog.folder(catalog.entry(model_id)),
+        engine=other_engine,
+    )
+
+
+@pytest.fixture
+def engine(context: EngineContext) -> KokoroEngine:
+    return create(context.catalog.entry("kokoro-v1.0"), context)
+
+
+def speech_of(pieces: Iterator[Speech]) -> np.ndarray:
+    return np.concatenate([piece.samples for piece in pieces])
+
+
+def say(engine: KokoroEngine, text: str = TEXT, voice: Any = "af_one", **options: Any) -> np.ndarray:
+    return speech_of(engine.stream(text, voice, KokoroOptions(**options), CancelToken()))
+
+
+def fitted_prompt(**info: Any) -> VoicePrompt:
+    pack = np.random.default_rng(9).normal(0, 0.1, (510, 1, 256)).astype(np.float32)
+    return VoicePrompt("0" * 64, "kokoro", "kokoro-v1.0", "r", {"style": pack}, info)
+
+
+def test_it_is_a_speaking_engine(engine: KokoroEngine) -> None:
+    assert isinstance(engine, TTSEngine)
+    assert engine.voices() == ("af_one", "am_two")
+    assert "ja" not in engine.languages
+    assert "zh" not in engine.languages
+    assert engine.label == "Kokoro 82M v1.0"
+
+
+def test_its_options_draw_and_check_themselves() -> None:
+    assert [item.name for item in describe_options(KokoroOptions)] == ["language", "speed", "seed"]
+    with pytest.raises(BadInputError, match="Speed"):
+        parse_options(KokoroOptions, {"speed": 99})
+    with pytest.raises(BadInputError, match="Language"):
+        parse_options(KokoroOptions, {"language": "ja"})
+    with pytest.raises(BadInputError, match="Seed"):
+        parse_options(KokoroOptions, {"seed": -1})
+
+
+def test_it_speaks_piece_by_piece(engine: KokoroEngine) -> None:
+    pieces = list(engine.stream(LONG_TEXT, "af_one", KokoroOptions(), CancelToken()))
+    assert len(pieces) > 2
+    assert {piece.sample_rate_hz for piece in pieces} == {24_000}
+    assert all(piece.samples.dtype == np.float32 for piece in pieces)
+    assert pieces[0].duration_s < pieces[-2].duration_s
+
+
+def test_the_same_seed_gives_the_same_bits(engine: KokoroEngine) -> None:
+    first = say(engine, LONG_TEXT, seed=7)
+    torch.rand(13)  # whatever others draw meanwhile
+    assert np.array_equal(say(engine, LONG_TEXT, seed=7), first)
+    assert not np.array_equal(say(engine, LONG_TEXT, seed=8), first)
+
+
+def test_other_threads_do_not_disturb_the_bits(engine: KokoroEngine) -> None:
+    alone = {voice: say(engine, LONG_TEXT, voice, seed=3) for voice in ("af_one", "am_two")}
+    together: dict[str, np.ndarray] = {}
+    stop = threading.Event()
+
+    def draw() -> None:
+        while not stop.is_set():
+            torch.rand(1000, generator=torch.Generator().manual_seed(1))
+
+    def work(voice: str) -> None:
+        together[voice] = say(engine, LONG_TEXT, voice, seed=3)
+
+    noise = threading.Thread(target=draw)
+    threads = [threading.Thread(target=work, args=(voice,)) for voice in alone]
+    for thread in (noise, *threads):
+        thread.start()
+    for thread in threads:
+        thread.join()
+    stop.set()
+    noise.join()
+    assert all(np.array_equal(together[voice], alone[voice]) for voice in alone)
+
+
+def test_it_leaves_the_global_generator_alone(engine: KokoroEngine) -> None:
+    torch.manual_seed(1)
+    expected = torch.rand(4)
+    torch.manual_seed(1)
+    say(engine)
+    assert torch.equal(torch.rand(4), expected)
+
+
+def test_faster_is_shorter(engine: KokoroEngine) -> None:
+    assert len(say(engine, speed=2.0)) < 0.8 * len(say(engine))
+
+
+@pytest.mark.parametrize(
+    ("text", "voice", "options", "reason"),
+    [
+        ("", "af_one", {}, "nothing to speak"),
+        ("😀", "af_one", {}, "nothing to speak"),
+        ("Fine. " * 300 + "你好", "af_one", {}, "你, 好"),
+        ("Hello", "af_nobody", {}, "af_nobody"),
+        ("Hello", "af_one(", {}, "mix"),
+        ("Hello", "af_one", {"language": "xx"}, "'xx'"),
+    ],
+)
+def test_what_cannot_be_spoken_is_refused_before_anything_is_loaded(
+    engine: KokoroEngine, pool: ModelPool, text: str, voice: str, options: Any, reason: str
+) -> None:
+    with pytest.raises(BadInputError, match=reason):
+        engine.stream(text, voice, KokoroOptions(**options), CancelToken())
+    assert pool.snapshot() == ()
+
+
+def test_japanese_says_that_it_comes_later(engine: KokoroEngine) -> None:
+    with pytest.raises(StudioError, match="Japanese"):
+        engine.stream("こんにちは", "af_one", KokoroOptions(language="ja"), CancelToken())
+
+
+def test_cancelling_stops_before_the_next_chunk(engine: KokoroEngine) -> None:
+    cancel = CancelToken()
+    pieces = engine.stream(LONG_TEXT, "af_one", KokoroOptions(), cancel)
+    next(pieces)
+    cancel.cancel()
+    with pytest.raises(JobCancelled):
+        next(pieces)
+
+
+def test_nothing_is_held_between_chunks(engine: KokoroEngine, pool: ModelPool) -> None:
+    pieces = engine.stream(LONG_TEXT, "af_one", KokoroOptions(), CancelToken())
+    next(pieces)
+    (resident,) = pool.snapshot()
+    assert resident.holders == ()
+    pool.unload_all()
+    assert pool.snapshot() == ()
+    assert next(pieces).duration_s > 0  # loaded again
+
+
+def test_a_mix_is_a_voice_of_its_own(engine: KokoroEngine) -> None:
+    mixed = say(engine, voice="af_one(2)+am_two(1)")
+    assert not np.array_equal(mixed, say(engine, voice="af_one"))
+    assert np.array_equal(mixed, say(engine, voice="af_one(4)+am_two(2)"))
+
+
+def test_a_fitted_voice_is_spoken_at_its_own_pace(engine: KokoroEngine) -> None:
+    usual = say(engine, voice=fitted_prompt())
+    assert not np.array_equal(usual, say(engine))
+    assert len(say(engine, voice=fitted_prompt(speed=2.0))) == len(
+        say(engine, voice=fitted_prompt(), speed=2.0)
+    )
+
+
+def test_a_fitted_voice_leaves_the_model_as_it_was(engine: KokoroEngine) -> None:
+    before = say(engine)
+    prompt = fitted_prompt()
+    with engine._borrowed("a test", CancelToken()) as model:
+        layers = len(adain_layers(model.model.decoder))
+    offsets = np.full((layers, 128), 0.3, np.float32)
+    colored = dataclasses.replace(prompt, tensors={**prompt.tensors, "layer_offsets": offsets})
+    assert not np.array_equal(say(engine, voice=colored), say(engine, voice=prompt))
+    assert np.array_equal(say(engine), before)
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        dataclasses.replace(fitted_prompt(), engine="xtts"),
+        dataclasses.replace(fitted_prompt(), tensors={}),
+        dataclasses.replace(fitted_prompt(), tensors={"style": np.zeros((3, 256), np.float32)}),
+    ],
+    ids=["another engine's", "empty", "misshapen"],
+)
+def test_a_prompt_of_another_engine_is_refused(engine: KokoroEngine, prompt: VoicePrompt) -> None:
+    with pytest.raises(BadInputError):
+        engine.stream("Hello", prompt, KokoroOptions(), CancelToken())
+
+
+def test_two_at_once_load_one_model(
+    engine: KokoroEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads = []
+    wrapper = module.KokoroV1Wrapper
+
+    def counted(*arguments: Any) -> Any:
+        loads.append(arguments)
+        return wrapper(*arguments)
+
+    monkeypatch.setattr(module, "KokoroV1Wrapper", counted)
+    threads = [threading.Thread(target=say, args=(engine,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(loads) == 1
+
+
+def test_a_model_that_is_not_here_is_missed_by_name(context: EngineContext, tmp_path: Path) -> None:
+    catalog = Catalog(context.catalog.entries(), tmp_path / "nothing")
+    engine = create(
+        catalog.entry("kokoro-v1.0"), dataclasses.replace(context, catalog=catalog)
+    )
+    assert engine.voices() == ()
+    with pytest.raises(ModelMissingError):
+        engine.stream("Hello", "af_one", KokoroOptions(), CancelToken())
+
+
+def test_damaged_weights_are_told_and_leave_nothing_behind(
+    context: EngineContext, tiny_kokoro: Path, tmp_path: Path, pool: ModelPool
+) -> None:
+    folder = tmp_path / "models" / "kokoro" / "v1_0"
+    shutil.copytree(tiny_kokoro, folder)
+    catalog = Catalog(context.catalog.entries(), tmp_path / "models")
+    damaged = dataclasses.replace(context, catalog=catalog, ensure_model=lambda model_id: folder)
+    engine = create(catalog.entry("kokoro-v1.0"), damaged)
+    weights = folder / "kokoro-v1_0.pth"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:1000])
+    with pytest.raises(CorruptFileError, match=r"kokoro-v1_0\.pth"):
+        say(engine)
+    assert pool.snapshot() == ()
+    weights.write_bytes(whole)
+    assert len(say(engine)) > 0
+
+
+def test_the_key_of_a_prompt_knows_the_parameters_of_the_fit(engine: KokoroEngine) -> None:
+    parameters = engine.prompt_parameters()
+    assert parameters["algorithm"] >= 1
+    assert "steps" in parameters
+    assert "threads" not in parameters
+
+
+def test_preparing_a_voice_leases_the_encoder_too(context: EngineContext, tmp_path: Path) -> None:
+    """What is handed to the fit, with the fit itself replaced (it has tests of its own)."""
+    pytest.importorskip("modules.core_components.ai_models.engines.kokoro.voice_fit")
+    _ = (tmp_path, Sample, no_progress)

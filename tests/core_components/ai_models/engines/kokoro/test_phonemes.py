@@ -1,0 +1,194 @@
+"""Phonemes, by the real misaki and espeak-ng: they are packages and need neither network nor
+weights."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modules.core_components.ai_models.engines.kokoro import phonemes as module
+from modules.core_components.ai_models.engines.kokoro.languages import LANGUAGES, Language
+from modules.core_components.ai_models.engines.kokoro.phonemes import Phonemizer, get_phonemizer
+from modules.core_components.errors import BadInputError, StudioError
+from tests.tiny_kokoro import SYMBOLS
+
+VOCABULARY = frozenset(SYMBOLS)
+
+
+@pytest.fixture(scope="module")
+def phonemizer() -> Phonemizer:
+    return get_phonemizer()
+
+
+def spoken(phonemizer: Phonemizer, text: str, language: str = "en-us") -> str:
+    return " ".join(s.phonemes for s in phonemizer.sentences(text, language, VOCABULARY))
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "phonemes"),
+    [
+        ("en-us", "Hello world!", "həlˈO wˈɜɹld!"),
+        ("en-gb", "Hello world!", "həlˈQ wˈɜːld!"),
+        ("es", "¿Cómo estás?", "kˈomo estˈas?"),
+        ("fr-fr", "Un bon vin blanc.", "œ̃ bˈɔ̃ vˈɛ̃ blˈɑ̃."),
+        ("hi", "मैं ठीक हूँ", "mɛ̃ ʈʰˈiːk hu\u0303"),
+        ("it", "Ciao!", "ʧˈao!"),
+        ("pt-br", "Olá!", "olˈa!"),
+    ],
+)
+def test_every_language_speaks(
+    phonemizer: Phonemizer, language: str, text: str, phonemes: str
+) -> None:
+    assert spoken(phonemizer, text, language) == phonemes
+
+
+def test_numbers_and_money_are_read_as_words(phonemizer: Phonemizer) -> None:
+    assert spoken(phonemizer, "$4.50") == spoken(phonemizer, "four dollars and fifty cents")
+    assert spoken(phonemizer, "1,200") == spoken(phonemizer, "twelve hundred") or spoken(
+        phonemizer, "1,200"
+    ) == spoken(phonemizer, "one thousand two hundred")
+
+
+def test_a_word_outside_the_dictionary_is_read_by_espeak(phonemizer: Phonemizer) -> None:
+    assert len(spoken(phonemizer, "blorptastic")) > 5
+
+
+def test_sentences_come_one_by_one_with_their_text(phonemizer: Phonemizer) -> None:
+    found = list(phonemizer.sentences("One. Two!\nThree", "en-us", VOCABULARY))
+    assert [sentence.text for sentence in found] == ["One.", "Two!", "Three"]
+
+
+def test_phonemes_between_slashes_are_spoken_as_given(phonemizer: Phonemizer) -> None:
+    assert spoken(phonemizer, "[Kokoro](/kˈOkəɹO/) speaks.") == "kˈOkəɹO spˈiks."
+
+
+def test_phonemes_that_the_model_lacks_are_named(phonemizer: Phonemizer) -> None:
+    with pytest.raises(BadInputError, match="no sound for ₤"):
+        spoken(phonemizer, "[x](/a₤/)")
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "named"),
+    [("en-us", "one ÷ two", "÷"), ("es", "cinco ÷ tres", "÷"), ("en-us", "about ⅕", "⅕")],
+)
+def test_meaningful_signs_that_would_be_skipped_are_named(
+    phonemizer: Phonemizer, language: str, text: str, named: str
+) -> None:
+    with pytest.raises(BadInputError, match=f"no phonemes for {named}"):
+        spoken(phonemizer, text, language)
+
+
+def test_the_whole_text_is_checked_at_the_first_step(phonemizer: Phonemizer) -> None:
+    sentences = phonemizer.sentences("Fine. " * 50 + "你", "en-us", VOCABULARY)
+    with pytest.raises(BadInputError, match="你"):
+        next(sentences)
+
+
+@pytest.mark.parametrize("language", list(LANGUAGES))
+def test_decoration_alone_is_nothing_to_speak(phonemizer: Phonemizer, language: str) -> None:
+    with pytest.raises(BadInputError, match="nothing to speak"):
+        spoken(phonemizer, "| ` …", language)
+
+
+@pytest.mark.parametrize("language", list(LANGUAGES))
+def test_brackets_and_marks_are_no_obstacle(phonemizer: Phonemizer, language: str) -> None:
+    text = '# a [b] {c} <d> *e* _f_ `g` | ~ « h » ¿i? ¡j! "k" (l) / m \\ n • o … p — q'
+    assert spoken(phonemizer, text, language)
+
+
+LATIN = "".join(chr(code) for code in range(0xA0, 0x180) if chr(code).isalpha())
+ASCII = "".join(chr(code) for code in range(32, 127)) + "\n"
+
+
+@given(st.sampled_from(sorted(LANGUAGES)), st.text(alphabet=ASCII + LATIN, max_size=80))
+@settings(max_examples=150, deadline=None)
+def test_latin_text_is_spoken_or_refused_with_a_reason(language: str, text: str) -> None:
+    try:
+        sentences = list(get_phonemizer().sentences(text, language, VOCABULARY))
+    except BadInputError as error:
+        assert error.hint
+    else:
+        assert sentences
+        assert all(any(map(str.isalpha, s.phonemes)) for s in sentences)
+
+
+def test_an_endless_word_is_spoken_to_its_end(phonemizer: Phonemizer) -> None:
+    """espeak-ng alone stops after 160 bytes."""
+    short = len(spoken(phonemizer, "a" * 100, "es"))
+    assert len(spoken(phonemizer, "a" * 3000, "es")) > 25 * short
+
+
+def test_a_sentence_without_end_is_cut_into_parts(phonemizer: Phonemizer) -> None:
+    text = "word, " * 500
+    found = list(phonemizer.sentences(text, "en-us", VOCABULARY))
+    assert max(len(sentence.text) for sentence in found) <= 400
+    assert "".join(s.text for s in found).replace(" ", "") == text.replace(" ", "")
+
+
+def test_nothing_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: object, **_options: object) -> None:
+        pytest.fail("the phonemizer asked the network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    assert spoken(Phonemizer(), "Offline.", "en-gb")
+
+
+def test_one_thread_at_a_time_reaches_espeak(monkeypatch: pytest.MonkeyPatch) -> None:
+    inside, most = 0, 0
+    guard = threading.Lock()
+
+    def build(_language: Language) -> object:
+        def speak(text: str) -> str:
+            nonlocal inside, most
+            with guard:
+                inside += 1
+                most = max(most, inside)
+            threading.Event().wait(0.001)
+            with guard:
+                inside -= 1
+            return text
+
+        return speak
+
+    monkeypatch.setattr(module, "_english", build)
+    monkeypatch.setattr(module, "_espeak", build)
+    phonemizer = Phonemizer()
+
+    def work(language: str) -> str:
+        return spoken(phonemizer, "some words. some more.", language)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(work, [*LANGUAGES] * 4))
+    assert most == 1
+
+
+def test_g2p_is_built_once_a_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = []
+
+    def build(language: Language) -> object:
+        built.append(language.code)
+        return str
+
+    monkeypatch.setattr(module, "_espeak", build)
+    phonemizer = Phonemizer()
+    for _ in range(3):
+        spoken(phonemizer, "uno", "es")
+        spoken(phonemizer, "uno", "it")
+    assert built == ["es", "it"]
+
+
+def test_a_failed_g2p_is_told_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_language: Language) -> object:
+        raise OSError("espeak-ng is broken")
+
+    phonemizer = Phonemizer()
+    monkeypatch.setattr(module, "_espeak", fail)
+    with pytest.raises(StudioError, match="Spanish cannot be loaded"):
+        spoken(phonemizer, "uno", "es")
+    monkeypatch.undo()
+    assert spoken(phonemizer, "uno", "es") == "ˈuno"

@@ -1,0 +1,98 @@
+"""Stock voices and mixes: found by name, refused by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from modules.core_components.ai_models.engines.kokoro.voice_packs import PACK_SHAPE
+from modules.core_components.ai_models.engines.kokoro.voices import VoiceFolder, parse_mix
+from modules.core_components.errors import BadInputError, CorruptFileError, ModelMissingError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, value in (("af_bella", 1.0), ("af_sky", 4.0), ("bm_george", 0.0)):
+        torch.save(torch.full(PACK_SHAPE, value), tmp_path / f"{name}.pt")
+    return tmp_path
+
+
+def test_voices_are_listed_by_name(folder: Path) -> None:
+    (folder / "README.md").write_text("not a voice")
+    (folder / ".partial-0123.pt").write_bytes(b"half a voice")
+    assert VoiceFolder(folder).names() == ("af_bella", "af_sky", "bm_george")
+
+
+def test_a_pack_has_its_shape_and_cannot_be_changed(folder: Path) -> None:
+    pack = VoiceFolder(folder).pack("af_sky")
+    assert pack.shape == PACK_SHAPE
+    assert pack.dtype == np.float32
+    with pytest.raises(ValueError, match="read-only"):
+        pack[0] = 0
+
+
+def test_a_mix_is_the_weighted_mean(folder: Path) -> None:
+    mixed = VoiceFolder(folder).pack("af_bella(2)+af_sky(1)")
+    np.testing.assert_allclose(mixed, np.full(PACK_SHAPE, 2.0), rtol=1e-6)
+    assert mixed.dtype == np.float32
+
+
+def test_weights_are_relative_and_one_by_default(folder: Path) -> None:
+    voices = VoiceFolder(folder)
+    np.testing.assert_allclose(voices.pack("af_bella + af_sky"), 2.5, rtol=1e-6)
+    np.testing.assert_allclose(voices.pack("af_bella(0.2)+af_sky(0.2)"), 2.5, rtol=1e-6)
+
+
+def test_an_unknown_voice_names_the_ones_that_look_alike(folder: Path) -> None:
+    with pytest.raises(BadInputError, match=r"'af_bela'.*af_bella"):
+        VoiceFolder(folder).pack("af_bela")
+
+
+@pytest.mark.parametrize("name", ["../af_bella", "/etc/passwd", "af_bella.pt", "", "a b", "+", "😀"])
+def test_what_is_no_name_is_refused(folder: Path, name: str) -> None:
+    with pytest.raises(BadInputError):
+        VoiceFolder(folder).pack(name)
+
+
+@pytest.mark.parametrize("text", ["af_bella(2", "af_bella(-1)", "af_bella(x)", "a++b", "a(1)b(2)"])
+def test_a_mix_that_cannot_be_read_is_refused(text: str) -> None:
+    with pytest.raises(BadInputError, match="mix"):
+        parse_mix(text)
+
+
+def test_a_mix_without_any_weight_is_refused() -> None:
+    with pytest.raises(BadInputError, match="weights"):
+        parse_mix("af_bella(0)+af_sky(0)")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [torch.zeros(510, 256), torch.full(PACK_SHAPE, float("nan")), {"style": torch.zeros(3)}, b"x"],
+    ids=["misshapen", "nan", "no tensor", "no file of torch"],
+)
+def test_a_voice_that_is_no_pack_is_named(folder: Path, content: object) -> None:
+    if isinstance(content, bytes):
+        (folder / "af_broken.pt").write_bytes(content)
+    else:
+        torch.save(content, folder / "af_broken.pt")
+    with pytest.raises(CorruptFileError, match=r"af_broken\.pt"):
+        VoiceFolder(folder).pack("af_broken")
+
+
+def test_no_voices_means_the_model_is_not_here(tmp_path: Path) -> None:
+    with pytest.raises(ModelMissingError, match=str(tmp_path)):
+        VoiceFolder(tmp_path).pack("af_bella")
+
+
+def test_the_cache_is_bounded_and_used(tmp_path: Path) -> None:
+    names = [f"af_v{number:02d}" for number in range(20)]
+    for name in names:
+        torch.save(torch.zeros(PACK_SHAPE), tmp_path / f"{name}.pt")
+    voices = VoiceFolder(tmp_path)
+    packs = [voices.pack(name) for name in names]
+    assert voices.pack(names[-1]) is packs[-1]
+    assert voices.pack(names[0]) is not packs[0]
+    assert len(voices._packs) < len(names)

@@ -1,0 +1,156 @@
+"""Engines without weights, and a studio that runs on them."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from modules.core_components.ai_models.catalog import Licence, ModelEntry
+from modules.core_components.ai_models.engines.base import Transcription, TranscriptionInfo, option
+from modules.core_components.audio.files import write_speech
+from modules.core_components.errors import BadInputError
+from modules.core_components.progress import CancelToken, Progress
+from modules.core_components.values import Consent, Sample, Segment, Speech, VoicePrompt
+from modules.tools.job_kinds import register_job_kinds
+from modules.tools.services import Services, open_services
+
+RATE_HZ = 16_000
+SINE = "sine-1"
+ECHO = "echo-1"
+
+
+@dataclass(frozen=True)
+class SineOptions:
+    language: str = option("en-us", "Language", "Of the text.", choices=("en-us", "it"))
+    speed: float = option(1.0, "Speed", "How fast.", minimum=0.5, maximum=2.0, step=0.05)
+    steady: bool = option(False, "Steady", "Without any tremble.")
+    seed: int = option(0, "Seed", "Of the tremble.", minimum=0, maximum=2**31 - 1)
+
+
+class SineEngine:
+    """Speaks every word as a tone; the pitch is the voice's. Clear `may_speak` to hold it."""
+
+    model_id = SINE
+    model_revision = "r1"
+    label = "Sine 1"
+    sample_rate_hz = RATE_HZ
+    languages = ("en-us", "it")
+    can_clone = True
+    options_type = SineOptions
+
+    def __init__(self) -> None:
+        self.may_speak = threading.Event()
+        self.may_speak.set()
+        self.speaking = threading.Event()
+
+    def voices(self) -> tuple[str, ...]:
+        return ("high", "low")
+
+    def prompt_parameters(self) -> Mapping[str, Any]:
+        return {"version": 1}
+
+    def prepare_voice(
+        self, sample: Sample, progress: Progress, cancel: CancelToken
+    ) -> VoicePrompt:
+        progress(1.0, "Listening to the sample")
+        pitch_hz = 200.0 + int(sample.audio_sha256[:2], 16)
+        return VoicePrompt(
+            "", "sine", self.model_id, self.model_revision, {"hz": np.array([pitch_hz])}
+        )
+
+    def stream(
+        self, text: str, voice: VoicePrompt | str, options: SineOptions, cancel: CancelToken
+    ) -> Iterator[Speech]:
+        if isinstance(voice, str) and voice not in self.voices():
+            raise BadInputError(f"There is no voice {voice!r}.", "Choose high or low.")
+        pitch_hz = 300.0 if isinstance(voice, str) else float(voice.tensors["hz"][0])
+        return self._spoken(text, pitch_hz, options, cancel)
+
+    def _spoken(
+        self, text: str, pitch_hz: float, options: SineOptions, cancel: CancelToken
+    ) -> Iterator[Speech]:
+        random = np.random.default_rng(options.seed)
+        for word in text.split():
+            self.speaking.set()
+            while not self.may_speak.wait(0.01):
+                cancel.raise_if_cancelled()
+            times_s = np.arange(int(RATE_HZ * 0.05 * len(word) / options.speed)) / RATE_HZ
+            tremble = 0.0 if options.steady else random.normal(scale=5.0)
+            tone = 0.3 * np.sin(2 * np.pi * (pitch_hz + tremble) * times_s)
+            yield Speech(tone.astype(np.float32), RATE_HZ)
+
+
+@dataclass(frozen=True)
+class EchoOptions:
+    language: str = option("auto", "Language", "Of the recording.")
+
+
+class EchoListener:
+    """Hears the same two sentences in every recording."""
+
+    model_id = ECHO
+    model_revision = "r1"
+    label = "Echo 1"
+    languages = ("en", "it")
+    options_type = EchoOptions
+
+    def transcribe(
+        self, speech: Speech, options: EchoOptions, progress: Progress, cancel: CancelToken
+    ) -> Transcription:
+        half_s = speech.duration_s / 2
+        segments = (
+            Segment("Good <b>morning</b>.", 0.0, half_s),
+            Segment("How are you?", half_s, speech.duration_s),
+        )
+        info = TranscriptionInfo("en", 0.98, speech.duration_s, speech.duration_s)
+        return Transcription(info, iter(segments))
+
+
+def fake_entry(model_id: str, task: str, abilities: tuple[str, ...]) -> ModelEntry:
+    """A catalog entry without sources: its weights are always here."""
+    return ModelEntry(
+        id=model_id,
+        family=model_id.partition("-")[0],
+        version="1",
+        task=task,
+        label=model_id,
+        folder=model_id,
+        files=(),
+        sources=(),
+        licence=Licence("MIT", "https://example.org", True, False, ""),
+        languages=("en-us", "it"),
+        sample_rate_hz=RATE_HZ,
+        memory_mb=1,
+        abilities=abilities,
+        starter=False,
+        engine="",
+        note="",
+    )
+
+
+def fake_studio(root: Path) -> tuple[Services, SineEngine]:
+    """A studio in `root` with the two fakes as its default models; no weights, no scores."""
+    choices = {"models_folder": str(root / "models"), "tts_model": SINE, "asr_model": ECHO}
+    services = open_services(root, {**choices, "score_takes": False})
+    engine = SineEngine()
+    speaks = fake_entry(SINE, "text-to-speech", ("clone", "stock-voices"))
+    listens = fake_entry(ECHO, "speech-to-text", ())
+    services.tts.register_engine(SINE, lambda entry, context: engine, speaks)
+    services.asr.register_engine(ECHO, lambda entry, context: EchoListener(), listens)
+    register_job_kinds(services)
+    return services, engine
+
+
+def add_tone(services: Services, folder: Path, name: str = "Anna") -> Sample:
+    """A sample that is no speech, put past the checks of the tool."""
+    seed = int(hashlib.sha256(name.encode()).hexdigest()[:8], 16)
+    noise = np.random.default_rng(seed).normal(scale=0.1, size=3 * RATE_HZ).astype(np.float32)
+    path = folder / "tone.wav"
+    write_speech(path, Speech(noise, RATE_HZ))
+    return services.samples.add(path, name, "la la", "en", Consent(name, True))

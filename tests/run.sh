@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Everything that must hold, from nothing: installs the studio with what the tests need and the
+# starter models, then checks style, types, layers, unit tests and end-to-end tests. Can be run
+# again at any time; arguments go to both runs of pytest: `bash tests/run.sh -k jobs`.
+set -u
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+
+failed=()
+step() { # step NAME COMMAND...: runs it, says how long it took, remembers a failure
+    local name="$1" started=$SECONDS result=0
+    shift
+    printf '\n==> %s\n' "$name"
+    "$@" || result=$?
+    printf '<== %s: exit code %d after %d s\n' "$name" "$result" $((SECONDS - started))
+    [ "$result" -eq 0 ] || failed+=("$name")
+    return "$result"
+}
+
+# pytest's exit code 5 says that no test was selected: a failure, unless the caller selected.
+run_pytest() { # run_pytest THREADS ARGUMENT...
+    local threads="$1" result=0
+    shift
+    # Two processes whose OpenMP threads spin while they wait slow each other down many times over.
+    OMP_NUM_THREADS="$threads" OMP_WAIT_POLICY=PASSIVE KMP_BLOCKTIME=0 \
+        "$python" -m pytest "$@" || result=$?
+    [ "$result" -eq 5 ] && [ "$selected" = yes ] && result=0
+    return "$result"
+}
+
+python="$PWD/.venv/bin/python"
+selected=$([ "$#" -gt 0 ] && echo yes || echo no)
+cores=$(getconf _NPROCESSORS_ONLN)
+
+step "install" bash install.sh --dev || exit 1
+step "ruff check" "$python" -m ruff check .
+step "ruff format" "$python" -m ruff format --check .
+step "mypy" "$python" -m mypy
+step "mypy, installer" "$python" -m mypy smart_install.py installer
+step "import-linter" "$python" -c "from importlinter.cli import lint_imports_command as lint; lint()"
+step "unit tests" run_pytest 1 -m "not e2e" "$@"
+step "end-to-end tests" run_pytest "$cores" -m e2e "$@"
+
+if [ "${#failed[@]}" -gt 0 ]; then
+    printf '\nFAILED: %s\n' "$(IFS=,; echo "${failed[*]}")"
+    exit 1
+fi
+printf '\nAll checks passed in %d s.\n' "$SECONDS"
