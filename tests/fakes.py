@@ -55,9 +55,7 @@ class SineEngine:
     def prompt_parameters(self) -> Mapping[str, Any]:
         return {"version": 1}
 
-    def prepare_voice(
-        self, sample: Sample, progress: Progress, cancel: CancelToken
-    ) -> VoicePrompt:
+    def prepare_voice(self, sample: Sample, progress: Progress, cancel: CancelToken) -> VoicePrompt:
         progress(1.0, "Listening to the sample")
         pitch_hz = 200.0 + int(sample.audio_sha256[:2], 16)
         return VoicePrompt(
@@ -127,6 +125,7 @@ def fake_entry(model_id: str, task: str, abilities: tuple[str, ...]) -> ModelEnt
         languages=("en-us", "it"),
         sample_rate_hz=RATE_HZ,
         memory_mb=1,
+        download_mb=0,
         abilities=abilities,
         starter=False,
         engine="",
@@ -147,10 +146,9 @@ def fake_studio(root: Path) -> tuple[Services, SineEngine]:
     return services, engine
 
 
-def add_tone(services: Services, folder: Path, name: str = "Anna") -> Sample:
-    """A sample that is no speech, put past the checks of the tool."""
+def add_noise(services: Services, name: str = "Anna") -> Sample:
+    """A sample that is no speech, put into the folder by hand and so past all checks."""
     seed = int(hashlib.sha256(name.encode()).hexdigest()[:8], 16)
     noise = np.random.default_rng(seed).normal(scale=0.1, size=3 * RATE_HZ).astype(np.float32)
-    path = folder / "tone.wav"
-    write_speech(path, Speech(noise, RATE_HZ))
-    return services.samples.add(path, name, "la la", "en", Consent(name, True))
+    write_speech(services.settings.samples_folder / f"{name}.wav", Speech(noise, RATE_HZ))
+    return services.samples.update(name, consent=Consent(name, True))

@@ -1,4 +1,4 @@
-"""A random Kokoro v1.0, small on disk and quick, for tests of the real loading and speaking code."""
+"""A random Kokoro v1.0, small and quick, for tests of the real loading and speaking code."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ SYMBOLS = (
     ';:,.!?—…"()“” ̃ʣʥʦʨᵝꭧAIOQSTWYᵊabcdefhijklmnopqrstuvwxyzɑɐɒæβɔɕçɖðʤəɚɛɜɟɡɥɨɪʝɯɰŋɳɲɴøɸθœɹɾɻʁɽʂʃʈʧ'
     "ʊʋʌɣɤχʎʒʔˈˌːʰʲ↓→↗↘ᵻ"
 )
-# The decoder's 1024 and 512 channels are fixed in the package `kokoro`; all else is tiny. Larger
-# steps of the inverse Fourier transform (50 samples instead of 5) make the vocoder ten times as fast.
+# The decoder's 1024 and 512 channels are fixed in the package `kokoro`; all else is tiny.
+# Larger steps of the inverse Fourier transform (50 samples, not 5) make the vocoder ten times as
+# fast.
 CONFIG: dict[str, Any] = {
     "istftnet": {
         "upsample_kernel_sizes": [4, 7],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from modules.core_components.ai_models.engines.base import TTSEngine
 from modules.core_components.ai_models.engines.kokoro.languages import LANGUAGES
 from modules.core_components.values import VoicePrompt
+from modules.tools.ready_models import speaking_models
 from modules.tools.services import Services
 
 _SEXES = {"f": "woman", "m": "man"}
@@ -41,6 +42,9 @@ def describe_voice(name: str) -> StockVoice:
 
 
 def prepared_voice(services: Services, sample_name: str, model_id: str) -> VoicePrompt | None:
-    """What the model made of a sample before; None when it has not been prepared yet."""
-    sample = services.samples.get(sample_name)
-    return services.tts.prepared_voice(model_id, sample)
+    """What the model made of a sample before; None when it has not, or either is not there."""
+    models = {entry.id for entry in speaking_models(services)}
+    samples = {sample.name: sample for sample in services.samples.list()}
+    if model_id not in models or sample_name not in samples:
+        return None
+    return services.tts.prepared_voice(model_id, samples[sample_name])

@@ -26,8 +26,13 @@ class Studio:
         listen(self.page.load, work, inputs, outputs)
 
     def on_show(
-        self, tab: gr.Tab, work: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any]
+        self,
+        tab: gr.Tab,
+        work: Callable[..., Any],
+        inputs: Sequence[Any],
+        outputs: Sequence[Any],
+        unchecked: bool = False,
     ) -> None:
         """Calls `work` when the page is opened and each time its tab is chosen."""
-        self.on_open(work, inputs, outputs)
-        listen(tab.select, work, inputs, outputs)
+        listen(self.page.load, work, inputs, outputs, unchecked=unchecked)
+        listen(tab.select, work, inputs, outputs, unchecked=unchecked)

@@ -35,26 +35,26 @@ class FittedVoice:
                 self._export = gr.Button("Export", size="sm", min_width=100)
             self._file = gr.File(label="The voice", visible=False)
 
-    def follow_in(self, jobs: JobsView, sample: Any, engine: Any) -> None:
+    def follow_in(self, jobs: JobsView, sample: gr.State, engine: gr.State) -> None:
         """Shows the voice of the chosen sample and engine; exports run in `jobs`."""
         chosen = [sample, engine]
         shown = [self._panel, self._facts, self._file]
         for component in chosen:
-            listen(component.change, self._show, chosen, shown, queue=False)
+            listen(component.change, self._show, chosen, shown)
         listen(self._export.click, self._submit, [*chosen, self._suffix], [jobs.job_id])
         jobs.on_finished(self._after_job, chosen, shown)
 
     def _submit(self, sample: str, engine: str, suffix: str) -> str:
         return submit_export(self._services, sample, engine, suffix).id
 
-    def _show(self, sample: str | None, engine: str | None) -> list[Any]:
-        prompt = prepared_voice(self._services, sample, engine) if sample and engine else None
+    def _show(self, sample: str, engine: str) -> list[Any]:
+        prompt = prepared_voice(self._services, sample, engine)
         hidden = gr.update(value=None, visible=False)
         if prompt is None:
             return [gr.update(visible=False), "", hidden]
         return [gr.update(visible=True), facts_html(fit_facts(prompt)), hidden]
 
-    def _after_job(self, job: Job, sample: str | None, engine: str | None) -> list[Any]:
+    def _after_job(self, job: Job, sample: str, engine: str) -> list[Any]:
         panel, facts, file = self._show(sample, engine)
         if job.kind == EXPORT and job.result:
             file = gr.update(value=str(Path(job.result["file"])), visible=True)

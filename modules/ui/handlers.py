@@ -24,11 +24,14 @@ def listen(
     outputs: Sequence[Any] | None = None,
     show_progress: ShowProgress = "hidden",
     queue: bool = True,
+    unchecked: bool = False,
     js: str | None = None,
 ) -> Any:
     """Runs `work` on a component's event, with errors told to the user and no public endpoint.
 
-    `queue` False is for quick looks (polling, refreshing lists), which must not wait in line.
+    `queue` False is for quick looks that cannot fail, which must not wait in line. `unchecked`
+    hands over values as the browser sent them: a menu may still show what is gone by now, and
+    what only refreshes it must not fail over that (no `gr.State` among the inputs then).
     Returns Gradio's dependency, whose `.then` and `.success` chain further listeners.
     """
     return event(
@@ -37,6 +40,7 @@ def listen(
         outputs=outputs,
         show_progress=show_progress,
         queue=queue,
+        preprocess=not unchecked,
         js=js,
         api_visibility="private",
     )

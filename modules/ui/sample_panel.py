@@ -27,10 +27,11 @@ SAMPLE_LANGUAGES = ("en", "es", "fr", "de", "it", "pt", "nl", "pl", "ru", "hi", 
 
 
 class SamplePanel:
-    """The samples of the library; `name` is the dropdown with the chosen one."""
+    """The samples of the library; the name of the one on show is in `chosen`."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self.chosen = gr.State("")
         self.name = menu("Sample", NO_SAMPLE)
         self._player = audio_player("The sample", visible=False)
         self._facts = panel(empty_html(NO_SAMPLES))
@@ -46,27 +47,33 @@ class SamplePanel:
             delete = ConfirmedButton(
                 "Delete this sample", "It moves to samples/.trash.", "Delete it"
             )
+        self._shown = [
+            self.chosen,
+            self.name,
+            self._player,
+            self._facts,
+            self._details,
+            self._ref_text,
+        ]
         with gr.Accordion("Add a sample", open=False) as self._add:
             self._build_form()
-        self._shown = [self.name, self._player, self._facts, self._details, self._ref_text]
         listen(self.name.input, self._show, [self.name], self._shown)
-        listen(save.click, self._save_text, [self.name, self._ref_text], [])
-        delete.on_confirm(self._delete, [self.name], self._shown)
+        listen(save.click, self._save_text, [self.chosen, self._ref_text], [])
+        delete.on_confirm(self._delete, [self.chosen], self._shown)
 
     def follow_in(self, jobs: JobsView) -> None:
         """Long work on a sample is shown in `jobs`."""
-        listen(self._write_down.click, self._submit_writing, [self.name], [jobs.job_id])
+        listen(self._write_down.click, self._submit_writing, [self.chosen], [jobs.job_id])
 
     @property
     def outputs(self) -> list[Any]:
         """What `refresh` gives values for."""
         return [*self._shown, self._add]
 
-    def refresh(self, chosen: str | None) -> list[Any]:
+    def refresh(self, chosen: str) -> list[Any]:
         """The list as it is now; keeps the chosen sample if it is still there."""
-        names = [sample.name for sample in self._services.samples.list()]
-        name = chosen if chosen in names else (names[0] if names else None)
-        return [*self._show(name), gr.update(open=not names)]
+        shown = self._show(chosen)
+        return [*shown, gr.skip() if shown[0] else gr.update(open=True)]
 
     def _build_form(self) -> None:
         recording = audio_recorder("Recording", ["upload", "microphone"])
@@ -79,8 +86,8 @@ class SamplePanel:
             language = gr.Dropdown(label="Language", choices=sample_language_choices(), value="")
         button = gr.Button("Add the sample", variant="primary")
         form = [recording, name, speaker, agreed, ref_text, language]
-        added = listen(button.click, self._keep, form, [self.name, *form], show_progress="minimal")
-        self.added = listen(added.success, lambda: gr.update(open=False), [], [self._add])
+        added = listen(button.click, self._keep, form, [self.chosen, *form], "minimal")
+        listen(added.success, self._show_added, [self.chosen], self.outputs)
 
     def _keep(
         self,
@@ -99,18 +106,21 @@ class SamplePanel:
         )
         warn(warnings)
         tell(f"{sample.name} is ready.")
-        names = [(known.name, known.name) for known in self._services.samples.list()]
         emptied = [None, "", "", False, "", ""]
-        return [menu_update(names, sample.name, NO_SAMPLE), *emptied]
+        return [sample.name, *emptied]
 
-    def _show(self, name: str | None) -> list[Any]:
+    def _show_added(self, name: str) -> list[Any]:
+        return [*self._show(name), gr.update(open=False)]
+
+    def _show(self, name: str) -> list[Any]:
         samples = {sample.name: sample for sample in self._services.samples.list()}
-        sample = samples.get(name or "")
+        sample = samples.get(name) or next(iter(samples.values()), None)
         dropdown = menu_update([(known, known) for known in samples], name, NO_SAMPLE)
         if sample is None:
             hidden = gr.update(visible=False)
-            return [dropdown, hidden, empty_html(NO_SAMPLES), hidden, ""]
+            return ["", dropdown, hidden, empty_html(NO_SAMPLES), hidden, ""]
         return [
+            sample.name,
             dropdown,
             gr.update(value=str(sample.path), visible=True, label=sample.name),
             facts_html(sample_facts(sample)),
@@ -127,10 +137,7 @@ class SamplePanel:
 
     def _delete(self, name: str) -> list[Any]:
         self._services.samples.delete(name)
-        return self._show(self._first_name())
-
-    def _first_name(self) -> str | None:
-        return next((sample.name for sample in self._services.samples.list()), None)
+        return self._show("")
 
 
 def sample_facts(sample: Sample) -> dict[str, str]:

@@ -65,11 +65,13 @@ def launch(
 def create_app(services: Services, host: str = LOOPBACK, password: str = "") -> FastAPI:
     """The page behind its guards, as an app that any ASGI server can run."""
     page = build_studio(services)
-    app = FastAPI(middleware=guards(host), docs_url=None, redoc_url=None, openapi_url=None)
+    undocumented = {"docs_url": None, "redoc_url": None, "openapi_url": None}
+    app = FastAPI(middleware=guards(host), **undocumented)
     gr.mount_gradio_app(
         app,
         page,
         path="/",
+        app_kwargs=undocumented,
         auth=(USER, password) if password else None,
         allowed_paths=served_folders(services),
         max_file_size=f"{services.settings.max_upload_mb}mb",

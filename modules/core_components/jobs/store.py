@@ -46,7 +46,7 @@ class JobStore:
         self.path = path
         self.owner = this_process()
         self._now = now
-        self._connections = threading.local()
+        self._threads = threading.local()
         with _disk_errors(path):
             schema.prepare(path)
             self._interrupt_orphans()
@@ -270,10 +270,24 @@ class JobStore:
 
     def _connection(self) -> sqlite3.Connection:
         """This thread's own; closed when the thread ends."""
-        if not hasattr(self._connections, "open"):
-            self._connections.open = schema.connect(self.path)
-        connection: sqlite3.Connection = self._connections.open
-        return connection
+        if not hasattr(self._threads, "own"):
+            self._threads.own = _ThreadsConnection(self.path)
+        own: _ThreadsConnection = self._threads.own
+        return own.connection
+
+
+class _ThreadsConnection:
+    """A connection that closes as soon as its thread is gone.
+
+    Left alone it would stay open until the garbage collector comes by, since it refers to itself.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.connection = schema.connect(path)
+
+    def __del__(self) -> None:
+        if hasattr(self, "connection"):
+            self.connection.close()
 
 
 @contextlib.contextmanager

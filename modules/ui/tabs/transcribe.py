@@ -102,10 +102,10 @@ class _TranscribeTab:
     def _listen(self, studio: Studio, tab: gr.Tab) -> None:
         choices = [self._no_model, self._model, self._language]
         chosen = [self._model, self._language]
-        studio.on_show(tab, self._choices, chosen, choices)
+        studio.on_show(tab, self._choices, chosen, choices, unchecked=True)
         studio.on_show(tab, self._earlier_html, [self._shown_id], [self._earlier])
         studio.on_open(self._jobs.find, [], [self._jobs.job_id])
-        listen(self._model.input, self._choices, chosen, choices, queue=False)
+        listen(self._model.input, self._choices, chosen, choices, unchecked=True)
         asked = [self._file, self._spoken, *chosen]
         listen(self._start.click, self._submit, asked, [self._jobs.job_id])
         result = [self._shown_id, self._empty, self._result, self._facts, self._times, self._text]

@@ -61,7 +61,7 @@ class _VoiceCloneTab:
                 self._jobs = JobsView(self._services, KINDS)
                 self._build_result()
         self._samples.follow_in(self._jobs)
-        self._fitted.follow_in(self._jobs, self._samples.name, self._engine)
+        self._fitted.follow_in(self._jobs, self._samples.chosen, self._ready)
         self._listen(studio, tab)
 
     def _build_voice(self) -> None:
@@ -84,6 +84,7 @@ class _VoiceCloneTab:
             max_lines=16,
             placeholder="Type what the voice should say.",
         )
+        self._ready = gr.State("")  # the engine whose choices are on show
         with gr.Row():
             self._engine = menu("Engine", NONE)
             self._language = menu("Language", NONE)
@@ -106,23 +107,23 @@ class _VoiceCloneTab:
 
     def _listen(self, studio: Studio, tab: gr.Tab) -> None:
         engine_parts = [self._language, self._about, self._preset, *self._options.groups]
-        choices = [self._engine, *engine_parts]
+        choices = [self._ready, self._engine, *engine_parts]
         chosen = [self._kind, self._engine, self._language, self._preset]
-        studio.on_show(tab, self._choices, chosen, choices)
-        studio.on_show(tab, self._samples.refresh, [self._samples.name], self._samples.outputs)
+        studio.on_show(tab, self._choices, chosen, choices, unchecked=True)
+        studio.on_show(tab, self._samples.refresh, [self._samples.chosen], self._samples.outputs)
         studio.on_open(self._jobs.find, [], [self._jobs.job_id])
         groups = [self._sample_group, self._preset_group]
-        listen(self._kind.change, _show_kind, [self._kind], groups, queue=False)
-        listen(self._kind.change, self._choices, chosen, choices)
-        listen(self._engine.input, self._choices, chosen, choices)
+        listen(self._kind.input, _show_kind, [self._kind], groups, queue=False)
+        for component in (self._kind, self._engine):
+            listen(component.input, self._choices, chosen, choices, unchecked=True)
         spoken = [self._engine, self._preset]
         listen(self._preset.input, self._language_of_voice, spoken, [self._language])
-        asked = [self._kind, self._samples.name, self._preset, self._text, self._engine]
+        asked = [self._kind, self._samples.chosen, self._preset, self._text, self._engine]
         asked += [self._language, self._seed, *self._options.components]
         listen(self._generate.click, self._speak, asked, [self._jobs.job_id])
         self._jobs.on_finished(
             self._show_result,
-            [self._samples.name],
+            [self._samples.chosen],
             [self._empty, *self._take.outputs, *self._samples.outputs],
         )
 
@@ -136,10 +137,11 @@ class _VoiceCloneTab:
         engines = [(_label(entry), entry.id) for entry in models.values()]
         if not model_id:
             nothing = menu_update([], "", NONE)
-            return [nothing, nothing, empty_html(NO_MODEL), nothing, *self._options.show("")]
+            return ["", nothing, nothing, empty_html(NO_MODEL), nothing, *self._options.show("")]
         handle = self._services.tts.get(model_id)
         wanted = language if language in handle.languages else self._services.settings.language
         return [
+            model_id,
             menu_update(engines, model_id, NONE),
             menu_update([(language_name(code), code) for code in handle.languages], wanted, NONE),
             _about_html(models[model_id]) if kind == SAMPLE else "",
@@ -180,9 +182,9 @@ class _VoiceCloneTab:
         )
         return submit_speech(self._services, request).id
 
-    def _show_result(self, job: Job, sample: str | None) -> list[Any]:
+    def _show_result(self, job: Job, sample: str) -> list[Any]:
         result = job.result or {}
-        samples = self._samples.refresh(result.get("sample", sample))
+        samples = self._samples.refresh(sample)
         if "take" not in result:
             return [gr.skip(), *[gr.skip()] * len(self._take.outputs), *samples]
         take = self._services.takes.get(result["take"])

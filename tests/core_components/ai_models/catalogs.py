@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fake_hub import REPOSITORY
-
 from modules.core_components.ai_models.catalog import (
     Catalog,
     HubSource,
@@ -15,6 +13,7 @@ from modules.core_components.ai_models.catalog import (
     RegistrySource,
     Source,
 )
+from tests.core_components.ai_models.fake_hub import REPOSITORY
 
 OPEN = Licence("MIT", "https://example.org/mit", commercial=True, consent_required=False, note="")
 

@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import pytest
-from catalogs import catalog, model
 
 from modules.core_components.ai_models.catalog import (
     Catalog,
@@ -22,6 +21,7 @@ from modules.core_components.ai_models.model_manifest import (
 )
 from modules.core_components.ai_models.model_status import model_status
 from modules.core_components.errors import NotFoundError
+from tests.core_components.ai_models.catalogs import catalog, model
 
 REAL = Path(__file__).parents[3] / "configs" / "models.toml"
 SEEDS = {

@@ -7,8 +7,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from catalogs import OPEN, catalog, model
-from fake_hub import COMMIT, REPOSITORY, running_hub, sha256
 
 from modules.core_components.ai_models.catalog import (
     Catalog,
@@ -31,6 +29,8 @@ from modules.core_components.errors import (
     ModelMissingError,
 )
 from modules.core_components.progress import CancelToken, no_progress
+from tests.core_components.ai_models.catalogs import OPEN, catalog, model
+from tests.core_components.ai_models.fake_hub import COMMIT, REPOSITORY, running_hub, sha256
 
 FILES = (ModelFile("config.json"), ModelFile("weights.bin", 3, sha256(b"abc")))
 CPML = Licence("CPML", "https://coqui.ai/cpml", False, True, "Non-commercial use only.")

@@ -13,8 +13,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from catalogs import catalog, model
-from fake_hub import COMMIT, REPOSITORY, FakeHub, running_hub, sha256
 
 from modules.core_components.ai_models.catalog import Catalog, HubSource, ModelFile
 from modules.core_components.ai_models.downloads import Downloader
@@ -28,6 +26,14 @@ from modules.core_components.errors import (
     ModelMissingError,
 )
 from modules.core_components.progress import CancelToken
+from tests.core_components.ai_models.catalogs import catalog, model
+from tests.core_components.ai_models.fake_hub import (
+    COMMIT,
+    REPOSITORY,
+    FakeHub,
+    running_hub,
+    sha256,
+)
 
 BIG = bytes(range(256)) * 8192  # 2 MiB
 SMALL = b'{"a": 1}'
@@ -271,7 +277,7 @@ CHILD = """
 import sys
 from pathlib import Path
 sys.path[:0] = [{here!r}, {root!r}]
-from catalogs import catalog, model
+from tests.core_components.ai_models.catalogs import catalog, model
 from modules.core_components.ai_models.catalog import ModelFile
 from modules.core_components.ai_models.downloads import Downloader
 from modules.core_components.ai_models.downloads.hub import HubTransport

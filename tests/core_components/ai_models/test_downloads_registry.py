@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from catalogs import catalog, model
-from fake_hub import running_hub, sha256
 
 from modules.core_components.ai_models.catalog import (
     Catalog,
@@ -35,6 +33,8 @@ from modules.core_components.errors import (
     ModelMissingError,
 )
 from modules.core_components.progress import CancelToken, Progress
+from tests.core_components.ai_models.catalogs import catalog, model
+from tests.core_components.ai_models.fake_hub import running_hub, sha256
 
 
 def wheel(members: Mapping[str, bytes]) -> bytes:

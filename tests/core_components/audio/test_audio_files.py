@@ -203,17 +203,23 @@ def test_what_is_no_recording(tmp_path: Path, content: bytes) -> None:
         read_speech(path)
 
 
-def test_a_playlist_cannot_make_us_open_other_files(tmp_path: Path) -> None:
-    secret = tmp_path / "secret.wav"
-    write_speech(secret, Speech(tone(), RATE))
-    for content in (
-        f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile://{secret}\n#EXT-X-ENDLIST\n",
-        f"ffconcat version 1.0\nfile {secret}\n",
-    ):
-        path = tmp_path / "list.m3u8"
-        path.write_text(content)
+@pytest.mark.parametrize(
+    "playlist",
+    [
+        "ffconcat version 1.0\nfile secret.wav\n",  # which FFmpeg by itself would follow
+        "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nsecret.wav\n#EXT-X-ENDLIST\n",
+    ],
+    ids=["concat", "HLS"],
+)
+def test_a_playlist_cannot_make_us_open_other_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, playlist: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_speech(tmp_path / "secret.wav", Speech(tone(), RATE))
+    (tmp_path / "list.wav").write_text(playlist)
+    for source in (tmp_path / "list.wav", playlist.encode()):
         with pytest.raises(BadInputError):
-            read_speech(path)
+            read_speech(source)
 
 
 def test_a_video_without_sound() -> None:

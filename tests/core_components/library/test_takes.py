@@ -21,7 +21,7 @@ from modules.core_components.audio.files import (
     read_speech,
 )
 from modules.core_components.errors import DiskFullError, NotFoundError
-from modules.core_components.library import TakeLibrary
+from modules.core_components.library import TakeLibrary, audio_folder
 from modules.core_components.values import Scores, Speech
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=timezone.utc)
@@ -115,6 +115,24 @@ def test_two_studios_on_one_folder_never_share_an_id(tmp_path: Path, clock: Cloc
     found = libraries[0].list()
     assert len({take.id for take in found}) == 8
     assert {take.audio_sha256 for take in found} == {audio_sha256(speech(n)) for n in range(4)}
+
+
+def test_a_name_that_another_process_takes_in_between_is_left_to_it(
+    takes: TakeLibrary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free_stem = audio_folder.free_stem
+
+    def lost_race(folder: Path, wanted: str) -> str:
+        stem = free_stem(folder, wanted)
+        if stem == wanted:
+            (folder / f"{stem}.json").write_text("theirs")
+        return stem
+
+    monkeypatch.setattr(audio_folder, "free_stem", lost_race)
+    take = takes.save(fields(), speech())
+    assert take.id.endswith("_Anna_warm_2")
+    theirs = tmp_path / "output" / f"{take.id.removesuffix('_2')}.json"
+    assert theirs.read_text() == "theirs"
 
 
 def save_series(takes: TakeLibrary, clock: Clock, count: int) -> list[str]:

@@ -9,6 +9,7 @@ that a gradient reaches the audio; the averaging over partial windows is resembl
 from __future__ import annotations
 
 import math
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -103,7 +104,7 @@ def load_speaker_encoder(weights: Path, device: str = "cpu") -> SpeakerEncoder:
         encoder = SpeakerEncoder(hidden_size=state["lstm.weight_hh_l0"].shape[1])
         # The file also holds the training loss's two scalars.
         encoder.load_state_dict({k: v for k, v in state.items() if not k.startswith("similarity")})
-    except (OSError, KeyError, RuntimeError, ValueError, EOFError) as error:
+    except (OSError, KeyError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
         raise StudioError(
             f"The speaker encoder's weights in {weights} cannot be read ({error}).",
             hint="Delete the file and download the model again.",

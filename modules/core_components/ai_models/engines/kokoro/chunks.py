@@ -76,7 +76,7 @@ def plan_chunks(sentences: Iterable[str], sizes: tuple[Size, ...] = SIZES) -> It
 
 
 def _cut(text: str, start: int, size: Size) -> tuple[int, Ending]:
-    """The end of the chunk that begins at `start`: after a sentence or clause, else after a word."""
+    """Where the chunk from `start` ends: after a sentence or clause, else after a word."""
     last = min(start + size.most, len(text) - _SHORT)
     spaces = [i for i in range(start + size.wanted // 3, last + 1) if text[i] == " "]
     endings = [(i, _ending(text, i)) for i in spaces]

@@ -25,6 +25,7 @@ from modules.core_components.ai_models.engines.kokoro.joins import shape_joins
 from modules.core_components.ai_models.engines.kokoro.languages import LANGUAGES
 from modules.core_components.ai_models.engines.kokoro.phonemes import get_phonemizer
 from modules.core_components.ai_models.engines.kokoro.sample_voice import (
+    FitResources,
     fit_sample,
     fitting_parameters,
 )
@@ -102,9 +103,7 @@ class KokoroEngine:
         """The parameters and the version of the fit."""
         return fitting_parameters()
 
-    def prepare_voice(
-        self, sample: Sample, progress: Progress, cancel: CancelToken
-    ) -> VoicePrompt:
+    def prepare_voice(self, sample: Sample, progress: Progress, cancel: CancelToken) -> VoicePrompt:
         """Fits a voice to the sample; minutes on a CPU, continued where a crash broke it off.
 
         Raises BadInputError for a sample without enough speech, and JobCancelled.
@@ -123,19 +122,16 @@ class KokoroEngine:
             kokoro._borrowed(f"fitting a voice to {sample.name}", cancel) as model,
             encoder_handle.borrowed(cancel) as encoder,
         ):
-            return fit_sample(
-                sample,
-                prompt,
-                model.model,
-                encoder,
-                self._english_phonemes,
-                self._stock,
-                self._context.ensure_model(_LISTENER),
-                self._context.cache_folder / "fits",
-                self._context.cpu_threads,
-                progress,
-                cancel,
+            resources = FitResources(
+                kmodel=model.model,
+                encoder=encoder,
+                phonemize=self._english_phonemes,
+                voices=self._stock,
+                whisper_folder=self._context.ensure_model(_LISTENER),
+                fits_folder=self._context.cache_folder / "fits",
+                threads=self._context.cpu_threads,
             )
+            return fit_sample(sample, prompt, resources, progress, cancel)
 
     def stream(
         self,
@@ -171,10 +167,13 @@ class KokoroEngine:
         endings = [None, *(chunk.ending for chunk in chunks[:-1]), None]
         for index, chunk in enumerate(chunks):
             cancel.raise_if_cancelled()
-            with self._borrowed("speaking", cancel) as model:
-                with voice.applied(model), seeded(options.seed + index):
-                    style = voice.style(len(chunk.phonemes))
-                    utterance = model.synthesize(chunk.phonemes, style, speed)
+            style = voice.style(len(chunk.phonemes))
+            with (
+                self._borrowed("speaking", cancel) as model,
+                voice.applied(model),
+                seeded(options.seed + index),
+            ):
+                utterance = model.synthesize(chunk.phonemes, style, speed)
             samples = shape_joins(
                 utterance.samples, SAMPLE_RATE_HZ, endings[index], endings[index + 1], speed
             )

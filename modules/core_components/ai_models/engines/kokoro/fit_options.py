@@ -21,8 +21,8 @@ class FitOptions:
     pitch: float = 0.15  # mean and spread of log pitch
     pitch_share: float = 0.6  # how far of the way to the sample's pitch to aim
     rhythm: float = 0.3  # durations stay near the starting voice's
-    content: float = 0.5  # what Whisper understands stays near the starting voice's
-    guard_content: float = 1.0  # the same, when the guard chooses the strength
+    content: float = 1.0  # what Whisper understands stays near the starting voice's
+    guard_content: float = 2.0  # the same, when the guard chooses the strength
     pull: float = 0.04  # the shared style stays near the stock voices
     layer_pull: float = 0.06  # the layers' own styles stay near the shared one
     held_out: float = 0.25  # share of the sample kept for the final figure

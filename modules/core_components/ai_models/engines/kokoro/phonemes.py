@@ -89,11 +89,11 @@ class Phonemizer:
         for character in dict.fromkeys(text):
             if character.isascii() or character in known:
                 continue
-            if unicodedata.category(character) in _MEANINGFUL:
-                if not any(map(str.isalpha, self._raw(character, language))):
-                    silent.append(character)
-                    continue
-            known.add(character)
+            meaningful = unicodedata.category(character) in _MEANINGFUL
+            if meaningful and not any(map(str.isalpha, self._raw(character, language))):
+                silent.append(character)
+            else:
+                known.add(character)
         if silent:
             raise no_phonemes(language, silent)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,24 +34,35 @@ def fitting_parameters() -> Mapping[str, Any]:
     return {"algorithm": _ALGORITHM, **parameters}
 
 
+@dataclass(frozen=True)
+class FitResources:
+    """What a fit works with.
+
+    `kmodel` and `encoder` are the loaded modules, on the CPU; `phonemize` reads English.
+    Checkpoints and the scan of the stock voices lie in `fits_folder`.
+    """
+
+    kmodel: Any
+    encoder: Any
+    phonemize: Callable[[str], str]
+    voices: VoiceFolder
+    whisper_folder: Path
+    fits_folder: Path
+    threads: int
+
+
 def fit_sample(
     sample: Sample,
     prompt: VoicePrompt,
-    kmodel: Any,
-    encoder: Any,
-    phonemize: Callable[[str], str],
-    voices: VoiceFolder,
-    whisper_folder: Path,
-    fits_folder: Path,
-    threads: int,
+    resources: FitResources,
     progress: Progress,
     cancel: CancelToken,
 ) -> VoicePrompt:
     """`prompt` with the voice that was fitted to the sample.
 
-    `kmodel` and `encoder` are the loaded modules, on the CPU. What is done so far is kept in
-    `fits_folder` under the prompt's key and taken up by the next call; a finished fit leaves only
-    the scan of the stock voices there. Raises as `fit_voice` does.
+    What is done so far is kept under the prompt's key and taken up by the next call. The
+    similarities in `info` are GE2E cosines with the part of the sample that the fit never saw: of
+    the starting voice, the fitted voice, and the sample itself. Raises as `fit_voice` does.
     """
     import torch
 
@@ -58,20 +70,21 @@ def fit_sample(
 
     recording = read_speech(sample.path, max_duration_s=_LONGEST_RECORDING_S)
     speech = trim_to_speech(recording)
-    checkpoint = fits_folder / f"{prompt.key}.safetensors"
+    voices = resources.voices
+    checkpoint = resources.fits_folder / f"{prompt.key}.safetensors"
     fitted = fit_voice(
-        kmodel,
-        phonemize,
-        encoder,
+        resources.kmodel,
+        resources.phonemize,
+        resources.encoder,
         {name: torch.from_numpy(voices.pack(name).copy()) for name in voices.names()},
         speech.samples,
         speech.sample_rate_hz,
-        dataclasses.replace(FitOptions(), threads=threads),
+        dataclasses.replace(FitOptions(), threads=resources.threads),
         progress,
         cancel,
         checkpoint,
-        scan_cache=fits_folder / "stock_voices.safetensors",
-        whisper_folder=whisper_folder,
+        scan_cache=resources.fits_folder / "stock_voices.safetensors",
+        whisper_folder=resources.whisper_folder,
     )
     checkpoint.unlink(missing_ok=True)
     return dataclasses.replace(
@@ -83,9 +96,10 @@ def fit_sample(
         info={
             "start_voice": fitted.start_voice,
             "speed": fitted.speaking_rate,
-            "similarity_stock": fitted.similarity_stock,
-            "similarity_fitted": fitted.similarity_fitted,
-            "similarity_self": fitted.similarity_self,
+            "start_similarity": fitted.similarity_stock,
+            "held_out_similarity": fitted.similarity_fitted,
+            "self_similarity": fitted.similarity_self,
+            "seconds": fitted.report["seconds"],
             "report": dict(fitted.report),
         },
     )

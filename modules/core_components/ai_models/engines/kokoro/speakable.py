@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
-import regex
+import regex  # type: ignore[import-untyped]
 
 from modules.core_components.ai_models.engines.kokoro.languages import Language
 from modules.core_components.errors import BadInputError

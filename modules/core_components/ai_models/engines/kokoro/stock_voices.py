@@ -1,7 +1,7 @@
 """How the stock voices sound to the encoders: rendered once per installation, then kept.
 
 The scan speaks two short sentences with each of the 54 voices (half a minute on two cores) and
-keeps their embeddings and the timbre ear's projection, which is learned from the same audio.
+keeps their embeddings.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from modules.core_components.ai_models.engines.kokoro.fast_decoder import FastDe
 from modules.core_components.ai_models.engines.kokoro.fit_target import level, to_16k
 from modules.core_components.ai_models.engines.kokoro.fit_text import FRAME_SAMPLES, Reading
 from modules.core_components.ai_models.engines.kokoro.timbre_ear import (
-    Projection,
+    PROJECTION_FILE,
     TimbreEar,
-    learn_projection,
+    load_projection,
     whisper_statistics,
 )
 from modules.core_components.ai_models.engines.speaker_encoder import SpeakerEncoder
@@ -35,7 +35,7 @@ from modules.core_components.atomic import atomic_path
 
 logger = logging.getLogger(__name__)
 
-_FORMAT = "stock-voices-1"
+_FORMAT = "stock-voices-2"
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,10 @@ def scan_stock_voices(
     `on_voice` is called with the number of voices done; it may raise to cancel.
     """
     names = tuple(sorted(voices))
-    key = _key(names, voices, features is not None)
+    ear = None
+    if features is not None:
+        ear = TimbreEar(partial(whisper_statistics, features), load_projection())
+    key = _key(names, voices, ear is not None)
     kept = _load(cache, key) if cache is not None else None
     if kept is None:
         clips: dict[str, list[Tensor]] = {}
@@ -87,15 +90,11 @@ def scan_stock_voices(
         for done, (name, spoken) in enumerate(zip(names, pool.map(speak, names), strict=True)):
             clips[name] = spoken
             on_voice(done + 1)
-        kept = _measure(names, clips, encoder, features)
+        kept = _measure(names, clips, encoder, ear)
         if cache is not None:
             cache.parent.mkdir(parents=True, exist_ok=True)
-            with atomic_path(cache) as partial:
-                save_file(kept, partial, metadata={"key": key})
-    ear = None
-    if features is not None:
-        projection = Projection(kept["mean"], kept["scale"], kept["directions"])
-        ear = TimbreEar(partial(whisper_statistics, features), projection)
+            with atomic_path(cache) as unfinished:
+                save_file(kept, unfinished, metadata={"key": key})
     return StockVoices(names, kept["ge2e"], ear, kept.get("ear"))
 
 
@@ -103,7 +102,7 @@ def _measure(
     names: tuple[str, ...],
     clips: dict[str, list[Tensor]],
     encoder: SpeakerEncoder,
-    features: WhisperFeatures | None,
+    ear: TimbreEar | None,
 ) -> dict[str, Tensor]:
     def mean(vectors: list[Tensor]) -> Tensor:
         total = torch.stack(vectors).mean(dim=0)
@@ -112,22 +111,16 @@ def _measure(
     with torch.no_grad():
         ge2e = [mean([encoder.embed_tensor(clip) for clip in clips[name]]) for name in names]
         kept = {"ge2e": torch.stack(ge2e)}
-        if features is not None:
-            describe = partial(whisper_statistics, features)
-            projection = learn_projection(describe, clips)
-            ear = TimbreEar(describe, projection)
-            vectors = [mean([ear.embed(clip) for clip in clips[name]]) for name in names]
-            kept |= {
-                "ear": torch.stack(vectors),
-                "mean": projection.mean,
-                "scale": projection.scale,
-                "directions": projection.directions.contiguous(),
-            }
+        if ear is not None:
+            kept["ear"] = torch.stack(
+                [mean([ear.embed(clip) for clip in clips[name]]) for name in names]
+            )
     return kept
 
 
 def _key(names: tuple[str, ...], voices: Mapping[str, Tensor], with_ear: bool) -> str:
     digest = hashlib.sha256(f"{_FORMAT} {with_ear}".encode())
+    digest.update(PROJECTION_FILE.read_bytes())
     for name in names:
         digest.update(name.encode())
         digest.update(voices[name][::64].contiguous().numpy().tobytes())

@@ -2,18 +2,20 @@
 
 Statistics of Whisper's lower layers (mean and spread over the speech frames) hold the speaker
 beside much else. A linear discriminant analysis (Fisher 1936; shrinkage after Friedman 1989)
-over the renderings of the stock voices finds the directions that differ between speakers and not
-within one. What a fit gains by fooling one encoder it does not gain with the other.
-Measured on pairs of 2.5 s clips of nine real speakers that it never saw: equal error rate 14 %
-(GE2E: 3 %).
+over the stock voices and 23 real speakers finds the directions that differ between speakers and
+not within one; it ships as a small file. What a fit gains by fooling one encoder it does not gain
+with the other. Measured on pairs of 2.5 s clips of nine real speakers that it never saw: equal
+error rate 11 % (GE2E: 3 %).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 
@@ -21,7 +23,9 @@ from modules.core_components.ai_models.engines.whisper_features import (
     FRAME_SAMPLES,
     WhisperFeatures,
 )
+from modules.core_components.atomic import atomic_path
 
+PROJECTION_FILE = Path(__file__).with_name("timbre_ear.safetensors")
 Describe = Callable[[Tensor], Tensor]
 
 _LAYERS = (1, 2)
@@ -61,6 +65,20 @@ class TimbreEar:
             parts = [self.embed(part) for part in windows(samples, window)]
             mean = torch.stack(parts).mean(dim=0)
         return mean / mean.norm().clamp_min(1e-8)
+
+
+def load_projection(path: Path | None = None) -> Projection:
+    """The projection that ships with the studio (made by bench/learn_timbre_ear.py)."""
+    tensors = load_file(path or PROJECTION_FILE)
+    return Projection(*(tensors[name].float() for name in ("mean", "scale", "directions")))
+
+
+def save_projection(projection: Projection, path: Path) -> None:
+    """Write a projection in half precision."""
+    fields = ("mean", "scale", "directions")
+    tensors = {name: getattr(projection, name).half().contiguous() for name in fields}
+    with atomic_path(path) as unfinished:
+        save_file(tensors, unfinished)
 
 
 def windows(samples: Tensor, window: int) -> list[Tensor]:

@@ -10,11 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from modules.core_components.ai_models.engines.kokoro.voice_packs import PACK_SHAPE, load_pack
+from modules.core_components.ai_models.engines.kokoro.voice_packs import load_pack
 from modules.core_components.errors import BadInputError, CorruptFileError, ModelMissingError
 from modules.core_components.values import FloatArray
-
-__all__ = ["PACK_SHAPE", "VoiceFolder", "parse_mix"]
 
 _CACHED_PACKS = 16  # half a megabyte each
 _MIX_PART = re.compile(r"([A-Za-z0-9_]+)(?:\((\d+(?:\.\d+)?)\))?")
@@ -29,7 +27,7 @@ class VoiceFolder:
         self._packs: OrderedDict[str, FloatArray] = OrderedDict()
 
     def names(self) -> tuple[str, ...]:
-        """The voices in alphabetical order; the first letter is the language, the second the sex."""
+        """The voices in alphabetical order; "bf_emma" is British (b) and a woman's (f)."""
         return tuple(sorted(path.stem for path in self._folder.glob("[!.]*.pt")))
 
     def pack(self, voice: str) -> FloatArray:

@@ -14,7 +14,11 @@ import pytest
 import torch
 
 from modules.core_components.ai_models.catalog import Catalog
-from modules.core_components.ai_models.engines.base import TTSEngine, describe_options, parse_options
+from modules.core_components.ai_models.engines.base import (
+    TTSEngine,
+    describe_options,
+    parse_options,
+)
 from modules.core_components.ai_models.engines.context import EngineContext
 from modules.core_components.ai_models.engines.kokoro import engine as module
 from modules.core_components.ai_models.engines.kokoro.engine import (
@@ -31,43 +35,20 @@ from modules.core_components.errors import (
     ModelMissingError,
     StudioError,
 )
-from modules.core_components.progress import CancelToken, no_progress
-from modules.core_components.settings import app_folder
-from modules.core_components.values import Sample, Speech, VoicePrompt
+from modules.core_components.progress import CancelToken
+from modules.core_components.values import Speech, VoicePrompt
 
 TEXT = "Hello there. This is a sentence that goes on for a while, and then it comes to an end."
 LONG_TEXT = " ".join(f"This is sentence number {number}, one of many." for number in range(12))
-
-
-@pytest.fixture
-def context(tiny_kokoro: Path, tmp_path: Path, pool: ModelPool) -> EngineContext:
-    catalog = Catalog.load(app_folder() / "configs" / "models.toml", tiny_kokoro.parents[1])
-
-    def other_engine(model_id: str) -> Any:
-        raise AssertionError(f"nobody should ask for {model_id}")
-
-    return EngineContext(
-        pool=pool,
-        catalog=catalog,
-        device_preference="cpu",
-        attention_preference="auto",
-        threads=1,
-        cache_folder=tmp_path / "cache",
-        ensure_model=lambda model_id: catalog.folder(catalog.entry(model_id)),
-        engine=other_engine,
-    )
-
-
-@pytest.fixture
-def engine(context: EngineContext) -> KokoroEngine:
-    return create(context.catalog.entry("kokoro-v1.0"), context)
 
 
 def speech_of(pieces: Iterator[Speech]) -> np.ndarray:
     return np.concatenate([piece.samples for piece in pieces])
 
 
-def say(engine: KokoroEngine, text: str = TEXT, voice: Any = "af_one", **options: Any) -> np.ndarray:
+def say(
+    engine: KokoroEngine, text: str = TEXT, voice: Any = "af_one", **options: Any
+) -> np.ndarray:
     return speech_of(engine.stream(text, voice, KokoroOptions(**options), CancelToken()))
 
 
@@ -226,9 +207,7 @@ def test_a_prompt_of_another_engine_is_refused(engine: KokoroEngine, prompt: Voi
         engine.stream("Hello", prompt, KokoroOptions(), CancelToken())
 
 
-def test_two_at_once_load_one_model(
-    engine: KokoroEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_at_once_load_one_model(engine: KokoroEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     loads = []
     wrapper = module.KokoroV1Wrapper
 
@@ -247,9 +226,7 @@ def test_two_at_once_load_one_model(
 
 def test_a_model_that_is_not_here_is_missed_by_name(context: EngineContext, tmp_path: Path) -> None:
     catalog = Catalog(context.catalog.entries(), tmp_path / "nothing")
-    engine = create(
-        catalog.entry("kokoro-v1.0"), dataclasses.replace(context, catalog=catalog)
-    )
+    engine = create(catalog.entry("kokoro-v1.0"), dataclasses.replace(context, catalog=catalog))
     assert engine.voices() == ()
     with pytest.raises(ModelMissingError):
         engine.stream("Hello", "af_one", KokoroOptions(), CancelToken())
@@ -278,9 +255,3 @@ def test_the_key_of_a_prompt_knows_the_parameters_of_the_fit(engine: KokoroEngin
     assert parameters["algorithm"] >= 1
     assert "steps" in parameters
     assert "threads" not in parameters
-
-
-def test_preparing_a_voice_leases_the_encoder_too(context: EngineContext, tmp_path: Path) -> None:
-    """What is handed to the fit, with the fit itself replaced (it has tests of its own)."""
-    pytest.importorskip("modules.core_components.ai_models.engines.kokoro.voice_fit")
-    _ = (tmp_path, Sample, no_progress)

@@ -41,7 +41,9 @@ def test_many_characters_are_counted_and_not_all_listed() -> None:
         speakable_text("".join(map(chr, range(0x4E00, 0x4E00 + 30))) * 2, ENGLISH)
 
 
-@pytest.mark.parametrize("text", ["", "   \n ", "... !!! ???", "😀🚀🎉❤️", "👨‍👩‍👧 🇩🇪", "\u200b\u00ad", "—"])
+@pytest.mark.parametrize(
+    "text", ["", "   \n ", "... !!! ???", "😀🚀🎉❤️", "👨‍👩‍👧 🇩🇪", "\u200b\u00ad", "—"]
+)
 def test_text_without_anything_to_speak_is_refused(text: str) -> None:
     with pytest.raises(BadInputError, match="nothing to speak"):
         speakable_text(text, ENGLISH)

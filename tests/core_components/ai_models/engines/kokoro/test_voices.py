@@ -51,7 +51,9 @@ def test_an_unknown_voice_names_the_ones_that_look_alike(folder: Path) -> None:
         VoiceFolder(folder).pack("af_bela")
 
 
-@pytest.mark.parametrize("name", ["../af_bella", "/etc/passwd", "af_bella.pt", "", "a b", "+", "😀"])
+@pytest.mark.parametrize(
+    "name", ["../af_bella", "/etc/passwd", "af_bella.pt", "", "a b", "+", "😀"]
+)
 def test_what_is_no_name_is_refused(folder: Path, name: str) -> None:
     with pytest.raises(BadInputError):
         VoiceFolder(folder).pack(name)

@@ -52,9 +52,7 @@ def test_it_speaks_as_long_as_it_predicts(model: KokoroV1Wrapper, style: torch.T
     assert np.abs(utterance.samples).max() > 0.001
 
 
-def test_seeded_speech_is_the_same_bit_for_bit(
-    model: KokoroV1Wrapper, style: torch.Tensor
-) -> None:
+def test_seeded_speech_is_the_same_bit_for_bit(model: KokoroV1Wrapper, style: torch.Tensor) -> None:
     def say(seed: int) -> bytes:
         torch.manual_seed(seed)
         return model.synthesize(PHONEMES, style).samples.tobytes()

@@ -18,6 +18,7 @@ from modules.core_components.ai_models.engines.kokoro.kokoro_package import (
     REPOSITORY,
     import_kmodel,
 )
+from modules.core_components.ai_models.model_utils import seeded
 from modules.core_components.errors import BadInputError, CorruptFileError, ModelMissingError
 from modules.core_components.values import FloatArray
 
@@ -135,7 +136,9 @@ def _build(config: dict[str, Any], config_path: Path, model_path: Path) -> Any:
     empty.seek(0)
     kmodel = import_kmodel()
     try:
-        with warnings.catch_warnings():
+        # Layers are built with random numbers. Drawn outside the lock of `seeded`, they would
+        # change what another thread is just speaking.
+        with seeded(0), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's notes on weight_norm and LSTM dropout
             model = kmodel(repo_id=REPOSITORY, config=config, model=empty)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:

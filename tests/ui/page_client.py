@@ -1,0 +1,33 @@
+"""Firing the page's events over HTTP, as its own script does."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fastapi.testclient import TestClient
+
+HERE = "http://127.0.0.1:7860"
+
+
+def fire(client: TestClient, event_id: int, data: list[Any]) -> dict[str, Any]:
+    """Runs an event through the queue; returns its last message, with `success` and `output`."""
+    session = f"event{event_id}"
+    body = {"data": data, "fn_index": event_id, "session_hash": session}
+    assert client.post("/gradio_api/queue/join", json=body).status_code == 200
+    with client.stream("GET", f"/gradio_api/queue/data?session_hash={session}") as stream:
+        for line in stream.iter_lines():
+            message = json.loads(line.removeprefix("data: ")) if line else {}
+            if message.get("msg") == "process_completed":
+                return dict(message)
+    raise AssertionError("the queue ended without an answer")
+
+
+def call(client: TestClient, name: str, data: list[Any]) -> dict[str, Any]:
+    """Calls a public endpoint; returns what it answers."""
+    config = client.get("/config").json()
+    (event,) = (d for d in config["dependencies"] if d["api_name"] == name)
+    outcome = fire(client, event["id"], data)
+    assert outcome["success"], outcome
+    answer: dict[str, Any] = outcome["output"]["data"][0]
+    return answer

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from modules.core_components.jobs import Job, JobRunner, JobStore
+from modules.tools.job_kinds import SPEAK, TRANSCRIBE, submit_speech
+from modules.tools.services import Services
+from modules.tools.speech import SpeechRequest
+from modules.ui.jobs_view import JobsView, job_html
+from tests.ui.conftest import Fake
+
+WAIT_S = 20.0
+
+
+@pytest.fixture
+def view(services: Services) -> Iterator[JobsView]:
+    with gr.Blocks():
+        yield JobsView(services, (SPEAK,))
+
+
+def submit(services: Services, text: str) -> Job:
+    return submit_speech(services, SpeechRequest(text, "high", "preset", seed=1, score=False))
+
+
+def shown(view: JobsView, job_id: str) -> dict[str, Any]:
+    names = ("job_id", "finished", "panel", "cancel", "resume", "dismiss", "timer")
+    return dict(zip(names, view._show(job_id), strict=True))
+
+
+def test_a_running_job_is_followed_until_its_result(fake: Fake, view: JobsView) -> None:
+    services, engine = fake
+    engine.may_speak.clear()
+    job = submit(services, "one two")
+    assert engine.speaking.wait(WAIT_S)
+    running = shown(view, job.id)
+    assert "one two" in running["panel"]["value"]
+    assert running["cancel"]["visible"]
+    assert running["timer"].active
+    engine.may_speak.set()
+    assert services.jobs.wait(job.id, WAIT_S).state == "done"
+    done = shown(view, job.id)
+    assert done["finished"] == job.id
+    assert not done["panel"]["visible"]
+    assert not done["timer"].active
+
+
+def test_cancel_stops_the_work_itself(fake: Fake, view: JobsView) -> None:
+    services, engine = fake
+    engine.may_speak.clear()
+    job = submit(services, "one two")
+    assert engine.speaking.wait(WAIT_S)
+    view._stop(job.id)
+    assert services.jobs.wait(job.id, WAIT_S).state == "cancelled"
+    assert services.takes.list() == ()
+    assert shown(view, job.id)["resume"]["value"] == "Try again"
+
+
+def test_the_next_in_line_is_shown_with_its_place(fake: Fake, view: JobsView) -> None:
+    services, engine = fake
+    engine.may_speak.clear()
+    first, second, third = (submit(services, text) for text in ("one", "two", "three"))
+    assert engine.speaking.wait(WAIT_S)
+    seen = shown(view, third.id)
+    assert seen["job_id"] == first.id
+    assert "2 more in line" in seen["panel"]["value"]
+    assert "number 2 in line" in job_html(services.jobs.get(third.id), 2)
+    services.jobs.cancel(first.id)
+    services.jobs.wait(first.id, WAIT_S)
+    engine.may_speak.set()
+    assert services.jobs.wait(second.id, WAIT_S).state == "done"
+
+
+def test_a_failure_stays_until_dismissed_and_is_escaped(fake: Fake, view: JobsView) -> None:
+    services, _ = fake
+    job = submit_speech(services, SpeechRequest("hello", "<i>nobody</i>", "preset", seed=1))
+    assert services.jobs.wait(job.id, WAIT_S).state == "failed"
+    seen = shown(view, job.id)
+    assert "&lt;i&gt;nobody" in seen["panel"]["value"]
+    assert "<i>" not in seen["panel"]["value"]
+    assert seen["dismiss"]["visible"]
+    assert view._forget(job.id)[0] == ""
+    assert services.jobs.list() == ()
+
+
+def test_a_reloaded_page_finds_the_running_job(fake: Fake, view: JobsView) -> None:
+    services, engine = fake
+    assert view.find() == ""
+    engine.may_speak.clear()
+    job = submit(services, "one")
+    assert engine.speaking.wait(WAIT_S)
+    assert view.find() == job.id
+    engine.may_speak.set()
+    services.jobs.wait(job.id, WAIT_S)
+    assert view.find() == job.id, "a job that was just done is shown with its result"
+
+
+def test_an_interrupted_job_is_offered_again(fake: Fake, view: JobsView) -> None:
+    services, engine = fake
+    engine.may_speak.clear()
+    job = submit(services, "one")
+    assert engine.speaking.wait(WAIT_S)
+    services.jobs.shutdown(WAIT_S)
+    assert services.jobs.get(job.id).state == "interrupted"
+    assert view.find() == job.id
+    seen = shown(view, job.id)
+    assert seen["resume"]["value"] == "Resume"
+    assert "The studio ended while this ran" in seen["panel"]["value"]
+
+
+def test_other_kinds_are_none_of_its_business(services: Services, view: JobsView) -> None:
+    JobRunner(JobStore(services.settings.cache_folder / "jobs.sqlite"))
+    job = Job("x", TRANSCRIBE, "A recording", "running", 0.0, {}, eta_s=75.0, fraction=0.5)
+    assert "50% · about 1:15 min left" in job_html(job)
+    assert "Stopping" in job_html(dataclasses.replace(job, cancel_requested=True))
+    assert view.find() == ""

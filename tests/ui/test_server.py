@@ -1,0 +1,133 @@
+"""The page behind its guards, asked over HTTP."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+
+from modules.core_components.errors import BadInputError, StudioError
+from modules.tools.services import Services
+from modules.tools.speech import SpeechRequest, speak
+from modules.ui.endpoints import PUBLIC
+from modules.ui.safety import allowed_hosts, check_address
+from modules.ui.server import create_app, launch, listening_socket
+from tests.ui.page_client import HERE, fire
+
+
+@pytest.fixture
+def client(services: Services) -> Iterator[TestClient]:
+    with TestClient(create_app(services), base_url=HERE) as client:
+        yield client
+
+
+def test_the_page_answers_with_its_policy(client: TestClient) -> None:
+    answer = client.get("/")
+    assert answer.status_code == 200
+    assert "Voice Clone Studio" in answer.text
+    assert "default-src 'self'" in answer.headers["content-security-policy"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_rebound_name_is_refused(client: TestClient) -> None:
+    assert client.get("/", headers={"host": "evil.example"}).status_code == 400
+    assert client.get("/", headers={"host": "localhost:7860"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "http://evil.example"},
+        {"origin": "null"},
+        {"origin": "http://127.0.0.1:3000"},
+        {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"},
+        {"sec-fetch-site": "same-site", "sec-fetch-mode": "cors"},
+    ],
+)
+def test_another_site_is_refused(client: TestClient, headers: dict[str, str]) -> None:
+    upload = client.post("/gradio_api/upload", files={"files": b"x"}, headers=headers)
+    assert upload.status_code == 403
+    assert client.get("/config", headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": HERE},
+        {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"},
+        {"sec-fetch-site": "same-origin", "sec-fetch-mode": "cors"},
+    ],
+)
+def test_the_page_itself_and_a_followed_link_are_let_in(
+    client: TestClient, headers: dict[str, str]
+) -> None:
+    assert client.get("/", headers=headers).status_code == 200
+
+
+def test_only_recordings_are_served(client: TestClient, services: Services) -> None:
+    request = SpeechRequest("one two", "high", "preset", seed=1, score=False)
+    take = speak(services, request)
+    settings = services.settings
+    config = settings.root / "config.json"
+    config.write_text("{}")
+    assert client.get(f"/gradio_api/file={take.path}").status_code == 200
+    for secret in (config, settings.cache_folder / "jobs.sqlite", "/etc/passwd"):
+        assert client.get(f"/gradio_api/file={secret}").status_code == 403
+    sneaky = f"{settings.output_folder}/../config.json"
+    assert client.get(f"/gradio_api/file={sneaky}").status_code in (403, 404)
+
+
+def test_a_file_that_was_not_uploaded_is_not_read(client: TestClient, services: Services) -> None:
+    config = client.get("/config").json()
+    uploads = {c["id"] for c in config["components"] if c["type"] == "file"}
+    listens = [d for d in config["dependencies"] if d["targets"] and set(d["inputs"]) & uploads]
+    (transcribe,) = listens
+    stolen = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
+    outcome = fire(client, transcribe["id"], [stolen, None, "echo-1", "en"])
+    assert outcome["success"] is False
+    assert services.jobs.list() == ()
+
+
+def test_queued_work_cannot_be_run_past_the_queue(client: TestClient) -> None:
+    answer = client.post("/gradio_api/run/clone_voice", json={"data": ["a", "high", "preset"]})
+    assert answer.status_code == 404
+
+
+def test_nothing_of_gradios_own_doors_is_open(client: TestClient) -> None:
+    for door in ("/monitoring", "/docs", "/openapi.json", "/redoc", "/gradio_api/mcp/"):
+        assert client.get(door).status_code in (403, 404, 405), door
+
+
+def test_the_public_endpoints_are_these(client: TestClient) -> None:
+    named = client.get("/gradio_api/info").json()["named_endpoints"]
+    assert set(named) == {f"/{name}" for name in PUBLIC}
+
+
+def test_an_open_address_needs_a_password(services: Services) -> None:
+    with pytest.raises(BadInputError, match="every machine of the network"):
+        launch(services.settings.root, 0, host="0.0.0.0")  # noqa: S104 - it must be refused
+    check_address("0.0.0.0", "secret")  # noqa: S104
+    check_address("127.0.0.1", "")
+    assert "evil.example" not in allowed_hosts("127.0.0.1")
+
+
+def test_a_password_closes_the_page(services: Services) -> None:
+    app = create_app(services, password="secret")
+    with TestClient(app, base_url=HERE) as client:
+        assert client.get("/config").status_code == 401
+        wrong = client.post("/login", data={"username": "studio", "password": "guess"})
+        assert wrong.status_code == 400
+        right = client.post("/login", data={"username": "studio", "password": "secret"})
+        assert right.status_code == 200
+        assert client.get("/config").status_code == 200
+
+
+def test_a_taken_port_is_told() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        with pytest.raises(StudioError, match="cannot listen") as told:
+            listening_socket("127.0.0.1", other.getsockname()[1])
+    assert "--port" in told.value.hint

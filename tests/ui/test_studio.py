@@ -1,0 +1,86 @@
+"""The page as a whole: what it shows and how its parts answer, on fakes."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from fastapi.testclient import TestClient
+
+from modules.core_components.values import Scores
+from modules.tools.services import Services
+from modules.tools.speech import SpeechRequest, speak
+from modules.ui.endpoints import PUBLIC
+from modules.ui.server import create_app
+from modules.ui.studio import TABS, build_studio
+from modules.ui.take_panel import again_note, scores_html
+from modules.ui.theme import STYLESHEET, StudioTheme
+from tests.fakes import SINE, add_noise
+from tests.ui.page_client import HERE, call, fire
+
+
+def test_the_page_has_its_tabs_and_nothing_public_but_its_endpoints(services: Services) -> None:
+    config = build_studio(services).config
+    tabs = [c["props"]["label"] for c in config["components"] if c["type"] == "tabitem"]
+    assert [tab for tab in tabs if tab not in ("File", "Microphone")] == [
+        "Voice Clone",
+        "Transcribe",
+        "Models",
+        "History",
+        "Settings",
+    ]
+    public = {d["api_name"] for d in config["dependencies"] if d["api_visibility"] == "public"}
+    assert public == set(PUBLIC)
+
+
+def test_the_theme_asks_no_other_host_for_anything() -> None:
+    theme = StudioTheme()
+    assert theme._stylesheets == []
+    css = STYLESHEET.read_text(encoding="utf-8")
+    assert "http" not in css
+    assert "@import" not in css
+    assert len(css.splitlines()) <= 100
+
+
+def test_a_program_can_speak_through_the_endpoints(services: Services) -> None:
+    with TestClient(create_app(services), base_url=HERE) as client:
+        job = call(client, "clone_voice", ["one two", "high", "preset", SINE, "en-us", 7])
+        services.jobs.wait(job["id"], 20.0)
+        done = call(client, "job_status", [job["id"]])
+    assert done["state"] == "done"
+    take = services.takes.get(done["result"]["take"])
+    assert (take.text, take.seed, take.voice) == ("one two", 7, "high")
+
+
+def test_scores_are_told_in_words_and_escaped(services: Services) -> None:
+    sample = add_noise(services)
+    take = speak(services, SpeechRequest("one two", sample.name, seed=1, score=False))
+    heard = Scores(0.80, 0.92, 0.5, "one <b>tree</b>", -20.0, 0.5, 0.1)
+    html = scores_html(dataclasses.replace(take, scores=heard))
+    assert "0.80" in html
+    assert "close: clearly this kind of voice" in html
+    assert "50%" in html
+    assert "one &lt;b&gt;tree&lt;/b&gt;" in html
+    unscored = scores_html(take)
+    assert "Similarity was not measured." in unscored
+    assert "Not read back." in unscored
+    assert "Likeness" not in scores_html(dataclasses.replace(take, kind="preset"))
+
+
+def test_making_again_says_whether_it_is_the_same() -> None:
+    assert "Identical" in again_note(True, "")
+    assert "torch &lt;2" in again_note(False, "Changed: torch <2")
+
+
+def test_the_page_opens_in_an_empty_studio(services: Services) -> None:
+    with TestClient(create_app(services), base_url=HERE) as client:
+        config = client.get("/config").json()
+        values = {c["id"]: c["props"].get("value") for c in config["components"]}
+        opened = [
+            event
+            for event in config["dependencies"]
+            if event["backend_fn"] and any(name == "load" for _, name in event["targets"])
+        ]
+        assert len(opened) >= len(TABS)
+        for event in opened:
+            outcome = fire(client, event["id"], [values[i] for i in event["inputs"]])
+            assert outcome["success"], (event["api_name"], outcome["output"])
