@@ -25,7 +25,9 @@ def build_studio(services: Services) -> gr.Blocks:
     """The whole page over the given services; no model is loaded for it."""
     # Uploads stay in the studio's own cache; Gradio knows no other way to say so.
     os.environ["GRADIO_TEMP_DIR"] = str(services.settings.cache_folder / "page")
-    with gr.Blocks(title=TITLE, delete_cache=KEEP_COPIES_S, analytics_enabled=False) as page:
+    with gr.Blocks(
+        title=TITLE, delete_cache=KEEP_COPIES_S, analytics_enabled=False, fill_width=True
+    ) as page:
         _build_header()
         studio = Studio(services, page)
         with gr.Tabs():

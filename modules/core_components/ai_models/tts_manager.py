@@ -121,9 +121,7 @@ class TTSManager(BaseManager):
     def _prompt_key(self, engine: TTSEngine, sample: Sample) -> str:
         family = self.entry(engine.model_id).family
         parameters = engine.prompt_parameters()
-        return self.prompts.key(
-            sample, family, engine.model_id, engine.model_revision, parameters
-        )
+        return self.prompts.key(sample, family, engine.model_id, engine.model_revision, parameters)
 
     def _keep(self, prompt: VoicePrompt) -> None:
         """A full disk must not cost a voice that took minutes: it stays in memory then."""

@@ -11,7 +11,7 @@ from modules.core_components.audio.speech_regions import speech_seconds
 from modules.core_components.errors import BadInputError
 from modules.core_components.values import Speech
 
-MIN_SPEECH_S = 3.0
+MIN_SPEECH_S = 2.0
 
 _GOOD_SPEECH_S = 10.0
 _LONG_SPEECH_S = 120.0
@@ -24,7 +24,7 @@ _NARROW_HZ = 4_200
 def check_sample(speech: Speech) -> tuple[str, ...]:
     """What is not ideal about the recording, in sentences for its owner; often nothing.
 
-    Raises BadInputError where it cannot be used: silence, no speech, less than 3 s of speech.
+    Raises BadInputError where it cannot be used: silence, no speech, less than 2 s of speech.
     """
     level_dbfs = loud_level_dbfs(speech)
     if level_dbfs < _SILENT_DBFS:

@@ -47,7 +47,10 @@ CREATE INDEX job_log_by_job ON job_log (job_id, number);
 
 def connect(path: Path) -> sqlite3.Connection:
     """A connection for one thread: write-ahead log, waiting when busy, no implicit transactions."""
-    connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
+    # The garbage collector may close it in another thread than the one that used it.
+    connection = sqlite3.connect(
+        path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+    )
     connection.row_factory = sqlite3.Row
     try:
         connection.execute("PRAGMA journal_mode = WAL")

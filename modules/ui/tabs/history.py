@@ -116,10 +116,10 @@ def _row(take: Take) -> list[str]:
     again = badge("again") if take.made_from else ""
     day, _, clock = local_time(take.created).partition(" ")
     return [
-        f"<span class='time'>{day}<small>{clock}</small></span>",
+        f"<span class='figure'>{day}<small>{clock}</small></span>",
         f"{excerpt(take.voice, 28)} {again}<small>{excerpt(take.engine, 32)}</small>",
         excerpt(take.text, 80),
-        f"<span class='time'>{duration_text(take.duration_s)}</span>",
+        f"<span class='figure'>{duration_text(take.duration_s)}</span>",
         f"{scores.similarity:.2f}" if scores.similarity is not None else "–",
         f"{1 - min(words, 1):.0%}" if words is not None else "–",
     ]

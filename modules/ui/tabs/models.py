@@ -185,7 +185,7 @@ def _row(item: ModelOverview) -> list[str]:
         f"<strong>{html.escape(entry.label)}</strong> {starter}"
         f"<small>{html.escape(entry.id)}</small>",
         _state_badge(item),
-        size_text(item.bytes_on_disk or entry.download_bytes),
+        f"<span class='figure'>{size_text(item.bytes_on_disk or entry.download_bytes)}</span>",
         _licence_html(item),
         _languages(entry.languages, 3),
     ]

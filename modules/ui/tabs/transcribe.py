@@ -208,8 +208,8 @@ def _facts(kept: KeptTranscript) -> dict[str, str]:
 
 def _times_html(transcript: Transcript) -> str:
     rows = "".join(
-        f"<tr><td class='time'>{clock_text(segment.start_s)}</td>"
-        f"<td class='time'>{clock_text(segment.end_s)}</td>"
+        f"<tr><td class='figure'>{clock_text(segment.start_s)}</td>"
+        f"<td class='figure'>{clock_text(segment.end_s)}</td>"
         f"<td>{excerpt(segment.text, 2000)}</td></tr>"
         for segment in transcript.segments
     )

@@ -184,6 +184,22 @@ def test_the_longest_unused_leaves_first_and_no_more_than_needed(make_pool, work
         assert keys(pool) == {"a": "device", "c": "device", "d": "device"}
 
 
+def test_nothing_leaves_in_vain(make_pool, workshop, run):
+    """While even all idle models are too few, they stay where they are."""
+    pool = make_pool(gpu=20)
+    with pool.lease(workshop.spec("idle", 5)):
+        pass
+    inside, leave = threading.Event(), threading.Event()
+    other = run(hold, pool, workshop.spec("used", 10), inside, leave)
+    assert inside.wait(SOON_S)
+    waiting = run(lambda: pool.lease(workshop.spec("big", 15), holder="big").__enter__())
+    eventually(lambda: pool.waiting() == ("big",))
+    assert keys(pool) == {"idle": "device", "used": "device"}
+    leave.set()
+    other.result(SOON_S)
+    assert waiting.result(SOON_S).key == "big"
+
+
 def test_a_device_without_a_budget_is_refused(make_pool, workshop):
     with pytest.raises(StudioError, match="no memory set aside for models on cuda:7"):
         make_pool().lease(workshop.spec("a", device="cuda:7")).__enter__()
@@ -849,6 +865,23 @@ def test_slots_are_counted_by_device_and_may_be_more(make_pool, workshop, run):
 
     for user in [run(compute, device) for device in ("cpu", "cpu", "gpu")]:
         user.result(SOON_S)
+
+
+def test_slots_are_given_in_order_of_arrival(make_pool, run):
+    pool, order = make_pool(), []
+
+    def compute(name: str) -> None:
+        with pool.run_slot("gpu"):
+            order.append(name)
+
+    with pool.run_slot("gpu"):
+        waiting = []
+        for count, name in enumerate("bcde", start=1):
+            waiting.append(run(compute, name))
+            eventually(lambda count=count: len(pool._room._waiting) == count)
+    for thread in waiting:
+        thread.result(SOON_S)
+    assert order == list("bcde")
 
 
 def test_a_thread_goes_through_its_own_slot(make_pool, workshop):

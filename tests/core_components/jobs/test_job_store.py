@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 from pathlib import Path
@@ -154,7 +155,7 @@ def test_old_finished_jobs_are_forgotten_with_their_logs(store: JobStore, path: 
         ids.append(job.id)
     kept = {job.id for job in store.list(limit=1000)}
     assert kept == {interrupted.id, *ids[5:]}
-    with sqlite3.connect(path) as database:
+    with contextlib.closing(sqlite3.connect(path)) as database:
         assert database.execute("SELECT count(*) FROM job_log").fetchone() == (200,)
 
 
@@ -202,11 +203,11 @@ def test_a_damaged_database_is_set_aside(path: Path) -> None:
 
 def test_a_newer_database_is_not_touched(store: JobStore, path: Path) -> None:
     store.create("speak", "x", {}, "compute")
-    with sqlite3.connect(path) as database:
+    with contextlib.closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA user_version = 99")
     with pytest.raises(StudioError, match="newer version"):
         JobStore(path)
-    with sqlite3.connect(path) as database:
+    with contextlib.closing(sqlite3.connect(path)) as database:
         assert database.execute("SELECT count(*) FROM jobs").fetchone() == (1,)
 
 

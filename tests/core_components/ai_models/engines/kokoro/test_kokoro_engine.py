@@ -39,7 +39,7 @@ from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech, VoicePrompt
 
 TEXT = "Hello there. This is a sentence that goes on for a while, and then it comes to an end."
-LONG_TEXT = " ".join(f"This is sentence number {number}, one of many." for number in range(12))
+LONG_TEXT = " ".join(f"This is sentence number {number}, one of many." for number in range(7))
 
 
 def speech_of(pieces: Iterator[Speech]) -> np.ndarray:
