@@ -3,7 +3,7 @@
     python bench/learn_timbre_ear.py --models base_models --speakers /usr/share/klettres
 
 Speakers: the stock voices (four short sentences each) and real ones, a folder each (Debian's
-`klettres-data`: letters and syllables in 23 languages, a speaker each). Stock voices alone would
+`klettres-data`: letters and syllables in 20 languages, a speaker each). Stock voices alone would
 do, but an ear that has never met a microphone confuses more real people (equal error rate 14 %
 instead of 11 %).
 """

@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from modules.core_components.ai_models.catalog import Catalog
@@ -47,7 +48,7 @@ def examine(root: Path) -> tuple[Finding, ...]:
     settings = load_settings(root)
     checks: tuple[Callable[[], Finding], ...] = (
         _python,
-        *(lambda name=name: _package(name) for name in PACKAGES),  # type: ignore[misc]
+        *(partial(_package, name) for name in PACKAGES),
         _ffmpeg,
         _english_pipeline,
         _device,
@@ -63,7 +64,8 @@ def _guarded(check: Callable[[], Finding]) -> Finding:
     try:
         return check()
     except Exception as error:  # noqa: BLE001 - a check that breaks is itself a finding
-        return Finding(check.__name__.strip("_"), False, f"{type(error).__name__}: {error}", "")
+        name = getattr(check, "__name__", "a package").strip("_")
+        return Finding(name, False, f"{type(error).__name__}: {error}", "")
 
 
 def _python() -> Finding:

@@ -82,7 +82,7 @@ def _read_back(
         if language not in listener.languages:
             logger.info("%s does not know %s: not read back", listener.label, language)
             return None, None
-        options = parse_options(listener.options_type, {"language": language})
+        options: Any = parse_options(listener.options_type, {"language": language})
         running = listener.transcribe(speech, options, no_progress, cancel)
         heard = " ".join(segment.text.strip() for segment in running.segments)
     except StudioError as error:

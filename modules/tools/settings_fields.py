@@ -83,9 +83,7 @@ def change_settings(services: Services, given: Mapping[str, Any]) -> tuple[str, 
     return tuple(fields[name].about.label for name in waiting)
 
 
-def _about(
-    services: Services, saved: Settings, name: str, label: str, words: str
-) -> OptionField:
+def _about(services: Services, saved: Settings, name: str, label: str, words: str) -> OptionField:
     value = getattr(saved, name)
     low, high = RANGES.get(name, (None, None))
     return OptionField(

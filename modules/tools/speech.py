@@ -210,7 +210,7 @@ def _speak_passage(
     # Passages are far apart in seed, since an engine counts its own chunks up from the seed.
     seed = ((request.seed or 0) + index * 100_003) % 2**31
     given = _with_fixed(request.options, request.language, seed)
-    options = parse_options(engine.options_type, given)
+    options: Any = parse_options(engine.options_type, given)
     expected_s = len(passage) / CHARACTERS_PER_SECOND
     pieces, heard_s = [], 0.0
     for piece in engine.stream(passage, voice, options, cancel):
@@ -223,7 +223,8 @@ def _speak_passage(
 
 def _kept_passage(path: Path) -> FloatArray | None:
     try:
-        return np.load(path, allow_pickle=False)  # type: ignore[no-any-return]
+        kept: FloatArray = np.load(path, allow_pickle=False)
+        return kept
     except (OSError, ValueError, EOFError):
         return None
 
@@ -252,7 +253,7 @@ def _take_fields(
     scores: Scores,
     timings: Mapping[str, float],
 ) -> dict[str, Any]:
-    options = parse_options(
+    options: Any = parse_options(
         engine.options_type, _with_fixed(request.options, request.language, request.seed or 0)
     )
     return {

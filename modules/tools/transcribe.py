@@ -63,7 +63,7 @@ def transcribe_speech(
 ) -> Transcript:
     """Listens to audio in memory; raises JobCancelled between segments once `cancel` is set."""
     listener = services.asr.get(model_id or services.settings.asr_model)
-    options = parse_options(
+    options: Any = parse_options(
         listener.options_type, {**(given or {}), "language": language or "auto"}
     )
     running = listener.transcribe(speech, options, progress, cancel)

@@ -22,7 +22,7 @@ class DownloadButtons:
         self._buttons = {
             fmt: gr.Button(f"Download {fmt}", size="sm", min_width=110) for fmt in formats
         }
-        self._link = gr.DownloadButton(visible="hidden", elem_id=element_id)
+        self._link = gr.DownloadButton(elem_id=element_id, elem_classes="studio-hidden")
         self._click = CLICK_LINK.format(link=element_id)
 
     def on_download(self, make: Callable[[str, str], Path], key: Any) -> None:

@@ -65,8 +65,9 @@ class JobsView:
             self._timer,
         ]
         asked = [self.job_id]
-        listen(self.job_id.change, self._show, asked, shown, queue=False)
-        listen(self._timer.tick, self._show, asked, shown, queue=False)
+        # In the queue, since Gradio reports the change of a state only to queued events.
+        listen(self.job_id.change, self._show, asked, shown)
+        listen(self._timer.tick, self._show, asked, shown)
         listen(self._cancel.click, self._stop, asked, shown)
         listen(self._resume.click, self._start_again, asked, shown)
         listen(self._dismiss.click, self._forget, asked, shown)

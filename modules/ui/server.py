@@ -65,7 +65,7 @@ def launch(
 def create_app(services: Services, host: str = LOOPBACK, password: str = "") -> FastAPI:
     """The page behind its guards, as an app that any ASGI server can run."""
     page = build_studio(services)
-    undocumented = {"docs_url": None, "redoc_url": None, "openapi_url": None}
+    undocumented: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": None}
     app = FastAPI(middleware=guards(host), **undocumented)
     gr.mount_gradio_app(
         app,

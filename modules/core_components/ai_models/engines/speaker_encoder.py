@@ -17,6 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from modules.core_components.audio.mel import mel_filters
 from modules.core_components.errors import StudioError
 
 SAMPLE_RATE_HZ = 16_000
@@ -40,7 +41,11 @@ class SpeakerEncoder(nn.Module):
         super().__init__()
         self.lstm = nn.LSTM(N_MELS, hidden_size, layers, batch_first=True)
         self.linear = nn.Linear(hidden_size, EMBEDDING_SIZE)
-        self.register_buffer("mel_basis", mel_filters(), persistent=False)
+        self.register_buffer(
+            "mel_basis",
+            torch.from_numpy(mel_filters(SAMPLE_RATE_HZ, N_FFT, N_MELS)),
+            persistent=False,
+        )
         self.register_buffer("window", torch.hann_window(N_FFT), persistent=False)
 
     def mel(self, samples: Tensor) -> Tensor:
@@ -130,23 +135,3 @@ def partial_starts(count: int, rate: float, min_coverage: float) -> list[int]:
     starts = list(range(0, max(1, frames - PARTIAL_FRAMES + step + 1), step))
     coverage = (count - starts[-1] * HOP) / (PARTIAL_FRAMES * HOP)
     return starts[:-1] if coverage < min_coverage and len(starts) > 1 else starts
-
-
-def mel_filters() -> Tensor:
-    """Slaney's mel filter bank [40, 201] (Auditory Toolbox, 1998), as librosa builds it."""
-    step_hz, log_from_hz, log_step = 200.0 / 3, 1000.0, math.log(6.4) / 27
-    log_from_mel = log_from_hz / step_hz
-    top = log_from_mel + math.log(SAMPLE_RATE_HZ / 2 / log_from_hz) / log_step
-    mels = np.linspace(0.0, top, N_MELS + 2)
-    edges = np.where(
-        mels >= log_from_mel,
-        log_from_hz * np.exp(log_step * (mels - log_from_mel)),
-        step_hz * mels,
-    )
-    bins = np.linspace(0.0, SAMPLE_RATE_HZ / 2, N_FFT // 2 + 1)
-    slopes = edges[:, None] - bins[None, :]
-    width = np.diff(edges)
-    rising, falling = -slopes[:-2] / width[:-1, None], slopes[2:] / width[1:, None]
-    weights = np.maximum(0.0, np.minimum(rising, falling))
-    weights *= (2.0 / (edges[2:] - edges[:-2]))[:, None]
-    return torch.from_numpy(weights.astype(np.float32))

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from modules.core_components.audio.mel import mel_filters
 from modules.core_components.errors import StudioError
 
 SAMPLE_RATE_HZ = 16_000
@@ -137,6 +138,4 @@ def _read_ctranslate2(data: bytes) -> dict[str, np.ndarray]:
 
 
 def _mel_80() -> Tensor:
-    import librosa
-
-    return torch.from_numpy(librosa.filters.mel(sr=SAMPLE_RATE_HZ, n_fft=400, n_mels=80))
+    return torch.from_numpy(mel_filters(SAMPLE_RATE_HZ, 400, 80))

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from modules.core_components.audio.mel import mel_filters
+
 SAMPLE_RATE_HZ = 16_000
 LEVEL = 0.06  # RMS that audio is brought to before it is compared
 _PITCH_LOW_HZ, _PITCH_HIGH_HZ = 60.0, 400.0
@@ -134,9 +136,7 @@ def disturb(samples: Tensor, generator: torch.Generator) -> Tensor:
 
 @cache
 def _mel_48() -> Tensor:
-    import librosa
-
-    return torch.from_numpy(librosa.filters.mel(sr=SAMPLE_RATE_HZ, n_fft=512, n_mels=48, fmax=7600))
+    return torch.from_numpy(mel_filters(SAMPLE_RATE_HZ, 512, 48, 7600))
 
 
 @cache

@@ -1,0 +1,134 @@
+"""The real studio, in a process of its own, looked at with the real Chromium."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page, Response
+
+APP = Path(__file__).resolve().parents[2] / "app.py"
+START_S = 180.0
+CHROMIUM = os.environ.get("STUDIO_CHROMIUM", "/usr/bin/chromium")
+CHROMIUM_OPTIONS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+class StudioProcess:
+    """`python app.py` over a data root; can be killed and started again."""
+
+    def __init__(self, root: Path, models: Path) -> None:
+        self.root = root
+        self.url = ""
+        self._environment = {
+            **os.environ,
+            "VOICE_STUDIO_MODELS": str(models),
+            "PYTHONUNBUFFERED": "1",
+        }
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        """Returns once the studio says where it is."""
+        command = [sys.executable, str(APP), "--port", "0", "--no-browser"]
+        self._process = subprocess.Popen(
+            [*command, "--data-root", str(self.root)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=self._environment,
+        )
+        too_late = threading.Timer(START_S, self._process.kill)
+        too_late.start()
+        said = ""
+        try:
+            for line in self._process.stdout or ():
+                said += line
+                if found := re.search(r"http://[\d.]+:\d+", line):
+                    self.url = found.group()
+                    threading.Thread(target=self._process.communicate, daemon=True).start()
+                    return
+        finally:
+            too_late.cancel()
+        raise AssertionError(f"The studio did not open:\n{said}")
+
+    def kill(self) -> None:
+        """kill -9: nothing is put in order."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """Ctrl-C; returns the exit status."""
+        return self._end(signal.SIGINT)
+
+    def _end(self, how: signal.Signals) -> int:
+        assert self._process is not None
+        self._process.send_signal(how)
+        return self._process.wait(60)
+
+
+@pytest.fixture(scope="module")
+def studio(
+    starter_models: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StudioProcess]:
+    """A studio in an empty data root, shared by the tests of a module."""
+    process = StudioProcess(tmp_path_factory.mktemp("studio"), starter_models)
+    process.start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser, studio: StudioProcess) -> Iterator[Page]:
+    """The studio's page; whatever the browser complains about fails the test at its end."""
+    context = chromium.new_context(viewport={"width": 1320, "height": 900})
+    page = context.new_page()
+    complaints: list[str] = []
+
+    def look_at(answer: Response) -> None:
+        if answer.status >= 400:
+            complaints.append(f"{answer.status} {answer.url}")
+
+    page.on("response", look_at)
+    page.on("pageerror", lambda error: complaints.append(f"page error: {error}"))
+    page.on(
+        "console",
+        lambda said: complaints.append(said.text) if said.type == "error" else None,
+    )
+    page.on(
+        "request",
+        lambda request: (
+            None
+            if request.url.startswith((studio.url, "data:", "blob:"))
+            else complaints.append(f"asked another host: {request.url}")
+        ),
+    )
+    page.goto(studio.url)
+    yield page
+    context.close()
+    assert not complaints, "\n".join(complaints)

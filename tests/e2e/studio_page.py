@@ -1,0 +1,74 @@
+"""The page as its user sees it: tabs, labels and buttons, never ids or classes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+# Two slow cores, shared with other work.
+SOON_MS = 60_000
+SPEAKING_MS = 300_000
+
+
+class StudioPage:
+    """What one does on the page."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        page.set_default_timeout(SOON_MS)
+        expect.set_options(timeout=SOON_MS)
+
+    def open_tab(self, name: str) -> None:
+        self.page.get_by_role("tab", name=name, exact=True).click()
+
+    def button(self, name: str) -> Locator:
+        return self.page.get_by_role("button", name=name, exact=True).locator("visible=true")
+
+    def choose(self, label: str, option: str) -> None:
+        """Picks from a menu."""
+        self.menu(label).click()
+        self.page.get_by_role("option", name=option, exact=True).click()
+
+    def menu(self, label: str) -> Locator:
+        return self.page.get_by_role("listbox", name=label).locator("visible=true").first
+
+    def use_stock_voice(self) -> None:
+        self.page.get_by_label("Stock voice", exact=True).first.check()
+        expect(self.page.get_by_text("Voices that come with the model.")).to_be_visible()
+
+    def write(self, text: str) -> None:
+        self.page.get_by_label("Text to speak").fill(text)
+
+    def set_seed(self, seed: int) -> None:
+        self.page.get_by_role("button", name="Options").click()
+        self.page.get_by_label("Seed").fill(str(seed))
+
+    def speak(self, text: str) -> None:
+        """Generates and waits for the take."""
+        self.write(text)
+        self.button("Generate").click()
+        self.wait_for_take()
+
+    def wait_for_take(self) -> None:
+        expect(self.button("Cancel")).to_have_count(0, timeout=SPEAKING_MS)
+        expect(self.page.get_by_text("Understood by Whisper")).to_be_visible(timeout=SPEAKING_MS)
+
+    def add_sample(self, recording: Path, name: str, speaker: str, agreed: bool = True) -> None:
+        if not self.page.get_by_label("Whose voice is it?").is_visible():
+            self.page.get_by_role("button", name="Add a sample").first.click()
+        self.page.locator("input[type=file]").first.set_input_files(recording)
+        self.page.get_by_label("Name", exact=True).fill(name)
+        self.page.get_by_label("Whose voice is it?").fill(speaker)
+        self.page.get_by_label("This is my own voice", exact=False).set_checked(agreed)
+        expect(self.page.get_by_text("Uploading")).to_have_count(0)
+        self.button("Add the sample").click()
+
+    def told(self, words: str) -> Locator:
+        """A message in the corner of the page."""
+        return self.page.get_by_test_id("toast-body").filter(has_text=re.compile(words))
+
+    def rows(self) -> Locator:
+        """The rows of the list on show."""
+        return self.page.locator("tr[data-id]").locator("visible=true")

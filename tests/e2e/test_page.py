@@ -1,0 +1,224 @@
+"""The page in Chromium over the real starter models."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from modules.core_components.audio.files import read_speech, write_speech
+from modules.core_components.text.word_errors import word_error_rate
+from modules.core_components.values import Speech
+from tests.e2e.conftest import StudioProcess
+from tests.e2e.studio_page import SPEAKING_MS, StudioPage
+
+pytestmark = pytest.mark.e2e
+
+SENTENCE = "The ship came in at noon, with nine sailors and a cat."
+TABS = ("Voice Clone", "Transcribe", "Models", "History", "Settings")
+
+
+@pytest.fixture
+def screen(page: Page) -> StudioPage:
+    return StudioPage(page)
+
+
+@pytest.fixture(scope="module")
+def spoken(studio: StudioProcess, chromium: Browser) -> Path:
+    """A take of SENTENCE in a stock voice, made on the page."""
+    page = chromium.new_page()
+    page.goto(studio.url)
+    screen = StudioPage(page)
+    screen.use_stock_voice()
+    screen.set_seed(7)
+    screen.speak(SENTENCE)
+    page.close()
+    (take,) = (studio.root / "output").glob("*.wav")
+    return take
+
+
+def test_a_take_is_scored_kept_and_made_again_bit_for_bit(
+    studio: StudioProcess, screen: StudioPage, spoken: Path
+) -> None:
+    page = screen.page
+    expect(page.get_by_text("Every word was understood.")).to_be_visible()
+    screen.open_tab("History")
+    expect(screen.rows()).to_have_count(1)
+    expect(screen.rows().first).to_contain_text("The ship came in at noon")
+    screen.rows().first.click()
+    expect(page.get_by_text("Seed 7")).to_be_visible()
+    screen.button("Make it again").click()
+    expect(page.get_by_text("Identical.")).to_be_visible(timeout=SPEAKING_MS)
+    expect(screen.rows()).to_have_count(2)
+    first, second = (studio.root / "output").glob("*.wav")
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_take_is_downloaded_in_every_format(screen: StudioPage, spoken: Path) -> None:
+    screen.open_tab("History")
+    screen.rows().last.click()
+    original = read_speech(spoken)
+    for fmt in ("wav", "flac", "mp3"):
+        with screen.page.expect_download() as download:
+            screen.button(f"Download {fmt}").click()
+        assert download.value.suggested_filename.endswith(f".{fmt}")
+        heard = read_speech(Path(download.value.path()))
+        assert abs(heard.duration_s - original.duration_s) < 0.1
+
+
+def test_a_recording_is_transcribed(screen: StudioPage, spoken: Path) -> None:
+    page = screen.page
+    screen.open_tab("Transcribe")
+    page.locator("input[type=file]").last.set_input_files(spoken)
+    expect(page.get_by_text(spoken.stem[:8]).first).to_be_visible()
+    screen.button("Transcribe").click()
+    expect(page.get_by_text("With times")).to_be_visible(timeout=SPEAKING_MS)
+    page.get_by_label("Text", exact=True).check()
+    shown = page.get_by_label("Transcript").locator("visible=true").first
+    expect(shown).not_to_be_empty()
+    assert word_error_rate(SENTENCE, shown.input_value()) == 0
+    page.get_by_label("SRT", exact=True).check()
+    expect(shown).to_have_value(r_srt())
+    with page.expect_download() as download:
+        screen.button("Download srt").click()
+    content = Path(download.value.path()).read_text(encoding="utf-8")
+    assert content.startswith("1\n00:00:00,")
+    expect(screen.rows()).to_have_count(1)
+
+
+def r_srt() -> object:
+    import re
+
+    return re.compile(r"^1\n00:00:0\d,\d{3} --> ")
+
+
+def test_bad_recordings_are_refused_in_words(
+    screen: StudioPage, spoken: Path, tmp_path: Path
+) -> None:
+    speech = read_speech(spoken)
+    no_audio = tmp_path / "notes.wav"
+    no_audio.write_text("This is no recording at all.")
+    silent = tmp_path / "silent.wav"
+    write_speech(silent, Speech(np.zeros(5 * 16_000, np.float32), 16_000))
+    short = tmp_path / "short.wav"
+    half = speech.samples[: speech.sample_rate_hz // 2]
+    write_speech(short, Speech(half, speech.sample_rate_hz))
+    screen.open_tab("Transcribe")
+    screen.page.locator("input[type=file]").last.set_input_files(no_audio)
+    expect(screen.page.get_by_text("notes").first).to_be_visible()
+    screen.button("Transcribe").click()
+    expect(screen.page.locator(".studio-job.bad")).to_contain_text("notes", timeout=SPEAKING_MS)
+    screen.button("Dismiss").click()
+    screen.open_tab("Voice Clone")
+    for recording, words in ((silent, "silent"), (short, "seconds of speech|Nobody")):
+        screen.add_sample(recording, "Nobody", "Nobody")
+        expect(screen.told(words).first).to_be_visible()
+        screen.page.reload()
+
+
+def test_a_voice_is_not_taken_without_consent(
+    screen: StudioPage, spoken: Path, studio: StudioProcess
+) -> None:
+    screen.add_sample(spoken, "Stolen", "Somebody", agreed=False)
+    expect(screen.told("owner agreed")).to_be_visible()
+    assert not list((studio.root / "samples").glob("*.wav"))
+
+
+def test_an_empty_text_is_refused(screen: StudioPage) -> None:
+    screen.use_stock_voice()
+    screen.write("   ")
+    screen.button("Generate").click()
+    expect(screen.told("no text to speak")).to_be_visible()
+
+
+def test_a_strange_name_is_kept_as_typed_and_safe_on_disk(
+    screen: StudioPage, spoken: Path, studio: StudioProcess
+) -> None:
+    name = "../Zoë 🎤/.."
+    screen.add_sample(spoken, name, "Zoë")
+    expect(screen.told("is ready")).to_be_visible()
+    expect(screen.menu("Sample")).to_have_value(name)
+    (kept,) = (studio.root / "samples").glob("*.wav")
+    assert kept.name == "Zoë.wav"
+    screen.button("Write it down for me").click()
+    words = screen.page.get_by_label("What the sample says").first
+    expect(words).not_to_be_empty(timeout=SPEAKING_MS)
+    assert word_error_rate(SENTENCE, words.input_value()) == 0
+    screen.button("Delete this sample").click()
+    screen.button("Delete it").click()
+    expect(screen.page.get_by_text("No samples yet.")).to_be_visible()
+
+
+def test_two_at_once_are_both_made_and_a_third_is_cancelled(
+    screen: StudioPage, spoken: Path, studio: StudioProcess
+) -> None:
+    before = len(list((studio.root / "output").glob("*.wav")))
+    screen.use_stock_voice()
+    for text in ("One is first.", "Two is second."):
+        screen.write(text)
+        screen.button("Generate").click()
+    screen.write("Three is never heard. " * 40)
+    screen.button("Generate").click()
+    expect(screen.page.get_by_text("Three is never heard", exact=False).last).to_be_visible(
+        timeout=SPEAKING_MS
+    )
+    running = screen.page.locator(".studio-job", has_text="Three is never heard")
+    expect(running).to_be_visible(timeout=SPEAKING_MS)
+    screen.button("Cancel").click()
+    expect(running).to_contain_text("Cancelled", timeout=SPEAKING_MS)
+    assert len(list((studio.root / "output").glob("*.wav"))) == before + 2
+
+
+def test_a_model_is_loaded_seen_in_memory_and_unloaded(screen: StudioPage) -> None:
+    screen.open_tab("Models")
+    screen.page.get_by_label("Listening").check()
+    row = screen.rows().filter(has_text="whisper-tiny.en")
+    row.click()
+    screen.button("Load into memory").click()
+    expect(row).to_contain_text("in memory", timeout=SPEAKING_MS)
+    screen.button("Unload").click()
+    expect(row).not_to_contain_text("in memory")
+    screen.page.get_by_label("Speaking").check()
+    expect(screen.rows().filter(has_text="xtts-v2.0.3")).to_contain_text("comes later")
+
+
+def test_settings_are_kept_and_bad_ones_refused(screen: StudioPage, studio: StudioProcess) -> None:
+    screen.open_tab("Settings")
+    screen.page.get_by_label("Longest sample").fill("12.5")
+    screen.page.get_by_label("Port").fill("8123")
+    screen.button("Save").click()
+    expect(screen.told("At the next start: Port")).to_be_visible()
+    config = (studio.root / "config.json").read_text(encoding="utf-8")
+    assert '"max_sample_minutes": 12.5' in config
+    screen.page.get_by_label("Port").fill("99999")
+    screen.button("Save").click()
+    expect(screen.told("port")).to_be_visible()
+    assert (studio.root / "config.json").read_text(encoding="utf-8") == config
+
+
+@pytest.mark.parametrize(
+    ("look", "width"), [("light", 1320), ("dark", 1320), ("light", 420), ("dark", 420)]
+)
+def test_every_tab_fits_its_window(
+    chromium: Browser, studio: StudioProcess, spoken: Path, tmp_path: Path, look: str, width: int
+) -> None:
+    """Saves a picture of each tab, for people to look at, in STUDIO_SCREENSHOTS."""
+    folder = Path(os.environ.get("STUDIO_SCREENSHOTS", tmp_path))
+    context = chromium.new_context(
+        viewport={"width": width, "height": 900}, color_scheme="dark" if look == "dark" else "light"
+    )
+    page = context.new_page()
+    page.goto(studio.url)
+    screen = StudioPage(page)
+    expect(page.get_by_text("Every word was understood.").first).to_be_visible()
+    for tab in TABS:
+        screen.open_tab(tab)
+        page.wait_for_load_state("networkidle")
+        if screen.rows().count():
+            screen.rows().first.click()
+        page.screenshot(path=folder / f"{tab}-{look}-{width}.png", full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), tab
+    context.close()
