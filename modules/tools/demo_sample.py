@@ -29,6 +29,12 @@ _SEED = 2024
 _MARKER = ".demo_sample_made"
 
 
+def demo_sample_wanted(services: Services) -> bool:
+    """Whether the sample was never made, and can be."""
+    made = (services.settings.samples_folder / _MARKER).exists()
+    return not made and services.tts.available(MODEL_ID)
+
+
 def ensure_demo_sample(
     services: Services, progress: Progress = no_progress, cancel: CancelToken | None = None
 ) -> Sample | None:

@@ -16,6 +16,7 @@ from modules.core_components.ai_models.engines.kokoro.voice_packs import (
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job, JobContext
 from modules.tools import history, model_library, transcribe, voice_clone
+from modules.tools.demo_sample import demo_sample_wanted, ensure_demo_sample
 from modules.tools.inbox import keep_upload
 from modules.tools.services import Services
 from modules.tools.speech import SpeechRequest, complete_request, speak
@@ -27,6 +28,7 @@ DOWNLOAD = "download"
 LOAD = "load_model"
 REFERENCE = "reference_text"
 EXPORT = "export_voice"
+DEMO = "demo_sample"
 
 
 def register_job_kinds(services: Services) -> None:
@@ -72,6 +74,10 @@ def register_job_kinds(services: Services) -> None:
         model_library.load(services, payload["model"], job.cancel)
         return {"model": payload["model"]}
 
+    def do_demo(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+        sample = ensure_demo_sample(services, job.progress, job.cancel)
+        return {"sample": sample.name if sample else ""}
+
     services.jobs.register(SPEAK, do_speak)
     services.jobs.register(AGAIN, do_again)
     services.jobs.register(TRANSCRIBE, do_transcribe)
@@ -79,6 +85,14 @@ def register_job_kinds(services: Services) -> None:
     services.jobs.register(REFERENCE, do_reference)
     services.jobs.register(EXPORT, do_export)
     services.jobs.register(LOAD, do_load)
+    services.jobs.register(DEMO, do_demo)
+
+
+def submit_demo_sample(services: Services) -> None:
+    """Queues the studio's own sample if this is its first start, so the page is never empty."""
+    pending = services.jobs.list(states=("queued", "running"), kind=DEMO)
+    if demo_sample_wanted(services) and not pending:
+        services.jobs.submit(DEMO, "Make the demo sample", {})
 
 
 def submit_speech(services: Services, request: SpeechRequest) -> Job:

@@ -21,6 +21,7 @@ from modules.ui.parts import audio_player, audio_recorder, menu, menu_update, pa
 from modules.ui.snippets import duration_text, empty_html, facts_html
 
 CONSENT = "This is my own voice, or the speaker agreed to this use of it."
+ADD = "Add the sample"
 NO_SAMPLE = "None yet"
 NO_SAMPLES = "No samples yet. Add a recording of a voice below: 10 to 60 seconds of clear speech."
 SAMPLE_LANGUAGES = ("en", "es", "fr", "de", "it", "pt", "nl", "pl", "ru", "hi", "ja", "ko", "zh")
@@ -84,10 +85,12 @@ class SamplePanel:
         with gr.Accordion("More", open=False):
             ref_text = gr.Textbox(label="What it says (optional)", lines=2)
             language = gr.Dropdown(label="Language", choices=sample_language_choices(), value="")
-        button = gr.Button("Add the sample", variant="primary")
+        button = gr.Button(ADD, variant="primary")
         form = [recording, name, speaker, agreed, ref_text, language]
-        added = listen(button.click, self._keep, form, [self.chosen, *form], "minimal")
+        started = listen(button.click, lambda: _adding(True), [], [button])
+        added = listen(started.then, self._keep, form, [self.chosen, *form])
         listen(added.success, self._show_added, [self.chosen], self.outputs)
+        listen(added.then, lambda: _adding(False), [], [button])
 
     def _keep(
         self,
@@ -138,6 +141,10 @@ class SamplePanel:
     def _delete(self, name: str) -> list[Any]:
         self._services.samples.delete(name)
         return self._show("")
+
+
+def _adding(now: bool) -> Any:
+    return gr.update(value="Listening to it…" if now else ADD, interactive=not now)
 
 
 def sample_facts(sample: Sample) -> dict[str, str]:

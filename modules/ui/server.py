@@ -21,7 +21,7 @@ from fastapi import FastAPI
 
 from modules.core_components.errors import StudioError
 from modules.tools.inbox import clean_inbox
-from modules.tools.job_kinds import register_job_kinds
+from modules.tools.job_kinds import register_job_kinds, submit_demo_sample
 from modules.tools.services import Services, open_services
 from modules.ui.safety import ANY_ADDRESS, LOOPBACK, check_address, guards, served_folders
 from modules.ui.studio import build_studio
@@ -54,6 +54,7 @@ def launch(
         try:
             register_job_kinds(services)
             clean_inbox(services)
+            submit_demo_sample(services)
             app = create_app(services, host, password)
             shown = LOOPBACK if host in ANY_ADDRESS else host
             address = f"http://{shown}:{listener.getsockname()[1]}"

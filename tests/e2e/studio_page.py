@@ -32,11 +32,11 @@ class StudioPage:
         self.page.get_by_role("option", name=option, exact=True).click()
 
     def menu(self, label: str) -> Locator:
-        return self.page.get_by_role("listbox", name=label).locator("visible=true").first
+        return self.page.get_by_role("combobox", name=label).locator("visible=true").first
 
     def use_stock_voice(self) -> None:
         self.page.get_by_label("Stock voice", exact=True).first.check()
-        expect(self.page.get_by_text("Voices that come with the model.")).to_be_visible()
+        expect(self.text("Voices that come with the model.")).to_be_visible()
 
     def write(self, text: str) -> None:
         self.page.get_by_label("Text to speak").fill(text)
@@ -53,7 +53,7 @@ class StudioPage:
 
     def wait_for_take(self) -> None:
         expect(self.button("Cancel")).to_have_count(0, timeout=SPEAKING_MS)
-        expect(self.page.get_by_text("Understood by Whisper")).to_be_visible(timeout=SPEAKING_MS)
+        expect(self.text("Understood by Whisper")).to_be_visible(timeout=SPEAKING_MS)
 
     def add_sample(self, recording: Path, name: str, speaker: str, agreed: bool = True) -> None:
         if not self.page.get_by_label("Whose voice is it?").is_visible():
@@ -68,6 +68,14 @@ class StudioPage:
     def told(self, words: str) -> Locator:
         """A message in the corner of the page."""
         return self.page.get_by_test_id("toast-body").filter(has_text=re.compile(words))
+
+    def text(self, words: str | re.Pattern[str]) -> Locator:
+        """Words that can be seen now, on whatever tab they stand."""
+        return self.page.get_by_text(words).locator("visible=true").first
+
+    def job(self, title: str) -> Locator:
+        """The card of the job that is followed, if its title has these words."""
+        return self.page.locator(".studio-job", has_text=title).locator("visible=true")
 
     def rows(self) -> Locator:
         """The rows of the list on show."""

@@ -11,7 +11,7 @@ from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
 from modules.core_components.text.language_names import language_name
-from modules.tools.job_kinds import AGAIN, EXPORT, REFERENCE, SPEAK, submit_speech
+from modules.tools.job_kinds import AGAIN, DEMO, EXPORT, REFERENCE, SPEAK, submit_speech
 from modules.tools.ready_models import (
     can_clone,
     engine_options,
@@ -34,7 +34,7 @@ from modules.ui.take_panel import TakePanel, again_note
 
 SAMPLE, PRESET = "sample", "preset"
 NONE = "None installed"
-KINDS = (SPEAK, AGAIN, REFERENCE, EXPORT)
+KINDS = (SPEAK, AGAIN, REFERENCE, EXPORT, DEMO)
 NO_MODEL = "No speaking model is installed yet. Get one on the Models tab; Kokoro is small."
 VOICE_MATCH = (
     "<b>Voice match.</b> {label} cannot copy a voice; the studio bends its nearest stock voice "

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import pytest
+
+from modules.core_components.text.language_names import language_name
+from modules.tools.ready_models import (
+    can_clone,
+    engine_options,
+    has_stock_voices,
+    is_voice_match,
+    listening_models,
+    speaking_models,
+)
+from modules.tools.services import Services
+from modules.tools.voices import describe_voice, prepared_voice, stock_voices
+from tests.fakes import ECHO, SINE, SineOptions, add_noise
+
+
+def test_only_what_can_be_used_now_is_offered(services: Services) -> None:
+    (speaks,) = speaking_models(services)
+    (listens,) = listening_models(services)
+    assert (speaks.id, listens.id) == (SINE, ECHO)
+    assert can_clone(speaks)
+    assert has_stock_voices(speaks)
+    assert not is_voice_match(speaks)
+    kokoro = services.catalog.entry("kokoro-v1.0")
+    assert can_clone(kokoro)
+    assert is_voice_match(kokoro)
+    assert engine_options(services)[SINE] is SineOptions
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "language"),
+    [
+        ("bf_emma", "Emma · British English, woman", "en-gb"),
+        ("em_alex", "Alex · Spanish, man", "es"),
+        ("zf_xiaobei", "zf_xiaobei", "unreadable"),
+        ("Vivian", "Vivian", ""),
+        ("uncle_fu", "uncle_fu", ""),
+    ],
+)
+def test_voices_in_words(name: str, label: str, language: str) -> None:
+    voice = describe_voice(name)
+    assert (voice.label, voice.language) == (label, language)
+
+
+def test_voices_whose_language_cannot_be_read_are_left_out(services: Services) -> None:
+    assert [voice.name for voice in stock_voices(services.tts.get(SINE))] == ["high", "low"]
+
+
+def test_a_prepared_voice_is_found_and_nothing_is_prepared_for_that(services: Services) -> None:
+    sample = add_noise(services)
+    assert prepared_voice(services, sample.name, SINE) is None
+    prompt, was_there = services.tts.prepare_voice(SINE, sample)
+    assert not was_there
+    found = prepared_voice(services, sample.name, SINE)
+    assert found is not None
+    assert found.key == prompt.key
+    assert prepared_voice(services, "nobody", SINE) is None
+    assert prepared_voice(services, sample.name, "no-such-model") is None
+
+
+def test_language_names() -> None:
+    codes = ("en", "en-us", "fr-fr", "pt-br", "yue", "xx")
+    assert [language_name(code) for code in codes] == [
+        "English",
+        "English (US)",
+        "French",
+        "Portuguese (Brazil)",
+        "Cantonese",
+        "xx",
+    ]
