@@ -16,9 +16,11 @@ from modules.tools.voices import prepared_voice
 from modules.ui.handlers import listen
 from modules.ui.jobs_view import JobsView
 from modules.ui.parts import panel
-from modules.ui.snippets import facts_html
+from modules.ui.snippets import duration_text, facts_html
 
 EXPORT_FORMATS = (("PyTorch (.pt)", ".pt"), ("safetensors", ".safetensors"))
+# Said of the figures of `fit_facts`.
+MEASURED = "Likeness on the part of the sample that the fit never heard; 1 would be the same."
 
 
 class FittedVoice:
@@ -28,6 +30,7 @@ class FittedVoice:
         self._services = services
         with gr.Accordion("The fitted voice", open=True, visible=False) as self._panel:
             self._facts = panel()
+            panel(f"<div class='studio-note'>{MEASURED}</div>")
             with gr.Row():
                 self._suffix = gr.Dropdown(
                     EXPORT_FORMATS, value=".pt", label="As a Kokoro voice", min_width=140
@@ -66,9 +69,10 @@ def fit_facts(prompt: VoicePrompt) -> dict[str, str]:
     info: Mapping[str, Any] = prompt.info
     return {
         "Started from": str(info.get("start_voice", "")),
-        "Likeness before": _figure(info.get("start_similarity")),
-        "Likeness after (on speech the fit never saw)": _figure(info.get("held_out_similarity")),
-        "Fitted in": f"{info['seconds']:.0f} s" if "seconds" in info else "",
+        "Its likeness": _figure(info.get("start_similarity")),
+        "After the fit": _figure(info.get("held_out_similarity")),
+        "The speaker himself": _figure(info.get("self_similarity")),
+        "Fitted in": duration_text(info["seconds"]) if "seconds" in info else "",
     }
 
 

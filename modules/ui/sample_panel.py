@@ -38,8 +38,9 @@ class SamplePanel:
         self._facts = panel(empty_html(NO_SAMPLES))
         with gr.Column(visible=False) as self._details:
             self._ref_text = gr.Textbox(
+                value="",
                 label="What the sample says",
-                info="Some engines clone better when they know the words. Kokoro does not need it.",
+                info="Engines that clone directly need the words; voice match does not.",
                 lines=3,
             )
             with gr.Row():
@@ -79,11 +80,15 @@ class SamplePanel:
     def _build_form(self) -> None:
         recording = audio_recorder("Recording", ["upload", "microphone"])
         with gr.Row():
-            name = gr.Textbox(label="Name", placeholder="How the sample is listed", min_width=140)
-            speaker = gr.Textbox(label="Whose voice is it?", placeholder="Name", min_width=140)
+            name = gr.Textbox(
+                value="", label="Name", placeholder="How the sample is listed", min_width=140
+            )
+            speaker = gr.Textbox(
+                value="", label="Whose voice is it?", placeholder="Name", min_width=140
+            )
         agreed = gr.Checkbox(label=CONSENT, value=False)
         with gr.Accordion("More", open=False):
-            ref_text = gr.Textbox(label="What it says (optional)", lines=2)
+            ref_text = gr.Textbox(value="", label="What it says (optional)", lines=2)
             language = gr.Dropdown(label="Language", choices=sample_language_choices(), value="")
         button = gr.Button(ADD, variant="primary")
         form = [recording, name, speaker, agreed, ref_text, language]

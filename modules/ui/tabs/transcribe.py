@@ -88,7 +88,12 @@ class _TranscribeTab:
             self._view = gr.Radio(VIEWS, value=TIMES, show_label=False, container=False)
             self._times = panel()
             self._text = gr.Textbox(
-                label="Transcript", lines=12, max_lines=24, buttons=["copy"], visible=False
+                value="",
+                label="Transcript",
+                lines=12,
+                max_lines=24,
+                buttons=["copy"],
+                visible=False,
             )
             with gr.Row():
                 downloads = DownloadButtons(FORMATS, "transcript-link")

@@ -79,6 +79,7 @@ class _VoiceCloneTab:
     def _build_words(self) -> None:
         title("Words")
         self._text = gr.Textbox(
+            value="",
             label="Text to speak",
             lines=5,
             max_lines=16,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.ai_models.engines.context import EngineContext
 from modules.core_components.ai_models.model_pool import ModelSpec, model_key
-from modules.core_components.ai_models.model_utils import module_bytes
+from modules.core_components.ai_models.model_utils import module_bytes, seeded
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import FloatArray, Speech
 
@@ -57,7 +57,10 @@ class SpeakerEncoderHandle:
                 load_speaker_encoder,
             )
 
-            return load_speaker_encoder(self.context.ensure_model(self.entry.id) / WEIGHTS, device)
+            weights = self.context.ensure_model(self.entry.id) / WEIGHTS
+            # A new LSTM draws its first weights; not from under a take that is being spoken.
+            with seeded(0):
+                return load_speaker_encoder(weights, device)
 
         return ModelSpec(
             key=model_key(self.entry.id, revision, device, "float32"),

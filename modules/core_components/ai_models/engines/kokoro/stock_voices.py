@@ -1,7 +1,8 @@
-"""How the stock voices sound to the encoders: rendered once per installation, then kept.
+"""How the stock voices sound to the encoders: rendered once, then kept.
 
-The scan speaks two short sentences with each of the 54 voices (half a minute on two cores) and
-keeps their embeddings.
+The scan speaks two short sentences with each of the 54 voices and keeps their embeddings. Those of
+Kokoro v1.0's own voices come with the studio, since the scan would take as long as half a fit; any
+other set of voices is scanned once per installation.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from modules.core_components.atomic import atomic_path
 logger = logging.getLogger(__name__)
 
 _FORMAT = "stock-voices-2"
+_SHIPPED = Path(__file__).with_suffix(".safetensors")
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +72,7 @@ def scan_stock_voices(
     cache: Path | None,
     on_voice: Callable[[int], None],
 ) -> StockVoices:
-    """The stock voices' embeddings, from `cache` where it fits, else rendered and kept there.
+    """The stock voices' embeddings, from what is kept where it fits, else rendered and put in `cache`.
 
     `on_voice` is called with the number of voices done; it may raise to cancel.
     """
@@ -79,7 +81,7 @@ def scan_stock_voices(
     if features is not None:
         ear = TimbreEar(partial(whisper_statistics, features), load_projection())
     key = _key(names, voices, ear is not None)
-    kept = _load(cache, key) if cache is not None else None
+    kept = _load(_SHIPPED, key) or (_load(cache, key) if cache is not None else None)
     if kept is None:
         clips: dict[str, list[Tensor]] = {}
 
