@@ -72,7 +72,7 @@ def scan_stock_voices(
     cache: Path | None,
     on_voice: Callable[[int], None],
 ) -> StockVoices:
-    """The stock voices' embeddings, from what is kept where it fits, else rendered and put in `cache`.
+    """The stock voices' embeddings: what is kept where it fits, else rendered and put in `cache`.
 
     `on_voice` is called with the number of voices done; it may raise to cancel.
     """
