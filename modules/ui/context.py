@@ -32,7 +32,8 @@ class Studio:
         inputs: Sequence[Any],
         outputs: Sequence[Any],
         unchecked: bool = False,
+        line: str | None = None,
     ) -> None:
         """Calls `work` when the page is opened and each time its tab is chosen."""
-        listen(self.page.load, work, inputs, outputs, unchecked=unchecked)
-        listen(tab.select, work, inputs, outputs, unchecked=unchecked)
+        for event in (self.page.load, tab.select):
+            listen(event, work, inputs, outputs, unchecked=unchecked, line=line)

@@ -25,6 +25,7 @@ def listen(
     show_progress: ShowProgress = "hidden",
     queue: bool = True,
     unchecked: bool = False,
+    line: str | None = None,
     js: str | None = None,
 ) -> Any:
     """Runs `work` on a component's event, with errors told to the user and no public endpoint.
@@ -32,6 +33,7 @@ def listen(
     `queue` False is for quick looks that cannot fail, which must not wait in line. `unchecked`
     hands over values as the browser sent them: a menu may still show what is gone by now, and
     what only refreshes it must not fail over that (no `gr.State` among the inputs then).
+    Handlers of one `line` run one after the other, so that the last one asked has the last word.
     Returns Gradio's dependency, whose `.then` and `.success` chain further listeners.
     """
     return event(
@@ -41,6 +43,7 @@ def listen(
         show_progress=show_progress,
         queue=queue,
         preprocess=not unchecked,
+        concurrency_id=line,
         js=js,
         api_visibility="private",
     )

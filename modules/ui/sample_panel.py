@@ -107,7 +107,9 @@ class SamplePanel:
         language: str,
     ) -> Sequence[Any]:
         if not recording:
-            raise BadInputError("There is no recording.", "Drop in a file or record one.")
+            raise BadInputError(
+                "There is no recording yet.", "Drop in a file and let it arrive, or record one."
+            )
         consent = Consent(speaker=speaker.strip(), agreed=agreed)
         sample, warnings = add_sample(
             self._services, Path(recording), name, consent, ref_text, language or ""

@@ -82,8 +82,7 @@ def test_a_take_is_downloaded_in_every_format(screen: StudioPage, spoken: Path) 
 def test_a_recording_is_transcribed(screen: StudioPage, spoken: Path) -> None:
     page = screen.page
     screen.open_tab("Transcribe")
-    page.locator("input[type=file]").last.set_input_files(spoken)
-    expect(screen.text(spoken.stem[:8])).to_be_visible()
+    screen.upload(spoken)
     screen.button("Transcribe").click()
     expect(screen.text("With times")).to_be_visible(timeout=SPEAKING_MS)
     page.get_by_label("Text", exact=True).check()
@@ -111,8 +110,7 @@ def test_bad_recordings_are_refused_in_words(
     half = speech.samples[: speech.sample_rate_hz // 2]
     write_speech(short, Speech(half, speech.sample_rate_hz))
     screen.open_tab("Transcribe")
-    screen.page.locator("input[type=file]").last.set_input_files(no_audio)
-    expect(screen.text("notes")).to_be_visible()
+    screen.upload(no_audio)
     screen.button("Transcribe").click()
     expect(screen.page.locator(".studio-job.bad")).to_contain_text("notes", timeout=SPEAKING_MS)
     screen.button("Dismiss").click()
@@ -177,6 +175,7 @@ def test_two_at_once_are_both_made_and_a_third_is_cancelled(
 
 def test_a_model_is_loaded_seen_in_memory_and_unloaded(screen: StudioPage) -> None:
     screen.open_tab("Models")
+    expect(screen.rows().first).to_be_visible()
     screen.page.get_by_label("Listening").check()
     row = screen.rows().filter(has_text="whisper-tiny.en")
     row.click()

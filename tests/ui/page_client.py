@@ -10,9 +10,10 @@ from fastapi.testclient import TestClient
 HERE = "http://127.0.0.1:7860"
 
 
-def fire(client: TestClient, event_id: int, data: list[Any]) -> dict[str, Any]:
+def fire(
+    client: TestClient, event_id: int, data: list[Any], session: str = "test"
+) -> dict[str, Any]:
     """Runs an event through the queue; returns its last message, with `success` and `output`."""
-    session = f"event{event_id}"
     body = {"data": data, "fn_index": event_id, "session_hash": session}
     assert client.post("/gradio_api/queue/join", json=body).status_code == 200
     with client.stream("GET", f"/gradio_api/queue/data?session_hash={session}") as stream:
@@ -21,6 +22,17 @@ def fire(client: TestClient, event_id: int, data: list[Any]) -> dict[str, Any]:
             if message.get("msg") == "process_completed":
                 return dict(message)
     raise AssertionError("the queue ended without an answer")
+
+
+def open_page(client: TestClient) -> list[dict[str, Any]]:
+    """Fires what the page fires when it is opened; returns the outcomes."""
+    config = client.get("/config").json()
+    values = {item["id"]: item["props"].get("value") for item in config["components"]}
+    return [
+        fire(client, event["id"], [values[number] for number in event["inputs"]])
+        for event in config["dependencies"]
+        if event["backend_fn"] and any(name == "load" for _, name in event["targets"])
+    ]
 
 
 def call(client: TestClient, name: str, data: list[Any]) -> dict[str, Any]:

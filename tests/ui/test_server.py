@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -14,7 +15,8 @@ from modules.tools.speech import SpeechRequest, speak
 from modules.ui.endpoints import PUBLIC
 from modules.ui.safety import allowed_hosts, check_address
 from modules.ui.server import create_app, launch, listening_socket
-from tests.ui.page_client import HERE, fire
+from tests.fakes import ECHO
+from tests.ui.page_client import HERE, fire, open_page
 
 
 @pytest.fixture
@@ -79,15 +81,26 @@ def test_only_recordings_are_served(client: TestClient, services: Services) -> N
     assert client.get(f"/gradio_api/file={sneaky}").status_code in (403, 404)
 
 
-def test_a_file_that_was_not_uploaded_is_not_read(client: TestClient, services: Services) -> None:
+def test_only_an_uploaded_file_is_taken_in(
+    client: TestClient, services: Services, tmp_path: Path
+) -> None:
+    open_page(client)  # fills the menus, whose values are checked too
     config = client.get("/config").json()
     uploads = {c["id"] for c in config["components"] if c["type"] == "file"}
-    listens = [d for d in config["dependencies"] if d["targets"] and set(d["inputs"]) & uploads]
-    (transcribe,) = listens
-    stolen = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
-    outcome = fire(client, transcribe["id"], [stolen, None, "echo-1", "en"])
-    assert outcome["success"] is False
+    (transcribe,) = (d for d in config["dependencies"] if uploads & set(d["inputs"]))
+
+    def ask(path: str) -> bool:
+        file = {"path": path, "meta": {"_type": "gradio.FileData"}}
+        outcome = fire(client, transcribe["id"], [file, None, ECHO, "en"])
+        return bool(outcome["success"])
+
+    private = tmp_path.parent / "private.wav"
+    private.write_bytes(b"noise")
+    assert not ask(str(private))
     assert services.jobs.list() == ()
+    (uploaded,) = client.post("/gradio_api/upload", files={"files": ("a.wav", b"noise")}).json()
+    assert ask(uploaded)
+    assert len(services.jobs.list()) == 1
 
 
 def test_queued_work_cannot_be_run_past_the_queue(client: TestClient) -> None:

@@ -18,6 +18,7 @@ from modules.ui.snippets import badge, duration_text, excerpt, local_time, table
 from modules.ui.take_panel import TakePanel, again_note
 
 PAGE = 12
+LINE = "history-list"
 HEADERS = ("Made", "Voice", "Text", "Length", "Likeness", "Words")
 NO_TAKES = "No takes yet. What you generate on the Voice Clone tab is kept here."
 NO_MATCH = "No take has all of these words in its text or voice."
@@ -59,12 +60,12 @@ class _HistoryTab:
         asked = [self._page, self._search, self._take.take_id]
         listing = [self._page, self._list, self._where, self._newer, self._older]
         shown = [*self._take.outputs, self._tools]
-        studio.on_show(tab, self._show_page, asked, listing)
+        studio.on_show(tab, self._show_page, asked, listing, line=LINE)
         studio.on_open(self._jobs.find, [], [self._jobs.job_id])
         first = [self._search, self._take.take_id]
-        listen(self._search.change, self._show_first_page, first, listing)
-        listen(self._newer.click, self._show_newer, asked, listing)
-        listen(self._older.click, self._show_older, asked, listing)
+        listen(self._search.input, self._show_first_page, first, listing, line=LINE)
+        listen(self._newer.click, self._show_newer, asked, listing, line=LINE)
+        listen(self._older.click, self._show_older, asked, listing, line=LINE)
         listen(self._list.select, self._show_chosen, [], shown)
         self._jobs.on_finished(self._show_again, asked, [*shown, *listing])
         self._delete.on_confirm(self._forget, asked, [*shown, *listing])

@@ -28,6 +28,7 @@ from modules.ui.snippets import (
 )
 
 LOOK_S = 3.0
+LINE = "models-list"
 HEADERS = ("Model", "State", "Size", "Licence", "Languages")
 TASKS = [
     ("Speaking", "text-to-speech"),
@@ -85,10 +86,10 @@ class _ModelsTab:
         asked = [self._task, self._chosen]
         details = [self._about, self._accept, self._download, self._load, self._unload]
         shown = [self._chosen, self._list, *details, self._removal, self._offline, self._memory]
-        studio.on_show(tab, self._show, asked, shown)
+        studio.on_show(tab, self._show, asked, shown, line=LINE)
         studio.on_open(self._jobs.find, [], [self._jobs.job_id])
-        listen(self._task.change, self._show_task, [self._task], shown)
-        listen(self._list.select, self._show_chosen, [self._task], shown)
+        listen(self._task.input, self._show_task, [self._task], shown, line=LINE)
+        listen(self._list.select, self._show_chosen, [self._task], shown, line=LINE)
         listen(self._timer.tick, self._memory_html, [], [self._memory], queue=False)
         submit = [self._chosen, self._accept]
         listen(self._download.click, self._submit_download, submit, [self._jobs.job_id])

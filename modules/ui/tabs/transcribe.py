@@ -148,7 +148,9 @@ class _TranscribeTab:
         if not model:
             raise BadInputError("No listening model is installed.", "Get one on the Models tab.")
         if not recording:
-            raise BadInputError("There is no recording.", "Drop in a file or record one.")
+            raise BadInputError(
+                "There is no recording yet.", "Drop in a file and let it arrive, or record one."
+            )
         path = Path(recording)
         title = path.stem if file else "Recording"
         return submit_transcription(self._services, path, title, model, language or "").id

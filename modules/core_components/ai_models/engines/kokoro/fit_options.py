@@ -11,7 +11,7 @@ class FitOptions:
     outcome of docs/voice_fit_study.md."""
 
     seed: int = 0
-    steps: int = 50
+    steps: int = 40
     sentences_per_step: int = 2
     sentences: int = 12  # how many of the training sentences to use
     learning_rate: float = 0.06  # in standard deviations of the stock voices
