@@ -21,6 +21,7 @@ class StudioPage:
         expect.set_options(timeout=SOON_MS)
 
     def open_tab(self, name: str) -> None:
+        expect(self.text("Light / dark")).to_be_visible()
         tab = self.page.get_by_role("tab", name=name, exact=True)
         if not tab.is_visible():  # a narrow window has the last tabs in a menu
             self.page.locator(".overflow-menu > button").click()
