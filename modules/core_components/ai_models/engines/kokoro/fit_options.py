@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class FitOptions:
-    """Weights are relative to the GE2E distance, whose weight is 1. The defaults are the
-    outcome of docs/voice_fit_study.md."""
+    """Weights are relative to the GE2E distance, whose weight is 1. The defaults are where
+    docs/voice_fit_study.md stands; it says which of them rest on a single speaker."""
 
     seed: int = 0
     steps: int = 40
