@@ -24,7 +24,7 @@ class StudioPage:
         expect(self.text("Light / dark")).to_be_visible()
         tab = self.page.get_by_role("tab", name=name, exact=True)
         if not tab.is_visible():  # a narrow window has the last tabs in a menu
-            self.page.locator(".overflow-menu > button").click()
+            self.page.locator(".overflow-menu > button").first.click()
             tab = self.page.locator(".overflow-dropdown").get_by_text(name, exact=True)
         tab.click()
 
