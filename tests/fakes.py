@@ -49,6 +49,9 @@ class SineEngine:
         self.may_speak.set()
         self.speaking = threading.Event()
 
+    def load(self, cancel: CancelToken | None = None) -> None:
+        """A sine needs no weights."""
+
     def voices(self) -> tuple[str, ...]:
         return ("high", "low")
 

@@ -127,7 +127,7 @@ def delete(services: Services, model_id: str) -> int:
 
 def load(services: Services, model_id: str, cancel: CancelToken | None = None) -> None:
     """Brings a model into memory, where it stays until it was idle for long or room is needed."""
-    _manager(services, model_id).get(model_id).load(cancel)
+    _manager(services, model_id).context.engine(model_id).load(cancel)
 
 
 def unload(services: Services, model_id: str) -> None:

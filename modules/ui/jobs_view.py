@@ -13,6 +13,7 @@ from typing import Any
 
 import gradio as gr
 
+from modules.core_components.errors import NotFoundError
 from modules.core_components.jobs import Job
 from modules.core_components.jobs.job import (
     ACTIVE,
@@ -78,8 +79,14 @@ class JobsView:
         """Calls `work(job, *inputs)` when a followed job is done."""
 
         def with_job(job_id: str, *values: Any) -> Any:
-            # Gradio also reports a state's very first value as a change.
-            return work(self._services.jobs.get(job_id), *values) if job_id else gr.skip()
+            job = self._job(job_id)
+            # Gradio also reports a state's very first value, which is empty, as a change.
+            if job is None:
+                return gr.skip()
+            try:
+                return work(job, *values)
+            except NotFoundError:  # what it made was deleted since
+                return gr.skip()
 
         listen(self.finished.change, with_job, [self.finished, *inputs], outputs)
 
@@ -95,6 +102,13 @@ class JobsView:
         """What runs or waits; else what was interrupted and could be resumed."""
         job = _next_of(self._jobs(ACTIVE)) or _next_of(self._jobs((INTERRUPTED,)))
         return job.id if job else ""
+
+    def _job(self, job_id: str) -> Job | None:
+        """None where there is none, or it was dismissed on another page."""
+        try:
+            return self._services.jobs.get(job_id) if job_id else None
+        except NotFoundError:
+            return None
 
     def _jobs(self, states: Sequence[str]) -> list[Job]:
         return [job for job in self._services.jobs.list(states) if job.kind in self._kinds]
@@ -112,7 +126,7 @@ class JobsView:
 
     def _show(self, job_id: str) -> tuple[Any, ...]:
         """The job's state on every part of the panel; moves on to the next one in line."""
-        job = self._services.jobs.get(job_id) if job_id else None
+        job = self._job(job_id)
         finished = job.id if job and job.state == DONE else gr.skip()
         line = self._jobs(ACTIVE)
         # A failure stays on show until it is dismissed; whatever else ended makes room.

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 import pytest
 
-from modules.core_components.jobs import Job, JobRunner, JobStore
+from modules.core_components.jobs import Job
 from modules.tools.job_kinds import SPEAK, TRANSCRIBE, submit_speech
 from modules.tools.services import Services
 from modules.tools.speech import SpeechRequest
@@ -99,6 +99,17 @@ def test_a_reloaded_page_finds_the_running_job(fake: Fake, view: JobsView) -> No
     assert view.find() == job.id, "a job that was just done is shown with its result"
 
 
+def test_a_job_dismissed_elsewhere_is_no_error(fake: Fake, view: JobsView) -> None:
+    services, _ = fake
+    job = submit_speech(services, SpeechRequest("hello", "nobody", "preset", seed=1))
+    assert services.jobs.wait(job.id, WAIT_S).state == "failed"
+    services.jobs.dismiss(job.id)
+    gone = shown(view, job.id)
+    assert gone["job_id"] == ""
+    assert not gone["panel"]["visible"]
+    assert not gone["timer"].active
+
+
 def test_an_interrupted_job_is_offered_again(fake: Fake, view: JobsView) -> None:
     services, engine = fake
     engine.may_speak.clear()
@@ -113,7 +124,6 @@ def test_an_interrupted_job_is_offered_again(fake: Fake, view: JobsView) -> None
 
 
 def test_other_kinds_are_none_of_its_business(services: Services, view: JobsView) -> None:
-    JobRunner(JobStore(services.settings.cache_folder / "jobs.sqlite"))
     job = Job("x", TRANSCRIBE, "A recording", "running", 0.0, {}, eta_s=75.0, fraction=0.5)
     assert "50% · about 1:15 min left" in job_html(job)
     assert "Stopping" in job_html(dataclasses.replace(job, cancel_requested=True))

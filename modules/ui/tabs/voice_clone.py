@@ -185,12 +185,14 @@ class _VoiceCloneTab:
 
     def _show_result(self, job: Job, sample: str) -> list[Any]:
         result = job.result or {}
-        samples = self._samples.refresh(sample)
         if "take" not in result:
-            return [gr.skip(), *[gr.skip()] * len(self._take.outputs), *samples]
+            unchanged = [gr.skip()] * (1 + len(self._take.outputs))
+            return [*unchanged, *self._samples.refresh(sample)]
         take = self._services.takes.get(result["take"])
         note = again_note(result["identical"], result["reason"]) if job.kind == AGAIN else ""
-        return [gr.update(visible=False), *self._take.show(take, note), *samples]
+        # The sample stays as it is: its text may be half typed.
+        unchanged = [gr.skip()] * len(self._samples.outputs)
+        return [gr.update(visible=False), *self._take.show(take, note), *unchanged]
 
 
 def _fits(entry: ModelEntry, kind: str) -> bool:

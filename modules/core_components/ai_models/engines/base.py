@@ -112,6 +112,10 @@ class TTSEngine(Protocol):
     can_clone: bool
     options_type: type
 
+    def load(self, cancel: CancelToken | None = None) -> None:
+        """Brings the weights into memory."""
+        ...
+
     def voices(self) -> tuple[str, ...]: ...
 
     def prompt_parameters(self) -> Mapping[str, Any]:
@@ -159,6 +163,10 @@ class ASREngine(Protocol):
     label: str
     languages: tuple[str, ...]
     options_type: type
+
+    def load(self, cancel: CancelToken | None = None) -> None:
+        """Brings the weights into memory."""
+        ...
 
     def transcribe(
         self, speech: Speech, options: Any, progress: Progress, cancel: CancelToken

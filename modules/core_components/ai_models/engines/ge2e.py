@@ -41,6 +41,11 @@ class SpeakerEncoderHandle:
         with self.borrowed() as encoder:
             return encoder.embed(speech.samples, speech.sample_rate_hz)
 
+    def load(self, cancel: CancelToken | None = None) -> None:
+        """Brings the weights into memory, so that the next comparison starts at once."""
+        with self.borrowed(cancel):
+            return
+
     @contextmanager
     def borrowed(self, cancel: CancelToken | None = None) -> Iterator[SpeakerEncoder]:
         """The module itself with a run slot, for work that needs its gradient."""

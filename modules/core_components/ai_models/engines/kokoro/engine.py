@@ -99,6 +99,11 @@ class KokoroEngine:
         """The stock voices that are on this machine."""
         return self._stock.names()
 
+    def load(self, cancel: CancelToken | None = None) -> None:
+        """Brings the weights into memory, so that the next sentence starts at once."""
+        with self._context.pool.lease(self._spec, cancel, f"loading {self.label}"):
+            return
+
     def prompt_parameters(self) -> Mapping[str, Any]:
         """The parameters and the version of the fit."""
         return fitting_parameters()

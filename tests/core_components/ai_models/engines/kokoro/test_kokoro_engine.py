@@ -75,6 +75,13 @@ def test_its_options_draw_and_check_themselves() -> None:
         parse_options(KokoroOptions, {"seed": -1})
 
 
+def test_it_can_be_loaded_ahead(engine: KokoroEngine, pool: ModelPool) -> None:
+    engine.load()
+    (resident,) = pool.snapshot()
+    assert resident.key.startswith(engine.model_id)
+    assert resident.holders == ()
+
+
 def test_it_speaks_piece_by_piece(engine: KokoroEngine) -> None:
     pieces = list(engine.stream(LONG_TEXT, "af_one", KokoroOptions(), CancelToken()))
     assert len(pieces) > 2
