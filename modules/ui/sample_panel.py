@@ -73,7 +73,7 @@ class SamplePanel:
         return [*self._shown, self._add]
 
     def refresh(self, chosen: str) -> list[Any]:
-        """The list as it is now; keeps the chosen sample if it is still there."""
+        """The list as it is now; keeps the chosen sample, or else takes the latest."""
         shown = self._show(chosen)
         return [*shown, gr.skip() if shown[0] else gr.update(open=True)]
 
@@ -124,8 +124,10 @@ class SamplePanel:
 
     def _show(self, name: str) -> list[Any]:
         samples = {sample.name: sample for sample in self._services.samples.list()}
-        sample = samples.get(name) or next(iter(samples.values()), None)
-        dropdown = menu_update([(known, known) for known in samples], name, NO_SAMPLE)
+        latest = max(samples.values(), key=lambda sample: sample.created, default=None)
+        sample = samples.get(name, latest)
+        shown = sample.name if sample else ""
+        dropdown = menu_update([(known, known) for known in samples], shown, NO_SAMPLE)
         if sample is None:
             hidden = gr.update(visible=False)
             return ["", dropdown, hidden, empty_html(NO_SAMPLES), hidden, ""]

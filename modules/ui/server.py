@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 USER = "studio"
 # A page that is still open would keep the server waiting for its event stream.
-SHUTDOWN_S = 3
+SHUTDOWN_S = 1
 
 
 def launch(
@@ -111,7 +111,11 @@ def listening_socket(host: str, port: int) -> socket.socket:
 def serve(app: Any, listener: socket.socket, on_open: Callable[[], None]) -> None:
     """Serves until Ctrl-C or SIGTERM; calls `on_open` once requests are answered."""
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, timeout_graceful_shutdown=SHUTDOWN_S
+        app,
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=SHUTDOWN_S,
     )
     _Server(config, on_open).run(sockets=[listener])
 
@@ -125,6 +129,11 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._on_open()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Cuts the event streams of open pages, each of which uvicorn would report as an error.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        await super().shutdown(sockets)
 
 
 def _opened(address: str, open_browser: bool, announce: Callable[[str], None]) -> None:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from modules.core_components.ai_models.engines.kokoro.sample_voice import (
     fit_sample,
     fitting_parameters,
 )
+from modules.core_components.ai_models.engines.kokoro.sample_words import heard_words
 from modules.core_components.ai_models.engines.kokoro.speaking_voice import (
     ENGINE,
     SpeakingVoice,
@@ -119,6 +120,7 @@ class KokoroEngine:
             VoicePromptStore.key(sample, ENGINE, self.model_id, revision, parameters),
             ENGINE, self.model_id, revision, tensors={},
         )  # fmt: skip
+        listen = partial(heard_words, self._context.engine, sample.language, self._phonemes, cancel)
         # The fit is written for the CPU, wherever speaking happens.
         on_cpu = dataclasses.replace(self._context, device_preference="cpu")
         kokoro = KokoroEngine(self._entry, on_cpu)
@@ -130,7 +132,8 @@ class KokoroEngine:
             resources = FitResources(
                 kmodel=model.model,
                 encoder=encoder,
-                phonemize=self._english_phonemes,
+                phonemize=partial(self._phonemes, "en-us"),
+                listen=listen,
                 voices=self._stock,
                 whisper_folder=self._context.ensure_model(_LISTENER),
                 fits_folder=self._context.cache_folder / "fits",
@@ -184,8 +187,8 @@ class KokoroEngine:
             )
             yield Speech(samples, SAMPLE_RATE_HZ)
 
-    def _english_phonemes(self, text: str) -> str:
-        found = get_phonemizer().sentences(text, "en-us", self._vocabulary)
+    def _phonemes(self, language: str, text: str) -> str:
+        found = get_phonemizer().sentences(text, language, self._vocabulary)
         return " ".join(sentence.phonemes for sentence in found)
 
     @contextmanager

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from modules.core_components.ai_models.engines.kokoro.fit_envelope import envelope_distance
 from modules.core_components.ai_models.engines.kokoro.fit_losses import (
     Ears,
     Start,
@@ -71,6 +72,9 @@ def choose(
                 closeness = ears.ear.embed(audio) @ target.ear
                 heard["ear"] = float(closeness)
                 heard["missing"] += options.ear * float(shortfall(closeness, target.ear_self))
+            if start.envelope is not None and ears.frames is not None:
+                distance = envelope_distance(audio, start.envelope, ears.frames.bands)
+                heard["envelope"] = float(distance)
             if ears.features is not None and start.content is not None:
                 heard["content"] = float(content_distance(ears.features, audio, start.content))
             return heard, embedding
@@ -100,4 +104,5 @@ def choose(
 
 def _worth(heard: dict[str, float], options: FitOptions) -> float:
     lost = options.guard_content * heard.get("content", 0.0)
-    return -heard["missing"] - options.spectrum * heard["spectrum"] - lost
+    physics = options.spectrum * heard["spectrum"] + options.envelope * heard.get("envelope", 0.0)
+    return -heard["missing"] - physics - lost

@@ -16,6 +16,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from modules.core_components.ai_models.engines.kokoro.fast_decoder import FastDecoder
+from modules.core_components.ai_models.engines.kokoro.fit_envelope import (
+    EnvelopeAim,
+    SampleFrames,
+    envelope_distance,
+    nearest_aim,
+)
 from modules.core_components.ai_models.engines.kokoro.fit_options import FitOptions
 from modules.core_components.ai_models.engines.kokoro.fit_target import (
     FitTarget,
@@ -27,6 +33,7 @@ from modules.core_components.ai_models.engines.kokoro.fit_target import (
     to_16k,
 )
 from modules.core_components.ai_models.engines.kokoro.fit_text import FRAME_SAMPLES, Reading
+from modules.core_components.ai_models.engines.kokoro.fit_words import Phrase, aligned_aim
 from modules.core_components.ai_models.engines.kokoro.timbre_ear import TimbreEar
 from modules.core_components.ai_models.engines.speaker_encoder import SpeakerEncoder
 from modules.core_components.ai_models.engines.whisper_features import WhisperFeatures
@@ -46,6 +53,7 @@ class Start:
     durations: Tensor
     content: Tensor | None
     log_pitch: float
+    envelope: EnvelopeAim | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +65,7 @@ class Ears:
     encoder: SpeakerEncoder
     ear: TimbreEar | None
     features: WhisperFeatures | None
+    frames: SampleFrames | None = None
 
 
 def speak(
@@ -75,17 +84,26 @@ def speak(
     return heard, pitch[:, 2 * first : 2 * last]
 
 
-def prepare_start(ears: Ears, reading: Reading, style: Tensor, seed: int) -> Start:
-    """The sentence in the starting style [1, 256]."""
+def prepare_start(
+    ears: Ears, reading: Reading, style: Tensor, seed: int, phrase: Phrase | None = None
+) -> Start:
+    """The sentence in the starting style [1, 256]; `phrase` is the speaker saying it himself."""
     with torch.no_grad():
         alignment = reading.alignment(ears.kmodel, style[:, 128:])
         durations = reading.durations(ears.kmodel, style[:, 128:])
         start = Start(reading, style, alignment, durations, None, 0.0)
         generator = torch.Generator().manual_seed(seed)
         audio, pitch = speak(ears, start, style, torch.zeros(1, 128), generator)
-        content = understood(ears.features, audio) if ears.features is not None else None
         log_pitch = float(middle_log_pitch(pitch)[0])
-    return Start(reading, style, alignment, durations, content, log_pitch)
+        if ears.features is None:
+            return Start(reading, style, alignment, durations, None, log_pitch)
+        content = understood(ears.features, audio)
+        aim = None
+        if ears.frames is not None and phrase is not None:
+            aim = aligned_aim(ears.features, ears.frames.bands, phrase, audio)
+        elif ears.frames is not None:
+            aim = nearest_aim(ears.features, ears.frames, audio)
+    return Start(reading, style, alignment, durations, content, log_pitch, aim)
 
 
 def understood(features: WhisperFeatures, samples: Tensor) -> Tensor:
@@ -128,6 +146,9 @@ def rendering_loss(
     if ears.ear is not None and target.ear is not None:
         closeness = ears.ear.embed(disturbed) @ target.ear
         parts["ear"] = options.ear * shortfall(closeness, target.ear_self)
+    if options.envelope > 0 and start.envelope is not None and ears.frames is not None:
+        distance = envelope_distance(audio, start.envelope, ears.frames.bands)
+        parts["envelope"] = options.envelope * distance
     if target.log_pitch > 0:
         mean, wide = middle_log_pitch(pitch)
         off = ((mean - aim_log_pitch) / 0.2).square()

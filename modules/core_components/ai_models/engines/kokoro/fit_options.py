@@ -18,6 +18,7 @@ class FitOptions:
     layer_rate: float = 0.5  # learning rate of the layers' own styles, relative
     ear: float = 0.5  # the timbre ear's distance
     spectrum: float = 0.2  # long-term spectrum
+    envelope: float = 0.2  # the spectral envelope, sound by sound (`fit_envelope`)
     pitch: float = 0.15  # mean and spread of log pitch
     pitch_share: float = 0.6  # how far of the way to the sample's pitch to aim
     rhythm: float = 0.3  # durations stay near the starting voice's
@@ -25,5 +26,5 @@ class FitOptions:
     guard_content: float = 2.0  # the same, when the guard chooses the strength
     pull: float = 0.04  # the shared style stays near the stock voices
     layer_pull: float = 0.06  # the layers' own styles stay near the shared one
-    held_out: float = 0.25  # share of the sample kept for the final figure
+    held_out: float = 0.15  # share of the sample kept for the final figure
     threads: int = 2  # sentences worked on at once; does not change the result

@@ -16,6 +16,9 @@ from torch import Tensor
 from modules.core_components.errors import StudioError
 
 FRAME_SAMPLES = 600  # one text frame is 25 ms at 24 kHz
+FRAME_S = 0.025
+_END_FRAMES = 4
+_MARKS = frozenset(';:,.!?—…"()“”')
 
 # Short, varied in sounds, statements and questions; about two seconds each.
 TRAINING_SENTENCES = (
@@ -48,11 +51,13 @@ class Reading:
     """One phoneme string, ready to be spoken in any style."""
 
     def __init__(self, kmodel: Any, phonemes: str) -> None:
-        known = [kmodel.vocab[p] for p in phonemes if p in kmodel.vocab]
+        sounds = [p for p in phonemes if p in kmodel.vocab]
+        known = [kmodel.vocab[p] for p in sounds]
         if not known or len(known) + 2 > kmodel.context_length:
             raise StudioError(f"Kokoro cannot speak the phonemes {phonemes!r}.")
         self.row = min(len(phonemes), 510) - 1  # the row of a style pack for this length
         self._ids = torch.tensor([[0, *known, 0]])
+        self._is_sound = torch.tensor([False, *(p not in _MARKS for p in sounds), False])
         self._lengths = torch.tensor([self._ids.shape[1]])
         self._mask = torch.zeros(1, self._ids.shape[1], dtype=torch.bool)
         with torch.no_grad():
@@ -66,9 +71,19 @@ class Reading:
         return torch.sigmoid(kmodel.predictor.duration_proj(x)).sum(-1).reshape(-1)
 
     @torch.no_grad()
+    def articulation_s(self, kmodel: Any, prosody: Tensor) -> float:
+        """How long the words take, without the silences at marks and around; seconds."""
+        return float(self.durations(kmodel, prosody)[self._is_sound].sum()) * FRAME_S
+
+    @torch.no_grad()
     def alignment(self, kmodel: Any, prosody: Tensor) -> Tensor:
-        """For each 25 ms frame the index of its phoneme [frames]; `prosody` is [1, 128]."""
+        """For each 25 ms frame the index of its phoneme [frames]; `prosody` is [1, 128].
+
+        Silence at the ends, which nobody listens to, is cut short: it takes as long to compute.
+        """
         counts = torch.round(self.durations(kmodel, prosody)).clamp(min=1).long()
+        ends = [0, -1] if self._is_sound[-2] else [0, -2, -1]
+        counts[ends] = counts[ends].clamp(max=_END_FRAMES)
         return torch.repeat_interleave(torch.arange(self._ids.shape[1]), counts)
 
     def curves(self, kmodel: Any, prosody: Tensor, alignment: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from modules.core_components.ai_models.engines.kokoro.fit_options import FitOptions
+from modules.core_components.ai_models.engines.kokoro.fit_words import Heard
 from modules.core_components.ai_models.engines.kokoro.speaking_voice import (
     OFFSETS_TENSOR,
     STYLE_TENSOR,
@@ -19,10 +20,10 @@ from modules.core_components.ai_models.engines.kokoro.voices import VoiceFolder
 from modules.core_components.audio.files import read_speech
 from modules.core_components.audio.speech_regions import trim_to_speech
 from modules.core_components.progress import CancelToken, Progress
-from modules.core_components.values import Sample, VoicePrompt
+from modules.core_components.values import Sample, Speech, VoicePrompt
 
 # Raised whenever the same parameters would give another voice, so that old prompts are not found.
-_ALGORITHM = 1
+_ALGORITHM = 2
 # A minute is what the fit uses; longer pauses than trimming leaves take some of the recording.
 _LONGEST_RECORDING_S = 30 * 60.0
 
@@ -38,13 +39,15 @@ def fitting_parameters() -> Mapping[str, Any]:
 class FitResources:
     """What a fit works with.
 
-    `kmodel` and `encoder` are the loaded modules, on the CPU; `phonemize` reads English.
+    `kmodel` and `encoder` are the loaded modules, on the CPU; `phonemize` reads English,
+    `listen` writes speech down.
     Checkpoints and the scan of the stock voices lie in `fits_folder`.
     """
 
     kmodel: Any
     encoder: Any
     phonemize: Callable[[str], str]
+    listen: Callable[[Speech], Heard]
     voices: VoiceFolder
     whisper_folder: Path
     fits_folder: Path
@@ -85,6 +88,7 @@ def fit_sample(
         checkpoint,
         scan_cache=resources.fits_folder / "stock_voices.safetensors",
         whisper_folder=resources.whisper_folder,
+        listen=resources.listen,
     )
     checkpoint.unlink(missing_ok=True)
     return dataclasses.replace(

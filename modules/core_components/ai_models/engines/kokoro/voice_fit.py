@@ -28,6 +28,7 @@ import torch
 from torch import Tensor
 
 from modules.core_components.ai_models.engines.kokoro.fast_decoder import FastDecoder
+from modules.core_components.ai_models.engines.kokoro.fit_envelope import sample_frames
 from modules.core_components.ai_models.engines.kokoro.fit_guard import choose
 from modules.core_components.ai_models.engines.kokoro.fit_losses import (
     Ears,
@@ -36,6 +37,7 @@ from modules.core_components.ai_models.engines.kokoro.fit_losses import (
     rendering_loss,
 )
 from modules.core_components.ai_models.engines.kokoro.fit_options import FitOptions
+from modules.core_components.ai_models.engines.kokoro.fit_rate import speaking_rate
 from modules.core_components.ai_models.engines.kokoro.fit_state import FitState
 from modules.core_components.ai_models.engines.kokoro.fit_target import (
     SAMPLE_RATE_HZ,
@@ -48,8 +50,10 @@ from modules.core_components.ai_models.engines.kokoro.fit_text import (
     GUARD_SENTENCES,
     SCAN_SENTENCES,
     TRAINING_SENTENCES,
+    Reading,
     read_all,
 )
+from modules.core_components.ai_models.engines.kokoro.fit_words import Heard, Phrase, phrases
 from modules.core_components.ai_models.engines.kokoro.layer_styles import nearest_shared_style
 from modules.core_components.ai_models.engines.kokoro.stock_voices import (
     StockVoices,
@@ -58,17 +62,21 @@ from modules.core_components.ai_models.engines.kokoro.stock_voices import (
 from modules.core_components.ai_models.engines.kokoro.timbre_ear import windows
 from modules.core_components.ai_models.engines.speaker_encoder import SpeakerEncoder
 from modules.core_components.ai_models.engines.whisper_features import load_whisper_features
-from modules.core_components.errors import BadInputError
+from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.progress import CancelToken, Progress, scaled
+from modules.core_components.values import Speech
 
 logger = logging.getLogger(__name__)
 
 FloatArray = npt.NDArray[np.float32]
+Listen = Callable[[Speech], Heard]
 
 __all__ = ["FitOptions", "FittedVoice", "fit_voice"]
 
 _SHORTEST_S = 2.0
 _LONGEST_S = 60.0
+_MOST_OWN = 6  # sentences of the sample's own words
+_RATED_ROW = 60  # the pace is compared for utterances of this many phonemes
 _CHECKPOINT_EVERY_S = 10.0
 _ENGLISH_VOICES = ("a", "b")  # Kokoro's names begin with the language: American, British
 _FOREIGN_HANDICAP = 1.0  # in standard deviations over the voices
@@ -112,6 +120,7 @@ def fit_voice(
     *,
     scan_cache: Path | None = None,
     whisper_folder: Path | None = None,
+    listen: Listen | None = None,
 ) -> FittedVoice:
     """Fit a voice to `sample`: mono speech [n] without long silences, 2 s at least.
 
@@ -120,7 +129,8 @@ def fit_voice(
     is written every ten seconds and, when it is of this very fit, taken up; the caller deletes
     it. `scan_cache` keeps the stock voices' embeddings. `whisper_folder` is a CTranslate2 Whisper
     model (tiny.en): without it the timbre ear and the content leash are missing and the result is
-    more GE2E's opinion than a voice.
+    more GE2E's opinion than a voice. `listen` writes down what the sample says: that is spoken in
+    the fit, too, and sets the pace.
     The same inputs give the same bits on one machine, whatever `options.threads` is.
     Raises BadInputError for too little speech and whatever `cancel` raises.
     """
@@ -143,27 +153,36 @@ def fit_voice(
         )
         target = measure(heard, encoder, stock)
         name = nearest_voice(target, stock)
-        ears = Ears(kmodel, decoder, encoder, stock.ear, features)
+        frames = None
+        if features is not None and options.envelope > 0:
+            frames = sample_frames(features, torch.from_numpy(heard))
+        ears = Ears(kmodel, decoder, encoder, stock.ear, features, frames)
         base = voices[name]
         progress(0.2, f"Starting from {name}")
-        readings = read_all(kmodel, phonemize, TRAINING_SENTENCES[: options.sentences])
+        words = Heard((), phonemize)
+        if listen is not None and frames is not None:
+            words = listen(Speech(heard, SAMPLE_RATE_HZ))
+        own = _own_words(kmodel, words, heard)
+        general = read_all(kmodel, phonemize, TRAINING_SENTENCES[: options.sentences - len(own)])
         guards = read_all(kmodel, phonemize, GUARD_SENTENCES)
+        spoken = [*own, *((reading, None) for reading in (*general, *guards))]
 
-        def prepare(number: int) -> Start:
+        def prepare(one: tuple[Reading, Phrase | None]) -> Start:
             cancel.raise_if_cancelled()
-            reading = (*readings, *guards)[number]
-            return prepare_start(ears, reading, base[reading.row], options.seed)
+            reading, phrase = one
+            return prepare_start(ears, reading, base[reading.row], options.seed, phrase)
 
-        starts = list(pool.map(prepare, range(len(readings) + len(guards))))
+        starts = list(pool.map(prepare, spoken))
+        training, guarding = starts[: -len(guards)], starts[-len(guards) :]
         rows = torch.stack([voices[n][60, 0] for n in sorted(voices)])
         spread = rows.std(dim=0) + 1e-3
-        fit = _Fit(ears, target, starts[: len(readings)], spread, options, pool)
+        fit = _Fit(ears, target, training, spread, options, pool)
         key = _fit_key(options, heard, name, base, stock.ear is not None)
         state = fit.run(scaled(progress, 0.25, 0.93), cancel, checkpoint, key)
         fitted_s = time.monotonic() - began
         progress(0.93, "Choosing by ear")
         cancel.raise_if_cancelled()
-        choice = choose(ears, target, starts[len(readings) :], state.average(), spread,
+        choice = choose(ears, target, guarding, state.average(), spread,
                         torch.from_numpy(held), options, pool)  # fmt: skip
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
@@ -179,7 +198,7 @@ def fit_voice(
         pack=pack.numpy().astype(np.float32),
         layer_offsets=offsets.numpy().astype(np.float32),
         start_voice=name,
-        speaking_rate=1.0,
+        speaking_rate=speaking_rate(kmodel, words, pack[_RATED_ROW]),
         similarity_stock=choice.similarity_stock,
         similarity_fitted=choice.similarity_fitted,
         similarity_self=similarity_self,
@@ -189,6 +208,7 @@ def fit_voice(
             "strength": choice.strength,
             "candidates": choice.table,
             "self_closeness": [target.ge2e_self, target.ear_self],
+            "own_sentences": len(own),
             "timbre_ear": stock.ear is not None,
             "fit_part_s": len(heard) / SAMPLE_RATE_HZ,
             "held_part_s": len(held) / SAMPLE_RATE_HZ,
@@ -253,6 +273,18 @@ class _Fit:
             )  # fmt: skip
             gradients = torch.autograd.grad(loss, list(leaves.values()))
         return dict(zip(leaves, gradients, strict=True)), parts
+
+
+def _own_words(kmodel: Any, words: Heard, heard: FloatArray) -> list[tuple[Reading, Phrase | None]]:
+    """What the sample says, as sentences; the longest ones, since they hold most sounds."""
+    found = sorted(phrases(words.segments, heard), key=lambda phrase: -len(phrase.samples))
+    own: list[tuple[Reading, Phrase | None]] = []
+    for phrase in found[:_MOST_OWN]:
+        try:
+            own.append((Reading(kmodel, words.phonemize(phrase.text)), phrase))
+        except StudioError:  # nothing that can be spoken
+            continue
+    return own
 
 
 def split_sample(
