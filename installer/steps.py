@@ -17,6 +17,7 @@ from installer.journal import Journal
 from installer.lock import install_lock
 from installer.machine import find_machine
 from installer.packages import ensure_requirements, ensure_uv, forget_cached
+from installer.precompile import precompile
 from installer.python_choice import SUPPORTED_PYTHONS
 from installer.stamp import Stamp, clear_stamp, read_stamp, sources_digest, write_stamp
 from installer.system_packages import ensure_chromium, ensure_ffmpeg
@@ -92,6 +93,7 @@ def _install(root: Path, options: Options, journal: Journal, commands: Commands)
     ensure_requirements(environment, requirements, torch, os.environ, commands, journal)
     if damaged or not unchanged:
         fix_torchaudio(environment, torch, commands, journal)
+        precompile(environment, commands, journal)
         ensure_ffmpeg(machine, commands, journal)
         if wanted.dev:
             ensure_chromium(machine, commands, journal)

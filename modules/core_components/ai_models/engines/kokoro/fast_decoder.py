@@ -13,6 +13,7 @@ The style may differ from layer to layer: `styles` is [layers, 128], one row an 
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch
@@ -200,7 +201,8 @@ class FastDecoder:
                 x = torch.cat([x[..., 1:2], x], 3)  # ReflectionPad1d((1, 0))
             x = _last(x + noise)
             blocks = self._resblocks[i * kernels : (i + 1) * kernels]
-            x = torch.stack([block(x, affine) for block in blocks]).sum(0) / kernels
+            # A stack would put the channels first again, here and in the gradient.
+            x = functools.reduce(torch.add, [block(x, affine) for block in blocks]) / kernels
         x = self._post(_last(functional.leaky_relu(x)))[:, :, 0].float()
         half = int(g.post_n_fft) // 2 + 1
         magnitude, phase = torch.exp(x[:, :half]), torch.sin(x[:, half:])

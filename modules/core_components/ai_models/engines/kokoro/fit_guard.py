@@ -27,7 +27,7 @@ from modules.core_components.ai_models.engines.kokoro.fit_target import (
     shortfall,
 )
 
-STRENGTHS = (0.0, 0.6, 0.7, 0.8, 0.9, 1.0)
+STRENGTHS = (0.0, 0.6, 0.8, 0.9, 1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,7 @@ def choose(
             style = start.style + strength * average["residual"] * spread
             layers = strength * average["layers"] * spread[:128]
             generator = torch.Generator().manual_seed(options.seed + 77)
-            audio, _ = speak(ears, start, style, layers, generator)
+            audio, _, _ = speak(ears, start, style, layers, generator)
             embedding = ears.encoder.embed_tensor(audio)
             closeness = embedding @ target.ge2e
             heard = {"ge2e": float(closeness)}

@@ -70,18 +70,18 @@ class Ears:
 
 def speak(
     ears: Ears, start: Start, style: Tensor, layers: Tensor, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """Audio at 16 kHz [n] without outer silences, and the pitch curve in Hz [1, 2 * frames].
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Audio at 16 kHz [n] without outer silences, its pitch curve in Hz, and the durations.
 
     `style` [1, 256] colours and moves the voice, `layers` [layers, 128] are added per layer.
     """
-    pitch, energy = start.reading.curves(ears.kmodel, style[:, 128:], start.alignment)
+    pitch, energy, durations = start.reading.curves(ears.kmodel, style[:, 128:], start.alignment)
     source = ears.decoder.excitation(pitch.detach(), generator)
     text = start.reading.text(start.alignment)
     audio = ears.decoder(text, pitch, energy, style[:, :128] + layers, source)
     first, last = start.reading.spoken(start.alignment)
     heard = level(to_16k(audio[first * FRAME_SAMPLES : last * FRAME_SAMPLES]))
-    return heard, pitch[:, 2 * first : 2 * last]
+    return heard, pitch[:, 2 * first : 2 * last], durations
 
 
 def prepare_start(
@@ -93,7 +93,7 @@ def prepare_start(
         durations = reading.durations(ears.kmodel, style[:, 128:])
         start = Start(reading, style, alignment, durations, None, 0.0)
         generator = torch.Generator().manual_seed(seed)
-        audio, pitch = speak(ears, start, style, torch.zeros(1, 128), generator)
+        audio, pitch, _ = speak(ears, start, style, torch.zeros(1, 128), generator)
         log_pitch = float(middle_log_pitch(pitch)[0])
         if ears.features is None:
             return Start(reading, style, alignment, durations, None, log_pitch)
@@ -133,7 +133,7 @@ def rendering_loss(
     """The loss of one sentence and its parts; `residual` [256] and `layers` [layers, 128] are in
     units of `spread` [256], the stock voices' standard deviation."""
     style = start.style + residual * spread
-    audio, pitch = speak(ears, start, style, layers * spread[:128], generator)
+    audio, pitch, durations = speak(ears, start, style, layers * spread[:128], generator)
     disturbed = disturb(audio, generator)
     parts = {
         "ge2e": shortfall(
@@ -155,7 +155,6 @@ def rendering_loss(
         wider = ((wide - target.log_pitch_spread) / 0.4).square()
         parts["pitch"] = options.pitch * (off + wider)
     if options.rhythm > 0:
-        durations = start.reading.durations(ears.kmodel, style[:, 128:])
         parts["rhythm"] = options.rhythm * (durations / start.durations).log().square().mean()
     if options.content > 0 and ears.features is not None and start.content is not None:
         distance = content_distance(ears.features, audio, start.content)

@@ -11,10 +11,10 @@ class FitOptions:
     docs/voice_fit_study.md stands; it says which of them rest on a single speaker."""
 
     seed: int = 0
-    steps: int = 40
+    steps: int = 30
     sentences_per_step: int = 2
     sentences: int = 12  # how many of the training sentences to use
-    learning_rate: float = 0.06  # in standard deviations of the stock voices
+    learning_rate: float = 0.08  # in standard deviations of the stock voices
     layer_rate: float = 0.5  # learning rate of the layers' own styles, relative
     ear: float = 0.5  # the timbre ear's distance
     spectrum: float = 0.2  # long-term spectrum

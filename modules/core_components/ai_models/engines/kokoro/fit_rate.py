@@ -14,7 +14,7 @@ import numpy as np
 from torch import Tensor
 
 from modules.core_components.ai_models.engines.kokoro.fit_text import Reading
-from modules.core_components.ai_models.engines.kokoro.fit_words import Heard
+from modules.core_components.ai_models.engines.kokoro.sample_words import Heard
 from modules.core_components.errors import StudioError
 from modules.core_components.values import Segment
 

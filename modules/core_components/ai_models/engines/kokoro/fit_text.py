@@ -67,8 +67,7 @@ class Reading:
 
     def durations(self, kmodel: Any, prosody: Tensor) -> Tensor:
         """Predicted length of each phoneme in frames [phonemes], with gradient to `prosody`."""
-        x, _ = kmodel.predictor.lstm(self._duration_features(kmodel, prosody))
-        return torch.sigmoid(kmodel.predictor.duration_proj(x)).sum(-1).reshape(-1)
+        return self._durations(kmodel, self._duration_features(kmodel, prosody))
 
     @torch.no_grad()
     def articulation_s(self, kmodel: Any, prosody: Tensor) -> float:
@@ -86,11 +85,13 @@ class Reading:
         counts[ends] = counts[ends].clamp(max=_END_FRAMES)
         return torch.repeat_interleave(torch.arange(self._ids.shape[1]), counts)
 
-    def curves(self, kmodel: Any, prosody: Tensor, alignment: Tensor) -> tuple[Tensor, Tensor]:
-        """Pitch in Hz and energy, both [1, 2 * frames], with gradient to `prosody`."""
+    def curves(
+        self, kmodel: Any, prosody: Tensor, alignment: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Pitch in Hz and energy, both [1, 2 * frames], and `durations`, all with gradient."""
         d = self._duration_features(kmodel, prosody)
         pitch, energy = kmodel.predictor.F0Ntrain(d.transpose(-1, -2)[:, :, alignment], prosody)
-        return pitch, energy
+        return pitch, energy, self._durations(kmodel, d)
 
     def text(self, alignment: Tensor) -> Tensor:
         """The text's encoding laid out in time [1, 512, frames]."""
@@ -101,6 +102,11 @@ class Reading:
         before = int((alignment == 0).sum())
         after = int((alignment == self._ids.shape[1] - 1).sum())
         return max(0, before - 2), len(alignment) - max(0, after - 2)
+
+    @staticmethod
+    def _durations(kmodel: Any, features: Tensor) -> Tensor:
+        x, _ = kmodel.predictor.lstm(features)
+        return torch.sigmoid(kmodel.predictor.duration_proj(x)).sum(-1).reshape(-1)
 
     def _duration_features(self, kmodel: Any, prosody: Tensor) -> Tensor:
         features: Tensor = kmodel.predictor.text_encoder(

@@ -7,7 +7,7 @@ recording. Nothing compares two voices better than the same sound said by both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,15 +29,6 @@ _MARKS = (".", "?", "!", ",", ";", ":")
 _AROUND_S = 0.08
 # Moments that Whisper takes for different sounds are no pair.
 _FARTHEST = 0.6
-
-
-@dataclass(frozen=True)
-class Heard:
-    """What a listener understood of a sample: `segments` with word times, and how to turn words
-    of their language into Kokoro's phonemes."""
-
-    segments: Sequence[Segment]
-    phonemize: Callable[[str], str]
 
 
 @dataclass(frozen=True, eq=False)

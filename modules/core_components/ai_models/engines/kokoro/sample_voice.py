@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from modules.core_components.ai_models.engines.kokoro.fit_options import FitOptions
-from modules.core_components.ai_models.engines.kokoro.fit_words import Heard
+from modules.core_components.ai_models.engines.kokoro.sample_words import Heard
 from modules.core_components.ai_models.engines.kokoro.speaking_voice import (
     OFFSETS_TENSOR,
     STYLE_TENSOR,

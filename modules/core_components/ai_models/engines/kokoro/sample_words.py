@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from modules.core_components.ai_models.engines.kokoro.fit_words import Heard
 from modules.core_components.ai_models.engines.kokoro.languages import LANGUAGES
 from modules.core_components.errors import ModelMissingError
 from modules.core_components.progress import CancelToken, no_progress
-from modules.core_components.values import Speech
+from modules.core_components.values import Segment, Speech
 
 # The first knows every language that Kokoro reads; the second is there whenever a voice is fitted.
 _LISTENERS = ("whisper-base", "whisper-tiny.en")
 # A language that was guessed with less certainty may be any other.
 _CERTAIN = 0.5
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a listener understood of a sample: `segments` with word times, and how to turn words
+    of their language into Kokoro's phonemes."""
+
+    segments: Sequence[Segment]
+    phonemize: Callable[[str], str]
 
 
 def heard_words(

@@ -54,7 +54,7 @@ def render(kmodel: Any, decoder: FastDecoder, reading: Reading, style: Tensor, s
     """One reading at 16 kHz [n] without the silences around it; `style` is [1, 256]."""
     with torch.no_grad():
         alignment = reading.alignment(kmodel, style[:, 128:])
-        pitch, energy = reading.curves(kmodel, style[:, 128:], alignment)
+        pitch, energy, _ = reading.curves(kmodel, style[:, 128:], alignment)
         source = decoder.excitation(pitch, torch.Generator().manual_seed(seed))
         audio = decoder(reading.text(alignment), pitch, energy, style[:, :128], source)
         first, last = reading.spoken(alignment)

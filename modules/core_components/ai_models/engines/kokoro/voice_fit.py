@@ -53,8 +53,9 @@ from modules.core_components.ai_models.engines.kokoro.fit_text import (
     Reading,
     read_all,
 )
-from modules.core_components.ai_models.engines.kokoro.fit_words import Heard, Phrase, phrases
+from modules.core_components.ai_models.engines.kokoro.fit_words import Phrase, phrases
 from modules.core_components.ai_models.engines.kokoro.layer_styles import nearest_shared_style
+from modules.core_components.ai_models.engines.kokoro.sample_words import Heard
 from modules.core_components.ai_models.engines.kokoro.stock_voices import (
     StockVoices,
     scan_stock_voices,
@@ -81,7 +82,7 @@ _CHECKPOINT_EVERY_S = 10.0
 _ENGLISH_VOICES = ("a", "b")  # Kokoro's names begin with the language: American, British
 _FOREIGN_HANDICAP = 1.0  # in standard deviations over the voices
 # What is reached on the fitted clips is not quite reached on others.
-_GE2E_HEADROOM = 0.05
+_GE2E_HEADROOM = 0.07
 # A speaker's likeness to himself where the sample is too short to measure it.
 _USUAL_GE2E, _USUAL_EAR = 0.83, 0.70
 
@@ -223,7 +224,9 @@ class _Fit:
 
     def __init__(self, ears: Ears, target: FitTarget, starts: list[Start], spread: Tensor,
                  options: FitOptions, pool: ThreadPoolExecutor) -> None:  # fmt: skip
-        self._ears, self._target, self._starts = ears, target, starts
+        self._ears, self._target = ears, target
+        # Sentences of one step are of one length, so that no thread waits for another.
+        self._starts = sorted(starts, key=lambda start: len(start.alignment))
         self._spread, self._options, self._pool = spread, options, pool
         own = float(np.mean([start.log_pitch for start in starts]))
         self._aim = own + options.pitch_share * (target.log_pitch - own)
@@ -241,7 +244,7 @@ class _Fit:
         saved = time.monotonic()
         while state.step < options.steps:
             cancel.raise_if_cancelled()
-            slots = range(options.sentences_per_step)
+            slots = range(min(options.sentences_per_step, len(self._starts)))
             results = list(self._pool.map(partial(self._gradient, state), slots))
             gradients = {
                 name: torch.stack([r[0][name] for r in results]).mean(dim=0) for name in rates
@@ -256,12 +259,18 @@ class _Fit:
                 saved = time.monotonic()
         return state
 
+    def _place(self, step: int) -> int:
+        """Of the first sentence of a step; each epoch takes all of them in another order."""
+        size = self._options.sentences_per_step
+        groups = -(-len(self._starts) // size)
+        epoch, place = divmod(step, groups)
+        order = np.random.default_rng([self._options.seed, epoch]).permutation(groups)
+        return max(0, min(int(order[place]) * size, len(self._starts) - size))
+
     def _gradient(self, state: FitState, slot: int) -> tuple[dict[str, Tensor], dict[str, float]]:
         options = self._options
         count = state.step * options.sentences_per_step + slot
-        epoch, place = divmod(count, len(self._starts))
-        order = np.random.default_rng([options.seed, epoch]).permutation(len(self._starts))
-        start = self._starts[int(order[place])]
+        start = self._starts[self._place(state.step) + slot]
         generator = torch.Generator().manual_seed(options.seed * 1_000_003 + count)
         with torch.enable_grad():
             leaves = {

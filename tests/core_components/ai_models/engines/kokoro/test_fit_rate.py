@@ -14,8 +14,8 @@ from modules.core_components.ai_models.engines.kokoro.fit_rate import (
     speaking_rate,
 )
 from modules.core_components.ai_models.engines.kokoro.fit_text import FRAME_S, Reading
-from modules.core_components.ai_models.engines.kokoro.fit_words import Heard
 from modules.core_components.ai_models.engines.kokoro.kokoro_package import import_kmodel
+from modules.core_components.ai_models.engines.kokoro.sample_words import Heard
 from modules.core_components.values import Segment, Word
 from tests.tiny_kokoro import build_tiny_kokoro
 
