@@ -27,6 +27,20 @@ run_pytest() { # run_pytest THREADS ARGUMENT...
     return "$result"
 }
 
+# mypy takes a minute of one core: it runs beside the unit tests, which use one thread.
+start_types() {
+    types_log="$(mktemp)"
+    { "$python" -m mypy && "$python" -m mypy smart_install.py installer; } >"$types_log" 2>&1 &
+    types_job=$!
+}
+finish_types() {
+    local result=0
+    wait "$types_job" || result=$?
+    cat "$types_log"
+    rm -f "$types_log"
+    return "$result"
+}
+
 python="$PWD/.venv/bin/python"
 selected=$([ "$#" -gt 0 ] && echo yes || echo no)
 cores=$(getconf _NPROCESSORS_ONLN)
@@ -34,10 +48,10 @@ cores=$(getconf _NPROCESSORS_ONLN)
 step "install" bash install.sh --dev || exit 1
 step "ruff check" "$python" -m ruff check .
 step "ruff format" "$python" -m ruff format --check .
-step "mypy" "$python" -m mypy
-step "mypy, installer" "$python" -m mypy smart_install.py installer
 step "import-linter" "$python" -c "from importlinter.cli import lint_imports_command as lint; lint()"
+start_types
 step "unit tests" run_pytest 1 -m "not e2e" "$@"
+step "mypy, which ran meanwhile" finish_types
 step "end-to-end tests" run_pytest "$cores" -m e2e "$@"
 
 if [ "${#failed[@]}" -gt 0 ]; then

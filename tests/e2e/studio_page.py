@@ -23,8 +23,11 @@ class StudioPage:
     def open_tab(self, name: str) -> None:
         expect(self.text("Light / dark")).to_be_visible()
         tab = self.page.get_by_role("tab", name=name, exact=True)
-        if not tab.is_visible():  # a narrow window has the last tabs in a menu
-            self.page.locator(".overflow-menu > button").first.click()
+        # A narrow window has the last tabs in a menu; before the bar is laid out there is neither.
+        more = self.page.locator(".overflow-menu > button").locator("visible=true")
+        expect(tab.locator("visible=true").or_(more).first).to_be_visible()
+        if not tab.is_visible():
+            more.first.click()
             tab = self.page.locator(".overflow-dropdown").get_by_text(name, exact=True)
         tab.click()
 

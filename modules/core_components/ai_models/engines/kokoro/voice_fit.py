@@ -340,16 +340,19 @@ def measure(heard: FloatArray, encoder: SpeakerEncoder, stock: StockVoices) -> F
 
 
 def nearest_voice(target: FitTarget, stock: StockVoices) -> str:
-    """The stock voice that both ears together find most like the sample.
+    """The stock voice that both ears find like the sample.
 
     Each ear's cosines are counted in their own standard deviations over the voices: the timbre
-    ear's are spread five times as wide and would else decide alone. A voice made for another
-    language than the fit's own, English, has to be clearly nearer: it keeps its accent, and
-    Whisper misread one English word in ten of a fit that began at a French voice.
+    ear's are spread five times as wide and would else decide alone. The lower of the two counts
+    most (a soft minimum): a voice that one ear loves and the other does not is that ear's hobby.
+    A voice made for another language than the fit's own, English, has to be clearly nearer: it
+    keeps its accent, and Whisper misread one English word in ten of a fit that began at a French
+    voice.
     """
-    closeness = _standard(stock.ge2e @ target.ge2e)
+    opinions = [_standard(stock.ge2e @ target.ge2e)]
     if target.ear is not None and stock.ear_vectors is not None:
-        closeness = closeness + _standard(stock.ear_vectors @ target.ear)
+        opinions.append(_standard(stock.ear_vectors @ target.ear))
+    closeness = -torch.logsumexp(-torch.stack(opinions), dim=0)
     foreign = torch.tensor([not name.startswith(_ENGLISH_VOICES) for name in stock.names])
     closeness = closeness - _FOREIGN_HANDICAP * foreign
     return stock.names[int(closeness.argmax())]
