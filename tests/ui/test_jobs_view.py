@@ -49,6 +49,20 @@ def test_a_running_job_is_followed_until_its_result(fake: Fake, view: JobsView) 
     assert not done["timer"].active
 
 
+def test_a_look_at_work_that_goes_on_changes_its_words_only(fake: Fake, view: JobsView) -> None:
+    services, engine = fake
+    engine.may_speak.clear()
+    job = submit(services, "one two")
+    assert engine.speaking.wait(WAIT_S)
+    looked = view._look(job.id)
+    assert [set(part) for part in looked[:2]] == [set(gr.skip())] * 2
+    assert "one two" in looked[2]["value"]
+    assert [set(part) for part in looked[3:]] == [set(gr.skip())] * 4
+    engine.may_speak.set()
+    services.jobs.wait(job.id, WAIT_S)
+    assert view._look(job.id)[1] == job.id  # its end is told in full
+
+
 def test_cancel_stops_the_work_itself(fake: Fake, view: JobsView) -> None:
     services, engine = fake
     engine.may_speak.clear()
