@@ -37,6 +37,8 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "max_sample_minutes": (0.1, 600),
     "max_text_characters": (1, 10_000_000),
     "max_upload_mb": (1, 100_000),
+    "api_max_text_characters": (1, 1_000_000),
+    "api_queue_length": (0, 10_000),
     "port": (0, 65535),
 }
 
@@ -65,6 +67,8 @@ class Settings:
     max_sample_minutes: float
     max_text_characters: int
     max_upload_mb: int
+    api_max_text_characters: int
+    api_queue_length: int
     port: int
 
 

@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 RESTART_SETTINGS = frozenset(
     {"samples_folder", "output_folder", "models_folder", "cache_folder", "port", "device"}
     | {"gpu_memory_budget_gb", "cpu_memory_budget_gb", "torch_threads", "idle_unload_minutes"}
+    | {"api_queue_length"}
 )
 
 

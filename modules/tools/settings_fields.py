@@ -24,6 +24,8 @@ _GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "max_text_characters": ("Longest text", "Characters in one take."),
         "max_sample_minutes": ("Longest sample", "Minutes."),
         "max_upload_mb": ("Largest upload", "Megabytes."),
+        "api_max_text_characters": ("Longest text over the API", "Characters in one request."),
+        "api_queue_length": ("API requests that may wait", "More are told to come again later."),
     },
     "Network": {
         "offline_mode": ("Offline", "Nothing is fetched; what is missing is named instead."),

@@ -207,10 +207,7 @@ def _speak_passage(
     progress: Progress,
     cancel: CancelToken,
 ) -> FloatArray:
-    # Passages are far apart in seed, since an engine counts its own chunks up from the seed.
-    seed = ((request.seed or 0) + index * 100_003) % 2**31
-    given = _with_fixed(request.options, request.language, seed)
-    options: Any = parse_options(engine.options_type, given)
+    options = passage_options(engine, request, index)
     expected_s = len(passage) / CHARACTERS_PER_SECOND
     pieces, heard_s = [], 0.0
     for piece in engine.stream(passage, voice, options, cancel):
@@ -219,6 +216,15 @@ def _speak_passage(
         heard_s += piece.duration_s
         progress(heard_s / (heard_s + max(expected_s - heard_s, 0.0)), "Speaking")
     return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+
+
+def passage_options(engine: TTSEngine, request: SpeechRequest, index: int) -> Any:
+    """The engine's options for the passage of that index; `request` must be complete."""
+    # Passages are far apart in seed, since an engine counts its own chunks up from the seed.
+    seed = ((request.seed or 0) + index * 100_003) % 2**31
+    return parse_options(
+        engine.options_type, _with_fixed(request.options, request.language, seed)
+    )
 
 
 def _kept_passage(path: Path) -> FloatArray | None:

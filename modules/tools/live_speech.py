@@ -1,0 +1,82 @@
+"""Speech for somebody who is listening already: piece by piece, kept nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from modules.core_components.errors import BadInputError
+from modules.core_components.progress import CancelToken
+from modules.core_components.text.passages import split_passages
+from modules.core_components.values import FloatArray, Speech, VoicePrompt
+from modules.tools.services import Services
+from modules.tools.speech import (
+    PASSAGE_CHARACTERS,
+    PAUSE_BETWEEN_PASSAGES_S,
+    SpeechRequest,
+    complete_request,
+    passage_options,
+)
+
+
+def check_live_request(services: Services, request: SpeechRequest) -> SpeechRequest:
+    """The request with everything filled in that was left open; no model is loaded.
+
+    Raises BadInputError or NotFoundError: for a text above `api_max_text_characters`, for a sample
+    that its model has not prepared yet, and for all that `complete_request` refuses.
+    """
+    limit = services.settings.api_max_text_characters
+    if len(request.text.strip()) > limit:
+        raise BadInputError(
+            f"The text has {len(request.text.strip()):,} characters; the limit is {limit:,}.",
+            "Send it in parts, or raise api_max_text_characters in the settings.",
+        )
+    request = complete_request(services, request)
+    if request.kind == "sample":
+        _prepared(services, request)
+    return request
+
+
+def open_live_speech(
+    services: Services, request: SpeechRequest, cancel: CancelToken
+) -> Iterator[Speech]:
+    """The speech of a checked request, piece by piece, each made when it is asked for.
+
+    A take made from the same request says the same, sample by sample. Raises, before it returns,
+    BadInputError for whatever in the text or voice the engine cannot speak; while it runs,
+    JobCancelled between two pieces once `cancel` is set.
+    """
+    engine = services.tts.get(request.engine)
+    voice = request.voice if request.kind == "preset" else _prepared(services, request)
+    passages = split_passages(request.text, request.language, PASSAGE_CHARACTERS)
+    # All are opened first: what cannot be spoken must not be found after the first sound.
+    spoken = [
+        engine.stream(passage, voice, passage_options(engine, request, index), cancel)
+        for index, passage in enumerate(passages)
+    ]
+    return _joined(spoken, engine.sample_rate_hz, cancel)
+
+
+def _prepared(services: Services, request: SpeechRequest) -> VoicePrompt:
+    """Preparing takes minutes with some engines: longer than a listener waits."""
+    sample = services.samples.get(request.voice)
+    prompt = services.tts.prepared_voice(request.engine, sample)
+    if prompt is None:
+        raise BadInputError(
+            f"The voice {sample.name} is not prepared for {request.engine} yet.",
+            "Make one take with it on the Voice Clone tab; after that it speaks here at once.",
+        )
+    return prompt
+
+
+def _joined(
+    passages: Sequence[Iterator[Speech]], rate_hz: int, cancel: CancelToken
+) -> Iterator[Speech]:
+    pause: FloatArray = np.zeros(int(PAUSE_BETWEEN_PASSAGES_S * rate_hz), np.float32)
+    for index, passage in enumerate(passages):
+        if index:
+            yield Speech(pause, rate_hz)
+        for piece in passage:
+            cancel.raise_if_cancelled()
+            yield piece

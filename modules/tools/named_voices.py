@@ -1,0 +1,74 @@
+"""From the one word a program has for a voice to what the studio calls it."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+from modules.core_components.ai_models.engines.base import TTSEngine
+from modules.core_components.ai_models.engines.kokoro.voices import parse_mix
+from modules.core_components.errors import BadInputError
+from modules.tools.ready_models import can_clone, speaking_models
+from modules.tools.services import Services
+from modules.tools.voices import describe_voice, prepared_voice, stock_voices
+
+
+@dataclass(frozen=True)
+class NamedVoice:
+    """A voice as a SpeechRequest takes it; `language` is "" where the voice does not say it.
+
+    `kind` is "preset" (a stock voice or a mix of them) or "sample".
+    """
+
+    name: str
+    kind: str
+    language: str = ""
+    label: str = ""
+
+
+def find_voice(services: Services, engine: TTSEngine, name: str) -> NamedVoice:
+    """The stock voice, the mix like "af_bella(2)+af_sky(1)" or the sample of that name.
+
+    Raises BadInputError that names voices which are near.
+    """
+    name = name.strip()
+    samples = {sample.name: sample for sample in services.samples.list()}
+    stock = engine.voices()
+    if name in stock:
+        return NamedVoice(name, "preset", _language(engine, describe_voice(name).language))
+    if name in samples:
+        return NamedVoice(name, "sample", _language(engine, samples[name].language))
+    mixed = [part for part, _ in parse_mix(name)] if "+" in name or "(" in name else []
+    unknown = [part for part in mixed or [name] if part not in stock]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], [*stock, *samples], n=3)
+        raise BadInputError(
+            f"There is no voice {unknown[0]!r}.",
+            f"Did you mean {', '.join(near)}?" if near else "GET /v1/audio/voices lists them.",
+        )
+    return NamedVoice(name, "preset", _language(engine, describe_voice(mixed[0]).language))
+
+
+def voices_to_choose(services: Services, model_id: str) -> tuple[NamedVoice, ...]:
+    """The stock voices of an installed model, then the samples that it has prepared."""
+    engine = services.tts.get(model_id)
+    found = [
+        NamedVoice(voice.name, "preset", voice.language, voice.label)
+        for voice in stock_voices(engine)
+    ]
+    entries = {entry.id: entry for entry in speaking_models(services)}
+    if model_id in entries and can_clone(entries[model_id]):
+        found += [
+            NamedVoice(sample.name, "sample", _language(engine, sample.language), sample.name)
+            for sample in services.samples.list()
+            if prepared_voice(services, sample.name, model_id) is not None
+        ]
+    return tuple(found)
+
+
+def _language(engine: TTSEngine, code: str) -> str:
+    """The engine's own code for a language, "en" being any English; "" for one it has not."""
+    wanted = code.lower()
+    same = [known for known in engine.languages if known == wanted]
+    near = [known for known in engine.languages if wanted and known[:2] == wanted[:2]]
+    return next(iter([*same, *near]), "")
