@@ -47,6 +47,10 @@ def studio(
     password: Annotated[
         str, typer.Option(help="Needed with --host.", envvar="STUDIO_PASSWORD")
     ] = "",
+    api_key: Annotated[
+        str,
+        typer.Option(help="Needed by programs then; else --password.", envvar="STUDIO_API_KEY"),
+    ] = "",
     no_browser: Annotated[bool, typer.Option("--no-browser")] = False,
     data_root: Annotated[
         Path | None, typer.Option(help="Keep samples, takes, models and settings there.")
@@ -62,7 +66,7 @@ def studio(
             from modules.ui.server import launch
 
             chosen_port = settings.port if port < 0 else port
-            launch(context.obj, chosen_port, host, password, not no_browser, typer.echo)
+            launch(context.obj, chosen_port, host, password, not no_browser, typer.echo, api_key)
 
 
 @app.command()

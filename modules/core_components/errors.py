@@ -19,7 +19,14 @@ class StudioError(Exception):
 
 
 class BadInputError(StudioError):
-    """What the user gave cannot be used: a wrong file, an empty text, an unknown name."""
+    """What the user gave cannot be used: a wrong file, an empty text, an unknown name.
+
+    `about` names the field at fault, where one is: "text", "voice", "language", an option's name.
+    """
+
+    def __init__(self, message: str, hint: str = "", about: str = "") -> None:
+        super().__init__(message, hint)
+        self.about = about
 
 
 class NotFoundError(StudioError):

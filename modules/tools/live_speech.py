@@ -31,6 +31,7 @@ def check_live_request(services: Services, request: SpeechRequest) -> SpeechRequ
         raise BadInputError(
             f"The text has {len(request.text.strip()):,} characters; the limit is {limit:,}.",
             "Send it in parts, or raise api_max_text_characters in the settings.",
+            "text",
         )
     request = complete_request(services, request)
     if request.kind == "sample":
@@ -66,6 +67,7 @@ def _prepared(services: Services, request: SpeechRequest) -> VoicePrompt:
         raise BadInputError(
             f"The voice {sample.name} is not prepared for {request.engine} yet.",
             "Make one take with it on the Voice Clone tab; after that it speaks here at once.",
+            "voice",
         )
     return prompt
 

@@ -41,10 +41,12 @@ def find_voice(services: Services, engine: TTSEngine, name: str) -> NamedVoice:
     mixed = [part for part, _ in parse_mix(name)] if "+" in name or "(" in name else []
     unknown = [part for part in mixed or [name] if part not in stock]
     if unknown:
-        near = difflib.get_close_matches(unknown[0], [*stock, *samples], n=3)
+        known = [*stock, *samples]
+        near = difflib.get_close_matches(unknown[0], known, n=3) or known[:3]
         raise BadInputError(
-            f"There is no voice {unknown[0]!r}.",
-            f"Did you mean {', '.join(near)}?" if near else "GET /v1/audio/voices lists them.",
+            f"{engine.label} has no voice {unknown[0]!r}.",
+            f"There is for example {', '.join(near)}." if near else "It has none at all.",
+            "voice",
         )
     return NamedVoice(name, "preset", _language(engine, describe_voice(mixed[0]).language))
 

@@ -64,11 +64,12 @@ def complete_request(services: Services, request: SpeechRequest) -> SpeechReques
     text = request.text.strip()
     limit = services.settings.max_text_characters
     if not text:
-        raise BadInputError("There is no text to speak.", "Type what the voice should say.")
+        raise BadInputError("There is no text to speak.", "Type what the voice should say.", "text")
     if len(text) > limit:
         raise BadInputError(
             f"The text has {len(text):,} characters; the limit is {limit:,}.",
             "Speak it in parts, or raise max_text_characters in the settings.",
+            "text",
         )
     if request.kind not in ("sample", "preset"):
         raise BadInputError(f"A voice is a sample or a preset, not {request.kind!r}.")
@@ -79,6 +80,7 @@ def complete_request(services: Services, request: SpeechRequest) -> SpeechReques
         raise BadInputError(
             f"{engine.label} does not speak {language!r}.",
             f"It speaks {', '.join(engine.languages)}.",
+            "language",
         )
     options = {**request.options}
     parse_options(engine.options_type, _with_fixed(options, language, 0))
@@ -222,9 +224,7 @@ def passage_options(engine: TTSEngine, request: SpeechRequest, index: int) -> An
     """The engine's options for the passage of that index; `request` must be complete."""
     # Passages are far apart in seed, since an engine counts its own chunks up from the seed.
     seed = ((request.seed or 0) + index * 100_003) % 2**31
-    return parse_options(
-        engine.options_type, _with_fixed(request.options, request.language, seed)
-    )
+    return parse_options(engine.options_type, _with_fixed(request.options, request.language, seed))
 
 
 def _kept_passage(path: Path) -> FloatArray | None:

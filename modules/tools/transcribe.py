@@ -52,6 +52,20 @@ def transcribe(
     )
 
 
+def check_transcription(services: Services, request: TranscribeRequest) -> None:
+    """Finds what can be found without a recording and a model. Raises BadInputError."""
+    listener = services.asr.get(request.model_id or services.settings.asr_model)
+    language = request.language.strip().lower()
+    parse_options(listener.options_type, {**request.options, "language": language or "auto"})
+    known = {code.partition("-")[0] for code in listener.languages}
+    if known and language not in ("", "auto") and language.partition("-")[0] not in known:
+        raise BadInputError(
+            f"{listener.label} does not know the language {request.language!r}.",
+            f"It knows {', '.join(sorted(known))}.",
+            "language",
+        )
+
+
 def transcribe_speech(
     services: Services,
     speech: Speech,

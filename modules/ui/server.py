@@ -1,4 +1,4 @@
-"""Serving the page on this machine.
+"""Serving the page and the API on this machine.
 
 The page is mounted in an app of our own instead of launched by Gradio: the guards then stand in
 front of everything, and opening does not depend on Gradio reaching itself through whatever proxy
@@ -19,6 +19,7 @@ import gradio as gr
 import uvicorn
 from fastapi import FastAPI
 
+from modules.api.app import add_api, api_guards
 from modules.core_components.errors import StudioError
 from modules.tools.inbox import clean_inbox
 from modules.tools.job_kinds import register_job_kinds, submit_demo_sample
@@ -41,6 +42,7 @@ def launch(
     password: str = "",
     open_browser: bool = True,
     announce: Callable[[str], None] = logger.info,
+    api_key: str = "",
 ) -> None:
     """Opens the studio of a data folder and serves it until Ctrl-C; `announce` says where.
 
@@ -55,7 +57,7 @@ def launch(
             register_job_kinds(services)
             clean_inbox(services)
             submit_demo_sample(services)
-            app = create_app(services, host, password)
+            app = create_app(services, host, password, api_key)
             shown = LOOPBACK if host in ANY_ADDRESS else host
             address = f"http://{shown}:{listener.getsockname()[1]}"
             serve(app, listener, lambda: _opened(address, open_browser, announce))
@@ -63,11 +65,18 @@ def launch(
             services.close()
 
 
-def create_app(services: Services, host: str = LOOPBACK, password: str = "") -> FastAPI:
-    """The page behind its guards, as an app that any ASGI server can run."""
+def create_app(
+    services: Services, host: str = LOOPBACK, password: str = "", api_key: str = ""
+) -> FastAPI:
+    """Page and API behind their guards, as an app that any ASGI server can run.
+
+    The API needs `api_key`; without one it needs the page's password, if that has one.
+    """
     page = build_studio(services)
     undocumented: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": None}
-    app = FastAPI(middleware=guards(host), **undocumented)
+    middleware = [*guards(host), *api_guards(services, api_key or password)]
+    app = FastAPI(middleware=middleware, **undocumented)
+    add_api(app, services)
     gr.mount_gradio_app(
         app,
         page,

@@ -67,7 +67,9 @@ def parse_options(options_type: type[OptionsT], given: Mapping[str, Any]) -> Opt
     unknown = sorted(set(given) - set(fields))
     if unknown:
         raise BadInputError(
-            f"Unknown option {', '.join(unknown)}.", f"Known options: {', '.join(fields)}."
+            f"Unknown option {', '.join(unknown)}.",
+            f"Known options: {', '.join(fields)}.",
+            unknown[0],
         )
     return options_type(**{name: _checked(fields[name], value) for name, value in given.items()})
 
@@ -80,11 +82,13 @@ def _checked(about: OptionField, value: Any) -> Any:
         value = kind(value)
     except (TypeError, ValueError):
         raise BadInputError(
-            f"{about.label} must be a {kind.__name__}, not {value!r}.", about.help
+            f"{about.label} must be a {kind.__name__}, not {value!r}.", about.help, about.name
         ) from None
     if about.choices and value not in about.choices:
         raise BadInputError(
-            f"{about.label} cannot be {value!r}.", f"Choose one of {', '.join(about.choices)}."
+            f"{about.label} cannot be {value!r}.",
+            f"Choose one of {', '.join(about.choices)}.",
+            about.name,
         )
     below = about.minimum is not None and value < about.minimum
     above = about.maximum is not None and value > about.maximum
@@ -92,6 +96,7 @@ def _checked(about: OptionField, value: Any) -> Any:
         raise BadInputError(
             f"{about.label} is {value}.",
             f"It must lie between {about.minimum} and {about.maximum}.",
+            about.name,
         )
     return value
 

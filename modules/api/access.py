@@ -1,0 +1,84 @@
+"""Who may use the API, and how much he may send at once.
+
+Both stand before the body is read: a refusal must not cost an upload.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from modules.api.errors import error_response
+
+_GUARDED = "/v1/"
+
+
+class NeedsKey:
+    """ASGI middleware: everything under /v1 needs `Authorization: Bearer KEY`."""
+
+    def __init__(self, app: ASGIApp, key: str) -> None:
+        self.app = app
+        self._key = key.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if _is_guarded(scope) and not self._is_right(Headers(scope=scope)):
+            refusal = error_response(
+                401,
+                "The API key is missing or wrong. Send it as 'Authorization: Bearer KEY'.",
+                None,
+                "invalid_api_key",
+            )
+            refusal.headers["WWW-Authenticate"] = "Bearer"
+            await refusal(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+    def _is_right(self, headers: Headers) -> bool:
+        kind, _, given = headers.get("authorization", "").partition(" ")
+        # In constant time, so that the answer's delay tells nothing about the key.
+        return (
+            hmac.compare_digest(given.strip().encode("latin-1"), self._key)
+            and kind.lower() == "bearer"
+        )
+
+
+class BoundedBody:
+    """ASGI middleware: 413 for a body under /v1 that is larger than `limit` says for its type."""
+
+    def __init__(self, app: ASGIApp, limit: Callable[[str], int]) -> None:
+        self.app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not _is_guarded(scope):
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        limit = self._limit(headers.get("content-type", ""))
+        declared = headers.get("content-length", "")
+        if declared.isdecimal() and int(declared) > limit:
+            await error_response(413, _too_large(limit), None, "too_large")(scope, receive, send)
+            return
+        arrived = 0
+
+        async def counted() -> Message:
+            nonlocal arrived
+            message = await receive()
+            arrived += len(message.get("body", b""))
+            if arrived > limit:
+                raise HTTPException(413, _too_large(limit))
+            return message
+
+        await self.app(scope, counted, send)
+
+
+def _is_guarded(scope: Scope) -> bool:
+    return scope["type"] in ("http", "websocket") and scope["path"].startswith(_GUARDED)
+
+
+def _too_large(limit: int) -> str:
+    return f"The request is larger than {limit:,} bytes."

@@ -1,0 +1,131 @@
+"""Every failure in the shape that OpenAI's clients read."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from modules.core_components.errors import (
+    BadInputError,
+    JobCancelled,
+    ModelBusyError,
+    NotFoundError,
+    StudioError,
+)
+from modules.tools.turns import LineFullError
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER_S = 5
+_CLIENT_LEFT = 499  # nobody reads it; the log does
+_STATUS: tuple[tuple[type[StudioError], int, str], ...] = (
+    (BadInputError, 400, "invalid_value"),
+    (NotFoundError, 404, "not_found"),
+    (LineFullError, 429, "queue_full"),
+    (ModelBusyError, 429, "model_busy"),
+    # All others are the state of this machine: no weights, no room, no network.
+    (StudioError, 503, "not_available"),
+)
+# Fields that OpenAI calls otherwise than the studio.
+_PARAMS: Mapping[str, str] = {"text": "input", "initial_prompt": "prompt"}
+
+
+class ApiError(Exception):
+    """A refusal that names the parameter at fault; `code` is a word for programs."""
+
+    def __init__(self, status: int, message: str, param: str | None = None, code: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.param = param
+        self.code = code
+
+
+def error_response(
+    status: int, message: str, param: str | None = None, code: str | None = None
+) -> JSONResponse:
+    """OpenAI's error object; 429 and 503 say when to come again."""
+    body = {"message": message, "type": _kind(status), "param": param, "code": code or None}
+    again = {"Retry-After": str(RETRY_AFTER_S)} if status in (429, 503) else None
+    return JSONResponse({"error": body}, status, again)
+
+
+def blamed_on(param: str, error: StudioError, code: str = "") -> ApiError:
+    """The same refusal, with the parameter that caused it."""
+    status, usual_code = _status_of(error)
+    return ApiError(status, str(error), param, code or usual_code)
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Answers every exception of the app's own routes in that shape."""
+
+    async def refused(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, ApiError)  # noqa: S101 - what it is registered for
+        return error_response(error.status, error.message, error.param, error.code)
+
+    async def failed(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, StudioError)  # noqa: S101 - what it is registered for
+        status, code = _status_of(error)
+        if status == 503:
+            logger.warning("%s: %s", request.url.path, error)
+        return error_response(status, str(error), _param(error), code)
+
+    async def invalid(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is registered for
+        message, param = _first_fault(error.errors())
+        return error_response(400, message, param, "invalid_value")
+
+    async def http_error(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
+        message = str(error.detail)
+        if error.status_code == 404:
+            message = f"There is no {request.method} {request.url.path}. GET /docs lists what is."
+        response = error_response(error.status_code, message)
+        response.headers.update(error.headers or {})
+        return response
+
+    async def left(request: Request, error: Exception) -> JSONResponse:
+        return error_response(_CLIENT_LEFT, "The client left.")
+
+    async def unexpected(request: Request, error: Exception) -> JSONResponse:
+        logger.error("%s failed", request.url.path, exc_info=error)
+        return error_response(500, "The studio failed; its log says why.", None, "server_error")
+
+    app.add_exception_handler(ApiError, refused)
+    app.add_exception_handler(StudioError, failed)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(JobCancelled, left)
+    app.add_exception_handler(Exception, unexpected)
+
+
+def _status_of(error: StudioError) -> tuple[int, str]:
+    return next((status, code) for kind, status, code in _STATUS if isinstance(error, kind))
+
+
+def _param(error: StudioError) -> str | None:
+    about = error.about if isinstance(error, BadInputError) else ""
+    return _PARAMS.get(about, about) or None
+
+
+def _kind(status: int) -> str:
+    kinds: Mapping[int, str] = {401: "authentication_error", 429: "rate_limit_error"}
+    return kinds.get(status, "invalid_request_error" if status < 500 else "server_error")
+
+
+def _first_fault(faults: Sequence[Mapping[str, Any]]) -> tuple[str, str | None]:
+    """The first thing that pydantic found, and the parameter it found it in."""
+    if not faults:
+        return "The request cannot be read.", None
+    fault = faults[0]
+    if fault["type"] == "json_invalid":
+        return "The body is not valid JSON.", None
+    place = [str(part) for part in fault["loc"] if part not in ("body", "query", "path")]
+    param = ".".join(place) or None
+    return f"{param or 'The body'}: {fault['msg']}", param
