@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator
+from contextlib import closing
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
@@ -22,6 +23,10 @@ from modules.tools.live_speech import check_live_request, open_live_speech
 from modules.tools.speech import SpeechRequest
 
 logger = logging.getLogger(__name__)
+
+
+class BrokenOffError(Exception):
+    """The speech could not be made to its end; raised to break the connection."""
 
 
 class SpeechBody(BaseModel):
@@ -57,9 +62,11 @@ def speech_routes(context: ApiContext) -> APIRouter:
         wanted = await run_in_threadpool(_checked, context, body)
         media_type = MEDIA_TYPES[body.response_format]
 
-        def make(cancel: CancelToken) -> Iterator[bytes]:
-            with context.turns.taken(cancel):
-                pieces = open_live_speech(context.services, wanted, cancel)
+        def make(cancel: CancelToken) -> Generator[bytes, None, None]:
+            with (
+                context.turns.taken(cancel),
+                closing(open_live_speech(context.services, wanted, cancel)) as pieces,
+            ):
                 if body.streamed:
                     yield from encode_pieces(pieces, body.response_format)
                 else:
@@ -82,10 +89,10 @@ async def _all_of(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byt
             yield piece
     except JobCancelled:
         return
-    except Exception:
+    except Exception as error:
         # Going on would sound like silence; raising breaks the connection, which clients notice.
-        logger.warning("Speaking failed in the middle; the connection is broken off.")
-        raise
+        logger.exception("Speaking failed in the middle; the connection is broken off")
+        raise BrokenOffError(str(error)) from None
 
 
 def _checked(context: ApiContext, body: SpeechBody) -> SpeechRequest:

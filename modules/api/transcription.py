@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,7 +18,7 @@ from modules.api.errors import ApiError, blamed_on
 from modules.api.names import LISTENING_ALIASES, listening_model
 from modules.api.work import Work
 from modules.core_components.audio.decode import RAW_FORMATS
-from modules.core_components.errors import NotFoundError
+from modules.core_components.errors import BadInputError, NotFoundError
 from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.text.language_names import language_name
 from modules.core_components.text.subtitles import render
@@ -102,11 +102,14 @@ async def _heard(
     with tempfile.TemporaryDirectory(prefix="recording-", dir=services.settings.cache_folder) as at:
         path = await run_in_threadpool(_stored, file, Path(at))
 
-        def make(cancel: CancelToken) -> Iterator[Transcript]:
+        def make(cancel: CancelToken) -> Generator[Transcript, None, None]:
             with context.turns.taken(cancel):
                 yield transcribe(services, replace(wanted, path=path), no_progress, cancel)
 
-        return await anext(Work(request, make).pieces())
+        try:
+            return await anext(Work(request, make).pieces())
+        except BadInputError as error:
+            raise blamed_on(error.about or "file", error) from error
 
 
 def _checked(services: Services, wanted: TranscribeRequest) -> TranscribeRequest:

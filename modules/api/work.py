@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator
+from contextlib import closing
 from typing import Generic, TypeVar
 
 from fastapi import Request
@@ -21,7 +22,9 @@ class Work(Generic[Piece]):
     the whole. Make it only after the request's body was read.
     """
 
-    def __init__(self, request: Request, make: Callable[[CancelToken], Iterator[Piece]]) -> None:
+    def __init__(
+        self, request: Request, make: Callable[[CancelToken], Generator[Piece, None, None]]
+    ) -> None:
         self.cancel = CancelToken()
         self._make = make
         self._loop = asyncio.get_running_loop()
@@ -48,9 +51,11 @@ class Work(Generic[Piece]):
 
     def _run(self) -> None:
         try:
-            for piece in self._make(self.cancel):
-                self._hand_over(piece)
-                self.cancel.raise_if_cancelled()
+            # Closed here and not some time later: it may hold a turn, or a model.
+            with closing(self._make(self.cancel)) as pieces:
+                for piece in pieces:
+                    self._hand_over(piece)
+                    self.cancel.raise_if_cancelled()
         except BaseException as error:  # noqa: BLE001 - raised again by whoever waits for a piece
             self._hand_over(error)
         else:

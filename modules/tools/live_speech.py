@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 import numpy as np
 
@@ -41,7 +41,7 @@ def check_live_request(services: Services, request: SpeechRequest) -> SpeechRequ
 
 def open_live_speech(
     services: Services, request: SpeechRequest, cancel: CancelToken
-) -> Iterator[Speech]:
+) -> Generator[Speech, None, None]:
     """The speech of a checked request, piece by piece, each made when it is asked for.
 
     A take made from the same request says the same, sample by sample. Raises, before it returns,
@@ -74,11 +74,17 @@ def _prepared(services: Services, request: SpeechRequest) -> VoicePrompt:
 
 def _joined(
     passages: Sequence[Iterator[Speech]], rate_hz: int, cancel: CancelToken
-) -> Iterator[Speech]:
+) -> Generator[Speech, None, None]:
     pause: FloatArray = np.zeros(int(PAUSE_BETWEEN_PASSAGES_S * rate_hz), np.float32)
-    for index, passage in enumerate(passages):
-        if index:
-            yield Speech(pause, rate_hz)
-        for piece in passage:
-            cancel.raise_if_cancelled()
-            yield piece
+    try:
+        for index, passage in enumerate(passages):
+            if index:
+                yield Speech(pause, rate_hz)
+            for piece in passage:
+                cancel.raise_if_cancelled()
+                yield piece
+    finally:
+        # At once, and not when the error that ended it is forgotten: it may hold a model.
+        for passage in passages:
+            if isinstance(passage, Generator):
+                passage.close()

@@ -92,7 +92,7 @@ def address(services: Services) -> Iterator[str]:
 
 
 @pytest.fixture
-def openai(address: str) -> Iterator[OpenAI]:
+def official(address: str) -> Iterator[OpenAI]:
     """The official client; it repeats nothing, so that every answer is seen."""
     with OpenAI(base_url=f"{address}/v1", api_key="none needed", max_retries=0) as client:
         yield client

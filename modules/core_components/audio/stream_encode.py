@@ -141,11 +141,8 @@ class _CodecEncoder:
 
         self._target: Any = io.BytesIO() if whole else _Pipe()
         self._whole = whole
-        options = {"flush_packets": "1", **codec.options}
-        self._container: Any = av.open(
-            self._target, "w", format=codec.container, container_options=options
-        )
-        self._stream: Any = self._container.add_stream(codec.codec, rate=RATE_HZ, layout="mono")
+        self._container = _opened(self._target, codec)
+        self._stream = self._container.add_stream(codec.codec, rate=RATE_HZ, layout="mono")
         self._stream.format = codec.layout
         if codec.bit_rate:
             self._stream.bit_rate = codec.bit_rate
@@ -172,3 +169,11 @@ class _CodecEncoder:
     def _mux(self, frame: Any) -> None:
         for packet in self._stream.encode(frame):
             self._container.mux(packet)
+
+
+def _opened(target: Any, codec: _Codec) -> Any:
+    """PyAV's container for writing, which flushes after every packet."""
+    import av
+
+    options = {"flush_packets": "1", **codec.options}
+    return av.open(target, "w", format=codec.container, container_options=options)

@@ -1,0 +1,178 @@
+"""Clients that leave, speech that breaks off, and more clients than there is room for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from modules.api import context as api_context
+from modules.core_components.errors import StudioError
+from modules.core_components.progress import CancelToken
+from modules.core_components.values import Speech
+from tests.fakes import RATE_HZ, SineEngine
+
+PIECES = 400
+PIECE_S = 0.05
+BODY = {"input": "one two three", "voice": "high", "response_format": "pcm"}
+
+
+class LongSpeech:
+    """In an engine's place: PIECES pieces, each some time in the making; counts what it made."""
+
+    def __init__(self, engine: SineEngine, fails_after: int = PIECES) -> None:
+        self.made = 0
+        self.closed = threading.Event()
+        self._fails_after = fails_after
+        engine.stream = self.stream  # type: ignore[method-assign]
+
+    def stream(
+        self, text: str, voice: object, options: object, cancel: CancelToken
+    ) -> Iterator[Speech]:
+        return self._spoken()
+
+    def _spoken(self) -> Iterator[Speech]:
+        try:
+            for _ in range(PIECES):
+                if self.made >= self._fails_after:
+                    raise StudioError("The engine broke.", "Load it again.")
+                time.sleep(PIECE_S)
+                self.made += 1
+                yield Speech(np.full(RATE_HZ // 10, 0.1, np.float32), RATE_HZ)
+        finally:
+            self.closed.set()
+
+
+def wait_for(what: Callable[[], bool], limit_s: float = 5.0) -> None:
+    end = time.monotonic() + limit_s
+    while not what():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def made_after_leaving(speech: LongSpeech) -> int:
+    """How many pieces are still begun once the client has gone."""
+    at_once = speech.made
+    assert speech.closed.wait(5)
+    assert speech.made < PIECES
+    time.sleep(3 * PIECE_S)
+    return speech.made - at_once
+
+
+def test_who_leaves_a_stream_stops_the_computing(address: str, engine: SineEngine) -> None:
+    speech = LongSpeech(engine)
+    with httpx.stream("POST", f"{address}/v1/audio/speech", json=BODY, timeout=30) as answer:
+        assert answer.status_code == 200
+        assert next(answer.iter_raw())
+    assert made_after_leaving(speech) <= 2
+
+
+def test_who_leaves_a_whole_answer_stops_the_computing(address: str, engine: SineEngine) -> None:
+    speech = LongSpeech(engine)
+    timeout = httpx.Timeout(30, read=0.5)
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{address}/v1/audio/speech", json={**BODY, "stream": False}, timeout=timeout)
+    assert speech.made > 0
+    assert made_after_leaving(speech) <= 2
+
+
+def test_a_piece_that_fails_breaks_the_connection(address: str, engine: SineEngine) -> None:
+    speech = LongSpeech(engine, fails_after=3)
+    received: list[bytes] = []
+    with httpx.stream("POST", f"{address}/v1/audio/speech", json=BODY, timeout=30) as answer:
+        assert answer.status_code == 200
+        with pytest.raises(httpx.RemoteProtocolError):
+            received.extend(answer.iter_raw())
+    assert speech.made == 3
+    assert len(b"".join(received)) > 0
+    assert httpx.get(f"{address}/health").json()["working"] == 0
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_failure_before_the_first_sound_is_told(
+    address: str, engine: SineEngine, stream: bool
+) -> None:
+    LongSpeech(engine, fails_after=0)
+    answer = httpx.post(f"{address}/v1/audio/speech", json={**BODY, "stream": stream})
+    assert answer.status_code == 503
+    assert answer.json()["error"]["message"] == "The engine broke. Load it again."
+    assert answer.json()["error"]["type"] == "server_error"
+    assert answer.headers["retry-after"]
+
+
+def test_an_unforeseen_failure_tells_nothing_of_the_inside(
+    address: str, engine: SineEngine
+) -> None:
+    def broken(*_: Any) -> Iterator[Speech]:
+        raise ZeroDivisionError("secret path")
+
+    engine.stream = broken  # type: ignore[method-assign]
+    answer = httpx.post(f"{address}/v1/audio/speech", json=BODY)
+    assert answer.status_code == 500
+    assert answer.json()["error"]["type"] == "server_error"
+    assert "secret" not in answer.text
+
+
+def test_a_full_line_says_when_to_come_again(address: str, engine: SineEngine) -> None:
+    room = api_context.AT_ONCE + 1  # the fixture lets one wait
+    engine.may_speak.clear()
+    answers: list[httpx.Response] = []
+
+    def ask() -> None:
+        answers.append(httpx.post(f"{address}/v1/audio/speech", json=BODY, timeout=30))
+
+    def busy() -> tuple[int, int]:
+        health = httpx.get(f"{address}/health").json()
+        return health["working"], health["waiting"]
+
+    clients = [threading.Thread(target=ask) for _ in range(room)]
+    for client in clients:
+        client.start()
+    wait_for(lambda: busy() == (api_context.AT_ONCE, 1))
+    refused = httpx.post(f"{address}/v1/audio/speech", json=BODY)
+    assert refused.status_code == 429
+    assert int(refused.headers["retry-after"]) > 0
+    assert refused.json()["error"]["type"] == "rate_limit_error"
+    assert httpx.get(f"{address}/v1/models").status_code == 200
+    engine.may_speak.set()
+    for client in clients:
+        client.join(20)
+    assert [answer.status_code for answer in answers] == [200] * room
+    wait_for(lambda: busy() == (0, 0))
+
+
+def test_who_leaves_the_line_gives_up_the_place(address: str, engine: SineEngine) -> None:
+    engine.may_speak.clear()
+    timeout = httpx.Timeout(30, read=0.7)
+    url = f"{address}/v1/audio/speech"
+
+    def ask() -> None:
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(url, json=BODY, timeout=timeout)
+
+    clients = [threading.Thread(target=ask) for _ in range(api_context.AT_ONCE + 1)]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join(20)
+    health = f"{address}/health"
+    wait_for(lambda: httpx.get(health).json()["working"] == 0, 3)
+    assert httpx.get(health).json()["waiting"] == 0
+
+
+def test_health_answers_while_others_speak(address: str, engine: SineEngine) -> None:
+    LongSpeech(engine)
+    with httpx.stream("POST", f"{address}/v1/audio/speech", json=BODY, timeout=30) as answer:
+        arriving = answer.iter_raw()  # given up, it would close the connection
+        assert next(arriving)
+        with httpx.Client() as client:
+            client.get(f"{address}/health")
+            start = time.monotonic()
+            for _ in range(10):
+                assert client.get(f"{address}/health").json()["working"] == 1
+            assert (time.monotonic() - start) / 10 < 0.1

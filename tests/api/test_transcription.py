@@ -1,0 +1,132 @@
+"""POST /v1/audio/transcriptions and /translations on a fake listener."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+import srt
+import webvtt
+from fastapi.testclient import TestClient
+
+from modules.core_components.audio.encode import encode_speech
+from modules.core_components.values import Speech
+from modules.tools.services import Services
+from tests.api.listening import LISTENER, Listener
+
+RATE_HZ = 16_000
+SECONDS = 4.0
+NOISE = np.random.default_rng(1).normal(scale=0.1, size=int(SECONDS * RATE_HZ))
+WAV = encode_speech(Speech(NOISE.astype(np.float32), RATE_HZ), "wav")
+TRANSCRIPTIONS, TRANSLATIONS = "/v1/audio/transcriptions", "/v1/audio/translations"
+
+
+def ask(client: TestClient, path: str = TRANSCRIPTIONS, content: bytes = WAV, **form: Any) -> Any:
+    return client.post(path, files={"file": ("a.wav", content)}, data=form)
+
+
+def test_json_is_the_default(client: TestClient, listener: Listener) -> None:
+    answer = ask(client)
+    assert answer.status_code == 200
+    assert answer.json() == {"text": "Buon giorno. Come stai?"}
+    (heard,) = listener.heard
+    assert heard.duration_s == pytest.approx(SECONDS)
+
+
+def test_text(client: TestClient) -> None:
+    answer = ask(client, response_format="text")
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert answer.text.split() == ["Buon", "giorno.", "Come", "stai?"]
+
+
+def test_subtitles_that_other_programs_read(client: TestClient) -> None:
+    cues = list(srt.parse(ask(client, response_format="srt").text))
+    assert [cue.content for cue in cues] == ["Buon giorno.", "Come stai?"]
+    assert cues[1].start.total_seconds() == SECONDS / 2
+    captions = webvtt.from_buffer(io.StringIO(ask(client, response_format="vtt").text))
+    assert [caption.text for caption in captions] == ["Buon giorno.", "Come stai?"]
+
+
+def test_verbose_json(client: TestClient) -> None:
+    whole = ask(client, response_format="verbose_json").json()
+    assert whole["task"] == "transcribe"
+    assert whole["language"] == "italian"
+    assert whole["duration"] == pytest.approx(SECONDS)
+    assert [segment["start"] for segment in whole["segments"]] == [0.0, SECONDS / 2]
+    assert "words" not in whole
+
+
+def test_word_times(client: TestClient) -> None:
+    form = {"response_format": "verbose_json", "timestamp_granularities[]": ["word", "segment"]}
+    whole = ask(client, **form).json()
+    assert [word["word"] for word in whole["words"]] == ["Buon", "giorno.", "Come", "stai?"]
+    assert [word["start"] for word in whole["words"]] == [0.0, 1.0, 2.0, 3.0]
+
+
+def test_what_is_asked_for_arrives_at_the_listener(client: TestClient, listener: Listener) -> None:
+    assert ask(client, language="it", prompt="Ciao", temperature=0.4).status_code == 200
+    (asked,) = listener.asked
+    assert (asked.language, asked.initial_prompt, asked.temperature) == ("it", "Ciao", 0.4)
+    assert asked.task == "transcribe"
+    assert not asked.word_timestamps
+
+
+def test_translation(client: TestClient, listener: Listener) -> None:
+    answer = ask(client, TRANSLATIONS, response_format="verbose_json").json()
+    assert answer["text"] == "Good morning. How are you?"
+    assert answer["task"] == "translate"
+    assert listener.asked[0].task == "translate"
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "param"),
+    [
+        ({"model": "nonsense-9"}, 404, "model"),
+        ({"language": "tlh"}, 400, "language"),
+        ({"response_format": "docx"}, 400, "response_format"),
+        ({"temperature": "hot"}, 400, "temperature"),
+        ({"temperature": 3}, 400, "temperature"),
+        ({"timestamp_granularities[]": "word"}, 400, "timestamp_granularities"),
+        ({"timestamp_granularities[]": "letter"}, 400, "timestamp_granularities"),
+    ],
+)
+def test_bad_fields_are_refused(
+    client: TestClient, listener: Listener, form: dict[str, Any], status: int, param: str
+) -> None:
+    answer = ask(client, **form)
+    assert answer.status_code == status, answer.text
+    assert answer.json()["error"]["param"].startswith(param)
+    assert not listener.asked
+
+
+@pytest.mark.parametrize("content", [b"", b"no sound at all", WAV[:40]])
+def test_what_is_no_recording_is_refused(client: TestClient, content: bytes) -> None:
+    answer = ask(client, content=content)
+    assert answer.status_code == 400, answer.text
+    error = answer.json()["error"]
+    assert error["type"] == "invalid_request_error"
+    assert error["param"] == "file"
+
+
+def test_a_request_without_a_file_is_refused(client: TestClient) -> None:
+    no_boundary = {"content-type": "multipart/form-data"}
+    for answer in (
+        client.post(TRANSCRIPTIONS, data={"model": "whisper-1"}),
+        client.post(TRANSCRIPTIONS, json={"model": "whisper-1", "file": "x"}),
+        client.post(TRANSCRIPTIONS, content=b"--x", headers=no_boundary),
+    ):
+        assert answer.status_code == 400
+        assert answer.json()["error"]["message"]
+
+
+def test_nothing_of_a_recording_is_kept(client: TestClient, services: Services) -> None:
+    ask(client)
+    ask(client, content=b"no sound at all")
+    kept = [path for path in services.settings.cache_folder.rglob("*") if "recording" in path.name]
+    assert kept == []
+
+
+def test_the_model_by_its_own_name(client: TestClient) -> None:
+    assert ask(client, model=LISTENER).status_code == 200
