@@ -44,9 +44,11 @@ class Listener:
         self.asked.append(options)
         self.heard.append(speech)
         info = TranscriptionInfo("it", 0.98, speech.duration_s, speech.duration_s)
-        return Transcription(info, self._segments(speech.duration_s, options))
+        return Transcription(info, self._segments(speech.duration_s, options, cancel))
 
-    def _segments(self, duration_s: float, options: ListenerOptions) -> Iterator[Segment]:
+    def _segments(
+        self, duration_s: float, options: ListenerOptions, cancel: CancelToken
+    ) -> Iterator[Segment]:
         english = options.task == "translate"
         texts = ("Good morning.", "How are you?") if english else ("Buon giorno.", "Come stai?")
         for number, text in enumerate(texts):

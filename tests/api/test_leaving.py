@@ -14,7 +14,10 @@ import pytest
 from modules.api import context as api_context
 from modules.core_components.errors import StudioError
 from modules.core_components.progress import CancelToken
-from modules.core_components.values import Speech
+from modules.core_components.values import Segment, Speech
+from modules.tools.services import Services
+from tests.api.listening import Listener
+from tests.api.test_transcription import WAV
 from tests.fakes import RATE_HZ, SineEngine
 
 PIECES = 400
@@ -176,3 +179,33 @@ def test_health_answers_while_others_speak(address: str, engine: SineEngine) -> 
             for _ in range(10):
                 assert client.get(f"{address}/health").json()["working"] == 1
             assert (time.monotonic() - start) / 10 < 0.1
+
+
+class LongListening:
+    """In a listener's place: PIECES segments, each some time in the making."""
+
+    def __init__(self, listener: Listener) -> None:
+        self.made = 0
+        listener._segments = self._heard  # type: ignore[method-assign]
+
+    def _heard(self, duration_s: float, options: object, cancel: CancelToken) -> Iterator[Segment]:
+        for number in range(PIECES):
+            cancel.raise_if_cancelled()
+            time.sleep(PIECE_S)
+            self.made += 1
+            yield Segment("Ciao.", number / 100, (number + 1) / 100)
+
+
+def test_who_leaves_a_transcription_stops_the_listening(
+    address: str, services: Services, listener: Listener
+) -> None:
+    listening = LongListening(listener)
+    url = f"{address}/v1/audio/transcriptions"
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(url, files={"file": ("a.wav", WAV)}, timeout=httpx.Timeout(30, read=1.0))
+    at_once = listening.made
+    assert at_once > 0
+    wait_for(lambda: httpx.get(f"{address}/health").json()["working"] == 0, 2)
+    assert listening.made - at_once <= 2
+    cache = services.settings.cache_folder
+    wait_for(lambda: not list(cache.glob("recording-*")))
