@@ -44,9 +44,11 @@ def run(folder: Path, language: str, address: str, code: str) -> str:
     code = code.replace("af_bella(2)+af_sky(1)", "high").replace("af_heart", "high")
     script = folder / {"bash": "a.sh", "python": "a.py", "javascript": "a.mjs"}[language]
     script.write_text(code, encoding="utf-8")
-    program = {"bash": "bash", "python": sys.executable, "javascript": "node"}[language]
+    program = {"bash": ["bash", "-ex"], "python": [sys.executable], "javascript": ["node"]}[
+        language
+    ]
     done = subprocess.run(
-        [program, str(script)], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+        [*program, str(script)], cwd=folder, capture_output=True, text=True, timeout=60, check=False
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout
