@@ -123,10 +123,10 @@ def test_the_same_seed_gives_the_same_bits(speaker: KokoroEngine) -> None:
 
 
 def test_a_long_text_is_spoken_whole(speaker: KokoroEngine, listener: WhisperEngine) -> None:
-    text = (LIGHTHOUSE * 5)[:2000].rsplit(" ", 1)[0]
+    text = (LIGHTHOUSE * 5)[:1000].rsplit(" ", 1)[0]
     speech = say(speaker, text, "af_heart", "en-us")
     assert_sounds_right(speech)
-    assert 90 < speech.duration_s < 180
+    assert 45 < speech.duration_s < 90
     assert word_error_rate(text, heard(listener, speech, "en-us"), "en") <= 0.03
 
 

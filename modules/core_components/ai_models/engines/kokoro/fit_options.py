@@ -11,7 +11,7 @@ class FitOptions:
     docs/voice_fit_study.md stands; it says which of them rest on a single speaker."""
 
     seed: int = 0
-    steps: int = 30
+    steps: int = 28
     sentences_per_step: int = 2
     sentences: int = 12  # how many of the training sentences to use
     learning_rate: float = 0.08  # in standard deviations of the stock voices
