@@ -13,18 +13,6 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float32]
 
 
-@dataclass(frozen=True, eq=False)
-class Speech:
-    """Mono audio: `samples` float32 [n], nominally within -1..1."""
-
-    samples: FloatArray
-    sample_rate_hz: int
-
-    @property
-    def duration_s(self) -> float:
-        return len(self.samples) / self.sample_rate_hz
-
-
 @dataclass(frozen=True)
 class Word:
     """One spoken word; times in seconds from the start of the recording."""
@@ -33,6 +21,22 @@ class Word:
     start_s: float
     end_s: float
     probability: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Speech:
+    """Mono audio: `samples` float32 [n], nominally within -1..1.
+
+    `words` are those of the text as it was written, where the engine knows when it says them.
+    """
+
+    samples: FloatArray
+    sample_rate_hz: int
+    words: tuple[Word, ...] = ()
+
+    @property
+    def duration_s(self) -> float:
+        return len(self.samples) / self.sample_rate_hz
 
 
 @dataclass(frozen=True)
