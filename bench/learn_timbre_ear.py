@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from modules.core_components.ai_models.engines.kokoro.english import EnglishG2P
 from modules.core_components.ai_models.engines.kokoro.fast_decoder import FastDecoder
+from modules.core_components.ai_models.engines.kokoro.fit_layers import FitLayers
 from modules.core_components.ai_models.engines.kokoro.fit_text import (
     GUARD_SENTENCES,
     SCAN_SENTENCES,
@@ -68,7 +69,7 @@ def stock_clips(folder: Path) -> dict[str, list[Tensor]]:
         model=str(folder / "kokoro-v1_0.pth"),
     ).eval()
     g2p = EnglishG2P(british=False)
-    decoder = FastDecoder(kmodel.decoder)
+    decoder = FastDecoder(kmodel.decoder, FitLayers())
     readings = [Reading(kmodel, str(g2p(s)[0])) for s in (*SCAN_SENTENCES, *GUARD_SENTENCES)]
     clips = {}
     for path in sorted(folder.glob("voices/*.pt")):

@@ -16,7 +16,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import jiwer
 import librosa
@@ -26,14 +25,18 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.voice_judges import FloatArray, closeness, make_judges, naturalness
+from modules.core_components.ai_models.engines.kokoro.builds.v1_0.wrapper import (
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    KokoroV1Wrapper,
+)
 from modules.core_components.ai_models.engines.kokoro.fast_decoder import FastDecoder
+from modules.core_components.ai_models.engines.kokoro.fit_layers import FitLayers
 from modules.core_components.ai_models.engines.kokoro.fit_text import (
     GUARD_SENTENCES,
     SCAN_SENTENCES,
     Reading,
 )
-from modules.core_components.ai_models.engines.kokoro.kokoro_package import import_kmodel
-from modules.core_components.ai_models.engines.kokoro.layer_styles import layer_styles
 from modules.core_components.ai_models.engines.kokoro.stock_voices import render
 from modules.core_components.ai_models.engines.kokoro.voice_fit import FitOptions, fit_voice
 from modules.core_components.ai_models.engines.speaker_encoder import (
@@ -58,16 +61,13 @@ PART_S = 16.0
 def main() -> None:
     arguments = _arguments()
     models: Path = arguments.models
-    kokoro = models / "kokoro/v1_0"
-    kmodel = import_kmodel()(
-        repo_id="hexgrad/Kokoro-82M",
-        config=str(kokoro / "config.json"),
-        model=str(kokoro / "kokoro-v1_0.pth"),
-    ).eval()
-    voices = {p.stem: torch.load(p, weights_only=True) for p in sorted(kokoro.glob("voices/*.pt"))}
+    folder = models / "kokoro/v1_0"
+    kokoro = KokoroV1Wrapper(folder / CONFIG_FILE, folder / WEIGHTS_FILE)
+    kmodel = kokoro.model
+    voices = {p.stem: torch.load(p, weights_only=True) for p in sorted(folder.glob("voices/*.pt"))}
     encoder = load_speaker_encoder(models / "ge2e/pretrained.pt")
     phonemize = _phonemizer()
-    decoder = FastDecoder(kmodel.decoder)
+    decoder = FastDecoder(kmodel.decoder, FitLayers())
     readings = [Reading(kmodel, phonemize(s)) for s in (*SCAN_SENTENCES, *GUARD_SENTENCES)]
     clips = {
         name: [render(kmodel, decoder, r, pack[r.row], seed=9) for r in readings]
@@ -95,9 +95,9 @@ def main() -> None:
             )  # fmt: skip
             seconds = time.monotonic() - began
             pack, offsets = torch.from_numpy(fitted.pack), torch.from_numpy(fitted.layer_offsets)
-            stock = _speak(kmodel, phonemize, voices[fitted.start_voice], None)
-            spoken = _speak(kmodel, phonemize, pack, offsets)
-            plain = _speak(kmodel, phonemize, pack, None)
+            stock = _speak(kokoro, phonemize, voices[fitted.start_voice], None)
+            spoken = _speak(kokoro, phonemize, pack, offsets)
+            plain = _speak(kokoro, phonemize, pack, None)
             before, after = compare(_trimmed(stock), held), compare(_trimmed(spoken), held)
             figures = [f for row in zip(before, after, own, strict=True) for f in row]
             figures += [naturalness(stock), naturalness(spoken), naturalness(plain), hear(spoken)]
@@ -106,15 +106,17 @@ def main() -> None:
 
 
 def _speak(
-    kmodel: Any, phonemize: Callable[[str], str], pack: torch.Tensor, offsets: torch.Tensor | None
+    kokoro: KokoroV1Wrapper,
+    phonemize: Callable[[str], str],
+    pack: torch.Tensor,
+    offsets: torch.Tensor | None,
 ) -> list[FloatArray]:
-    """The new sentences at 16 kHz, spoken by Kokoro's own code."""
+    """The new sentences at 16 kHz, as the studio speaks them."""
     spoken = []
     for number, sentence in enumerate(NEW_SENTENCES):
         phonemes = phonemize(sentence)
-        with layer_styles(kmodel, offsets), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(number)
-            audio = kmodel(phonemes, pack[len(phonemes) - 1]).numpy()
+        style = pack[len(phonemes) - 1]
+        audio = kokoro.synthesize(phonemes, style, seed=number, layer_offsets=offsets).samples
         spoken.append(librosa.resample(audio, orig_sr=24_000, target_sr=16_000))
     return spoken
 

@@ -42,6 +42,7 @@ class SineEngine:
     sample_rate_hz = RATE_HZ
     languages = ("en-us", "it")
     can_clone = True
+    precision = "float32"
     options_type = SineOptions
 
     def __init__(self) -> None:

@@ -27,6 +27,7 @@ MODELS_FOLDER_VARIABLE = "VOICE_STUDIO_MODELS"
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "output_format": ("wav", "flac", "mp3"),
+    "precision": ("auto", "float32", "bfloat16"),
     "attention_mechanism": ("auto", "flash_attention_2", "sdpa", "eager"),
 }
 RANGES: Mapping[str, tuple[float, float]] = {
@@ -59,6 +60,7 @@ class Settings:
     score_takes: bool
     device: str
     attention_mechanism: str
+    precision: str
     offline_mode: bool
     gpu_memory_budget_gb: float
     cpu_memory_budget_gb: float

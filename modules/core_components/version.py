@@ -11,10 +11,11 @@ APP_VERSION = "0.1.0"
 _NAMED_PACKAGES = ("torch", "kokoro", "misaki", "faster-whisper", "numpy")
 
 
-def computing_environment() -> Mapping[str, str]:
+def computing_environment(precision: str = "") -> Mapping[str, str]:
     """What besides the parameters decides whether audio can be repeated bit for bit.
 
-    Torch picks its kernels by the processor's abilities and splits work over its threads.
+    Torch picks its kernels by the processor's abilities and splits work over its threads;
+    `precision` is the engine's choice of numbers.
     """
     import torch
 
@@ -25,6 +26,7 @@ def computing_environment() -> Mapping[str, str]:
         "machine": platform.machine(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "torch_threads": str(torch.get_num_threads()),
+        "precision": precision,
         "gpu": torch.cuda.get_device_name(0) if torch.cuda.is_available() else "",
     }
 

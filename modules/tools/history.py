@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.values import Take
-from modules.core_components.version import computing_environment
 from modules.tools.services import Services
 from modules.tools.speech import request_of_take, speak
 
@@ -48,7 +47,7 @@ def make_again(
 
 
 def _why_different(first: Take, second: Take) -> str:
-    now = computing_environment()
+    now = second.environment
     changed = [name for name, value in first.environment.items() if now.get(name, "") != value]
     if first.model_revision != second.model_revision:
         changed.append("model revision")

@@ -34,6 +34,7 @@ _GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Computing": {
         "device": ("Device", "auto takes the first GPU there is; cpu and cuda:0 force one."),
         "attention_mechanism": ("Attention", "auto tries the fastest that works here."),
+        "precision": ("Numbers", "auto measures whether bfloat16 speaks faster on this machine."),
         "torch_threads": ("Threads", "0 leaves it to torch."),
         "gpu_memory_budget_gb": ("Memory on the GPU", "Gigabytes for models; 0 is automatic."),
         "cpu_memory_budget_gb": ("Main memory", "Gigabytes for models; 0 is automatic."),

@@ -278,7 +278,7 @@ def _take_fields(
         "scores": scores,
         "timings_s": timings,
         "app_version": APP_VERSION,
-        "environment": computing_environment(),
+        "environment": computing_environment(engine.precision),
         "made_from": request.made_from,
         "audio_sha256": audio_sha256(speech),
     }

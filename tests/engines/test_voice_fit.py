@@ -13,11 +13,11 @@ import torch
 
 from modules.core_components.ai_models.engines.kokoro import fit_guard, voice_fit
 from modules.core_components.ai_models.engines.kokoro.fast_decoder import FastDecoder
+from modules.core_components.ai_models.engines.kokoro.fit_layers import FitLayers
 from modules.core_components.ai_models.engines.kokoro.fit_state import FitState
 from modules.core_components.ai_models.engines.kokoro.kokoro_package import import_kmodel
 from modules.core_components.ai_models.engines.kokoro.layer_styles import (
     adain_layers,
-    layer_styles,
     nearest_shared_style,
 )
 from modules.core_components.ai_models.engines.kokoro.voice_fit import (
@@ -171,7 +171,7 @@ def test_torch_threads_are_given_back(fit: Callable[..., FittedVoice]) -> None:
 
 def test_the_fast_decoder_is_the_decoder(kmodel: Any) -> None:
     """Same audio as kokoro's own decoder from the same source, and the same gradient."""
-    decoder, g = FastDecoder(kmodel.decoder, torch.float32), kmodel.decoder.generator
+    decoder, g = FastDecoder(kmodel.decoder, FitLayers(torch.float32)), kmodel.decoder.generator
     rng = torch.Generator().manual_seed(0)
     text = torch.randn(1, 512, 20, generator=rng)
     pitch = 120 + 30 * torch.rand(1, 40, generator=rng)
@@ -194,24 +194,6 @@ def test_the_fast_decoder_is_the_decoder(kmodel: Any) -> None:
     ]
     torch.testing.assert_close(fast, slow, rtol=1e-3, atol=1e-4)
     assert torch.cosine_similarity(gradients[0], gradients[1]).item() > 0.9999
-
-
-def test_layer_styles_act_inside_the_block_only(kmodel: Any) -> None:
-    decoder = FastDecoder(kmodel.decoder, torch.float32)
-    layers = adain_layers(kmodel.decoder)
-    assert len(layers) == decoder.layers
-    offsets = torch.randn(len(layers), 128, generator=torch.Generator().manual_seed(2))
-    style = torch.zeros(1, 128)
-    with torch.no_grad():
-        before = [layer(style) for layer in layers]
-        with layer_styles(kmodel, offsets):
-            inside = [layer(style) for layer in layers]
-        after = [layer(style) for layer in layers]
-    for i, layer in enumerate(layers):
-        torch.testing.assert_close(inside[i], layer(style + offsets[i]))
-        assert torch.equal(before[i], after[i])
-    with pytest.raises(ValueError, match="offsets"), layer_styles(kmodel, offsets[:3]):
-        pass
 
 
 def test_one_style_for_all_layers_is_its_own_nearest(kmodel: Any) -> None:

@@ -34,7 +34,7 @@ SAMPLE = Sample("me", Path("me.wav"), audio_sha256="ab" * 32, duration_s=5.0, re
 class FakeEngine:
     """An engine that counts the voices it prepared; `holding` makes it wait inside."""
 
-    label, model_revision, can_clone = "Fake", "r1", True
+    label, model_revision, can_clone, precision = "Fake", "r1", True, "float32"
     languages, sample_rate_hz, options_type = ("en",), 24_000, object
 
     def __init__(self, model_id: str) -> None:

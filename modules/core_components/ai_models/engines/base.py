@@ -117,6 +117,11 @@ class TTSEngine(Protocol):
     can_clone: bool
     options_type: type
 
+    @property
+    def precision(self) -> str:
+        """The numbers it computes with here, such as "float32"; other numbers, other bits."""
+        ...
+
     def load(self, cancel: CancelToken | None = None) -> None:
         """Brings the weights into memory."""
         ...

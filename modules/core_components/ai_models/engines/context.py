@@ -38,6 +38,7 @@ class EngineContext:
     cache_folder: Path
     ensure_model: Callable[[str], Path]
     engine: Callable[[str], Any]
+    precision_preference: str = "auto"
 
     @property
     def models_folder(self) -> Path:

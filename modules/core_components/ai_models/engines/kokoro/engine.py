@@ -24,6 +24,7 @@ from modules.core_components.ai_models.engines.kokoro.chunks import Chunk, plan_
 from modules.core_components.ai_models.engines.kokoro.joins import shape_joins
 from modules.core_components.ai_models.engines.kokoro.languages import LANGUAGES
 from modules.core_components.ai_models.engines.kokoro.phonemes import get_phonemizer
+from modules.core_components.ai_models.engines.kokoro.precision import Precision, choose_precision
 from modules.core_components.ai_models.engines.kokoro.sample_voice import (
     FitResources,
     fit_sample,
@@ -37,7 +38,7 @@ from modules.core_components.ai_models.engines.kokoro.speaking_voice import (
 )
 from modules.core_components.ai_models.engines.kokoro.voices import VoiceFolder
 from modules.core_components.ai_models.model_pool import ModelSpec, model_key
-from modules.core_components.ai_models.model_utils import configure_threads, module_bytes, seeded
+from modules.core_components.ai_models.model_utils import configure_threads, module_bytes
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.values import Sample, Speech, VoicePrompt
@@ -95,6 +96,11 @@ class KokoroEngine:
     def model_revision(self) -> str:
         """Of the weights that are here now."""
         return self._context.catalog.revision(self._entry)
+
+    @property
+    def precision(self) -> Precision:
+        """As set, or what is faster on this machine."""
+        return choose_precision(self._context.precision_preference, self._context.device)
 
     def voices(self) -> tuple[str, ...]:
         """The stock voices that are on this machine."""
@@ -176,12 +182,10 @@ class KokoroEngine:
         for index, chunk in enumerate(chunks):
             cancel.raise_if_cancelled()
             style = voice.style(len(chunk.phonemes))
-            with (
-                self._borrowed("speaking", cancel) as model,
-                voice.applied(model),
-                seeded(options.seed + index),
-            ):
-                utterance = model.synthesize(chunk.phonemes, style, speed)
+            with self._borrowed("speaking", cancel) as model:
+                utterance = model.synthesize(
+                    chunk.phonemes, style, speed, options.seed + index, voice.offsets()
+                )
             samples = shape_joins(
                 utterance.samples, SAMPLE_RATE_HZ, endings[index], endings[index + 1], speed
             )
@@ -208,13 +212,14 @@ class KokoroEngine:
     @property
     def _spec(self) -> ModelSpec[KokoroV1Wrapper]:
         device = self._context.device
+        precision = self.precision
 
         def load() -> KokoroV1Wrapper:
             folder = self._context.ensure_model(self.model_id)
-            return KokoroV1Wrapper(folder / CONFIG_FILE, folder / WEIGHTS_FILE, device)
+            return KokoroV1Wrapper(folder / CONFIG_FILE, folder / WEIGHTS_FILE, device, precision)
 
         return ModelSpec(
-            key=model_key(self.model_id, self.model_revision, device, "float32"),
+            key=model_key(self.model_id, self.model_revision, device, precision),
             device=device,
             nbytes=self._entry.memory_mb * 1_000_000,
             load=load,

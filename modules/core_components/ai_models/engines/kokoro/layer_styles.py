@@ -1,15 +1,11 @@
-"""A style of its own for every AdaIN layer of Kokoro's decoder, applied from outside.
+"""A style of its own for every AdaIN layer of Kokoro's decoder, and the nearest one for all.
 
 A stock voice gives all 58 AdaIN layers the same 128 numbers. A fitted voice may add an offset to
-each layer's copy. Forward hooks add it for the length of a `with` block: the weights are never
-touched, and the shared model is as before when the block ends, also after an error. Hold the
-model's run lock around the block: the hooks are the model's, not the thread's.
+each layer's copy, which `FastDecoder` takes; Kokoro voice packs have no place for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -26,32 +22,6 @@ def adain_layers(decoder: Any) -> list[nn.Module]:
         for first, second in zip(block.adain1, block.adain2, strict=True):
             found += [first.fc, second.fc]
     return found
-
-
-@contextmanager
-def layer_styles(kmodel: Any, offsets: Tensor | None) -> Iterator[None]:
-    """Within the block `kmodel` adds `offsets` [layers, 128] to the layers' styles."""
-    if offsets is None:
-        yield
-        return
-    layers = adain_layers(kmodel.decoder)
-    if tuple(offsets.shape) != (len(layers), 128):
-        raise ValueError(f"offsets {tuple(offsets.shape)} for {len(layers)} layers of 128")
-    handles = []
-    try:
-        for layer, offset in zip(layers, offsets, strict=True):
-            handles.append(layer.register_forward_pre_hook(_adder(offset)))
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _adder(offset: Tensor) -> Any:
-    def add(_layer: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor]:
-        return (args[0] + offset.to(args[0]),)
-
-    return add
 
 
 def nearest_shared_style(decoder: Any, styles: Tensor) -> Tensor:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modules.core_components.ai_models.engines.kokoro.builds.v1_0.wrapper import KokoroV1Wrapper
 from modules.core_components.ai_models.engines.kokoro.voice_packs import checked_pack
 from modules.core_components.errors import BadInputError
 from modules.core_components.values import FloatArray, VoicePrompt
@@ -37,14 +35,11 @@ class SpeakingVoice:
 
         return torch.from_numpy(self.pack[phoneme_count - 1].copy())
 
-    def applied(self, model: KokoroV1Wrapper) -> AbstractContextManager[None]:
-        """Gives the model's layers their offsets for the length of a block under its run slot."""
+    def offsets(self) -> torch.Tensor | None:
+        """The layers' offsets as a tensor, if the voice has some."""
         import torch
 
-        from modules.core_components.ai_models.engines.kokoro.layer_styles import layer_styles
-
-        offsets = None if self.layer_offsets is None else torch.from_numpy(self.layer_offsets)
-        return layer_styles(model.model, offsets)
+        return None if self.layer_offsets is None else torch.from_numpy(self.layer_offsets)
 
 
 def voice_of_prompt(prompt: VoicePrompt) -> SpeakingVoice:

@@ -30,6 +30,7 @@ from torch import Tensor
 from modules.core_components.ai_models.engines.kokoro.fast_decoder import FastDecoder
 from modules.core_components.ai_models.engines.kokoro.fit_envelope import sample_frames
 from modules.core_components.ai_models.engines.kokoro.fit_guard import choose
+from modules.core_components.ai_models.engines.kokoro.fit_layers import FitLayers
 from modules.core_components.ai_models.engines.kokoro.fit_losses import (
     Ears,
     Start,
@@ -92,7 +93,7 @@ class FittedVoice:
     """A voice near the sample's.
 
     `pack` float32 [510, 1, 256] is an ordinary Kokoro voice; `layer_offsets` float32
-    [layers, 128] are added to each AdaIN layer's style on top of it (`layer_styles`). The pack
+    [layers, 128] are added to each AdaIN layer's style on top of it (`FastDecoder`). The pack
     alone is the nearest voice that any Kokoro program can use.
     The similarities are GE2E cosines, all against the part of the sample that the fit never saw.
     """
@@ -142,7 +143,7 @@ def fit_voice(
     torch.set_num_threads(1)  # several one-thread sentences beat one sentence on all threads
     try:
         features = load_whisper_features(whisper_folder) if whisper_folder is not None else None
-        decoder = FastDecoder(kmodel.decoder)
+        decoder = FastDecoder(kmodel.decoder, FitLayers())
 
         def on_voice(done: int) -> None:
             cancel.raise_if_cancelled()

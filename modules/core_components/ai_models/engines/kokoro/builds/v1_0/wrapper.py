@@ -18,6 +18,7 @@ from modules.core_components.ai_models.engines.kokoro.kokoro_package import (
     REPOSITORY,
     import_kmodel,
 )
+from modules.core_components.ai_models.engines.kokoro.precision import Precision
 from modules.core_components.ai_models.model_utils import seeded
 from modules.core_components.errors import BadInputError, CorruptFileError, ModelMissingError
 from modules.core_components.values import FloatArray
@@ -25,11 +26,14 @@ from modules.core_components.values import FloatArray
 if TYPE_CHECKING:
     import torch
 
+    from modules.core_components.ai_models.engines.kokoro.fast_decoder import FastDecoder
+
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "kokoro-v1_0.pth"
 SAMPLE_RATE_HZ = 24_000
 SAMPLES_PER_FRAME = 600  # a predicted duration counts frames of 1/40 s
-STYLE_SIZE = 256
+STYLE_SIZE = 256  # timbre, then prosody
+TIMBRE_SIZE = 128
 
 _MODULES = ("bert", "bert_encoder", "predictor", "text_encoder", "decoder")
 # Absent from some checkpoints, and right at the neutral values they are built with: the affine
@@ -57,17 +61,26 @@ class KokoroV1Wrapper:
     the pool's run slot sees to that.
     """
 
-    def __init__(self, config_path: Path, model_path: Path, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        config_path: Path,
+        model_path: Path,
+        device: str = "cpu",
+        precision: Precision = "float32",
+    ) -> None:
         config = _read_config(config_path)
         self.vocabulary: Mapping[str, int] = config["vocab"]
         self.device = device
         self.model = _build(config, config_path, model_path).to(device).eval()
         self.model.requires_grad_(False)
+        self._precision = precision
+        self._decoder = self._speaking_decoder()
 
     def moved_to(self, device: str) -> KokoroV1Wrapper:
         """This model, now on another device."""
         self.model.to(device)
         self.device = device
+        self._decoder = self._speaking_decoder()
         return self
 
     @property
@@ -75,22 +88,48 @@ class KokoroV1Wrapper:
         """The most phonemes of one utterance; two places of the context mark its ends."""
         return int(self.model.context_length) - 2
 
-    def synthesize(self, phonemes: str, style: torch.Tensor, speed: float = 1.0) -> Utterance:
+    def synthesize(
+        self,
+        phonemes: str,
+        style: torch.Tensor,
+        speed: float = 1.0,
+        seed: int = 0,
+        layer_offsets: torch.Tensor | None = None,
+    ) -> Utterance:
         """Speaks `phonemes` in `style` (float32 [1, 256]), `speed` times as fast as usual.
 
-        The vocoder draws its noise from torch's global generator: seed that for repeatable audio.
-        Raises BadInputError for phonemes that the model does not know, for none, or too many.
+        `layer_offsets` [layers, 128] are added to the timbre of each AdaIN layer. The vocoder's
+        noise comes from `seed` alone. Raises BadInputError for phonemes that the model does not
+        know, for none, or too many.
         """
         import torch
+
+        from modules.core_components.ai_models.engines.kokoro.prosody import predict_prosody
 
         ids = self._ids(phonemes)
         with torch.inference_mode():
             tokens = torch.tensor([[0, *ids, 0]], dtype=torch.long, device=self.device)
-            audio, durations = self.model.forward_with_tokens(tokens, style.to(self.device), speed)
+            style = style.to(self.device)
+            prosody = predict_prosody(self.model, tokens, style, speed)
+            source = self._decoder.excitation(prosody.pitch_hz, torch.Generator().manual_seed(seed))
+            timbre = style[:, :TIMBRE_SIZE]
+            if layer_offsets is not None:
+                timbre = timbre + layer_offsets.to(timbre)
+            audio = self._decoder(prosody.text, prosody.pitch_hz, prosody.energy, timbre, source)
         return Utterance(
-            samples=audio.reshape(-1).float().cpu().numpy(),
-            durations_frames=durations.reshape(-1).cpu().numpy(),
+            samples=audio.float().cpu().numpy(),
+            durations_frames=prosody.durations_frames.cpu().numpy(),
         )
+
+    def _speaking_decoder(self) -> FastDecoder:
+        import torch
+
+        from modules.core_components.ai_models.engines.kokoro.fast_decoder import FastDecoder
+        from modules.core_components.ai_models.engines.kokoro.speaking_layers import SpeakingLayers
+
+        with torch.inference_mode():
+            layers = SpeakingLayers(getattr(torch, self._precision))
+            return FastDecoder(self.model.decoder, layers)
 
     def _ids(self, phonemes: str) -> list[int]:
         unknown = sorted(set(phonemes) - set(self.vocabulary))
@@ -145,7 +184,17 @@ def _build(config: dict[str, Any], config_path: Path, model_path: Path) -> Any:
         raise _corrupt(config_path, error) from error
     for name in _MODULES:
         _fill(getattr(model, name), states[name], name, model_path)
+    _fold_weight_norm(model)
     return model
+
+
+def _fold_weight_norm(model: torch.nn.Module) -> None:
+    """Weight norm is for training; kept, it is computed again at every call."""
+    from torch.nn.utils import remove_weight_norm
+
+    for module in model.modules():
+        if hasattr(module, "weight_v"):
+            remove_weight_norm(module)
 
 
 def _read_states(path: Path) -> dict[str, dict[str, torch.Tensor]]:

@@ -1,0 +1,173 @@
+"""The decoder's layers with a cheap gradient, for fitting a voice.
+
+The gradient of a convolution is again a plain convolution with flipped weights (torch takes a slow
+path there), and AdaIN with its activation is one differentiable operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from modules.core_components.ai_models.engines.kokoro.decoder_layers import (
+    PlainConvolution,
+    channels_last,
+    folded_weight,
+    row_blocks,
+    time_rows,
+)
+
+_BLOCK = 65_536  # numbers; as float32 a quarter of a megabyte
+
+
+class _SameConv(torch.autograd.Function):
+    """A stride-1 convolution in time on [1, C, 1, T]; its gradient is one too."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, conv: Convolution) -> Tensor:
+        ctx.conv = conv
+        return functional.conv2d(
+            x, conv.weight, conv.bias, padding=(0, conv.padding), dilation=(1, conv.dilation)
+        )
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        conv = ctx.conv
+        gradient = grads[0].contiguous(memory_format=torch.channels_last)
+        return functional.conv2d(
+            gradient,
+            conv.flipped,
+            padding=(0, conv.dilation * (conv.weight.shape[-1] - 1) - conv.padding),
+            dilation=(1, conv.dilation),
+        ), None
+
+
+class _AdaIN(torch.autograd.Function):
+    """Instance norm over time, scale, shift, then Snake (`alpha`) or leaky ReLU (`slope`).
+
+    `gamma`, `beta` and `alpha` are [C]. Snake: y + sin(alpha y)^2 / alpha (Ziyin et al. 2020),
+    written with cos(2 alpha y). All steps are done on one block of rows after another, which stay
+    in the processor's cache meanwhile: memory, not arithmetic, is what this costs.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, gamma: Tensor, beta: Tensor, alpha: Tensor | None, slope: float
+    ) -> Tensor:
+        rows = time_rows(x)
+        mean, inverse = _statistics(rows)
+        scale = (1 + gamma) * inverse
+        shift = beta - mean * scale
+        out = torch.empty_like(x)
+        for block, into in zip(_blocks(rows), _blocks(time_rows(out)), strict=True):
+            y = torch.addcmul(shift, block.float(), scale)
+            if alpha is None:
+                into.copy_(functional.leaky_relu_(y, slope))
+                continue
+            waves = torch.mul(y, 2 * alpha).cos_()
+            into.copy_(y.add_(1 / (2 * alpha)).addcmul_(waves, -1 / (2 * alpha)))
+        ctx.save_for_backward(x, gamma, beta, mean, inverse)
+        ctx.alpha, ctx.slope = alpha, slope
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        x, gamma, beta, mean, inverse = ctx.saved_tensors
+        rows = time_rows(x)
+        gradient = torch.empty(rows.shape)
+        d_beta, d_gamma = torch.zeros_like(beta), torch.zeros_like(gamma)
+        incoming = time_rows(channels_last(grads[0]))
+        for block, above, into in zip(
+            _blocks(rows), _blocks(incoming), _blocks(gradient), strict=True
+        ):
+            normal = torch.addcmul(-mean * inverse, block.float(), inverse)
+            y = torch.addcmul(beta, normal, 1 + gamma)
+            if ctx.alpha is None:
+                into.copy_(torch.where(y > 0, above, above * ctx.slope))
+            else:
+                torch.mul(y.mul_(2 * ctx.alpha).sin_().add_(1), above, out=into)
+            d_beta += into.sum(dim=0)
+            d_gamma += normal.mul_(into).sum(dim=0)
+        scale = (1 + gamma) * inverse
+        along = -scale * inverse * d_gamma / len(rows)  # the part along the normalized input
+        rest = -scale * d_beta / len(rows) - along * mean
+        out = torch.empty_like(x)
+        for block, above, into in zip(
+            _blocks(rows), _blocks(gradient), _blocks(time_rows(out)), strict=True
+        ):
+            into.copy_(torch.addcmul(rest, above, scale).addcmul_(block.float(), along))
+        return out, d_gamma, d_beta, None, None
+
+
+def _blocks(rows: Tensor) -> tuple[Tensor, ...]:
+    return row_blocks(rows, _BLOCK)
+
+
+def _statistics(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and inverse standard deviation of each column [C].
+
+    Sums of what differs from a first guess of the mean lose no digits (Chan et al. 1983).
+    """
+    blocks = _blocks(rows)
+    guess = blocks[0].float().mean(dim=0)
+    total, squares = torch.zeros_like(guess), torch.zeros_like(guess)
+    for block in blocks:
+        off = block.float() - guess
+        total += off.sum(dim=0)
+        squares += off.square_().sum(dim=0)
+    off = total / len(rows)
+    variance = (squares / len(rows) - off.square()).clamp_min(0)
+    return guess + off, torch.rsqrt(variance + 1e-5)
+
+
+class Convolution:
+    """Folded weights of one 1-D convolution, as a 2-D one over [1, C, 1, T]."""
+
+    def __init__(self, conv: nn.Module, dtype: torch.dtype) -> None:
+        weight: Tensor = folded_weight(conv)
+        layout = torch.channels_last
+        self.dilation = int(conv.dilation[0])  # type: ignore[index]
+        self.padding = int(conv.padding[0])  # type: ignore[index]
+        self.weight = weight[:, :, None].to(dtype).contiguous(memory_format=layout)
+        flipped = weight.flip(2).transpose(0, 1)[:, :, None]
+        self.flipped = flipped.to(dtype).contiguous(memory_format=layout)
+        bias = conv.bias
+        self.bias = bias.detach().to(dtype) if isinstance(bias, Tensor) else None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        out: Tensor = _SameConv.apply(x, self)
+        return out
+
+
+class FitLayers:
+    """See `DecoderLayers`."""
+
+    def __init__(self, dtype: torch.dtype | None = None) -> None:
+        self.dtype = dtype or fitting_dtype()
+
+    def convolution(self, conv: nn.Module) -> Callable[[Tensor], Tensor]:
+        return Convolution(conv, self.dtype)
+
+    def normed(
+        self, conv: nn.Module, alpha: Tensor | None, slope: float, pool: PlainConvolution | None
+    ) -> Callable[[Tensor, Tensor], Tensor]:
+        convolve = self.convolution(conv)
+
+        def run(x: Tensor, affine: Tensor) -> Tensor:
+            gamma, beta = affine.reshape(2, -1).unbind(0)
+            h: Tensor = _AdaIN.apply(channels_last(x), gamma, beta, alpha, slope)
+            return convolve(h if pool is None else channels_last(pool(h)))
+
+        return run
+
+    def add(self, fresh: Tensor, other: Tensor) -> Tensor:
+        return fresh + other
+
+
+def fitting_dtype() -> torch.dtype:
+    """bfloat16 where the processor has matrix tiles for it (AMX), else float32."""
+    return torch.bfloat16 if torch.cpu._is_amx_tile_supported() else torch.float32

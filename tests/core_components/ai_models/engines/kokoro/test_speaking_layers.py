@@ -1,0 +1,113 @@
+"""The quick way of speaking gives what kokoro's own code gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from modules.core_components.ai_models.engines.kokoro import precision
+from modules.core_components.ai_models.engines.kokoro.builds.v1_0.wrapper import (
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    KokoroV1Wrapper,
+)
+from modules.core_components.ai_models.engines.kokoro.fast_decoder import FastDecoder
+from modules.core_components.ai_models.engines.kokoro.layer_styles import adain_layers
+from modules.core_components.ai_models.engines.kokoro.prosody import predict_prosody
+from modules.core_components.ai_models.engines.kokoro.speaking_layers import SpeakingLayers
+
+PHONEMES = "həlˈO wˈɜɹld, ænd ˈɔl ɪn ɪt."
+
+
+@pytest.fixture(scope="module")
+def kokoro(tiny_kokoro: Path) -> KokoroV1Wrapper:
+    return load(tiny_kokoro, "float32")
+
+
+def load(folder: Path, numbers: precision.Precision) -> KokoroV1Wrapper:
+    return KokoroV1Wrapper(folder / CONFIG_FILE, folder / WEIGHTS_FILE, "cpu", numbers)
+
+
+@pytest.fixture
+def style() -> Tensor:
+    generator = torch.Generator().manual_seed(3)
+    return torch.randn(1, 256, generator=generator) * 0.1
+
+
+@contextmanager
+def source_replaced(kokoro: KokoroV1Wrapper, source: Tensor) -> Iterator[None]:
+    """Kokoro's own decoder with this excitation instead of a random one."""
+    g = kokoro.model.decoder.generator
+    transform, excite = g.stft.transform, g.m_source.forward
+    half = source.shape[1] // 2
+    g.stft.transform = lambda _wave: (source[:, :half, 0], source[:, half:, 0])
+    g.m_source.forward = lambda f0: (torch.zeros(1, f0.shape[1], 1), None, None)
+    try:
+        yield
+    finally:
+        g.stft.transform, g.m_source.forward = transform, excite
+
+
+@torch.inference_mode()
+def test_speech_is_that_of_kokoros_own_code(kokoro: KokoroV1Wrapper, style: Tensor) -> None:
+    ids = torch.tensor([[0, *(kokoro.vocabulary[p] for p in PHONEMES), 0]])
+    prosody = predict_prosody(kokoro.model, ids, style, speed=1.3)
+    decoder = FastDecoder(kokoro.model.decoder, SpeakingLayers(torch.float32))
+    source = decoder.excitation(prosody.pitch_hz, torch.Generator().manual_seed(7))
+    with source_replaced(kokoro, source):
+        theirs, durations = kokoro.model.forward_with_tokens(ids, style, 1.3)
+    ours = kokoro.synthesize(PHONEMES, style, speed=1.3, seed=7)
+    assert np.array_equal(ours.durations_frames, durations.numpy())
+    np.testing.assert_allclose(ours.samples, theirs.reshape(-1).numpy(), rtol=1e-3, atol=1e-4)
+
+
+def test_a_style_for_each_layer_is_spoken(kokoro: KokoroV1Wrapper, style: Tensor) -> None:
+    count = len(adain_layers(kokoro.model.decoder))
+    moved = torch.full((count, 128), 0.05)
+    offsets = kokoro.synthesize(PHONEMES, style, layer_offsets=moved).samples
+    shifted = style.clone()
+    shifted[:, :128] += 0.05
+    np.testing.assert_allclose(offsets, kokoro.synthesize(PHONEMES, shifted).samples, atol=1e-5)
+    moved[count // 2] += 1.0
+    other = kokoro.synthesize(PHONEMES, style, layer_offsets=moved).samples
+    assert not np.allclose(other, offsets, atol=1e-3)
+
+
+def test_bfloat16_keeps_the_durations_and_the_sound(tiny_kokoro: Path, style: Tensor) -> None:
+    exact, rounded = (
+        load(tiny_kokoro, numbers).synthesize(PHONEMES, style)
+        for numbers in ("float32", "bfloat16")
+    )
+    assert np.array_equal(exact.durations_frames, rounded.durations_frames)
+    assert not np.array_equal(exact.samples, rounded.samples)
+    error = np.sqrt(np.mean((exact.samples - rounded.samples) ** 2))
+    assert error < 0.1 * np.sqrt(np.mean(exact.samples**2))
+
+
+def test_a_forced_precision_is_kept_and_a_gpu_speaks_in_float32() -> None:
+    assert precision.choose_precision("float32", "cpu") == "float32"
+    assert precision.choose_precision("bfloat16", "cpu") == "bfloat16"
+    assert precision.choose_precision("auto", "cuda:0") == "float32"
+
+
+def test_a_processor_without_bfloat16_speaks_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    assert precision._faster_on_cpu.__wrapped__() == "float32"
+
+
+@pytest.mark.parametrize(("seconds", "chosen"), [(0.5, "bfloat16"), (0.95, "float32")])
+def test_bfloat16_must_be_worth_it(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, chosen: precision.Precision
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
+    monkeypatch.setattr(
+        precision, "_best_seconds", lambda dtype: 1.0 if dtype == torch.float32 else seconds
+    )
+    assert precision._faster_on_cpu.__wrapped__() == chosen
