@@ -1,8 +1,8 @@
 """Serving the page and the API on this machine.
 
 The page is mounted in an app of our own instead of launched by Gradio: the guards then stand in
-front of everything, and opening does not depend on Gradio reaching itself through whatever proxy
-the environment names.
+front of everything, the API answers before the page is built, and opening does not depend on Gradio
+reaching itself through whatever proxy the environment names.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import logging
 import os
 import socket
 import webbrowser
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
 import uvicorn
 from fastapi import FastAPI
 
@@ -24,13 +24,11 @@ from modules.core_components.errors import StudioError
 from modules.tools.inbox import clean_inbox
 from modules.tools.job_kinds import register_job_kinds, submit_demo_sample
 from modules.tools.services import Services, open_services
-from modules.ui.safety import ANY_ADDRESS, LOOPBACK, check_address, guards, served_folders
-from modules.ui.studio import build_studio
-from modules.ui.theme import STYLESHEET, StudioTheme
+from modules.ui.late_page import LatePage
+from modules.ui.safety import ANY_ADDRESS, LOOPBACK, check_address, guards
 
 logger = logging.getLogger(__name__)
 
-USER = "studio"
 # A page that is still open would keep the server waiting for its event stream.
 SHUTDOWN_S = 1
 
@@ -72,31 +70,25 @@ def create_app(
 
     The API needs `api_key`; without one it needs the page's password, if that has one.
     """
-    page = build_studio(services)
     undocumented: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": None}
     middleware = [*guards(host), *api_guards(services, api_key or password)]
-    app = FastAPI(middleware=middleware, **undocumented)
+    page = LatePage(lambda: _build_page(services, password))
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await page.close()
+
+    app = FastAPI(middleware=middleware, lifespan=lifespan, **undocumented)
     add_api(app, services)
-    gr.mount_gradio_app(
-        app,
-        page,
-        path="/",
-        app_kwargs=undocumented,
-        auth=(USER, password) if password else None,
-        allowed_paths=served_folders(services),
-        max_file_size=f"{services.settings.max_upload_mb}mb",
-        show_error=False,
-        ssr_mode=False,
-        enable_monitoring=False,
-        pwa=False,
-        mcp_server=False,
-        footer_links=[],
-        theme=StudioTheme(),
-        css_paths=[STYLESHEET],
-    )
-    # Only then does Gradio check that a file named in a request is one that was uploaded.
-    page.has_launched = True
+    app.mount("/", page)
     return app
+
+
+def _build_page(services: Services, password: str) -> FastAPI:
+    from modules.ui.page import create_page  # Gradio: seconds
+
+    return create_page(services, password)
 
 
 def listening_socket(host: str, port: int) -> socket.socket:

@@ -1,0 +1,75 @@
+"""A page that is built at its first request, and lives until the server ends."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from modules.ui.late_page import LatePage
+
+
+class Diary:
+    """Builds a page that says hello, and writes down what happens to it."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.entries: list[str] = []
+        self._failures = failures
+
+    def build(self) -> FastAPI:
+        self.entries.append("built")
+        if self._failures:
+            self._failures -= 1
+            raise RuntimeError("no luck")
+
+        @asynccontextmanager
+        async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+            self.entries.append("begun")
+            yield
+            self.entries.append("ended")
+
+        page = FastAPI(lifespan=lifespan)
+        page.get("/hello")(lambda: "hello")
+        return page
+
+
+def served(diary: Diary) -> FastAPI:
+    page = LatePage(diary.build)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await page.close()
+
+    app = FastAPI(lifespan=lifespan)
+    app.get("/health")(lambda: "well")
+    app.mount("/", page)
+    return app
+
+
+def test_it_is_built_once_at_the_first_request() -> None:
+    diary = Diary()
+    with TestClient(served(diary)) as client:
+        assert client.get("/health").json() == "well"
+        assert diary.entries == []
+        assert [client.get("/hello").json() for _ in range(2)] == ["hello", "hello"]
+        assert diary.entries == ["built", "begun"]
+    assert diary.entries == ["built", "begun", "ended"]
+
+
+def test_a_server_nobody_visited_ends_without_building_it() -> None:
+    diary = Diary()
+    with TestClient(served(diary)):
+        pass
+    assert diary.entries == []
+
+
+def test_a_failed_build_is_tried_again() -> None:
+    diary = Diary(failures=1)
+    with TestClient(served(diary)) as client:
+        with pytest.raises(RuntimeError, match="no luck"):
+            client.get("/hello")
+        assert client.get("/hello").json() == "hello"
