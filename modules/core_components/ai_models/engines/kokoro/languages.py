@@ -13,13 +13,15 @@ class Language:
     """A language as Kokoro knows it.
 
     `letter` begins the names of its voices and is its code in the package `kokoro`; `scripts` are
-    the Unicode scripts whose letters have phonemes in it.
+    the Unicode scripts whose letters have phonemes in it; `parted_by_spaces` says whether words
+    have spaces between them.
     """
 
     code: str
     name: str
     letter: str
     scripts: tuple[str, ...] = ("Latin",)
+    parted_by_spaces: bool = True
 
     @property
     def is_english(self) -> bool:

@@ -283,3 +283,13 @@ def test_phonemes_that_cannot_be_spoken_are_refused_at_once(
 ) -> None:
     with pytest.raises(BadInputError, match=reason):
         engine.stream_phonemes(phonemes, "af_one", KokoroOptions(), CancelToken())
+
+
+def test_words_come_with_their_times(engine: KokoroEngine) -> None:
+    pieces = list(engine.stream(LONG_TEXT, "af_one", KokoroOptions(), CancelToken()))
+    words = [word.text for piece in pieces for word in piece.words]
+    assert words == LONG_TEXT.replace(",", "").replace(".", "").split()
+    for piece in pieces:
+        times = [time for word in piece.words for time in (word.start_s, word.end_s)]
+        assert times == sorted(times)
+        assert 0 <= times[0] < times[-1] <= piece.duration_s

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from modules.core_components.ai_models.engines.kokoro import phonemes as module
 from modules.core_components.ai_models.engines.kokoro.languages import LANGUAGES, Language
 from modules.core_components.ai_models.engines.kokoro.phonemes import Phonemizer, get_phonemizer
+from modules.core_components.ai_models.engines.kokoro.pieces import Piece
 from modules.core_components.errors import BadInputError, StudioError
 from tests.tiny_kokoro import SYMBOLS
 
@@ -145,7 +146,7 @@ def test_one_thread_at_a_time_reaches_espeak(monkeypatch: pytest.MonkeyPatch) ->
     guard = threading.Lock()
 
     def build(_language: Language) -> object:
-        def speak(text: str) -> str:
+        def speak(text: str, _given: object) -> list[Piece]:
             nonlocal inside, most
             with guard:
                 inside += 1
@@ -153,12 +154,12 @@ def test_one_thread_at_a_time_reaches_espeak(monkeypatch: pytest.MonkeyPatch) ->
             threading.Event().wait(0.001)
             with guard:
                 inside -= 1
-            return text
+            return [Piece(0, len(text), text)]
 
         return speak
 
-    monkeypatch.setattr(module, "_english", build)
-    monkeypatch.setattr(module, "_espeak", build)
+    for reader in ("_english", "_espeak"):
+        monkeypatch.setattr(module, reader, build)
     phonemizer = Phonemizer()
 
     def work(language: str) -> str:
@@ -174,7 +175,7 @@ def test_g2p_is_built_once_a_language(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def build(language: Language) -> object:
         built.append(language.code)
-        return str
+        return lambda text, _given: [Piece(0, len(text), text)]
 
     monkeypatch.setattr(module, "_espeak", build)
     phonemizer = Phonemizer()
