@@ -15,6 +15,8 @@ from modules.core_components.ai_models.engines.kokoro.pieces import Piece
 
 _MAY_BE_READ = regex.compile(r"\S*[\p{L}\p{N}\p{S}&%#@]\S*")
 _CACHED_WORDS = 4096
+# Marks that neither espeak-ng nor Kokoro has, and what ends a sentence or clause like them.
+_MARKS = str.maketrans("।॥؟،؛۔", "..?,;.")
 
 
 class EspeakPieces:
@@ -49,7 +51,7 @@ class EspeakPieces:
         ]
 
     def _phonemes(self, text: str) -> str:
-        return str(self._g2p(text)[0])
+        return str(self._g2p(text.translate(_MARKS))[0])
 
     def _bounds(
         self,

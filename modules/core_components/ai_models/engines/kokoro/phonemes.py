@@ -18,7 +18,9 @@ from modules.core_components.ai_models.engines.kokoro.given import (
     take_given,
 )
 from modules.core_components.ai_models.engines.kokoro.languages import Language, get_language
+from modules.core_components.ai_models.engines.kokoro.numerals import numbers_in_words
 from modules.core_components.ai_models.engines.kokoro.pieces import Piece, assemble
+from modules.core_components.ai_models.engines.kokoro.spaceless import SpacelessReader
 from modules.core_components.ai_models.engines.kokoro.speakable import (
     may_have_voice,
     no_phonemes,
@@ -36,6 +38,7 @@ Reader = Callable[[str, Sequence[Given]], list[Piece]]
 _LONGEST_PART = 400
 _CACHED_CHARACTERS = 20_000
 _SENTENCE_END = re.compile(r'(?<=[.!?…]) |(?<=[.!?…][”")]) ')
+_CLAUSE_END = re.compile(r"[,;:] |[，、；：]")
 _MEANINGFUL = frozenset(("Lu", "Ll", "Lt", "Lo", "Nd", "Nl", "No", "Sm"))
 
 
@@ -78,22 +81,30 @@ class Phonemizer:
             word: self._pronunciation(sound, language) for word, sound in pronunciations.items()
         }
         traced, given = take_given(text, entries, language.parted_by_spaces, vocabulary)
-        cleaned = speakable_text(traced, language)
+        cleaned = numbers_in_words(speakable_text(traced, language), language)
         if language.parted_by_spaces:
             self._refuse_silent_characters(cleaned.text, language)
         words = WrittenWords(cleaned, language.parted_by_spaces)
         left = iter(given)
-        offset, spoken = 0, False
+        offset, shown, spoken = 0, 0, False
         for part in _all_parts(cleaned.text, language_code):
             offset = cleaned.text.index(part, offset)
             own = list(islice(left, part.count(PLACE)))
             pieces = self._pieces(part, own, language)
-            read = assemble(pieces)
+            if not language.parted_by_spaces:
+                _refuse_silent_words(part, pieces, language)
+            read = assemble(pieces, tight=not language.parted_by_spaces)
             if _has_voice(read.phonemes, part, language, vocabulary):
                 spoken = True
-                yield PhonemeSentence(
-                    _with_given(part, own), read.phonemes, words.of_sentence(offset, pieces, read)
+                start, end = (
+                    max(shown, cleaned.starts[offset]),
+                    cleaned.ends[offset + len(part) - 1],
                 )
+                written = cleaned.original[start:end].strip() or part
+                yield PhonemeSentence(
+                    written, read.phonemes, words.of_sentence(offset, pieces, read)
+                )
+                shown = end
             offset += len(part)
         if not spoken:
             raise nothing_to_speak()
@@ -128,15 +139,25 @@ class Phonemizer:
 
     def _reader(self, language: Language) -> Reader:
         if language.code not in self._readers:
-            build = _english if language.is_english else _espeak
             try:
-                self._readers[language.code] = build(language)
+                self._readers[language.code] = self._built(language)
             except (ImportError, OSError, RuntimeError) as error:
                 raise StudioError(
                     f"The pronunciation of {language.name} cannot be loaded ({error}).",
                     "Run the installer again; it repairs what is missing.",
                 ) from error
         return self._readers[language.code]
+
+    def _built(self, language: Language) -> Reader:
+        if language.is_english:
+            return _english(language)
+        if language.parted_by_spaces:
+            return _espeak(language)
+
+        def english(text: str) -> list[Piece]:
+            return self._reader(get_language("en-us"))(text, ())
+
+        return _chinese(english) if language.code == "zh" else _japanese(english)
 
 
 def _has_voice(phonemes: str, text: str, language: Language, vocabulary: Collection[str]) -> bool:
@@ -152,11 +173,6 @@ def _has_voice(phonemes: str, text: str, language: Language, vocabulary: Collect
     if any(map(str.isalnum, text)):
         raise no_phonemes(language, text)
     return False
-
-
-def _with_given(part: str, given: Sequence[Given]) -> str:
-    words = iter(given)
-    return "".join(next(words).word if letter == PLACE else letter for letter in part)
 
 
 def sentences_of_phonemes(phonemes: str, vocabulary: Collection[str]) -> tuple[str, ...]:
@@ -195,6 +211,32 @@ def _espeak(language: Language) -> Reader:
     return lambda text, given: around_given(text, given, read)
 
 
+def _chinese(english: Callable[[str], list[Piece]]) -> Reader:
+    from modules.core_components.ai_models.engines.kokoro.chinese import ChineseWords
+
+    return SpacelessReader(ChineseWords(), english)
+
+
+def _japanese(english: Callable[[str], list[Piece]]) -> Reader:
+    from modules.core_components.ai_models.engines.kokoro.japanese import JapaneseWords
+
+    return SpacelessReader(JapaneseWords(), english)
+
+
+def _refuse_silent_words(text: str, pieces: Sequence[Piece], language: Language) -> None:
+    """A word that its reader has no phonemes for."""
+    silent = [
+        character
+        for piece in pieces
+        for character in text[piece.start : piece.end]
+        if not any(map(str.isalpha, piece.phonemes))
+        and unicodedata.category(character) in _MEANINGFUL
+        and (character.isalnum() or not character.isascii())
+    ]
+    if silent:
+        raise no_phonemes(language, silent)
+
+
 def _all_parts(text: str, language_code: str) -> Iterator[str]:
     """What is read at once, in order: sentences, or parts of long ones."""
     for line in text.splitlines():
@@ -203,13 +245,16 @@ def _all_parts(text: str, language_code: str) -> Iterator[str]:
 
 
 def _parts(sentence: str) -> Iterator[str]:
-    """`sentence` in parts of at most _LONGEST_PART characters, cut at a comma or a space."""
+    """`sentence` in parts of at most _LONGEST_PART characters, cut at a clause or a space."""
     start = 0
     while len(sentence) - start > _LONGEST_PART:
         window = sentence[start : start + _LONGEST_PART]
-        cut = max((window.rfind(mark) + len(mark) for mark in (", ", "; ", ": ")), default=0)
+        clauses = [mark.end() for mark in _CLAUSE_END.finditer(window)]
+        cut = clauses[-1] if clauses else 0
         if cut < _LONGEST_PART // 2:
             cut = window.rfind(" ") + 1 or _LONGEST_PART
+        while cut > 1 and unicodedata.category(sentence[start + cut])[0] == "M":
+            cut -= 1
         yield sentence[start : start + cut]
         start += cut
     yield sentence[start:]

@@ -61,6 +61,10 @@ def test_words_are_those_of_the_user(text: str, words: str) -> None:
         ("it", "ho 21 anni [ora](/ˈora/).", "ora", "ˈora"),
         ("pt-br", "Custa R$ 25 agora", "25", "vˈiŋʧyisˈiŋkw"),
         ("hi", "मैं 25 साल", "साल", "sˈaːl"),
+        ("zh", "价格是3.5元。", "3.5元", "sa→ntjɛ↓n u↓ɥɛ↗n"),
+        ("zh", "[你好](/ni↓/)吗", "你好", "ni↓"),
+        ("ja", "東京は1400人", "1400", "seɴ joɴçakɯ"),
+        ("ja", "４月にNew Yorkで", "York", "jˈɔɹk"),
     ],
 )
 def test_each_word_has_its_phonemes(language: str, text: str, word: str, phonemes: str) -> None:
