@@ -90,6 +90,8 @@ class WrittenWords:
 
 def _shares(span: tuple[int, int], words: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """The span parted among words that were read as one, by their lengths."""
+    if len(words) == 1:
+        return [span]
     lengths = [end - start for start, end in words]
     marks = [
         span[0] + (span[1] - span[0]) * before // max(1, sum(lengths))
