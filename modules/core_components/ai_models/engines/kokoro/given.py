@@ -12,11 +12,10 @@ import regex  # type: ignore[import-untyped]
 from modules.core_components.ai_models.engines.kokoro.pieces import Piece
 from modules.core_components.ai_models.engines.kokoro.traced import TracedText
 from modules.core_components.errors import BadInputError
+from modules.core_components.text.markup import LINK
 
 # Stands in the cleaned text where such a word was: not a character that anybody writes.
 PLACE = "\ue000"
-# What has only the beginning of such a link is ordinary text, spoken as it stands.
-_LINK = r"\[(?P<word>[^\[\]\n]+)\]\(/(?P<phonemes>[^/\n]*)/\)"
 _CACHED_PATTERNS = 16
 
 
@@ -101,10 +100,10 @@ def check_phonemes(word: str, phonemes: str, vocabulary: Collection[str]) -> Non
 @lru_cache(_CACHED_PATTERNS)
 def _pattern(words: tuple[str, ...], parted_by_spaces: bool) -> Any:
     if not words:
-        return regex.compile(_LINK)
+        return regex.compile(LINK)
     edges = r"\p{L}\p{M}\p{N}" if parted_by_spaces else r"\p{Latin}\p{N}"
     return regex.compile(
-        rf"{_LINK}|(?<![{edges}])\L<words>(?![{edges}])",
+        rf"{LINK}|(?<![{edges}])\L<words>(?![{edges}])",
         words=list(words),
         flags=regex.IGNORECASE | regex.FULLCASE,
     )
