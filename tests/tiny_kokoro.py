@@ -82,6 +82,46 @@ def build_tiny_kokoro(folder: Path, voices: tuple[str, ...] = ("af_one", "am_two
     return folder
 
 
+def build_tiny_old_kokoro(folder: Path, voices: tuple[str, ...] = ("af", "bm_lewis")) -> Path:
+    """Writes a random v0.19 in its own layout: {config.json, kokoro-v0_19.pth, voices/*.pt}.
+
+    The parts lie under "net" with the prefix of a parallel module, the norms have no weights, the
+    configuration names neither vocabulary nor ALBERT, and the packs have a row for no phonemes.
+    """
+    import torch
+
+    from modules.core_components.ai_models.engines.kokoro.builds.v0_19.wrapper import _ALBERT
+    from modules.core_components.ai_models.engines.kokoro.kokoro_package import import_kmodel
+
+    folder.mkdir(parents=True, exist_ok=True)
+    old = {
+        name: value for name, value in CONFIG.items() if name not in ("istftnet", "plbert", "vocab")
+    }
+    old["decoder"] = {"type": "istftnet", **CONFIG["istftnet"]}
+    (folder / "config.json").write_text(json.dumps(old), encoding="utf-8")
+    empty = io.BytesIO()
+    torch.save({}, empty)
+    empty.seek(0)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(2)
+        model = import_kmodel()(repo_id="tiny", config={**CONFIG, "plbert": _ALBERT}, model=empty)
+        model.decoder.generator.conv_post.bias.data[:101] -= 3
+    net = {
+        module: {
+            f"module.{name}": _compact(name, tensor)
+            for name, tensor in getattr(model, module).state_dict().items()
+            if ".norm." not in name
+        }
+        for module in MODULES
+    }
+    torch.save({"net": net}, folder / "kokoro-v0_19.pth")
+    (folder / "voices").mkdir(exist_ok=True)
+    for index, voice in enumerate(voices):
+        pack = np.random.default_rng(index).normal(0, 0.1, (511, 1, 256)).astype(np.float32)
+        torch.save(torch.from_numpy(pack), folder / "voices" / f"{voice}.pt")
+    return folder
+
+
 def _compact(name: str, tensor: Any) -> Any:
     """A tensor of the same shape and scale whose rows overlap in memory: 30 million numbers of
     the decoder then take less than a megabyte on disk."""

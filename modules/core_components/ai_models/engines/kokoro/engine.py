@@ -15,20 +15,15 @@ from modules.core_components.ai_models.engines.base import option
 from modules.core_components.ai_models.engines.context import EngineContext
 from modules.core_components.ai_models.engines.kokoro.builds.v1_0.wrapper import (
     CONFIG_FILE,
-    SAMPLE_RATE_HZ,
-    SAMPLES_PER_FRAME,
-    WEIGHTS_FILE,
     KokoroV1Wrapper,
-    read_vocabulary,
 )
-from modules.core_components.ai_models.engines.kokoro.chunks import plan_chunks
-from modules.core_components.ai_models.engines.kokoro.joins import shape_joins
 from modules.core_components.ai_models.engines.kokoro.languages import LANGUAGES
 from modules.core_components.ai_models.engines.kokoro.phonemes import (
     PhonemeSentence,
     get_phonemizer,
     sentences_of_phonemes,
 )
+from modules.core_components.ai_models.engines.kokoro.pipeline import speak_sentences
 from modules.core_components.ai_models.engines.kokoro.precision import Precision, choose_precision
 from modules.core_components.ai_models.engines.kokoro.sample_voice import (
     FitResources,
@@ -41,13 +36,11 @@ from modules.core_components.ai_models.engines.kokoro.speaking_voice import (
     SpeakingVoice,
     voice_of_prompt,
 )
+from modules.core_components.ai_models.engines.kokoro.utterance import SAMPLE_RATE_HZ, Utterance
+from modules.core_components.ai_models.engines.kokoro.versions import BUILDS
 from modules.core_components.ai_models.engines.kokoro.voices import VoiceFolder
-from modules.core_components.ai_models.engines.kokoro.word_times import (
-    word_times,
-    words_of_chunks,
-)
 from modules.core_components.ai_models.model_pool import ModelSpec, model_key
-from modules.core_components.ai_models.model_utils import configure_threads, module_bytes
+from modules.core_components.ai_models.model_utils import configure_threads
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.values import Sample, Speech, VoicePrompt
@@ -87,11 +80,9 @@ def create(entry: ModelEntry, context: EngineContext) -> KokoroEngine:
 
 
 class KokoroEngine:
-    """A handle on Kokoro v1.0 (see `TTSEngine`); it borrows the weights chunk by chunk."""
+    """A handle on a version of Kokoro (see `TTSEngine`); it borrows the weights chunk by chunk."""
 
     sample_rate_hz = SAMPLE_RATE_HZ
-    languages = tuple(LANGUAGES)
-    can_clone = True
     options_type = KokoroOptions
 
     def __init__(self, entry: ModelEntry, context: EngineContext) -> None:
@@ -99,6 +90,9 @@ class KokoroEngine:
         self.label = entry.label
         self._entry = entry
         self._context = context
+        self._build = BUILDS[entry.version]
+        self.languages = self._build.languages
+        self.can_clone = self._build.can_clone
         self._stock = VoiceFolder(self._folder / "voices")
 
     @property
@@ -213,28 +207,12 @@ class KokoroEngine:
         options: KokoroOptions,
         cancel: CancelToken,
     ) -> Iterator[Speech]:
-        speed = options.speed * voice.speed
-        chunks = tuple(plan_chunks(sentence.phonemes for sentence in sentences))
-        words = tuple(words_of_chunks(sentences, chunks))
-        endings = [None, *(chunk.ending for chunk in chunks[:-1]), None]
-        for index, chunk in enumerate(chunks):
+        def synthesize(*arguments: Any) -> Utterance:
             cancel.raise_if_cancelled()
-            style = voice.style(len(chunk.phonemes))
             with self._borrowed("speaking", cancel) as model:
-                utterance = model.synthesize(
-                    chunk.phonemes, style, speed, options.seed + index, voice.offsets()
-                )
-            samples, skipped = shape_joins(
-                utterance.samples, SAMPLE_RATE_HZ, endings[index], endings[index + 1], speed
-            )
-            times = word_times(
-                words[index],
-                utterance.durations_frames,
-                SAMPLES_PER_FRAME / SAMPLE_RATE_HZ,
-                skipped / SAMPLE_RATE_HZ,
-                len(samples) / SAMPLE_RATE_HZ,
-            )
-            yield Speech(samples, SAMPLE_RATE_HZ, times)
+                return model.synthesize(*arguments)
+
+        return speak_sentences(sentences, voice, options.speed, options.seed, synthesize)
 
     def _phonemes(self, language: str, text: str) -> str:
         return " ".join(sentence.phonemes for sentence in self._sentences(text, language))
@@ -251,16 +229,18 @@ class KokoroEngine:
 
     @cached_property
     def _vocabulary(self) -> frozenset[str]:
-        return frozenset(read_vocabulary(self._folder / CONFIG_FILE))
+        return self._build.wrapper.readable(self._folder / CONFIG_FILE)
 
     @property
     def _spec(self) -> ModelSpec[KokoroV1Wrapper]:
         device = self._context.device
-        precision = self.precision
+        precision, build = self.precision, self._build
 
         def load() -> KokoroV1Wrapper:
             folder = self._context.ensure_model(self.model_id)
-            return KokoroV1Wrapper(folder / CONFIG_FILE, folder / WEIGHTS_FILE, device, precision)
+            return build.wrapper(
+                folder / CONFIG_FILE, folder / build.weights_file, device, precision
+            )
 
         return ModelSpec(
             key=model_key(self.model_id, self.model_revision, device, precision),
@@ -269,5 +249,5 @@ class KokoroEngine:
             load=load,
             to_host=lambda model: model.moved_to("cpu"),
             to_device=lambda model: model.moved_to(device),
-            measure=lambda model: module_bytes(model.model),
+            measure=lambda model: model.nbytes,
         )

@@ -52,3 +52,9 @@ def get_language(code: str) -> Language:
             f"Kokoro does not speak {code!r}.", f"Choose one of {', '.join(LANGUAGES)}.", "language"
         )
     return LANGUAGES[code]
+
+
+def language_of(code: str) -> Language:
+    """The language of a code, or of Kokoro's letter for it; BadInputError for any other."""
+    letters = {language.letter: language for language in LANGUAGES.values()}
+    return letters[code] if code in letters else get_language(code)

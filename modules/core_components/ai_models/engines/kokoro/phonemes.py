@@ -109,6 +109,12 @@ class Phonemizer:
         if not spoken:
             raise nothing_to_speak()
 
+    def prepare(self, language_code: str) -> None:
+        """Loads what reads the language; raises as `sentences` does."""
+        language = get_language(language_code)
+        with self._lock:
+            self._reader(language)
+
     def _pronunciation(self, sound: str, language: Language) -> str:
         if len(sound) > 1 and sound[0] == sound[-1] == "/":
             return sound.strip("/").strip()

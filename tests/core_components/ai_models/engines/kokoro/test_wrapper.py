@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,12 +16,17 @@ import torch
 
 from modules.core_components.ai_models.engines.kokoro.builds.v1_0.wrapper import (
     CONFIG_FILE,
-    SAMPLES_PER_FRAME,
     WEIGHTS_FILE,
     KokoroV1Wrapper,
-    read_vocabulary,
 )
-from modules.core_components.errors import BadInputError, CorruptFileError, ModelMissingError
+from modules.core_components.ai_models.engines.kokoro.phonemes import get_phonemizer
+from modules.core_components.ai_models.engines.kokoro.utterance import SAMPLES_PER_FRAME
+from modules.core_components.errors import (
+    BadInputError,
+    CorruptFileError,
+    ModelMissingError,
+    StudioError,
+)
 
 PHONEMES = "həlˈO wˈɜɹld."
 
@@ -89,7 +96,7 @@ def test_unknown_phonemes_are_named_and_not_dropped(
 
 
 def test_the_vocabulary_is_known_without_loading(tiny_kokoro: Path) -> None:
-    assert read_vocabulary(tiny_kokoro / CONFIG_FILE)["ˈ"] > 0
+    assert "ˈ" in KokoroV1Wrapper.readable(tiny_kokoro / CONFIG_FILE)
 
 
 @pytest.mark.parametrize("name", [CONFIG_FILE, WEIGHTS_FILE])
@@ -183,3 +190,59 @@ logger.remove(second)
     assert done.stdout == ""
     assert "WARNING" not in done.stderr
     assert "still here" not in done.stderr
+
+
+def pieces_of(model: KokoroV1Wrapper, *arguments: Any) -> list[np.ndarray]:
+    async def gather() -> list[np.ndarray]:
+        return [piece async for piece in model.forward(*arguments)]
+
+    return asyncio.run(gather())
+
+
+def test_forward_speaks_a_text_in_its_language(model: KokoroV1Wrapper) -> None:
+    """By the language's code or by Kokoro's letter for it, one pipeline for both."""
+    text = "Hello world. " * 12
+    first = pieces_of(model, text, "af_one", "a")
+    again = pieces_of(model, text, "af_one", "en-us")
+    assert len(first) > 1
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert model.get_pipeline("a") is model.get_pipeline("en-us")
+    assert model.get_pipeline("b") is not model.get_pipeline("a")
+
+
+@pytest.mark.parametrize(
+    ("text", "voice", "language", "named"),
+    [
+        ("Hello", "af_one", "en", "'en'"),
+        ("Hello", "nobody", "a", "nobody"),
+        ("Привет", "af_one", "a", "П"),
+        (" ", "af_one", "a", "nothing to speak"),
+    ],
+)
+def test_forward_refuses_before_the_first_sample(
+    model: KokoroV1Wrapper, text: str, voice: str, language: str, named: str
+) -> None:
+    with pytest.raises(BadInputError, match=named):
+        pieces_of(model, text, voice, language)
+
+
+def test_a_pipeline_that_failed_is_tried_again(
+    model: KokoroV1Wrapper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts = []
+
+    def built(language: Any) -> Any:
+        attempts.append(language.code)
+        if len(attempts) == 1:
+            raise OSError("no dictionary")
+        return lambda text, given: []
+
+    monkeypatch.setattr(get_phonemizer(), "_built", built)
+    get_phonemizer()._readers.pop("hi", None)
+    try:
+        with pytest.raises(StudioError, match="Hindi"):
+            model.get_pipeline("h")
+        assert model.get_pipeline("h").language == "hi"
+        assert attempts == ["hi", "hi"]
+    finally:
+        get_phonemizer()._readers.pop("hi", None)

@@ -2,56 +2,34 @@
 
 from __future__ import annotations
 
-import io
-import json
-import re
-import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modules.core_components.ai_models.engines.kokoro.kokoro_package import (
-    REPOSITORY,
-    import_kmodel,
-)
+from modules.core_components.ai_models.engines.kokoro.checkpoint import build_kmodel, read_config
+from modules.core_components.ai_models.engines.kokoro.languages import language_of
+from modules.core_components.ai_models.engines.kokoro.pipeline import KokoroPipeline
 from modules.core_components.ai_models.engines.kokoro.precision import Precision
-from modules.core_components.ai_models.model_utils import seeded
-from modules.core_components.errors import BadInputError, CorruptFileError, ModelMissingError
+from modules.core_components.ai_models.engines.kokoro.speaking_voice import SpeakingVoice
+from modules.core_components.ai_models.engines.kokoro.utterance import Utterance
+from modules.core_components.ai_models.engines.kokoro.voices import VoiceFolder
+from modules.core_components.ai_models.model_utils import module_bytes
+from modules.core_components.errors import BadInputError
 from modules.core_components.values import FloatArray
 
 if TYPE_CHECKING:
     import torch
+    from typing_extensions import Self
 
     from modules.core_components.ai_models.engines.kokoro.fast_decoder import FastDecoder
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "kokoro-v1_0.pth"
-SAMPLE_RATE_HZ = 24_000
-SAMPLES_PER_FRAME = 600  # a predicted duration counts frames of 1/40 s
-STYLE_SIZE = 256  # timbre, then prosody
-TIMBRE_SIZE = 128
-
-_MODULES = ("bert", "bert_encoder", "predictor", "text_encoder", "decoder")
-# Absent from some checkpoints, and right at the neutral values they are built with: the affine
-# pairs of the instance norms, and ALBERT's pooler, which nothing reads.
-_MAY_BE_ABSENT = re.compile(r"(\.norm\.(weight|bias)|^pooler\.(weight|bias))$")
-_DOWNLOAD_AGAIN = "Delete the model on the Models tab and download it again."
-
-
-@dataclass(frozen=True, eq=False)
-class Utterance:
-    """One synthesis: `samples` float32 [n] at 24 kHz.
-
-    `durations_frames` int64 [phonemes + 2] holds the length of the leading pause, of every
-    phoneme, and of the trailing pause, in frames of 600 samples (1/40 s).
-    """
-
-    samples: FloatArray
-    durations_frames: NDArray[np.int64]
+TIMBRE_SIZE = 128  # a style is the voice's timbre, then its prosody
 
 
 class KokoroV1Wrapper:
@@ -68,15 +46,25 @@ class KokoroV1Wrapper:
         device: str = "cpu",
         precision: Precision = "float32",
     ) -> None:
-        config = _read_config(config_path)
-        self.vocabulary: Mapping[str, int] = config["vocab"]
-        self.device = device
-        self.model = _build(config, config_path, model_path).to(device).eval()
+        self.voices = VoiceFolder(model_path.parent / "voices")
+        self.model = self._load(config_path, model_path).to(device).eval()
         self.model.requires_grad_(False)
+        self.vocabulary: Mapping[str, int] = self.model.vocab
+        self.device = device
         self._precision = precision
         self._decoder = self._speaking_decoder()
+        self._pipelines: dict[str, KokoroPipeline] = {}
 
-    def moved_to(self, device: str) -> KokoroV1Wrapper:
+    @staticmethod
+    def _load(config_path: Path, model_path: Path) -> Any:
+        return build_kmodel(read_config(config_path), config_path, model_path)
+
+    @staticmethod
+    def readable(config_path: Path) -> frozenset[str]:
+        """The phonemes that `synthesize` takes, without loading the model; raises as loading."""
+        return frozenset(read_config(config_path)["vocab"])
+
+    def moved_to(self, device: str) -> Self:
         """This model, now on another device."""
         self.model.to(device)
         self.device = device
@@ -84,9 +72,37 @@ class KokoroV1Wrapper:
         return self
 
     @property
-    def max_phonemes(self) -> int:
-        """The most phonemes of one utterance; two places of the context mark its ends."""
-        return int(self.model.context_length) - 2
+    def nbytes(self) -> int:
+        """What the weights take, with the decoder's rearranged copy of its own."""
+        copied = sum(p.numel() for p in self.model.decoder.parameters())
+        return module_bytes(self.model) + copied * self._decoder.dtype.itemsize
+
+    def get_pipeline(self, lang_code: str) -> KokoroPipeline:
+        """The way from a text of that language ("en-us", or Kokoro's letter "a") to sound.
+
+        Made when it is first asked for; one that failed is not kept, so the next call tries again.
+        Raises BadInputError for an unknown language, StudioError when its packages do not load.
+        """
+        code = language_of(lang_code).code
+        if code not in self._pipelines:
+            self._pipelines[code] = KokoroPipeline(
+                code, frozenset(self.vocabulary), self.synthesize
+            )
+        return self._pipelines[code]
+
+    async def forward(
+        self, text: str, voice: str, lang_code: str, speed: float = 1.0, seed: int = 0
+    ) -> AsyncIterator[FloatArray]:
+        """The audio of `text` piece by piece, float32 [n] at 24 kHz, computed beside the loop.
+
+        `voice` is a name or a mix from the folder `voices` beside the weights. Everything that can
+        be wrong is raised before the first piece.
+        """
+        speaking = SpeakingVoice(await asyncio.to_thread(self.voices.pack, voice))
+        pipeline = await asyncio.to_thread(self.get_pipeline, lang_code)
+        pieces = await asyncio.to_thread(pipeline.speak, text, speaking, speed, seed)
+        while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+            yield piece.samples
 
     def synthesize(
         self,
@@ -106,7 +122,7 @@ class KokoroV1Wrapper:
 
         from modules.core_components.ai_models.engines.kokoro.prosody import predict_prosody
 
-        ids = self._ids(phonemes)
+        ids = [self.vocabulary[symbol] for symbol in self._symbols(phonemes)]
         with torch.inference_mode():
             tokens = torch.tensor([[0, *ids, 0]], dtype=torch.long, device=self.device)
             style = style.to(self.device)
@@ -118,8 +134,25 @@ class KokoroV1Wrapper:
             audio = self._decoder(prosody.text, prosody.pitch_hz, prosody.energy, timbre, source)
         return Utterance(
             samples=audio.float().cpu().numpy(),
-            durations_frames=prosody.durations_frames.cpu().numpy(),
+            durations_frames=self._of_phonemes(phonemes, prosody.durations_frames.cpu().numpy()),
         )
+
+    def _symbols(self, phonemes: str) -> str:
+        """`phonemes` in the symbols of the vocabulary; BadInputError where there is none."""
+        unknown = sorted(set(phonemes) - set(self.vocabulary))
+        if unknown:
+            raise BadInputError(
+                f"Kokoro has no sound for {', '.join(map(repr, unknown))}.",
+                "Use the phonemes of its vocabulary.",
+            )
+        most = int(self.model.context_length) - 2  # two places mark the ends
+        if not 0 < len(phonemes) <= most:
+            raise BadInputError(f"Kokoro speaks 1 to {most} phonemes at once, not {len(phonemes)}.")
+        return phonemes
+
+    def _of_phonemes(self, phonemes: str, durations_frames: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The symbols' durations as those of the phonemes; here the two are the same."""
+        return durations_frames
 
     def _speaking_decoder(self) -> FastDecoder:
         import torch
@@ -130,118 +163,3 @@ class KokoroV1Wrapper:
         with torch.inference_mode():
             layers = SpeakingLayers(getattr(torch, self._precision))
             return FastDecoder(self.model.decoder, layers)
-
-    def _ids(self, phonemes: str) -> list[int]:
-        unknown = sorted(set(phonemes) - set(self.vocabulary))
-        if unknown:
-            raise BadInputError(
-                f"Kokoro has no sound for {', '.join(map(repr, unknown))}.",
-                "Use the phonemes of its vocabulary.",
-            )
-        if not 0 < len(phonemes) <= self.max_phonemes:
-            raise BadInputError(
-                f"Kokoro speaks 1 to {self.max_phonemes} phonemes at once, not {len(phonemes)}."
-            )
-        return [self.vocabulary[phoneme] for phoneme in phonemes]
-
-
-def read_vocabulary(config_path: Path) -> Mapping[str, int]:
-    """The phonemes that a model knows, without loading it; raises as KokoroV1Wrapper does."""
-    vocabulary: Mapping[str, int] = _read_config(config_path)["vocab"]
-    return vocabulary
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-        vocabulary = config["vocab"]
-        if not all(isinstance(i, int) for i in vocabulary.values()):
-            raise ValueError("the vocabulary holds something else than numbers")
-    except FileNotFoundError:
-        raise _missing(path) from None
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise _corrupt(path, error) from error
-    return dict(config)
-
-
-def _build(config: dict[str, Any], config_path: Path, model_path: Path) -> Any:
-    import torch
-
-    states = _read_states(model_path)
-    # KModel reads its weights leniently, so that a wrong file gives noise instead of an error; it
-    # is built from an empty checkpoint and filled here.
-    empty = io.BytesIO()
-    torch.save({}, empty)
-    empty.seek(0)
-    kmodel = import_kmodel()
-    try:
-        # Layers are built with random numbers. Drawn outside the lock of `seeded`, they would
-        # change what another thread is just speaking.
-        with seeded(0), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's notes on weight_norm and LSTM dropout
-            model = kmodel(repo_id=REPOSITORY, config=config, model=empty)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise _corrupt(config_path, error) from error
-    for name in _MODULES:
-        _fill(getattr(model, name), states[name], name, model_path)
-    _fold_weight_norm(model)
-    return model
-
-
-def _fold_weight_norm(model: torch.nn.Module) -> None:
-    """Weight norm is for training; kept, it is computed again at every call."""
-    from torch.nn.utils import remove_weight_norm
-
-    for module in model.modules():
-        if hasattr(module, "weight_v"):
-            remove_weight_norm(module)
-
-
-def _read_states(path: Path) -> dict[str, dict[str, torch.Tensor]]:
-    import pickle
-
-    import torch
-
-    if not path.is_file():
-        raise _missing(path)
-    try:
-        states = torch.load(path, map_location="cpu", weights_only=True)
-        absent = [name for name in _MODULES if name not in states]
-        if absent:
-            raise ValueError(f"it holds nothing for {', '.join(absent)}")
-        return {
-            name: {key.removeprefix("module."): value for key, value in states[name].items()}
-            for name in _MODULES
-        }
-    except (
-        pickle.UnpicklingError,
-        RuntimeError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        EOFError,
-        OSError,
-    ) as error:
-        raise _corrupt(path, error) from error
-
-
-def _fill(module: Any, state: dict[str, torch.Tensor], name: str, path: Path) -> None:
-    try:
-        outcome = module.load_state_dict(state, strict=False)
-    except RuntimeError as error:  # a tensor of another shape
-        raise _corrupt(path, error) from error
-    absent = [key for key in outcome.missing_keys if not _MAY_BE_ABSENT.search(key)]
-    if absent:
-        raise _corrupt(path, f"{name} lacks {len(absent)} weights, first {absent[0]}")
-
-
-def _missing(path: Path) -> ModelMissingError:
-    return ModelMissingError(
-        f"Kokoro's file {path.name} is not in {path.parent}.",
-        "Download the model on the Models tab.",
-    )
-
-
-def _corrupt(path: Path, reason: object) -> CorruptFileError:
-    first_lines = " ".join(str(reason).split())[:200]
-    return CorruptFileError(f"Kokoro's file {path} cannot be used: {first_lines}.", _DOWNLOAD_AGAIN)
