@@ -6,7 +6,7 @@ import difflib
 from dataclasses import dataclass
 
 from modules.core_components.ai_models.engines.base import TTSEngine
-from modules.core_components.ai_models.engines.kokoro.voices import parse_mix
+from modules.core_components.ai_models.engines.kokoro.mixes import is_mix, mix_names, parse_mix
 from modules.core_components.errors import BadInputError
 from modules.tools.ready_models import can_clone, speaking_models
 from modules.tools.services import Services
@@ -38,8 +38,10 @@ def find_voice(services: Services, engine: TTSEngine, name: str) -> NamedVoice:
         return NamedVoice(name, "preset", _language(engine, describe_voice(name).language))
     if name in samples:
         return NamedVoice(name, "sample", _language(engine, samples[name].language))
-    mixed = [part for part, _ in parse_mix(name)] if "+" in name or "(" in name else []
-    unknown = [part for part in mixed or [name] if part not in stock]
+    names = mix_names(name) if is_mix(name) else (name,)
+    unknown = [part for part in names if part not in stock]
+    if len(unknown) == len(names):
+        unknown = [name]  # no mix, but a name that has a "-" in it
     if unknown:
         known = [*stock, *samples]
         near = difflib.get_close_matches(unknown[0], known, n=3) or known[:3]
@@ -48,7 +50,8 @@ def find_voice(services: Services, engine: TTSEngine, name: str) -> NamedVoice:
             f"There is for example {', '.join(near)}." if near else "It has none at all.",
             "voice",
         )
-    return NamedVoice(name, "preset", _language(engine, describe_voice(mixed[0]).language))
+    largest, _ = max(parse_mix(name), key=lambda part: part[1])
+    return NamedVoice(name, "preset", _language(engine, describe_voice(largest).language))
 
 
 def voices_to_choose(services: Services, model_id: str) -> tuple[NamedVoice, ...]:

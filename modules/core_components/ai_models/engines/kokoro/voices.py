@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import difflib
-import re
 import threading
 from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
 
+from modules.core_components.ai_models.engines.kokoro.mixes import parse_mix
 from modules.core_components.ai_models.engines.kokoro.voice_packs import load_pack
 from modules.core_components.errors import BadInputError, CorruptFileError, ModelMissingError
 from modules.core_components.values import FloatArray
 
 _CACHED_PACKS = 16  # half a megabyte each
-_MIX_PART = re.compile(r"([A-Za-z0-9_]+)(?:\((\d+(?:\.\d+)?)\))?")
 
 
 class VoiceFolder:
@@ -31,16 +30,15 @@ class VoiceFolder:
         return tuple(sorted(path.stem for path in self._folder.glob("[!.]*.pt")))
 
     def pack(self, voice: str) -> FloatArray:
-        """The style pack, float32 [510, 1, 256], of a voice or of a mix "af_bella(2)+af_sky(1)".
+        """The style pack, float32 [510, 1, 256], of a voice or of a mix (see `parse_mix`).
 
-        A mix is the mean of its voices, weighted. Raises BadInputError for a name that does not
-        exist or a mix that cannot be read, CorruptFileError for a file that is no style pack.
+        Raises BadInputError for a name that does not exist or a mix that cannot be read,
+        CorruptFileError for a file that is no style pack.
         """
         parts = parse_mix(voice)
-        total = sum(weight for _, weight in parts)
         if len(parts) == 1:
             return self._single(parts[0][0])
-        mixed = sum(self._single(name) * np.float32(weight / total) for name, weight in parts)
+        mixed = sum(self._single(name) * np.float32(share) for name, share in parts)
         return np.asarray(mixed, dtype=np.float32)
 
     def _single(self, name: str) -> FloatArray:
@@ -75,21 +73,3 @@ class VoiceFolder:
                 f"Kokoro has no voice {name!r}.", f"Did you mean {', '.join(near)}?"
             )
         return self._folder / f"{name}.pt"
-
-
-def parse_mix(text: str) -> tuple[tuple[str, float], ...]:
-    """Names and weights of "af_bella(2)+af_sky"; a weight not given is 1.
-
-    Raises BadInputError when the text is no such list, or its weights are all 0.
-    """
-    parts = []
-    for piece in text.split("+"):
-        match = _MIX_PART.fullmatch(piece.strip())
-        if match is None:
-            raise BadInputError(
-                f"{text!r} names no voice.", 'Write a name, or a mix like "af_bella(2)+af_sky(1)".'
-            )
-        parts.append((match[1], float(match[2] or 1)))
-    if not sum(weight for _, weight in parts) > 0:
-        raise BadInputError(f"The weights in {text!r} are all 0.", "Give one of them more.")
-    return tuple(parts)
