@@ -140,11 +140,11 @@ def submit_reference_text(services: Services, sample_name: str) -> Job:
 
 
 def submit_export(services: Services, sample_name: str, engine: str, suffix: str) -> Job:
-    """Queues writing a sample's fitted voice as a voice pack (".pt" or ".safetensors")."""
+    """Queues writing a sample's fitted voice as a voice pack (see `load_pack`)."""
     sample = services.samples.get(sample_name)
     if suffix not in VOICE_SUFFIXES:
         raise BadInputError(
-            f"A voice cannot be a {suffix!r} file.", f"Choose {' or '.join(VOICE_SUFFIXES)}."
+            f"A voice cannot be a {suffix!r} file.", f"Choose {', '.join(VOICE_SUFFIXES)}."
         )
     target = services.exports_folder / f"{sample.path.stem}{suffix}"
     payload = {"sample": sample.name, "engine": engine, "target": str(target)}

@@ -10,6 +10,7 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken
 from modules.core_components.text.passages import split_passages
 from modules.core_components.values import FloatArray, Speech, VoicePrompt
+from modules.tools.own_voices import fixed_voice
 from modules.tools.services import Services
 from modules.tools.speech import (
     PASSAGE_CHARACTERS,
@@ -49,7 +50,11 @@ def open_live_speech(
     JobCancelled between two pieces once `cancel` is set.
     """
     engine = services.tts.get(request.engine)
-    voice = request.voice if request.kind == "preset" else _prepared(services, request)
+    voice = (
+        fixed_voice(engine, request.voice)
+        if request.kind == "preset"
+        else _prepared(services, request)
+    )
     passages = split_passages(request.text, request.language, PASSAGE_CHARACTERS)
     # All are opened first: what cannot be spoken must not be found after the first sound.
     spoken = [

@@ -26,6 +26,7 @@ from modules.core_components.progress import CancelToken, Progress, no_progress,
 from modules.core_components.text.passages import split_passages
 from modules.core_components.values import FloatArray, Sample, Scores, Speech, Take, VoicePrompt
 from modules.core_components.version import APP_VERSION, computing_environment
+from modules.tools.own_voices import fixed_voice
 from modules.tools.scores import score_speech
 from modules.tools.services import Services
 
@@ -165,7 +166,7 @@ def _prepare_voice(
     services: Services, request: SpeechRequest, progress: Progress, cancel: CancelToken
 ) -> tuple[Sample | None, VoicePrompt | str]:
     if request.kind == "preset":
-        return None, request.voice
+        return None, fixed_voice(services.tts.get(request.engine), request.voice)
     sample = services.samples.get(request.voice)
     prompt, _ = services.tts.prepare_voice(request.engine, sample, progress, cancel)
     return sample, prompt

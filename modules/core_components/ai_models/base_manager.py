@@ -92,6 +92,7 @@ class BaseManager(LoaderRecipe):
                 cache_folder=settings.cache_folder,
                 ensure_model=downloader.verify,
                 engine=self._handle,
+                voices_folder=settings.voices_folder,
             )
 
     @property

@@ -21,7 +21,7 @@ from modules.tools.ready_models import (
 )
 from modules.tools.services import Services
 from modules.tools.speech import SpeechRequest
-from modules.tools.voices import stock_voices
+from modules.tools.voices import PresetVoice, preset_voices
 from modules.ui.context import Studio
 from modules.ui.fitted_voice import FittedVoice
 from modules.ui.handlers import listen
@@ -74,7 +74,7 @@ class _VoiceCloneTab:
             self._fitted = FittedVoice(self._services)
         with gr.Column(visible=False) as self._preset_group:
             self._preset = menu("Stock voice", NONE)
-            panel("<div class='studio-note'>Voices that come with the model.</div>")
+            panel("<div class='studio-note'>Voices that come with the model, and your own.</div>")
 
     def _build_words(self) -> None:
         title("Words")
@@ -146,14 +146,17 @@ class _VoiceCloneTab:
             menu_update(engines, model_id, NONE),
             menu_update([(language_name(code), code) for code in handle.languages], wanted, NONE),
             _about_html(models[model_id]) if kind == SAMPLE else "",
-            menu_update([(item.label, item.name) for item in stock_voices(handle)], voice, NONE),
+            menu_update([(item.label, item.name) for item in self._presets(model_id)], voice, NONE),
             *self._options.show(model_id),
         ]
 
     def _language_of_voice(self, engine: str, voice: str) -> Any:
-        voices = {item.name: item for item in stock_voices(self._services.tts.get(engine))}
+        voices = {item.name: item for item in self._presets(engine)}
         language = voices[voice].language if voice in voices else ""
         return gr.update(value=language) if language else gr.skip()
+
+    def _presets(self, engine: str) -> tuple[PresetVoice, ...]:
+        return preset_voices(self._services, self._services.tts.get(engine))
 
     def _speak(
         self,

@@ -33,12 +33,14 @@ from modules.core_components.ai_models.engines.kokoro.sample_words import heard_
 from modules.core_components.ai_models.engines.kokoro.speaking_voice import (
     ENGINE,
     SpeakingVoice,
+    prompt_of_pack,
     voice_of_prompt,
 )
 from modules.core_components.ai_models.engines.kokoro.voices import VoiceFolder
 from modules.core_components.ai_models.model_pool import ModelSpec, model_key
 from modules.core_components.ai_models.model_utils import configure_threads, module_bytes, seeded
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
+from modules.core_components.library import VoiceLibrary
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.values import Sample, Speech, VoicePrompt
 
@@ -89,7 +91,10 @@ class KokoroEngine:
         self.label = entry.label
         self._entry = entry
         self._context = context
+        # A fit begins with stock voices only: what its user keeps must not change it.
         self._stock = VoiceFolder(self._folder / "voices")
+        own = VoiceLibrary(context.voices_folder) if context.voices_folder else None
+        self._voices = VoiceFolder(self._folder / "voices", own, entry.id)
 
     @property
     def model_revision(self) -> str:
@@ -97,8 +102,13 @@ class KokoroEngine:
         return self._context.catalog.revision(self._entry)
 
     def voices(self) -> tuple[str, ...]:
-        """The stock voices that are on this machine."""
-        return self._stock.names()
+        """The stock voices that are on this machine, then the user's own."""
+        return self._voices.names()
+
+    def preset_prompt(self, voice: str) -> VoicePrompt:
+        """A voice or a mix as it is now (see `PackEngine`)."""
+        pack = self._voices.pack(voice)
+        return prompt_of_pack(pack, self.model_id, self.model_revision)
 
     def load(self, cancel: CancelToken | None = None) -> None:
         """Brings the weights into memory, so that the next sentence starts at once."""
@@ -150,11 +160,11 @@ class KokoroEngine:
     ) -> Iterator[Speech]:
         """The speech of `text`, chunk by chunk; nothing is computed before it is asked for.
 
-        `voice` is a fitted one, a stock voice, or a mix like "af_bella(2)+af_sky(1)". Raises,
+        `voice` is a prompt, a name, or a mix like "af_bella(2)+af_sky(1)". Raises,
         before it returns, BadInputError for text, language or voice that cannot be spoken.
         """
         if isinstance(voice, str):
-            speaking = SpeakingVoice(self._stock.pack(voice))
+            speaking = SpeakingVoice(self._voices.pack(voice))
         else:
             speaking = voice_of_prompt(voice)
         sentences = get_phonemizer().sentences(text, options.language, self._vocabulary)

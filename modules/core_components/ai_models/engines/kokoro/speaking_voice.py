@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modules.core_components.ai_models.engines.kokoro.builds.v1_0.wrapper import KokoroV1Wrapper
-from modules.core_components.ai_models.engines.kokoro.voice_packs import checked_pack
+from modules.core_components.ai_models.engines.kokoro.voice_packs import checked_pack, pack_sha256
 from modules.core_components.errors import BadInputError
 from modules.core_components.values import FloatArray, VoicePrompt
 
@@ -45,6 +45,17 @@ class SpeakingVoice:
 
         offsets = None if self.layer_offsets is None else torch.from_numpy(self.layer_offsets)
         return layer_styles(model.model, offsets)
+
+
+def prompt_of_pack(pack: FloatArray, model_id: str, model_revision: str) -> VoicePrompt:
+    """A voice of no sample as a prompt; its key is the hash of its numbers."""
+    return VoicePrompt(
+        key=pack_sha256(pack),
+        engine=ENGINE,
+        model_id=model_id,
+        model_revision=model_revision,
+        tensors={STYLE_TENSOR: pack},
+    )
 
 
 def voice_of_prompt(prompt: VoicePrompt) -> SpeakingVoice:
