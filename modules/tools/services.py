@@ -16,6 +16,7 @@ from modules.core_components.ai_models.tts_manager import TTSManager
 from modules.core_components.jobs import JobRunner, JobStore
 from modules.core_components.library import SampleLibrary, TakeLibrary, VoiceLibrary
 from modules.core_components.settings import Settings, load_settings, save_settings
+from modules.tools.live_feed import LiveFeeds
 
 logger = logging.getLogger(__name__)
 
@@ -42,11 +43,17 @@ class Services:
     voices: VoiceLibrary
     jobs: JobRunner
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    live: LiveFeeds = field(default_factory=LiveFeeds)
 
     @property
     def exports_folder(self) -> Path:
         """Files made to be taken away; each can be made again."""
         return self.settings.cache_folder / "exports"
+
+    @property
+    def previews_folder(self) -> Path:
+        """A sentence of every voice that was tried out; each can be made again."""
+        return self.settings.cache_folder / "previews"
 
     def change_settings(self, changes: Mapping[str, Any]) -> tuple[str, ...]:
         """Saves the changes; returns the names of those that take effect at the next start.
@@ -92,7 +99,9 @@ def open_services(root: Path, overrides: Mapping[str, Any] | None = None) -> Ser
         takes=TakeLibrary(settings.output_folder),
         voices=VoiceLibrary(settings.voices_folder),
         jobs=JobRunner(
-            JobStore(settings.cache_folder / "jobs.sqlite"), lanes={"compute": 1, "network": 1}
+            # Trying out a voice does not wait until another is fitted.
+            JobStore(settings.cache_folder / "jobs.sqlite"),
+            lanes={"compute": 1, "network": 1, "preview": 1},
         ),
         overrides=dict(overrides or {}),
     )

@@ -108,8 +108,9 @@ def speak(
     request: SpeechRequest,
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
+    hear: Callable[[Speech], None] = lambda piece: None,
 ) -> Take:
-    """Speaks the text and keeps the result in the history.
+    """Speaks the text and keeps the result in the history; `hear` gets each piece as it is made.
 
     Raises StudioError for what cannot be done and JobCancelled when `cancel` is set; a cancelled
     take leaves nothing in the history.
@@ -127,7 +128,7 @@ def speak(
     speech = timed(
         timings,
         "speak",
-        lambda: _speak_passages(services, engine, voice, request, speaking, cancel),
+        lambda: _speak_passages(services, engine, voice, request, speaking, cancel, hear),
     )
     scores = Scores()
     if request.score:
@@ -179,6 +180,7 @@ def _speak_passages(
     request: SpeechRequest,
     progress: Progress,
     cancel: CancelToken,
+    hear: Callable[[Speech], None],
 ) -> Speech:
     passages = split_passages(request.text, request.language, PASSAGE_CHARACTERS)
     folder = _passages_folder(services, request, voice)
@@ -191,9 +193,13 @@ def _speak_passages(
         cancel.raise_if_cancelled()
         part = scaled(progress, done / total, (done + len(passage)) / total)
         path = folder / f"{index:05d}.npy"
+        if spoken:
+            hear(Speech(pause, rate_hz))
         audio = _kept_passage(path)
-        if audio is None:
-            audio = _speak_passage(engine, voice, request, index, passage, part, cancel)
+        if audio is not None:
+            hear(Speech(audio, rate_hz))
+        else:
+            audio = _speak_passage(engine, voice, request, index, passage, part, cancel, hear)
             with atomic_path(path) as partial, partial.open("wb") as file:
                 np.save(file, audio, allow_pickle=False)
         spoken += [pause, audio] if spoken else [audio]
@@ -209,12 +215,14 @@ def _speak_passage(
     passage: str,
     progress: Progress,
     cancel: CancelToken,
+    hear: Callable[[Speech], None],
 ) -> FloatArray:
     options = passage_options(engine, request, index)
     expected_s = len(passage) / CHARACTERS_PER_SECOND
     pieces, heard_s = [], 0.0
     for piece in engine.stream(passage, voice, options, cancel):
         cancel.raise_if_cancelled()
+        hear(piece)
         pieces.append(piece.samples)
         heard_s += piece.duration_s
         progress(heard_s / (heard_s + max(expected_s - heard_s, 0.0)), "Speaking")

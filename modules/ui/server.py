@@ -24,6 +24,7 @@ from modules.core_components.errors import StudioError
 from modules.tools.inbox import clean_inbox
 from modules.tools.job_kinds import register_job_kinds, submit_demo_sample
 from modules.tools.services import Services, open_services
+from modules.ui.live import is_logged_in, live_routes
 from modules.ui.safety import ANY_ADDRESS, LOOPBACK, check_address, guards, served_folders
 from modules.ui.studio import build_studio
 from modules.ui.theme import STYLESHEET, StudioTheme
@@ -77,6 +78,7 @@ def create_app(
     middleware = [*guards(host), *api_guards(services, api_key or password)]
     app = FastAPI(middleware=middleware, **undocumented)
     add_api(app, services)
+    app.include_router(live_routes(services, lambda request: is_logged_in(mounted.app, request)))
     gr.mount_gradio_app(
         app,
         page,
@@ -94,6 +96,7 @@ def create_app(
         theme=StudioTheme(),
         css_paths=[STYLESHEET],
     )
+    mounted: Any = app.routes[-1]
     # Only then does Gradio check that a file named in a request is one that was uploaded.
     page.has_launched = True
     return app
