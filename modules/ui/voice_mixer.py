@@ -68,7 +68,7 @@ class VoiceMixer:
 
     def offer(self, voices: Sequence[PresetVoice]) -> list[Any]:
         """Updates for `menus`: every voice can be chosen in each."""
-        choices = [("–", ""), *((voice.label, voice.name) for voice in voices)]
+        choices = [("–", ""), *((_short_label(voice), voice.name) for voice in voices)]
         return [gr.update(choices=choices) for _ in self.menus]
 
 
@@ -78,6 +78,12 @@ def checked_mix(mix: str) -> str:
         raise BadInputError("The mix has no voice yet.", "Choose at least one.")
     parse_mix(mix)
     return mix
+
+
+def _short_label(voice: PresetVoice) -> str:
+    """Who it is; the letters of a stock voice's name say language and sex in little room."""
+    who = voice.label.partition(" · ")[0]
+    return who if voice.is_own else f"{who} ({voice.name})"
 
 
 def _read(*values: Any) -> tuple[str, str]:

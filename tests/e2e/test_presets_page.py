@@ -47,8 +47,8 @@ def test_a_voice_is_heard_mixed_kept_and_spoken_with(
     expect(screen.menu("Language")).to_have_value("Italian")
 
     page.get_by_label("A mix", exact=True).check()
-    screen.choose("Voice 1", "Heart · American English, woman")
-    screen.choose("Voice 2", "Emma · British English, woman")
+    screen.choose("Voice 1", "Heart (af_heart)")
+    screen.choose("Voice 2", "Emma (bf_emma)")
     page.get_by_label("number input for Weight 2").fill("-0.5")
     expect(screen.text("af_heart(1)-bf_emma(0.5)")).to_be_visible()
     page.get_by_label("Keep it as a voice").fill("Heart – less Emma")

@@ -64,7 +64,7 @@ class _VoicePresetsTab:
             self._hear = gr.Button("Hear the mix")
         self._preview = VoicePreview(self._services)
         self._file_place = gr.Column()
-        with gr.Column(visible=False) as self._save_group, gr.Row():
+        with gr.Column(visible=False) as self._save_group, gr.Row(equal_height=True):
             self._name = gr.Textbox(
                 value="", label="Keep it as a voice", placeholder="Name", min_width=160
             )
