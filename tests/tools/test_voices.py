@@ -34,7 +34,8 @@ def test_only_what_can_be_used_now_is_offered(services: Services) -> None:
     [
         ("bf_emma", "Emma · British English, woman", "en-gb"),
         ("em_alex", "Alex · Spanish, man", "es"),
-        ("zf_xiaobei", "zf_xiaobei", "unreadable"),
+        ("zf_xiaobei", "Xiaobei · Mandarin Chinese, woman", "zh"),
+        ("xf_nobody", "xf_nobody", "unreadable"),
         ("Vivian", "Vivian", ""),
         ("uncle_fu", "uncle_fu", ""),
     ],

@@ -64,11 +64,9 @@ class _VoicePresetsTab:
             self._hear = gr.Button("Hear the mix")
         self._preview = VoicePreview(self._services)
         self._file_place = gr.Column()
-        with gr.Column(visible=False) as self._save_group, gr.Row(equal_height=True):
-            self._name = gr.Textbox(
-                value="", label="Keep it as a voice", placeholder="Name", min_width=160
-            )
-            self._save = gr.Button("Save the mix", min_width=120)
+        with gr.Column(visible=False) as self._save_group:
+            self._name = gr.Textbox(value="", label="Keep it as a voice", placeholder="Name")
+            self._save = gr.Button("Save the mix", size="sm")
         self._import = VoiceImport(self._services)
 
     def _listen(self, studio: Studio, tab: gr.Tab) -> None:
