@@ -16,6 +16,7 @@ from modules.cli_support import (
     progress_bar,
     start_logging,
 )
+from modules.cli_voices import voices_app
 from modules.core_components.errors import BadInputError
 from modules.core_components.settings import app_folder, load_settings
 
@@ -28,6 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(models_app, name="models")
+app.add_typer(voices_app, name="voices")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Text = Annotated[str, typer.Option(help="What to say; @FILE reads it from a file.")]
@@ -116,7 +118,7 @@ def clone(
 @app.command()
 def speak(
     context: typer.Context,
-    voice: Annotated[str, typer.Option(help="A stock voice, a mix of them, or a sample.")],
+    voice: Annotated[str, typer.Option(help="A voice (see 'voices list'), a mix, or a sample.")],
     text: Text,
     out: Out,
     engine: Engine = "",
@@ -128,16 +130,17 @@ def speak(
 ) -> None:
     """Speaks a text with a stock voice or with a sample that is already in the library."""
     with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
+        from modules.tools.named_voices import find_voice
         from modules.tools.services import open_services
         from modules.tools.speech import SpeechRequest
         from modules.tools.speech import speak as speak_tool
 
         services = open_services(context.obj)
-        known = {kept.name for kept in services.samples.list()}
+        named = find_voice(services, services.tts.get(engine or services.settings.tts_model), voice)
         request = SpeechRequest(
             text=_read_text(text),
-            voice=voice,
-            kind="sample" if voice in known else "preset",
+            voice=named.name,
+            kind=named.kind,
             engine=engine,
             language=language,
             seed=seed,
@@ -200,7 +203,7 @@ def transcribe(
 def export_voice(
     context: typer.Context,
     sample: Annotated[str, typer.Option(help="The name of a sample in the library.")],
-    out: Annotated[Path, typer.Option(help="The pack to write: .pt or .safetensors.")],
+    out: Annotated[Path, typer.Option(help="The pack to write: .pt, .safetensors or .bin.")],
     as_json: Json = False,
 ) -> None:
     """Writes a sample's fitted voice as a Kokoro voice pack."""

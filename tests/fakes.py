@@ -16,7 +16,7 @@ from modules.core_components.ai_models.engines.base import Transcription, Transc
 from modules.core_components.audio.files import write_speech
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, Progress
-from modules.core_components.values import Consent, Sample, Segment, Speech, VoicePrompt
+from modules.core_components.values import Consent, Sample, Segment, Speech, VoicePrompt, Word
 from modules.tools.job_kinds import register_job_kinds
 from modules.tools.services import Services, open_services
 
@@ -85,7 +85,8 @@ class SineEngine:
             times_s = np.arange(int(RATE_HZ * 0.05 * len(word) / options.speed)) / RATE_HZ
             tremble = 0.0 if options.steady else random.normal(scale=5.0)
             tone = 0.3 * np.sin(2 * np.pi * (pitch_hz + tremble) * times_s)
-            yield Speech(tone.astype(np.float32), RATE_HZ)
+            said = Word(word, 0.0, len(tone) / RATE_HZ)
+            yield Speech(tone.astype(np.float32), RATE_HZ, (said,))
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from modules.api.names import (
 from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.errors import NotFoundError
 from modules.core_components.version import APP_VERSION
-from modules.tools.named_voices import voices_to_choose
+from modules.tools.named_voices import NamedVoice, voices_to_choose
 from modules.tools.ready_models import listening_models, speaking_models
 from modules.tools.services import Services
 
@@ -46,14 +46,13 @@ def listing_routes(context: ApiContext) -> APIRouter:
 
     @router.get("/v1/audio/voices")
     def list_voices(model: str = SPEAKING_ALIASES[0]) -> Answer:
-        """The voices of a speaking model: its own, prepared samples, OpenAI's names."""
+        """The voices of a speaking model: stock, your own, prepared samples, OpenAI's names."""
         try:
             model_id = speaking_model(services, model)
         except NotFoundError as error:
             raise blamed_on("model", error, "model_not_found") from error
-        kinds = {"preset": "stock", "sample": "sample"}
         voices = [
-            _voice(voice.name, voice.label or voice.name, kinds[voice.kind], voice.language)
+            _voice(voice.name, voice.label or voice.name, _kind(voice), voice.language)
             for voice in voices_to_choose(services, model_id)
         ]
         engine = services.tts.get(model_id)
@@ -101,6 +100,12 @@ def _model(name: str, entry: ModelEntry) -> Answer:
         "languages": list(entry.languages),
         "stands_for": entry.id,
     }
+
+
+def _kind(voice: NamedVoice) -> str:
+    if voice.is_own:
+        return "own"
+    return "stock" if voice.kind == "preset" else "sample"
 
 
 def _voice(name: str, label: str, kind: str, language: str) -> Answer:

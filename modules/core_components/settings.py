@@ -51,6 +51,7 @@ class Settings:
     root: Path
     samples_folder: Path
     output_folder: Path
+    voices_folder: Path
     models_folder: Path
     cache_folder: Path
     tts_model: str

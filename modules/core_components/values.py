@@ -90,9 +90,26 @@ class Sample:
     info: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class OwnVoice:
+    """A voice the user saved or imported: `voices/<name>.safetensors` with its JSON beside it.
+
+    `name` is what mixes and programs call it, `label` what its owner wrote; `model_id` is the
+    model whose voice it is, `made_from` says how it came about.
+    """
+
+    name: str
+    path: Path
+    label: str
+    model_id: str = ""
+    language: str = ""
+    made_from: str = ""
+    created: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class VoicePrompt:
-    """An engine's digested form of a sample: style pack, latents, codec tokens.
+    """An engine's digested form of a sample or of a preset: style pack, latents, codec tokens.
 
     Saved as safetensors with `info` (plain JSON) in the header; never a pickle.
     `key` is the content hash it is cached under.
@@ -132,6 +149,7 @@ class Take:
     `voice` names what `kind` says: a "sample" or a "preset" voice of the engine.
     `audio_sha256` is the hash of the float32 samples as they were made (a take made again must
     equal it), `pcm_sha256` that of the 16-bit samples a wav or flac file keeps of them.
+    `prompt_key` is the content hash of the voice, where the engine's voices can change.
     """
 
     id: str

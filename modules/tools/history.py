@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, Progress, no_progress
-from modules.core_components.values import Take
+from modules.core_components.values import Take, VoicePrompt
+from modules.tools.own_voices import fixed_voice
 from modules.tools.services import Services
 from modules.tools.speech import request_of_take, speak
 
@@ -31,7 +32,7 @@ def make_again(
 ) -> MadeAgain:
     """Speaks a take again from what its metadata says, and compares.
 
-    Raises BadInputError when the sample it came from is gone or was replaced.
+    Raises BadInputError when the sample or the voice it came from is gone or was replaced.
     """
     first = services.takes.get(take_id)
     if first.kind == "sample":
@@ -40,6 +41,13 @@ def make_again(
             raise BadInputError(
                 f"The sample {first.voice!r} is another recording now.",
                 "Add the recording the take was made from again.",
+            )
+    elif first.prompt_key is not None:
+        voice = fixed_voice(services.tts.get(first.model_id), first.voice)
+        if isinstance(voice, VoicePrompt) and voice.key != first.prompt_key:
+            raise BadInputError(
+                f"The voice {first.voice!r} is another one now.",
+                "Import or mix the voice that the take was made with again, under that name.",
             )
     second = speak(services, request_of_take(first), progress, cancel)
     identical = second.audio_sha256 == first.audio_sha256

@@ -20,8 +20,11 @@ from modules.tools.demo_sample import demo_sample_wanted, ensure_demo_sample
 from modules.tools.inbox import keep_upload
 from modules.tools.services import Services
 from modules.tools.speech import SpeechRequest, complete_request, speak
+from modules.tools.voice_previews import make_preview
 
 SPEAK = "speak"
+SPEAK_PRESET = "speak_preset"
+PREVIEW = "preview_voice"
 AGAIN = "make_again"
 TRANSCRIBE = "transcribe"
 DOWNLOAD = "download"
@@ -29,14 +32,31 @@ LOAD = "load_model"
 REFERENCE = "reference_text"
 EXPORT = "export_voice"
 DEMO = "demo_sample"
+# Whether a page plays the speech of a job while it is made.
+LIVE = "live"
 
 
 def register_job_kinds(services: Services) -> None:
     """Tells the runner how to do each kind of work, also work left over from another run."""
 
     def do_speak(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
-        take = speak(services, SpeechRequest(**payload), job.progress, job.cancel)
-        return {"take": take.id}
+        request = SpeechRequest(**{key: payload[key] for key in payload if key != LIVE})
+        if not payload.get(LIVE):
+            return {"take": speak(services, request, job.progress, job.cancel).id}
+        with services.live.feeding(job.job_id) as hear:
+            return {"take": speak(services, request, job.progress, job.cancel, hear).id}
+
+    def do_preview(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+        job.progress(0.0, "Loading the model")
+        file = make_preview(
+            services,
+            payload["model"],
+            payload["voice"],
+            payload["language"],
+            job.progress,
+            job.cancel,
+        )
+        return {"voice": payload["voice"], "file": str(file)}
 
     def do_again(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
         made = history.make_again(services, payload["take"], job.progress, job.cancel)
@@ -79,6 +99,8 @@ def register_job_kinds(services: Services) -> None:
         return {"sample": sample.name if sample else ""}
 
     services.jobs.register(SPEAK, do_speak)
+    services.jobs.register(SPEAK_PRESET, do_speak)
+    services.jobs.register(PREVIEW, do_preview, lane="preview")
     services.jobs.register(AGAIN, do_again)
     services.jobs.register(TRANSCRIBE, do_transcribe)
     services.jobs.register(DOWNLOAD, do_download, lane="network")
@@ -95,11 +117,22 @@ def submit_demo_sample(services: Services) -> None:
         services.jobs.submit(DEMO, "Make the demo sample", {})
 
 
-def submit_speech(services: Services, request: SpeechRequest) -> Job:
-    """Checks the request now and queues it; the seed is drawn here, so a resumed job repeats."""
+def submit_speech(
+    services: Services, request: SpeechRequest, live: bool = False, kind: str = SPEAK
+) -> Job:
+    """Checks the request now and queues it; the seed is drawn here, so a resumed job repeats.
+
+    What a `live` job says can be heard while it works, see `live_feed`.
+    """
     request = complete_request(services, request)
     title = f"{request.voice}: {request.text[:60]}"
-    return services.jobs.submit(SPEAK, title, asdict(request))
+    return services.jobs.submit(kind, title, {**asdict(request), LIVE: live})
+
+
+def submit_preview(services: Services, model_id: str, voice: str, language: str) -> Job:
+    """Queues a preview of a voice or mix."""
+    payload = {"model": model_id, "voice": voice, "language": language}
+    return services.jobs.submit(PREVIEW, f"Preview of {voice}", payload)
 
 
 def submit_again(services: Services, take_id: str) -> Job:
@@ -140,11 +173,11 @@ def submit_reference_text(services: Services, sample_name: str) -> Job:
 
 
 def submit_export(services: Services, sample_name: str, engine: str, suffix: str) -> Job:
-    """Queues writing a sample's fitted voice as a voice pack (".pt" or ".safetensors")."""
+    """Queues writing a sample's fitted voice as a voice pack (see `load_pack`)."""
     sample = services.samples.get(sample_name)
     if suffix not in VOICE_SUFFIXES:
         raise BadInputError(
-            f"A voice cannot be a {suffix!r} file.", f"Choose {' or '.join(VOICE_SUFFIXES)}."
+            f"A voice cannot be a {suffix!r} file.", f"Choose {', '.join(VOICE_SUFFIXES)}."
         )
     target = services.exports_folder / f"{sample.path.stem}{suffix}"
     payload = {"sample": sample.name, "engine": engine, "target": str(target)}

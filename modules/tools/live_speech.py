@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator, Sequence
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech, VoicePrompt
+from modules.tools.own_voices import fixed_voice
 from modules.tools.services import Services
 from modules.tools.speech import SpeechRequest, complete_request
 from modules.tools.spoken_steps import Silence, spoken_steps
@@ -41,7 +42,11 @@ def open_live_speech(
     JobCancelled between two pieces once `cancel` is set.
     """
     engine = services.tts.get(request.engine)
-    voice = request.voice if request.kind == "preset" else _prepared(services, request)
+    voice = (
+        fixed_voice(engine, request.voice)
+        if request.kind == "preset"
+        else _prepared(services, request)
+    )
     steps = spoken_steps(engine, request.text, request.language, request.seed or 0, request.options)
     # All are opened first: what cannot be spoken must not be found after the first sound.
     spoken = [

@@ -6,57 +6,66 @@ import difflib
 from dataclasses import dataclass
 
 from modules.core_components.ai_models.engines.base import TTSEngine
-from modules.core_components.ai_models.engines.kokoro.voices import parse_mix
-from modules.core_components.errors import BadInputError
+from modules.core_components.ai_models.engines.kokoro.mixes import is_mix, mix_names, parse_mix
+from modules.core_components.errors import BadInputError, ModelMissingError
 from modules.tools.ready_models import can_clone, speaking_models
 from modules.tools.services import Services
-from modules.tools.voices import describe_voice, prepared_voice, stock_voices
+from modules.tools.voices import prepared_voice, preset_voices
 
 
 @dataclass(frozen=True)
 class NamedVoice:
     """A voice as a SpeechRequest takes it; `language` is "" where the voice does not say it.
 
-    `kind` is "preset" (a stock voice or a mix of them) or "sample".
+    `kind` is "preset" (a stock voice, one of the user's own, or a mix) or "sample".
     """
 
     name: str
     kind: str
     language: str = ""
     label: str = ""
+    is_own: bool = False
 
 
 def find_voice(services: Services, engine: TTSEngine, name: str) -> NamedVoice:
-    """The stock voice, the mix like "af_bella(2)+af_sky(1)" or the sample of that name.
+    """The preset, the mix like "af_bella(2)+af_sky(1)" or the sample of that name.
 
-    Raises BadInputError that names voices which are near.
+    Raises BadInputError that names voices which are near, ModelMissingError where the model with
+    its voices is not on this machine.
     """
     name = name.strip()
     samples = {sample.name: sample for sample in services.samples.list()}
-    stock = engine.voices()
-    if name in stock:
-        return NamedVoice(name, "preset", _language(engine, describe_voice(name).language))
+    presets = engine.voices()
+    if name in presets:
+        return NamedVoice(name, "preset", _preset_language(services, engine, name))
     if name in samples:
         return NamedVoice(name, "sample", _language(engine, samples[name].language))
-    mixed = [part for part, _ in parse_mix(name)] if "+" in name or "(" in name else []
-    unknown = [part for part in mixed or [name] if part not in stock]
+    names = mix_names(name) if is_mix(name) else (name,)
+    unknown = [part for part in names if part not in presets]
+    if len(unknown) == len(names):
+        unknown = [name]  # no mix, but a name that has a "-" in it
+    if unknown and not presets:
+        state = services.tts.availability(engine.model_id)
+        if not state.ready:
+            raise ModelMissingError(state.message, state.hint)
     if unknown:
-        known = [*stock, *samples]
+        known = [*presets, *samples]
         near = difflib.get_close_matches(unknown[0], known, n=3) or known[:3]
         raise BadInputError(
             f"{engine.label} has no voice {unknown[0]!r}.",
             f"There is for example {', '.join(near)}." if near else "It has none at all.",
             "voice",
         )
-    return NamedVoice(name, "preset", _language(engine, describe_voice(mixed[0]).language))
+    largest, _ = max(parse_mix(name), key=lambda part: part[1])
+    return NamedVoice(name, "preset", _preset_language(services, engine, largest))
 
 
 def voices_to_choose(services: Services, model_id: str) -> tuple[NamedVoice, ...]:
-    """The stock voices of an installed model, then the samples that it has prepared."""
+    """The presets of an installed model, then the samples that it has prepared."""
     engine = services.tts.get(model_id)
     found = [
-        NamedVoice(voice.name, "preset", voice.language, voice.label)
-        for voice in stock_voices(engine)
+        NamedVoice(voice.name, "preset", voice.language, voice.label, voice.is_own)
+        for voice in preset_voices(services, engine)
     ]
     entries = {entry.id: entry for entry in speaking_models(services)}
     if model_id in entries and can_clone(entries[model_id]):
@@ -66,6 +75,11 @@ def voices_to_choose(services: Services, model_id: str) -> tuple[NamedVoice, ...
             if prepared_voice(services, sample.name, model_id) is not None
         ]
     return tuple(found)
+
+
+def _preset_language(services: Services, engine: TTSEngine, name: str) -> str:
+    voices = {voice.name: voice for voice in preset_voices(services, engine)}
+    return voices[name].language if name in voices else ""
 
 
 def _language(engine: TTSEngine, code: str) -> str:

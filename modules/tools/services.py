@@ -14,14 +14,16 @@ from modules.core_components.ai_models.catalog import Catalog
 from modules.core_components.ai_models.downloads import Downloader
 from modules.core_components.ai_models.tts_manager import TTSManager
 from modules.core_components.jobs import JobRunner, JobStore
-from modules.core_components.library import SampleLibrary, TakeLibrary
+from modules.core_components.library import SampleLibrary, TakeLibrary, VoiceLibrary
 from modules.core_components.settings import Settings, load_settings, save_settings
+from modules.tools.live_feed import LiveFeeds
 
 logger = logging.getLogger(__name__)
 
 # Folders are opened when the studio starts; moving them under running jobs would lose work.
 RESTART_SETTINGS = frozenset(
-    {"samples_folder", "output_folder", "models_folder", "cache_folder", "port", "device"}
+    {"samples_folder", "output_folder", "voices_folder", "models_folder", "cache_folder"}
+    | {"port", "device"}
     | {"gpu_memory_budget_gb", "cpu_memory_budget_gb", "torch_threads", "idle_unload_minutes"}
     | {"api_queue_length"}
 )
@@ -38,13 +40,20 @@ class Services:
     asr: ASRManager
     samples: SampleLibrary
     takes: TakeLibrary
+    voices: VoiceLibrary
     jobs: JobRunner
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    live: LiveFeeds = field(default_factory=LiveFeeds)
 
     @property
     def exports_folder(self) -> Path:
         """Files made to be taken away; each can be made again."""
         return self.settings.cache_folder / "exports"
+
+    @property
+    def previews_folder(self) -> Path:
+        """A sentence of every voice that was tried out; each can be made again."""
+        return self.settings.cache_folder / "previews"
 
     def change_settings(self, changes: Mapping[str, Any]) -> tuple[str, ...]:
         """Saves the changes; returns the names of those that take effect at the next start.
@@ -88,8 +97,11 @@ def open_services(root: Path, overrides: Mapping[str, Any] | None = None) -> Ser
             settings.samples_folder, max_duration_s=settings.max_sample_minutes * 60
         ),
         takes=TakeLibrary(settings.output_folder),
+        voices=VoiceLibrary(settings.voices_folder),
         jobs=JobRunner(
-            JobStore(settings.cache_folder / "jobs.sqlite"), lanes={"compute": 1, "network": 1}
+            # Trying out a voice does not wait until another is fitted.
+            JobStore(settings.cache_folder / "jobs.sqlite"),
+            lanes={"compute": 1, "network": 1, "preview": 1},
         ),
         overrides=dict(overrides or {}),
     )

@@ -43,6 +43,7 @@ _GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Folders": {
         "samples_folder": ("Samples", "The voices you brought in."),
         "output_folder": ("Output", "Takes and transcripts."),
+        "voices_folder": ("Voices", "Those you saved or imported."),
         "models_folder": ("Models", "Weights; several gigabytes."),
         "cache_folder": ("Cache", "Can be deleted; prepared voices are made again then."),
     },

@@ -26,6 +26,7 @@ from modules.core_components.progress import CancelToken, Progress, no_progress,
 from modules.core_components.text.markup import has_markup
 from modules.core_components.values import FloatArray, Sample, Scores, Speech, Take, VoicePrompt
 from modules.core_components.version import APP_VERSION, computing_environment
+from modules.tools.own_voices import fixed_voice
 from modules.tools.scores import score_speech
 from modules.tools.services import Services
 from modules.tools.spoken_steps import Passage, Silence, engine_options, passages, spoken_steps
@@ -108,8 +109,9 @@ def speak(
     request: SpeechRequest,
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
+    hear: Callable[[Speech], None] = lambda piece: None,
 ) -> Take:
-    """Speaks the text and keeps the result in the history.
+    """Speaks the text and keeps the result in the history; `hear` gets each piece as it is made.
 
     Raises StudioError for what cannot be done and JobCancelled when `cancel` is set; a cancelled
     take leaves nothing in the history.
@@ -127,7 +129,7 @@ def speak(
     speech = timed(
         timings,
         "speak",
-        lambda: _speak_passages(services, engine, voice, request, speaking, cancel),
+        lambda: _speak_passages(services, engine, voice, request, speaking, cancel, hear),
     )
     scores = Scores()
     if request.score:
@@ -166,7 +168,7 @@ def _prepare_voice(
     services: Services, request: SpeechRequest, progress: Progress, cancel: CancelToken
 ) -> tuple[Sample | None, VoicePrompt | str]:
     if request.kind == "preset":
-        return None, request.voice
+        return None, fixed_voice(services.tts.get(request.engine), request.voice)
     sample = services.samples.get(request.voice)
     prompt, _ = services.tts.prepare_voice(request.engine, sample, progress, cancel)
     return sample, prompt
@@ -179,6 +181,7 @@ def _speak_passages(
     request: SpeechRequest,
     progress: Progress,
     cancel: CancelToken,
+    hear: Callable[[Speech], None],
 ) -> Speech:
     steps = spoken_steps(engine, request.text, request.language, request.seed or 0, request.options)
     folder = _passages_folder(services, request, voice)
@@ -189,13 +192,17 @@ def _speak_passages(
     for step in steps:
         cancel.raise_if_cancelled()
         if isinstance(step, Silence):
-            spoken.append(step.speech(rate_hz).samples)
+            pause = step.speech(rate_hz)
+            hear(pause)
+            spoken.append(pause.samples)
             continue
         part = scaled(progress, done / total, (done + len(step.text)) / total)
         path = folder / f"{step.index:05d}.npy"
         audio = _kept_passage(path)
-        if audio is None:
-            audio = _speak_passage(engine, voice, step, part, cancel)
+        if audio is not None:
+            hear(Speech(audio, rate_hz))
+        else:
+            audio = _speak_passage(engine, voice, step, part, cancel, hear)
             with atomic_path(path) as partial, partial.open("wb") as file:
                 np.save(file, audio, allow_pickle=False)
         spoken.append(audio)
@@ -209,11 +216,13 @@ def _speak_passage(
     passage: Passage,
     progress: Progress,
     cancel: CancelToken,
+    hear: Callable[[Speech], None],
 ) -> FloatArray:
     expected_s = len(passage.text) / CHARACTERS_PER_SECOND
     pieces, heard_s = [], 0.0
     for piece in engine.stream(passage.text, voice, passage.options, cancel):
         cancel.raise_if_cancelled()
+        hear(piece)
         pieces.append(piece.samples)
         heard_s += piece.duration_s
         progress(heard_s / (heard_s + max(expected_s - heard_s, 0.0)), "Speaking")

@@ -1,4 +1,4 @@
-"""Stock voices in words, and voices that were prepared from samples before."""
+"""Preset voices in words, and voices that were prepared from samples before."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from modules.core_components.ai_models.engines.base import TTSEngine
 from modules.core_components.ai_models.engines.kokoro.languages import LANGUAGES
-from modules.core_components.values import VoicePrompt
+from modules.core_components.values import OwnVoice, VoicePrompt
 from modules.tools.ready_models import speaking_models
 from modules.tools.services import Services
 
@@ -14,31 +14,45 @@ _SEXES = {"f": "woman", "m": "man"}
 
 
 @dataclass(frozen=True)
-class StockVoice:
-    """A voice that comes with a model; `language` is "" where the name does not say it."""
+class PresetVoice:
+    """A voice that is spoken with by its name: one that came with the model, or the user's own.
+
+    `language` is "" where nobody said it; `made_from` tells how an own voice came about.
+    """
 
     name: str
     label: str
     language: str = ""
+    is_own: bool = False
+    made_from: str = ""
 
 
-def stock_voices(engine: TTSEngine) -> tuple[StockVoice, ...]:
-    """The engine's own voices; of Kokoro's, those whose language can be read here."""
-    voices = (describe_voice(name) for name in engine.voices())
+def preset_voices(services: Services, engine: TTSEngine) -> tuple[PresetVoice, ...]:
+    """The engine's voices and the user's own; of Kokoro's, those whose language is read here."""
+    own = {voice.name: voice for voice in services.voices.list(engine.model_id)}
+    voices = (
+        describe_own(own[name]) if name in own else describe_voice(name) for name in engine.voices()
+    )
     return tuple(voice for voice in voices if voice.language in ("", *engine.languages))
 
 
-def describe_voice(name: str) -> StockVoice:
+def describe_own(voice: OwnVoice) -> PresetVoice:
+    """An own voice under the label its owner gave it."""
+    label = f"{voice.label} · your own"
+    return PresetVoice(voice.name, label, voice.language, True, voice.made_from)
+
+
+def describe_voice(name: str) -> PresetVoice:
     """Kokoro's names begin with language and sex: "bf_emma" is a British woman."""
     prefix, _, rest = name.partition("_")
     if not rest or len(prefix) != 2 or prefix[1] not in _SEXES:
-        return StockVoice(name, name)
+        return PresetVoice(name, name)
     languages = {language.letter: language for language in LANGUAGES.values()}
     language = languages.get(prefix[0])
     if language is None:
-        return StockVoice(name, name, "unreadable")
+        return PresetVoice(name, name, "unreadable")
     label = f"{rest.capitalize()} · {language.name}, {_SEXES[prefix[1]]}"
-    return StockVoice(name, label, language.code)
+    return PresetVoice(name, label, language.code)
 
 
 def prepared_voice(services: Services, sample_name: str, model_id: str) -> VoicePrompt | None:

@@ -18,7 +18,11 @@ from modules.ui.jobs_view import JobsView
 from modules.ui.parts import panel
 from modules.ui.snippets import duration_text, facts_html
 
-EXPORT_FORMATS = (("PyTorch (.pt)", ".pt"), ("safetensors", ".safetensors"))
+EXPORT_FORMATS = (
+    ("PyTorch (.pt)", ".pt"),
+    ("safetensors", ".safetensors"),
+    ("raw float32 (.bin)", ".bin"),
+)
 # Said of the figures of `fit_facts`.
 MEASURED = "Likeness on the part of the sample that the fit never heard; 1 would be the same."
 

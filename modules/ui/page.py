@@ -8,6 +8,7 @@ import gradio as gr
 from fastapi import FastAPI
 
 from modules.tools.services import Services
+from modules.ui.live import is_logged_in, live_routes
 from modules.ui.safety import served_folders
 from modules.ui.studio import build_studio
 from modules.ui.theme import STYLESHEET, StudioTheme
@@ -20,6 +21,7 @@ def create_page(services: Services, password: str = "") -> FastAPI:
     page = build_studio(services)
     undocumented: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": None}
     app = FastAPI(**undocumented)
+    app.include_router(live_routes(services, lambda request: is_logged_in(mounted.app, request)))
     gr.mount_gradio_app(
         app,
         page,
@@ -37,6 +39,7 @@ def create_page(services: Services, password: str = "") -> FastAPI:
         theme=StudioTheme(),
         css_paths=[STYLESHEET],
     )
+    mounted: Any = app.routes[-1]
     # Only then does Gradio check that a file named in a request is one that was uploaded.
     page.has_launched = True
     return app

@@ -58,10 +58,26 @@ def menu_update(choices: Sequence[tuple[str, str]], value: str | None, nothing: 
     return gr.update(choices=known, value=value if value in values else values[0])
 
 
-def audio_player(label: str, visible: bool = True) -> Any:
+def audio_player(label: str, visible: bool = True, autoplay: bool = False) -> Any:
     """Plays a file of the studio; downloads have buttons of their own."""
     return gr.Audio(
-        label=label, interactive=False, buttons=[], visible=visible, waveform_options=WAVE
+        label=label,
+        interactive=False,
+        buttons=[],
+        visible=visible,
+        autoplay=autoplay,
+        waveform_options=WAVE,
+    )
+
+
+def text_to_speak() -> Any:
+    """Where a text is typed for a voice to say."""
+    return gr.Textbox(
+        value="",
+        label="Text to speak",
+        lines=5,
+        max_lines=16,
+        placeholder="Type what the voice should say.",
     )
 
 

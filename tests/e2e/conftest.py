@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,6 +107,13 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def page(chromium: Browser, studio: StudioProcess) -> Iterator[Page]:
     """The studio's page; whatever the browser complains about fails the test at its end."""
+    with watched_page(chromium, studio.url) as page:
+        yield page
+
+
+@contextmanager
+def watched_page(chromium: Browser, url: str) -> Iterator[Page]:
+    """A page of a studio; raises AssertionError at its end if the browser complained."""
     context = chromium.new_context(viewport={"width": 1320, "height": 900})
     page = context.new_page()
     complaints: list[str] = []
@@ -124,11 +132,11 @@ def page(chromium: Browser, studio: StudioProcess) -> Iterator[Page]:
         "request",
         lambda request: (
             None
-            if request.url.startswith((studio.url, "data:", "blob:"))
+            if request.url.startswith((url, "data:", "blob:"))
             else complaints.append(f"asked another host: {request.url}")
         ),
     )
-    page.goto(studio.url)
+    page.goto(url)
     yield page
     context.close()
     assert not complaints, "\n".join(complaints)

@@ -52,11 +52,11 @@ class StudioPage:
         expect(self.text("Voices that come with the model.")).to_be_visible()
 
     def write(self, text: str) -> None:
-        self.page.get_by_label("Text to speak").fill(text)
+        self.page.get_by_label("Text to speak").locator("visible=true").fill(text)
 
     def set_seed(self, seed: int) -> None:
-        self.page.get_by_role("button", name="Options").click()
-        self.page.get_by_label("Seed").fill(str(seed))
+        self.page.get_by_role("button", name="Options").locator("visible=true").click()
+        self.page.get_by_label("Seed").locator("visible=true").fill(str(seed))
 
     def speak(self, text: str) -> None:
         """Generates and waits for the take."""

@@ -25,6 +25,7 @@ SENTENCE = (
 # Each tab, and words that stand on it once it is filled.
 TABS = {
     "Voice Clone": "Every word was understood.",
+    "Voice Presets": "af_heart",
     "Transcribe": "Earlier transcripts",
     "Models": "kokoro-v1.0",
     "History": "1 to",

@@ -12,7 +12,7 @@ from modules.tools.ready_models import (
     speaking_models,
 )
 from modules.tools.services import Services
-from modules.tools.voices import describe_voice, prepared_voice, stock_voices
+from modules.tools.voices import describe_voice, prepared_voice, preset_voices
 from tests.fakes import ECHO, SINE, SineOptions, add_noise
 
 
@@ -34,7 +34,8 @@ def test_only_what_can_be_used_now_is_offered(services: Services) -> None:
     [
         ("bf_emma", "Emma · British English, woman", "en-gb"),
         ("em_alex", "Alex · Spanish, man", "es"),
-        ("zf_xiaobei", "zf_xiaobei", "unreadable"),
+        ("zf_xiaobei", "Xiaobei · Mandarin Chinese, woman", "zh"),
+        ("xf_nobody", "xf_nobody", "unreadable"),
         ("Vivian", "Vivian", ""),
         ("uncle_fu", "uncle_fu", ""),
     ],
@@ -45,7 +46,8 @@ def test_voices_in_words(name: str, label: str, language: str) -> None:
 
 
 def test_voices_whose_language_cannot_be_read_are_left_out(services: Services) -> None:
-    assert [voice.name for voice in stock_voices(services.tts.get(SINE))] == ["high", "low"]
+    voices = preset_voices(services, services.tts.get(SINE))
+    assert [voice.name for voice in voices] == ["high", "low"]
 
 
 def test_a_prepared_voice_is_found_and_nothing_is_prepared_for_that(services: Services) -> None:

@@ -23,6 +23,7 @@ def test_the_page_has_its_tabs_and_nothing_public_but_its_endpoints(services: Se
     tabs = [c["props"]["label"] for c in config["components"] if c["type"] == "tabitem"]
     assert [tab for tab in tabs if tab not in ("File", "Microphone")] == [
         "Voice Clone",
+        "Voice Presets",
         "Transcribe",
         "Models",
         "History",

@@ -93,6 +93,7 @@ class BaseManager(LoaderRecipe):
                 ensure_model=downloader.verify,
                 engine=self._handle,
                 precision_preference=settings.precision,
+                voices_folder=settings.voices_folder,
             )
 
     @property

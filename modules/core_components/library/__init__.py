@@ -1,6 +1,7 @@
-"""The user's recordings: samples he brought in, takes the studio made."""
+"""What belongs to the user: samples he brought in, voices he keeps, takes the studio made."""
 
 from modules.core_components.library.samples import SampleLibrary
 from modules.core_components.library.takes import TakeLibrary
+from modules.core_components.library.voices import VoiceLibrary
 
-__all__ = ["SampleLibrary", "TakeLibrary"]
+__all__ = ["SampleLibrary", "TakeLibrary", "VoiceLibrary"]

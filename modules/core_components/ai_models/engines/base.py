@@ -146,6 +146,18 @@ class TTSEngine(Protocol):
         ...
 
 
+@runtime_checkable
+class PackEngine(Protocol):
+    """An engine whose voices are packs of numbers that can be mixed, kept and exchanged."""
+
+    def preset_prompt(self, voice: str) -> VoicePrompt:
+        """A voice or a mix as it is now, under its content hash; raises as `stream` does.
+
+        What becomes of the voice's file afterwards does not matter to who speaks with this.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class TranscriptionInfo:
     """What is known before the first segment: language (ISO 639-1) and lengths in seconds."""

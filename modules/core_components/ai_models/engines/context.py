@@ -28,6 +28,7 @@ class EngineContext:
     `ensure_model` gives the folder of a model whose files were checked, or raises
     ModelMissingError or CorruptFileError; call it in `ModelSpec.load`. `engine` gives the handle
     of another model, such as the speaker encoder's. A thread count of 0 means one a usable core.
+    The user's own voices lie in `voices_folder`.
     """
 
     pool: ModelPool
@@ -39,6 +40,7 @@ class EngineContext:
     ensure_model: Callable[[str], Path]
     engine: Callable[[str], Any]
     precision_preference: str = "auto"
+    voices_folder: Path | None = None
 
     @property
     def models_folder(self) -> Path:

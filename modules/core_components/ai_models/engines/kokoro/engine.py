@@ -34,6 +34,7 @@ from modules.core_components.ai_models.engines.kokoro.sample_words import heard_
 from modules.core_components.ai_models.engines.kokoro.speaking_voice import (
     ENGINE,
     SpeakingVoice,
+    prompt_of_pack,
     voice_of_prompt,
 )
 from modules.core_components.ai_models.engines.kokoro.utterance import SAMPLE_RATE_HZ, Utterance
@@ -42,6 +43,7 @@ from modules.core_components.ai_models.engines.kokoro.voices import VoiceFolder
 from modules.core_components.ai_models.model_pool import ModelSpec, model_key
 from modules.core_components.ai_models.model_utils import configure_threads
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
+from modules.core_components.library import VoiceLibrary
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.values import Sample, Speech, VoicePrompt
 
@@ -93,7 +95,10 @@ class KokoroEngine:
         self._build = BUILDS[entry.version]
         self.languages = self._build.languages
         self.can_clone = self._build.can_clone
+        # A fit begins with stock voices only: what its user keeps must not change it.
         self._stock = VoiceFolder(self._folder / "voices")
+        own = VoiceLibrary(context.voices_folder) if context.voices_folder else None
+        self._voices = VoiceFolder(self._folder / "voices", own, entry.id)
 
     @property
     def model_revision(self) -> str:
@@ -106,8 +111,13 @@ class KokoroEngine:
         return choose_precision(self._context.precision_preference, self._context.device)
 
     def voices(self) -> tuple[str, ...]:
-        """The stock voices that are on this machine."""
-        return self._stock.names()
+        """The stock voices that are on this machine, then the user's own."""
+        return self._voices.names()
+
+    def preset_prompt(self, voice: str) -> VoicePrompt:
+        """A voice or a mix as it is now (see `PackEngine`)."""
+        pack = self._voices.pack(voice)
+        return prompt_of_pack(pack, self.model_id, self.model_revision)
 
     def load(self, cancel: CancelToken | None = None) -> None:
         """Brings the weights into memory, so that the next sentence starts at once."""
@@ -159,7 +169,7 @@ class KokoroEngine:
     ) -> Iterator[Speech]:
         """The speech of `text`, chunk by chunk; nothing is computed before it is asked for.
 
-        `voice` is a fitted one, a stock voice, or a mix like "af_bella(2)+af_sky(1)". Raises,
+        `voice` is a prompt, a name, or a mix like "af_bella(2)+af_sky(1)". Raises,
         before it returns, BadInputError for text, language or voice that cannot be spoken.
         """
         speaking = self._speaking_voice(voice)
@@ -197,7 +207,7 @@ class KokoroEngine:
 
     def _speaking_voice(self, voice: VoicePrompt | str) -> SpeakingVoice:
         if isinstance(voice, str):
-            return SpeakingVoice(self._stock.pack(voice))
+            return SpeakingVoice(self._voices.pack(voice))
         return voice_of_prompt(voice)
 
     def _spoken(

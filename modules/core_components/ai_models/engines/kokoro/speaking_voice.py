@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modules.core_components.ai_models.engines.kokoro.voice_packs import checked_pack
+from modules.core_components.ai_models.engines.kokoro.voice_packs import checked_pack, pack_sha256
 from modules.core_components.errors import BadInputError
 from modules.core_components.values import FloatArray, VoicePrompt
 
@@ -40,6 +40,17 @@ class SpeakingVoice:
         import torch
 
         return None if self.layer_offsets is None else torch.from_numpy(self.layer_offsets)
+
+
+def prompt_of_pack(pack: FloatArray, model_id: str, model_revision: str) -> VoicePrompt:
+    """A voice of no sample as a prompt; its key is the hash of its numbers."""
+    return VoicePrompt(
+        key=pack_sha256(pack),
+        engine=ENGINE,
+        model_id=model_id,
+        model_revision=model_revision,
+        tensors={STYLE_TENSOR: pack},
+    )
 
 
 def voice_of_prompt(prompt: VoicePrompt) -> SpeakingVoice:

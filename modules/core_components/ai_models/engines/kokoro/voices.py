@@ -1,95 +1,91 @@
-"""Kokoro's stock voices: style packs on disk, by name, and mixes of them."""
+"""Kokoro's voices by name: those beside the model, the user's own, and mixes of both."""
 
 from __future__ import annotations
 
 import difflib
-import re
 import threading
 from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
 
+from modules.core_components.ai_models.engines.kokoro.mixes import parse_mix
 from modules.core_components.ai_models.engines.kokoro.voice_packs import load_pack
 from modules.core_components.errors import BadInputError, CorruptFileError, ModelMissingError
+from modules.core_components.library import VoiceLibrary
 from modules.core_components.values import FloatArray
 
 _CACHED_PACKS = 16  # half a megabyte each
-_MIX_PART = re.compile(r"([A-Za-z0-9_]+)(?:\((\d+(?:\.\d+)?)\))?")
 
 
 class VoiceFolder:
-    """The voices of the folder `voices` beside a model. Safe from every thread."""
+    """The voices of the folder `voices` beside a model, and its user's. Safe from every thread."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, own: VoiceLibrary | None = None, model_id: str = "") -> None:
         self._folder = folder
+        self._own = own
+        self._model_id = model_id
         self._lock = threading.Lock()
-        self._packs: OrderedDict[str, FloatArray] = OrderedDict()
+        # By name, size and time, since a user may replace a voice of his own.
+        self._packs: OrderedDict[tuple[Path, int, int], FloatArray] = OrderedDict()
 
     def names(self) -> tuple[str, ...]:
-        """The voices in alphabetical order; "bf_emma" is British (b) and a woman's (f)."""
-        return tuple(sorted(path.stem for path in self._folder.glob("[!.]*.pt")))
+        """The stock voices in alphabetical order ("bf_emma" is British and a woman's), then own."""
+        return tuple(self._paths())
 
     def pack(self, voice: str) -> FloatArray:
-        """The style pack, float32 [510, 1, 256], of a voice or of a mix "af_bella(2)+af_sky(1)".
+        """The style pack, float32 [510, 1, 256], of a voice or of a mix (see `parse_mix`).
 
-        A mix is the mean of its voices, weighted. Raises BadInputError for a name that does not
-        exist or a mix that cannot be read, CorruptFileError for a file that is no style pack.
+        Raises BadInputError for a name that does not exist or a mix that cannot be read,
+        CorruptFileError for a file that is no style pack.
         """
         parts = parse_mix(voice)
-        total = sum(weight for _, weight in parts)
+        paths = self._paths()
         if len(parts) == 1:
-            return self._single(parts[0][0])
-        mixed = sum(self._single(name) * np.float32(weight / total) for name, weight in parts)
+            return self._single(parts[0][0], paths)
+        mixed = sum(self._single(name, paths) * np.float32(share) for name, share in parts)
         return np.asarray(mixed, dtype=np.float32)
 
-    def _single(self, name: str) -> FloatArray:
-        with self._lock:
-            if name in self._packs:
-                self._packs.move_to_end(name)
-                return self._packs[name]
-        path = self._path(name)
+    def _paths(self) -> dict[str, Path]:
+        stock = {path.stem: path for path in sorted(self._folder.glob("[!.]*.pt"))}
+        own = self._own.list(self._model_id) if self._own else ()
+        return stock | {voice.name: voice.path for voice in own if voice.name not in stock}
+
+    def _single(self, name: str, paths: dict[str, Path]) -> FloatArray:
+        if not paths:
+            raise ModelMissingError(
+                f"There are no voices in {self._folder}.", "Download the model on the Models tab."
+            )
+        if name not in paths:
+            near = difflib.get_close_matches(name, paths, n=3) or [*paths][:3]
+            raise BadInputError(
+                f"Kokoro has no voice {name!r}.", f"Did you mean {', '.join(near)}?"
+            )
+        return self._read(paths[name])
+
+    def _read(self, path: Path) -> FloatArray:
         try:
+            status = path.stat()
+            key = (path, status.st_size, status.st_mtime_ns)
+            with self._lock:
+                if key in self._packs:
+                    self._packs.move_to_end(key)
+                    return self._packs[key]
             pack = load_pack(path)
-        except BadInputError as error:
-            raise CorruptFileError(
-                f"The voice {path.name} cannot be used: {error.message}",
-                "Delete the model on the Models tab and download it again.",
-            ) from error
+        except (BadInputError, OSError) as error:
+            raise self._unusable(path, error) from error
         pack.setflags(write=False)
         with self._lock:
-            self._packs[name] = pack
+            self._packs[key] = pack
             while len(self._packs) > _CACHED_PACKS:
                 self._packs.popitem(last=False)
         return pack
 
-    def _path(self, name: str) -> Path:
-        names = self.names()
-        if not names:
-            raise ModelMissingError(
-                f"There are no voices in {self._folder}.", "Download the model on the Models tab."
-            )
-        if name not in names:
-            near = difflib.get_close_matches(name, names, n=3) or names[:3]
-            raise BadInputError(
-                f"Kokoro has no voice {name!r}.", f"Did you mean {', '.join(near)}?"
-            )
-        return self._folder / f"{name}.pt"
-
-
-def parse_mix(text: str) -> tuple[tuple[str, float], ...]:
-    """Names and weights of "af_bella(2)+af_sky"; a weight not given is 1.
-
-    Raises BadInputError when the text is no such list, or its weights are all 0.
-    """
-    parts = []
-    for piece in text.split("+"):
-        match = _MIX_PART.fullmatch(piece.strip())
-        if match is None:
-            raise BadInputError(
-                f"{text!r} names no voice.", 'Write a name, or a mix like "af_bella(2)+af_sky(1)".'
-            )
-        parts.append((match[1], float(match[2] or 1)))
-    if not sum(weight for _, weight in parts) > 0:
-        raise BadInputError(f"The weights in {text!r} are all 0.", "Give one of them more.")
-    return tuple(parts)
+    def _unusable(self, path: Path, error: Exception) -> CorruptFileError:
+        remedy = (
+            "Delete the model on the Models tab and download it again."
+            if path.parent == self._folder
+            else "Delete it on the Voice Presets tab and import it again."
+        )
+        reason = error.message if isinstance(error, BadInputError) else str(error)
+        return CorruptFileError(f"The voice {path.name} cannot be used: {reason}", remedy)

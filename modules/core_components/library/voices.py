@@ -1,0 +1,120 @@
+"""The voices a user keeps: `voices/<name>.safetensors` with `voices/<name>.json` beside it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from modules.core_components.errors import BadInputError, NotFoundError
+from modules.core_components.library.audio_folder import AudioFolder
+from modules.core_components.library.names import display_name, safe_stem, same_name_key
+from modules.core_components.values import OwnVoice
+
+logger = logging.getLogger(__name__)
+
+SUFFIX = ".safetensors"
+
+
+class VoiceLibrary:
+    """The voices in a folder. What is in the files is the engines' business.
+
+    A voice's file name is its name; names are looked up in the listing and never become paths.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._files = AudioFolder(folder, {SUFFIX})
+
+    def list(self, model_id: str = "") -> tuple[OwnVoice, ...]:
+        """The voices by name; of one model only, if it is given."""
+        voices = (self._read(path) for path in self._files.audio_paths() if _has_a_name(path))
+        mine = (voice for voice in voices if not model_id or voice.model_id in ("", model_id))
+        return tuple(sorted(mine, key=lambda voice: same_name_key(voice.name)))
+
+    def get(self, name: str) -> OwnVoice:
+        """Raises NotFoundError."""
+        for voice in self.list():
+            if same_name_key(voice.name) == same_name_key(name):
+                return voice
+        raise NotFoundError(
+            f"There is no voice of your own named {name!r}.", "Save a mix or import a file."
+        )
+
+    def add(
+        self,
+        label: str,
+        content: bytes,
+        model_id: str,
+        language: str = "",
+        made_from: str = "",
+        taken: Collection[str] = (),
+    ) -> OwnVoice:
+        """Keeps a voice (the bytes of a safetensors file) under the name that `label` gives it.
+
+        Raises BadInputError for a label without letters and for a name that a voice here or one of
+        `taken` has, and DiskFullError; then nothing is left behind.
+        """
+        label = display_name(label, "")
+        name = voice_name(label)
+        if not name:
+            raise BadInputError("The voice has no name.", "Give it one with a letter in it.")
+        with self._files.lock:
+            known = {*taken, *(voice.name for voice in self.list())}
+            if same_name_key(name) in map(same_name_key, known):
+                raise BadInputError(
+                    f"There already is a voice named {name!r}.", "Choose another name."
+                )
+            info = {
+                "label": label,
+                "model_id": model_id,
+                "language": language,
+                "made_from": made_from,
+                "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            }
+            return self._read(self._files.add(name, SUFFIX, content, info))
+
+    def delete(self, name: str) -> str:
+        """Moves a voice to the trash; returns the id for `restore`. Raises NotFoundError."""
+        with self._files.lock:
+            return self._files.delete(self.get(name).path)
+
+    def restore(self, trash_id: str) -> OwnVoice:
+        """Undoes `delete`; numbered if its name was given away since. Raises NotFoundError."""
+        with self._files.lock:
+            return self._read(self._files.restore(trash_id))
+
+    def _read(self, path: Path) -> OwnVoice:
+        info = self._files.read_info(path)
+
+        def said(key: str) -> str:
+            value: Any = info.get(key)
+            return value if isinstance(value, str) else ""
+
+        return OwnVoice(
+            name=path.stem,
+            path=path,
+            label=said("label") or path.stem,
+            model_id=said("model_id"),
+            language=said("language"),
+            made_from=said("made_from"),
+            created=said("created"),
+        )
+
+
+def voice_name(label: str) -> str:
+    """What mixes and programs call a voice: letters and digits of every script, and `_`.
+
+    A minus would take something away in a mix. "" where `label` has no letter or digit.
+    """
+    without_minus = safe_stem(label, fallback="").replace("-", "_")
+    return safe_stem(without_minus, fallback="")
+
+
+def _has_a_name(path: Path) -> bool:
+    """Whether mixes can name a file that somebody may have put here by hand."""
+    named = voice_name(path.stem) == path.stem
+    if not named:
+        logger.warning("%s is no name for a voice; rename the file", path.name)
+    return named

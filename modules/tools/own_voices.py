@@ -1,0 +1,86 @@
+"""The user's own voices: saved mixes and imported packs, taken along in any form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from modules.core_components.ai_models.engines.base import PackEngine, TTSEngine
+from modules.core_components.ai_models.engines.kokoro.speaking_voice import voice_of_prompt
+from modules.core_components.ai_models.engines.kokoro.voice_packs import (
+    load_pack,
+    pack_bytes,
+    save_pack,
+)
+from modules.core_components.errors import BadInputError
+from modules.core_components.values import FloatArray, OwnVoice, VoicePrompt
+from modules.tools.named_voices import find_voice
+from modules.tools.services import Services
+
+MODEL = "kokoro-v1.0"
+
+
+def fixed_voice(engine: TTSEngine, voice: str) -> VoicePrompt | str:
+    """A preset voice that stays what it is now, whatever its user does with its file meanwhile.
+
+    The name itself where the engine's voices cannot change.
+    """
+    return engine.preset_prompt(voice) if isinstance(engine, PackEngine) else voice
+
+
+def save_mix(
+    services: Services, mix: str, label: str, language: str = "", model_id: str = MODEL
+) -> OwnVoice:
+    """Keeps a mix like "af_bella(2)+af_sky(1)" as a voice, in its largest part's language.
+
+    Raises BadInputError for a mix that cannot be read, a voice that is not there, and a name that
+    is taken.
+    """
+    pack = _pack(services, model_id, mix)
+    language = language or find_voice(services, services.tts.get(model_id), mix).language
+    return _keep(services, pack, label, language, mix.strip(), model_id)
+
+
+def import_voice(
+    services: Services, file: Path, label: str = "", language: str = "", model_id: str = MODEL
+) -> OwnVoice:
+    """Keeps a voice file (see `load_pack`) as a voice, by default under the file's name.
+
+    Raises BadInputError for what is no voice file, and for a name that is taken.
+    """
+    pack = load_pack(file)
+    origin = f"imported from {file.name}"
+    return _keep(services, pack, label.strip() or file.stem, language, origin, model_id)
+
+
+def export_preset(services: Services, voice: str, target: Path, model_id: str = MODEL) -> Path:
+    """Writes a voice or a mix to a file, in the form that its suffix names.
+
+    Raises BadInputError for a voice that is not there or another suffix, and DiskFullError.
+    """
+    pack = _pack(services, model_id, voice)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return save_pack(pack, target)
+
+
+def _keep(
+    services: Services, pack: FloatArray, label: str, language: str, made_from: str, model_id: str
+) -> OwnVoice:
+    engine = services.tts.get(model_id)
+    if language and language not in engine.languages:
+        raise BadInputError(
+            f"{engine.label} does not speak {language!r}.",
+            f"It speaks {', '.join(engine.languages)}.",
+            "language",
+        )
+    # A sample of that name could not be called by its name any more.
+    taken = {*engine.voices(), *(sample.name for sample in services.samples.list())}
+    return services.voices.add(label, pack_bytes(pack), model_id, language, made_from, taken)
+
+
+def _pack(services: Services, model_id: str, voice: str) -> FloatArray:
+    engine = services.tts.get(model_id)
+    if not isinstance(engine, PackEngine):
+        raise BadInputError(
+            f"The voices of {engine.label} cannot be mixed or taken along.", "Choose Kokoro."
+        )
+    return voice_of_prompt(engine.preset_prompt(voice)).pack

@@ -1,0 +1,93 @@
+"""What a voice sounds like: one short sentence in its language, spoken once and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from modules.core_components.ai_models.engines.base import TTSEngine, parse_options
+from modules.core_components.audio.files import write_speech
+from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.values import Speech, VoicePrompt
+from modules.tools.own_voices import fixed_voice
+from modules.tools.services import Services
+from modules.tools.speech import CHARACTERS_PER_SECOND
+
+# About a tenth of a megabyte each: the stock voices, and room for mixes that are being tried out.
+KEPT_PREVIEWS = 300
+SENTENCES: Mapping[str, str] = {
+    "en": "Hello! This is how I sound when I read something to you.",
+    "es": "¡Hola! Así suena mi voz cuando te leo algo.",
+    "fr": "Bonjour ! Voici ma voix quand je vous lis quelque chose.",
+    "hi": "नमस्ते! जब मैं आपके लिए पढ़ता हूँ, तो मेरी आवाज़ ऐसी लगती है।",
+    "it": "Ciao! Ecco come suona la mia voce quando ti leggo qualcosa.",
+    "ja": "こんにちは。これが私の声です。",
+    "pt": "Olá! É assim que soa a minha voz quando leio para você.",
+    "zh": "你好！这就是我朗读时的声音。",
+}
+
+
+def find_preview(services: Services, model_id: str, voice: str, language: str = "") -> Path | None:
+    """The preview of a voice or mix if it was made before; raises as `make_preview` does."""
+    engine = services.tts.get(model_id)
+    path = _path(services, engine, fixed_voice(engine, voice), _spoken(services, engine, language))
+    if not path.exists():
+        return None
+    os.utime(path)
+    return path
+
+
+def make_preview(
+    services: Services,
+    model_id: str,
+    voice: str,
+    language: str = "",
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> Path:
+    """A wav file of the voice or mix; "" is the studio's own language.
+
+    It is kept by what it is made of: voice, model and sentence. Raises BadInputError for a voice
+    that is not there, and JobCancelled.
+    """
+    engine = services.tts.get(model_id)
+    language = _spoken(services, engine, language)
+    prompt = fixed_voice(engine, voice)
+    path = _path(services, engine, prompt, language)
+    sentence = _sentence(language)
+    options = parse_options(engine.options_type, {"language": language, "seed": 0})
+    pieces, heard_s, expected_s = [], 0.0, len(sentence) / CHARACTERS_PER_SECOND
+    for piece in engine.stream(sentence, prompt, options, cancel or CancelToken()):
+        pieces.append(piece.samples)
+        heard_s += piece.duration_s
+        progress(min(heard_s / expected_s, 0.95), "Speaking")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_speech(path, Speech(np.concatenate(pieces), engine.sample_rate_hz))
+    _forget_oldest(path.parent)
+    return path
+
+
+def _spoken(services: Services, engine: TTSEngine, language: str) -> str:
+    wanted = language or services.settings.language
+    return wanted if wanted in engine.languages else engine.languages[0]
+
+
+def _sentence(language: str) -> str:
+    return SENTENCES.get(language[:2], SENTENCES["en"])
+
+
+def _path(services: Services, engine: TTSEngine, voice: VoicePrompt | str, language: str) -> Path:
+    key = voice if isinstance(voice, str) else voice.key
+    made_of = (key, engine.model_id, engine.model_revision, language, _sentence(language))
+    digest = hashlib.sha256("\n".join(made_of).encode()).hexdigest()
+    return services.previews_folder / f"{digest[:32]}.wav"
+
+
+def _forget_oldest(folder: Path) -> None:
+    previews = sorted(folder.glob("[!.]*.wav"), key=lambda path: path.stat().st_mtime)
+    for path in previews[:-KEPT_PREVIEWS]:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,158 @@
+"""Voice Presets: hear every voice, mix them, keep mixes as voices, speak."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from modules.core_components.errors import BadInputError
+from modules.core_components.jobs import Job
+from modules.tools.job_kinds import AGAIN, SPEAK_PRESET, submit_speech
+from modules.tools.named_voices import find_voice
+from modules.tools.own_voices import save_mix
+from modules.tools.ready_models import has_stock_voices
+from modules.ui.context import Studio
+from modules.ui.engine_panel import EnginePanel
+from modules.ui.handlers import listen, tell
+from modules.ui.jobs_view import JobsView
+from modules.ui.live_player import LivePlayer
+from modules.ui.own_voice_panel import VoiceFiles, VoiceImport
+from modules.ui.parts import panel, text_to_speak, title
+from modules.ui.snippets import empty_html
+from modules.ui.take_panel import TakePanel, again_note
+from modules.ui.voice_list import VoiceList
+from modules.ui.voice_mixer import VoiceMixer, checked_mix
+from modules.ui.voice_preview import VoicePreview
+
+ONE, MIX = "one", "mix"
+
+
+def build(studio: Studio) -> None:
+    """The tab inside the current `gr.Tabs`."""
+    with gr.Tab("Voice Presets", id="voice-presets") as tab:
+        _VoicePresetsTab(studio, tab)
+
+
+class _VoicePresetsTab:
+    def __init__(self, studio: Studio, tab: gr.Tab) -> None:
+        self._services = studio.services
+        with gr.Row():
+            with gr.Column(scale=5, min_width=320):
+                self._build_voice()
+            with gr.Column(scale=7, min_width=340):
+                title("Words")
+                self._text = text_to_speak()
+                self._engine = EnginePanel(self._services)
+                self._live = LivePlayer(studio)
+                self._speak_button = gr.Button("Speak", variant="primary", size="lg")
+                self._live.build_stage()
+                self._jobs = JobsView(self._services, (SPEAK_PRESET, AGAIN))
+                self._empty = panel(empty_html("The take appears here."))
+                self._take = TakePanel(self._services, self._jobs, "preset-take")
+        with self._file_place:
+            self._files = VoiceFiles(self._services, self._engine.ready, self._list.chosen)
+        self._listen(studio, tab)
+
+    def _build_voice(self) -> None:
+        title("Voice")
+        self._kind = gr.Radio([("One voice", ONE), ("A mix", MIX)], value=ONE, show_label=False)
+        with gr.Column() as self._one_group:
+            self._list = VoiceList(self._services)
+        with gr.Column(visible=False) as self._mix_group:
+            self._mixer = VoiceMixer()
+            self._hear = gr.Button("Hear the mix")
+        self._preview = VoicePreview(self._services)
+        self._file_place = gr.Column()
+        with gr.Column(visible=False) as self._save_group:
+            self._name = gr.Textbox(value="", label="Keep it as a voice", placeholder="Name")
+            self._save = gr.Button("Save the mix", size="sm")
+        self._import = VoiceImport(self._services)
+
+    def _listen(self, studio: Studio, tab: gr.Tab) -> None:
+        engine, language = self._engine.engine, self._engine.language
+        ready, chosen, mix = self._engine.ready, self._list.chosen, self._mixer.mix
+        listed = [ready, self._list.language, chosen]
+        shown = [*self._list.outputs, *self._mixer.menus, self._files.own_tools]
+        studio.on_show(tab, self._models, [engine, language], self._engine.outputs, unchecked=True)
+        studio.on_show(tab, self._show, listed, shown)
+        studio.on_open(self._jobs.find, [], [self._jobs.job_id])
+        listen(engine.input, self._models, [engine, language], self._engine.outputs, unchecked=True)
+        listen(ready.change, self._show, listed, shown)
+        listen(self._list.language.input, self._show, listed, shown)
+        listen(
+            self._list.rows.select,
+            self._choose,
+            [ready],
+            [chosen, language, self._files.own_tools, *self._preview.outputs],
+        )
+        groups = [self._one_group, self._mix_group, self._save_group, self._file_place]
+        listen(self._kind.input, _show_kind, [self._kind], groups, queue=False)
+        listen(self._hear.click, self._hear_mix, [ready, mix, language], self._preview.outputs)
+        kept = listen(
+            self._save.click, self._save_mix, [ready, mix, self._name], [chosen, self._name]
+        )
+        listen(kept.success, self._show, listed, shown)
+        arrived = listen(self._import.kept.change, _name_of, [self._import.kept], [chosen])
+        listen(arrived.success, self._show, listed, shown)
+        self._files.on_deleted(self._deleted, [chosen, ready, self._list.language], shown)
+        asked = [self._kind, chosen, mix, self._text, self._live.wanted, *self._engine.inputs]
+        listen(self._speak_button.click, self._speak, asked, [self._jobs.job_id, self._live.heard])
+        self._jobs.on_finished(self._show_take, [], [self._empty, *self._take.outputs])
+
+    def _models(self, engine: str | None, language: str | None) -> list[Any]:
+        return self._engine.show(has_stock_voices, engine, language, is_cloning=False)
+
+    def _show(self, model_id: str, language: str, chosen: str) -> list[Any]:
+        """The list, the mixer's menus and what can be done with the chosen voice."""
+        found, *rest = self._list.show(model_id, language, chosen)
+        voices = self._list.voices(model_id)
+        return [found, *rest, *self._mixer.offer(voices), self._own_tools(model_id, found)]
+
+    def _own_tools(self, model_id: str, name: str) -> Any:
+        voice = self._list.voice(model_id, name)
+        return gr.update(visible=voice is not None and voice.is_own)
+
+    def _choose(self, model_id: str, row: gr.EventData) -> list[Any]:
+        """Chooses a voice, sets the text's language to its own, and plays it."""
+        voice = find_voice(self._services, self._services.tts.get(model_id), row.id)
+        language = gr.update(value=voice.language) if voice.language else gr.skip()
+        heard = self._preview.hear(model_id, voice.name, voice.language)
+        return [voice.name, language, self._own_tools(model_id, voice.name), *heard]
+
+    def _hear_mix(self, model_id: str, mix: str, language: str) -> list[Any]:
+        return self._preview.hear(model_id, checked_mix(mix), language)
+
+    def _save_mix(self, model_id: str, mix: str, name: str) -> list[Any]:
+        if not name.strip():
+            raise BadInputError("The voice has no name yet.", "Write one beside the button.")
+        kept = save_mix(self._services, checked_mix(mix), name, model_id=model_id)
+        tell(f"{kept.label} is kept as {kept.name}.", "It stands first in the list of voices.")
+        return [kept.name, ""]
+
+    def _deleted(self, name: str, model_id: str, language: str) -> list[Any]:
+        tell(f"{name} is deleted.")
+        return self._show(model_id, language, "")
+
+    def _speak(
+        self, kind: str, chosen: str, mix: str, text: str, live: bool, *how: Any
+    ) -> tuple[Any, Any]:
+        voice = checked_mix(mix) if kind == MIX else chosen
+        request = self._engine.request(text, voice, "preset", how)
+        job = submit_speech(self._services, request, live, SPEAK_PRESET)
+        return job.id, self._live.following(job, live)
+
+    def _show_take(self, job: Job) -> list[Any]:
+        result = job.result or {}
+        take = self._services.takes.get(result["take"])
+        note = again_note(result["identical"], result["reason"]) if job.kind == AGAIN else ""
+        return [gr.update(visible=False), *self._take.show(take, note)]
+
+
+def _name_of(kept: str) -> Any:
+    return kept or gr.skip()
+
+
+def _show_kind(kind: str) -> tuple[Any, ...]:
+    one, mix = gr.update(visible=kind == ONE), gr.update(visible=kind == MIX)
+    return one, mix, mix, one

@@ -1,0 +1,112 @@
+"""A mix of up to five voices with sliders: heard, read as text, saved as a voice."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+
+from modules.core_components.ai_models.engines.kokoro.mixes import format_mix, parse_mix
+from modules.core_components.errors import BadInputError
+from modules.tools.voices import PresetVoice
+from modules.ui.handlers import listen
+from modules.ui.parts import panel
+
+MOST_VOICES = 5
+SHOWN_AT_FIRST = 2
+LEAST_WEIGHT, MOST_WEIGHT = -1.0, 3.0
+ABOUT = (
+    "Weights are relative: 2 and 1 is two parts to one. Below zero takes away what a voice has and "
+    "the others have not."
+)
+
+
+class VoiceMixer:
+    """Rows of a voice and its weight; `mix` holds what they say, as text, or "" for nothing yet."""
+
+    def __init__(self) -> None:
+        self.mix = gr.State("")
+        self._count = gr.State(SHOWN_AT_FIRST)
+        self._rows: list[Any] = []
+        self.menus: list[Any] = []
+        self._weights: list[Any] = []
+        for number in range(MOST_VOICES):
+            self._build_row(number)
+        self._more = gr.Button("Add a voice", size="sm")
+        self._text = panel(_mix_html([]))
+        panel(f"<div class='studio-note'>{ABOUT}</div>")
+        parts = [*self.menus, *self._weights]
+        for component in parts:
+            listen(component.change, _read, parts, [self.mix, self._text], line="mixer")
+        listen(self._more.click, _one_more, [self._count], [self._count, *self._rows, self._more])
+
+    def _build_row(self, number: int) -> None:
+        with gr.Row(visible=number < SHOWN_AT_FIRST) as row:
+            # Custom values: a voice on show may be deleted on another page meanwhile.
+            self.menus.append(
+                gr.Dropdown(
+                    [],
+                    value="",
+                    label=f"Voice {number + 1}",
+                    allow_custom_value=True,
+                    min_width=150,
+                )
+            )
+            self._weights.append(
+                gr.Slider(
+                    LEAST_WEIGHT,
+                    MOST_WEIGHT,
+                    value=1.0,
+                    step=0.05,
+                    label=f"Weight {number + 1}",
+                    min_width=150,
+                )
+            )
+        self._rows.append(row)
+
+    def offer(self, voices: Sequence[PresetVoice]) -> list[Any]:
+        """Updates for `menus`: every voice can be chosen in each."""
+        choices = [("–", ""), *((_short_label(voice), voice.name) for voice in voices)]
+        return [gr.update(choices=choices) for _ in self.menus]
+
+
+def checked_mix(mix: str) -> str:
+    """The mix if it can be spoken. Raises BadInputError."""
+    if not mix:
+        raise BadInputError("The mix has no voice yet.", "Choose at least one.")
+    parse_mix(mix)
+    return mix
+
+
+def _short_label(voice: PresetVoice) -> str:
+    """Who it is; the letters of a stock voice's name say language and sex in little room."""
+    who = voice.label.partition(" · ")[0]
+    return who if voice.is_own else f"{who} ({voice.name})"
+
+
+def _read(*values: Any) -> tuple[str, str]:
+    names, weights = values[:MOST_VOICES], values[MOST_VOICES:]
+    parts = [(name or "", float(weight or 0)) for name, weight in zip(names, weights, strict=True)]
+    return format_mix(parts), _mix_html(parts)
+
+
+def _mix_html(parts: Sequence[tuple[str, float]]) -> str:
+    mix = format_mix(parts)
+    if not mix:
+        return "<div class='studio-note'>Choose the voices to mix.</div>"
+    text = f"<code>{html.escape(mix)}</code>"
+    try:
+        shares = parse_mix(mix)
+    except BadInputError as error:
+        words = html.escape(f"{error.message} {error.hint}")
+        return f"<div class='studio-job warn'>{text}<div>{words}</div></div>"
+    told = ", ".join(f"{html.escape(name)} {share:.0%}" for name, share in shares)
+    return f"<div class='studio-job'>{text}<div>{told}</div></div>"
+
+
+def _one_more(count: int) -> list[Any]:
+    count = min(count + 1, MOST_VOICES)
+    rows = [gr.update(visible=number < count) for number in range(MOST_VOICES)]
+    return [count, *rows, gr.update(visible=count < MOST_VOICES)]
