@@ -75,6 +75,7 @@ def test_the_documentation_names_every_endpoint_and_loads_nothing(client: TestCl
     page = client.get("/docs").text
     assert set(schema["paths"]) == {
         "/v1/audio/speech",
+        "/dev/captioned_speech",
         "/v1/audio/transcriptions",
         "/v1/audio/translations",
         "/v1/models",
