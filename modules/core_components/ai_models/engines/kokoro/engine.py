@@ -23,7 +23,11 @@ from modules.core_components.ai_models.engines.kokoro.builds.v1_0.wrapper import
 from modules.core_components.ai_models.engines.kokoro.chunks import Chunk, plan_chunks
 from modules.core_components.ai_models.engines.kokoro.joins import shape_joins
 from modules.core_components.ai_models.engines.kokoro.languages import LANGUAGES
-from modules.core_components.ai_models.engines.kokoro.phonemes import get_phonemizer
+from modules.core_components.ai_models.engines.kokoro.phonemes import (
+    PhonemeSentence,
+    get_phonemizer,
+    sentences_of_phonemes,
+)
 from modules.core_components.ai_models.engines.kokoro.sample_voice import (
     FitResources,
     fit_sample,
@@ -153,16 +157,42 @@ class KokoroEngine:
         `voice` is a fitted one, a stock voice, or a mix like "af_bella(2)+af_sky(1)". Raises,
         before it returns, BadInputError for text, language or voice that cannot be spoken.
         """
-        if isinstance(voice, str):
-            speaking = SpeakingVoice(self._stock.pack(voice))
-        else:
-            speaking = voice_of_prompt(voice)
-        sentences = get_phonemizer().sentences(text, options.language, self._vocabulary)
+        speaking = self._speaking_voice(voice)
         phonemes = []
-        for sentence in sentences:
+        for sentence in self._sentences(text, options.language):
             cancel.raise_if_cancelled()
             phonemes.append(sentence.phonemes)
         return self._spoken(tuple(plan_chunks(phonemes)), speaking, options, cancel)
+
+    def stream_phonemes(
+        self,
+        phonemes: str,
+        voice: VoicePrompt | str,
+        options: KokoroOptions,
+        cancel: CancelToken,
+    ) -> Iterator[Speech]:
+        """As `stream`, of a string of Kokoro's own phonemes of any length.
+
+        Raises, before it returns, BadInputError that names the sounds outside the vocabulary.
+        """
+        speaking = self._speaking_voice(voice)
+        sentences = sentences_of_phonemes(phonemes, self._vocabulary)
+        return self._spoken(tuple(plan_chunks(sentences)), speaking, options, cancel)
+
+    def phonemize(self, text: str, language: str) -> tuple[PhonemeSentence, ...]:
+        """The sentences of `text` with the phonemes that `stream` would speak; raises as it does.
+
+        Needs the model's vocabulary, not its weights.
+        """
+        return tuple(self._sentences(text, language))
+
+    def _sentences(self, text: str, language: str) -> Iterator[PhonemeSentence]:
+        return get_phonemizer().sentences(text, language, self._vocabulary)
+
+    def _speaking_voice(self, voice: VoicePrompt | str) -> SpeakingVoice:
+        if isinstance(voice, str):
+            return SpeakingVoice(self._stock.pack(voice))
+        return voice_of_prompt(voice)
 
     def _spoken(
         self,
@@ -188,8 +218,7 @@ class KokoroEngine:
             yield Speech(samples, SAMPLE_RATE_HZ)
 
     def _phonemes(self, language: str, text: str) -> str:
-        found = get_phonemizer().sentences(text, language, self._vocabulary)
-        return " ".join(sentence.phonemes for sentence in found)
+        return " ".join(sentence.phonemes for sentence in self._sentences(text, language))
 
     @contextmanager
     def _borrowed(self, holder: str, cancel: CancelToken) -> Iterator[KokoroV1Wrapper]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import unicodedata
 from collections.abc import Callable, Collection, Iterator
@@ -24,6 +25,7 @@ _LONGEST_PART = 400
 # What espeak-ng writes and Kokoro's vocabulary lacks: the nearest sound, nothing for a diacritic
 # (syllabic, dental) and for inverted marks, round brackets for the others.
 _NEAREST = str.maketrans("ɭʍ[]{}»", "lw()()”", "\u0329\u032a¿¡")
+_SENTENCE_END = re.compile(r'(?<=[.!?…]) |(?<=[.!?…][”")]) ')
 _MEANINGFUL = frozenset(("Lu", "Ll", "Lt", "Lo", "Nd", "Nl", "No", "Sm"))
 
 
@@ -113,6 +115,23 @@ class Phonemizer:
                     "Run the installer again; it repairs what is missing.",
                 ) from error
         return self._speakers[language.code]
+
+
+def sentences_of_phonemes(phonemes: str, vocabulary: Collection[str]) -> tuple[str, ...]:
+    """A string of phonemes, cut into sentences and lines; nothing but white space is lost.
+
+    Raises BadInputError that names what is outside the `vocabulary`, and when nothing sounds.
+    """
+    unknown = sorted(set("".join(phonemes.split())) - set(vocabulary))
+    if unknown:
+        raise BadInputError(
+            f"Kokoro has no sound for {', '.join(map(repr, unknown))}.",
+            "Use the phonemes of its vocabulary; /dev/phonemize shows those of a text.",
+        )
+    if not any(map(str.isalpha, phonemes)):
+        raise nothing_to_speak()
+    lines = (" ".join(line.split()) for line in phonemes.splitlines())
+    return tuple(sentence for line in lines for sentence in _SENTENCE_END.split(line) if sentence)
 
 
 @lru_cache(maxsize=1)

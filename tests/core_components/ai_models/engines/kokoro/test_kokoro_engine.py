@@ -262,3 +262,24 @@ def test_the_key_of_a_prompt_knows_the_parameters_of_the_fit(engine: KokoroEngin
     assert parameters["algorithm"] >= 1
     assert "steps" in parameters
     assert "threads" not in parameters
+
+
+def test_phonemes_are_shown_as_they_will_be_spoken(engine: KokoroEngine, pool: ModelPool) -> None:
+    first, second = engine.phonemize("Hello world! It works.", "en-us")
+    assert (first.text, first.phonemes) == ("Hello world!", "həlˈO wˈɜɹld!")
+    assert second.text == "It works."
+    assert pool.snapshot() == ()  # the vocabulary is enough
+
+
+def test_its_own_phonemes_can_be_spoken(engine: KokoroEngine) -> None:
+    phonemes = "\n".join(sentence.phonemes for sentence in engine.phonemize(LONG_TEXT, "en-us"))
+    pieces = engine.stream_phonemes(phonemes, "af_one", KokoroOptions(seed=7), CancelToken())
+    assert np.array_equal(speech_of(pieces), say(engine, LONG_TEXT, seed=7))
+
+
+@pytest.mark.parametrize(("phonemes", "reason"), [("hˈI ₤", "₤"), (" ", "nothing to speak")])
+def test_phonemes_that_cannot_be_spoken_are_refused_at_once(
+    engine: KokoroEngine, phonemes: str, reason: str
+) -> None:
+    with pytest.raises(BadInputError, match=reason):
+        engine.stream_phonemes(phonemes, "af_one", KokoroOptions(), CancelToken())
