@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from modules.api.context import ApiContext
 from modules.api.errors import blamed_on
 from modules.api.names import speaking_model, voice_of
-from modules.core_components.errors import BadInputError, NotFoundError
+from modules.core_components.errors import BadInputError
 from modules.tools.live_speech import check_live_request
 from modules.tools.services import Services
 from modules.tools.speech import SpeechRequest
@@ -52,10 +52,7 @@ async def checked_request(context: ApiContext, fields: SpeechFields, text: str) 
 
 
 def _checked(services: Services, fields: SpeechFields, text: str) -> SpeechRequest:
-    try:
-        model_id = speaking_model(services, fields.model)
-    except NotFoundError as error:
-        raise blamed_on("model", error, "model_not_found") from error
+    model_id = speaking_model(services, fields.model)
     engine = services.tts.get(model_id)
     try:
         voice = voice_of(services, engine, fields.voice)

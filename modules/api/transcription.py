@@ -18,7 +18,7 @@ from modules.api.errors import ApiError, blamed_on
 from modules.api.names import LISTENING_ALIASES, listening_model
 from modules.api.work import Work
 from modules.core_components.audio.decode import RAW_FORMATS
-from modules.core_components.errors import BadInputError, NotFoundError
+from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.text.language_names import language_name
 from modules.core_components.text.subtitles import render
@@ -113,11 +113,7 @@ async def _heard(
 
 
 def _checked(services: Services, wanted: TranscribeRequest) -> TranscribeRequest:
-    try:
-        model_id = listening_model(services, wanted.model_id)
-    except NotFoundError as error:
-        raise blamed_on("model", error, "model_not_found") from error
-    wanted = replace(wanted, model_id=model_id)
+    wanted = replace(wanted, model_id=listening_model(services, wanted.model_id))
     check_transcription(services, wanted)
     return wanted
 

@@ -26,17 +26,22 @@ def check_live_request(services: Services, request: SpeechRequest) -> SpeechRequ
     Raises BadInputError or NotFoundError: for a text above `api_max_text_characters`, for a sample
     that its model has not prepared yet, and for all that `complete_request` refuses.
     """
-    limit = services.settings.api_max_text_characters
-    if len(request.text.strip()) > limit:
-        raise BadInputError(
-            f"The text has {len(request.text.strip()):,} characters; the limit is {limit:,}.",
-            "Send it in parts, or raise api_max_text_characters in the settings.",
-            "text",
-        )
+    check_text_length(services, request.text)
     request = complete_request(services, request)
     if request.kind == "sample":
         _prepared(services, request)
     return request
+
+
+def check_text_length(services: Services, text: str) -> None:
+    """Raises BadInputError for a text above `api_max_text_characters`."""
+    limit, length = services.settings.api_max_text_characters, len(text.strip())
+    if length > limit:
+        raise BadInputError(
+            f"The text has {length:,} characters; the limit is {limit:,}.",
+            "Send it in parts, or raise api_max_text_characters in the settings.",
+            "text",
+        )
 
 
 def open_live_speech(
@@ -49,7 +54,7 @@ def open_live_speech(
     JobCancelled between two pieces once `cancel` is set.
     """
     engine = services.tts.get(request.engine)
-    voice = request.voice if request.kind == "preset" else _prepared(services, request)
+    voice = voice_to_speak_with(services, request)
     passages = split_passages(request.text, request.language, PASSAGE_CHARACTERS)
     # All are opened first: what cannot be spoken must not be found after the first sound.
     spoken = [
@@ -57,6 +62,11 @@ def open_live_speech(
         for index, passage in enumerate(passages)
     ]
     return _joined(spoken, engine.sample_rate_hz, cancel)
+
+
+def voice_to_speak_with(services: Services, request: SpeechRequest) -> VoicePrompt | str:
+    """The voice of a checked request, as its engine takes it. Raises as `check_live_request`."""
+    return request.voice if request.kind == "preset" else _prepared(services, request)
 
 
 def _prepared(services: Services, request: SpeechRequest) -> VoicePrompt:
