@@ -24,31 +24,8 @@ class BrokenOffError(Exception):
     """A stream could not be made to its end; raised to break the connection."""
 
 
-async def whole(context: ApiContext, request: Request, make: Make, media_type: str) -> Response:
-    """The one piece that `make` yields, made in its turn; raises what `make` raises."""
-    pieces = Work(request, _in_turn(context, request, make)).pieces()
-    return Response(await anext(pieces), media_type=media_type)
-
-
-async def streamed(
-    context: ApiContext,
-    request: Request,
-    make: Make,
-    media_type: str,
-    last_words: LastWords | None = None,
-) -> Response:
-    """The pieces of `make` as they come.
-
-    Raises what `make` raises before its first piece: whatever is refused is refused while there
-    still is a status to say it with. What fails later is told by `last_words`, if the format has
-    room for them, and by a broken connection if it has none.
-    """
-    pieces = Work(request, _in_turn(context, request, make)).pieces()
-    first = await anext(pieces, b"")
-    return StreamingResponse(_sent(first, pieces, last_words), media_type=media_type)
-
-
-def _in_turn(context: ApiContext, request: Request, make: Make) -> Make:
+def in_turn(context: ApiContext, request: Request, make: Make) -> Make:
+    """The same work, begun when the request's turn has come."""
     name: str = request.state.request_id
 
     def made(cancel: CancelToken) -> Generator[bytes, None, None]:
@@ -56,6 +33,26 @@ def _in_turn(context: ApiContext, request: Request, make: Make) -> Make:
             yield from pieces
 
     return made
+
+
+async def whole(request: Request, make: Make, media_type: str) -> Response:
+    """The one piece that `make` yields; raises what `make` raises."""
+    pieces = Work(request, make).pieces()
+    return Response(await anext(pieces), media_type=media_type)
+
+
+async def streamed(
+    request: Request, make: Make, media_type: str, last_words: LastWords | None = None
+) -> Response:
+    """The pieces of `make` as they come.
+
+    Raises what `make` raises before its first piece: whatever is refused is refused while there
+    still is a status to say it with. What fails later is told by `last_words`, if the format has
+    room for them, and by a broken connection if it has none.
+    """
+    pieces = Work(request, make).pieces()
+    first = await anext(pieces, b"")
+    return StreamingResponse(_sent(first, pieces, last_words), media_type=media_type)
 
 
 async def _sent(

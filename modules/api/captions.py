@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from modules.api.answers import streamed, whole
+from modules.api.answers import in_turn, streamed, whole
 from modules.api.context import ApiContext
 from modules.api.errors import told
 from modules.api.spoken import SpeechBody, checked_request
@@ -71,9 +71,10 @@ def caption_routes(context: ApiContext) -> APIRouter:
                 else:
                     yield json.dumps(_whole(timed, fmt)).encode()
 
+        work = in_turn(context, request, make)
         if in_lines:
-            return await streamed(context, request, make, _LINES, lambda error: _line(told(error)))
-        return await whole(context, request, make, "application/json")
+            return await streamed(request, work, _LINES, lambda error: _line(told(error)))
+        return await whole(request, work, "application/json")
 
     return router
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from modules.api.answers import whole
+from modules.api.answers import in_turn, whole
 from modules.api.context import ApiContext
 from modules.api.errors import fields_named
 from modules.api.names import speaking_model
@@ -70,7 +70,7 @@ def phoneme_routes(context: ApiContext) -> APIRouter:
 
         with fields_named(text="text"):
             model_id, language = await run_in_threadpool(check)
-            return await whole(context, request, make, "application/json")
+            return await whole(request, in_turn(context, request, make), "application/json")
 
     @router.post("/dev/generate_from_phonemes", response_class=Response, responses=SOUND)
     async def create_speech_from_phonemes(request: Request, body: PhonemeSpeechBody) -> Response:

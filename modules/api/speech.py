@@ -9,7 +9,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from modules.api.answers import streamed, whole
+from modules.api.answers import in_turn, streamed, whole
 from modules.api.context import ApiContext
 from modules.api.spoken import SpeechBody, SpeechFields, checked_request
 from modules.core_components.audio.stream_encode import MEDIA_TYPES, encode_pieces, encode_whole
@@ -57,7 +57,9 @@ async def sound(
                 yield encode_whole(pieces, fields.response_format)
 
     answer = streamed if fields.streamed else whole
-    return await answer(context, request, make, MEDIA_TYPES[fields.response_format])
+    return await answer(
+        request, in_turn(context, request, make), MEDIA_TYPES[fields.response_format]
+    )
 
 
 _BYTES = {"schema": {"type": "string", "format": "binary"}}

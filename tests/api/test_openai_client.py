@@ -9,6 +9,7 @@ from typing import Literal
 import openai
 import pytest
 from openai import OpenAI
+from openai.types.audio import TranscriptionTextDeltaEvent, TranscriptionTextDoneEvent
 
 from modules.core_components.audio.files import read_speech
 from modules.core_components.audio.stream_encode import RATE_HZ
@@ -77,6 +78,17 @@ def test_transcription_in_five_formats(official: OpenAI) -> None:
     assert [word.word for word in whole.words] == ["Buon", "giorno.", "Come", "stai?"]
     assert whole.segments is not None
     assert whole.segments[1].text == "Come stai?"
+
+
+def test_transcription_that_arrives_while_it_is_heard(official: OpenAI) -> None:
+    events = list(
+        official.audio.transcriptions.create(model="whisper-1", file=RECORDING, stream=True)
+    )
+    *deltas, done = events
+    assert isinstance(done, TranscriptionTextDoneEvent)
+    assert done.text == "Buon giorno. Come stai?"
+    said = [event.delta for event in deltas if isinstance(event, TranscriptionTextDeltaEvent)]
+    assert said == ["Buon giorno.", " Come stai?"]
 
 
 def test_translation(official: OpenAI) -> None:
