@@ -19,6 +19,7 @@ from modules.core_components.errors import (
     NotFoundError,
     StudioError,
 )
+from modules.tools.model_library import ModelInUseError
 from modules.tools.turns import LineFullError, RequestNameTakenError
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ _UNFORESEEN = "The studio failed; its log says why."
 _CLIENT_LEFT = 499  # nobody reads it; the log does
 _STATUS: tuple[tuple[type[StudioError], int, str], ...] = (
     (RequestNameTakenError, 409, "request_id_taken"),
+    (ModelInUseError, 409, "model_in_use"),
     (BadInputError, 400, "invalid_value"),
     (NotFoundError, 404, "not_found"),
     (LineFullError, 429, "queue_full"),
