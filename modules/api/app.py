@@ -12,7 +12,9 @@ from modules.api.context import make_context
 from modules.api.docs_page import docs_page
 from modules.api.errors import add_error_handlers
 from modules.api.listing import listing_routes
+from modules.api.memory import memory_routes
 from modules.api.phonemes import phoneme_routes
+from modules.api.queueing import queue_routes
 from modules.api.request_ids import NamesRequests
 from modules.api.speech import speech_routes
 from modules.api.transcription import transcription_routes
@@ -21,7 +23,15 @@ from modules.tools.services import Services
 
 TITLE = "Voice Clone Studio API"
 ABOUT = "Speech and transcription by the names and fields of OpenAI's API, on this machine."
-_ROUTES = (speech_routes, caption_routes, phoneme_routes, transcription_routes, listing_routes)
+_ROUTES = (
+    speech_routes,
+    caption_routes,
+    phoneme_routes,
+    transcription_routes,
+    listing_routes,
+    memory_routes,
+    queue_routes,
+)
 # Besides the text: names, and six bytes for a character that JSON escapes.
 _BODY_BYTES = 65_536
 _BYTES_A_CHARACTER = 12

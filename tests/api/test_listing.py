@@ -83,6 +83,12 @@ def test_the_documentation_names_every_endpoint_and_loads_nothing(client: TestCl
         "/v1/models",
         "/v1/models/{model_id}",
         "/v1/audio/voices",
+        "/dev/models",
+        "/dev/models/{model_id}",
+        "/dev/models/{model_id}/load",
+        "/dev/models/{model_id}/unload",
+        "/dev/queue",
+        "/dev/queue/{request_id}",
         "/health",
     }
     for path in schema["paths"]:
