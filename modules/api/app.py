@@ -10,7 +10,7 @@ from modules.api.access import GUARDED, BoundedBody, NeedsKey
 from modules.api.captions import caption_routes
 from modules.api.context import make_context
 from modules.api.docs_page import docs_page
-from modules.api.errors import add_error_handlers
+from modules.api.errors import REFUSALS, add_error_handlers
 from modules.api.listing import listing_routes
 from modules.api.memory import memory_routes
 from modules.api.phonemes import phoneme_routes
@@ -46,7 +46,7 @@ def add_api(app: FastAPI, services: Services) -> None:
     context = make_context(services)
     add_error_handlers(app)
     for routes in _ROUTES:
-        app.include_router(routes(context))
+        app.include_router(routes(context), responses=REFUSALS)
 
     known = {path: ", ".join(methods).upper() for path, methods in app.openapi()["paths"].items()}
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
@@ -39,6 +40,28 @@ _STATUS: tuple[tuple[type[StudioError], int, str], ...] = (
 )
 # Fields that OpenAI calls otherwise than the studio.
 _PARAMS: Mapping[str, str] = {"text": "input", "initial_prompt": "prompt"}
+
+
+class ErrorAbout(BaseModel):
+    """What went wrong: for people, and in words for programs."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class ErrorAnswer(BaseModel):
+    """OpenAI's error object."""
+
+    error: ErrorAbout
+
+
+# For the documentation of every route.
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": ErrorAnswer, "description": "Refused, with the reason."},
+    503: {"model": ErrorAnswer, "description": "Not possible on this machine now."},
+}
 
 
 class ApiError(Exception):

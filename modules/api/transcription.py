@@ -177,7 +177,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
         "content": {
             "application/json": {"schema": {"type": "object"}},
             "text/plain": {"schema": {"type": "string"}},
-            EVENTS: {"schema": {"type": "string"}},
+            EVENTS: {},
         },
     }
 }
