@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from anyio.to_thread import current_default_thread_limiter
 from fastapi.testclient import TestClient
 
 from modules.tools.services import Services
@@ -116,3 +117,15 @@ def test_what_is_not_there_is_told_in_openais_shape(
     assert answer.json()["error"]["type"] == "invalid_request_error"
     if status == 405:
         assert answer.headers["allow"]
+
+
+def test_health_and_queue_need_no_thread(client: TestClient) -> None:
+    def take_all_threads() -> None:
+        limiter = current_default_thread_limiter()
+        for _ in range(int(limiter.available_tokens)):
+            limiter.acquire_on_behalf_of_nowait(object())
+
+    assert client.portal is not None
+    client.portal.call(take_all_threads)
+    assert client.get("/health").json()["status"] == "ok"
+    assert client.get("/dev/queue").json()["requests"] == []
