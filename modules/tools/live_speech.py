@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 
-import numpy as np
-
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken
-from modules.core_components.text.passages import split_passages
-from modules.core_components.values import FloatArray, Speech, VoicePrompt
+from modules.core_components.values import Speech, VoicePrompt
 from modules.tools.services import Services
-from modules.tools.speech import (
-    PASSAGE_CHARACTERS,
-    PAUSE_BETWEEN_PASSAGES_S,
-    SpeechRequest,
-    complete_request,
-    passage_options,
-)
+from modules.tools.speech import SpeechRequest, complete_request
+from modules.tools.spoken_steps import Silence, spoken_steps
 
 
 def check_live_request(services: Services, request: SpeechRequest) -> SpeechRequest:
@@ -55,13 +47,15 @@ def open_live_speech(
     """
     engine = services.tts.get(request.engine)
     voice = voice_to_speak_with(services, request)
-    passages = split_passages(request.text, request.language, PASSAGE_CHARACTERS)
+    steps = spoken_steps(engine, request.text, request.language, request.seed or 0, request.options)
     # All are opened first: what cannot be spoken must not be found after the first sound.
     spoken = [
-        engine.stream(passage, voice, passage_options(engine, request, index), cancel)
-        for index, passage in enumerate(passages)
+        iter((step.speech(engine.sample_rate_hz),))
+        if isinstance(step, Silence)
+        else engine.stream(step.text, voice, step.options, cancel)
+        for step in steps
     ]
-    return _joined(spoken, engine.sample_rate_hz, cancel)
+    return _joined(spoken, cancel)
 
 
 def voice_to_speak_with(services: Services, request: SpeechRequest) -> VoicePrompt | str:
@@ -83,13 +77,10 @@ def _prepared(services: Services, request: SpeechRequest) -> VoicePrompt:
 
 
 def _joined(
-    passages: Sequence[Iterator[Speech]], rate_hz: int, cancel: CancelToken
+    passages: Sequence[Iterator[Speech]], cancel: CancelToken
 ) -> Generator[Speech, None, None]:
-    pause: FloatArray = np.zeros(int(PAUSE_BETWEEN_PASSAGES_S * rate_hz), np.float32)
     try:
-        for index, passage in enumerate(passages):
-            if index:
-                yield Speech(pause, rate_hz)
+        for passage in passages:
             for piece in passage:
                 cancel.raise_if_cancelled()
                 yield piece

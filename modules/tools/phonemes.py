@@ -10,7 +10,8 @@ from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech
 from modules.tools.live_speech import check_text_length, voice_to_speak_with
 from modules.tools.services import Services
-from modules.tools.speech import SpeechRequest, language_to_speak, passage_options
+from modules.tools.speech import SpeechRequest, language_to_speak
+from modules.tools.spoken_steps import engine_options, passages, spoken_steps
 
 
 def check_phonemize(services: Services, model_id: str, text: str, language: str) -> str:
@@ -28,8 +29,13 @@ def check_phonemize(services: Services, model_id: str, text: str, language: str)
 def phonemize(
     services: Services, model_id: str, text: str, language: str
 ) -> Sequence[PhonemeSentence]:
-    """The sentences of a text with their phonemes. Raises BadInputError as speaking would."""
-    return phoneme_engine(services, model_id).phonemize(text, language)
+    """The sentences of a text, markup left out, with their phonemes.
+
+    Raises BadInputError as speaking would.
+    """
+    engine = phoneme_engine(services, model_id)
+    steps = spoken_steps(engine, text, language, 0, {})
+    return tuple(one for part in passages(steps) for one in engine.phonemize(part.text, language))
 
 
 def open_phoneme_speech(
@@ -38,7 +44,7 @@ def open_phoneme_speech(
     """The speech of a checked live request whose text are phonemes; see `open_live_speech`."""
     engine = phoneme_engine(services, request.engine)
     voice = voice_to_speak_with(services, request)
-    options = passage_options(engine, request, 0)
+    options = engine_options(engine, request.options, request.language, request.seed or 0)
     yield from engine.stream_phonemes(request.text, voice, options, cancel)
 
 

@@ -13,6 +13,7 @@ from modules.core_components.audio.measure import loudness_lufs, peak, silence_f
 from modules.core_components.audio.speech_regions import split_halves, trim_to_speech
 from modules.core_components.errors import StudioError
 from modules.core_components.progress import CancelToken, no_progress
+from modules.core_components.text.markup import without_markup
 from modules.core_components.text.word_errors import word_error_rate
 from modules.core_components.values import Sample, Scores, Speech
 
@@ -88,7 +89,7 @@ def _read_back(
     except StudioError as error:
         logger.warning("Not read back: %s", error)
         return None, None
-    return heard, _rounded(word_error_rate(request.text, heard, language))
+    return heard, _rounded(word_error_rate(without_markup(request.text), heard, language))
 
 
 def explain_similarity(scores: Scores) -> str:

@@ -18,23 +18,22 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from modules.core_components.ai_models.engines.base import TTSEngine, parse_options
+from modules.core_components.ai_models.engines.base import TTSEngine
 from modules.core_components.atomic import atomic_path
 from modules.core_components.audio.files import audio_sha256, read_speech
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
-from modules.core_components.text.passages import split_passages
+from modules.core_components.text.markup import has_markup
 from modules.core_components.values import FloatArray, Sample, Scores, Speech, Take, VoicePrompt
 from modules.core_components.version import APP_VERSION, computing_environment
 from modules.tools.scores import score_speech
 from modules.tools.services import Services
+from modules.tools.spoken_steps import Passage, Silence, engine_options, passages, spoken_steps
 
 Result = TypeVar("Result")
 
-PASSAGE_CHARACTERS = 2000
 # About 15 characters a second in English reading; only the progress bar depends on it.
 CHARACTERS_PER_SECOND = 15.0
-PAUSE_BETWEEN_PASSAGES_S = 0.35
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,9 @@ def complete_request(services: Services, request: SpeechRequest) -> SpeechReques
     engine = services.tts.get(model_id)
     language = language_to_speak(services, engine, request.language)
     options = {**request.options}
-    parse_options(engine.options_type, _with_fixed(options, language, 0))
+    engine_options(engine, options, language, 0)
+    if has_markup(text):
+        spoken_steps(engine, text, language, 0, options)
     _check_voice(services, engine, request)
     seed = secrets.randbelow(2**31) if request.seed is None or request.seed < 0 else request.seed
     if seed >= 2**31:
@@ -185,52 +186,44 @@ def _speak_passages(
     progress: Progress,
     cancel: CancelToken,
 ) -> Speech:
-    passages = split_passages(request.text, request.language, PASSAGE_CHARACTERS)
+    steps = spoken_steps(engine, request.text, request.language, request.seed or 0, request.options)
     folder = _passages_folder(services, request, voice)
     folder.mkdir(parents=True, exist_ok=True)
     rate_hz = engine.sample_rate_hz
-    pause = np.zeros(int(PAUSE_BETWEEN_PASSAGES_S * rate_hz), np.float32)
-    total, done = sum(map(len, passages)), 0
+    total, done = sum(len(passage.text) for passage in passages(steps)), 0
     spoken: list[FloatArray] = []
-    for index, passage in enumerate(passages):
+    for step in steps:
         cancel.raise_if_cancelled()
-        part = scaled(progress, done / total, (done + len(passage)) / total)
-        path = folder / f"{index:05d}.npy"
+        if isinstance(step, Silence):
+            spoken.append(step.speech(rate_hz).samples)
+            continue
+        part = scaled(progress, done / total, (done + len(step.text)) / total)
+        path = folder / f"{step.index:05d}.npy"
         audio = _kept_passage(path)
         if audio is None:
-            audio = _speak_passage(engine, voice, request, index, passage, part, cancel)
+            audio = _speak_passage(engine, voice, step, part, cancel)
             with atomic_path(path) as partial, partial.open("wb") as file:
                 np.save(file, audio, allow_pickle=False)
-        spoken += [pause, audio] if spoken else [audio]
-        done += len(passage)
+        spoken.append(audio)
+        done += len(step.text)
     return Speech(np.concatenate(spoken), rate_hz)
 
 
 def _speak_passage(
     engine: TTSEngine,
     voice: VoicePrompt | str,
-    request: SpeechRequest,
-    index: int,
-    passage: str,
+    passage: Passage,
     progress: Progress,
     cancel: CancelToken,
 ) -> FloatArray:
-    options = passage_options(engine, request, index)
-    expected_s = len(passage) / CHARACTERS_PER_SECOND
+    expected_s = len(passage.text) / CHARACTERS_PER_SECOND
     pieces, heard_s = [], 0.0
-    for piece in engine.stream(passage, voice, options, cancel):
+    for piece in engine.stream(passage.text, voice, passage.options, cancel):
         cancel.raise_if_cancelled()
         pieces.append(piece.samples)
         heard_s += piece.duration_s
         progress(heard_s / (heard_s + max(expected_s - heard_s, 0.0)), "Speaking")
     return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
-
-
-def passage_options(engine: TTSEngine, request: SpeechRequest, index: int) -> Any:
-    """The engine's options for the passage of that index; `request` must be complete."""
-    # Passages are far apart in seed, since an engine counts its own chunks up from the seed.
-    seed = ((request.seed or 0) + index * 100_003) % 2**31
-    return parse_options(engine.options_type, _with_fixed(request.options, request.language, seed))
 
 
 def _kept_passage(path: Path) -> FloatArray | None:
@@ -251,11 +244,6 @@ def _passages_folder(services: Services, request: SpeechRequest, voice: VoicePro
     return services.settings.cache_folder / "speaking" / digest[:24]
 
 
-def _with_fixed(options: Mapping[str, Any], language: str, seed: int) -> dict[str, Any]:
-    """Language and seed are part of every request; engines take them as options."""
-    return {**options, "language": language, "seed": seed}
-
-
 def _take_fields(
     engine: TTSEngine,
     request: SpeechRequest,
@@ -265,9 +253,7 @@ def _take_fields(
     scores: Scores,
     timings: Mapping[str, float],
 ) -> dict[str, Any]:
-    options: Any = parse_options(
-        engine.options_type, _with_fixed(request.options, request.language, request.seed or 0)
-    )
+    options: Any = engine_options(engine, request.options, request.language, request.seed or 0)
     return {
         "text": request.text,
         "kind": request.kind,

@@ -8,15 +8,20 @@ from modules.core_components.progress import CancelToken
 from modules.tools.live_speech import check_live_request, open_live_speech
 from modules.tools.named_voices import find_voice
 from modules.tools.services import Services
-from modules.tools.speech import PASSAGE_CHARACTERS, SpeechRequest, read_take, speak
+from modules.tools.speech import SpeechRequest, read_take, speak
+from modules.tools.spoken_steps import PASSAGE_CHARACTERS
 from tests.fakes import SINE, add_noise
 
 # Two passages, so that the pause between them counts too.
 LONG = "This sentence is here to fill the passage up with words. " * (PASSAGE_CHARACTERS // 50)
 
 
-def test_it_says_what_a_take_of_the_same_request_says(services: Services) -> None:
-    request = SpeechRequest(LONG, "high", "preset", SINE, seed=3, score=False)
+MARKED = "[speed:1.2] quick words [pause:700ms] after a pause [speed:1] and as before [pause:1s]"
+
+
+@pytest.mark.parametrize("text", [LONG, MARKED], ids=["long", "marked"])
+def test_it_says_what_a_take_of_the_same_request_says(services: Services, text: str) -> None:
+    request = SpeechRequest(text, "high", "preset", SINE, seed=3, score=False)
     live = check_live_request(services, request)
     spoken = open_live_speech(services, live, CancelToken())
     samples = np.concatenate([piece.samples for piece in spoken])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator
 
 from modules.core_components.text.abbreviations import (
@@ -12,6 +13,7 @@ from modules.core_components.text.abbreviations import (
     BEGINNERS,
     ORDINAL_LANGUAGES,
 )
+from modules.core_components.text.markup import link_spans
 
 # Marks that end a sentence whatever follows: CJK, Devanagari, Arabic, Urdu, Ethiopic, Khmer,
 # Burmese, Armenian.
@@ -30,9 +32,9 @@ def split_sentences(text: str, language: str) -> list[str]:
     """The sentences in order, trimmed; none is empty.
 
     Their characters without white space are those of `text` without white space. A blank line
-    always ends a sentence. Where it is unclear whether a full stop ends one (after initials,
-    abbreviations, before a small letter), it does not: a pause in the wrong place is worse than
-    a long sentence. Takes time linear in the length.
+    always ends a sentence, and nothing within `[word](/phonemes/)`. Where it is unclear whether a
+    full stop ends one (after initials, abbreviations, before a small letter), it does not: a pause
+    in the wrong place is worse than a long sentence. Takes time linear in the length.
     """
     spans = _spans(text, language.lower().split("-")[0])
     return [sentence for start, end in spans if (sentence := text[start:end].strip())]
@@ -41,7 +43,12 @@ def split_sentences(text: str, language: str) -> list[str]:
 def _spans(text: str, language: str) -> Iterator[tuple[int, int]]:
     start = 0
     pattern = _END_FRENCH if language == "fr" else _END
+    links = deque(link_spans(text))
     for mark in pattern.finditer(text):
+        while links and links[0][1] <= mark.start():
+            links.popleft()
+        if links and links[0][0] < mark.start():
+            continue
         if _ends_sentence(text, start, mark, language):
             yield start, mark.end()
             start = mark.end()

@@ -1,8 +1,9 @@
 """Sentences of phonemes, cut and packed into what Kokoro speaks at once.
 
 A short first chunk lets audio start early; the next ones grow to the length at which Kokoro sounds
-best (100 to 250 phonemes). Each is at most about twice as long as the one before, so that playing
-one lasts longer than computing the next. Nothing is lost, and the time is linear in the text.
+best (175 to 250 phonemes). Each is at most about twice as long as the one before, so that playing
+one lasts longer than computing the next. Nothing is lost, and the time is linear in the text. The
+marks are Kokoro's own: whatever a script ends its sentences with has become one of them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from itertools import chain, repeat
 
 
 class Ending(Enum):
@@ -39,8 +39,13 @@ class Size:
     most: int
 
 
-# The first, the second and all further chunks. Kokoro takes up to 510, but sounds rushed there.
-SIZES = (Size(60, 60, 110), Size(120, 170, 170), Size(200, 250, 250))
+# The first chunk; the model takes up to 510 phonemes, but sounds rushed there.
+FIRST = Size(60, 60, 110)
+LONGEST = 250
+# A little more than twice, or sentences of one length would never be taken two at a time.
+_GROWTH = 2.2
+# A chunk after a very short one is this long all the same: smaller ones sound chopped.
+_LEAST = 110
 
 # Kokoro garbles very short utterances: less than this is not left alone if it can be helped.
 _SHORT = 20
@@ -49,30 +54,43 @@ _CLAUSE_MARKS = ",;:—"
 _CLOSERS = '”")'
 
 
-def plan_chunks(sentences: Iterable[str], sizes: tuple[Size, ...] = SIZES) -> Iterator[Chunk]:
+def plan_chunks(sentences: Iterable[str]) -> Iterator[Chunk]:
     """The chunks of the sentences' phonemes, in order, each as soon as it is known.
 
     Joined without their spaces, the chunks are the sentences joined without theirs.
     """
-    ahead = chain(sizes, repeat(sizes[-1]))
-    size = next(ahead)
+    size = FIRST
     waiting = ""
     for sentence in sentences:
-        limit = size.most if len(sentence) < _SHORT else size.wanted
-        if len(waiting) >= _SHORT and len(waiting) + 1 + len(sentence) > limit:
+        if len(waiting) >= _SHORT and len(waiting) + 1 + len(sentence) > _room(
+            size, waiting, sentence
+        ):
             yield Chunk(waiting, Ending.SENTENCE)
-            size, waiting = next(ahead), ""
+            size, waiting = size_after(len(waiting)), ""
         text = f"{waiting} {sentence}".strip()
         start = 0
-        while len(text) - start > size.whole:
+        while len(text) - start > (size.most if len(sentence) < _SHORT else size.whole):
             end, ending = _cut(text, start, size)
             yield Chunk(text[start:end], ending)
-            size, start = next(ahead), end
+            size, start = size_after(end - start), end
             while start < len(text) and text[start] == " ":
                 start += 1
         waiting = text[start:]
     if waiting:
         yield Chunk(waiting, Ending.SENTENCE)
+
+
+def size_after(phonemes: int) -> Size:
+    """The size of the chunk after one of that many phonemes."""
+    whole = min(LONGEST - _SHORT, max(_LEAST, int(_GROWTH * phonemes)))
+    return Size(wanted=whole * 3 // 4, whole=whole, most=whole + _SHORT)
+
+
+def _room(size: Size, waiting: str, sentence: str) -> int:
+    """How long the chunk that has `waiting` may become by taking `sentence` in."""
+    if len(sentence) < _SHORT:
+        return size.most
+    return size.whole if len(waiting) < size.wanted else 0
 
 
 def _cut(text: str, start: int, size: Size) -> tuple[int, Ending]:

@@ -16,11 +16,12 @@ from modules.core_components.ai_models.engines.context import EngineContext
 from modules.core_components.ai_models.engines.kokoro.builds.v1_0.wrapper import (
     CONFIG_FILE,
     SAMPLE_RATE_HZ,
+    SAMPLES_PER_FRAME,
     WEIGHTS_FILE,
     KokoroV1Wrapper,
     read_vocabulary,
 )
-from modules.core_components.ai_models.engines.kokoro.chunks import Chunk, plan_chunks
+from modules.core_components.ai_models.engines.kokoro.chunks import plan_chunks
 from modules.core_components.ai_models.engines.kokoro.joins import shape_joins
 from modules.core_components.ai_models.engines.kokoro.languages import LANGUAGES
 from modules.core_components.ai_models.engines.kokoro.phonemes import (
@@ -40,6 +41,10 @@ from modules.core_components.ai_models.engines.kokoro.speaking_voice import (
     voice_of_prompt,
 )
 from modules.core_components.ai_models.engines.kokoro.voices import VoiceFolder
+from modules.core_components.ai_models.engines.kokoro.word_times import (
+    word_times,
+    words_of_chunks,
+)
 from modules.core_components.ai_models.model_pool import ModelSpec, model_key
 from modules.core_components.ai_models.model_utils import configure_threads, module_bytes, seeded
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
@@ -158,11 +163,11 @@ class KokoroEngine:
         before it returns, BadInputError for text, language or voice that cannot be spoken.
         """
         speaking = self._speaking_voice(voice)
-        phonemes = []
+        sentences = []
         for sentence in self._sentences(text, options.language):
             cancel.raise_if_cancelled()
-            phonemes.append(sentence.phonemes)
-        return self._spoken(tuple(plan_chunks(phonemes)), speaking, options, cancel)
+            sentences.append(sentence)
+        return self._spoken(sentences, speaking, options, cancel)
 
     def stream_phonemes(
         self,
@@ -176,8 +181,9 @@ class KokoroEngine:
         Raises, before it returns, BadInputError that names the sounds outside the vocabulary.
         """
         speaking = self._speaking_voice(voice)
-        sentences = sentences_of_phonemes(phonemes, self._vocabulary)
-        return self._spoken(tuple(plan_chunks(sentences)), speaking, options, cancel)
+        found = sentences_of_phonemes(phonemes, self._vocabulary)
+        sentences = [PhonemeSentence(sentence, sentence) for sentence in found]
+        return self._spoken(sentences, speaking, options, cancel)
 
     def phonemize(self, text: str, language: str) -> tuple[PhonemeSentence, ...]:
         """The sentences of `text` with the phonemes that `stream` would speak; raises as it does.
@@ -196,12 +202,14 @@ class KokoroEngine:
 
     def _spoken(
         self,
-        chunks: Sequence[Chunk],
+        sentences: Sequence[PhonemeSentence],
         voice: SpeakingVoice,
         options: KokoroOptions,
         cancel: CancelToken,
     ) -> Iterator[Speech]:
         speed = options.speed * voice.speed
+        chunks = tuple(plan_chunks(sentence.phonemes for sentence in sentences))
+        words = tuple(words_of_chunks(sentences, chunks))
         endings = [None, *(chunk.ending for chunk in chunks[:-1]), None]
         for index, chunk in enumerate(chunks):
             cancel.raise_if_cancelled()
@@ -212,10 +220,17 @@ class KokoroEngine:
                 seeded(options.seed + index),
             ):
                 utterance = model.synthesize(chunk.phonemes, style, speed)
-            samples = shape_joins(
+            samples, skipped = shape_joins(
                 utterance.samples, SAMPLE_RATE_HZ, endings[index], endings[index + 1], speed
             )
-            yield Speech(samples, SAMPLE_RATE_HZ)
+            times = word_times(
+                words[index],
+                utterance.durations_frames,
+                SAMPLES_PER_FRAME / SAMPLE_RATE_HZ,
+                skipped / SAMPLE_RATE_HZ,
+                len(samples) / SAMPLE_RATE_HZ,
+            )
+            yield Speech(samples, SAMPLE_RATE_HZ, times)
 
     def _phonemes(self, language: str, text: str) -> str:
         return " ".join(sentence.phonemes for sentence in self._sentences(text, language))

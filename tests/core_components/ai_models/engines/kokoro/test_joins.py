@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
+from modules.core_components.ai_models.engines.kokoro import joins
 from modules.core_components.ai_models.engines.kokoro.chunks import Ending
-from modules.core_components.ai_models.engines.kokoro.joins import shape_joins
 from modules.core_components.values import FloatArray
 
 RATE_HZ = 24_000
@@ -21,6 +23,10 @@ def chunk() -> FloatArray:
     start = int(LEAD_S * RATE_HZ)
     hiss[start : start + len(tone)] += tone
     return hiss.astype(np.float32)
+
+
+def shape_joins(*arguments: Any, **options: Any) -> FloatArray:
+    return joins.shape_joins(*arguments, **options)[0]
 
 
 def seconds(samples: FloatArray) -> float:
@@ -69,3 +75,8 @@ def test_the_speech_itself_is_untouched(chunk: FloatArray) -> None:
 def test_silence_and_snippets_of_any_length_pass(length: int) -> None:
     silence = np.zeros(length, np.float32)
     assert len(shape_joins(silence, RATE_HZ, Ending.WORD, Ending.CLAUSE)) == length
+
+
+def test_it_tells_what_it_took_off_the_beginning(chunk: FloatArray) -> None:
+    joined, skipped = joins.shape_joins(chunk, RATE_HZ, Ending.WORD, None)
+    assert skipped == len(chunk) - len(joined) > 0

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from modules.core_components.ai_models.engines.kokoro import phonemes as module
 from modules.core_components.ai_models.engines.kokoro.languages import LANGUAGES, Language
 from modules.core_components.ai_models.engines.kokoro.phonemes import Phonemizer, get_phonemizer
+from modules.core_components.ai_models.engines.kokoro.pieces import Piece
 from modules.core_components.errors import BadInputError, StudioError
 from tests.tiny_kokoro import SYMBOLS
 
@@ -39,6 +40,8 @@ def spoken(phonemizer: Phonemizer, text: str, language: str = "en-us") -> str:
         ("hi", "मैं ठीक हूँ", "mɛ̃ ʈʰˈiːk hu\u0303"),
         ("it", "Ciao!", "ʧˈao!"),
         ("pt-br", "Olá!", "olˈa!"),
+        ("ja", "こんにちは！", "koɲɲiʨiβa!"),
+        ("zh", "你好！", "ni↓xau↓!"),
     ],
 )
 def test_every_language_speaks(
@@ -128,6 +131,7 @@ def test_an_endless_word_is_spoken_to_its_end(phonemizer: Phonemizer) -> None:
 def test_a_sentence_without_end_is_cut_into_parts(phonemizer: Phonemizer) -> None:
     text = "word, " * 500
     found = list(phonemizer.sentences(text, "en-us", VOCABULARY))
+    assert len(list(phonemizer.sentences("一" * 900, "zh", VOCABULARY))) == 3
     assert max(len(sentence.text) for sentence in found) <= 400
     assert "".join(s.text for s in found).replace(" ", "") == text.replace(" ", "")
 
@@ -145,7 +149,7 @@ def test_one_thread_at_a_time_reaches_espeak(monkeypatch: pytest.MonkeyPatch) ->
     guard = threading.Lock()
 
     def build(_language: Language) -> object:
-        def speak(text: str) -> str:
+        def speak(text: str, _given: object) -> list[Piece]:
             nonlocal inside, most
             with guard:
                 inside += 1
@@ -153,12 +157,12 @@ def test_one_thread_at_a_time_reaches_espeak(monkeypatch: pytest.MonkeyPatch) ->
             threading.Event().wait(0.001)
             with guard:
                 inside -= 1
-            return text
+            return [Piece(0, len(text), text)]
 
         return speak
 
-    monkeypatch.setattr(module, "_english", build)
-    monkeypatch.setattr(module, "_espeak", build)
+    for reader in ("_english", "_espeak", "_chinese", "_japanese"):
+        monkeypatch.setattr(module, reader, build)
     phonemizer = Phonemizer()
 
     def work(language: str) -> str:
@@ -174,7 +178,7 @@ def test_g2p_is_built_once_a_language(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def build(language: Language) -> object:
         built.append(language.code)
-        return str
+        return lambda text, _given: [Piece(0, len(text), text)]
 
     monkeypatch.setattr(module, "_espeak", build)
     phonemizer = Phonemizer()
@@ -194,3 +198,74 @@ def test_a_failed_g2p_is_told_and_tried_again(monkeypatch: pytest.MonkeyPatch) -
         spoken(phonemizer, "uno", "es")
     monkeypatch.undo()
     assert spoken(phonemizer, "uno", "es") == "ˈuno"
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "phonemes"),
+    [
+        ("zh", "他说：“好，来吧……”", "tʰa→ ʂwo→: “xau↓, lai↗ pa…”"),
+        ("zh", "《红楼梦》（上）——好", "“xʊ↗ŋlou↗mə↘ŋ” (ʂa↘ŋ)— xau↓"),
+        ("ja", "「はい」、そう；ね：〜", "“hai”, soː; ne:—"),
+        ("ja", "コーヒー・ティー", "koːçiː tʲiː"),
+        ("hi", "हूँ। का॥", "hu\u0303. kaː."),
+    ],
+)
+def test_every_mark_reaches_the_model(
+    phonemizer: Phonemizer, language: str, text: str, phonemes: str
+) -> None:
+    assert spoken(phonemizer, text, language) == phonemes
+
+
+def test_sentences_end_without_a_full_stop_or_space(phonemizer: Phonemizer) -> None:
+    texts = {
+        "ja": ("はい。", "そうですね！", "なぜ？", "「ええ。」", "では"),
+        "zh": ("好。", "真的吗？", "是的！", "他说：“走。”", "再见"),
+        "hi": ("हाँ।", "क्या?", "नहीं॥", "जी"),
+    }
+    for language, sentences in texts.items():
+        text = ("" if language != "hi" else " ").join(sentences)
+        found = phonemizer.sentences(text, language, VOCABULARY)
+        assert tuple(sentence.text for sentence in found) == sentences
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "as_in"),
+    [
+        ("zh", "3.5元", "三点五元"),
+        ("zh", "2024年10月1日", "二零二四年十月一日"),
+        (
+            "zh",
+            "１２３个、50%、3:30、1/2、$5",
+            "一百二十三个、百分之五十、三点三十分、二分之一、五美元",
+        ),
+        ("zh", "2个，3-5天，-5℃", "两个，三到五天，负五摄氏度"),
+        ("zh", "2024-01-15", "二零二四年一月十五日"),
+        ("zh", "007", "零零七"),
+        ("ja", "1400万円、3.5、50%", "千四百万円、三点五、五十パーセント"),
+        ("ja", "３本、$5、3:30", "三本、五ドル、三時三十分"),
+        ("ja", "㍿と㎏ではなくﾃｽﾄ", "株式会社と kg ではなくテスト"),
+        ("ja", "すゝめ", "すすめ"),
+        ("es", "25,50 o 1.200.000", "25 coma 50 o 1200000"),
+        ("fr-fr", "10\u202f000,5", "10000 virgule 5"),
+        ("hi", "1,00,000", "100000"),
+    ],
+)
+def test_numbers_are_read_as_words_in_other_languages_too(
+    phonemizer: Phonemizer, language: str, text: str, as_in: str
+) -> None:
+    read, wanted = (spoken(phonemizer, one, language) for one in (text, as_in))
+    assert read.replace(" ", "") == wanted.replace(" ", "")
+
+
+@pytest.mark.parametrize("language", ["ja", "zh"])
+def test_latin_words_are_spoken_as_english(phonemizer: Phonemizer, language: str) -> None:
+    latin = spoken(phonemizer, "New York")
+    assert f" {latin} " in spoken(phonemizer, "大New York大", language)
+
+
+@pytest.mark.parametrize(("language", "text"), [("ja", "彁"), ("zh", "鿥")])
+def test_a_character_without_a_reading_is_named(
+    phonemizer: Phonemizer, language: str, text: str
+) -> None:
+    with pytest.raises(BadInputError, match=text):
+        spoken(phonemizer, f"大{text}大", language)

@@ -1,0 +1,58 @@
+"""Text that is cleaned up step by step and still knows where each character came from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class TracedText:
+    """`text`, whose character i was made of `original[starts[i]:ends[i]]`.
+
+    Both are in ascending order; what several characters were made of together, all of them name.
+    """
+
+    original: str
+    text: str
+    starts: Sequence[int]
+    ends: Sequence[int]
+
+    @classmethod
+    def of(cls, text: str) -> TracedText:
+        """A text nothing was done to yet."""
+        return cls(text, text, range(len(text)), range(1, len(text) + 1))
+
+    def replaced(self, pattern: Any, replacement: str | Callable[[Any], str]) -> TracedText:
+        """With the matches of `pattern` (of `re` or `regex`) replaced, by a plain string or what
+        a function makes of the match."""
+        return self.with_changes(
+            (match.start(), match.end(), new)
+            for match in pattern.finditer(self.text)
+            if (new := replacement if isinstance(replacement, str) else replacement(match))
+            != match[0]
+        )
+
+    def with_changes(self, changes: Iterable[tuple[int, int, str]]) -> TracedText:
+        """With `text[start:end]` (not empty) replaced for each (start, end, new), in order."""
+        texts: list[str] = []
+        starts: list[int] = []
+        ends: list[int] = []
+        position = 0
+        for start, end, new in changes:
+            texts += (self.text[position:start], new)
+            starts.extend(self.starts[position:start])
+            ends.extend(self.ends[position:start])
+            starts.extend([self.starts[start]] * len(new))
+            ends.extend([self.ends[end - 1]] * len(new))
+            position = end
+        if not texts:
+            return self
+        starts.extend(self.starts[position:])
+        ends.extend(self.ends[position:])
+        return TracedText(self.original, "".join((*texts, self.text[position:])), starts, ends)
+
+    def translated(self, table: Mapping[int, str]) -> TracedText:
+        """With single characters replaced by single others."""
+        return TracedText(self.original, self.text.translate(table), self.starts, self.ends)

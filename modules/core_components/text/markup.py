@@ -1,0 +1,126 @@
+"""What may stand in a text besides words: `[pause:1.5s]`, `[speed:1.2]`, `[word](/phonemes/)`.
+
+A pause lasts seconds ("1.5s", "2") or milliseconds ("500ms"). A speed holds up to the next one or
+to the end and multiplies that of the request; `[speed:1]` ends it. What begins like such a tag and
+has no closing bracket on its line is ordinary text; a tag whose value cannot be read is an error,
+since nobody wants to hear it read out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import regex  # type: ignore[import-untyped]
+
+from modules.core_components.errors import BadInputError
+
+LONGEST_PAUSE_S = 60.0
+LONGEST_PAUSES_S = 600.0  # of one text together
+SLOWEST, FASTEST = 0.25, 4.0
+
+# Neither part of a link reaches over a line's end, so that no search runs far.
+LINK = r"\[(?P<word>[^\[\]\n]+)\]\(/(?P<phonemes>[^/\n]*)/\)"
+_LINK = re.compile(LINK)
+_TAG = re.compile(r"\[(pause|speed):([^\[\]\n]*)\]", re.IGNORECASE)
+_PAUSE = re.compile(r"(\d{1,6}(?:\.\d{0,6})?)\s*(s|ms)?", re.IGNORECASE)
+_SPEED = re.compile(r"\d{1,3}(?:\.\d{0,6})?")
+_MAY_SOUND = regex.compile(r"[\p{L}\p{N}\p{S}&%#@]")
+
+
+@dataclass(frozen=True)
+class SpokenPart:
+    """Text without tags, spoken `speed` times as fast as the request says."""
+
+    text: str
+    speed: float = 1.0
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Silence of that many seconds."""
+
+    seconds: float
+
+
+def parse_markup(text: str) -> tuple[SpokenPart | Pause, ...]:
+    """The text's parts in order; one, the text itself, where it has no tags.
+
+    Links stay in the parts: engines that know phonemes read them. Raises BadInputError for a pause
+    or speed that is no number or outside its bounds.
+    """
+    if not has_markup(text):
+        return (SpokenPart(text),)
+    parts: list[SpokenPart | Pause] = []
+    position, speed = 0, 1.0
+    for tag in _TAG.finditer(text):
+        _add(parts, text[position : tag.start()], speed)
+        if tag[1].lower() == "pause":
+            parts.append(Pause(_seconds(tag)))
+        else:
+            speed = _speed(tag)
+        position = tag.end()
+    _add(parts, text[position:], speed)
+    total_s = sum(part.seconds for part in parts if isinstance(part, Pause))
+    if total_s > LONGEST_PAUSES_S:
+        raise BadInputError(
+            f"The pauses in this text last {total_s:,.0f} seconds together.",
+            f"At most {LONGEST_PAUSES_S:.0f} are possible.",
+            "text",
+        )
+    return tuple(parts)
+
+
+def has_markup(text: str) -> bool:
+    """Whether a pause or a speed stands in the text."""
+    return _TAG.search(text) is not None
+
+
+def without_markup(text: str) -> str:
+    """The words alone, as they are spoken."""
+    return _LINK.sub(lambda link: link["word"], _TAG.sub(" ", text))
+
+
+def link_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Where the links stand, which no cut may part."""
+    if "](/" in text:
+        yield from (link.span() for link in _LINK.finditer(text))
+
+
+def _add(parts: list[SpokenPart | Pause], text: str, speed: float) -> None:
+    """Adds the text; marks alone belong to what was said before them, whatever the speed."""
+    last = parts[-1] if parts else None
+    sounds = _MAY_SOUND.search(text) is not None
+    if isinstance(last, SpokenPart) and (last.speed == speed or not sounds):
+        parts[-1] = SpokenPart(last.text + text, last.speed)
+    elif sounds:
+        parts.append(SpokenPart(text, speed))
+
+
+def _seconds(tag: re.Match[str]) -> float:
+    value = _PAUSE.fullmatch(tag[2].strip())
+    if value is None:
+        raise BadInputError(
+            f"{tag[0]} names no time.", "Write a pause like [pause:1.5s] or [pause:500ms].", "text"
+        )
+    seconds = float(value[1]) / (1000 if (value[2] or "").lower() == "ms" else 1)
+    if seconds > LONGEST_PAUSE_S:
+        raise BadInputError(
+            f"{tag[0]} is too long.",
+            f"A pause lasts at most {LONGEST_PAUSE_S:.0f} seconds.",
+            "text",
+        )
+    return seconds
+
+
+def _speed(tag: re.Match[str]) -> float:
+    value = tag[2].strip()
+    speed = float(value) if _SPEED.fullmatch(value) else 0.0
+    if not SLOWEST <= speed <= FASTEST:
+        raise BadInputError(
+            f"{tag[0]} is no possible speed.",
+            f"Write a number from {SLOWEST} to {FASTEST}, like [speed:1.2].",
+            "text",
+        )
+    return speed

@@ -1,0 +1,93 @@
+"""From a text to passages and pauses: the same for a take and for whoever listens live."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from modules.core_components.ai_models.engines.base import TTSEngine, option
+from modules.core_components.errors import BadInputError
+from modules.core_components.text.passages import split_passages
+from modules.tools.services import Services
+from modules.tools.speech import SpeechRequest, complete_request, read_take, speak
+from modules.tools.spoken_steps import (
+    PASSAGE_CHARACTERS,
+    PAUSE_BETWEEN_PASSAGES_S,
+    Passage,
+    Silence,
+    passages,
+    spoken_steps,
+)
+from tests.fakes import SINE, SineEngine
+
+LONG = "This sentence is here to fill the passage up with words. " * (PASSAGE_CHARACTERS // 20)
+
+
+@pytest.fixture
+def engine(services: Services) -> TTSEngine:
+    return services.tts.get(SINE)
+
+
+def test_text_without_markup_is_its_passages(engine: TTSEngine) -> None:
+    steps = spoken_steps(engine, LONG, "en-us", 7, {"speed": 1.5})
+    spoken = list(passages(steps))
+    assert [p.text for p in spoken] == split_passages(LONG, "en-us", PASSAGE_CHARACTERS)
+    assert [p.options.seed for p in spoken] == [7 + 100_003 * i for i in range(len(spoken))]
+    assert {p.options.speed for p in spoken} == {1.5}
+    assert [s for s in steps if isinstance(s, Silence)] == [Silence(PAUSE_BETWEEN_PASSAGES_S)] * (
+        len(spoken) - 1
+    )
+
+
+def test_a_pause_replaces_the_usual_one_and_speeds_multiply(engine: TTSEngine) -> None:
+    text = "One.[pause:2s] Two. [speed:1.2] Three. [speed:1] Four."
+    steps = spoken_steps(engine, text, "en-us", 0, {"speed": 1.5})
+    assert [step.seconds if isinstance(step, Silence) else step.text for step in steps] == [
+        "One.", 2.0, "Two.", "Three.", "Four.",
+    ]  # fmt: skip
+    assert [p.options.speed for p in passages(steps)] == [1.5, 1.5, 1.8, 1.5]
+    assert isinstance(steps[0], Passage)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a [speed:2] b", "Speed is 3"),
+        ("a [speed:x] b", "no possible speed"),
+        ("a [pause:x] b", "names no time"),
+        ("[pause:1s] [speed:2]", "nothing to speak"),
+    ],
+)
+def test_what_cannot_be_done_is_told_before_anything_is_spoken(
+    services: Services, text: str, reason: str
+) -> None:
+    request = SpeechRequest(text, "high", "preset", SINE, options={"speed": 1.5})
+    with pytest.raises(BadInputError, match=reason):
+        complete_request(services, request)
+
+
+def test_an_engine_without_a_speed_says_so() -> None:
+    @dataclass(frozen=True)
+    class Options:
+        language: str = option("en-us", "Language", "")
+        seed: int = option(0, "Seed", "")
+
+    class OneSpeed(SineEngine):
+        options_type = Options
+
+    with pytest.raises(BadInputError, match="cannot change its speed"):
+        spoken_steps(OneSpeed(), "a [speed:2] b", "en-us", 0, {})
+
+
+def test_a_pause_is_exactly_as_long_as_it_says(services: Services) -> None:
+    def taken(text: str) -> np.ndarray:
+        return read_take(
+            speak(services, SpeechRequest(text, "high", "preset", SINE, seed=1, score=False))
+        ).samples
+
+    one, both = taken("one"), taken("one [pause:1500ms] two [pause:0.5s]")
+    rate_hz = SineEngine.sample_rate_hz
+    assert np.all(both[len(one) : len(one) + int(1.5 * rate_hz)] == 0)
+    assert len(both) == 2 * len(one) + 2 * rate_hz
