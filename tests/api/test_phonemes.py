@@ -67,6 +67,12 @@ def test_the_phonemes_of_a_text_sentence_by_sentence(client: TestClient, speller
     }
 
 
+def test_markup_has_no_phonemes(client: TestClient, speller: Speller) -> None:
+    text = "One. [pause:1.5s] [speed:1.2]Two."
+    answer = client.post(PHONEMIZE, json={"model": SPELLER, "text": text})
+    assert answer.json()["phonemes"] == "ONE. TWO."
+
+
 @pytest.mark.parametrize("stream", [True, False])
 def test_phonemes_are_spoken_as_the_text_they_came_from(
     client: TestClient, speller: Speller, stream: bool
