@@ -14,18 +14,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modules.api.errors import error_response
 
-_GUARDED = "/v1/"
+GUARDED = ("/v1/", "/dev/")
 
 
 class NeedsKey:
-    """ASGI middleware: everything under /v1 needs `Authorization: Bearer KEY`."""
+    """ASGI middleware: everything under /v1 and /dev needs `Authorization: Bearer KEY`."""
 
     def __init__(self, app: ASGIApp, key: str) -> None:
         self.app = app
         self._key = key.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if _is_guarded(scope) and not self._is_right(Headers(scope=scope)):
+        if is_guarded(scope) and not self._is_right(Headers(scope=scope)):
             refusal = error_response(
                 401,
                 "The API key is missing or wrong. Send it as 'Authorization: Bearer KEY'.",
@@ -47,14 +47,14 @@ class NeedsKey:
 
 
 class BoundedBody:
-    """ASGI middleware: 413 for a body under /v1 that is larger than `limit` says for its type."""
+    """ASGI middleware: 413 for a body of the API that is larger than `limit` says for its type."""
 
     def __init__(self, app: ASGIApp, limit: Callable[[str], int]) -> None:
         self.app = app
         self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not _is_guarded(scope):
+        if not is_guarded(scope):
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
@@ -76,8 +76,9 @@ class BoundedBody:
         await self.app(scope, counted, send)
 
 
-def _is_guarded(scope: Scope) -> bool:
-    return scope["type"] in ("http", "websocket") and scope["path"].startswith(_GUARDED)
+def is_guarded(scope: Scope) -> bool:
+    """Whether the request is one for the API; documentation and /health are open to everybody."""
+    return scope["type"] in ("http", "websocket") and scope["path"].startswith(GUARDED)
 
 
 def _too_large(limit: int) -> str:

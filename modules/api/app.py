@@ -6,11 +6,16 @@ from fastapi import FastAPI, HTTPException, Request
 from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse, JSONResponse
 
-from modules.api.access import BoundedBody, NeedsKey
+from modules.api.access import GUARDED, BoundedBody, NeedsKey
+from modules.api.captions import caption_routes
 from modules.api.context import make_context
 from modules.api.docs_page import docs_page
-from modules.api.errors import add_error_handlers
+from modules.api.errors import REFUSALS, add_error_handlers
 from modules.api.listing import listing_routes
+from modules.api.memory import memory_routes
+from modules.api.phonemes import phoneme_routes
+from modules.api.queueing import queue_routes
+from modules.api.request_ids import NamesRequests
 from modules.api.speech import speech_routes
 from modules.api.transcription import transcription_routes
 from modules.core_components.version import APP_VERSION
@@ -18,6 +23,15 @@ from modules.tools.services import Services
 
 TITLE = "Voice Clone Studio API"
 ABOUT = "Speech and transcription by the names and fields of OpenAI's API, on this machine."
+_ROUTES = (
+    speech_routes,
+    caption_routes,
+    phoneme_routes,
+    transcription_routes,
+    listing_routes,
+    memory_routes,
+    queue_routes,
+)
 # Besides the text: names, and six bytes for a character that JSON escapes.
 _BODY_BYTES = 65_536
 _BYTES_A_CHARACTER = 12
@@ -31,8 +45,8 @@ def add_api(app: FastAPI, services: Services) -> None:
     app.title, app.description, app.version = TITLE, ABOUT, APP_VERSION
     context = make_context(services)
     add_error_handlers(app)
-    for router in (speech_routes(context), transcription_routes(context), listing_routes(context)):
-        app.include_router(router)
+    for routes in _ROUTES:
+        app.include_router(routes(context), responses=REFUSALS)
 
     known = {path: ", ".join(methods).upper() for path, methods in app.openapi()["paths"].items()}
 
@@ -44,14 +58,15 @@ def add_api(app: FastAPI, services: Services) -> None:
     def docs() -> HTMLResponse:
         return HTMLResponse(docs_page(app.openapi()))
 
-    @app.api_route(
-        "/v1/{path:path}",
-        methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-        include_in_schema=False,
-    )
     def nothing_there(request: Request, path: str) -> None:
         allowed = known.get(request.url.path)
         raise HTTPException(405, headers={"Allow": allowed}) if allowed else HTTPException(404)
+
+    methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+    for prefix in GUARDED:
+        app.add_api_route(
+            prefix + "{path:path}", nothing_there, methods=methods, include_in_schema=False
+        )
 
 
 def create_api(services: Services, key: str = "") -> FastAPI:
@@ -76,4 +91,4 @@ def api_guards(services: Services, key: str) -> list[Middleware]:
         return _BODY_BYTES + _BYTES_A_CHARACTER * settings.api_max_text_characters
 
     keys = [Middleware(NeedsKey, key=key)] if key else []
-    return [*keys, Middleware(BoundedBody, limit=limit)]
+    return [Middleware(NamesRequests), *keys, Middleware(BoundedBody, limit=limit)]

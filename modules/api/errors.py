@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
@@ -18,13 +20,17 @@ from modules.core_components.errors import (
     NotFoundError,
     StudioError,
 )
-from modules.tools.turns import LineFullError
+from modules.tools.model_library import ModelInUseError
+from modules.tools.turns import LineFullError, RequestNameTakenError
 
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 5
+_UNFORESEEN = "The studio failed; its log says why."
 _CLIENT_LEFT = 499  # nobody reads it; the log does
 _STATUS: tuple[tuple[type[StudioError], int, str], ...] = (
+    (RequestNameTakenError, 409, "request_id_taken"),
+    (ModelInUseError, 409, "model_in_use"),
     (BadInputError, 400, "invalid_value"),
     (NotFoundError, 404, "not_found"),
     (LineFullError, 429, "queue_full"),
@@ -34,6 +40,28 @@ _STATUS: tuple[tuple[type[StudioError], int, str], ...] = (
 )
 # Fields that OpenAI calls otherwise than the studio.
 _PARAMS: Mapping[str, str] = {"text": "input", "initial_prompt": "prompt"}
+
+
+class ErrorAbout(BaseModel):
+    """What went wrong: for people, and in words for programs."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class ErrorAnswer(BaseModel):
+    """OpenAI's error object."""
+
+    error: ErrorAbout
+
+
+# For the documentation of every route.
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": ErrorAnswer, "description": "Refused, with the reason."},
+    503: {"model": ErrorAnswer, "description": "Not possible on this machine now."},
+}
 
 
 class ApiError(Exception):
@@ -47,19 +75,45 @@ class ApiError(Exception):
         self.code = code
 
 
+def error_body(
+    status: int, message: str, param: str | None = None, code: str | None = None
+) -> dict[str, Any]:
+    """OpenAI's error object."""
+    error = {"message": message, "type": _kind(status), "param": param, "code": code or None}
+    return {"error": error}
+
+
 def error_response(
     status: int, message: str, param: str | None = None, code: str | None = None
 ) -> JSONResponse:
-    """OpenAI's error object; 429 and 503 say when to come again."""
-    body = {"message": message, "type": _kind(status), "param": param, "code": code or None}
+    """OpenAI's error object as an answer; 429 and 503 say when to come again."""
     again = {"Retry-After": str(RETRY_AFTER_S)} if status in (429, 503) else None
-    return JSONResponse({"error": body}, status, again)
+    return JSONResponse(error_body(status, message, param, code), status, again)
+
+
+def told(error: Exception) -> dict[str, Any]:
+    """What a client may know of `error`, for a stream whose status was sent long ago."""
+    if isinstance(error, StudioError):
+        status, code = _status_of(error)
+        return error_body(status, str(error), _param(error), code)
+    return error_body(500, _UNFORESEEN, None, "server_error")
 
 
 def blamed_on(param: str, error: StudioError, code: str = "") -> ApiError:
     """The same refusal, with the parameter that caused it."""
     status, usual_code = _status_of(error)
     return ApiError(status, str(error), param, code or usual_code)
+
+
+@contextmanager
+def fields_named(**names: str) -> Iterator[None]:
+    """Blames a field by the name it has in this request, given by the studio's name for it."""
+    try:
+        yield
+    except BadInputError as error:
+        if error.about not in names:
+            raise
+        raise blamed_on(names[error.about], error) from error
 
 
 def add_error_handlers(app: FastAPI) -> None:
@@ -95,7 +149,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
     async def unexpected(request: Request, error: Exception) -> JSONResponse:
         logger.error("%s failed", request.url.path, exc_info=error)
-        return error_response(500, "The studio failed; its log says why.", None, "server_error")
+        return error_response(500, _UNFORESEEN, None, "server_error")
 
     app.add_exception_handler(ApiError, refused)
     app.add_exception_handler(StudioError, failed)

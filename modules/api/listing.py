@@ -10,6 +10,7 @@ from modules.api.context import ApiContext
 from modules.api.errors import blamed_on
 from modules.api.names import (
     LISTENING_ALIASES,
+    MODEL_NOT_FOUND,
     OPENAI_VOICES,
     SPEAKING_ALIASES,
     speaking_model,
@@ -26,7 +27,7 @@ Answer = dict[str, Any]
 
 
 def listing_routes(context: ApiContext) -> APIRouter:
-    """The routes that only look; plain functions, which FastAPI runs in threads."""
+    """The routes that only look; plain functions read the disk, and FastAPI gives them threads."""
     router = APIRouter(tags=["Models and voices"])
     services = context.services
 
@@ -41,16 +42,13 @@ def listing_routes(context: ApiContext) -> APIRouter:
         models = _models(services)
         if model_id not in models:
             error = NotFoundError(f"There is no model {model_id!r}.", f"{', '.join(models)}.")
-            raise blamed_on("model", error, "model_not_found")
+            raise blamed_on("model", error, MODEL_NOT_FOUND)
         return models[model_id]
 
     @router.get("/v1/audio/voices")
     def list_voices(model: str = SPEAKING_ALIASES[0]) -> Answer:
         """The voices of a speaking model: stock, your own, prepared samples, OpenAI's names."""
-        try:
-            model_id = speaking_model(services, model)
-        except NotFoundError as error:
-            raise blamed_on("model", error, "model_not_found") from error
+        model_id = speaking_model(services, model)
         voices = [
             _voice(voice.name, voice.label or voice.name, _kind(voice), voice.language)
             for voice in voices_to_choose(services, model_id)
@@ -63,8 +61,9 @@ def listing_routes(context: ApiContext) -> APIRouter:
         return {"object": "list", "model": model_id, "voices": voices}
 
     @router.get("/health")
-    def health() -> Answer:
+    async def health() -> Answer:
         """That the studio is up, and how many requests it is working on."""
+        # On the event loop: it needs no thread, no lock and no disk, so it waits for nobody.
         turns = context.turns
         return {
             "status": "ok",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from modules.api.errors import blamed_on
 from modules.core_components.ai_models.base_manager import BaseManager
 from modules.core_components.ai_models.engines.base import TTSEngine
 from modules.core_components.errors import BadInputError, ModelMissingError, NotFoundError
 from modules.tools.named_voices import NamedVoice, find_voice
 from modules.tools.services import Services
 
+MODEL_NOT_FOUND = "model_not_found"
 # Programs know these names only; each means the model that the settings name.
 SPEAKING_ALIASES = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts", "kokoro")
 LISTENING_ALIASES = (
@@ -39,8 +41,8 @@ OPENAI_VOICES: Mapping[str, str] = {
 def speaking_model(services: Services, name: str) -> str:
     """The id of the installed speaking model that a program means.
 
-    Raises NotFoundError for a name that means none, ModelMissingError when the studio's own
-    default is not installed.
+    Raises ApiError (404, blaming "model") for a name that means none, ModelMissingError when the
+    studio's own default is not installed.
     """
     default = services.settings.tts_model
     return _model(services.tts, default if name in SPEAKING_ALIASES else name, default)
@@ -73,6 +75,7 @@ def _model(manager: BaseManager, model_id: str, default: str) -> str:
         state = manager.availability(model_id)
         raise ModelMissingError(state.message, state.hint)
     installed = ", ".join(known_id for known_id in known if manager.available(known_id))
-    raise NotFoundError(
+    error = NotFoundError(
         f"The model {model_id!r} is not installed here.", f"Installed: {installed or 'none'}."
     )
+    raise blamed_on("model", error, MODEL_NOT_FOUND)

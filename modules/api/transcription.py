@@ -3,42 +3,60 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
-from collections.abc import Generator, Mapping
-from dataclasses import replace
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, File, Form, Request, UploadFile
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import Response
 
+from modules.api.answers import in_turn, streamed, whole
 from modules.api.context import ApiContext
-from modules.api.errors import ApiError, blamed_on
+from modules.api.errors import blamed_on, told
 from modules.api.names import LISTENING_ALIASES, listening_model
-from modules.api.work import Work
+from modules.api.transcript_forms import (
+    EVENTS,
+    STREAMED_FORMATS,
+    TranscriptFormat,
+    event,
+    events,
+    media_type,
+    written,
+)
 from modules.core_components.audio.decode import RAW_FORMATS
-from modules.core_components.errors import BadInputError, NotFoundError
+from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, no_progress
-from modules.core_components.text.language_names import language_name
-from modules.core_components.text.subtitles import render
-from modules.core_components.values import Transcript
 from modules.tools.services import Services
-from modules.tools.transcribe import TranscribeRequest, check_transcription, transcribe
+from modules.tools.transcribe import (
+    TranscribeRequest,
+    check_transcription,
+    live_transcription,
+    transcribe,
+)
 
-Format = Literal["json", "text", "srt", "verbose_json", "vtt"]
 Granularity = Literal["word", "segment"]
-_RENDERED: Mapping[str, str] = {"text": "txt", "srt": "srt", "vtt": "vtt"}
-
 Recording = Annotated[UploadFile, File(description="Sound or video, any common container.")]
 ModelName = Annotated[str, Form(description="An installed listening model, or whisper-1.")]
 Prompt = Annotated[str, Form(description="Text in the style and with the names to expect.")]
-Answer = Annotated[Format, Form(description="What to answer with.")]
+Answer = Annotated[TranscriptFormat, Form(description="What to answer with.")]
 Temperature = Annotated[float, Form(ge=0.0, le=1.0, description="0 takes the likeliest words.")]
+Streamed = Annotated[bool, Form(description="true: the text as events, while it is heard.")]
 Granularities = Annotated[
     list[Granularity],
     Form(alias="timestamp_granularities[]", description="word: the time of every word, too."),
 ]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the client wants to get."""
+
+    response_format: TranscriptFormat
+    stream: bool
 
 
 def transcription_routes(context: ApiContext) -> APIRouter:
@@ -54,21 +72,15 @@ def transcription_routes(context: ApiContext) -> APIRouter:
         prompt: Prompt = "",
         response_format: Answer = "json",
         temperature: Temperature = 0.0,
+        stream: Streamed = False,
         timestamp_granularities: Granularities = ["segment"],  # noqa: B006 - FastAPI copies it
     ) -> Response:
         """Writes down what was said, in the language it was said in."""
-        with_words = "word" in timestamp_granularities
-        if with_words and response_format != "verbose_json":
-            raise ApiError(
-                400,
-                "Word times come with response_format verbose_json only.",
-                "timestamp_granularities",
-                "invalid_value",
-            )
-        options = _options(prompt, temperature) | ({"word_timestamps": True} if with_words else {})
+        options = _options(prompt, temperature)
+        if "word" in timestamp_granularities:
+            options["word_timestamps"] = True
         wanted = TranscribeRequest(Path(), model, language, options=options)
-        transcript = await _heard(context, request, file, wanted)
-        return _answer(transcript, response_format, "transcribe", with_words)
+        return await _heard(context, request, file, wanted, Shape(response_format, stream))
 
     @router.post("/v1/audio/translations", response_class=Response, responses=_RESPONSES)
     async def create_translation(
@@ -78,12 +90,12 @@ def transcription_routes(context: ApiContext) -> APIRouter:
         prompt: Prompt = "",
         response_format: Answer = "json",
         temperature: Temperature = 0.0,
+        stream: Streamed = False,
     ) -> Response:
         """Writes down in English what was said in another language."""
         options = {**_options(prompt, temperature), "task": "translate"}
         wanted = TranscribeRequest(Path(), model, options=options)
-        transcript = await _heard(context, request, file, wanted)
-        return _answer(transcript, response_format, "translate", with_words=False)
+        return await _heard(context, request, file, wanted, Shape(response_format, stream))
 
     return router
 
@@ -95,76 +107,77 @@ def _options(prompt: str, temperature: float) -> dict[str, Any]:
 
 
 async def _heard(
-    context: ApiContext, request: Request, file: UploadFile, wanted: TranscribeRequest
-) -> Transcript:
+    context: ApiContext, request: Request, file: UploadFile, wanted: TranscribeRequest, shape: Shape
+) -> Response:
     services = context.services
-    wanted = await run_in_threadpool(_checked, services, wanted)
-    with tempfile.TemporaryDirectory(prefix="recording-", dir=services.settings.cache_folder) as at:
-        path = await run_in_threadpool(_stored, file, Path(at))
+    wanted = await run_in_threadpool(_checked, services, wanted, shape)
+    folder, wanted = await run_in_threadpool(_stored, services, file, wanted)
 
-        def make(cancel: CancelToken) -> Generator[Transcript, None, None]:
-            with context.turns.taken(cancel):
-                yield transcribe(services, replace(wanted, path=path), no_progress, cancel)
+    def make(cancel: CancelToken) -> Generator[bytes, None, None]:
+        if shape.stream:
+            with closing(live_transcription(services, wanted, cancel)) as segments:
+                yield from events(segments)
+        else:
+            heard = transcribe(services, wanted, no_progress, cancel)
+            yield written(heard, shape.response_format, wanted.options)
 
-        try:
-            return await anext(Work(request, make).pieces())
-        except BadInputError as error:
-            raise blamed_on(error.about or "file", error) from error
+    def kept(cancel: CancelToken) -> Generator[bytes, None, None]:
+        with folder:  # in line, too
+            yield from in_turn(context, request, make)(cancel)
 
-
-def _checked(services: Services, wanted: TranscribeRequest) -> TranscribeRequest:
     try:
-        model_id = listening_model(services, wanted.model_id)
-    except NotFoundError as error:
-        raise blamed_on("model", error, "model_not_found") from error
-    wanted = replace(wanted, model_id=model_id)
+        if shape.stream:
+            return await streamed(request, kept, EVENTS, lambda error: event(told(error)))
+        return await whole(request, kept, media_type(shape.response_format))
+    except BadInputError as error:
+        raise blamed_on(error.about or "file", error) from error
+
+
+def _checked(services: Services, wanted: TranscribeRequest, shape: Shape) -> TranscribeRequest:
+    fmt = shape.response_format
+    if shape.stream and fmt not in STREAMED_FORMATS:
+        raise BadInputError(
+            f"A stream carries text and no {fmt}.",
+            f"Ask for {' or '.join(STREAMED_FORMATS)}, or for the whole.",
+            "stream",
+        )
+    if wanted.options.get("word_timestamps") and fmt != "verbose_json":
+        raise BadInputError(
+            "Word times come with verbose_json only.",
+            "Ask for this response_format.",
+            "timestamp_granularities",
+        )
+    wanted = replace(wanted, model_id=listening_model(services, wanted.model_id))
     check_transcription(services, wanted)
     return wanted
 
 
-def _stored(file: UploadFile, folder: Path) -> Path:
-    """The upload as a file of our own; of its name only a telling ending is kept."""
+def _stored(
+    services: Services, file: UploadFile, wanted: TranscribeRequest
+) -> tuple[TemporaryDirectory[str], TranscribeRequest]:
+    """The upload as a file of our own, gone with the folder that is returned.
+
+    Of its name only a telling ending is kept.
+    """
+    folder = TemporaryDirectory(prefix="recording-", dir=services.settings.cache_folder)
     suffix = Path(file.filename or "").suffix.lower()
-    path = folder / f"recording{suffix if suffix in RAW_FORMATS else ''}"
-    with path.open("wb") as target:
-        shutil.copyfileobj(file.file, target)
-    return path
-
-
-def _answer(transcript: Transcript, fmt: str, task: str, with_words: bool) -> Response:
-    if fmt in _RENDERED:
-        return PlainTextResponse(render(transcript, _RENDERED[fmt]))
-    if fmt == "json":
-        return JSONResponse({"text": transcript.text})
-    return JSONResponse(verbose(transcript, task, with_words))
-
-
-def verbose(transcript: Transcript, task: str, with_words: bool) -> dict[str, Any]:
-    """OpenAI's verbose_json, times in seconds; fields that nobody measured are left out."""
-    words = [
-        {"word": word.text, "start": word.start_s, "end": word.end_s}
-        for segment in transcript.segments
-        for word in segment.words
-    ]
-    return {
-        "task": task,
-        "language": language_name(transcript.language).lower(),
-        "duration": transcript.duration_s,
-        "text": transcript.text,
-        "segments": [
-            {"id": number, "start": segment.start_s, "end": segment.end_s, "text": segment.text}
-            for number, segment in enumerate(transcript.segments)
-        ],
-        **({"words": words} if with_words else {}),
-    }
+    path = Path(folder.name, f"recording{suffix if suffix in RAW_FORMATS else ''}")
+    try:
+        with path.open("wb") as target:
+            shutil.copyfileobj(file.file, target)
+    except BaseException:
+        folder.cleanup()
+        raise
+    return folder, replace(wanted, path=path)
 
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "The transcript in the format asked for.",
+        "description": "The transcript in the format asked for, or server-sent events.",
         "content": {
             "application/json": {"schema": {"type": "object"}},
             "text/plain": {"schema": {"type": "string"}},
+            EVENTS: {},
         },
     }
 }

@@ -19,17 +19,22 @@ def check_live_request(services: Services, request: SpeechRequest) -> SpeechRequ
     Raises BadInputError or NotFoundError: for a text above `api_max_text_characters`, for a sample
     that its model has not prepared yet, and for all that `complete_request` refuses.
     """
-    limit = services.settings.api_max_text_characters
-    if len(request.text.strip()) > limit:
-        raise BadInputError(
-            f"The text has {len(request.text.strip()):,} characters; the limit is {limit:,}.",
-            "Send it in parts, or raise api_max_text_characters in the settings.",
-            "text",
-        )
+    check_text_length(services, request.text)
     request = complete_request(services, request)
     if request.kind == "sample":
         _prepared(services, request)
     return request
+
+
+def check_text_length(services: Services, text: str) -> None:
+    """Raises BadInputError for a text above `api_max_text_characters`."""
+    limit, length = services.settings.api_max_text_characters, len(text.strip())
+    if length > limit:
+        raise BadInputError(
+            f"The text has {length:,} characters; the limit is {limit:,}.",
+            "Send it in parts, or raise api_max_text_characters in the settings.",
+            "text",
+        )
 
 
 def open_live_speech(
@@ -42,11 +47,7 @@ def open_live_speech(
     JobCancelled between two pieces once `cancel` is set.
     """
     engine = services.tts.get(request.engine)
-    voice = (
-        fixed_voice(engine, request.voice)
-        if request.kind == "preset"
-        else _prepared(services, request)
-    )
+    voice = voice_to_speak_with(services, request)
     steps = spoken_steps(engine, request.text, request.language, request.seed or 0, request.options)
     # All are opened first: what cannot be spoken must not be found after the first sound.
     spoken = [
@@ -56,6 +57,13 @@ def open_live_speech(
         for step in steps
     ]
     return _joined(spoken, cancel)
+
+
+def voice_to_speak_with(services: Services, request: SpeechRequest) -> VoicePrompt | str:
+    """The voice of a checked request, as its engine takes it. Raises as `check_live_request`."""
+    if request.kind == "preset":
+        return fixed_voice(services.tts.get(request.engine), request.voice)
+    return _prepared(services, request)
 
 
 def _prepared(services: Services, request: SpeechRequest) -> VoicePrompt:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modules.core_components.ai_models import catalog as catalogs
-from modules.core_components.ai_models.base_manager import BaseManager
+from modules.core_components.ai_models.base_manager import Availability, BaseManager
 from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.ai_models.model_status import model_status
 from modules.core_components.errors import BadInputError, CorruptFileError, ModelMissingError
@@ -42,6 +42,19 @@ class LoadedModel:
     nbytes: int
     holders: tuple[str, ...]
     idle_s: float
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """One model as it is now: whether it can be used, and what of it sits in memory."""
+
+    entry: ModelEntry
+    availability: Availability
+    loaded: tuple[LoadedModel, ...]
+
+
+class ModelInUseError(BadInputError):
+    """Somebody works with the model that was to go."""
 
 
 @dataclass(frozen=True)
@@ -108,19 +121,9 @@ def download(
 def delete(services: Services, model_id: str) -> int:
     """Takes a model out of memory and off the disk; returns the bytes that became free.
 
-    Raises BadInputError while somebody uses it.
+    Raises ModelInUseError while somebody uses it.
     """
-    users = [
-        holder
-        for loaded in in_memory(services)
-        if loaded.model_id == model_id
-        for holder in loaded.holders
-    ]
-    if users:
-        raise BadInputError(
-            f"{services.catalog.entry(model_id).label} is in use ({', '.join(users)}).",
-            "Wait until that is done, or cancel it, then delete the model.",
-        )
+    _refuse_if_used(services, model_id, "delete")
     unload(services, model_id)
     return services.downloader.delete(model_id)
 
@@ -133,6 +136,30 @@ def load(services: Services, model_id: str, cancel: CancelToken | None = None) -
 def unload(services: Services, model_id: str) -> None:
     """Takes a model out of memory: now, or when the last one who uses it is done."""
     _manager(services, model_id).unload(model_id)
+
+
+def unload_unused(services: Services, model_id: str) -> int:
+    """Takes a model out of memory now; returns the bytes that became free.
+
+    Raises ModelInUseError while somebody uses it, NotFoundError for a model that is not known.
+    """
+    freed = sum(loaded.nbytes for loaded in model_state(services, model_id).loaded)
+    _refuse_if_used(services, model_id, "unload")
+    unload(services, model_id)
+    return freed
+
+
+def model_states(services: Services) -> tuple[ModelState, ...]:
+    """Every model of the catalog, then those that were plugged in."""
+    plugged_in = [*services.tts.engine_ids(), *services.asr.engine_ids()]
+    ids = [entry.id for entry in services.catalog.entries()]
+    loaded = in_memory(services)
+    return tuple(_state(services, model_id, loaded) for model_id in dict.fromkeys(ids + plugged_in))
+
+
+def model_state(services: Services, model_id: str) -> ModelState:
+    """One model as it is now. Raises NotFoundError."""
+    return _state(services, model_id, in_memory(services))
 
 
 def unload_idle(services: Services) -> int:
@@ -163,8 +190,30 @@ def check(
 
 
 def _manager(services: Services, model_id: str) -> BaseManager:
-    listens = services.catalog.entry(model_id).task == services.asr.task
+    listens = model_id in services.asr.engine_ids()
     return services.asr if listens else services.tts
+
+
+def _refuse_if_used(services: Services, model_id: str, purpose: str) -> None:
+    users = [
+        holder
+        for loaded in in_memory(services)
+        if loaded.model_id == model_id
+        for holder in loaded.holders
+    ]
+    if users:
+        label = _manager(services, model_id).entry(model_id).label
+        raise ModelInUseError(
+            f"{label} is in use ({', '.join(users)}).",
+            f"Wait until that is done, or cancel it, then {purpose} the model.",
+        )
+
+
+def _state(services: Services, model_id: str, loaded: tuple[LoadedModel, ...]) -> ModelState:
+    manager = _manager(services, model_id)
+    entry, availability = manager.entry(model_id), manager.availability(model_id)
+    mine = tuple(model for model in loaded if model.model_id == model_id)
+    return ModelState(entry, availability, mine)
 
 
 def _overview(services: Services, entry: ModelEntry, loaded: set[str]) -> ModelOverview:

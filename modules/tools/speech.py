@@ -75,13 +75,7 @@ def complete_request(services: Services, request: SpeechRequest) -> SpeechReques
         raise BadInputError(f"A voice is a sample or a preset, not {request.kind!r}.")
     model_id = request.engine or services.settings.tts_model
     engine = services.tts.get(model_id)
-    language = request.language or services.settings.language
-    if language not in engine.languages:
-        raise BadInputError(
-            f"{engine.label} does not speak {language!r}.",
-            f"It speaks {', '.join(engine.languages)}.",
-            "language",
-        )
+    language = language_to_speak(services, engine, request.language)
     options = {**request.options}
     engine_options(engine, options, language, 0)
     if has_markup(text):
@@ -102,6 +96,18 @@ def complete_request(services: Services, request: SpeechRequest) -> SpeechReques
         seed=seed,
         output_format=fmt,
     )
+
+
+def language_to_speak(services: Services, engine: TTSEngine, language: str) -> str:
+    """That language, or the one in the settings for "". Raises BadInputError."""
+    language = language or services.settings.language
+    if language not in engine.languages:
+        raise BadInputError(
+            f"{engine.label} does not speak {language!r}.",
+            f"It speaks {', '.join(engine.languages)}.",
+            "language",
+        )
+    return language
 
 
 def speak(

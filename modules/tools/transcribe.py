@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from modules.core_components.ai_models.engines.base import parse_options
+from modules.core_components.ai_models.engines.base import ASREngine, Transcription, parse_options
 from modules.core_components.atomic import atomic_path
 from modules.core_components.audio.files import read_speech
 from modules.core_components.errors import BadInputError
 from modules.core_components.library.names import unique_path
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.text.subtitles import FORMATS, render
-from modules.core_components.values import Speech, Transcript
+from modules.core_components.values import Segment, Speech, Transcript
 from modules.tools.services import Services
 
 WHISPER_RATE_HZ = 16_000
@@ -77,19 +77,48 @@ def transcribe_speech(
 ) -> Transcript:
     """Listens to audio in memory; raises JobCancelled between segments once `cancel` is set."""
     listener = services.asr.get(model_id or services.settings.asr_model)
-    options: Any = parse_options(
-        listener.options_type, {**(given or {}), "language": language or "auto"}
-    )
-    running = listener.transcribe(speech, options, progress, cancel)
+    running = _started(listener, speech, language, progress, cancel, given or {})
     segments = tuple(running.segments)
     return Transcript(
-        text=" ".join(segment.text.strip() for segment in segments),
+        text="".join(text_parts(segments)),
         language=running.info.language,
         segments=segments,
         duration_s=speech.duration_s,
         model_id=listener.model_id,
         language_probability=running.info.language_probability,
     )
+
+
+def live_transcription(
+    services: Services, request: TranscribeRequest, cancel: CancelToken
+) -> Generator[Segment, None, None]:
+    """The segments of a recording, each listened to when it is asked for.
+
+    It holds the model until it is closed or at its end; raises JobCancelled between segments once
+    `cancel` is set.
+    """
+    speech = read_speech(request.path, sample_rate_hz=WHISPER_RATE_HZ)
+    listener = services.asr.get(request.model_id or services.settings.asr_model)
+    running = _started(listener, speech, request.language, no_progress, cancel, request.options)
+    yield from running.segments
+
+
+def text_parts(segments: Iterable[Segment]) -> Iterator[str]:
+    """What each segment adds to the transcript's text."""
+    for index, segment in enumerate(segments):
+        yield (" " if index else "") + segment.text.strip()
+
+
+def _started(
+    listener: ASREngine,
+    speech: Speech,
+    language: str,
+    progress: Progress,
+    cancel: CancelToken,
+    given: Mapping[str, Any],
+) -> Transcription:
+    options: Any = parse_options(listener.options_type, {**given, "language": language or "auto"})
+    return listener.transcribe(speech, options, progress, cancel)
 
 
 def transcripts_folder(services: Services) -> Path:

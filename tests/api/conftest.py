@@ -18,7 +18,7 @@ from openai import OpenAI
 from modules.api.app import create_api
 from modules.core_components.ai_models import reset_managers
 from modules.tools.services import Services, open_services
-from modules.ui.server import create_app, listening_socket
+from modules.ui.server import listening_socket
 from tests.api.listening import LISTENER, Listener
 from tests.fakes import SINE, SineEngine, fake_entry
 
@@ -91,8 +91,8 @@ def served(app: FastAPI) -> Iterator[str]:
 
 @pytest.fixture
 def address(services: Services) -> Iterator[str]:
-    """The studio's page and API over a real port."""
-    with served(create_app(services)) as address:
+    """The API over a real port; without the page, which takes seconds to build."""
+    with served(create_api(services)) as address:
         yield address
 
 

@@ -209,3 +209,17 @@ def test_who_leaves_a_transcription_stops_the_listening(
     assert listening.made - at_once <= 2
     cache = services.settings.cache_folder
     wait_for(lambda: not list(cache.glob("recording-*")))
+
+
+def test_who_leaves_a_streamed_transcription_stops_the_listening(
+    address: str, services: Services, listener: Listener
+) -> None:
+    listening = LongListening(listener)
+    url = f"{address}/v1/audio/transcriptions"
+    form = {"files": {"file": ("a.wav", WAV)}, "data": {"stream": "true"}}
+    with httpx.stream("POST", url, **form, timeout=30) as answer:
+        assert "Ciao." in next(answer.iter_lines())
+    at_once = listening.made
+    wait_for(lambda: httpx.get(f"{address}/health").json()["working"] == 0, 2)
+    assert listening.made - at_once <= 2
+    wait_for(lambda: not list(services.settings.cache_folder.glob("recording-*")))

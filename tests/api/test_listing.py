@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from anyio.to_thread import current_default_thread_limiter
 from fastapi.testclient import TestClient
 
 from modules.tools.services import Services
@@ -75,11 +76,20 @@ def test_the_documentation_names_every_endpoint_and_loads_nothing(client: TestCl
     page = client.get("/docs").text
     assert set(schema["paths"]) == {
         "/v1/audio/speech",
+        "/dev/captioned_speech",
+        "/dev/phonemize",
+        "/dev/generate_from_phonemes",
         "/v1/audio/transcriptions",
         "/v1/audio/translations",
         "/v1/models",
         "/v1/models/{model_id}",
         "/v1/audio/voices",
+        "/dev/models",
+        "/dev/models/{model_id}",
+        "/dev/models/{model_id}/load",
+        "/dev/models/{model_id}/unload",
+        "/dev/queue",
+        "/dev/queue/{request_id}",
         "/health",
     }
     for path in schema["paths"]:
@@ -107,3 +117,15 @@ def test_what_is_not_there_is_told_in_openais_shape(
     assert answer.json()["error"]["type"] == "invalid_request_error"
     if status == 405:
         assert answer.headers["allow"]
+
+
+def test_health_and_queue_need_no_thread(client: TestClient) -> None:
+    def take_all_threads() -> None:
+        limiter = current_default_thread_limiter()
+        for _ in range(int(limiter.available_tokens)):
+            limiter.acquire_on_behalf_of_nowait(object())
+
+    assert client.portal is not None
+    client.portal.call(take_all_threads)
+    assert client.get("/health").json()["status"] == "ok"
+    assert client.get("/dev/queue").json()["requests"] == []

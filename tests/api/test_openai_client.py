@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import io
+import threading
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
+import httpx
 import openai
 import pytest
 from openai import OpenAI
+from openai.types.audio import TranscriptionTextDeltaEvent, TranscriptionTextDoneEvent
 
+from modules.api import context as api_context
 from modules.core_components.audio.files import read_speech
 from modules.core_components.audio.stream_encode import RATE_HZ
 from modules.tools.services import Services
 from modules.ui.server import create_app
 from tests.api.conftest import served
-from tests.api.test_leaving import LongSpeech
+from tests.api.test_leaving import LongSpeech, wait_for
+from tests.api.test_speech import AAC_DELAY, AAC_FRAME, MP3_DELAY, MP3_FRAME, decoded
 from tests.api.test_transcription import WAV
 from tests.fakes import SINE, SineEngine
 
@@ -23,19 +30,32 @@ Format = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
 FORMATS: tuple[Format, ...] = ("mp3", "opus", "aac", "flac", "wav", "pcm")
 TEXT = "Seven clocks were ticking"
 RECORDING = ("a.wav", WAV)
+# Samples that a decoder puts in front, and those of a frame, the last of which may be half empty.
+# Only ADTS and an mp3 whose header went out long ago cannot say how many these are.
+FRAMING: Mapping[tuple[Format, bool | None], tuple[int, int]] = {
+    ("mp3", False): (MP3_DELAY, 2 * MP3_FRAME),
+    ("aac", None): (AAC_DELAY, AAC_FRAME),
+    **dict.fromkeys([(fmt, None) for fmt in ("mp3", "opus", "flac", "wav", "pcm")], (0, 0)),
+}
 
 
+@pytest.mark.parametrize("whole", [True, False])
 @pytest.mark.parametrize("fmt", FORMATS)
-def test_speech_in_six_formats(official: OpenAI, fmt: Format) -> None:
-    answer = official.audio.speech.create(
-        model="tts-1", voice="alloy", input=TEXT, response_format=fmt
-    )
-    pcm = official.audio.speech.create(
-        model="tts-1", voice="alloy", input=TEXT, response_format="pcm"
-    )
-    seconds = len(pcm.content) / 2 / RATE_HZ
-    if fmt != "pcm":
-        assert read_speech(answer.content).duration_s == pytest.approx(seconds, abs=0.12)
+def test_speech_in_six_formats(official: OpenAI, fmt: Format, whole: bool) -> None:
+    def spoken(response_format: Format) -> bytes:
+        return official.audio.speech.create(
+            model="tts-1",
+            voice="alloy",
+            input=TEXT,
+            response_format=response_format,
+            extra_body={"stream": False, "seed": 7} if whole else {"seed": 7},
+        ).content
+
+    samples = len(spoken("pcm")) // 2
+    delay, frame = FRAMING.get((fmt, whole), FRAMING[fmt, None])
+    heard = decoded(spoken(fmt), fmt)
+    longer = round(heard.duration_s * RATE_HZ) - samples - delay
+    assert 0 <= longer <= frame
 
 
 def test_speech_arrives_while_it_is_made(
@@ -79,9 +99,26 @@ def test_transcription_in_five_formats(official: OpenAI) -> None:
     assert whole.segments[1].text == "Come stai?"
 
 
+def test_transcription_that_arrives_while_it_is_heard(official: OpenAI) -> None:
+    events = list(
+        official.audio.transcriptions.create(model="whisper-1", file=RECORDING, stream=True)
+    )
+    *deltas, done = events
+    assert isinstance(done, TranscriptionTextDoneEvent)
+    assert done.text == "Buon giorno. Come stai?"
+    said = [event.delta for event in deltas if isinstance(event, TranscriptionTextDeltaEvent)]
+    assert said == ["Buon giorno.", " Come stai?"]
+
+
 def test_translation(official: OpenAI) -> None:
-    heard = official.audio.translations.create(model="whisper-1", file=RECORDING)
-    assert heard.text == "Good morning. How are you?"
+    create = official.audio.translations.create
+    assert create(model="whisper-1", file=RECORDING).text == "Good morning. How are you?"
+    assert "morning" in create(model="whisper-1", file=RECORDING, response_format="text")
+    assert "-->" in create(model="whisper-1", file=RECORDING, response_format="srt")
+    assert create(model="whisper-1", file=RECORDING, response_format="vtt").startswith("WEBVTT")
+    whole = create(model="whisper-1", file=RECORDING, response_format="verbose_json")
+    assert whole.segments is not None
+    assert whole.segments[0].text == "Good morning."
 
 
 def test_models(official: OpenAI) -> None:
@@ -104,10 +141,35 @@ def test_errors_are_of_the_right_class(official: OpenAI, engine: SineEngine) -> 
         official.models.retrieve("nonsense-9")
     with pytest.raises(openai.BadRequestError):
         official.audio.transcriptions.create(model="whisper-1", file=("a.wav", b"nothing"))
+    with pytest.raises(openai.BadRequestError) as unstreamable:
+        official.audio.transcriptions.create(
+            model="whisper-1", file=RECORDING, response_format="srt", stream=True
+        )
+    assert unstreamable.value.param == "stream"
     LongSpeech(engine, fails_after=0)
     with pytest.raises(openai.InternalServerError) as failed:
         create(model="tts-1", voice="alloy", input=TEXT)
     assert failed.value.status_code == 503
+
+
+def test_a_full_line_is_a_rate_limit(official: OpenAI, engine: SineEngine) -> None:
+    engine.may_speak.clear()
+    say = partial(official.audio.speech.create, model="tts-1", voice="alloy", input=TEXT)
+    clients = [threading.Thread(target=say) for _ in range(api_context.AT_ONCE + 1)]
+    for client in clients:
+        client.start()
+    queue = f"{official.base_url}".replace("/v1/", "/dev/queue")
+    wait_for(lambda: len(httpx.get(queue).json()["requests"]) == len(clients))
+    (first, *_) = httpx.get(queue).json()["requests"]
+    with pytest.raises(openai.RateLimitError) as full:
+        say()
+    assert int(full.value.response.headers["retry-after"]) > 0
+    assert full.value.request_id
+    with pytest.raises(openai.ConflictError):
+        say(extra_headers={"X-Request-Id": first["id"]})
+    engine.may_speak.set()
+    for client in clients:
+        client.join(20)
 
 
 def test_speech_that_breaks_off_is_an_error(official: OpenAI, engine: SineEngine) -> None:

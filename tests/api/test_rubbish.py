@@ -10,10 +10,18 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.fakes import SINE
+from tests.api.test_phonemes import SPELLER, Speller, speller  # noqa: F401 - a fixture
 
-FIELDS = ("model", "input", "voice", "response_format", "speed", "stream", "language", "seed")
-RIGHT: dict[str, Any] = {"model": SINE, "input": "one", "voice": "high", "response_format": "pcm"}
+VOICED = {"model": SPELLER, "voice": "high", "response_format": "pcm"}
+# What is right for each route, and the fields it takes besides.
+RIGHT: dict[str, dict[str, Any]] = {
+    "/v1/audio/speech": {**VOICED, "input": "one"},
+    "/dev/captioned_speech": {**VOICED, "input": "one"},
+    "/dev/generate_from_phonemes": {**VOICED, "phonemes": "ONE"},
+    "/dev/phonemize": {"model": SPELLER, "text": "one"},
+}
+MORE = ("speed", "stream", "language", "seed")
+FIELDS = [(path, field) for path, right in RIGHT.items() for field in (*right, *MORE)]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner),
@@ -21,9 +29,17 @@ JSON = st.recursive(
 )
 
 
-def post(client: TestClient, raw: bytes) -> tuple[int, bytes]:
+BREAKING = ('"\\ud800"', "NaN", "Infinity", "-1e999", "1" * 400, '"\\u0000"', '"../../etc/passwd"')
+
+
+@pytest.fixture(autouse=True)
+def model(speller: Speller) -> Speller:  # noqa: F811
+    return speller
+
+
+def post(client: TestClient, path: str, raw: bytes) -> tuple[int, bytes]:
     headers = {"content-type": "application/json"}
-    answer = client.post("/v1/audio/speech", content=raw, headers=headers)
+    answer = client.post(path, content=raw, headers=headers)
     if answer.status_code != 200:
         assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
     return answer.status_code, answer.content
@@ -32,24 +48,30 @@ def post(client: TestClient, raw: bytes) -> tuple[int, bytes]:
 @settings(
     max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(field=st.sampled_from(FIELDS), value=JSON)
-def test_any_value_in_any_field(client: TestClient, field: str, value: object) -> None:
-    status, _ = post(client, json.dumps({**RIGHT, field: value}).encode())
+@given(place=st.sampled_from(FIELDS), value=JSON)
+def test_any_value_in_any_field(client: TestClient, place: tuple[str, str], value: object) -> None:
+    path, field = place
+    status, _ = post(client, path, json.dumps({**RIGHT[path], field: value}).encode())
     assert status in (200, 400, 404)
 
 
-@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize(("path", "field"), FIELDS)
+def test_values_that_break_parsers(client: TestClient, path: str, field: str) -> None:
+    rest = json.dumps({name: right for name, right in RIGHT[path].items() if name != field})
+    for value in BREAKING:
+        status, _ = post(client, path, f'{rest[:-1]}, "{field}": {value}}}'.encode())
+        assert status in (200, 400, 404), value
+
+
+@pytest.mark.parametrize("path", RIGHT)
+def test_bodies_that_are_no_request(client: TestClient, path: str) -> None:
+    for raw in (b"", b"{", b"[]", b"null", b"\xff\xfe", b'"x"', b"[" * 5000):
+        assert post(client, path, raw)[0] == 400, raw
+
+
 @pytest.mark.parametrize(
-    "value",
-    [r'"\ud800"', "NaN", "Infinity", "-1e999", "1" * 400, r'"\u0000"', '"../../etc/passwd"'],
+    "field", ["model", "language", "response_format", "temperature", "stream", "file"]
 )
-def test_values_that_break_parsers(client: TestClient, field: str, value: str) -> None:
-    rest = json.dumps({name: right for name, right in RIGHT.items() if name != field})
-    status, _ = post(client, f'{rest[:-1]}, "{field}": {value}}}'.encode())
-    assert status in (200, 400, 404)
-
-
-@pytest.mark.parametrize("field", ["model", "language", "response_format", "temperature", "file"])
 def test_rubbish_in_a_form(client: TestClient, field: str) -> None:
     for value in ("", "\x00", "\udc80".encode("utf-8", "surrogatepass"), "a" * 10_000, "NaN"):
         data = {field: value}
@@ -61,7 +83,17 @@ def test_rubbish_in_a_form(client: TestClient, field: str) -> None:
 
 @pytest.mark.parametrize("name", ["%ff%fe", "%00", "..%2f..%2fetc", "%ed%a0%80", "a" * 3000])
 def test_rubbish_in_the_path(client: TestClient, name: str) -> None:
-    for path in (f"/v1/models/{name}", f"/v1/{name}", f"/v1/audio/voices?model={name}"):
-        answer = client.get(path)
+    gets = (
+        "/v1/models/",
+        "/v1/",
+        "/v1/audio/voices?model=",
+        "/dev/models/",
+        "/dev/queue/",
+        "/dev/",
+    )
+    for path in gets:
+        answer = client.get(f"{path}{name}")
         assert answer.status_code == 404, path
         assert answer.json()["error"]["message"]
+    for doing in ("load", "unload"):
+        assert client.post(f"/dev/models/{name}/{doing}").status_code == 404

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,9 @@ import webvtt
 from fastapi.testclient import TestClient
 
 from modules.core_components.audio.encode import encode_speech
-from modules.core_components.values import Speech
+from modules.core_components.errors import StudioError
+from modules.core_components.progress import CancelToken
+from modules.core_components.values import Segment, Speech
 from modules.tools.services import Services
 from tests.api.listening import LISTENER, Listener
 
@@ -130,3 +134,55 @@ def test_nothing_of_a_recording_is_kept(client: TestClient, services: Services) 
 
 def test_the_model_by_its_own_name(client: TestClient) -> None:
     assert ask(client, model=LISTENER).status_code == 200
+
+
+def streamed(client: TestClient, path: str = TRANSCRIPTIONS, **form: Any) -> list[dict[str, Any]]:
+    answer = ask(client, path, stream="true", **form)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    events = answer.text.split("\n\n")
+    assert events.pop() == ""
+    assert all(event.startswith("data: ") for event in events)
+    return [json.loads(event.removeprefix("data: ")) for event in events]
+
+
+@pytest.mark.parametrize("fmt", ["json", "text"])
+def test_a_streamed_transcript_comes_segment_by_segment(client: TestClient, fmt: str) -> None:
+    assert streamed(client, response_format=fmt) == [
+        {"type": "transcript.text.delta", "delta": "Buon giorno."},
+        {"type": "transcript.text.delta", "delta": " Come stai?"},
+        {"type": "transcript.text.done", "text": "Buon giorno. Come stai?"},
+    ]
+    *_, done = streamed(client, TRANSLATIONS)
+    assert done["text"] == "Good morning. How are you?"
+
+
+@pytest.mark.parametrize("fmt", ["srt", "vtt", "verbose_json"])
+def test_only_text_is_streamed(client: TestClient, listener: Listener, fmt: str) -> None:
+    answer = ask(client, stream="true", response_format=fmt)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == "stream"
+    assert not listener.asked
+
+
+def test_what_is_no_recording_is_refused_before_the_first_event(
+    client: TestClient, services: Services
+) -> None:
+    answer = ask(client, content=b"no sound at all", stream="true")
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == "file"
+    assert not list(services.settings.cache_folder.glob("recording-*"))
+
+
+def test_listening_that_fails_ends_the_stream_with_an_error(
+    client: TestClient, listener: Listener, services: Services
+) -> None:
+    def broken(duration_s: float, options: object, cancel: CancelToken) -> Iterator[Segment]:
+        yield Segment("Buon giorno.", 0.0, 1.0)
+        raise StudioError("The ear broke.", "Load it again.")
+
+    listener._segments = broken  # type: ignore[method-assign]
+    first, last = streamed(client)
+    assert first["delta"] == "Buon giorno."
+    assert last["error"]["message"] == "The ear broke. Load it again."
+    assert not list(services.settings.cache_folder.glob("recording-*"))

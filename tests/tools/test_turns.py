@@ -7,7 +7,7 @@ import pytest
 
 from modules.core_components.errors import JobCancelled
 from modules.core_components.progress import CancelToken
-from modules.tools.turns import LineFullError, Turns
+from modules.tools.turns import LineFullError, Place, RequestNameTakenError, Turns
 
 
 class Visitor:
@@ -23,7 +23,7 @@ class Visitor:
 
     def _visit(self, turns: Turns, order: list[int], number: int) -> None:
         try:
-            with turns.taken(self.cancel):
+            with turns.taken(self.cancel, str(number)):
                 order.append(number)
                 self.came_in.set()
                 self.may_go.wait(10)
@@ -44,7 +44,7 @@ def wait_until_waiting(turns: Turns, count: int) -> None:
 
 
 def test_turns_come_in_the_order_of_arrival_and_no_more_than_allowed() -> None:
-    turns, order = Turns(at_once=2, waiting=4), []
+    turns, order = Turns(at_once=2, may_wait=4), []
     visitors = []
     for number in range(6):
         visitors.append(Visitor(turns, order, number))
@@ -64,7 +64,7 @@ def test_turns_come_in_the_order_of_arrival_and_no_more_than_allowed() -> None:
 
 
 def test_a_full_line_refuses_at_once() -> None:
-    turns, order = Turns(at_once=1, waiting=0), []
+    turns, order = Turns(at_once=1, may_wait=0), []
     first = Visitor(turns, order, 0)
     assert first.came_in.wait(5)
     with pytest.raises(LineFullError), turns.taken(CancelToken()):
@@ -75,7 +75,7 @@ def test_a_full_line_refuses_at_once() -> None:
 
 
 def test_who_leaves_the_line_lets_the_next_one_move_up() -> None:
-    turns, order = Turns(at_once=1, waiting=2), []
+    turns, order = Turns(at_once=1, may_wait=2), []
     first = Visitor(turns, order, 0)
     assert first.came_in.wait(5)
     leaving = Visitor(turns, order, 1)
@@ -92,7 +92,27 @@ def test_who_leaves_the_line_lets_the_next_one_move_up() -> None:
 
 
 def test_a_turn_is_given_back_after_a_failure() -> None:
-    turns = Turns(at_once=1, waiting=0)
+    turns = Turns(at_once=1, may_wait=0)
     with pytest.raises(ValueError, match="broken"), turns.taken(CancelToken()):
         raise ValueError("broken")
     assert turns.working == 0
+
+
+def test_everybody_has_a_place_and_names_are_unique() -> None:
+    turns, order = Turns(at_once=1, may_wait=2), []
+    visitors = [Visitor(turns, order, 0)]
+    assert visitors[0].came_in.wait(5)
+    for number in (1, 2):
+        visitors.append(Visitor(turns, order, number))
+        wait_until_waiting(turns, number)
+    assert turns.places() == (Place("0", 0), Place("1", 1), Place("2", 2))
+    assert [place.state for place in turns.places()] == ["working", "waiting", "waiting"]
+    for taken in ("0", "2"):
+        with pytest.raises(RequestNameTakenError), turns.taken(CancelToken(), taken):
+            pass
+    visitors[0].go()
+    assert visitors[1].came_in.wait(5)
+    assert turns.places() == (Place("1", 0), Place("2", 1))
+    for visitor in visitors[1:]:
+        visitor.go()
+    assert turns.places() == ()

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
+
 from modules.core_components.audio.encode import to_pcm16
 from modules.core_components.audio.resample import StreamResampler
 from modules.core_components.errors import BadInputError
@@ -62,13 +64,23 @@ def encode_pieces(pieces: Iterable[Speech], fmt: str) -> Iterator[bytes]:
 
     Raises BadInputError for a format not in STREAM_FORMATS.
     """
+    for _, content in encode_each(pieces, fmt):
+        if content:
+            yield content
+
+
+def encode_each(pieces: Iterable[Speech], fmt: str) -> Iterator[tuple[Speech, bytes]]:
+    """As `encode_pieces`, each piece with the bytes that came out when it went in.
+
+    An encoder holds some sound back, so these may be none; what it still had at the end comes
+    with a piece of no length.
+    """
     encoder = _encoder(fmt, whole=False)
     resampler = StreamResampler(RATE_HZ)
     for piece in pieces:
-        if content := encoder.feed(resampler.feed(piece.samples, piece.sample_rate_hz)):
-            yield content
+        yield piece, encoder.feed(resampler.feed(piece.samples, piece.sample_rate_hz))
     if content := encoder.feed(resampler.finish()) + encoder.finish():
-        yield content
+        yield Speech(np.zeros(0, np.float32), RATE_HZ), content
 
 
 def encode_whole(pieces: Iterable[Speech], fmt: str) -> bytes:

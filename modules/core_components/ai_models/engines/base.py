@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -155,6 +155,31 @@ class PackEngine(Protocol):
 
         What becomes of the voice's file afterwards does not matter to who speaks with this.
         """
+        ...
+
+
+class PhonemeSentence(Protocol):
+    """A sentence as it was written, and as the engine will speak it."""
+
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def phonemes(self) -> str: ...
+
+
+@runtime_checkable
+class PhonemeEngine(TTSEngine, Protocol):
+    """A speaking engine that shows the phonemes it makes of a text, and speaks such phonemes."""
+
+    def phonemize(self, text: str, language: str) -> Sequence[PhonemeSentence]:
+        """The sentences of a text with what `stream` would speak; raises as `stream` does."""
+        ...
+
+    def stream_phonemes(
+        self, phonemes: str, voice: VoicePrompt | str, options: Any, cancel: CancelToken
+    ) -> Iterator[Speech]:
+        """As `stream`. Raises BadInputError before the first piece for what has no sound."""
         ...
 
 
