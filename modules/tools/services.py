@@ -14,7 +14,11 @@ from modules.core_components.ai_models.catalog import Catalog
 from modules.core_components.ai_models.downloads import Downloader
 from modules.core_components.ai_models.tts_manager import TTSManager
 from modules.core_components.jobs import JobRunner, JobStore
-from modules.core_components.library import SampleLibrary, TakeLibrary
+from modules.core_components.library import (
+    PronunciationLibrary,
+    SampleLibrary,
+    TakeLibrary,
+)
 from modules.core_components.settings import Settings, load_settings, save_settings
 
 logger = logging.getLogger(__name__)
@@ -38,6 +42,7 @@ class Services:
     asr: ASRManager
     samples: SampleLibrary
     takes: TakeLibrary
+    pronunciations: PronunciationLibrary
     jobs: JobRunner
     overrides: Mapping[str, Any] = field(default_factory=dict)
 
@@ -88,6 +93,7 @@ def open_services(root: Path, overrides: Mapping[str, Any] | None = None) -> Ser
             settings.samples_folder, max_duration_s=settings.max_sample_minutes * 60
         ),
         takes=TakeLibrary(settings.output_folder),
+        pronunciations=PronunciationLibrary(settings.root / "pronunciations.json"),
         jobs=JobRunner(
             JobStore(settings.cache_folder / "jobs.sqlite"), lanes={"compute": 1, "network": 1}
         ),
