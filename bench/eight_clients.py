@@ -14,16 +14,13 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import re
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,7 +28,10 @@ from typing import Any
 import httpx
 import psutil
 
-APP = Path(__file__).resolve().parent.parent / "app.py"
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from bench.running_studio import running_studio, seconds_until_idle
+
 CLIENTS = 8
 SENTENCES = (
     "The harbour was quiet before dawn.",
@@ -153,25 +153,6 @@ class Client:
         self._note("rubbish", self._http.post("/v1/audio/speech", **rubbish), REFUSED)
 
 
-@contextmanager
-def studio(data_root: Path) -> Iterator[tuple[str, int]]:
-    """A studio of our own; gives its address and process id."""
-    command = [sys.executable, str(APP), "--port", "0", "--no-browser"]
-    process = subprocess.Popen(
-        [*command, "--data-root", str(data_root)], stdout=subprocess.PIPE, text=True
-    )
-    try:
-        for line in process.stdout or ():
-            if found := re.search(r"http://[\d.]+:\d+", line):
-                threading.Thread(target=process.communicate, daemon=True).start()
-                yield found.group(), process.pid
-                return
-        raise SystemExit("The studio did not open.")
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
 def watch(url: str, process: psutil.Process, report: Report, until: Callable[[], bool]) -> None:
     """Asks /health and looks at the memory once a second."""
     with httpx.Client(base_url=url, timeout=60) as http:
@@ -226,13 +207,6 @@ def leaving(url: str, process: psutil.Process, voice: str) -> dict[str, Any]:
     }
 
 
-def seconds_until_idle(http: httpx.Client) -> float:
-    start = time.monotonic()
-    while http.get("/health").json()["working"]:
-        time.sleep(0.02)
-    return time.monotonic() - start
-
-
 def measure(url: str, pid: int, minutes: float, voice: str) -> dict[str, Any]:
     """The whole run; see the head of this file for what is checked."""
     process, report = psutil.Process(pid), Report()
@@ -282,7 +256,7 @@ def main() -> None:
     elif given.url or given.pid:
         parser.error("--url and --pid belong together")
     else:
-        with tempfile.TemporaryDirectory() as folder, studio(Path(folder)) as (url, pid):
+        with tempfile.TemporaryDirectory() as folder, running_studio(Path(folder)) as (url, pid):
             found = measure(url, pid, given.minutes, given.voice)
     print(json.dumps(found, indent=2))
     sys.exit(0 if found["passed"] else 1)
