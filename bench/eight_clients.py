@@ -93,7 +93,7 @@ class Client:
         self._http.close()
 
     def _text(self) -> str:
-        return " ".join(self._random.choices(SENTENCES, k=self._random.randint(1, 8)))
+        return " ".join(self._random.choices(SENTENCES, k=self._random.randint(1, 4)))
 
     def _body(self, **changes: Any) -> dict[str, Any]:
         fmt = self._random.choice(("mp3", "opus", "aac", "flac", "wav", "pcm"))
@@ -183,7 +183,7 @@ def longest_chunk_s(http: httpx.Client, body: dict[str, Any]) -> float:
 
 def leaving(url: str, process: psutil.Process, voice: str) -> dict[str, Any]:
     """How long the server goes on working for a client that has left, alone with it."""
-    text = " ".join(SENTENCES * 4)
+    text = " ".join(SENTENCES * 2)
     body = {"input": text, "voice": voice, "response_format": "pcm", "stream": True}
     with httpx.Client(base_url=url, timeout=300) as http:
         chunk_s = longest_chunk_s(http, body)

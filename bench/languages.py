@@ -3,7 +3,8 @@
     python -m bench.languages [CODE ...] [--words 60] [--listener base]
 
 Prints one JSON object: for each language whether all phonemes were spoken, how long it took, and
-the character error rate of what Whisper understood (letters and digits, in lower case).
+the character error rate of what Whisper understood (letters and digits, in lower case), and the
+same of the phonemes that both are read with.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 
 from modules.core_components.ai_models.engines.kokoro.chunks import plan_chunks
 from modules.core_components.ai_models.engines.kokoro.languages import LANGUAGES
+from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.settings import app_folder
 from modules.core_components.values import Speech
@@ -81,6 +83,7 @@ def measured(services: Services, code: str, words: int, listener: str) -> dict[s
         "audio_s": round(speech.duration_s, 1),
         "took_s": round(took_s, 1),
         "character_error_rate": round(character_error_rate(text, heard), 4),
+        "phoneme_error_rate": phoneme_error_rate(engine, code, text, heard),
         "heard": heard,
     }
 
@@ -105,6 +108,23 @@ def character_error_rate(said: str, heard: str) -> float:
     import jiwer
 
     return float(jiwer.cer(plain(said), plain(heard)))
+
+
+def phoneme_error_rate(engine: Any, code: str, said: str, heard: str) -> float | None:
+    """The same of how both are read: blind to homophones, numerals and traditional characters.
+
+    None where Whisper wrote what the language cannot be read with.
+    """
+    import jiwer
+
+    try:
+        one, other = (
+            plain("".join(sentence.phonemes for sentence in engine.phonemize(text, code)))
+            for text in (said, heard)
+        )
+    except BadInputError:
+        return None
+    return round(float(jiwer.cer(one, other)), 4)
 
 
 def plain(text: str) -> str:

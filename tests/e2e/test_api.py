@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import statistics
+from base64 import b64decode
 from collections.abc import Iterator
 from typing import Literal
 
+import httpx
 import pytest
 from openai import OpenAI
+from openai.types.audio import TranscriptionTextDoneEvent
 
 from modules.core_components.audio.stream_encode import wav_header
 from modules.core_components.text.word_errors import word_error_rate
@@ -21,6 +26,8 @@ SENTENCE = (
     "and every evening the keeper climbed the winding stairs."
 )
 MOST_WORD_ERRORS = 0.05
+# Whisper lets some words begin in the pause before them.
+MOST_SECONDS_OFF = 0.15
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +68,39 @@ def test_a_mix_speaks_and_its_words_have_times(client: OpenAI) -> None:
     assert starts == sorted(starts)
     assert heard.words[-1].end <= heard.duration
     assert abs(len(starts) - len(SENTENCE.split())) <= 1
+
+
+def test_captions_name_every_word_where_it_is_heard(client: OpenAI, studio: StudioProcess) -> None:
+    body = {"input": SENTENCE, "voice": "af_heart", "response_format": "mp3"}
+    answer = httpx.post(f"{studio.url}/dev/captioned_speech", json=body, timeout=300)
+    lines = [json.loads(line) for line in answer.text.splitlines()]
+    said = [word for line in lines for word in line["timestamps"]]
+    assert [word["word"].strip(",.") for word in said] == SENTENCE.replace(",", "").strip(
+        "."
+    ).split()
+    heard = client.audio.transcriptions.create(
+        model="whisper-1",
+        file=("spoken.mp3", b"".join(b64decode(line["audio"]) for line in lines)),
+        response_format="verbose_json",
+        timestamp_granularities=["word"],
+    )
+    assert heard.words is not None
+    assert len(heard.words) == len(said)
+    late = [abs(a["start_time"] - b.start) for a, b in zip(said, heard.words, strict=True)]
+    assert statistics.median(late) < MOST_SECONDS_OFF
+
+
+def test_phonemes_are_spoken_and_heard_while_they_are_read_back(
+    client: OpenAI, studio: StudioProcess
+) -> None:
+    with httpx.Client(base_url=studio.url, timeout=300) as http:
+        shown = http.post("/dev/phonemize", json={"text": SENTENCE, "language": "en-us"}).json()
+        body = {"phonemes": shown["phonemes"], "voice": "af_heart", "response_format": "wav"}
+        spoken = http.post("/dev/generate_from_phonemes", json=body).content
+        resident = http.get("/dev/models/kokoro-v1.0").json()["in_memory"]
+    assert [copy["bytes"] > 100_000_000 for copy in resident] == [True]
+    *_, done = client.audio.transcriptions.create(
+        model="whisper-1", file=("spoken.wav", spoken), stream=True
+    )
+    assert isinstance(done, TranscriptionTextDoneEvent)
+    assert word_error_rate(SENTENCE, done.text) <= MOST_WORD_ERRORS, done.text
