@@ -186,6 +186,7 @@ def leaving(url: str, process: psutil.Process, voice: str) -> dict[str, Any]:
     text = " ".join(SENTENCES * 2)
     body = {"input": text, "voice": voice, "response_format": "pcm", "stream": True}
     with httpx.Client(base_url=url, timeout=300) as http:
+        seconds_until_idle(http)
         chunk_s = longest_chunk_s(http, body)
         with http.stream("POST", "/v1/audio/speech", json=body) as answer:
             next(answer.iter_raw())
