@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from modules.core_components.ai_models.engines.base import PackEngine, TTSEngine
+from modules.core_components.ai_models.engines.kokoro.mixes import format_mix, parse_mix
 from modules.core_components.ai_models.engines.kokoro.speaking_voice import voice_of_prompt
 from modules.core_components.ai_models.engines.kokoro.voice_packs import (
+    SUFFIXES,
     load_pack,
     pack_bytes,
     save_pack,
@@ -15,6 +17,18 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.values import FloatArray, OwnVoice, VoicePrompt
 from modules.tools.named_voices import find_voice
 from modules.tools.services import Services
+
+# The grammar of mixes is Kokoro's; faces know it from here.
+__all__ = [
+    "MODEL",
+    "SUFFIXES",
+    "export_preset",
+    "fixed_voice",
+    "format_mix",
+    "import_voice",
+    "parse_mix",
+    "save_mix",
+]
 
 MODEL = "kokoro-v1.0"
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -59,7 +60,7 @@ def make_preview(
     prompt = fixed_voice(engine, voice)
     path = _path(services, engine, prompt, language)
     sentence = _sentence(language)
-    options = parse_options(engine.options_type, {"language": language, "seed": 0})
+    options: Any = parse_options(engine.options_type, {"language": language, "seed": 0})
     pieces, heard_s, expected_s = [], 0.0, len(sentence) / CHARACTERS_PER_SECOND
     for piece in engine.stream(sentence, prompt, options, cancel or CancelToken()):
         pieces.append(piece.samples)

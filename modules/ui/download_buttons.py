@@ -25,12 +25,12 @@ class DownloadButtons:
         self._link = gr.DownloadButton(elem_id=element_id, elem_classes="studio-hidden")
         self._click = CLICK_LINK.format(link=element_id)
 
-    def on_download(self, make: Callable[[str, str], Path], key: Any) -> None:
-        """Each button hands out `make(format, value of key)`."""
+    def on_download(self, make: Callable[..., Path], *keys: Any) -> None:
+        """Each button hands out `make(format, *values of keys)`."""
 
-        def made(fmt: str, value: str) -> str:
-            return str(make(fmt, value))
+        def made(fmt: str, *values: str) -> str:
+            return str(make(fmt, *values))
 
         for fmt, button in self._buttons.items():
-            ready = listen(button.click, partial(made, fmt), [key], [self._link])
+            ready = listen(button.click, partial(made, fmt), keys, [self._link])
             listen(ready.success, None, js=self._click, queue=False)

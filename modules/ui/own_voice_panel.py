@@ -7,12 +7,10 @@ from typing import Any
 
 import gradio as gr
 
-from modules.core_components.ai_models.engines.kokoro.languages import LANGUAGES
-from modules.core_components.ai_models.engines.kokoro.voice_packs import SUFFIXES
 from modules.core_components.errors import BadInputError
 from modules.core_components.library.names import safe_stem
 from modules.core_components.text.language_names import language_name
-from modules.tools.own_voices import export_preset, import_voice
+from modules.tools.own_voices import MODEL, SUFFIXES, export_preset, import_voice
 from modules.tools.services import Services
 from modules.ui.confirmed_button import ConfirmedButton
 from modules.ui.download_buttons import DownloadButtons
@@ -37,7 +35,7 @@ class VoiceFiles:
             self._delete = ConfirmedButton(
                 "Delete this voice", "It moves to voices/.trash.", "Delete it"
             )
-        downloads.on_download(self._exported, chosen)
+        downloads.on_download(self._exported, chosen, model)
 
     def on_deleted(self, work: Any, inputs: list[Any], outputs: list[Any]) -> None:
         """Deletes the voice whose name is the first of `inputs`, then calls `work`."""
@@ -48,17 +46,18 @@ class VoiceFiles:
 
         self._delete.on_confirm(delete, inputs, outputs)
 
-    def _exported(self, fmt: str, voice: str) -> Path:
+    def _exported(self, fmt: str, voice: str, model_id: str) -> Path:
         target = self._services.exports_folder / f"{safe_stem(voice)}.{fmt}"
-        return export_preset(self._services, voice, target)
+        return export_preset(self._services, voice, target, model_id)
 
 
 class VoiceImport:
     """A form for a voice file; `kept` changes to the name of each voice that was brought in."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, model: gr.State) -> None:
         self._services = services
         self.kept = gr.State("")
+        spoken = services.catalog.entry(MODEL).languages
         with gr.Accordion("Import a voice", open=False):
             panel(f"<div class='studio-note'>{ABOUT_FILES}</div>")
             file = gr.File(label="Voice file", file_types=list(SUFFIXES), height=130)
@@ -67,18 +66,18 @@ class VoiceImport:
                     value="", label="Name", placeholder="As the file's", min_width=140
                 )
                 language = gr.Dropdown(
-                    [("Not said", ""), *((language_name(code), code) for code in LANGUAGES)],
+                    [("Not said", ""), *((language_name(code), code) for code in spoken)],
                     value="",
                     label="Its language",
                     min_width=140,
                 )
             button = gr.Button("Import", variant="primary")
         form = [file, name, language]
-        listen(button.click, self._import, form, [self.kept, *form])
+        listen(button.click, self._import, [*form, model], [self.kept, *form])
 
-    def _import(self, file: str | None, name: str, language: str) -> list[Any]:
+    def _import(self, file: str | None, name: str, language: str, model_id: str) -> list[Any]:
         if not file:
             raise BadInputError("There is no file yet.", "Drop in a voice file.")
-        kept = import_voice(self._services, Path(file), name, language or "")
+        kept = import_voice(self._services, Path(file), name, language or "", model_id or MODEL)
         tell(f"{kept.label} is kept as {kept.name}.")
         return [kept.name, None, "", ""]

@@ -8,8 +8,8 @@ from typing import Any
 
 import gradio as gr
 
-from modules.core_components.ai_models.engines.kokoro.mixes import format_mix, parse_mix
 from modules.core_components.errors import BadInputError
+from modules.tools.own_voices import format_mix, parse_mix
 from modules.tools.voices import PresetVoice
 from modules.ui.handlers import listen
 from modules.ui.parts import panel

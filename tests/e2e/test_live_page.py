@@ -92,7 +92,7 @@ def test_words_are_followed_and_computed_once(
     expect(stage(screen).locator(".said")).to_have_text(TEXT.split())
     expect(stage(screen)).to_have_attribute("data-gaps", "0")
     expect(stage(screen).locator("b")).to_have_count(0)
-    expect(screen.text("The take")).to_be_visible()
+    expect(screen.text("high · Sine 1")).to_be_visible()
     (take,) = services.takes.list()
     assert take.text == TEXT
 
@@ -159,7 +159,7 @@ def test_a_reload_in_the_middle_keeps_the_take_and_the_choice_is_remembered(
     engine.may_speak.set()
     screen.open_tab("Voice Presets")
     expect(wanted).not_to_be_checked()
-    expect(screen.text("The take")).to_be_visible()
+    expect(screen.text("high · Sine 1")).to_be_visible()
     expect(stage(screen)).to_have_count(0)
     engine.may_speak.clear()
     speak(screen, "not heard")

@@ -52,6 +52,8 @@ class _VoicePresetsTab:
                 self._take = TakePanel(self._services, self._jobs, "preset-take")
         with self._file_place:
             self._files = VoiceFiles(self._services, self._engine.ready, self._list.chosen)
+        with self._import_place:
+            self._import = VoiceImport(self._services, self._engine.ready)
         self._listen(studio, tab)
 
     def _build_voice(self) -> None:
@@ -67,7 +69,7 @@ class _VoicePresetsTab:
         with gr.Column(visible=False) as self._save_group:
             self._name = gr.Textbox(value="", label="Keep it as a voice", placeholder="Name")
             self._save = gr.Button("Save the mix", size="sm")
-        self._import = VoiceImport(self._services)
+        self._import_place = gr.Column()
 
     def _listen(self, studio: Studio, tab: gr.Tab) -> None:
         engine, language = self._engine.engine, self._engine.language

@@ -27,6 +27,8 @@ from modules.core_components.ai_models.engines.kokoro.engine import (
     create,
 )
 from modules.core_components.ai_models.engines.kokoro.layer_styles import adain_layers
+from modules.core_components.ai_models.engines.kokoro.speaking_voice import voice_of_prompt
+from modules.core_components.ai_models.engines.kokoro.voice_packs import pack_bytes
 from modules.core_components.ai_models.model_pool import ModelPool
 from modules.core_components.errors import (
     BadInputError,
@@ -34,6 +36,7 @@ from modules.core_components.errors import (
     JobCancelled,
     ModelMissingError,
 )
+from modules.core_components.library import VoiceLibrary
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech, VoicePrompt
 
@@ -298,3 +301,18 @@ def test_words_come_with_their_times(engine: KokoroEngine) -> None:
         times = [time for word in piece.words for time in (word.start_s, word.end_s)]
         assert times == sorted(times)
         assert 0 <= times[0] < times[-1] <= piece.duration_s
+
+
+def test_a_preset_stays_what_it_was_when_its_file_is_replaced(
+    context: EngineContext, tmp_path: Path
+) -> None:
+    context = dataclasses.replace(context, voices_folder=tmp_path / "voices")
+    engine = create(context.catalog.entry("kokoro-v1.0"), context)
+    stock = [voice_of_prompt(engine.preset_prompt(name)).pack for name in ("af_one", "am_two")]
+    own = VoiceLibrary(tmp_path / "voices").add("mine", pack_bytes(stock[0]), engine.model_id)
+    assert engine.voices() == ("af_one", "am_two", "mine")
+    fixed = engine.preset_prompt("mine")
+    assert fixed.key == engine.preset_prompt("af_one").key
+    own.path.write_bytes(pack_bytes(stock[1]))
+    assert engine.preset_prompt("mine").key == engine.preset_prompt("am_two").key
+    np.testing.assert_array_equal(say(engine, "Hello.", fixed), say(engine, "Hello.", "af_one"))
