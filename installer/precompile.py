@@ -23,6 +23,8 @@ _IMPORTED = (
     "kokoro",
     "misaki.en",
     "misaki.espeak",
+    "misaki.cutlet",
+    "misaki.zh",
     "faster_whisper",
     "scipy.signal",
     "pyloudnorm",

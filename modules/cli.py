@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from modules.cli_models import models_app
+from modules.cli_pronunciations import pronunciations_app
 from modules.cli_support import (
     errors_reported,
     plain,
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 app.add_typer(models_app, name="models")
 app.add_typer(voices_app, name="voices")
+app.add_typer(pronunciations_app, name="pronunciations")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Text = Annotated[str, typer.Option(help="What to say; @FILE reads it from a file.")]

@@ -14,7 +14,12 @@ from modules.core_components.ai_models.catalog import Catalog
 from modules.core_components.ai_models.downloads import Downloader
 from modules.core_components.ai_models.tts_manager import TTSManager
 from modules.core_components.jobs import JobRunner, JobStore
-from modules.core_components.library import SampleLibrary, TakeLibrary, VoiceLibrary
+from modules.core_components.library import (
+    PronunciationLibrary,
+    SampleLibrary,
+    TakeLibrary,
+    VoiceLibrary,
+)
 from modules.core_components.settings import Settings, load_settings, save_settings
 from modules.tools.live_feed import LiveFeeds
 
@@ -41,6 +46,7 @@ class Services:
     samples: SampleLibrary
     takes: TakeLibrary
     voices: VoiceLibrary
+    pronunciations: PronunciationLibrary
     jobs: JobRunner
     overrides: Mapping[str, Any] = field(default_factory=dict)
     live: LiveFeeds = field(default_factory=LiveFeeds)
@@ -98,6 +104,7 @@ def open_services(root: Path, overrides: Mapping[str, Any] | None = None) -> Ser
         ),
         takes=TakeLibrary(settings.output_folder),
         voices=VoiceLibrary(settings.voices_folder),
+        pronunciations=PronunciationLibrary(settings.root / "pronunciations.json"),
         jobs=JobRunner(
             # Trying out a voice does not wait until another is fitted.
             JobStore(settings.cache_folder / "jobs.sqlite"),

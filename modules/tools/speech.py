@@ -27,6 +27,7 @@ from modules.core_components.text.markup import has_markup
 from modules.core_components.values import FloatArray, Sample, Scores, Speech, Take, VoicePrompt
 from modules.core_components.version import APP_VERSION, computing_environment
 from modules.tools.own_voices import fixed_voice
+from modules.tools.pronunciations import with_pronunciations
 from modules.tools.scores import score_speech
 from modules.tools.services import Services
 from modules.tools.spoken_steps import Passage, Silence, engine_options, passages, spoken_steps
@@ -82,7 +83,7 @@ def complete_request(services: Services, request: SpeechRequest) -> SpeechReques
             f"It speaks {', '.join(engine.languages)}.",
             "language",
         )
-    options = {**request.options}
+    options = with_pronunciations(services, engine, language, text, request.options)
     engine_options(engine, options, language, 0)
     if has_markup(text):
         spoken_steps(engine, text, language, 0, options)

@@ -9,8 +9,9 @@ import gradio as gr
 
 from modules.core_components.ai_models.engines.base import OptionField, describe_options
 
-# Part of every request, with controls of their own beside the engine's.
-EVERYWHERE = ("language", "seed")
+# Part of every request, with controls of their own beside the engine's; pronunciations come from
+# the dictionary.
+EVERYWHERE = ("language", "seed", "pronunciations")
 
 
 class OptionControls:

@@ -1,7 +1,8 @@
-"""What belongs to the user: samples he brought in, voices he keeps, takes the studio made."""
+"""What is the user's: samples he brought in, voices he keeps, how words are said, takes."""
 
+from modules.core_components.library.pronunciations import PronunciationLibrary
 from modules.core_components.library.samples import SampleLibrary
 from modules.core_components.library.takes import TakeLibrary
 from modules.core_components.library.voices import VoiceLibrary
 
-__all__ = ["SampleLibrary", "TakeLibrary", "VoiceLibrary"]
+__all__ = ["PronunciationLibrary", "SampleLibrary", "TakeLibrary", "VoiceLibrary"]

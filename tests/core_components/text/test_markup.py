@@ -47,10 +47,10 @@ def test_a_text_falls_into_parts(text: str, parts: tuple[SpokenPart | Pause, ...
 
 @pytest.mark.parametrize(
     "tag",
-    (
+    [
         *("[pause:]", "[pause:soon]", "[pause:-1s]", "[pause:61s]", "[pause:1e9]"),
         *("[speed:]", "[speed:0]", "[speed:fast]", "[speed:nan]", "[speed:9]", "[speed:1,2]"),
-    ),
+    ],
 )
 def test_a_tag_that_cannot_be_read_is_named(tag: str) -> None:
     with pytest.raises(BadInputError) as refused:

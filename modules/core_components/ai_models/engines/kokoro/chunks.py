@@ -62,9 +62,9 @@ def plan_chunks(sentences: Iterable[str]) -> Iterator[Chunk]:
     size = FIRST
     waiting = ""
     for sentence in sentences:
-        if len(waiting) >= _SHORT and len(waiting) + 1 + len(sentence) > _room(
-            size, waiting, sentence
-        ):
+        enough = max(_SHORT, size.wanted // 2)
+        room = _room(size, waiting, sentence)
+        if len(waiting) >= enough and len(waiting) + 1 + len(sentence) > room:
             yield Chunk(waiting, Ending.SENTENCE)
             size, waiting = size_after(len(waiting)), ""
         text = f"{waiting} {sentence}".strip()
@@ -99,7 +99,7 @@ def _cut(text: str, start: int, size: Size) -> tuple[int, Ending]:
     spaces = [i for i in range(start + size.wanted // 3, last + 1) if text[i] == " "]
     endings = [(i, _ending(text, i)) for i in spaces]
     breaks = [(i, ending) for i, ending in endings if ending is not Ending.WORD]
-    early = [found for found in breaks if found[0] <= start + size.wanted]
+    early = [found for found in breaks if found[0] <= start + size.whole]
     if early:
         return early[-1]
     if breaks:

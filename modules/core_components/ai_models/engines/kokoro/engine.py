@@ -51,6 +51,7 @@ from modules.core_components.ai_models.model_utils import configure_threads, mod
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
 from modules.core_components.library import VoiceLibrary
 from modules.core_components.progress import CancelToken, Progress
+from modules.core_components.text.pronunciations import parse_pronunciations
 from modules.core_components.values import Sample, Speech, VoicePrompt
 
 REQUIRED_PACKAGES = ("torch", "kokoro", "misaki")
@@ -79,6 +80,11 @@ class KokoroOptions:
         minimum=0,
         maximum=2**31 - 1,
         step=1,
+    )
+    pronunciations: str = option(
+        "",
+        "Pronunciations",
+        "Words and how to say them, a line each: Nguyen = /nwˈɪn/, or words that sound right.",
     )
 
 
@@ -174,7 +180,7 @@ class KokoroEngine:
         """
         speaking = self._speaking_voice(voice)
         sentences = []
-        for sentence in self._sentences(text, options.language):
+        for sentence in self._sentences(text, options.language, options.pronunciations):
             cancel.raise_if_cancelled()
             sentences.append(sentence)
         return self._spoken(sentences, speaking, options, cancel)
@@ -202,8 +208,11 @@ class KokoroEngine:
         """
         return tuple(self._sentences(text, language))
 
-    def _sentences(self, text: str, language: str) -> Iterator[PhonemeSentence]:
-        return get_phonemizer().sentences(text, language, self._vocabulary)
+    def _sentences(
+        self, text: str, language: str, pronunciations: str = ""
+    ) -> Iterator[PhonemeSentence]:
+        entries = parse_pronunciations(pronunciations)
+        return get_phonemizer().sentences(text, language, self._vocabulary, entries)
 
     def _speaking_voice(self, voice: VoicePrompt | str) -> SpeakingVoice:
         if isinstance(voice, str):

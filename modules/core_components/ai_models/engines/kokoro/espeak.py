@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate, pairwise
@@ -46,8 +47,8 @@ class EspeakPieces:
         bounds = [0, *bounds[1:], len(phonemes)] if words else [0, len(phonemes)]
         places = words or [(0, 0)]
         return [
-            Piece(*place, phonemes[start:end])
-            for place, (start, end) in zip(places, pairwise(bounds), strict=True)
+            Piece(first, last, phonemes[start:end])
+            for (first, last), (start, end) in zip(places, pairwise(bounds), strict=True)
         ]
 
     def _phonemes(self, text: str) -> str:
@@ -74,7 +75,12 @@ class EspeakPieces:
         guesses = [
             before * len(phonemes) // sum(lengths) for before in accumulate(lengths[:-1], initial=0)
         ]
-        near = [
-            min(starts, key=lambda start, to=guess: abs(start - to), default=0) for guess in guesses
-        ]
+        near = [_nearest(starts, guess) for guess in guesses]
         return near if len(set(near)) == len(near) else guesses
+
+
+def _nearest(starts: Sequence[int], guess: int) -> int:
+    """The one of `starts` (ascending) that is nearest to `guess`; 0 where there is none."""
+    after = bisect_left(starts, guess)
+    around = starts[max(0, after - 1) : after + 1]
+    return min((abs(start - guess), start) for start in around)[1] if around else 0

@@ -36,7 +36,7 @@ class _Reading:
     kana: str
 
 
-class JapaneseWords(Cutlet):  # type: ignore[misc]
+class JapaneseWords(Cutlet):
     """Reads runs of kana and kanji with misaki's table of kana, from which Kokoro learnt."""
 
     def __call__(self, text: str) -> list[Piece]:

@@ -29,6 +29,7 @@ from modules.core_components.ai_models.engines.kokoro.speakable import (
 )
 from modules.core_components.ai_models.engines.kokoro.written_words import SpokenWord, WrittenWords
 from modules.core_components.errors import BadInputError, StudioError
+from modules.core_components.text.pronunciations import used_in
 from modules.core_components.text.sentences import split_sentences
 
 # Reads a text, in which each PLACE stands for what is given for it, in order.
@@ -78,7 +79,8 @@ class Phonemizer:
         if PLACE in text:
             raise no_phonemes(language, PLACE)
         entries = {
-            word: self._pronunciation(sound, language) for word, sound in pronunciations.items()
+            word: self._pronunciation(sound, language)
+            for word, sound in used_in(text, pronunciations).items()
         }
         traced, given = take_given(text, entries, language.parted_by_spaces, vocabulary)
         cleaned = numbers_in_words(speakable_text(traced, language), language)

@@ -58,8 +58,8 @@ class WrittenWords:
         for start, end, first, last in found:
             text = self._text.original[start:end].strip()
             first, last = _without_marks(spoken.phonemes, first, last)
-            sounds = first < last or _NAMES_SOMETHING.search(text) is not None
-            if sounds and start >= self._found_up_to:
+            is_word = first < last or _NAMES_SOMETHING.search(text) is not None
+            if is_word and start >= self._found_up_to:
                 words.append(SpokenWord(text, first, last))
             self._found_up_to = max(self._found_up_to, end)
         return tuple(words)

@@ -67,7 +67,8 @@ def test_it_is_a_speaking_engine(engine: KokoroEngine) -> None:
 
 
 def test_its_options_draw_and_check_themselves() -> None:
-    assert [item.name for item in describe_options(KokoroOptions)] == ["language", "speed", "seed"]
+    names = [item.name for item in describe_options(KokoroOptions)]
+    assert names == ["language", "speed", "seed", "pronunciations"]
     with pytest.raises(BadInputError, match="Speed"):
         parse_options(KokoroOptions, {"speed": 99})
     with pytest.raises(BadInputError, match="Language"):
@@ -279,6 +280,17 @@ def test_phonemes_that_cannot_be_spoken_are_refused_at_once(
 ) -> None:
     with pytest.raises(BadInputError, match=reason):
         engine.stream_phonemes(phonemes, "af_one", KokoroOptions(), CancelToken())
+
+
+def test_a_pronunciation_is_spoken_and_part_of_the_options(engine: KokoroEngine) -> None:
+    usual = say(engine, "Ask Nguyen.")
+    entry = "Nguyen = /wˈɪn/"
+    assert not np.array_equal(say(engine, "Ask Nguyen.", pronunciations=entry), usual)
+    assert np.array_equal(
+        say(engine, "Ask Smith.", pronunciations=entry), say(engine, "Ask Smith.")
+    )
+    with pytest.raises(BadInputError, match="₤"):
+        say(engine, "Ask Nguyen.", pronunciations="nguyen = /₤a/")
 
 
 def test_words_come_with_their_times(engine: KokoroEngine) -> None:

@@ -70,6 +70,36 @@ def test_phonemes_between_slashes_are_spoken_as_given(phonemizer: Phonemizer) ->
     assert spoken(phonemizer, "[Kokoro](/kˈOkəɹO/) speaks.") == "kˈOkəɹO spˈiks."
 
 
+@pytest.mark.parametrize(
+    ("language", "text", "entries", "phonemes"),
+    [
+        ("en-us", "GIF, gif, gifts", {"GIF": "/ʤˈɪf/"}, "ʤˈɪf, ʤˈɪf, ɡˈɪfts"),
+        ("en-us", "Polish, polish", {"Polish": "/a/", "polish": "/b/"}, "a, b"),
+        ("en-us", "Nguyen’s dog", {"Nguyen": "win"}, "wˈɪns dˈɔɡ"),
+        ("es", "Xavi jugó", {"xavi": "/ʧˈaβi/"}, "ʧˈaβi xuɣˈo"),
+        ("it", "New York. Ciao", {"New York": "/nˈu/"}, "nˈu. ʧˈao"),
+        ("ja", "大東京駅", {"東京": "/toːkʲoː/"}, "oː toːkʲoː ekʲi"),
+        ("zh", "去重庆吧", {"重庆": "/a/"}, "ʨʰy↘ a pa"),
+    ],
+)
+def test_the_dictionary_goes_first(
+    phonemizer: Phonemizer, language: str, text: str, entries: dict[str, str], phonemes: str
+) -> None:
+    found = phonemizer.sentences(text, language, VOCABULARY, entries)
+    assert " ".join(sentence.phonemes for sentence in found) == phonemes
+
+
+@pytest.mark.parametrize("language", list(LANGUAGES))
+def test_given_phonemes_are_spoken_in_every_language(phonemizer: Phonemizer, language: str) -> None:
+    assert spoken(phonemizer, "[你好 x. y](/kˈOkəɹO/)!", language) == "kˈOkəɹO!"
+    with pytest.raises(BadInputError, match="make no sound"):
+        spoken(phonemizer, "[x](//)", language)
+
+
+def test_half_a_link_is_text(phonemizer: Phonemizer) -> None:
+    assert "ˈɛks" in spoken(phonemizer, "[x](/a", "en-us")
+
+
 def test_phonemes_that_the_model_lacks_are_named(phonemizer: Phonemizer) -> None:
     with pytest.raises(BadInputError, match="no sound for ₤"):
         spoken(phonemizer, "[x](/a₤/)")

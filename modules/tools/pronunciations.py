@@ -1,0 +1,74 @@
+"""The pronunciation dictionary: what is in it, changing it, and what of it a text uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+from modules.core_components.ai_models.engines.base import TTSEngine, describe_options
+from modules.core_components.errors import BadInputError
+from modules.core_components.text.pronunciations import (
+    check_entry,
+    format_pronunciations,
+    used_in,
+)
+from modules.tools.services import Services
+
+OPTION = "pronunciations"
+
+
+@runtime_checkable
+class PhonemeEngine(Protocol):
+    """An engine that can show how it reads a text."""
+
+    def phonemize(self, text: str, language: str) -> tuple[Any, ...]: ...
+
+
+def list_pronunciations(services: Services, language: str = "") -> dict[str, Mapping[str, str]]:
+    """The entries by language; of one language where it is given."""
+    library = services.pronunciations
+    return {
+        code: library.entries(code) for code in ([language] if language else library.languages())
+    }
+
+
+def add_pronunciation(services: Services, language: str, word: str, sound: str) -> None:
+    """Adds an entry, or changes it.
+
+    `sound` is /phonemes/ or words that sound right. Raises BadInputError for a language that the
+    chosen engine does not speak and for what it cannot say, naming the sound.
+    """
+    engine = services.tts.get(services.settings.tts_model)
+    if language not in engine.languages:
+        raise BadInputError(
+            f"{engine.label} does not speak {language!r}.",
+            f"It speaks {', '.join(engine.languages)}.",
+            "language",
+        )
+    check_entry(word.strip(), sound.strip())
+    if isinstance(engine, PhonemeEngine):
+        given = sound.strip()
+        is_phonemes = len(given) > 1 and given[0] == given[-1] == "/"
+        engine.phonemize(f"[{word.strip()}]({given})" if is_phonemes else given, language)
+    services.pronunciations.put(language, word, sound)
+
+
+def remove_pronunciation(services: Services, language: str, word: str) -> None:
+    """Raises NotFoundError for a word that is not in the dictionary."""
+    services.pronunciations.remove(language, word)
+
+
+def with_pronunciations(
+    services: Services, engine: TTSEngine, language: str, text: str, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The options with the entries that the text uses, for an engine that takes any.
+
+    They become part of the request and of the take's record: made again, it sounds the same
+    whatever has become of the dictionary. Options that hold entries already, or none on purpose,
+    stay as they are.
+    """
+    takes_them = any(item.name == OPTION for item in describe_options(engine.options_type))
+    if not takes_them or OPTION in options:
+        return dict(options)
+    used = used_in(text, services.pronunciations.entries(language))
+    return {**options, OPTION: format_pronunciations(used)} if used else dict(options)
