@@ -49,7 +49,7 @@ class StudioPage:
 
     def use_stock_voice(self) -> None:
         self.page.get_by_label("Stock voice", exact=True).first.check()
-        expect(self.text("Voices that come with the model.")).to_be_visible()
+        expect(self.text("Voices that come with the model, and your own.")).to_be_visible()
 
     def write(self, text: str) -> None:
         self.page.get_by_label("Text to speak").locator("visible=true").fill(text)
