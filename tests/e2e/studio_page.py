@@ -49,7 +49,7 @@ class StudioPage:
 
     def use_stock_voice(self) -> None:
         self.page.get_by_label("Stock voice", exact=True).first.check()
-        expect(self.text("Voices that come with the model.")).to_be_visible()
+        expect(self.text("Voices that come with the model, and your own.")).to_be_visible()
 
     def write(self, text: str) -> None:
         self.page.get_by_label("Text to speak").locator("visible=true").fill(text)
@@ -72,7 +72,7 @@ class StudioPage:
         if not self.page.get_by_label("Whose voice is it?").is_visible():
             self.page.get_by_role("button", name="Add a sample").first.click()
         self.page.locator("input[type=file]").first.set_input_files(recording)
-        self.page.get_by_label("Name", exact=True).fill(name)
+        self.page.get_by_label("Name", exact=True).locator("visible=true").fill(name)
         self.page.get_by_label("Whose voice is it?").fill(speaker)
         self.page.get_by_label("This is my own voice", exact=False).set_checked(agreed)
         expect(self.button("Clear").first).to_be_visible()  # it has arrived

@@ -1,4 +1,4 @@
-"""What is the user's: samples he brought in, voices he keeps, takes, how words are to be said."""
+"""What is the user's: samples he brought in, voices he keeps, how words are said, takes."""
 
 from modules.core_components.library.pronunciations import PronunciationLibrary
 from modules.core_components.library.samples import SampleLibrary
