@@ -59,6 +59,7 @@ class Settings:
     language: str
     output_format: str
     score_takes: bool
+    preload_model: bool
     device: str
     attention_mechanism: str
     precision: str

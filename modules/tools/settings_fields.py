@@ -18,6 +18,7 @@ _GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "asr_model": ("Listening model", "Transcribes samples and reads takes back."),
         "language": ("Language", "Spoken by default; en-us is American English."),
         "output_format": ("Format of new takes", "wav and flac lose nothing; mp3 is small."),
+        "preload_model": ("Load at the start", "The speaking model; the first word comes sooner."),
         "score_takes": ("Score every take", "Likeness and words; costs a few seconds each."),
     },
     "Limits": {

@@ -23,6 +23,7 @@ from modules.api.app import add_api, api_guards
 from modules.core_components.errors import StudioError
 from modules.tools.inbox import clean_inbox
 from modules.tools.job_kinds import register_job_kinds, submit_demo_sample
+from modules.tools.preload import preload
 from modules.tools.services import Services, open_services
 from modules.ui.late_page import LatePage
 from modules.ui.safety import ANY_ADDRESS, LOOPBACK, check_address, guards
@@ -55,6 +56,7 @@ def launch(
             register_job_kinds(services)
             clean_inbox(services)
             submit_demo_sample(services)
+            preload(services)
             app = create_app(services, host, password, api_key)
             shown = LOOPBACK if host in ANY_ADDRESS else host
             address = f"http://{shown}:{listener.getsockname()[1]}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -127,8 +128,11 @@ class KokoroEngine:
 
     def load(self, cancel: CancelToken | None = None) -> None:
         """Brings the weights into memory, so that the next sentence starts at once."""
-        with self._context.pool.lease(self._spec, cancel, f"loading {self.label}"):
-            return
+        with ThreadPoolExecutor(1, "pronunciation") as beside:
+            # The dictionaries take as long as the weights, and not the same core.
+            prepared = beside.submit(get_phonemizer().prepare, self.languages[0])
+            with self._context.pool.lease(self._spec, cancel, f"loading {self.label}"):
+                prepared.result()
 
     def prompt_parameters(self) -> Mapping[str, Any]:
         """The parameters and the version of the fit."""
