@@ -27,7 +27,7 @@ run_pytest() { # run_pytest THREADS ARGUMENT...
     return "$result"
 }
 
-# mypy takes a minute of one core: it runs beside the unit tests, which use one thread.
+# mypy takes a minute of one core: it runs beside the unit tests, one process of which waits often.
 start_types() {
     types_log="$(mktemp)"
     { "$python" -m mypy && "$python" -m mypy smart_install.py installer; } >"$types_log" 2>&1 &
@@ -50,7 +50,7 @@ step "ruff check" "$python" -m ruff check .
 step "ruff format" "$python" -m ruff format --check .
 step "import-linter" "$python" -c "from importlinter.cli import lint_imports_command as lint; lint()"
 start_types
-step "unit tests" run_pytest 1 -m "not e2e" "$@"
+step "unit tests" run_pytest 1 -m "not e2e" -n "$cores" --dist loadfile "$@"
 step "mypy, which ran meanwhile" finish_types
 step "end-to-end tests" run_pytest "$cores" -m e2e "$@"
 
