@@ -213,13 +213,14 @@ def test_a_prompt_of_another_engine_is_refused(engine: KokoroEngine, prompt: Voi
 
 def test_two_at_once_load_one_model(engine: KokoroEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     loads = []
-    wrapper = module.KokoroV1Wrapper
+    build = module.BUILDS["1.0"]
 
-    def counted(*arguments: Any) -> Any:
-        loads.append(arguments)
-        return wrapper(*arguments)
+    class Counted(build.wrapper):  # type: ignore[name-defined, misc]
+        def __init__(self, *arguments: Any) -> None:
+            loads.append(arguments)
+            super().__init__(*arguments)
 
-    monkeypatch.setattr(module, "KokoroV1Wrapper", counted)
+    monkeypatch.setattr(engine, "_build", dataclasses.replace(build, wrapper=Counted))
     threads = [threading.Thread(target=say, args=(engine,)) for _ in range(3)]
     for thread in threads:
         thread.start()

@@ -31,6 +31,7 @@ from modules.core_components.progress import CancelToken
 from modules.core_components.settings import app_folder
 from tests.tiny_kokoro import build_tiny_old_kokoro
 
+ESTIMATE_MB = 500
 PHONEMES = "ðə ʤˈAlɚ ʧˈOz."
 
 
@@ -46,8 +47,8 @@ def old(old_kokoro: Path) -> KokoroV019Wrapper:
 
 @pytest.fixture
 def pool() -> Iterator[ModelPool]:
-    """Room for one Kokoro as the catalog estimates it, and a little more."""
-    pool = ModelPool({"cpu": 800_000_000}, meter=lambda device: 0)
+    """Room for one Kokoro as it is estimated, and a little more."""
+    pool = ModelPool({"cpu": (ESTIMATE_MB + 20) * 1_000_000}, meter=lambda device: 0)
     yield pool
     pool.close()
 
@@ -65,7 +66,8 @@ def manager(
 
     class Engines:
         def get(self, model_id: str) -> TTSEngine:
-            return create(catalog.entry(model_id), changed)
+            entry = dataclasses.replace(catalog.entry(model_id), memory_mb=ESTIMATE_MB)
+            return create(entry, changed)
 
     def ensure(model_id: str) -> Path:
         return catalog.folder(catalog.entry(model_id))
