@@ -50,11 +50,9 @@ def main() -> None:
     parser.add_argument("--data-root", type=Path, default=app_folder())
     given = parser.parse_args()
     services = open_services(given.data_root)
-    report = {
-        code: measured(services, code, given.words, given.listener)
-        for code in given.languages or LANGUAGES
-    }
-    print(json.dumps(report, indent=2, ensure_ascii=False))
+    for code in given.languages or LANGUAGES:
+        found = measured(services, code, given.words, given.listener)
+        print(json.dumps({code: found}, ensure_ascii=False), flush=True)
     services.close()
 
 

@@ -230,10 +230,10 @@ class KokoroEngine:
         options: KokoroOptions,
         cancel: CancelToken,
     ) -> Iterator[Speech]:
-        def synthesize(*arguments: Any) -> Utterance:
+        def synthesize(*of_the_chunk: Any) -> Utterance:
             cancel.raise_if_cancelled()
             with self._borrowed("speaking", cancel) as model:
-                return model.synthesize(*arguments)
+                return model.synthesize(*of_the_chunk, cancel.raise_if_cancelled)
 
         return speak_sentences(sentences, voice, options.speed, options.seed, synthesize)
 

@@ -12,6 +12,7 @@ The style may differ from layer to layer: `styles` is [layers, 128], one row an 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -51,11 +52,13 @@ class FastDecoder:
         return len(self._fc)
 
     def __call__(self, asr: Tensor, f0: Tensor, energy: Tensor, styles: Tensor,
-                 source: Tensor) -> Tensor:  # fmt: skip
+                 source: Tensor, look_up: Callable[[], None] = lambda: None) -> Tensor:  # fmt: skip
         """Audio [n] at 24 kHz.
 
         `asr` [1, 512, frames] aligned text, `f0` and `energy` [1, 2 * frames], `styles`
-        [layers, 128] (or [1, 128] for one style everywhere), `source` from `excitation`.
+        [layers, 128] (or [1, 128] for one style everywhere), `source` from `excitation`. `look_up`
+        is called between the blocks of layers; what it raises ends the work.
+        `look_up` is called between the blocks of layers; what it raises ends the work.
         """
         d = self._decoder
         styles = styles.expand(self.layers, -1)
@@ -68,11 +71,20 @@ class FastDecoder:
         x = self._blocks[0](torch.cat([text, f0_down, n_down], 1), affine)
         residual = self._asr_res(text)
         for block in self._blocks[1:]:
+            look_up()
             x = block(torch.cat([x, residual, f0_down, n_down], 1), affine)
-        return self._generate(x, affine, source.to(self.dtype))
+        return self._generate(x, affine, source.to(self.dtype), look_up)
 
-    def _generate(self, x: Tensor, affine: list[Tensor], source: Tensor) -> Tensor:
+    def _generate(
+        self, x: Tensor, affine: list[Tensor], source: Tensor, look_up: Callable[[], None]
+    ) -> Tensor:
         g = self._decoder.generator
+
+        def sounded(block: Any) -> Tensor:
+            look_up()
+            out: Tensor = block(x, affine)
+            return out
+
         kernels = int(g.num_kernels)
         for i, up in enumerate(self._ups):
             x = functional.leaky_relu(x, 0.1)
@@ -83,7 +95,7 @@ class FastDecoder:
             x = channels_last(self._make.add(x, noise))
             blocks = self._resblocks[i * kernels : (i + 1) * kernels]
             # A stack would put the channels first again, here and in the gradient.
-            x = functools.reduce(self._make.add, [block(x, affine) for block in blocks]) / kernels
+            x = functools.reduce(self._make.add, map(sounded, blocks)) / kernels
         x = self._post(channels_last(functional.leaky_relu(x)))[:, :, 0].float()
         half = int(g.post_n_fft) // 2 + 1
         magnitude, phase = torch.exp(x[:, :half]), torch.sin(x[:, half:])

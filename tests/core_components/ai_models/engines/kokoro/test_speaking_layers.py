@@ -111,3 +111,20 @@ def test_bfloat16_must_be_worth_it(
         precision, "_best_seconds", lambda dtype: 1.0 if dtype == torch.float32 else seconds
     )
     assert precision._faster_on_cpu.__wrapped__() == chosen
+
+
+def test_work_in_the_middle_of_an_utterance_can_be_ended(
+    kokoro: KokoroV1Wrapper, style: Tensor
+) -> None:
+    looks = []
+
+    def look_up() -> None:
+        looks.append(len(looks))
+        if len(looks) == 5:
+            raise InterruptedError
+
+    whole = kokoro.synthesize(PHONEMES, style).samples
+    with pytest.raises(InterruptedError):
+        kokoro.synthesize(PHONEMES, style, look_up=look_up)
+    assert len(looks) == 5
+    assert np.array_equal(kokoro.synthesize(PHONEMES, style).samples, whole)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,11 +111,13 @@ class KokoroV1Wrapper:
         speed: float = 1.0,
         seed: int = 0,
         layer_offsets: torch.Tensor | None = None,
+        look_up: Callable[[], None] = lambda: None,
     ) -> Utterance:
         """Speaks `phonemes` in `style` (float32 [1, 256]), `speed` times as fast as usual.
 
         `layer_offsets` [layers, 128] are added to the timbre of each AdaIN layer. The vocoder's
-        noise comes from `seed` alone. Raises BadInputError for phonemes that the model does not
+        noise comes from `seed` alone; `look_up` is called every now and then, and what it raises
+        ends the work. Raises BadInputError for phonemes that the model does not
         know, for none, or too many.
         """
         import torch
@@ -131,7 +133,10 @@ class KokoroV1Wrapper:
             timbre = style[:, :TIMBRE_SIZE]
             if layer_offsets is not None:
                 timbre = timbre + layer_offsets.to(timbre)
-            audio = self._decoder(prosody.text, prosody.pitch_hz, prosody.energy, timbre, source)
+            look_up()
+            audio = self._decoder(
+                prosody.text, prosody.pitch_hz, prosody.energy, timbre, source, look_up
+            )
         return Utterance(
             samples=audio.float().cpu().numpy(),
             durations_frames=self._of_phonemes(phonemes, prosody.durations_frames.cpu().numpy()),
