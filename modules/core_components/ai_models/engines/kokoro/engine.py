@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.ai_models.engines.base import option
@@ -48,6 +48,9 @@ from modules.core_components.library import VoiceLibrary
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.text.pronunciations import parse_pronunciations
 from modules.core_components.values import Sample, Speech, VoicePrompt
+
+if TYPE_CHECKING:
+    import torch
 
 REQUIRED_PACKAGES = ("torch", "kokoro", "misaki")
 _LISTENER = "whisper-tiny.en"  # what the fit judges by, besides the speaker encoder
@@ -230,10 +233,17 @@ class KokoroEngine:
         options: KokoroOptions,
         cancel: CancelToken,
     ) -> Iterator[Speech]:
-        def synthesize(*of_the_chunk: Any) -> Utterance:
+        def synthesize(
+            phonemes: str,
+            style: torch.Tensor,
+            speed: float,
+            seed: int,
+            offsets: torch.Tensor | None,
+        ) -> Utterance:
             cancel.raise_if_cancelled()
             with self._borrowed("speaking", cancel) as model:
-                return model.synthesize(*of_the_chunk, cancel.raise_if_cancelled)
+                stop = cancel.raise_if_cancelled
+                return model.synthesize(phonemes, style, speed, seed, offsets, stop)
 
         return speak_sentences(sentences, voice, options.speed, options.seed, synthesize)
 
