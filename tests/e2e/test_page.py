@@ -184,19 +184,19 @@ def test_a_model_is_loaded_seen_in_memory_and_unloaded(screen: StudioPage) -> No
     expect(row).to_contain_text("in memory", timeout=SPEAKING_MS)
     screen.button("Unload").click()
     expect(row).not_to_contain_text("in memory")
-    screen.page.get_by_label("Speaking").check()
+    screen.page.get_by_role("radio", name="Speaking").check()
     expect(screen.rows().filter(has_text="xtts-v2.0.3")).to_contain_text("comes later")
 
 
 def test_settings_are_kept_and_bad_ones_refused(screen: StudioPage, studio: StudioProcess) -> None:
     screen.open_tab("Settings")
     screen.page.get_by_label("Longest sample").fill("12.5")
-    screen.page.get_by_label("Port").fill("8123")
+    screen.page.get_by_label("Port", exact=True).fill("8123")
     screen.button("Save").click()
     expect(screen.told("At the next start: Port")).to_be_visible()
     config = (studio.root / "config.json").read_text(encoding="utf-8")
     assert '"max_sample_minutes": 12.5' in config
-    screen.page.get_by_label("Port").fill("99999")
+    screen.page.get_by_label("Port", exact=True).fill("99999")
     screen.button("Save").click()
     expect(screen.told("port")).to_be_visible()
     assert (studio.root / "config.json").read_text(encoding="utf-8") == config
