@@ -52,6 +52,9 @@ class Settings:
     samples_folder: Path
     output_folder: Path
     voices_folder: Path
+    datasets_folder: Path
+    training_folder: Path
+    finetune_folder: Path
     models_folder: Path
     cache_folder: Path
     tts_model: str

@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 # Folders are opened when the studio starts; moving them under running jobs would lose work.
 RESTART_SETTINGS = frozenset(
     {"samples_folder", "output_folder", "voices_folder", "models_folder", "cache_folder"}
+    | {"datasets_folder", "training_folder", "finetune_folder"}
     | {"port", "device"}
     | {"gpu_memory_budget_gb", "cpu_memory_budget_gb", "torch_threads", "idle_unload_minutes"}
     | {"api_queue_length"}
