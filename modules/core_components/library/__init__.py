@@ -3,6 +3,13 @@
 from modules.core_components.library.pronunciations import PronunciationLibrary
 from modules.core_components.library.samples import SampleLibrary
 from modules.core_components.library.takes import TakeLibrary
+from modules.core_components.library.training_runs import TrainingRunLibrary
 from modules.core_components.library.voices import VoiceLibrary
 
-__all__ = ["PronunciationLibrary", "SampleLibrary", "TakeLibrary", "VoiceLibrary"]
+__all__ = [
+    "PronunciationLibrary",
+    "SampleLibrary",
+    "TakeLibrary",
+    "TrainingRunLibrary",
+    "VoiceLibrary",
+]
