@@ -15,9 +15,11 @@ from modules.core_components.ai_models.downloads import Downloader
 from modules.core_components.ai_models.tts_manager import TTSManager
 from modules.core_components.jobs import JobRunner, JobStore
 from modules.core_components.library import (
+    DatasetLibrary,
     PronunciationLibrary,
     SampleLibrary,
     TakeLibrary,
+    TrainingRunLibrary,
     VoiceLibrary,
 )
 from modules.core_components.settings import Settings, load_settings, save_settings
@@ -48,6 +50,8 @@ class Services:
     takes: TakeLibrary
     voices: VoiceLibrary
     pronunciations: PronunciationLibrary
+    training_runs: TrainingRunLibrary
+    datasets: DatasetLibrary
     jobs: JobRunner
     overrides: Mapping[str, Any] = field(default_factory=dict)
     live: LiveFeeds = field(default_factory=LiveFeeds)
@@ -106,10 +110,13 @@ def open_services(root: Path, overrides: Mapping[str, Any] | None = None) -> Ser
         takes=TakeLibrary(settings.output_folder),
         voices=VoiceLibrary(settings.voices_folder),
         pronunciations=PronunciationLibrary(settings.root / "pronunciations.json"),
+        training_runs=TrainingRunLibrary(settings.training_folder),
+        datasets=DatasetLibrary(settings.datasets_folder),
         jobs=JobRunner(
-            # Trying out a voice does not wait until another is fitted.
+            # Trying out a voice does not wait until another is fitted, and a training, which may
+            # take a night, keeps nobody from transcribing.
             JobStore(settings.cache_folder / "jobs.sqlite"),
-            lanes={"compute": 1, "network": 1, "preview": 1},
+            lanes={"compute": 1, "network": 1, "preview": 1, "training": 1},
         ),
         overrides=dict(overrides or {}),
     )
