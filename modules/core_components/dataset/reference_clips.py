@@ -2,7 +2,7 @@
 
 The rule, of which the model card tells the outcome:
 
-1. Clips of the training set of 2 s and more (shorter where there are none), without clipped samples.
+1. Clips of the training set of 2 s and more, shorter ones where there are none, undistorted first.
 2. The cleanest first: the distance between loud speech and the pauses, in dB. Clips of a studio and
    of a telephone in one dataset differ here, and the reference should be the better one.
 3. Of these as many as make `WANTED_S`, never more than `MOST_S`: XTTS listens to 30 s of reference

@@ -17,7 +17,7 @@ CONFIG, WEIGHTS, VOCABULARY, SPEAKERS = (
     "speakers_xtts.pth",
 )
 REFERENCE = "reference.wav"
-# What only training needs: the DVAE makes audio codes, the mel layers what it and the GPT are shown.
+# The DVAE makes audio codes, the mel layers show sound to it and to the GPT: all for training.
 _TRAINING_ONLY = ("dvae", "torch_mel_spectrogram_dvae", "torch_mel_spectrogram_style_encoder")
 _PREFIX = "xtts."
 
@@ -62,7 +62,7 @@ def _write_weights(checkpoint: Path, target: Path) -> None:
         # Mapped, not read: a checkpoint may be larger than the memory that is free.
         content = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
         weights = content["model"]
-    except Exception as error:  # noqa: BLE001 - torch raises whatever the file makes it raise
+    except Exception as error:  # torch raises whatever the file makes it raise
         raise CorruptFileError(
             f"{checkpoint.name} is no checkpoint of a training ({type(error).__name__}).",
             "Choose another checkpoint of this run.",
