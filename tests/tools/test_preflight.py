@@ -134,7 +134,7 @@ def test_a_vocabulary_of_another_version_stops(studio: Services) -> None:
     content["model"]["vocab"]["another"] = len(content["model"]["vocab"])
     vocabulary.write_text(json.dumps(content), encoding="utf-8")
     found = looked_at(studio)
-    assert "was made for" in check(found, "Base files").message
+    assert "different versions" in check(found, "Base files").message
     assert check(found, "Base files").level == STOP
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from modules.core_components.ai_models.engines.xtts.preflight import batches, memory, room, speech
-from modules.core_components.ai_models.engines.xtts.preflight.base_files import vocabulary_size
 from modules.core_components.ai_models.engines.xtts.preflight.checks import OK, STOP, WARN
 from modules.core_components.ai_models.engines.xtts.preflight.metadata import read_metadata
 from modules.core_components.errors import CorruptFileError
@@ -130,11 +129,3 @@ def test_three_gigabytes_of_free_disk_stop_every_run() -> None:
     assert room.check_disk(3_000_000_000, 1_000_000).level == STOP
     assert room.check_disk(40_000_000_000, needed).level == OK
 
-
-def test_a_vocabulary_counts_its_added_tokens(tmp_path: Path) -> None:
-    file = tmp_path / "vocab.json"
-    file.write_text('{"model": {"vocab": {"a": 0, "b": 5}}, "added_tokens": [{"id": 7}]}')
-    assert vocabulary_size(file) == 8
-    file.write_text("[]")
-    with pytest.raises(CorruptFileError):
-        vocabulary_size(file)
