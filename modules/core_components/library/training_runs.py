@@ -222,7 +222,7 @@ def kept_checkpoints(folder: Path, events: Sequence[Event]) -> tuple[KeptCheckpo
             event["step"], event["epoch"], event["eval_loss"], folder / event["file"]
         )
         for event in events
-        if event["kind"] == CHECKPOINT and event.get("file")
+        if event["kind"] == CHECKPOINT and "eval_loss" in event
     }
     there = (checkpoint for checkpoint in found.values() if checkpoint.path.is_file())
     return tuple(sorted(there, key=lambda checkpoint: (checkpoint.eval_loss, checkpoint.step)))
