@@ -90,9 +90,7 @@ class Ears:
     _real: dict[str, Heard] = field(default_factory=dict)
 
     @classmethod
-    def open(
-        cls, services: Services, run: TrainingRun, folder: Path, cancel: CancelToken
-    ) -> Ears:
+    def open(cls, services: Services, run: TrainingRun, folder: Path, cancel: CancelToken) -> Ears:
         """Chooses the reference by the rule of `reference_clips` and keeps it in `folder`."""
         dataset = services.datasets.get(run.dataset)
         speech = choose_reference(dataset, cancel).speech

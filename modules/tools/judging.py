@@ -13,7 +13,6 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 
 from modules.core_components import atomic
 from modules.core_components.ai_models.downloads.disk import ensure_free

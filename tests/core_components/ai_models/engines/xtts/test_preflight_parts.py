@@ -2,46 +2,37 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from modules.core_components.ai_models.engines.xtts.preflight import batches, memory, room, speech
 from modules.core_components.ai_models.engines.xtts.preflight.checks import OK, STOP, WARN
-from modules.core_components.ai_models.engines.xtts.preflight.metadata import read_metadata
-from modules.core_components.errors import CorruptFileError
+from modules.core_components.ai_models.engines.xtts.preflight.metadata import broken_lines
+from modules.core_components.dataset.metadata import HEADER
 from modules.core_components.text.language_guess import guess_language
 
 FULL = memory.FULL_MODEL_BYTES
 
 
-def test_lines_that_the_csv_reader_would_misread_are_told(tmp_path: Path) -> None:
-    file = tmp_path / "metadata_train.csv"
-    file.write_text(
-        "audio_file|text|speaker_name\n"
-        "wavs/a.wav|Good morning.|anna\n"
-        "wavs/b.wav|Left | right.|anna\n"
-        "wavs/c.wav|First line\n"
-        "second line|anna\n"
-        'wavs/d.wav|"Quoted, he said.|anna\n',
-        encoding="utf-8",
-    )
-    rows, rejected = read_metadata(file)
-    assert [row.clip_id for row in rows] == ["a"]
-    assert [row.clip_id for row in rejected] == ["b", "c", "", "d"]
-    reasons = [row.reason for row in rejected]
-    assert "|" in reasons[0]
-    assert "line break" in reasons[1]
-    assert "line break" in reasons[2]
-    assert "quotation mark" in reasons[3]
+def test_lines_that_the_csv_reader_would_misread_are_told() -> None:
+    lines = [
+        HEADER,
+        "wavs/a.wav|Good morning.|anna",
+        "wavs/b.wav|Left | right.|anna",
+        "wavs/c.wav|First line",
+        "second line|anna",
+        'wavs/d.wav|"Quoted, he said.|anna',
+    ]
+    faults = broken_lines("\n".join(lines))
+    assert list(faults) == [3, 4, 5, 6]
+    assert "|" in faults[3]
+    assert "line break" in faults[4]
+    assert "line break" in faults[5]
+    assert "quotation mark" in faults[6]
 
 
-@pytest.mark.parametrize("content", ["", "path|words\nx.wav|Hello.\n"])
-def test_a_file_without_the_header_is_refused(tmp_path: Path, content: str) -> None:
-    file = tmp_path / "metadata_eval.csv"
-    file.write_text(content, encoding="utf-8")
-    with pytest.raises(CorruptFileError, match="header"):
-        read_metadata(file)
+@pytest.mark.parametrize("text", ["", "path|words\nx.wav|Hello.\n"])
+def test_a_file_without_the_header_is_told(text: str) -> None:
+    assert list(broken_lines(text)) == [1]
 
 
 def test_a_remainder_of_one_is_refused_with_sizes_that_do() -> None:
@@ -128,4 +119,3 @@ def test_three_gigabytes_of_free_disk_stop_every_run() -> None:
     assert room.check_disk(3_000_000_000, needed).level == STOP
     assert room.check_disk(3_000_000_000, 1_000_000).level == STOP
     assert room.check_disk(40_000_000_000, needed).level == OK
-
