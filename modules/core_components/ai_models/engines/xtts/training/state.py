@@ -47,9 +47,7 @@ def state_of(
     }
 
 
-def restore_state(
-    path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer
-) -> Place:
+def restore_state(path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Place:
     """Brings model and optimizer back to what `path` holds. Raises CorruptFileError."""
     import torch
 
