@@ -50,7 +50,7 @@ class Curves:
 def read_curves(services: Services, name: str) -> Curves:
     """Raises NotFoundError for a run that does not exist."""
     run = services.training_runs.get(name)
-    events = read_events(run.progress_file)
+    events = read_events(run.files.progress)
     steps = in_force(events, training_events.STEP)
     evals = in_force(events, training_events.EVAL)
     start = next((e for e in reversed(events) if e["kind"] == training_events.START), {})
@@ -75,7 +75,7 @@ def read_curves(services: Services, name: str) -> Curves:
         notes=tuple(e["text"] for e in events if e["kind"] == training_events.NOTE),
         outcome=ended.get("text", ""),
         hint=ended.get("hint", ""),
-        log=_tail(run.log_file),
+        log=_tail(run.files.log),
     )
 
 

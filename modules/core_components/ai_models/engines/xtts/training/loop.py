@@ -280,7 +280,7 @@ class TrainingLoop:
         )
 
     def _where(self) -> dict[str, int]:
-        return {"step": self.place.step, "epoch": self.place.epoch + 1}
+        return {"step": self.place.step, "epoch": min(self.place.epoch + 1, self._plan.epochs)}
 
     def _tell_step(self, **values: float) -> None:
         self._diary.write(STEP, **self._where(), **values, gpu_bytes=self._gpu_bytes())

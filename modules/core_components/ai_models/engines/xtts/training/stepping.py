@@ -62,6 +62,7 @@ class Stepper:
         Raises StopTraining and NotFiniteError; then the weights are as before. Raises
         OutOfMemoryError.
         """
+        self._changing = False
         try:
             return self._taken(tuple(batches), step)
         except Exception as error:
@@ -90,7 +91,7 @@ class Stepper:
         rejected = tuple(clip for batch in batches for clip in batch.rejected)
         if not usable:
             return None
-        optimizer, self._changing = self._trainee.optimizer, False
+        optimizer = self._trainee.optimizer
         torch.manual_seed(self._plan.seed * _SEEDS_APART + step)
         optimizer.zero_grad()
         total = 0.0
