@@ -15,6 +15,7 @@ from modules.core_components.ai_models.downloads import Downloader
 from modules.core_components.ai_models.tts_manager import TTSManager
 from modules.core_components.jobs import JobRunner, JobStore
 from modules.core_components.library import (
+    DatasetLibrary,
     PronunciationLibrary,
     SampleLibrary,
     TakeLibrary,
@@ -48,6 +49,7 @@ class Services:
     takes: TakeLibrary
     voices: VoiceLibrary
     pronunciations: PronunciationLibrary
+    datasets: DatasetLibrary
     jobs: JobRunner
     overrides: Mapping[str, Any] = field(default_factory=dict)
     live: LiveFeeds = field(default_factory=LiveFeeds)
@@ -106,6 +108,7 @@ def open_services(root: Path, overrides: Mapping[str, Any] | None = None) -> Ser
         takes=TakeLibrary(settings.output_folder),
         voices=VoiceLibrary(settings.voices_folder),
         pronunciations=PronunciationLibrary(settings.root / "pronunciations.json"),
+        datasets=DatasetLibrary(settings.datasets_folder),
         jobs=JobRunner(
             # Trying out a voice does not wait until another is fitted.
             JobStore(settings.cache_folder / "jobs.sqlite"),
