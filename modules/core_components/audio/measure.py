@@ -14,7 +14,7 @@ _SILENCE_DBFS = -60.0
 _FULL_SCALE = 0.999
 _CLIPPED_RUN = 3
 _BAND_BELOW_PEAK_DB = 60.0
-_QUIET_SHARE = 0.1
+_QUIET_SHARE = 0.05
 _CLEANEST_DB = 90.0
 _SPECTRUM_WINDOW = 1024
 
@@ -66,8 +66,8 @@ def clipping_fraction(speech: Speech, full_scale: float = _FULL_SCALE) -> float:
 def signal_to_noise_db(speech: Speech) -> float | None:
     """How far the speech stands above what is heard in its pauses; 90 where those are empty.
 
-    The quietest tenth of the 20 ms frames is taken for the noise, so a recording needs a pause of
-    that length, and one that fades out into it reads too well. None for silence.
+    The quietest twentieth of the 20 ms frames is taken for the noise, so a recording needs pauses
+    of that length. None for silence.
     """
     power = np.sort(10 ** (_frame_levels_dbfs(speech).astype(np.float64) / 10))
     if not len(power) or power[-1] <= _silent_power():

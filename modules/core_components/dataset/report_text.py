@@ -33,20 +33,18 @@ _SCRIPTS = {
     "ja": ("CJK", "HIRAGANA", "KATAKANA"),
     "ko": ("HANGUL",),
 }
-_PLAIN = frozenset(" .,!?;:'\"()-–—…’‘“”„«»‹›¿¡%&$€£°@#+/،؛؟۔।॥。，、！？；：「」『』（）《》〈〉・ー～")
+_PLAIN = frozenset(" .,!?;:'\"()-–—…’‘“”„«»‹›¿¡%&$€£°@#+/") | frozenset(
+    "،؛؟۔।॥。，、！？；：「」『』（）《》〈〉・ー～"
+)
 # What separates and breaks the rows of the metadata.
 _BREAKS_ROWS = re.compile(r"[|\r\n\u0085\u2028\u2029]")
 
 
-class TextTokenizer(Protocol):
-    """The engine's way of cutting a text into tokens."""
+class TextFault(Protocol):
+    """Asks the engine's real tokenizer about a text."""
 
-    def count(self, text: str, language: str) -> int:
-        """How many text tokens the trainer will count."""
-        ...
-
-    def unknown_words(self, text: str, language: str) -> tuple[str, ...]:
-        """The words with a piece that is not in the vocabulary; rows with one are dropped."""
+    def __call__(self, text: str, language: str) -> str:
+        """Why the trainer would drop a row with this text; "" if it would not."""
         ...
 
 
@@ -76,6 +74,11 @@ def _belongs(character: str, language: str) -> bool:
 def breaks_rows(text: str) -> bool:
     """Whether the text has a `|` or a line break, which the metadata cannot hold."""
     return bool(_BREAKS_ROWS.search(text))
+
+
+def faulty_words(text: str, language: str, text_fault: TextFault) -> tuple[str, ...]:
+    """The words that are at fault by themselves; none where only the text as a whole is."""
+    return tuple(word for word in dict.fromkeys(text.split()) if text_fault(word, language))
 
 
 def same_texts(clips: Iterable[Clip], language: str) -> Mapping[str, tuple[Clip, ...]]:

@@ -36,6 +36,11 @@ class Voices:
     def speakers(self) -> int:
         return max(1, sum(len(group) >= FEWEST_CLIPS for group in self.groups))
 
+    def by_clip(self) -> list[tuple[float, int]]:
+        """Similarity and group of each clip; the main speaker's group is 0."""
+        group_of = {int(index): number for number, g in enumerate(self.groups) for index in g}
+        return [(float(likeness), group_of[i]) for i, likeness in enumerate(self.similarity)]
+
 
 def tell_voices(embeddings: FloatArray) -> Voices:
     """Groups embeddings float32 [n, 256] of unit length, n at least 1.
