@@ -34,10 +34,12 @@ def embed_clips(
     cache: ContentCache,
     progress: Progress,
     cancel: CancelToken,
+    quick: bool = False,
 ) -> dict[str, FloatArray]:
     """The speaker embedding of each audible clip of a second or more, by clip id.
 
-    Raises StudioError where the speaker encoder cannot be had.
+    `quick` takes only what is known already. Raises StudioError where the speaker encoder cannot
+    be had.
     """
     entry = services.catalog.entry("ge2e")
     what = f"voice:{entry.id}:{services.catalog.revision(entry)}"
@@ -48,6 +50,8 @@ def embed_clips(
         if heard.sound.duration_s < SHORTEST_S or not heard.is_audible:
             continue
         kept = cache.get(what, heard.sha256)
+        if kept is None and quick:
+            continue
         if kept is None:
             progress(number / len(clips), f"Comparing voices: {number + 1} of {len(clips)}")
             kept = packed(encoder.embed(read_speech(heard.path)))
@@ -62,10 +66,11 @@ def detect_languages(
     cache: ContentCache,
     progress: Progress,
     cancel: CancelToken,
+    quick: bool = False,
 ) -> dict[str, tuple[str, float]]:
     """Language (ISO 639-1) and probability of the longest clips of each recording, by clip id.
 
-    Raises StudioError where no listening model that knows several languages is installed.
+    `quick` takes only what is known already. Raises StudioError where no listening model that knows several languages is installed.
     """
     listener = _multilingual(services)
     what = f"language:{listener.model_id}:{listener.model_revision}"
@@ -74,6 +79,8 @@ def detect_languages(
     for number, heard in enumerate(chosen):
         cancel.raise_if_cancelled()
         kept = cache.get(what, heard.sha256)
+        if kept is None and quick:
+            continue
         if kept is None:
             progress(number / len(chosen), f"Which language? {number + 1} of {len(chosen)}")
             kept = _language_of(listener, heard.path, cancel)
@@ -91,25 +98,30 @@ def listen_again(
     cache: ContentCache,
     progress: Progress,
     cancel: CancelToken,
-) -> dict[str, str]:
-    """What another listening model hears in each clip, by clip id. Raises StudioError."""
-    what = second_listener_key(services, model_id, language)
-    heard_texts = {}
+) -> None:
+    """Has another listening model hear each clip; `heard_before` tells. Raises StudioError."""
+    what = f"{_heard_in(language)}{model_id}:{services.asr.get(model_id).model_revision}"
     for number, heard in enumerate(clips):
         cancel.raise_if_cancelled()
-        kept = cache.get(what, heard.sha256)
-        if kept is None:
+        text = cache.get(what, heard.sha256)
+        if text is None:
             progress(number / len(clips), f"Listening again: {number + 1} of {len(clips)}")
             speech = read_speech(heard.path)
-            kept = transcribe_speech(services, speech, model_id, language, no_progress, cancel).text
-            cache.put(what, heard.sha256, kept)
-        heard_texts[heard.clip.id] = str(kept)
-    return heard_texts
+            said = transcribe_speech(services, speech, model_id, language, no_progress, cancel)
+            text = said.text
+        cache.put(what, heard.sha256, text)
 
 
-def second_listener_key(services: Services, model_id: str, language: str) -> str:
-    """Under what a second listener's words are kept."""
-    return f"heard:{model_id}:{services.asr.get(model_id).model_revision}:{language}"
+def heard_before(
+    clips: Sequence[MeasuredClip], language: str, cache: ContentCache
+) -> dict[str, str]:
+    """What the last second listener heard, by clip id."""
+    texts = {item.clip.id: cache.latest(_heard_in(language), item.sha256) for item in clips}
+    return {clip_id: str(text) for clip_id, text in texts.items() if text is not None}
+
+
+def _heard_in(language: str) -> str:
+    return f"heard:{language}:"
 
 
 def _multilingual(services: Services) -> ASREngine:

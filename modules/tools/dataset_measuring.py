@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -33,38 +34,66 @@ class MeasuredClip:
 
 @dataclass(frozen=True)
 class MeasuredClips:
-    """The clips of the metadata by id, and what is wrong with those that cannot be read."""
+    """The clips of the metadata by id, and what is wrong with those that cannot be read.
 
-    clips: dict[str, MeasuredClip]
-    problems: dict[str, str]
+    `waiting` are those that were left for a longer look.
+    """
+
+    clips: Mapping[str, MeasuredClip]
+    problems: Mapping[str, str]
+    waiting: frozenset[str]
 
 
 def measure_clips(
-    dataset: Dataset, cache: ContentCache, progress: Progress, cancel: CancelToken
+    dataset: Dataset,
+    cache: ContentCache,
+    progress: Progress,
+    cancel: CancelToken,
+    at_most: int | None = None,
 ) -> MeasuredClips:
-    """Reads and measures what is not in the cache. Raises JobCancelled, DiskFullError."""
-    rows = dataset.rows
-    found = MeasuredClips({}, {})
-    for number, clip in enumerate(rows):
-        cancel.raise_if_cancelled()
-        progress(number / len(rows), f"Measuring clip {number + 1} of {len(rows)}")
+    """Reads every clip; measures what is not in the cache, `at_most` so many of them.
+
+    Raises JobCancelled, DiskFullError.
+    """
+    clips: dict[str, MeasuredClip] = {}
+    problems: dict[str, str] = {}
+    unknown: list[Clip] = []
+    for clip in dataset.rows:
         try:
-            found.clips[clip.id] = _measured(clip, dataset.wav_of(clip), cache)
-        except BadInputError as error:
-            found.problems[clip.id] = error.message
+            known = _kept(clip, dataset.wav_of(clip), cache)
         except OSError as error:
-            found.problems[clip.id] = f"Its recording cannot be read ({error.strerror})."
+            problems[clip.id] = f"Its recording cannot be read ({error.strerror})."
+            continue
+        if known is None:
+            unknown.append(clip)
+        else:
+            clips[clip.id] = known
+    for number, clip in enumerate(unknown[:at_most]):
+        cancel.raise_if_cancelled()
+        progress(number / len(unknown), f"Measuring clip {number + 1} of {len(unknown)}")
+        try:
+            clips[clip.id] = _measured(clip, dataset.wav_of(clip), cache)
+        except BadInputError as error:
+            problems[clip.id] = error.message
         if number % _SAVE_EVERY == _SAVE_EVERY - 1:
             cache.save()
-    return found
+    waiting = frozenset(clip.id for clip in unknown) - clips.keys() - problems.keys()
+    return MeasuredClips(clips, problems, waiting)
+
+
+def _kept(clip: Clip, path: Path, cache: ContentCache) -> MeasuredClip | None:
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    kept: Any = cache.get(_what(clip), sha256)
+    return None if kept is None else MeasuredClip(clip, path, sha256, SoundMeasures(**kept))
 
 
 def _measured(clip: Clip, path: Path, cache: ContentCache) -> MeasuredClip:
     content = path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
-    what = f"sound:{VERSION}:{clip.gain_db:.2f}"
-    kept: Any = cache.get(what, sha256)
-    if kept is None:
-        kept = asdict(measure_sound(read_speech(content), clip.gain_db))
-        cache.put(what, sha256, kept)
-    return MeasuredClip(clip, path, sha256, SoundMeasures(**kept))
+    sound = measure_sound(read_speech(content), clip.gain_db)
+    cache.put(_what(clip), sha256, asdict(sound))
+    return MeasuredClip(clip, path, sha256, sound)
+
+
+def _what(clip: Clip) -> str:
+    return f"sound:{VERSION}:{clip.gain_db:.2f}"

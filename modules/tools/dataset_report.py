@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,9 +27,17 @@ from modules.core_components.dataset.values import EVAL, Clip, Dataset
 from modules.core_components.errors import StudioError
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
 from modules.core_components.text.word_errors import word_error_rate
-from modules.tools.dataset_listening import detect_languages, embed_clips, listen_again
+from modules.tools.dataset_listening import (
+    detect_languages,
+    embed_clips,
+    heard_before,
+    listen_again,
+)
 from modules.tools.dataset_measuring import MeasuredClip, MeasuredClips, measure_clips
 from modules.tools.services import Services
+
+# What one can wait for between a click and its answer.
+QUICK_CLIPS = 20
 
 
 def report_of(
@@ -39,22 +47,30 @@ def report_of(
     cancel: CancelToken | None = None,
     second_listener: str = "",
     text_fault: TextFault | None = None,
+    quick: bool = False,
 ) -> DatasetReport:
     """Measures what is new in a dataset and says what is wrong with it.
 
     Everything about a clip is kept by its content, so a second report takes moments, and one that
     was cancelled goes on where it was. `second_listener` is the id of a listening model that hears
     every clip once more; `text_fault` asks the engine's tokenizer. What needs a model that is not
-    installed is left out and told in `not_checked`. Raises NotFoundError, JobCancelled,
+    installed is left out and told in `not_checked`. A `quick` report asks no model and measures a
+    few clips at most; the others count as `waiting`. Raises NotFoundError, JobCancelled,
     DiskFullError.
     """
     cancel = cancel or CancelToken()
     dataset = services.datasets.get(dataset_name)
     cache = ContentCache(services.settings.cache_folder / "reports" / f"{dataset.folder.name}.json")
     try:
-        measured = measure_clips(dataset, cache, scaled(progress, 0.0, 0.3), cancel)
-        heard = _listen(services, dataset, measured, second_listener, cache, progress, cancel)
-        cache.drop_all_but({item.sha256 for item in measured.clips.values()})
+        most = QUICK_CLIPS if quick else None
+        measured = measure_clips(dataset, cache, scaled(progress, 0.0, 0.3), cancel, most)
+        clips = list(measured.clips.values())
+        if second_listener:
+            part = scaled(progress, 0.7, 1.0)
+            listen_again(services, clips, dataset.language, second_listener, cache, part, cancel)
+        heard = _listen(services, dataset.language, clips, cache, progress, cancel, quick)
+        if not quick:  # a clip that was dropped just now may come back
+            cache.drop_all_but({item.sha256 for item in measured.clips.values()})
     finally:
         cache.save()
     progress(1.0, "Looked at every clip")
@@ -74,19 +90,19 @@ class _Heard:
 
 def _listen(
     services: Services,
-    dataset: Dataset,
-    measured: MeasuredClips,
-    second_listener: str,
+    language: str,
+    clips: Sequence[MeasuredClip],
     cache: ContentCache,
     progress: Progress,
     cancel: CancelToken,
+    quick: bool,
 ) -> _Heard:
-    clips = list(measured.clips.values())
     not_checked = []
     voices: Mapping[str, tuple[float, int]] = {}
-    speakers, languages, words = None, {}, {}
+    speakers, languages = None, {}
     try:
-        embeddings = embed_clips(services, clips, cache, scaled(progress, 0.3, 0.6), cancel)
+        part = scaled(progress, 0.3, 0.6)
+        embeddings = embed_clips(services, clips, cache, part, cancel, quick)
         if embeddings:
             told = tell_voices(np.stack(list(embeddings.values())))
             voices = dict(zip(embeddings, told.by_clip(), strict=True))
@@ -94,19 +110,11 @@ def _listen(
     except StudioError as error:
         not_checked.append(f"Whether one person speaks: {error.message}")
     try:
-        languages = detect_languages(services, clips, cache, scaled(progress, 0.6, 0.7), cancel)
+        part = scaled(progress, 0.6, 0.7)
+        languages = detect_languages(services, clips, cache, part, cancel, quick)
     except StudioError as error:
         not_checked.append(f"Whether it is one language: {error.message}")
-    if second_listener:
-        words = listen_again(
-            services,
-            clips,
-            dataset.language,
-            second_listener,
-            cache,
-            scaled(progress, 0.7, 1.0),
-            cancel,
-        )
+    words = heard_before(clips, language, cache)
     return _Heard(voices, speakers, languages, words, tuple(not_checked))
 
 
@@ -114,7 +122,8 @@ def _report(
     dataset: Dataset, measured: MeasuredClips, heard: _Heard, text_fault: TextFault | None
 ) -> DatasetReport:
     rows, language = dataset.rows, dataset.language
-    facts = [_facts(clip, language, measured, heard, text_fault) for clip in rows]
+    looked_at = [clip for clip in rows if clip.id not in measured.waiting]
+    facts = [_facts(clip, language, measured, heard, text_fault) for clip in looked_at]
     measures = tuple(item.measures for item in facts if item.measures is not None)
     usual = usual_among(measures)
     minutes = sum(clip.duration_s for clip in rows) / 60
@@ -141,6 +150,7 @@ def _report(
         findings=worst_first(findings),
         not_checked=tuple(not_checked),
         heard=heard.words,
+        waiting=len(measured.waiting),
     )
 
 

@@ -53,7 +53,7 @@ class DatasetReport:
     """A dataset in figures. Minutes and clips are those in the metadata; `dropped_*` the others.
 
     `not_checked` says in sentences what could not be looked at, and why. `heard` holds what the
-    second listener heard, by clip id.
+    second listener heard, by clip id; `waiting` counts the clips that a quick look left out.
     """
 
     name: str
@@ -68,6 +68,7 @@ class DatasetReport:
     findings: tuple[Finding, ...]
     not_checked: tuple[str, ...]
     heard: Mapping[str, str]
+    waiting: int = 0
 
     def findings_of(self, clip_id: str) -> tuple[Finding, ...]:
         """The findings of one clip, worst first; those of the whole dataset for ""."""

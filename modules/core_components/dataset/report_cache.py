@@ -39,8 +39,15 @@ class ContentCache:
         """None where it was not measured yet."""
         return self._values.get(sha256, {}).get(what)
 
+    def latest(self, beginning: str, sha256: str) -> Any:
+        """The value kept last under a name that begins so; None if there is none."""
+        values = self._values.get(sha256, {})
+        return next((values[key] for key in reversed(values) if key.startswith(beginning)), None)
+
     def put(self, what: str, sha256: str, value: Any) -> None:
-        self._values.setdefault(sha256, {})[what] = value
+        values = self._values.setdefault(sha256, {})
+        values.pop(what, None)  # it becomes the latest
+        values[what] = value
         self._is_new = True
 
     def drop_all_but(self, hashes: Collection[str]) -> None:
