@@ -19,6 +19,7 @@ from modules.core_components.library import (
     PronunciationLibrary,
     SampleLibrary,
     TakeLibrary,
+    TrainingRunLibrary,
     VoiceLibrary,
 )
 from modules.core_components.settings import Settings, load_settings, save_settings
@@ -49,6 +50,7 @@ class Services:
     takes: TakeLibrary
     voices: VoiceLibrary
     pronunciations: PronunciationLibrary
+    training_runs: TrainingRunLibrary
     datasets: DatasetLibrary
     jobs: JobRunner
     overrides: Mapping[str, Any] = field(default_factory=dict)
@@ -108,11 +110,13 @@ def open_services(root: Path, overrides: Mapping[str, Any] | None = None) -> Ser
         takes=TakeLibrary(settings.output_folder),
         voices=VoiceLibrary(settings.voices_folder),
         pronunciations=PronunciationLibrary(settings.root / "pronunciations.json"),
+        training_runs=TrainingRunLibrary(settings.training_folder),
         datasets=DatasetLibrary(settings.datasets_folder),
         jobs=JobRunner(
-            # Trying out a voice does not wait until another is fitted.
+            # Trying out a voice does not wait until another is fitted, and a training, which may
+            # take a night, keeps nobody from transcribing.
             JobStore(settings.cache_folder / "jobs.sqlite"),
-            lanes={"compute": 1, "network": 1, "preview": 1},
+            lanes={"compute": 1, "network": 1, "preview": 1, "training": 1},
         ),
         overrides=dict(overrides or {}),
     )

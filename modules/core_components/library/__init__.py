@@ -4,6 +4,7 @@ from modules.core_components.library.datasets import DatasetLibrary
 from modules.core_components.library.pronunciations import PronunciationLibrary
 from modules.core_components.library.samples import SampleLibrary
 from modules.core_components.library.takes import TakeLibrary
+from modules.core_components.library.training_runs import TrainingRunLibrary
 from modules.core_components.library.voices import VoiceLibrary
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     "PronunciationLibrary",
     "SampleLibrary",
     "TakeLibrary",
+    "TrainingRunLibrary",
     "VoiceLibrary",
 ]
