@@ -1,8 +1,15 @@
-"""What is the user's: samples he brought in, voices he keeps, how words are said, takes."""
+"""What is the user's: samples he brought in, voices and models he keeps, how words are said."""
 
 from modules.core_components.library.pronunciations import PronunciationLibrary
 from modules.core_components.library.samples import SampleLibrary
 from modules.core_components.library.takes import TakeLibrary
+from modules.core_components.library.tuned_models import TunedModelLibrary
 from modules.core_components.library.voices import VoiceLibrary
 
-__all__ = ["PronunciationLibrary", "SampleLibrary", "TakeLibrary", "VoiceLibrary"]
+__all__ = [
+    "PronunciationLibrary",
+    "SampleLibrary",
+    "TakeLibrary",
+    "TunedModelLibrary",
+    "VoiceLibrary",
+]
