@@ -1,4 +1,4 @@
-"""A training while it runs, and afterwards: curves, figures, log, and the ways to stop and go on."""
+"""A training while it runs, and afterwards: curves, figures, log, ways to stop and to go on."""
 
 from __future__ import annotations
 

@@ -99,9 +99,7 @@ class TrainingSetup:
         listen(self._download.click, self._fetch, [self._base, self._accept], [jobs])
         report = [self._report, self._rejected]
         listen(self._look.click, self._preflight, self.inputs, report, show_progress="minimal")
-        listen(
-            self._train.click, self._start, self.inputs, [self.started], show_progress="minimal"
-        )
+        listen(self._train.click, self._start, self.inputs, [self.started], show_progress="minimal")
 
     @property
     def _preset_outputs(self) -> list[Any]:
