@@ -17,7 +17,7 @@ from modules.core_components.dataset.report_voices import SHORTEST_S
 from modules.core_components.errors import StudioError
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.values import FloatArray
-from modules.tools.dataset_measuring import MeasuredClip
+from modules.tools.dataset_report_measuring import MeasuredClip
 from modules.tools.ready_models import listening_models
 from modules.tools.services import Services
 from modules.tools.transcribe import transcribe_speech
@@ -70,7 +70,8 @@ def detect_languages(
 ) -> dict[str, tuple[str, float]]:
     """Language (ISO 639-1) and probability of the longest clips of each recording, by clip id.
 
-    `quick` takes only what is known already. Raises StudioError where no listening model that knows several languages is installed.
+    `quick` takes only what is known already. Raises StudioError where no listening model that
+    knows several languages is installed.
     """
     listener = _multilingual(services)
     what = f"language:{listener.model_id}:{listener.model_revision}"
