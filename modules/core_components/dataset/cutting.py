@@ -27,7 +27,7 @@ Region = tuple[float, float]
 # A run of words as positions [first, last) in the recording's words.
 Span = tuple[int, int]
 
-SILENCE, UNHEARD = "silence", "speech without words"
+SILENCE, UNHEARD = "no speech", "speech without words"
 TOO_SHORT, TOO_LONG = "too short", "a single word too long for a clip"
 
 # Of Latin and Cyrillic, Chinese and Japanese, Arabic, Greek, Ethiopic and Armenian texts.

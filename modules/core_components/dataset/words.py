@@ -23,7 +23,7 @@ def joined_text(words: Iterable[Word]) -> str:
     for word in words:
         part = word.text.strip()
         if text and part:
-            text += "" if _unspaced(text[-1]) or _unspaced(part[0]) else " "
+            text += "" if is_unspaced(text[-1]) or is_unspaced(part[0]) else " "
         text += part
     return text
 
@@ -40,7 +40,7 @@ def whole_words(segment: Segment) -> tuple[Word, ...]:
         glued = found == at > 0 and bool(whole) and bool(word.text)
         if found >= 0:
             at = found + len(word.text)
-        if glued and not (_unspaced(whole[-1].text[-1]) or _unspaced(word.text[0])):
+        if glued and not (is_unspaced(whole[-1].text[-1]) or is_unspaced(word.text[0])):
             whole[-1] = replace(
                 whole[-1],
                 text=whole[-1].text + word.text,
@@ -93,5 +93,6 @@ def fitted_to_speech(
     return tuple(fitted)
 
 
-def _unspaced(character: str) -> bool:
+def is_unspaced(character: str) -> bool:
+    """Whether a character belongs to a script that is written without spaces."""
     return unicodedata.name(character, "").startswith(_UNSPACED)
