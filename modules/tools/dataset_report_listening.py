@@ -13,7 +13,6 @@ from typing import Any
 from modules.core_components.ai_models.engines.base import ASREngine, Transcription, parse_options
 from modules.core_components.audio.files import read_speech
 from modules.core_components.dataset.report_cache import ContentCache, packed, unpacked
-from modules.core_components.dataset.report_voices import SHORTEST_S
 from modules.core_components.errors import StudioError
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.values import FloatArray
@@ -36,7 +35,7 @@ def embed_clips(
     cancel: CancelToken,
     quick: bool = False,
 ) -> dict[str, FloatArray]:
-    """The speaker embedding of each audible clip of a second or more, by clip id.
+    """The speaker embedding of each clear clip of a second or more, by clip id.
 
     `quick` takes only what is known already. Raises StudioError where the speaker encoder cannot
     be had.
@@ -47,7 +46,7 @@ def embed_clips(
     embeddings = {}
     for number, heard in enumerate(clips):
         cancel.raise_if_cancelled()
-        if heard.sound.duration_s < SHORTEST_S or not heard.is_audible:
+        if not heard.shows_speaker:
             continue
         kept = cache.get(what, heard.sha256)
         if kept is None and quick:
