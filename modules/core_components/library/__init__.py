@@ -1,9 +1,10 @@
-"""What is the user's: samples he brought in, voices he keeps, how words are said, takes."""
+"""What is the user's: samples he brought in, voices and models he keeps, how words are said."""
 
 from modules.core_components.library.pronunciations import PronunciationLibrary
 from modules.core_components.library.samples import SampleLibrary
 from modules.core_components.library.takes import TakeLibrary
 from modules.core_components.library.training_runs import TrainingRunLibrary
+from modules.core_components.library.tuned_models import TunedModelLibrary
 from modules.core_components.library.voices import VoiceLibrary
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     "SampleLibrary",
     "TakeLibrary",
     "TrainingRunLibrary",
+    "TunedModelLibrary",
     "VoiceLibrary",
 ]
