@@ -1,5 +1,6 @@
-"""What is the user's: samples he brought in, voices and models he keeps, how words are said."""
+"""What is the user's: samples he brought in, voices he keeps, how words are said, takes."""
 
+from modules.core_components.library.datasets import DatasetLibrary
 from modules.core_components.library.pronunciations import PronunciationLibrary
 from modules.core_components.library.samples import SampleLibrary
 from modules.core_components.library.takes import TakeLibrary
@@ -8,6 +9,7 @@ from modules.core_components.library.tuned_models import TunedModelLibrary
 from modules.core_components.library.voices import VoiceLibrary
 
 __all__ = [
+    "DatasetLibrary",
     "PronunciationLibrary",
     "SampleLibrary",
     "TakeLibrary",

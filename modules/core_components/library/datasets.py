@@ -1,0 +1,308 @@
+"""The user's datasets: a folder each, with one record a recording as the only truth.
+
+    <stem>/project.json          name, language, speaker
+    <stem>/sources/<key>.json    a recording, its clips and what was left out of them
+    <stem>/wavs/<clip>.wav
+    <stem>/edits/                what was changed by hand, see `dataset_edits.py`
+    <stem>/dataset.json, metadata_train.csv, metadata_eval.csv, lang.txt: derived from these
+
+A process that is killed leaves each file old or new, never half, and the derived ones are written
+last: at worst they lag behind until `refresh`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modules.core_components import atomic
+from modules.core_components.dataset.metadata import metadata_csv, metadata_text
+from modules.core_components.dataset.records import (
+    dataset_to_json,
+    identity_to_json,
+    source_from_json,
+    source_to_json,
+)
+from modules.core_components.dataset.values import EVAL, TRAIN, Clip, Dataset, Source
+from modules.core_components.errors import (
+    BadInputError,
+    CorruptFileError,
+    ModelBusyError,
+    NotFoundError,
+)
+from modules.core_components.library.audio_folder import TRASH
+from modules.core_components.library.dataset_edits import EditJournal
+from modules.core_components.library.names import (
+    display_name,
+    free_stem,
+    safe_stem,
+    same_name_key,
+)
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+_PROJECT = "project.json"
+_LOCKS = ".locks"
+_LANGUAGE = re.compile(r"[a-z]{2,3}")
+
+
+class DatasetLibrary:
+    """The datasets in a folder. Safe from every thread and process."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder.resolve()
+        self._thread_lock = threading.RLock()
+        # Records by path, with the size and time of the file they were read from.
+        self._read: dict[Path, tuple[tuple[int, int], Source]] = {}
+
+    def list(self) -> tuple[Dataset, ...]:
+        """All datasets by name."""
+        found = (self._load(folder) for folder in self._folders())
+        return tuple(sorted(found, key=lambda dataset: same_name_key(dataset.name)))
+
+    def get(self, name: str) -> Dataset:
+        """The dataset as it is on the disk now. Raises NotFoundError, CorruptFileError."""
+        return self._load(self._folder_of(name))
+
+    def create(self, name: str, language: str, speaker: str) -> Dataset:
+        """An empty dataset. `language` is ISO 639-1, a region after a hyphen is passed over.
+
+        Raises BadInputError for a name that is empty or taken, and for what is no language.
+        """
+        shown = display_name(name, "")
+        if not safe_stem(shown, ""):
+            raise BadInputError("The dataset has no name.", "Give it one with a letter.", "name")
+        code = language.strip().lower().partition("-")[0]
+        if not _LANGUAGE.fullmatch(code):
+            raise BadInputError(
+                f"{language!r} is no language code.", "Give one such as en or it.", "language"
+            )
+        with self._thread_lock, self._lock(_LOCKS):
+            if same_name_key(shown) in (same_name_key(other.name) for other in self.list()):
+                raise BadInputError(
+                    f"There already is a dataset named {shown!r}.", "Choose another name.", "name"
+                )
+            folder = self.folder / free_stem(self.folder, safe_stem(shown, "dataset"))
+            with atomic.full_disk_reported(folder):
+                (folder / "wavs").mkdir(parents=True)
+                (folder / "sources").mkdir()
+            created = datetime.now(timezone.utc).isoformat(timespec="seconds")
+            said_by = metadata_text(display_name(speaker, shown))
+            dataset = Dataset(shown, folder, code, said_by, (), created)
+            atomic.write_json(folder / _PROJECT, identity_to_json(dataset))
+            return self._derive(folder)
+
+    def save_source(self, dataset: Dataset, source: Source, refresh: bool = True) -> Dataset:
+        """Keeps a recording whose clips already lie in `wavs/`; replaces it if it is there.
+
+        After a replacement, what was changed by hand before cannot be undone any more. Who saves
+        many recordings leaves the derived files to one `refresh` at the end. wavs of this
+        recording that are none of its clips' are removed. Raises DiskFullError.
+        """
+        with self._changing(dataset.folder) as journal:
+            if (dataset.folder / "sources" / f"{source.key}.json").exists():
+                journal.forget()  # its entries may name clips that will be others
+            self._write_source(dataset.folder, source)
+            known = {clip.id for clip in source.clips}
+            for wav in (dataset.folder / "wavs").glob(f"{source.key}_*.wav"):
+                if wav.stem not in known:
+                    wav.unlink()
+            return self._derive(dataset.folder) if refresh else self._load(dataset.folder)
+
+    def update_clips(
+        self,
+        dataset_name: str,
+        changed: Sequence[Clip],
+        action: str,
+        sounds: Mapping[str, bytes] | None = None,
+    ) -> Dataset:
+        """Replaces clips by id, all of them or none; `action` names it in the journal.
+
+        `sounds` are wav files in place of those of the clips with these ids. Raises NotFoundError
+        for a clip that is not there, DiskFullError.
+        """
+        folder = self._folder_of(dataset_name)
+        with self._changing(folder) as journal:
+            known = {clip.id: clip for clip in self._load(folder).clips}
+            for clip in changed:
+                if clip.id not in known:
+                    raise NotFoundError(
+                        f"The dataset {dataset_name!r} has no clip {clip.id!r}.",
+                        "Look at the dataset again; its recording may have been cut anew.",
+                    )
+            before = [known[clip.id] for clip in changed]
+            journal.begin(action, before, changed, sounds or {})
+            journal.finish(lambda clips: self._replace_clips(folder, clips))
+            return self._derive(folder)
+
+    def undo(self, dataset_name: str) -> Dataset:
+        """Takes the last change by hand back. Raises NotFoundError if there is none."""
+        folder = self._folder_of(dataset_name)
+        with self._changing(folder) as journal:
+            if not journal.actions():
+                raise NotFoundError(
+                    f"Nothing was changed by hand in {dataset_name!r}.", "There is nothing to undo."
+                )
+            journal.take_back(lambda clips: self._replace_clips(folder, clips))
+            return self._derive(folder)
+
+    def actions(self, dataset_name: str) -> tuple[str, ...]:
+        """What `undo` would take back, the last one first."""
+        return EditJournal(self._folder_of(dataset_name)).actions()
+
+    def refresh(self, dataset_name: str) -> Dataset:
+        """Writes the derived files again."""
+        folder = self._folder_of(dataset_name)
+        with self._changing(folder):
+            return self._derive(folder)
+
+    def delete(self, name: str) -> str:
+        """Moves a dataset to the trash; returns the id for `restore`. Raises NotFoundError,
+        ModelBusyError while it is being built."""
+        folder = self._folder_of(name)
+        with self.building(name), self._changing(folder):
+            stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S-%f")
+            trash = self.folder / TRASH
+            trash.mkdir(exist_ok=True)
+            return folder.rename(trash / f"{stamp}_{folder.name}").name
+
+    def restore(self, trash_id: str) -> Dataset:
+        """Undoes `delete`; numbered if its name was given away since. Raises NotFoundError."""
+        trash = self.folder / TRASH
+        if trash_id not in {place.name for place in trash.glob("*") if place.is_dir()}:
+            raise NotFoundError("That dataset is not in the trash.", "It was emptied, perhaps.")
+        with self._thread_lock, self._lock(_LOCKS):
+            stem = trash_id.partition("_")[2]
+            taken = {same_name_key(other.name) for other in self.list()}
+            folder = (trash / trash_id).rename(self.folder / free_stem(self.folder, stem))
+            dataset = self._load(folder)
+            if same_name_key(dataset.name) in taken:
+                identity = {**identity_to_json(dataset), "name": folder.name}
+                atomic.write_json(folder / _PROJECT, identity)
+            return self._derive(folder)
+
+    @contextlib.contextmanager
+    def building(self, name: str) -> Iterator[None]:
+        """Nobody else adds recordings meanwhile. Raises ModelBusyError when somebody does.
+
+        The system frees the lock when its process dies. Editing clips goes on beside it.
+        """
+        from filelock import Timeout
+
+        lock = self._lock(f"{self._folder_of(name).name}.building")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise ModelBusyError(
+                f"Somebody is adding recordings to {name!r} at this moment.",
+                "Wait until that is done, or stop it.",
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _folders(self) -> Iterator[Path]:
+        for folder in self.folder.iterdir():
+            if not folder.name.startswith(".") and (folder / _PROJECT).is_file():
+                yield folder
+
+    def _folder_of(self, name: str) -> Path:
+        for folder in self._folders():
+            if same_name_key(_identity(folder)["name"]) == same_name_key(name):
+                return folder
+        raise NotFoundError(f"There is no dataset named {name!r}.", "List them to see their names.")
+
+    @contextlib.contextmanager
+    def _changing(self, folder: Path) -> Iterator[EditJournal]:
+        """One change of a dataset at a time; what a killed one had begun is finished first."""
+        with self._thread_lock, self._lock(folder.name):
+            journal = EditJournal(folder)
+            journal.recover(lambda clips: self._replace_clips(folder, clips))
+            yield journal
+
+    def _lock(self, name: str) -> BaseFileLock:
+        from filelock import FileLock
+
+        # Beside the datasets: a folder that is moved to the trash must not hold an open file.
+        locks = self.folder / _LOCKS
+        locks.mkdir(exist_ok=True)
+        return FileLock(locks / f"{name}.lock")
+
+    def _load(self, folder: Path) -> Dataset:
+        sources = [self._source(path) for path in _records(folder)]
+        sources.sort(key=lambda source: (source.name, source.key))
+        return Dataset(folder=folder, sources=tuple(sources), **_identity(folder))
+
+    def _source(self, path: Path) -> Source:
+        status = path.stat()
+        stamp = (status.st_size, status.st_mtime_ns)
+        known = self._read.get(path)
+        if known is None or known[0] != stamp:
+            known = (stamp, source_from_json(_read_object(path)))
+            self._read[path] = known
+        return known[1]
+
+    def _write_source(self, folder: Path, source: Source) -> None:
+        text = json.dumps(source_to_json(source), ensure_ascii=False) + "\n"
+        content = text.encode("utf-8", errors="backslashreplace")
+        atomic.write_bytes(folder / "sources" / f"{source.key}.json", content)
+
+    def _replace_clips(self, folder: Path, clips: Sequence[Clip]) -> None:
+        new = {clip.id: clip for clip in clips}
+        for source in self._load(folder).sources:
+            if not new.keys().isdisjoint(clip.id for clip in source.clips):
+                replaced = tuple(new.get(clip.id, clip) for clip in source.clips)
+                self._write_source(folder, Source(**{**vars(source), "clips": replaced}))
+
+    def _derive(self, folder: Path) -> Dataset:
+        dataset = self._load(folder)
+        for subset in (TRAIN, EVAL):
+            rows = metadata_csv(clip for clip in dataset.rows if clip.subset == subset)
+            _write_if_new(folder / f"metadata_{subset}.csv", rows)
+        _write_if_new(folder / "lang.txt", f"{dataset.language}\n")
+        described = json.dumps(dataset_to_json(dataset), indent=1, ensure_ascii=False)
+        _write_if_new(folder / "dataset.json", f"{described}\n")
+        return dataset
+
+
+def _records(folder: Path) -> Iterator[Path]:
+    for path in (folder / "sources").glob("*.json"):
+        if not path.name.startswith("."):
+            yield path
+
+
+def _write_if_new(path: Path, text: str) -> None:
+    content = text.encode("utf-8", errors="backslashreplace")
+    if not path.exists() or path.read_bytes() != content:
+        atomic.write_bytes(path, content)
+
+
+def _identity(folder: Path) -> dict[str, str]:
+    project = _read_object(folder / _PROJECT)
+    found = {key: project.get(key) for key in ("name", "language", "speaker", "created")}
+    return {
+        key: value if isinstance(value, str) else folder.name if key == "name" else ""
+        for key, value in found.items()
+    }
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError("not a JSON object")  # noqa: TRY004 - about file content
+    except (OSError, ValueError, RecursionError) as error:
+        raise CorruptFileError(
+            f"{path} cannot be read ({error}).",
+            "Remove that file; build the recording it belongs to again.",
+        ) from error
+    return content
