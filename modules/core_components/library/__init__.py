@@ -1,4 +1,4 @@
-"""What is the user's: samples he brought in, voices he keeps, how words are said, takes."""
+"""What is the user's: samples, voices and models he keeps, how words are said, datasets, takes."""
 
 from modules.core_components.library.datasets import DatasetLibrary
 from modules.core_components.library.pronunciations import PronunciationLibrary
