@@ -42,7 +42,7 @@ class TrainingSupervisor(threading.Thread):
                     self.exit_code = self._process.wait()
                 finally:
                     self._process.close()
-        except BaseException as error:  # raised again by whoever waits for this thread
+        except BaseException as error:  # noqa: BLE001 - raised again by who waits for this thread
             self.error = error
 
     def kill(self) -> None:
