@@ -18,6 +18,7 @@ from modules.cli_support import (
     start_logging,
 )
 from modules.cli_tuned import tuned_app
+from modules.cli_train import train_app
 from modules.cli_voices import voices_app
 from modules.core_components.errors import BadInputError
 from modules.core_components.settings import app_folder, load_settings
@@ -34,6 +35,7 @@ app.add_typer(models_app, name="models")
 models_app.add_typer(tuned_app, name="tuned")
 app.add_typer(voices_app, name="voices")
 app.add_typer(pronunciations_app, name="pronunciations")
+app.add_typer(train_app, name="train")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Text = Annotated[str, typer.Option(help="What to say; @FILE reads it from a file.")]

@@ -20,6 +20,7 @@ from modules.tools import (
     dataset_report_jobs,
     history,
     model_library,
+    training_jobs,
     transcribe,
     tuned_jobs,
     voice_clone,
@@ -119,6 +120,7 @@ def register_job_kinds(services: Services) -> None:
     dataset_jobs.register(services)
     dataset_report_jobs.register(services)
     tuned_jobs.register(services)
+    training_jobs.register(services)
 
 
 def submit_demo_sample(services: Services) -> None:
