@@ -72,7 +72,7 @@ def main(folder: Path) -> int:
     )
     requests = StopRequests(files.stop, files.stop_after_epoch)
     requests.heed_signals()
-    requests.watch_parent(sys.stdin.buffer)
+    requests.watch_parent(sys.stdin.fileno())
     with FileLock(files.lock, timeout=_WAIT_FOR_LOCK_S):
         diary = EventWriter(files.progress)
         try:
