@@ -101,7 +101,7 @@ def add_run(
         weights["torch_mel_spectrogram_dvae.mel_stft.window"] = torch.ones(4)
         weights["dvae.codebook"] = torch.ones(4)
         path = checkpoints / f"{step}.pth"
-        torch.save({"model": weights, "optimizer": {"moments": torch.ones(1000)}}, path)
+        torch.save({"model": weights, "optimizer": {"moments": torch.ones(100_000)}}, path)
         diary.write("step", step=step, epoch=epoch, loss=4.0 - step / 10, step_s=0.5)
         diary.write("eval", step=step, epoch=epoch, loss=4.2 - step / 20)
         diary.write(

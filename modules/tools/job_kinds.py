@@ -19,6 +19,7 @@ from modules.tools import (
     dataset_jobs,
     dataset_report_jobs,
     history,
+    judging_jobs,
     model_library,
     transcribe,
     voice_clone,
@@ -117,6 +118,7 @@ def register_job_kinds(services: Services) -> None:
     services.jobs.register(DEMO, do_demo)
     dataset_jobs.register(services)
     dataset_report_jobs.register(services)
+    judging_jobs.register(services)
 
 
 def submit_demo_sample(services: Services) -> None:

@@ -29,7 +29,7 @@ from modules.ui.snippets import (
 
 POLL_S = 1.5
 NO_RUN = "No training yet. Prepare one on the first page."
-_KINDS = {state: "good" for state in (*ALIVE, "done")} | {"failed": "bad", "interrupted": "warn"}
+_KINDS = dict.fromkeys((*ALIVE, "done"), "good") | {"failed": "bad", "interrupted": "warn"}
 _ENDED_EARLY = ("stopped", "failed", "interrupted")
 
 

@@ -1,7 +1,9 @@
-"""Checkpoints are heard through the real engine on the tiny base; the ears are stand-ins."""
+"""Checkpoints are heard through the real engine on the tiny base, and published; the ears are
+stand-ins, coqui's own `Xtts` is not."""
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,11 +14,17 @@ import pytest
 
 from modules.core_components.ai_models import reset_managers
 from modules.core_components.audio.files import read_speech
-from modules.core_components.errors import BadInputError, JobCancelled
+from modules.core_components.errors import (
+    BadInputError,
+    CorruptFileError,
+    JobCancelled,
+    NotFoundError,
+)
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech
 from modules.tools import judged_takes
 from modules.tools.judging import judge_run, read_judgement
+from modules.tools.publish import publish
 from modules.tools.services import Services
 from tests.fakes import ECHO, EchoListener, fake_entry
 from tests.xtts_studio import add_dataset, add_run, open_xtts_studio
@@ -117,3 +125,74 @@ def test_a_run_that_trains_or_has_nothing_is_not_judged(studio: Services, run_fo
     shutil.rmtree(run.files.checkpoints)
     with pytest.raises(BadInputError, match="no checkpoint"):
         judge_run(studio, "first")
+
+
+def test_a_published_checkpoint_speaks_in_plain_coqui(studio: Services, run_folder: Path) -> None:
+    import torch
+    from TTS.tts.configs.xtts_config import XttsConfig
+    from TTS.tts.models.xtts import Xtts
+
+    model = publish(studio, "first", "12", "Anna's voice")
+    assert model.label == "Anna's voice"
+    assert model.base_model == "xtts-v2.0.3"
+    folder = model.folder
+    content = torch.load(folder / "model.pth", weights_only=True)
+    assert list(content) == ["model"]
+    assert not [key for key in content["model"] if key.startswith(("dvae", "torch_mel", "xtts."))]
+
+    config = XttsConfig()
+    config.load_json(folder / "config.json")
+    coqui = Xtts(config)
+    coqui.load_checkpoint(config, checkpoint_dir=folder)
+    moved = coqui.state_dict()["gpt.mel_head.weight"]
+    assert torch.equal(moved, content["model"]["gpt.mel_head.weight"])
+    latents = coqui.get_conditioning_latents([folder / "reference.wav"])
+    said = coqui.inference("Hello.", "en", *latents)["wav"]
+    assert len(said) > 1000
+    assert np.isfinite(said).all()
+
+    assert "xtts-Anna_s_voice" in studio.tts.engine_ids()
+    assert "reference" in studio.tts.get("xtts-Anna_s_voice").voices()
+    card = json.loads((folder / "model_card.json").read_text(encoding="utf-8"))
+    assert card["data"] == {
+        "dataset": "Anna", "speaker": "Anna", "minutes": 0.1, "clips": 4, "held_out": 2,
+    }  # fmt: skip
+    assert card["training"]["step"] == 12
+    assert card["bytes"]["checkpoint"] > card["bytes"]["published"]
+    assert set(card["base"]["sha256"]) >= {"model.pth", "vocab.json", "config.json"}
+    assert card["licence"]["commercial"] is False
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    assert "published without being judged" in text
+
+    with pytest.raises(BadInputError, match="already"):
+        publish(studio, "first", "12", "Anna's  voice")
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "name", "error", "words"),
+    [
+        ("7", "Other", NotFoundError, "It has: 6, 12"),
+        ("12", " / ", BadInputError, "no name"),
+    ],
+)
+def test_what_cannot_be_published_leaves_nothing(
+    studio: Services,
+    run_folder: Path,
+    checkpoint: str,
+    name: str,
+    error: type[Exception],
+    words: str,
+) -> None:
+    before = set(studio.settings.finetune_folder.glob("*"))
+    with pytest.raises(error, match=words):
+        publish(studio, "first", checkpoint, name)
+    assert set(studio.settings.finetune_folder.glob("*")) == before
+
+
+def test_a_broken_checkpoint_is_not_published(studio: Services, run_folder: Path) -> None:
+    run = studio.training_runs.get("first")
+    (run.files.checkpoints / "12.pth").write_bytes(b"half a file")
+    before = set(studio.settings.finetune_folder.glob("*"))
+    with pytest.raises(CorruptFileError):
+        publish(studio, "first", "12", "Broken")
+    assert set(studio.settings.finetune_folder.glob("*")) == before
