@@ -31,10 +31,9 @@ def asterisk_rows(packages: Path, folder: Path, count: int) -> tuple[TrainingRow
         if text is None or len(rows) == count:
             continue
         wav = folder / "wavs" / f"{recording.stem}.wav"
+        form = ("-ar", str(SAMPLE_RATE_HZ), "-ac", "1")
         subprocess.run(
-            ["ffmpeg", "-v", "error", "-y", "-f", "g722", "-i", recording]
-            + ["-ar", str(SAMPLE_RATE_HZ), "-ac", "1", wav],
-            check=True,
+            ["ffmpeg", "-v", "error", "-y", "-f", "g722", "-i", recording, *form, wav], check=True
         )
         if not SHORTEST_S <= soundfile.info(wav).duration <= LONGEST_S:
             wav.unlink()

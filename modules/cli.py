@@ -17,6 +17,7 @@ from modules.cli_support import (
     progress_bar,
     start_logging,
 )
+from modules.cli_train import train_app
 from modules.cli_voices import voices_app
 from modules.core_components.errors import BadInputError
 from modules.core_components.settings import app_folder, load_settings
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.add_typer(models_app, name="models")
 app.add_typer(voices_app, name="voices")
 app.add_typer(pronunciations_app, name="pronunciations")
+app.add_typer(train_app, name="train")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Text = Annotated[str, typer.Option(help="What to say; @FILE reads it from a file.")]

@@ -21,6 +21,7 @@ from modules.tools import (
     history,
     judging_jobs,
     model_library,
+    training_jobs,
     transcribe,
     voice_clone,
 )
@@ -119,6 +120,7 @@ def register_job_kinds(services: Services) -> None:
     dataset_jobs.register(services)
     dataset_report_jobs.register(services)
     judging_jobs.register(services)
+    training_jobs.register(services)
 
 
 def submit_demo_sample(services: Services) -> None:
