@@ -80,6 +80,18 @@ def _free_name(services: Services, name: str) -> str:
     return label
 
 
+def proposed_checkpoint(services: Services, run_name: str) -> str:
+    """The step that the run's judgement proposes. Raises BadInputError without a proposal."""
+    judgement = read_judgement(services.training_runs.get(run_name))
+    if judgement is None or not judgement.proposed:
+        raise BadInputError(
+            f"No checkpoint of {run_name!r} is proposed.",
+            judgement.reason if judgement else "Judge the run first, or name a checkpoint.",
+            "checkpoint",
+        )
+    return judgement.proposed
+
+
 def sizes_in_words(model: TunedModel) -> str:
     """What publishing saved, from the model's card."""
     found = model.card["bytes"]

@@ -207,7 +207,11 @@ def _preset_html(preset: str, options: dict[str, Any]) -> str:
         f"<li>{html.escape(label)}: {mine} instead of {its}</li>"
         for label, (its, mine) in departures(preset, options).items()
     )
-    yours = f"<div>Changed by you, and kept:</div><ul class='studio-notes'>{changed}</ul>" if changed else ""
+    yours = (
+        f"<div>Changed by you, and kept:</div><ul class='studio-notes'>{changed}</ul>"
+        if changed
+        else ""
+    )
     return (
         f"<div class='studio-note'>{html.escape(ABOUT[preset])} It sets: {html.escape(sets)}. "
         f"Everything else has its default.{yours}</div>"
