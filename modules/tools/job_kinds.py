@@ -19,6 +19,7 @@ from modules.tools import (
     dataset_jobs,
     dataset_report_jobs,
     history,
+    judging_jobs,
     model_library,
     training_jobs,
     transcribe,
@@ -120,6 +121,7 @@ def register_job_kinds(services: Services) -> None:
     dataset_jobs.register(services)
     dataset_report_jobs.register(services)
     tuned_jobs.register(services)
+    judging_jobs.register(services)
     training_jobs.register(services)
 
 
