@@ -7,11 +7,13 @@ import tarfile
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
+from modules.core_components.ai_models.engines.base import Transcription
 from modules.core_components.audio.measure import loudness_lufs
 from modules.core_components.dataset.values import SAMPLE_RATE_HZ, Dataset
 from modules.core_components.errors import (
@@ -268,6 +270,27 @@ def test_a_long_recording_is_kept_window_by_window(
     assert listener.asked == 3
     build_dataset(services, replace(request, replace=True))
     assert listener.asked == 3  # cut anew from what was heard
+
+
+def test_speech_without_words_is_listened_to_again(
+    services: Services,
+    listener: CounterListener,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hear = CounterListener.transcribe
+
+    def deaf_at_first(self: CounterListener, speech: Speech, *rest: Any) -> Transcription:
+        running = hear(self, speech, *rest)
+        (segment,) = running.segments
+        words = segment.words[:10] if self.asked == 1 else segment.words
+        return replace(running, segments=iter([replace(segment, words=words)]))
+
+    monkeypatch.setattr(CounterListener, "transcribe", deaf_at_first)
+    summary = add(services, hum(tmp_path / "talk.wav", 20.0))
+    assert listener.asked == 2
+    assert summary.kept_s > 19
+    assert sum(len(clip.words) for clip in services.datasets.get(NAME).clips) >= 39
 
 
 def test_a_full_disk_stops_and_leaves_what_is_whole(

@@ -19,6 +19,7 @@ _LEAST_OVERLAP_S = 0.02
 # So far a word may have begun before, or end after, the time that the listener gave it.
 _REACH_S = 0.8
 _NEAR_S = 0.5
+_BESIDE_S = 1.5
 
 Region = tuple[float, float]
 
@@ -132,15 +133,22 @@ def with_found(words: Sequence[Word], found: Sequence[Word]) -> tuple[Word, ...]
     position = sum(middle_s(word) < middle_s(found[0]) for word in words)
     before, after = list(words[:position]), list(words[position:])
     said = [sounds(word.text) for word in found]
+    earliest_s, latest_s = found[0].start_s - _BESIDE_S, found[-1].end_s + _BESIDE_S
     for count in range(len(said), 0, -1):
-        if [sounds(word.text) for word in before[-count:]] == said[:count]:
+        beside = before[-count:]
+        if beside and beside[0].start_s >= earliest_s and _say(beside, said[:count]):
             del before[-count:]
             break
     for count in range(len(said), 0, -1):
-        if [sounds(word.text) for word in after[:count]] == said[-count:]:
+        beside = after[:count]
+        if beside and beside[-1].end_s <= latest_s and _say(beside, said[-count:]):
             del after[:count]
             break
     return (*before, *found, *after)
+
+
+def _say(words: Sequence[Word], said: Sequence[str]) -> bool:
+    return [sounds(word.text) for word in words] == list(said)
 
 
 def middle_s(word: Word) -> float:
@@ -183,7 +191,7 @@ def _empty_neighbour(
     regions: Sequence[Region],
     taken: set[int | None],
 ) -> int | None:
-    """The nearest region without words that lies between those of the neighbouring words."""
+    """The region around a word, or the nearest without words, between those of its neighbours."""
     before = next((place for place in reversed(places[:index]) if place is not None), -1)
     after = next((place for place in places[index + 1 :] if place is not None), len(regions))
     candidates = []
@@ -192,8 +200,7 @@ def _empty_neighbour(
             continue
         start_s, end_s = regions[position]
         away_s = max(start_s - word.end_s, word.start_s - end_s, 0.0)
-        free = position not in taken or (index > 0 and places[index - 1] == position)
-        if free and away_s <= _NEAR_S:
+        if away_s == 0 or (position not in taken and away_s <= _NEAR_S):
             candidates.append((away_s, position))
     return min(candidates)[1] if candidates else None
 
