@@ -231,16 +231,15 @@ def check(label: str, dataset: Dataset, summary: DatasetSummary) -> None:
         assert SHORTEST_S * SAMPLE_RATE_HZ <= info.frames <= LONGEST_SAMPLES, clip
         assert estimated_tokens(clip.text) <= MOST_TEXT_TOKENS, clip
         lengths.append(info.duration)
-    missing_s = summary.recorded_s - summary.kept_s - sum(summary.dropped_s.values())
+    held = summary.contents
+    missing_s = held.recorded_s - held.kept_s - sum(held.dropped_s.values())
     assert abs(missing_s) < 1e-3, missing_s
-    dropped = ", ".join(
-        f"{reason} {seconds:.1f} s" for reason, seconds in summary.dropped_s.items()
-    )
+    dropped = ", ".join(f"{why} {seconds:.1f} s" for why, seconds in held.dropped_s.items())
     print(
         f"\n{label} {len(lengths)} clips of {min(lengths):.2f} to {max(lengths):.2f} s, "
-        f"{summary.train_rows} to train, {summary.eval_rows} to evaluate; of "
-        f"{summary.recorded_s:.1f} s kept {summary.kept_s:.1f} s; dropped: {dropped}; unaccounted "
-        f"{missing_s:.4f} s; {len(summary.refused)} recordings without speech\n"
+        f"{held.train_rows} to train, {held.eval_rows} to evaluate; of {held.recorded_s:.1f} s "
+        f"kept {held.kept_s:.1f} s; dropped: {dropped}; unaccounted {missing_s:.4f} s; "
+        f"{len(summary.refused)} recordings without speech\n"
     )
 
 
