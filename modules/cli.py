@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from modules.cli_dataset import dataset_app
 from modules.cli_models import models_app
 from modules.cli_pronunciations import pronunciations_app
 from modules.cli_support import (
@@ -37,6 +38,7 @@ models_app.add_typer(tuned_app, name="tuned")
 app.add_typer(voices_app, name="voices")
 app.add_typer(pronunciations_app, name="pronunciations")
 app.add_typer(train_app, name="train")
+app.add_typer(dataset_app, name="dataset")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Text = Annotated[str, typer.Option(help="What to say; @FILE reads it from a file.")]
