@@ -79,7 +79,8 @@ def report_html(report: DatasetReport) -> str:
     whole = [*report.findings_of("")]
     cards = "".join(_card(finding) for finding in whole if finding.kind != "short")
     return (
-        f"{gauge_html(report.minutes)}{_tiles(report)}{cards}{_plots(report)}{_not_checked(report)}"
+        f"<div class='studio-report'>{gauge_html(report.minutes)}{_tiles(report)}{cards}"
+        f"{_plots(report)}{_not_checked(report)}</div>"
     )
 
 
@@ -127,7 +128,7 @@ def _plots(report: DatasetReport) -> str:
             SAME_SPEAKER - 0.1, decimals=2,
         ),
         Histogram(
-            "Heard otherwise", "%", [100 * r for r in _known([m.heard_otherwise for m in found])],
+            "Heard otherwise", "%", [min(100 * r, 100) for r in _known([m.heard_otherwise for m in found])],
             high=10.0, decimals=0,
         ),
     )  # fmt: skip
