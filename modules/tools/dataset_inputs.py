@@ -190,16 +190,15 @@ def _add_rows(
         places = [str(folder / place) for place in row.places]
         found = next((place for place in places if place in listing), None)
         where = f"{prefix}{metadata}, line {row.line}"
-        if not row.text or not places:
-            refused.append(
-                Refused(where, "The row has no text or no file.", "Correct or remove the row.")
-            )
-        elif found is None:
-            refused.append(
-                Refused(where, f"There is no file {places[0]}.", "Add it or remove the row.")
-            )
-        elif found in used:
+        if found is not None and found in used:
             refused.append(Refused(where, f"{found} is named twice.", "Keep one of the rows."))
+            continue
+        used.update([found] if found else [])
+        if not row.text or not places:
+            message = "The row has no text, no file, or a | too many."
+            refused.append(Refused(where, message, "Correct or remove the row."))
+        elif found is None:
+            message = f"There is no file {places[0]}."
+            refused.append(Refused(where, message, "Add it or remove the row."))
         else:
-            used.add(found)
             recordings.append(Recording(listing[found], prefix + found, row=row))

@@ -20,7 +20,11 @@ def timed_cues(cues: Sequence[Cue], heard: Sequence[Word]) -> tuple[Word, ...]:
     letters; a cue of which nothing was heard is spread over the time it is shown. `probability` is
     the listener's where a word matched, 0 elsewhere. Both come in order of time.
     """
-    units = tuple(unit for word in heard for unit in spread(word.text, word.start_s, word.end_s))
+    units = tuple(
+        unit
+        for word in heard
+        for unit in spread(word.text, word.start_s, word.end_s, word.probability)
+    )
     timed: list[Word] = []
     first = 0
     for cue in cues:
@@ -35,7 +39,7 @@ def timed_cues(cues: Sequence[Cue], heard: Sequence[Word]) -> tuple[Word, ...]:
     return tuple(timed)
 
 
-def spread(text: str, start_s: float, end_s: float) -> tuple[Word, ...]:
+def spread(text: str, start_s: float, end_s: float, probability: float = 0.0) -> tuple[Word, ...]:
     """The words of a text (of scripts without spaces: the characters) over a stretch of time, each
     with its share of the letters."""
     written = tuple(_written(text))
@@ -44,7 +48,8 @@ def spread(text: str, start_s: float, end_s: float) -> tuple[Word, ...]:
     for unit in written:
         begin_s = start_s + (end_s - start_s) * before / total
         before += len(unit)
-        words.append(Word(unit, begin_s, start_s + (end_s - start_s) * before / total, 0.0))
+        until_s = start_s + (end_s - start_s) * before / total
+        words.append(Word(unit, begin_s, until_s, probability))
     return tuple(words)
 
 

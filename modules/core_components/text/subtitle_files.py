@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import html
 import re
+from itertools import pairwise
 
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.cues import Cue
@@ -25,7 +26,7 @@ def read_cues(content: bytes, name: str) -> tuple[Cue, ...]:
     found: list[Cue] = []
     lines = _decoded(content).splitlines()
     starts = [index for index, line in enumerate(lines) if _TIMES.match(line)]
-    for index, after in zip(starts, [*starts[1:], len(lines)], strict=True):
+    for index, after in pairwise([*starts, len(lines)]):
         times = _TIMES.match(lines[index])
         assert times is not None  # noqa: S101 - what made it a start
         shown = []
