@@ -17,6 +17,7 @@ from modules.ui.tabs import (
     history,
     models,
     settings,
+    train_xtts,
     transcribe,
     voice_clone,
     voice_presets,
@@ -24,7 +25,16 @@ from modules.ui.tabs import (
 from modules.ui.theme import RESTORE_SHADE, SWITCH_SHADE
 
 TITLE = "Voice Clone Studio"
-TABS = (voice_clone, voice_presets, transcribe, dataset, models, history, settings)
+TABS = (
+    voice_clone,
+    voice_presets,
+    transcribe,
+    dataset,
+    train_xtts,
+    models,
+    history,
+    settings,
+)
 # Copies that Gradio makes of what it plays: looked at every hour, removed after a day.
 KEEP_COPIES_S = (3600, 86_400)
 
