@@ -18,7 +18,6 @@ from modules.cli_support import (
     progress_bar,
     start_logging,
 )
-from modules.cli_train import train_app
 from modules.cli_train_results import train_app
 from modules.cli_tuned import tuned_app
 from modules.cli_voices import voices_app

@@ -29,7 +29,7 @@ READ = (
     "close to home. One winter night a storm broke the great window. The keeper held a blanket "
     "against the wind until the morning came. Nobody in the village ever forgot what she had done."
 )
-# The same words at other speeds are other recordings: two minutes, and only twenty seconds to speak.
+# The same words at other speeds are other recordings: two minutes of them, spoken in one.
 SPEEDS = (1.0, 0.96, 1.05, 0.92, 1.1, 0.98, 1.03)
 FIRST, SECOND = "first try", "second try"
 
