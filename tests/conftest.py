@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.tiny_xtts import build_tiny_xtts
+
 ROOT = Path(__file__).resolve().parents[1]
 # A test that meets all the cores is slower, not faster: OpenMP's threads spin against each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -34,3 +36,12 @@ def starter_models() -> Path:
             pytrace=False,
         )
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_xtts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a random XTTS base with all its files; not to be changed.
+
+    `tests.tiny_xtts.install_tiny_xtts` puts a copy of it into a studio.
+    """
+    return build_tiny_xtts(tmp_path_factory.mktemp("tiny") / "xtts")

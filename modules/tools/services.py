@@ -19,6 +19,8 @@ from modules.core_components.library import (
     PronunciationLibrary,
     SampleLibrary,
     TakeLibrary,
+    TrainingRunLibrary,
+    TunedModelLibrary,
     VoiceLibrary,
 )
 from modules.core_components.settings import Settings, load_settings, save_settings
@@ -49,10 +51,16 @@ class Services:
     takes: TakeLibrary
     voices: VoiceLibrary
     pronunciations: PronunciationLibrary
+    training_runs: TrainingRunLibrary
     datasets: DatasetLibrary
     jobs: JobRunner
     overrides: Mapping[str, Any] = field(default_factory=dict)
     live: LiveFeeds = field(default_factory=LiveFeeds)
+
+    @property
+    def tuned_models(self) -> TunedModelLibrary:
+        """The models the user fine-tuned or imported."""
+        return self.tts.tuned_models
 
     @property
     def exports_folder(self) -> Path:
@@ -108,11 +116,13 @@ def open_services(root: Path, overrides: Mapping[str, Any] | None = None) -> Ser
         takes=TakeLibrary(settings.output_folder),
         voices=VoiceLibrary(settings.voices_folder),
         pronunciations=PronunciationLibrary(settings.root / "pronunciations.json"),
+        training_runs=TrainingRunLibrary(settings.training_folder),
         datasets=DatasetLibrary(settings.datasets_folder),
         jobs=JobRunner(
-            # Trying out a voice does not wait until another is fitted.
+            # Trying out a voice does not wait until another is fitted, and a training, which may
+            # take a night, keeps nobody from transcribing.
             JobStore(settings.cache_folder / "jobs.sqlite"),
-            lanes={"compute": 1, "network": 1, "preview": 1},
+            lanes={"compute": 1, "network": 1, "preview": 1, "training": 1},
         ),
         overrides=dict(overrides or {}),
     )

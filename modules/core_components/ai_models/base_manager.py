@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ from modules.core_components.errors import NotFoundError
 from modules.core_components.settings import Settings, app_folder
 
 logger = logging.getLogger(__name__)
+
+# Names another catalog than configs/models.toml, such as a firm's own or that of a test.
+CATALOG_VARIABLE = "VOICE_STUDIO_CATALOG"
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class BaseManager(LoaderRecipe):
     ) -> None:
         super().__init__()
         self._own_pool = pool
-        self._catalog_file = catalog_file or app_folder() / "configs" / "models.toml"
+        self._catalog_file = catalog_file or _usual_catalog()
         self._lock = threading.RLock()
         self._added: list[EngineSpec] = []
         self.configure(settings)
@@ -180,6 +184,10 @@ class BaseManager(LoaderRecipe):
     def _is_of_this_task(self, model_id: str) -> bool:
         in_catalog = (entry.id for entry in self.catalog.entries(self.task))
         return model_id in self.recipe_models or model_id in {*in_catalog, *self.engine_ids()}
+
+
+def _usual_catalog() -> Path:
+    return Path(os.environ.get(CATALOG_VARIABLE) or app_folder() / "configs" / "models.toml")
 
 
 def _process_pool(settings: Settings) -> ModelPool:

@@ -1,0 +1,305 @@
+"""The trainings of the user: a folder each, with everything needed to go on or to judge."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import shutil
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from modules.core_components import atomic
+from modules.core_components.errors import BadInputError, CorruptFileError, NotFoundError
+from modules.core_components.library import training_events
+from modules.core_components.library.names import safe_stem, same_name_key
+from modules.core_components.library.training_events import (
+    CHECKPOINT,
+    END,
+    Event,
+    last_event,
+    read_events,
+)
+
+logger = logging.getLogger(__name__)
+
+NEW, RUNNING, SAVING, INTERRUPTED = "new", "running", "saving", "interrupted"
+ALIVE = (RUNNING, SAVING)
+_TRASH = ".trash"
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """What lies in the folder of a run, besides `run.json`."""
+
+    folder: Path
+
+    @property
+    def progress(self) -> Path:
+        """The diary, see `training_events`."""
+        return self.folder / "progress.jsonl"
+
+    @property
+    def log(self) -> Path:
+        """All that the process and its libraries said."""
+        return self.folder / "train.log"
+
+    @property
+    def state(self) -> Path:
+        """Where to go on from: model, optimizer, place in the epoch."""
+        return self.folder / "state.pt"
+
+    @property
+    def checkpoints(self) -> Path:
+        """`<step>.pth`: the kept weights."""
+        return self.folder / "checkpoints"
+
+    @property
+    def rows(self) -> Path:
+        """The rows it is trained on, fixed when it began: a dataset may be edited meanwhile."""
+        return self.folder / "rows.json"
+
+    @property
+    def setup(self) -> Path:
+        """Where everything lies on this machine, written anew at each start."""
+        return self.folder / "setup.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that trains; the system frees it when that dies."""
+        return self.folder / "training.lock"
+
+    @property
+    def stop(self) -> Path:
+        """Its presence asks the process to stop at once."""
+        return self.folder / "stop"
+
+    @property
+    def stop_after_epoch(self) -> Path:
+        """Its presence asks the process to stop at the end of the epoch."""
+        return self.folder / "stop_after_epoch"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.folder / "tensorboard"
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """One training. `plan` are the options of `TrainingPlan`, `state` how it stands now: "new",
+    "running", "saving" (stopped, but its state is still being written), "stopped", "done",
+    "failed", or "interrupted" where its process died."""
+
+    name: str
+    folder: Path
+    dataset: str
+    base_model: str
+    language: str
+    plan: Mapping[str, Any]
+    state: str
+    created: str
+
+    @property
+    def files(self) -> RunFiles:
+        return RunFiles(self.folder)
+
+
+@dataclass(frozen=True)
+class KeptCheckpoint:
+    """The weights after a step, in the trainer's layout, with their evaluation loss."""
+
+    step: int
+    epoch: int
+    eval_loss: float
+    path: Path
+
+
+class TrainingRunLibrary:
+    """The runs in a folder; deleted ones lie in `.trash`. Names are looked up in the listing."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock = threading.RLock()
+
+    def list(self) -> tuple[TrainingRun, ...]:
+        """The runs, the last one begun first. One whose `run.json` is damaged is left out."""
+        runs = []
+        for path in self.folder.glob("[!.]*/run.json"):
+            try:
+                runs.append(_read(path))
+            except CorruptFileError as error:
+                logger.warning("%s", error)
+        return tuple(sorted(runs, key=lambda run: run.created, reverse=True))
+
+    def get(self, name: str) -> TrainingRun:
+        """Raises NotFoundError."""
+        for run in self.list():
+            if same_name_key(run.name) == same_name_key(name):
+                return run
+        raise NotFoundError(f"There is no training named {name!r}.", "Start one from a dataset.")
+
+    def create(
+        self,
+        name: str,
+        dataset: str,
+        base_model: str,
+        language: str,
+        plan: Mapping[str, Any],
+        rows: Sequence[Mapping[str, Any]],
+    ) -> TrainingRun:
+        """A new run; `rows` are kept as they are now (see `engines/xtts/training/rows.py`).
+
+        Raises BadInputError for a name that is taken, DiskFullError.
+        """
+        folder = self.folder / safe_stem(name, "training")
+        with self._lock:
+            if any(
+                same_name_key(run.folder.name) == same_name_key(folder.name) for run in self.list()
+            ):
+                raise BadInputError(
+                    f"There already is a training named {folder.name!r}.",
+                    "Choose another name, resume that one, or delete it.",
+                    "run",
+                )
+            folder.mkdir(parents=True, exist_ok=True)
+            run = TrainingRun(
+                name=folder.name,
+                folder=folder,
+                dataset=dataset,
+                base_model=base_model,
+                language=language,
+                plan=dict(plan),
+                state=NEW,
+                created=datetime.now(timezone.utc).isoformat(timespec="microseconds"),
+            )
+            atomic.write_json(run.files.rows, {"rows": list(rows)})
+            _write(run)
+        return run
+
+    def change_plan(self, name: str, changes: Mapping[str, Any]) -> TrainingRun:
+        """The run with other options from its next start on.
+
+        Raises NotFoundError, DiskFullError.
+        """
+        with self._lock:
+            run = self.get(name)
+            run = dataclasses.replace(run, plan={**run.plan, **changes})
+            _write(run)
+        return run
+
+    def checkpoints(self, name: str) -> tuple[KeptCheckpoint, ...]:
+        """The kept checkpoints, the lowest evaluation loss first. Raises NotFoundError."""
+        run = self.get(name)
+        return kept_checkpoints(run.folder, read_events(run.files.progress))
+
+    def delete(self, name: str) -> str:
+        """Moves a run to the trash; returns the id for `restore`.
+
+        Raises NotFoundError, BadInputError while it runs.
+        """
+        with self._lock:
+            run = self.get(name)
+            if run.state in ALIVE:
+                raise BadInputError(f"The training {run.name!r} is running.", "Stop it first.")
+            stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S-%f")
+            place = self.folder / _TRASH / f"{stamp}_{run.name}"
+            place.parent.mkdir(exist_ok=True)
+            run.folder.rename(place)
+        return place.name
+
+    def restore(self, trash_id: str) -> TrainingRun:
+        """Undoes `delete`. Raises NotFoundError, BadInputError if its name was given away."""
+        with self._lock:
+            trash = self.folder / _TRASH
+            place = next((p for p in trash.glob("*") if p.name == trash_id), None)
+            if place is None:
+                raise NotFoundError(f"The trash holds no training under {trash_id!r}.")
+            folder = self.folder / trash_id.partition("_")[2]
+            if folder.exists():
+                raise BadInputError(
+                    f"There is another training named {folder.name!r} now.", "Delete that first."
+                )
+            place.rename(folder)
+        return _read(folder / "run.json")
+
+    def empty_trash(self) -> int:
+        """Deletes for good what was deleted; returns how many runs."""
+        with self._lock:
+            places = tuple((self.folder / _TRASH).glob("*"))
+            for place in places:
+                shutil.rmtree(place)
+        return len(places)
+
+
+def kept_checkpoints(folder: Path, events: Sequence[Event]) -> tuple[KeptCheckpoint, ...]:
+    """Those of a run's checkpoints that are still on the disk, the lowest evaluation loss first."""
+    found = {
+        str(event["file"]): KeptCheckpoint(
+            event["step"], event["epoch"], event["eval_loss"], folder / event["file"]
+        )
+        for event in events
+        if event["kind"] == CHECKPOINT and "eval_loss" in event
+    }
+    there = (checkpoint for checkpoint in found.values() if checkpoint.path.is_file())
+    return tuple(sorted(there, key=lambda checkpoint: (checkpoint.eval_loss, checkpoint.step)))
+
+
+def is_running(lock_file: Path) -> bool:
+    """Whether a living process trains here, whichever process asks."""
+    from filelock import FileLock, Timeout
+
+    if not lock_file.exists():
+        return False
+    lock = FileLock(lock_file)
+    try:
+        # Who looks holds it for a moment as well; a training holds it for longer.
+        lock.acquire(timeout=0.05, poll_interval=0.01)
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
+def _read(path: Path) -> TrainingRun:
+    folder = path.parent
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        run = TrainingRun(
+            name=folder.name,
+            folder=folder,
+            dataset=record["dataset"],
+            base_model=record["base_model"],
+            language=record["language"],
+            plan=dict(record["plan"]),
+            state=NEW,
+            created=record["created"],
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CorruptFileError(
+            f"The training in {folder} cannot be read ({error!r}).", "Restore its run.json."
+        ) from error
+    return dataclasses.replace(run, state=_state(run))
+
+
+def _state(run: TrainingRun) -> str:
+    last = last_event(run.files.progress)
+    if is_running(run.files.lock):
+        return SAVING if last is not None and last["kind"] == training_events.SAVING else RUNNING
+    if last is None:
+        return NEW
+    return str(last.get("outcome", INTERRUPTED)) if last["kind"] == END else INTERRUPTED
+
+
+def _write(run: TrainingRun) -> None:
+    record = {
+        "dataset": run.dataset,
+        "base_model": run.base_model,
+        "language": run.language,
+        "plan": dict(run.plan),
+        "created": run.created,
+    }
+    atomic.write_json(run.folder / "run.json", record)

@@ -1,0 +1,243 @@
+"""Everything that can go wrong in a training, looked at before it begins."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modules.core_components.ai_models.engines.base import parse_options
+from modules.core_components.ai_models.engines.xtts.files import VOCABULARY, WEIGHTS
+from modules.core_components.ai_models.engines.xtts.preflight import batches, room, speech
+from modules.core_components.ai_models.engines.xtts.preflight.base_files import check_fit
+from modules.core_components.ai_models.engines.xtts.preflight.checks import (
+    OK,
+    STOP,
+    WARN,
+    Check,
+    RejectedRow,
+)
+from modules.core_components.ai_models.engines.xtts.preflight.memory import (
+    check_gpu,
+    check_main_memory,
+)
+from modules.core_components.ai_models.engines.xtts.preflight.metadata import check_metadata
+from modules.core_components.ai_models.engines.xtts.preflight.rows import (
+    ExaminedRows,
+    check_language,
+    examine_rows,
+    load_tokenizer,
+)
+from modules.core_components.ai_models.engines.xtts.training.plan import TrainingPlan
+from modules.core_components.ai_models.engines.xtts.training.rows import TrainingRow, row_of
+from modules.core_components.dataset.values import SAMPLE_RATE_HZ, Dataset
+from modules.core_components.errors import StudioError
+from modules.core_components.library.names import safe_stem, same_name_key
+from modules.core_components.progress import Progress, no_progress
+from modules.tools.services import Services
+
+if TYPE_CHECKING:
+    from modules.tools.train_xtts import TrainingRequest
+
+__all__ = ["OK", "STOP", "WARN", "Check", "Preflight", "RejectedRow", "preflight"]
+
+TRAINING_FILES = "xtts-v2-training"
+NAME, BASE, ROWS = "Name", "Base model", "Rows"
+_NOTHING = ExaminedRows((), (), 0.0, 0.0, 0)
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """What was found. `rows` are left out of the training, each with its reason; `train` and
+    `evaluation` are the rows that stay, `kept_rows` and `eval_rows` how many they are."""
+
+    checks: tuple[Check, ...]
+    rows: tuple[RejectedRow, ...]
+    train: tuple[TrainingRow, ...]
+    evaluation: tuple[TrainingRow, ...]
+    seconds: float
+
+    @property
+    def kept_rows(self) -> int:
+        return len(self.train)
+
+    @property
+    def eval_rows(self) -> int:
+        return len(self.evaluation)
+
+    @property
+    def stops(self) -> tuple[Check, ...]:
+        """What has to be mended before a training can begin."""
+        return tuple(check for check in self.checks if check.level == STOP)
+
+
+def preflight(
+    services: Services, request: TrainingRequest, progress: Progress = no_progress
+) -> Preflight:
+    """Looks at everything and changes nothing.
+
+    Raises NotFoundError for an unknown dataset or base, BadInputError for an option out of range.
+    """
+    plan = parse_options(TrainingPlan, request.options)
+    dataset = services.datasets.get(request.dataset)
+    progress(0.0, "Looking at the base model")
+    checks = [_check_name(services, request.run), *_check_base(services, request.base_model)]
+    rejected: list[RejectedRow] = []
+    train = evaluation = _NOTHING
+    base_is_usable = all(check.level != STOP for check in checks[1:])
+    if base_is_usable:
+        try:
+            vocabulary = services.tts.catalog.folder(services.tts.entry(request.base_model))
+            progress(0.2, "Reading every row")
+            train, evaluation = _examine(dataset, vocabulary / VOCABULARY, plan.max_clip_s)
+        except StudioError as error:
+            checks.append(Check(ROWS, STOP, error.message, error.hint))
+        else:
+            rejected = [*train.rejected, *evaluation.rejected]
+            checks += _row_checks(dataset, plan, train, evaluation, rejected)
+    progress(0.9, "Looking at disk and memory")
+    if base_is_usable:
+        clip_s = max(train.longest_s, evaluation.longest_s) or plan.max_clip_s
+        checks += _machine_checks(services, request.base_model, plan, clip_s)
+    return Preflight(
+        tuple(checks),
+        tuple(rejected),
+        train.kept,
+        evaluation.kept,
+        train.seconds + evaluation.seconds,
+    )
+
+
+def _check_name(services: Services, run: str) -> Check:
+    stem = safe_stem(run, "")
+    if not stem:
+        return Check(NAME, STOP, "The training has no name.", "Give it one with a letter in it.")
+    taken = {same_name_key(other.name) for other in services.training_runs.list()}
+    if same_name_key(stem) in taken:
+        return Check(
+            NAME,
+            STOP,
+            f"There already is a training named {stem!r}.",
+            "Choose another name, resume that one, or delete it.",
+        )
+    return Check(NAME, OK, f"It will be kept as {stem}.")
+
+
+def _check_base(services: Services, base_model: str) -> list[Check]:
+    """Are the files here, are they the right ones, and do they belong together?"""
+    try:
+        for model_id in (base_model, TRAINING_FILES):
+            services.downloader.verify(model_id)
+    except StudioError as error:
+        return [Check(BASE, STOP, error.message, error.hint)]
+    label = services.tts.entry(base_model).label
+    here = Check(BASE, OK, f"{label} and its training files are here, and what they should be.")
+    return [here, check_fit(services.catalog.folder(services.catalog.entry(base_model)))]
+
+
+def _examine(
+    dataset: Dataset, vocab_file: Path, max_clip_s: float
+) -> tuple[ExaminedRows, ExaminedRows]:
+    """The rows of the training and those of the evaluation set."""
+    tokenizer = load_tokenizer(vocab_file)
+    check_language(tokenizer, dataset.language)
+    rows = [row_of(clip) for clip in dataset.rows]
+    train, evaluation = (
+        examine_rows(mine, dataset.folder, tokenizer, dataset.language, max_clip_s)
+        for mine in (
+            [row for row in rows if row.for_training],
+            [row for row in rows if not row.for_training],
+        )
+    )
+    return train, evaluation
+
+
+def _row_checks(
+    dataset: Dataset,
+    plan: TrainingPlan,
+    train: ExaminedRows,
+    evaluation: ExaminedRows,
+    rejected: list[RejectedRow],
+) -> list[Check]:
+    kept = [*train.kept, *evaluation.kept]
+    recorded = {str(source.made_with.get("language", "")) for source in dataset.sources}
+    return [
+        _check_rows(len(kept), rejected, train.other_rates + evaluation.other_rates),
+        check_metadata(dataset),
+        speech.check_amount(train.seconds + evaluation.seconds),
+        speech.check_one_language(dataset.language, recorded, [row.text for row in kept]),
+        batches.check_batches(len(train.kept), plan.batch_size),
+        batches.check_evaluation(len(evaluation.kept), plan.batch_size),
+    ]
+
+
+def _check_rows(kept: int, rejected: list[RejectedRow], other_rates: int) -> Check:
+    if not kept and not rejected:
+        return Check(
+            ROWS, STOP, "The dataset has no rows at all.", "Add recordings on the Dataset tab."
+        )
+    if not kept:
+        return Check(
+            ROWS,
+            STOP,
+            f"None of the {len(rejected)} rows can be trained on; {_reasons(rejected)}.",
+            "Mend them on the Dataset tab; the reasons stand below.",
+        )
+    if rejected:
+        return Check(
+            ROWS,
+            WARN,
+            f"{len(rejected)} of {kept + len(rejected)} rows will be left out; "
+            f"{_reasons(rejected)}.",
+            "Mend them on the Dataset tab, or go on without them.",
+        )
+    if other_rates:
+        return Check(
+            ROWS,
+            WARN,
+            f"{other_rates} clips are not at {SAMPLE_RATE_HZ} Hz: each is converted every time.",
+            "Build the dataset again; then training is faster.",
+        )
+    return Check(ROWS, OK, f"All {kept} rows will be used.")
+
+
+def _reasons(rejected: Iterable[RejectedRow]) -> str:
+    """The most frequent reason, shortened to what many rows share."""
+    (reason, count), *others = Counter(row.reason.split(" (")[0] for row in rejected).most_common()
+    more = f", and {len(others)} other reasons" if len(others) > 1 else ""
+    return f"{count} because {reason}{more}"
+
+
+def _machine_checks(
+    services: Services, base_model: str, plan: TrainingPlan, clip_s: float
+) -> list[Check]:
+    import psutil
+
+    catalog = services.catalog
+    base_bytes = (catalog.folder(catalog.entry(base_model)) / WEIGHTS).stat().st_size
+    needed = room.run_bytes(base_bytes, plan.keep_checkpoints)
+    folder = services.settings.training_folder
+    free = psutil.disk_usage(str(_existing(folder))).free
+    gpu_bytes = _gpu_bytes(services.tts.context.device)
+    how = (plan.precision, plan.batch_size, clip_s, base_bytes)
+    available = psutil.virtual_memory().available
+    return [
+        room.check_disk(free, needed),
+        check_main_memory(*how, available, on_gpu=gpu_bytes is not None),
+        check_gpu(*how, gpu_bytes),
+    ]
+
+
+def _existing(folder: Path) -> Path:
+    return next(place for place in (folder, *folder.parents) if place.exists())
+
+
+def _gpu_bytes(device: str) -> int | None:
+    """All the memory of a CUDA device: other models leave it before a training begins."""
+    if not device.startswith("cuda"):
+        return None
+    import torch
+
+    return int(torch.cuda.get_device_properties(device).total_memory)
