@@ -9,6 +9,7 @@ import re
 import socket
 import threading
 import urllib.request
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -128,3 +129,8 @@ def test_a_dataset_is_built_mended_and_a_change_taken_back(
     page.get_by_role("button", name=re.compile("Undo: Text")).click()
     expect(said).not_to_have_value("It was mended by hand.")
     assert texts(services) == before
+
+    with page.expect_download() as download:
+        screen.button("Download LJSpeech zip").click()
+    with zipfile.ZipFile(download.value.path()) as packed:
+        assert "metadata.csv" in packed.namelist()

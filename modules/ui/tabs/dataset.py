@@ -16,6 +16,7 @@ from modules.ui.clip_editor import ClipEditor
 from modules.ui.clip_list import ClipList
 from modules.ui.context import Studio
 from modules.ui.dataset_choice import DatasetChoice
+from modules.ui.dataset_export_button import build_export
 from modules.ui.dataset_recordings import RecordingsPanel, tell_summary
 from modules.ui.dataset_report_html import report_html
 from modules.ui.handlers import listen
@@ -44,6 +45,7 @@ class _DatasetTab:
             with gr.Column(scale=5, min_width=320):
                 self._choice = DatasetChoice(self._services)
                 self._recordings = RecordingsPanel(self._services)
+                build_export(self._services, self._choice.chosen)
                 self._removal = self._choice.build_removal()
             with gr.Column(scale=7, min_width=340):
                 self._jobs = JobsView(self._services, KINDS)
