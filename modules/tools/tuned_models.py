@@ -45,6 +45,7 @@ _LIMITS = {
     CARD: 5 * _MB,
 }
 _BLOCK = 1 << 20
+_SAID_ELSEWHERE = ("name", "label", "base_model", "licence")
 
 
 def needs_consent(services: Services) -> bool:
@@ -121,7 +122,7 @@ def card_facts(model: TunedModel) -> dict[str, str]:
     file."""
     facts = {}
     for key, value in model.card.items():
-        if key in ("name", "label") or isinstance(value, list | dict) or value in ("", None):
+        if key in _SAID_ELSEWHERE or isinstance(value, list | dict) or value in ("", None):
             continue
         facts[key.replace("_", " ").capitalize()] = _plain(value)
     return facts
