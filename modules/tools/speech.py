@@ -28,6 +28,7 @@ from modules.core_components.values import FloatArray, Sample, Scores, Speech, T
 from modules.core_components.version import APP_VERSION, computing_environment
 from modules.tools.own_voices import fixed_voice
 from modules.tools.pronunciations import with_pronunciations
+from modules.tools.ready_models import takes_several
 from modules.tools.scores import score_speech
 from modules.tools.services import Services
 from modules.tools.spoken_steps import Passage, Silence, engine_options, passages, spoken_steps
@@ -160,10 +161,16 @@ def timed(timings: dict[str, float], name: str, work: Callable[[], Result]) -> R
 
 def _check_voice(services: Services, engine: TTSEngine, request: SpeechRequest) -> None:
     if request.kind == "sample":
-        services.samples.get(request.voice)
+        sample = services.samples.voice(request.voice)
         if not engine.can_clone:
             raise BadInputError(
                 f"{engine.label} cannot clone a voice.", "Choose an engine that can."
+            )
+        if sample.parts and not takes_several(services.tts.entry(engine.model_id)):
+            raise BadInputError(
+                f"{engine.label} takes a voice from one sample only.",
+                "Name one sample, or choose XTTS.",
+                "voice",
             )
 
 
@@ -172,7 +179,7 @@ def _prepare_voice(
 ) -> tuple[Sample | None, VoicePrompt | str]:
     if request.kind == "preset":
         return None, fixed_voice(services.tts.get(request.engine), request.voice)
-    sample = services.samples.get(request.voice)
+    sample = services.samples.voice(request.voice)
     prompt, _ = services.tts.prepare_voice(request.engine, sample, progress, cancel)
     return sample, prompt
 

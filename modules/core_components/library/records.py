@@ -15,7 +15,7 @@ from modules.core_components.values import Consent, Sample, Scores, Take
 
 Value = TypeVar("Value")
 
-_NOT_STORED = ("id", "path")
+_NOT_STORED = ("id", "path", "parts")
 
 
 def sample_to_json(sample: Sample) -> dict[str, Any]:
