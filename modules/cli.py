@@ -18,9 +18,8 @@ from modules.cli_support import (
     progress_bar,
     start_logging,
 )
-from modules.cli_tuned import tuned_app
-from modules.cli_train import train_app
 from modules.cli_train_results import train_app
+from modules.cli_tuned import tuned_app
 from modules.cli_voices import voices_app
 from modules.core_components.errors import BadInputError
 from modules.core_components.settings import app_folder, load_settings

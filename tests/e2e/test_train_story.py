@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from modules.core_components.audio.files import read_speech, write_speech
 from modules.core_components.values import Speech
@@ -29,7 +29,7 @@ READ = (
     "close to home. One winter night a storm broke the great window. The keeper held a blanket "
     "against the wind until the morning came. Nobody in the village ever forgot what she had done."
 )
-# The same words at other speeds are other recordings: two minutes of speech in a quarter of the time.
+# The same words at other speeds are other recordings: two minutes of them, spoken in one.
 SPEEDS = (1.0, 0.96, 1.05, 0.92, 1.1, 0.98, 1.03)
 FIRST, SECOND = "first try", "second try"
 
