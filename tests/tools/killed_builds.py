@@ -7,11 +7,14 @@ one go and of one that was killed and resumed, with their hashes, as JSON.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
 import shutil
 import signal
 import sys
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 from modules.core_components import atomic
@@ -24,26 +27,40 @@ NAME = "d"
 
 
 def main(folder: Path, deaths: list[int]) -> None:
-    inputs = [hum(folder / "in" / f"{number}.wav", 15.0) for number in range(4)]
-    services = open_services(folder / "whole")
-    services.datasets.create(NAME, "en", "Anna")
-    shutil.copytree(folder / "whole", folder / "killed")
-    assert in_a_child(folder / "whole", inputs, dies_at=0) == 0
-    killed = [in_a_child(folder / "killed", inputs, dies_at=number) for number in deaths]
-    assert killed == [-signal.SIGKILL] * len(deaths), killed
-    assert in_a_child(folder / "killed", inputs, dies_at=0) == 0
-    found = {name: hashes(folder / name / "datasets" / NAME) for name in ("whole", "killed")}
+    """Everything happens in the forks: this process has no threads that a fork would lose. It only
+    imports what they need, once for all."""
+    for package in ("filelock", "pyloudnorm", "soundfile", "soxr"):
+        importlib.import_module(package)
+    whole, killed = folder / "whole", folder / "killed"
+    assert in_a_fork(prepare, folder) == 0
+    assert in_a_fork(build, whole) == 0
+    ended = [in_a_fork(build, killed, dies_at=number) for number in deaths]
+    assert ended == [-signal.SIGKILL] * len(deaths), ended
+    assert in_a_fork(build, killed) == 0
+    found = {root.name: hashes(root / "datasets" / NAME) for root in (whole, killed)}
     sys.stdout.write(json.dumps(found))
 
 
-def in_a_child(root: Path, inputs: list[Path], dies_at: int) -> int:
-    """Builds in a fork that dies while it writes its `dies_at`th file: odd numbers before, even
-    ones after the file gets its name. Returns the exit status, negative for a signal."""
+def prepare(folder: Path) -> None:
+    """Four recordings, and two studios with the same empty dataset."""
+    for number in range(4):
+        hum(folder / "in" / f"{number}.wav", 15.0)
+    open_services(folder / "whole").datasets.create(NAME, "en", "Anna")
+    shutil.copytree(folder / "whole" / "datasets", folder / "killed" / "datasets")
+
+
+def in_a_fork(work: Callable[[Path], None], folder: Path, dies_at: int = 0) -> int:
+    """Does the work in a fork, which dies while it writes its `dies_at`th file: odd numbers before,
+    even ones after the file gets its name. Returns the exit status, negative for a signal."""
     child = os.fork()
     if child == 0:
         if dies_at:
             die_at(dies_at)
-        build(root, inputs)
+        try:
+            work(folder)
+        except BaseException:  # noqa: BLE001 - the end of a process
+            traceback.print_exc()
+            os._exit(1)
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
@@ -62,12 +79,14 @@ def die_at(number: int) -> None:
     setattr(atomic, step, counted)
 
 
-def build(root: Path, inputs: list[Path]) -> None:
+def build(root: Path) -> None:
+    """Adds the recordings beside `root` to its dataset."""
     # Noise is no speech to the real one; here somebody speaks all the time.
     dataset_listening.speech_regions = lambda speech: [(0.0, speech.duration_s)]
     services = open_services(root)
     add_counter(services)
-    build_dataset(services, DatasetRequest(NAME, tuple(map(str, inputs)), model_id=COUNTER))
+    inputs = tuple(map(str, sorted((root.parent / "in").glob("*.wav"))))
+    build_dataset(services, DatasetRequest(NAME, inputs, model_id=COUNTER))
 
 
 def hashes(folder: Path) -> dict[str, str]:
