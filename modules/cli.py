@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from modules.cli_dataset import dataset_app
 from modules.cli_models import models_app
 from modules.cli_pronunciations import pronunciations_app
 from modules.cli_support import (
@@ -17,7 +18,8 @@ from modules.cli_support import (
     progress_bar,
     start_logging,
 )
-from modules.cli_train import train_app
+from modules.cli_train_results import train_app
+from modules.cli_tuned import tuned_app
 from modules.cli_voices import voices_app
 from modules.core_components.errors import BadInputError
 from modules.core_components.settings import app_folder, load_settings
@@ -31,9 +33,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(models_app, name="models")
+models_app.add_typer(tuned_app, name="tuned")
 app.add_typer(voices_app, name="voices")
 app.add_typer(pronunciations_app, name="pronunciations")
 app.add_typer(train_app, name="train")
+app.add_typer(dataset_app, name="dataset")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Text = Annotated[str, typer.Option(help="What to say; @FILE reads it from a file.")]

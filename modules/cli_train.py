@@ -40,7 +40,7 @@ def xtts(
         from modules.tools.train_xtts import TrainingRequest, new_run
 
         services = open_services(context.obj)
-        request = TrainingRequest(run or dataset, dataset, base, _options(options))
+        request = TrainingRequest(run or dataset, dataset, base, given_options(options))
         _train(services, new_run(services, request).name, as_json, progress, cancel)
 
 
@@ -58,7 +58,7 @@ def resume(
         from modules.tools.train_xtts import reopen_run
 
         services = open_services(context.obj)
-        run = reopen_run(services, name, epochs, _options(options))
+        run = reopen_run(services, name, epochs, given_options(options))
         _train(services, run.name, as_json, progress, cancel)
 
 
@@ -141,7 +141,7 @@ def _event_printer(services: Any, name: str, progress: Progress) -> Progress:
     return report
 
 
-def _options(given: list[str] | None) -> dict[str, str]:
+def given_options(given: list[str] | None) -> dict[str, str]:
     """`name=value` pairs; what they may be is checked with the plan."""
     pairs = [text.partition("=") for text in given or ()]
     for name, equals, _ in pairs:

@@ -15,7 +15,17 @@ from modules.core_components.ai_models.engines.kokoro.voice_packs import (
 )
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job, JobContext
-from modules.tools import history, model_library, training_jobs, transcribe, voice_clone
+from modules.tools import (
+    dataset_jobs,
+    dataset_report_jobs,
+    history,
+    judging_jobs,
+    model_library,
+    training_jobs,
+    transcribe,
+    tuned_jobs,
+    voice_clone,
+)
 from modules.tools.demo_sample import demo_sample_wanted, ensure_demo_sample
 from modules.tools.inbox import keep_upload
 from modules.tools.services import Services
@@ -108,6 +118,10 @@ def register_job_kinds(services: Services) -> None:
     services.jobs.register(EXPORT, do_export)
     services.jobs.register(LOAD, do_load)
     services.jobs.register(DEMO, do_demo)
+    dataset_jobs.register(services)
+    dataset_report_jobs.register(services)
+    tuned_jobs.register(services)
+    judging_jobs.register(services)
     training_jobs.register(services)
 
 
@@ -187,5 +201,5 @@ def submit_export(services: Services, sample_name: str, engine: str, suffix: str
 
 def submit_load(services: Services, model_id: str) -> Job:
     """Queues bringing a model into memory."""
-    entry = services.catalog.entry(model_id)
+    entry = model_library.model_state(services, model_id).entry
     return services.jobs.submit(LOAD, f"Load {entry.label}", {"model": model_id})
