@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -127,7 +126,7 @@ def _train(
         typer.echo(f"{name}: {result['outcome']}")
 
 
-def _event_printer(services: Any, name: str, progress: Progress) -> Callable[[float, str], None]:
+def _event_printer(services: Any, name: str, progress: Progress) -> Progress:
     """A progress listener that prints what is new in the training's diary."""
     from modules.core_components.library.training_events import EventReader
 

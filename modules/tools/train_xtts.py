@@ -83,7 +83,10 @@ def reopen_run(
     """
     run = services.training_runs.get(name)
     if run.state in ALIVE or _job_of(services, run, ACTIVE):
-        raise BadInputError(f"The training {run.name} is already under way.", "Follow it.")
+        raise BadInputError(
+            f"The training {run.name} is under way: it is {run.state}.",
+            "Wait until it has ended, or stop it first.",
+        )
     changes = dict(options or {})
     if more_epochs:
         evals = [e for e in read_events(run.files.progress) if e["kind"] == training_events.EVAL]

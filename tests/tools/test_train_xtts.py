@@ -6,6 +6,8 @@ story is told by the same code in a thread. The tests look at what the run left.
 
 from __future__ import annotations
 
+import json
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,27 +17,31 @@ import psutil
 import pytest
 import soundfile
 import torch
+from typer.testing import CliRunner
 
+from modules.cli import app
 from modules.core_components.ai_models import reset_managers
 from modules.core_components.ai_models.engines.xtts.checkpoint import read_weights
 from modules.core_components.ai_models.engines.xtts.training.child import train_and_tell
 from modules.core_components.ai_models.engines.xtts.training.rows import row_of, row_to_json
 from modules.core_components.ai_models.engines.xtts.training.stop_requests import StopRequests
 from modules.core_components.dataset.values import SAMPLE_RATE_HZ
-from modules.core_components.errors import BadInputError, StudioError
+from modules.core_components.errors import BadInputError, JobCancelled, StudioError
 from modules.core_components.jobs import Job
 from modules.core_components.library.training_events import (
     BACK,
     CHECKPOINT,
     EVAL,
     NOTE,
+    SAVING,
     START,
     Event,
+    EventWriter,
     read_events,
 )
 from modules.core_components.library.training_runs import RunFiles, TrainingRun
-from modules.core_components.progress import CancelToken
-from modules.tools import training_supervisor
+from modules.core_components.progress import CancelToken, no_progress
+from modules.tools import train_xtts, training_supervisor
 from modules.tools.services import Services
 from modules.tools.train_xtts import (
     TrainingRequest,
@@ -198,4 +204,80 @@ def test_a_batch_of_one_that_would_be_left_over_is_refused_with_the_remedy(
         start_training(studio, request)
     assert "25" in refused.value.message
     assert "batch" in refused.value.hint.lower()
-    assert [run.name for run in studio.training_runs.list()] in ([], ["anna"])
+    assert "left_over" not in [run.name for run in studio.training_runs.list()]
+
+
+class SlowToSave:
+    """A process that heeds the wish to stop at once and then writes its state for long."""
+
+    may_end = threading.Event()
+
+    def __init__(self, files: RunFiles) -> None:
+        self._files = files
+        self.killed = threading.Event()
+
+    def wait(self) -> int:
+        while not self._files.stop.exists():
+            assert not self.killed.wait(0.01)
+        EventWriter(self._files.progress).write(SAVING, step=1, epoch=1)
+        assert self.may_end.wait(SOON_S)
+        return 0
+
+    def close(self) -> None: ...
+
+
+class Hung(SlowToSave):
+    """A process that heeds nothing."""
+
+    def wait(self) -> int:
+        assert self.killed.wait(SOON_S)
+        return -9
+
+    def kill(self) -> None:
+        self.killed.set()
+
+
+def cancelled_at_once(studio: Services, name: str) -> None:
+    """Trains a new run with a token that is set as soon as the training has its device."""
+    run = studio.training_runs.create(name, "Short", BASE, "en", PLAN, [])
+    cancel = CancelToken()
+
+    def when_it_holds_the_device() -> None:
+        while not studio.tts.pool.snapshot():
+            assert not cancel.wait(0.01)
+        cancel.cancel()
+
+    threading.Thread(target=when_it_holds_the_device, daemon=True).start()
+    with pytest.raises(JobCancelled):
+        train(studio, {"run": run.name}, no_progress, cancel)
+
+
+def test_the_job_is_over_while_the_state_is_written_and_the_memory_is_kept_until_then(
+    studio: Services, story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training_supervisor, "TrainingProcess", SlowToSave)
+    cancelled_at_once(studio, "slow")
+    assert [resident.holders for resident in studio.tts.pool.snapshot()] == [("The training slow",)]
+    SlowToSave.may_end.set()
+    next(t for t in threading.enumerate() if t.name == "training-slow").join(SOON_S)
+    assert not studio.tts.pool.snapshot()
+
+
+def test_a_process_that_hangs_is_ended(
+    studio: Services, story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training_supervisor, "TrainingProcess", Hung)
+    monkeypatch.setattr(train_xtts, "_PATIENCE_S", 0.0)
+    cancelled_at_once(studio, "hung")
+    assert not studio.tts.pool.snapshot()
+
+
+def test_the_terminal_tells_how_trainings_stand(story: Story) -> None:
+    root = str(story.services.settings.root)
+    told = CliRunner().invoke(app, ["--data-root", root, "train", "status", "anna", "--json"])
+    curves = json.loads(told.stdout)
+    assert (curves["run"], curves["state"]) == ("anna", "stopped")
+    assert curves["eval_losses"] == list(read_curves(story.services, "anna").eval_losses)
+    unknown = CliRunner().invoke(app, ["--data-root", root, "train", "stop", "nobody", "--json"])
+    assert unknown.exit_code == 1
+    assert "no training named 'nobody'" in json.loads(unknown.stdout)["error"]
