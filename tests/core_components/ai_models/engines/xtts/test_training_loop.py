@@ -77,7 +77,7 @@ def test_broken_off_anywhere_it_ends_as_if_it_had_not_been(
     for batches in (3, 2, 4, 100):
         left = itertools.count(1)
 
-        def blackout(batch: Batch, left=left, batches=batches) -> float:  # noqa: ANN001
+        def blackout(batch: Batch, left=left, batches=batches) -> float:
             if next(left) > batches:
                 raise Power
             return 1.0
