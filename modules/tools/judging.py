@@ -146,7 +146,9 @@ def _speaker(
     place = Place(packed, revision=lambda: _identity(kept), checked=lambda: packed)
     try:
         pack(kept.path, base, packed)
-        yield XttsEngine(entry, services.tts.context, place)
+        # Its revision is read off the folder; the protocol would have it settable.
+        engine: Any = XttsEngine(entry, services.tts.context, place)
+        yield engine
     finally:
         services.tts.unload(entry.id)
         shutil.rmtree(packed, ignore_errors=True)
