@@ -100,6 +100,8 @@ def build_the_dataset(screen: StudioPage, recordings: Path) -> None:
     expect(said).not_to_have_value("")
     said.fill("Mended by hand, it says something else.")
     screen.button("Save the text").click()
+    expect(screen.told("The text is saved")).to_be_visible()
+    page.get_by_label("Search").locator("visible=true").fill("by hand")  # it is worst no more
     expect(screen.rows().filter(has_text="Mended by hand")).to_be_visible()
     photograph(page, "story_dataset")
 
@@ -109,7 +111,7 @@ def prepare_and_train(screen: StudioPage) -> None:
     screen.open_tab("Train XTTS")
     page.get_by_label("Name of the training").fill(FIRST)
     page.get_by_label("Quick", exact=True).check()
-    screen.button("Every parameter").click()
+    page.get_by_role("button", name=re.compile("Every parameter")).click()
     page.get_by_label("Epochs", exact=True).locator("visible=true").fill("40")
     page.get_by_label("Learning rate", exact=True).locator("visible=true").fill("0.001")
     expect(screen.text("Epochs: 40 instead of 3")).to_be_visible()
