@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from typing import Any
 
 from modules.core_components import atomic
 from modules.core_components.ai_models.downloads.disk import ensure_free
