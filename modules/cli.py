@@ -8,13 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
+from modules.cli_conversation import converse
 from modules.cli_models import models_app
 from modules.cli_pronunciations import pronunciations_app
 from modules.cli_support import (
+    audio_format_of,
     errors_reported,
     plain,
     print_json,
     progress_bar,
+    read_text_file,
     start_logging,
 )
 from modules.cli_voices import voices_app
@@ -32,6 +35,7 @@ app = typer.Typer(
 app.add_typer(models_app, name="models")
 app.add_typer(voices_app, name="voices")
 app.add_typer(pronunciations_app, name="pronunciations")
+app.command()(converse)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Text = Annotated[str, typer.Option(help="What to say; @FILE reads it from a file.")]
@@ -111,7 +115,7 @@ def clone(
             seed=seed,
             options={"speed": speed},
             score=scores,
-            output_format=_format_of(out),
+            output_format=audio_format_of(out),
         )
         take = speak(services, request, progress, cancel)
         _deliver(services, take, out, as_json)
@@ -148,7 +152,7 @@ def speak(
             seed=seed,
             options={"speed": speed},
             score=scores,
-            output_format=_format_of(out),
+            output_format=audio_format_of(out),
         )
         take = speak_tool(services, request, progress, cancel)
         _deliver(services, take, out, as_json)
@@ -259,23 +263,7 @@ def run() -> int:
 def _read_text(text: str) -> str:
     if not text.startswith("@"):
         return text
-    path = Path(text[1:])
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInputError(
-            f"The text file {path} cannot be read ({error}).", "Give a UTF-8 text file."
-        ) from error
-
-
-def _format_of(out: Path) -> str:
-    fmt = out.suffix.lstrip(".").lower()
-    if fmt not in ("wav", "flac", "mp3"):
-        raise BadInputError(
-            f"{out.name} does not say which audio format to write.",
-            "Let the name end in .wav, .flac or .mp3.",
-        )
-    return fmt
+    return read_text_file(Path(text[1:]))
 
 
 def _transcript_target(out: Path | None, path: Path, fmt: str, earlier: list[Path]) -> Path | None:

@@ -39,7 +39,7 @@ def find_voice(services: Services, engine: TTSEngine, name: str) -> NamedVoice:
     if name in presets:
         return NamedVoice(name, "preset", _preset_language(services, engine, name))
     if name in samples:
-        return NamedVoice(name, "sample", _language(engine, samples[name].language))
+        return NamedVoice(name, "sample", nearest_language(engine, samples[name].language))
     names = mix_names(name) if is_mix(name) else (name,)
     unknown = [part for part in names if part not in presets]
     if len(unknown) == len(names):
@@ -60,6 +60,12 @@ def find_voice(services: Services, engine: TTSEngine, name: str) -> NamedVoice:
     return NamedVoice(name, "preset", _preset_language(services, engine, largest))
 
 
+def find_sample(services: Services, engine: TTSEngine, name: str) -> NamedVoice:
+    """The sample of that name, whatever presets there are. Raises NotFoundError."""
+    sample = services.samples.get(name)
+    return NamedVoice(sample.name, "sample", nearest_language(engine, sample.language))
+
+
 def voices_to_choose(services: Services, model_id: str) -> tuple[NamedVoice, ...]:
     """The presets of an installed model, then the samples that it has prepared."""
     engine = services.tts.get(model_id)
@@ -70,7 +76,9 @@ def voices_to_choose(services: Services, model_id: str) -> tuple[NamedVoice, ...
     entries = {entry.id: entry for entry in speaking_models(services)}
     if model_id in entries and can_clone(entries[model_id]):
         found += [
-            NamedVoice(sample.name, "sample", _language(engine, sample.language), sample.name)
+            NamedVoice(
+                sample.name, "sample", nearest_language(engine, sample.language), sample.name
+            )
             for sample in services.samples.list()
             if prepared_voice(services, sample.name, model_id) is not None
         ]
@@ -82,7 +90,7 @@ def _preset_language(services: Services, engine: TTSEngine, name: str) -> str:
     return voices[name].language if name in voices else ""
 
 
-def _language(engine: TTSEngine, code: str) -> str:
+def nearest_language(engine: TTSEngine, code: str) -> str:
     """The engine's own code for a language, "en" being any English; "" for one it has not."""
     wanted = code.lower()
     same = [known for known in engine.languages if known == wanted]

@@ -1,5 +1,6 @@
-"""What is the user's: samples, voices he keeps, how words are said, datasets, takes."""
+"""What is the user's: samples, voices, how words are said, datasets, takes, conversations."""
 
+from modules.core_components.library.conversations import ConversationLibrary
 from modules.core_components.library.datasets import DatasetLibrary
 from modules.core_components.library.pronunciations import PronunciationLibrary
 from modules.core_components.library.samples import SampleLibrary
@@ -8,6 +9,7 @@ from modules.core_components.library.training_runs import TrainingRunLibrary
 from modules.core_components.library.voices import VoiceLibrary
 
 __all__ = [
+    "ConversationLibrary",
     "DatasetLibrary",
     "PronunciationLibrary",
     "SampleLibrary",

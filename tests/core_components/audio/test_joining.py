@@ -11,7 +11,11 @@ from modules.core_components.values import Speech
 
 
 def tone(
-    level: float, seconds: float = 2.0, rate_hz: int = 24_000, edge_s: float = 0.0, hz: float = 300.0
+    level: float,
+    seconds: float = 2.0,
+    rate_hz: int = 24_000,
+    edge_s: float = 0.0,
+    hz: float = 300.0,
 ) -> Speech:
     """A tone between two silences of `edge_s`."""
     times_s = np.arange(round(seconds * rate_hz)) / rate_hz
