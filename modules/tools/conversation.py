@@ -63,7 +63,7 @@ def begin_conversation(services: Services, request: ConversationRequest) -> Conv
     the seed is to be another one. Raises StudioError subclasses, each saying what to do.
     """
     script = _checked_script(services, request.script)
-    _check_pauses(request.pauses)
+    check_pauses(request.pauses)
     spoken = parse_script(script)
     cast = cast_of(services, speakers_of(spoken), request.cast)
     seed = request.seed if request.seed is not None and request.seed >= 0 else None
@@ -211,7 +211,8 @@ def _checked_script(services: Services, script: str) -> str:
     return script.strip("\n")
 
 
-def _check_pauses(pauses: Pauses) -> None:
+def check_pauses(pauses: Pauses) -> None:
+    """Raises BadInputError for a pause that is negative or too long."""
     for seconds in dataclasses.astuple(pauses):
         if not 0 <= seconds <= LONGEST_PAUSE_S:
             raise BadInputError(

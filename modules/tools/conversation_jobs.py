@@ -7,18 +7,22 @@ from typing import Any
 
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job, JobContext
+from modules.core_components.library.conversations import Pauses
 from modules.core_components.text.script import with_style
 from modules.tools.conversation import (
     ConversationRequest,
     begin_conversation,
     changed_line,
+    check_pauses,
     speak_conversation,
     speak_line_again,
 )
+from modules.tools.joined_conversation import join_conversation
 from modules.tools.services import Services
 
 CONVERSE = "converse"
 LINE_AGAIN = "line_again"
+JOIN = "join_conversation"
 
 
 def register(services: Services) -> None:
@@ -40,7 +44,12 @@ def register(services: Services) -> None:
         )
         return {"conversation": made.id, "line": payload["line"]}
 
+    def do_join(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+        job.progress(0.0, "Joining the lines")
+        return {"conversation": join_conversation(services, payload["conversation"]).id}
+
     services.jobs.register(CONVERSE, do_converse)
+    services.jobs.register(JOIN, do_join)
     services.jobs.register(LINE_AGAIN, do_line)
 
 
@@ -74,3 +83,11 @@ def submit_line(
     }
     title = f"Line {int(line.id)} again: {line.speaker}"
     return services.jobs.submit(LINE_AGAIN, title, payload)
+
+
+def submit_joining(services: Services, conversation_id: str, pauses: Pauses) -> Job:
+    """Queues joining the lines with other pauses. Raises BadInputError."""
+    check_pauses(pauses)
+    conversation = services.conversations.put_pauses(conversation_id, pauses)
+    payload = {"conversation": conversation.id}
+    return services.jobs.submit(JOIN, f"Join {conversation.title}", payload)

@@ -52,6 +52,17 @@ class OptionControls:
             start += len(fields)
         return {}
 
+    def values(self, chosen: str, options: Mapping[str, Any], others: Sequence[Any]) -> list[Any]:
+        """Values for `components`: the chosen engine's options or defaults, else those given."""
+        found = list(others)
+        start = 0
+        for model_id, fields in self._fields.items():
+            if model_id == chosen:
+                own = [options.get(item.name, item.default) for item in fields]
+                found[start : start + len(fields)] = own
+            start += len(fields)
+        return found
+
 
 def option_control(item: OptionField, value: Any = None) -> Any:
     """The component that fits an option: its kind follows from default, range and choices."""

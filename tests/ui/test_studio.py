@@ -24,6 +24,7 @@ def test_the_page_has_its_tabs_and_nothing_public_but_its_endpoints(services: Se
     assert [tab for tab in tabs if tab not in ("File", "Microphone")] == [
         "Voice Clone",
         "Voice Presets",
+        "Conversation",
         "Transcribe",
         "Models",
         "History",
