@@ -37,7 +37,7 @@ from modules.tools.services import Services
 from modules.tools.speech import complete_request, keep, perform
 from modules.tools.word_times import timed_from_the_start
 
-LONGEST_PAUSE_S = 10.0
+LONGEST_PAUSE_S = 5.0
 # Lines are far apart in seed, since a text counts its own passages up from the seed.
 _SEED_STEP = 1_000_003
 

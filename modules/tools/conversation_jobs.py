@@ -7,6 +7,7 @@ from typing import Any
 
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job, JobContext
+from modules.core_components.jobs.job import ACTIVE
 from modules.core_components.library.conversations import Pauses
 from modules.core_components.text.script import with_style
 from modules.tools.conversation import (
@@ -61,10 +62,18 @@ def submit_conversation(services: Services, request: ConversationRequest) -> Job
 def submit_rest(services: Services, conversation_id: str) -> Job:
     """Queues the lines of a conversation that are not spoken yet, and the joining."""
     conversation = services.conversations.get(conversation_id)
-    for job in services.jobs.list(states=("queued", "running"), kind=CONVERSE):
-        if job.payload.get("conversation") == conversation.id:
-            return job
+    running = work_on(services, conversation.id)
+    if running is not None:
+        return running
     return services.jobs.submit(CONVERSE, conversation.title, {"conversation": conversation.id})
+
+
+def work_on(services: Services, conversation_id: str) -> Job | None:
+    """The job that speaks a conversation, or waits to do so."""
+    for job in services.jobs.list(states=ACTIVE, kind=CONVERSE):
+        if job.payload.get("conversation") == conversation_id:
+            return job
+    return None
 
 
 def submit_line(

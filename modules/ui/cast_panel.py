@@ -48,7 +48,7 @@ class CastPanel:
                 self._voices.append(
                     gr.Dropdown([], label="Voice", allow_custom_value=True, min_width=190, scale=3)
                 )
-                self._engines.append(menu(f"Engine {number + 1}", NONE, min_width=150))
+                self._engines.append(menu("Engine", NONE, min_width=190))
             self._rows.append(row)
         with gr.Accordion("Language and options", open=False, visible=False) as self._more:
             with gr.Row():
@@ -208,8 +208,8 @@ class CastPanel:
         near = [_key("preset", v.name) for v in presets if v.language in ("", language)] or offered
         taken = {choice.get("voice") for choice in cast.values()}
         free = [value for value in near if value not in taken]
-        # Far apart in the list, which is sorted by sex: neighbours sound alike.
-        spread = free[number % 2 * len(free) // 2 :]
+        # Neighbours in the list, which is sorted by sex, sound alike.
+        spread = free[number % 2 * 2 * len(free) // 3 :]
         voice = next(iter([*named, *spread, *near]), "")
         return {"engine": engine, "voice": voice, "language": "", "options": {}}
 
@@ -228,11 +228,11 @@ class CastPanel:
         return [*((f"{s.name} ({how})", _key("sample", s.name)) for s in samples), *presets]
 
     def _voice_menu(self, name: str, choice: Choice) -> Any:
-        return gr.update(
-            label=f"Voice of {name}",
-            choices=self._offered(choice["engine"]),
-            value=choice["voice"],
-        )
+        offered = self._offered(choice["engine"])
+        voice = choice["voice"]
+        if voice not in (key for _, key in offered):  # a mix stands there as it was typed
+            voice = voice.removeprefix("preset:")
+        return gr.update(label=f"Voice of {name}", choices=offered, value=voice)
 
     def _engine_menu(self, name: str, choice: Choice) -> Any:
         models = [(entry.label, entry.id) for entry in speaking_models(self._services)]

@@ -10,7 +10,7 @@ import gradio as gr
 from modules.core_components.errors import NotFoundError
 from modules.core_components.library.conversations import Conversation, Line, Pauses
 from modules.core_components.text.script import with_style
-from modules.tools.conversation_jobs import submit_joining, submit_line, submit_rest
+from modules.tools.conversation_jobs import submit_joining, submit_line, submit_rest, work_on
 from modules.tools.joined_conversation import EXPORT_FORMATS, export_conversation
 from modules.tools.services import Services
 from modules.ui.confirmed_button import ConfirmedButton
@@ -52,8 +52,7 @@ class ConversationPanel:
                 self._lines = choice_list()
             with gr.Column(visible=False) as self._editor:
                 self._build_editor()
-            with gr.Row():
-                self._join = gr.Button("Join again with the pauses set now", size="sm")
+            self._join = gr.Button("Join again with the pauses set now", size="sm")
             self.delete = ConfirmedButton(
                 "Delete this conversation", "It moves to output/conversations/.trash.", "Delete it"
             )
@@ -73,6 +72,7 @@ class ConversationPanel:
             self._player,
             self._downloads,
             self._rest,
+            self._join,
             self._lines,
             *self._line_outputs,
         ]
@@ -99,7 +99,7 @@ class ConversationPanel:
         """The conversation, with one of its lines opened; nothing without one."""
         if conversation is None:
             hidden = gr.update(visible=False)
-            return ["", gr.update(visible=True), hidden, *[gr.skip()] * 5, *self._show_line(None)]
+            return ["", gr.update(visible=True), hidden, *[gr.skip()] * 6, *self._show_line(None)]
         whole = conversation.file("wav")
         is_whole = conversation.is_complete and whole.is_file()
         return [
@@ -111,7 +111,8 @@ class ConversationPanel:
                 value=str(whole) if is_whole else None, visible=is_whole, label=conversation.title
             ),
             gr.update(visible=is_whole),
-            gr.update(visible=not is_whole),
+            gr.update(visible=self._is_waiting(conversation)),
+            gr.update(visible=conversation.made == len(conversation.lines)),
             _lines_html(conversation, line_id),
             *self._show_line(conversation, line_id),
         ]
@@ -119,6 +120,11 @@ class ConversationPanel:
     def grown(self, conversation: Conversation, line_id: str) -> list[Any]:
         """What changes while lines are being spoken."""
         return [_facts_html(conversation), _lines_html(conversation, line_id)]
+
+    def _is_waiting(self, conversation: Conversation) -> bool:
+        """Whether lines are missing and nothing is under way that would speak them."""
+        missing = conversation.made < len(conversation.lines)
+        return missing and work_on(self._services, conversation.id) is None
 
     def _build_editor(self) -> None:
         self._about = panel()
@@ -224,9 +230,7 @@ def _cells(conversation: Conversation, line: Line) -> list[str]:
         f"<span class='figure'>{int(line.id)}</span>",
         f"{excerpt(line.speaker, 24)}<small>{excerpt(voice, 24)}</small>",
         f"{excerpt(line.text, 140)}{style}",
-        f"<span class='figure'>{clock_text(spans[line.id][0])}</span>"
-        if line.id in spans
-        else state,
+        f"<span class='figure'>{at}</span>" if at else state,
     ]
 
 

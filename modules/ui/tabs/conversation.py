@@ -65,8 +65,8 @@ class _ConversationTab:
         standard = Pauses()
         with gr.Row():
             self._pauses = [
-                _pause("Pause within a speaker", standard.lines_s),
-                _pause("Pause between speakers", standard.speakers_s),
+                _pause("Between lines", standard.lines_s),
+                _pause("Between speakers", standard.speakers_s),
             ]
         with gr.Accordion("Seed and title", open=False), gr.Row():
             self._seed = gr.Number(
@@ -168,7 +168,15 @@ class _ConversationTab:
 
 
 def _pause(label: str, seconds: float) -> Any:
-    return gr.Slider(0, LONGEST_PAUSE_S, value=seconds, step=0.05, label=label, min_width=150)
+    return gr.Slider(
+        0,
+        LONGEST_PAUSE_S,
+        value=seconds,
+        step=0.05,
+        label=label,
+        info="Seconds of silence.",
+        min_width=150,
+    )
 
 
 def _row(one: Conversation) -> list[str]:
