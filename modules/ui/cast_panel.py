@@ -42,7 +42,7 @@ class CastPanel:
         self._rows: list[Any] = []
         self._engines: list[Any] = []
         self._voices: list[Any] = []
-        for number in range(MOST_SPEAKERS):
+        for _ in range(MOST_SPEAKERS):
             with gr.Row(visible=False) as row:
                 # Custom values: a mix is typed, and a voice on show may be gone by now.
                 self._voices.append(
