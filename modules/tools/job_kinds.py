@@ -15,7 +15,14 @@ from modules.core_components.ai_models.engines.kokoro.voice_packs import (
 )
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job, JobContext
-from modules.tools import history, model_library, transcribe, voice_clone
+from modules.tools import (
+    dataset_jobs,
+    dataset_report_jobs,
+    history,
+    model_library,
+    transcribe,
+    voice_clone,
+)
 from modules.tools.demo_sample import demo_sample_wanted, ensure_demo_sample
 from modules.tools.inbox import keep_upload
 from modules.tools.services import Services
@@ -108,6 +115,8 @@ def register_job_kinds(services: Services) -> None:
     services.jobs.register(EXPORT, do_export)
     services.jobs.register(LOAD, do_load)
     services.jobs.register(DEMO, do_demo)
+    dataset_jobs.register(services)
+    dataset_report_jobs.register(services)
 
 
 def submit_demo_sample(services: Services) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ from modules.core_components.ai_models.model_pool import ModelSpec, model_key
 from modules.core_components.ai_models.model_utils import configure_threads
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
 from modules.core_components.audio.files import read_speech
-from modules.core_components.errors import BadInputError
+from modules.core_components.errors import BadInputError, DiskFullError
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.values import FloatArray, Sample, Speech, VoicePrompt
 
@@ -202,7 +203,9 @@ class XttsEngine:
         prompt = self._prompts.get(key)
         if prompt is None:
             prompt = self._prompt(clips, key, no_progress, cancel)
-            self._prompts.put(prompt)
+            # It stays in memory where the disk is full.
+            with contextlib.suppress(DiskFullError, OSError):
+                self._prompts.put(prompt)
         return prompt
 
     def _prompt(
