@@ -37,6 +37,9 @@ _USUAL_THETA = 10_000.0
 def import_qwen_tts() -> ModuleType:
     """The module `qwen_tts`; the first call takes seconds. Safe from every thread."""
     with _importing:
+        from transformers.utils.logging import disable_progress_bar
+
+        disable_progress_bar()  # ours tells what is being done
         _register_rotary_embedding()
         # It and what it imports print advice; standard output may be a program's.
         with contextlib.redirect_stdout(sys.stderr):
