@@ -21,6 +21,7 @@ from modules.tools import (
     history,
     model_library,
     transcribe,
+    tuned_jobs,
     voice_clone,
 )
 from modules.tools.demo_sample import demo_sample_wanted, ensure_demo_sample
@@ -117,6 +118,7 @@ def register_job_kinds(services: Services) -> None:
     services.jobs.register(DEMO, do_demo)
     dataset_jobs.register(services)
     dataset_report_jobs.register(services)
+    tuned_jobs.register(services)
 
 
 def submit_demo_sample(services: Services) -> None:
@@ -195,5 +197,5 @@ def submit_export(services: Services, sample_name: str, engine: str, suffix: str
 
 def submit_load(services: Services, model_id: str) -> Job:
     """Queues bringing a model into memory."""
-    entry = services.catalog.entry(model_id)
+    entry = model_library.model_state(services, model_id).entry
     return services.jobs.submit(LOAD, f"Load {entry.label}", {"model": model_id})
