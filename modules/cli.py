@@ -20,6 +20,7 @@ from modules.cli_support import (
     read_text_file,
     start_logging,
 )
+from modules.cli_tuned import tuned_app
 from modules.cli_voices import voices_app
 from modules.core_components.errors import BadInputError
 from modules.core_components.settings import app_folder, load_settings
@@ -33,6 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(models_app, name="models")
+models_app.add_typer(tuned_app, name="tuned")
 app.add_typer(voices_app, name="voices")
 app.add_typer(pronunciations_app, name="pronunciations")
 app.command()(converse)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from modules.core_components.ai_models.engines.xtts.checkpoint import read_weights
+from modules.core_components.ai_models.engines.xtts.training.plan import TrainingPlan
+from modules.core_components.ai_models.engines.xtts.training.rows import row_of, row_to_json
 from modules.core_components.audio.files import write_speech
 from modules.core_components.dataset.values import (
     EVAL,
@@ -17,6 +21,8 @@ from modules.core_components.dataset.values import (
     Dataset,
     Source,
 )
+from modules.core_components.library.training_events import EventWriter
+from modules.core_components.library.training_runs import TrainingRun
 from modules.core_components.values import Speech
 from modules.tools.job_kinds import register_job_kinds
 from modules.tools.services import Services, open_services
@@ -70,3 +76,39 @@ def add_dataset(
         )
     source = Source("aa", "aa.wav", "aa" * 32, clips * clip_s, tuple(made), ())
     return services.datasets.save_source(dataset, source)
+
+
+def add_run(
+    services: Services, name: str = "first", dataset: str = "Anna", steps: Sequence[int] = (6, 12)
+) -> TrainingRun:
+    """A training that is done, with checkpoints as the trainer leaves them.
+
+    Their numbers are the base's, the text head moved a little further at each step.
+    """
+    import torch
+
+    rows = [row_to_json(row_of(clip)) for clip in services.datasets.get(dataset).rows]
+    run = services.training_runs.create(
+        name, dataset, BASE, "en", dataclasses.asdict(TrainingPlan()), rows
+    )
+    run.checkpoints_folder.mkdir()
+    base = read_weights(services.catalog.folder(services.catalog.entry(BASE)) / "model.pth")
+    diary = EventWriter(run.progress_file)
+    for epoch, step in enumerate(steps, start=1):
+        weights = {f"xtts.{key}": value for key, value in base.items()}
+        weights["xtts.gpt.mel_head.weight"] = base["gpt.mel_head.weight"] * (1 + step / 100)
+        weights["torch_mel_spectrogram_dvae.mel_stft.window"] = torch.ones(4)
+        weights["dvae.codebook"] = torch.ones(4)
+        path = run.checkpoints_folder / f"{step}.pth"
+        torch.save({"model": weights, "optimizer": {"moments": torch.ones(1000)}}, path)
+        diary.write("step", step=step, epoch=epoch, loss=4.0 - step / 10, step_s=0.5)
+        diary.write("eval", step=step, epoch=epoch, loss=4.2 - step / 20)
+        diary.write(
+            "checkpoint",
+            step=step,
+            epoch=epoch,
+            eval_loss=4.2 - step / 20,
+            file=path.relative_to(run.folder).as_posix(),
+        )
+    diary.write("end", step=steps[-1], epoch=len(steps), outcome="done", text="", hint="")
+    return services.training_runs.get(name)

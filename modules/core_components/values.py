@@ -27,12 +27,14 @@ class Word:
 class Speech:
     """Mono audio: `samples` float32 [n], nominally within -1..1.
 
-    `words` are those of the text as it was written, where the engine knows when it says them.
+    `words` are those of the text as it was written, where the engine knows when it says them;
+    `notes` what its listener should know, such as that a limit cut it off.
     """
 
     samples: FloatArray
     sample_rate_hz: int
     words: tuple[Word, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def duration_s(self) -> float:

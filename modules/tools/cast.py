@@ -16,11 +16,11 @@ from modules.tools.named_voices import (
     NamedVoice,
     find_sample,
     find_voice,
-    nearest_language,
 )
 from modules.tools.own_voices import fixed_voice
 from modules.tools.services import Services
 from modules.tools.speech import SpeechRequest
+from modules.tools.voices import usual_language
 
 # What engines call the option that says how something is spoken.
 STYLE_OPTIONS = ("instruct", "style")
@@ -119,7 +119,7 @@ def _member(services: Services, speaker: str, wanted: CastVoice) -> CastMember:
     engine = services.tts.get(model_id)
     with errors_told_of(speaker):
         voice = _found(services, engine, wanted)
-        usual = nearest_language(engine, services.settings.language)
+        usual = usual_language(services, engine)
         member = CastMember(
             speaker=speaker,
             voice=voice.name,

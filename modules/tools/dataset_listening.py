@@ -1,159 +1,134 @@
-"""Listening to the clips of a dataset: who speaks, in which language, and what a second ear hears.
+"""What a listener hears in a recording, kept so that nothing is listened to twice.
 
-Every answer is kept by the clip's content and the model that gave it.
+A long recording is listened to in windows of some minutes, each kept as soon as it is done: who is
+broken off goes on where he was, and the result is the same.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from modules.core_components.ai_models.engines.base import ASREngine, Transcription, parse_options
-from modules.core_components.audio.files import read_speech
-from modules.core_components.dataset.report_cache import ContentCache, packed, unpacked
-from modules.core_components.dataset.report_voices import SHORTEST_S
-from modules.core_components.errors import StudioError
-from modules.core_components.progress import CancelToken, Progress, no_progress
-from modules.core_components.values import FloatArray
-from modules.tools.dataset_measuring import MeasuredClip
-from modules.tools.ready_models import listening_models
+from modules.core_components import atomic
+from modules.core_components.ai_models.engines.base import (
+    ASREngine,
+    describe_options,
+    parse_options,
+)
+from modules.core_components.audio.encode import audio_sha256
+from modules.core_components.audio.resample import resample
+from modules.core_components.audio.speech_regions import speech_regions
+from modules.core_components.dataset.cutting import Region
+from modules.core_components.dataset.known_text import spread
+from modules.core_components.dataset.sound import excerpt
+from modules.core_components.dataset.windows import listening_windows
+from modules.core_components.dataset.words import whole_words
+from modules.core_components.progress import CancelToken, Progress, scaled
+from modules.core_components.values import Segment, Speech, Word
 from modules.tools.services import Services
-from modules.tools.transcribe import transcribe_speech
+from modules.tools.transcribe import WHISPER_RATE_HZ
 
 logger = logging.getLogger(__name__)
 
-# Listening for the language takes a second a clip, and a language changes with the recording.
-CLIPS_PER_RECORDING, MOST_CLIPS = 2, 12
+_FORMAT = 1
 
 
-def embed_clips(
-    services: Services,
-    clips: Sequence[MeasuredClip],
-    cache: ContentCache,
-    progress: Progress,
-    cancel: CancelToken,
-    quick: bool = False,
-) -> dict[str, FloatArray]:
-    """The speaker embedding of each audible clip of a second or more, by clip id.
+@dataclass(frozen=True)
+class Heard:
+    """The words of a recording and where somebody speaks in it; seconds from its start."""
 
-    `quick` takes only what is known already. Raises StudioError where the speaker encoder cannot
-    be had.
-    """
-    entry = services.catalog.entry("ge2e")
-    what = f"voice:{entry.id}:{services.catalog.revision(entry)}"
-    encoder = services.asr.get_speaker_encoder()
-    embeddings = {}
-    for number, heard in enumerate(clips):
-        cancel.raise_if_cancelled()
-        if heard.sound.duration_s < SHORTEST_S or not heard.is_audible:
-            continue
-        kept = cache.get(what, heard.sha256)
-        if kept is None and quick:
-            continue
-        if kept is None:
-            progress(number / len(clips), f"Comparing voices: {number + 1} of {len(clips)}")
-            kept = packed(encoder.embed(read_speech(heard.path)))
-            cache.put(what, heard.sha256, kept)
-        embeddings[heard.clip.id] = unpacked(kept)
-    return embeddings
+    words: tuple[Word, ...]
+    speech: tuple[Region, ...]
 
 
-def detect_languages(
-    services: Services,
-    clips: Sequence[MeasuredClip],
-    cache: ContentCache,
-    progress: Progress,
-    cancel: CancelToken,
-    quick: bool = False,
-) -> dict[str, tuple[str, float]]:
-    """Language (ISO 639-1) and probability of the longest clips of each recording, by clip id.
+@dataclass(frozen=True)
+class Listener:
+    """A listening model with the options that suit a dataset: word times, batches, no warm second
+    tries, so that the same recording always gives the same words."""
 
-    `quick` takes only what is known already. Raises StudioError where no listening model that knows several languages is installed.
-    """
-    listener = _multilingual(services)
-    what = f"language:{listener.model_id}:{listener.model_revision}"
-    found = {}
-    chosen = _few_of_each_recording(clips)
-    for number, heard in enumerate(chosen):
-        cancel.raise_if_cancelled()
-        kept = cache.get(what, heard.sha256)
-        if kept is None and quick:
-            continue
-        if kept is None:
-            progress(number / len(chosen), f"Which language? {number + 1} of {len(chosen)}")
-            kept = _language_of(listener, heard.path, cancel)
-            cache.put(what, heard.sha256, kept)
-        if kept[0]:
-            found[heard.clip.id] = (str(kept[0]), float(kept[1]))
-    return found
+    engine: ASREngine
+    options: Mapping[str, Any]
+    kept_in: Path
 
+    def described(self) -> dict[str, Any]:
+        """What the words depend on."""
+        return {
+            "listener": self.engine.model_id,
+            "revision": self.engine.model_revision,
+            "options": dict(self.options),
+        }
 
-def listen_again(
-    services: Services,
-    clips: Sequence[MeasuredClip],
-    language: str,
-    model_id: str,
-    cache: ContentCache,
-    progress: Progress,
-    cancel: CancelToken,
-) -> None:
-    """Has another listening model hear each clip; `heard_before` tells. Raises StudioError."""
-    what = f"{_heard_in(language)}{model_id}:{services.asr.get(model_id).model_revision}"
-    for number, heard in enumerate(clips):
-        cancel.raise_if_cancelled()
-        text = cache.get(what, heard.sha256)
-        if text is None:
-            progress(number / len(clips), f"Listening again: {number + 1} of {len(clips)}")
-            speech = read_speech(heard.path)
-            said = transcribe_speech(services, speech, model_id, language, no_progress, cancel)
-            text = said.text
-        cache.put(what, heard.sha256, text)
+    def hear(self, recording: Speech, progress: Progress, cancel: CancelToken) -> Heard:
+        """Raises what the engine raises, and JobCancelled."""
+        samples = resample(recording.samples, recording.sample_rate_hz, WHISPER_RATE_HZ)
+        audible = Speech(samples, WHISPER_RATE_HZ)
+        speech = speech_regions(audible)
+        words: list[Word] = []
+        for start_s, end_s in listening_windows(speech, audible.duration_s):
+            cancel.raise_if_cancelled()
+            share = scaled(progress, start_s / audible.duration_s, end_s / audible.duration_s)
+            window = excerpt(audible, start_s, end_s)
+            words += [_moved(word, start_s) for word in self._words(window, share, cancel)]
+        return Heard(tuple(words), tuple(speech))
+
+    def _words(self, window: Speech, progress: Progress, cancel: CancelToken) -> tuple[Word, ...]:
+        about = json.dumps([_FORMAT, audio_sha256(window), self.described()], sort_keys=True)
+        kept = self.kept_in / f"{hashlib.sha256(about.encode()).hexdigest()[:32]}.json"
+        known = _read_words(kept)
+        if known is None:
+            options = parse_options(self.engine.options_type, self.options)
+            running = self.engine.transcribe(window, options, progress, cancel)
+            heard = (_words_of(segment) for segment in running.segments)
+            known = tuple(word for words in heard for word in words)
+            record = [[word.text, word.start_s, word.end_s, word.probability] for word in known]
+            atomic.write_json(kept, {"words": record})
+        return known
 
 
-def heard_before(
-    clips: Sequence[MeasuredClip], language: str, cache: ContentCache
-) -> dict[str, str]:
-    """What the last second listener heard, by clip id."""
-    texts = {item.clip.id: cache.latest(_heard_in(language), item.sha256) for item in clips}
-    return {clip_id: str(text) for clip_id, text in texts.items() if text is not None}
+def open_listener(
+    services: Services, model_id: str, language: str, precision: str, batch_size: int
+) -> Listener:
+    """`model_id` "" takes the one of the settings. Raises NotFoundError, BadInputError."""
+    engine = services.asr.get(model_id or services.settings.asr_model)
+    wanted = {
+        "language": language,
+        "word_timestamps": True,
+        "batched": True,
+        "batch_size": batch_size,
+        "precision": precision,
+        "condition_on_previous_text": False,
+        "temperature_fallback": False,
+    }
+    known = {field.name for field in describe_options(engine.options_type)}
+    options = {name: value for name, value in wanted.items() if name in known}
+    parse_options(engine.options_type, options)
+    kept_in = services.settings.cache_folder / "listening"
+    kept_in.mkdir(parents=True, exist_ok=True)
+    return Listener(engine, options, kept_in)
 
 
-def _heard_in(language: str) -> str:
-    return f"heard:{language}:"
+def _words_of(segment: Segment) -> tuple[Word, ...]:
+    """Those of a listener without word times are spread over the segment."""
+    if segment.words:
+        return whole_words(segment)
+    return spread(segment.text, segment.start_s, segment.end_s)
 
 
-def _multilingual(services: Services) -> ASREngine:
-    ids = [entry.id for entry in listening_models(services)]
-    ids.sort(key=lambda model_id: model_id != services.settings.asr_model)
-    for model_id in ids:
-        listener = services.asr.get(model_id)
-        if len(listener.languages) > 1:
-            return listener
-    raise StudioError(
-        "No listening model that knows several languages is installed.",
-        "Get one on the Models tab: Whisper base is small.",
-    )
+def _read_words(path: Path) -> tuple[Word, ...] | None:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))["words"]
+        return tuple(Word(str(text), *map(float, numbers)) for text, *numbers in record)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        logger.warning("%s cannot be read (%s); listening again", path, error)
+        return None
 
 
-def _language_of(listener: ASREngine, path: Path, cancel: CancelToken) -> tuple[str, float]:
-    options: Any = parse_options(listener.options_type, {"language": "auto"})
-    running: Transcription = listener.transcribe(read_speech(path), options, no_progress, cancel)
-    close = getattr(running.segments, "close", None)  # the words are not wanted
-    if close is not None:
-        close()
-    return running.info.language, running.info.language_probability
-
-
-def _few_of_each_recording(clips: Iterable[MeasuredClip]) -> list[MeasuredClip]:
-    """The longest clips of each recording, the recordings of most speech first."""
-    recordings: dict[str, list[MeasuredClip]] = {}
-    for heard in clips:
-        recordings.setdefault(heard.clip.source, []).append(heard)
-    longest = [
-        sorted(some, key=lambda heard: -heard.clip.duration_s)[:CLIPS_PER_RECORDING]
-        for some in recordings.values()
-    ]
-    longest.sort(key=lambda some: -some[0].clip.duration_s)
-    return [heard for some in longest for heard in some][:MOST_CLIPS]
+def _moved(word: Word, by_s: float) -> Word:
+    return replace(word, start_s=word.start_s + by_s, end_s=word.end_s + by_s)

@@ -15,7 +15,16 @@ from modules.core_components.ai_models.engines.kokoro.voice_packs import (
 )
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job, JobContext
-from modules.tools import conversation_jobs, history, model_library, transcribe, voice_clone
+from modules.tools import (
+    conversation_jobs,
+    dataset_jobs,
+    dataset_report_jobs,
+    history,
+    model_library,
+    transcribe,
+    tuned_jobs,
+    voice_clone,
+)
 from modules.tools.demo_sample import demo_sample_wanted, ensure_demo_sample
 from modules.tools.inbox import keep_upload
 from modules.tools.services import Services
@@ -109,6 +118,9 @@ def register_job_kinds(services: Services) -> None:
     services.jobs.register(LOAD, do_load)
     services.jobs.register(DEMO, do_demo)
     conversation_jobs.register(services)
+    dataset_jobs.register(services)
+    dataset_report_jobs.register(services)
+    tuned_jobs.register(services)
 
 
 def submit_demo_sample(services: Services) -> None:
@@ -187,5 +199,5 @@ def submit_export(services: Services, sample_name: str, engine: str, suffix: str
 
 def submit_load(services: Services, model_id: str) -> Job:
     """Queues bringing a model into memory."""
-    entry = services.catalog.entry(model_id)
+    entry = model_library.model_state(services, model_id).entry
     return services.jobs.submit(LOAD, f"Load {entry.label}", {"model": model_id})

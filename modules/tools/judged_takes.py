@@ -19,15 +19,15 @@ import numpy as np
 from modules.core_components import atomic
 from modules.core_components.ai_models.engines.base import TTSEngine
 from modules.core_components.ai_models.engines.xtts.training.rows import read_rows
-from modules.core_components.audio.files import audio_sha256, read_speech, write_speech
+from modules.core_components.audio.files import read_speech, write_speech
 from modules.core_components.audio.speech_regions import speech_seconds, trim_to_speech
-from modules.core_components.dataset.reference_clips import choose_reference
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.judgement import HELD_OUT, SENTENCE, JudgedTake
 from modules.core_components.library.training_runs import TrainingRun
 from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.text.judging_sentences import judging_sentences
 from modules.core_components.values import FloatArray, Sample, Speech, VoicePrompt
+from modules.tools.run_reference import run_reference
 from modules.tools.scores import read_back
 from modules.tools.services import Services
 from modules.tools.spoken_steps import engine_options
@@ -36,7 +36,6 @@ logger = logging.getLogger(__name__)
 
 SEED = 1
 MOST_HELD_OUT = 8
-REFERENCE = "reference.wav"
 
 
 @dataclass(frozen=True)
@@ -90,15 +89,10 @@ class Ears:
     _real: dict[str, Heard] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, services: Services, run: TrainingRun, folder: Path, cancel: CancelToken) -> Ears:
-        """Chooses the reference by the rule of `reference_clips` and keeps it in `folder`."""
-        dataset = services.datasets.get(run.dataset)
-        speech = choose_reference(dataset, cancel).speech
-        path = folder / REFERENCE
-        write_speech(path, speech)
-        kept = read_speech(path)
-        reference = Sample(run.name, path, audio_sha256(kept), kept.duration_s)
-        return cls(services, run, reference, dataset.folder)
+    def open(cls, services: Services, run: TrainingRun, cancel: CancelToken) -> Ears:
+        """The ears for a run. Raises as `run_reference`."""
+        reference = run_reference(services, run, cancel).sample
+        return cls(services, run, reference, services.datasets.get(run.dataset).folder)
 
     @property
     def reference_sha256(self) -> str:

@@ -12,11 +12,13 @@ import logging
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from modules.core_components import atomic
 from modules.core_components.ai_models.downloads.disk import ensure_free
 from modules.core_components.ai_models.engines.base import TTSEngine
+from modules.core_components.ai_models.engines.xtts.engine import Place, XttsEngine
+from modules.core_components.ai_models.engines.xtts.files import WEIGHTS
 from modules.core_components.ai_models.engines.xtts.pack import pack
 from modules.core_components.errors import BadInputError, CorruptFileError
 from modules.core_components.judgement import (
@@ -62,7 +64,7 @@ def judge_run(
     folder = run.folder / FOLDER
     folder.mkdir(exist_ok=True)
     progress(0.0, "Choosing the reference")
-    ears = Ears.open(services, run, folder, cancel)
+    ears = Ears.open(services, run, cancel)
     texts = texts_of(services, run)
     rows: list[JudgedCheckpoint] = []
     candidates: Sequence[KeptCheckpoint | None] = (None, *checkpoints)
@@ -138,18 +140,19 @@ def _speaker(
         yield services.tts.get(run.base_model)
         return
     base = services.catalog.folder(services.catalog.entry(run.base_model))
-    ensure_free(run.folder, (base / "model.pth").stat().st_size)
+    ensure_free(run.folder, (base / WEIGHTS).stat().st_size)
     packed = run.folder / FOLDER / f".candidate-{kept.step}"
+    entry = replace(services.tts.entry(run.base_model), id=f"judged-{run.name}-{kept.step}")
+    place = Place(packed, revision=lambda: _identity(kept), checked=lambda: packed)
     try:
         pack(kept.path, base, packed)
-        engine = services.tts.get_xtts(packed)
-        yield engine
-        services.tts.unload(engine.model_id)
+        yield XttsEngine(entry, services.tts.context, place)
     finally:
+        services.tts.unload(entry.id)
         shutil.rmtree(packed, ignore_errors=True)
 
 
 def _identity(kept: KeptCheckpoint) -> str:
     """Another training to the same step, after going back to a state, makes another file."""
     found = kept.path.stat()
-    return f"{kept.step} {found.st_size} {found.st_mtime_ns}"
+    return f"{kept.step}-{found.st_size}-{found.st_mtime_ns}"

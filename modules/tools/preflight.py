@@ -217,8 +217,7 @@ def _machine_checks(
 
     catalog = services.catalog
     base_bytes = (catalog.folder(catalog.entry(base_model)) / WEIGHTS).stat().st_size
-    dvae_bytes = (catalog.folder(catalog.entry(TRAINING_FILES)) / "dvae.pth").stat().st_size
-    needed = room.run_bytes(base_bytes + dvae_bytes, base_bytes, plan.keep_checkpoints)
+    needed = room.run_bytes(base_bytes, plan.keep_checkpoints)
     folder = services.settings.training_folder
     free = psutil.disk_usage(str(_existing(folder))).free
     gpu_bytes = _gpu_bytes(services.tts.context.device)

@@ -14,9 +14,11 @@ from modules.ui.handlers import listen
 from modules.ui.parts import panel
 from modules.ui.tabs import (
     conversation,
+    dataset,
     history,
     models,
     settings,
+    train_xtts,
     transcribe,
     voice_clone,
     voice_presets,
@@ -24,7 +26,17 @@ from modules.ui.tabs import (
 from modules.ui.theme import RESTORE_SHADE, SWITCH_SHADE
 
 TITLE = "Voice Clone Studio"
-TABS = (voice_clone, voice_presets, conversation, transcribe, models, history, settings)
+TABS = (
+    voice_clone,
+    voice_presets,
+    conversation,
+    transcribe,
+    dataset,
+    train_xtts,
+    models,
+    history,
+    settings,
+)
 # Copies that Gradio makes of what it plays: looked at every hour, removed after a day.
 KEEP_COPIES_S = (3600, 86_400)
 

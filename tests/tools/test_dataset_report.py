@@ -10,7 +10,7 @@ from modules.core_components.dataset.values import SAMPLE_RATE_HZ
 from modules.core_components.errors import JobCancelled
 from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.values import FloatArray, Speech
-from modules.tools import dataset_measuring
+from modules.tools import dataset_report, dataset_report_measuring, dataset_report_tokenizer
 from modules.tools.dataset_editor import drop_clips, fix_text
 from modules.tools.dataset_report import report_of
 from modules.tools.services import Services
@@ -119,9 +119,9 @@ def test_a_second_report_measures_only_what_is_new(
 ) -> None:
     make_dataset(services, many(6))
     measured = []
-    honest = dataset_measuring.measure_sound
+    honest = dataset_report_measuring.measure_sound
     monkeypatch.setattr(
-        dataset_measuring, "measure_sound", lambda *a: measured.append(1) or honest(*a)
+        dataset_report_measuring, "measure_sound", lambda *a: measured.append(1) or honest(*a)
     )
     first = report_of(services, "Anna")
     assert (len(measured), encoder.calls) == (6, 6)
@@ -154,7 +154,7 @@ def test_a_cancelled_report_keeps_what_it_measured(
 
 
 def test_a_second_listener_and_the_tokenizer_are_heard(
-    services: Services, encoder: FakeEncoder
+    services: Services, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clips = many(3)
     clips[0] = ("Good morning. How are you?", clips[0][1])
@@ -163,7 +163,11 @@ def test_a_second_listener_and_the_tokenizer_are_heard(
     def fault(text: str, language: str) -> str:
         return "the tokenizer does not know w" if "words" in text else ""
 
-    report = report_of(services, "Anna", second_listener=ECHO, text_fault=fault)
+    vocabulary = services.settings.models_folder / "xtts" / "v2.0.3" / "vocab.json"
+    vocabulary.parent.mkdir(parents=True)
+    vocabulary.write_text("{}", encoding="utf-8")
+    monkeypatch.setattr(dataset_report_tokenizer, "load_text_fault", lambda *_: fault)
+    report = report_of(services, "Anna", second_listener=ECHO)
     rates = {item.clip_id: item.heard_otherwise for item in report.measures}
     assert rates["aa_0001"] == 1.0
     assert "heard" in kinds(report, "aa_0001")
@@ -172,6 +176,8 @@ def test_a_second_listener_and_the_tokenizer_are_heard(
     assert "Words: words." in told.message
     assert "tokenizer" not in kinds(report, "aa_0000")
     assert report.not_checked == ()
+    monkeypatch.setattr(dataset_report_tokenizer, "load_text_fault", None)
+    assert report_of(services, "Anna", quick=True) == report
 
 
 def test_another_language_is_told(services: Services, encoder: FakeEncoder) -> None:
@@ -180,6 +186,20 @@ def test_another_language_is_told(services: Services, encoder: FakeEncoder) -> N
     languages = [finding for finding in report.findings if finding.kind == "language"]
     assert {finding.clip_id for finding in languages} >= {""}
     assert "English" in languages[0].message
+
+
+def test_a_quick_look_leaves_most_for_later(
+    services: Services, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset_report, "QUICK_CLIPS", 2)
+    make_dataset(services, many(5))
+    quick = report_of(services, "Anna", quick=True)
+    assert (quick.clips, len(quick.measures), quick.waiting) == (5, 2, 3)
+    assert encoder.calls == 0
+    assert quick.speakers is None
+    full = report_of(services, "Anna")
+    assert (len(full.measures), full.waiting) == (5, 0)
+    assert report_of(services, "Anna", quick=True) == full
 
 
 def test_an_empty_dataset_and_missing_models_are_told(services: Services) -> None:

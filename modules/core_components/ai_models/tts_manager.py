@@ -3,21 +3,45 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import logging
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from modules.core_components.ai_models.base_manager import BaseManager
+from modules.core_components.ai_models.base_manager import Availability, BaseManager
+from modules.core_components.ai_models.catalog import Licence, ModelEntry
 from modules.core_components.ai_models.downloads.locks import SharedWork
 from modules.core_components.ai_models.engines.base import TTSEngine
+from modules.core_components.ai_models.engines.qwen3_tts.engine import Qwen3TTSEngine
+from modules.core_components.ai_models.engines.qwen3_tts.prompts import (
+    item_of_prompt,
+    prompt_of_item,
+)
+from modules.core_components.ai_models.engines.registry import EngineSpec
+from modules.core_components.ai_models.engines.xtts.files import check_here
+from modules.core_components.ai_models.engines.xtts.tuned import (
+    entry_of,
+    factory_of,
+    model_id_of,
+)
 from modules.core_components.ai_models.model_pool import ModelPool
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
 from modules.core_components.errors import BadInputError, DiskFullError
+from modules.core_components.library.names import safe_stem
+from modules.core_components.library.tuned_models import (
+    TunedModel,
+    TunedModelLibrary,
+    read_tuned_model,
+)
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.settings import Settings
 from modules.core_components.values import Sample, VoicePrompt
 
 logger = logging.getLogger(__name__)
 
+# What every fine-tuned XTTS inherits its licence from.
+_XTTS = "xtts-v2.0.3"
 _VIBEVOICE_SIZES = {"small": "1.5b", "large (4-bit)": "large-4bit"}
 
 
@@ -36,44 +60,77 @@ class TTSManager(BaseManager):
         pool: ModelPool | None = None,
         catalog_file: Path | None = None,
     ) -> None:
+        self._opened: dict[str, TunedModel] = {}
         super().__init__(settings, pool, catalog_file)
         self._preparing: SharedWork[VoicePrompt] = SharedWork()
 
     def configure(self, settings: Settings) -> None:
-        super().configure(settings)
-        self.prompts = VoicePromptStore(settings.cache_folder / "prompts")
+        with self._lock:
+            super().configure(settings)
+            self.prompts = VoicePromptStore(settings.cache_folder / "prompts")
+            self.tuned_models = TunedModelLibrary(settings.finetune_folder)
+            self._tuned: dict[str, TunedModel] = {}
 
     def get(self, model_id: str) -> TTSEngine:
+        self._look_for_tuned_models()
         engine: TTSEngine = super().get(model_id)
         return engine
+
+    def engine_ids(self) -> tuple[str, ...]:
+        self._look_for_tuned_models()
+        return super().engine_ids()
+
+    def entry(self, model_id: str) -> ModelEntry:
+        self._look_for_tuned_models()
+        return super().entry(model_id)
+
+    def availability(self, model_id: str) -> Availability:
+        self._look_for_tuned_models()
+        return super().availability(model_id)
+
+    def tuned_model(self, model_id: str) -> TunedModel | None:
+        """The fine-tuned model behind a model id; None for those of the catalog."""
+        self._look_for_tuned_models()
+        return self._tuned.get(model_id)
 
     def get_kokoro(self, version: str = "v1.0") -> TTSEngine:
         """`version` is "v1.0" or "v0.19"."""
         return self.get(f"kokoro-{version}")
 
     def get_xtts(self, version_or_path: str | Path = "v2.0.3") -> TTSEngine:
-        """`version_or_path` is "v2.0.0" to "v2.0.3", or the folder of a fine-tuned model.
+        """`version_or_path` is "v2.0.0" to "v2.0.3", the name of a fine-tuned model, or the
+        folder of one, wherever it lies.
 
-        Raises BadInputError for a folder: fine-tuned models come with the XTTS engine.
+        Raises ModelMissingError for a folder without the files of a model.
         """
-        if isinstance(version_or_path, Path) or Path(version_or_path).is_dir():
-            raise BadInputError(
-                f"The fine-tuned model in {version_or_path} cannot be used yet.",
-                "Fine-tuned XTTS models come in a later version.",
-            )
-        return self.get(f"xtts-{version_or_path}")
+        folder = Path(version_or_path)
+        if not isinstance(version_or_path, Path) and not folder.is_dir():
+            return self.get(f"xtts-{version_or_path}")
+        folder = folder.resolve()
+        check_here(folder)
+        model = read_tuned_model(folder)
+        if folder.parent != self.tuned_models.folder:
+            # Folders elsewhere may have any name: their path tells them apart.
+            mark = hashlib.sha256(str(folder).encode()).hexdigest()[:8]
+            model = dataclasses.replace(model, name=f"{safe_stem(folder.name)}-{mark}")
+            with self._lock:
+                self._opened[model_id_of(model)] = model
+        return self.get(model_id_of(model))
 
-    def get_qwen3_base(self, size: str = "1.7B") -> TTSEngine:
-        """`size` is "0.6B" or "1.7B"."""
-        return self.get(f"qwen3-tts-{size.lower()}-base")
+    def get_qwen3_base(self, size: str = "1.7B") -> Qwen3TTSEngine:
+        """Takes the voice of a sample; `size` is "0.6B" or "1.7B"."""
+        engine: Qwen3TTSEngine = super().get(f"qwen3-tts-{size.lower()}-base")
+        return engine
 
-    def get_qwen3_custom_voice(self, size: str = "1.7B") -> TTSEngine:
-        """`size` is "0.6B" or "1.7B"."""
-        return self.get(f"qwen3-tts-{size.lower()}-custom-voice")
+    def get_qwen3_custom_voice(self, size: str = "1.7B") -> Qwen3TTSEngine:
+        """Has speakers of its own, in any style; `size` is "0.6B" or "1.7B"."""
+        engine: Qwen3TTSEngine = super().get(f"qwen3-tts-{size.lower()}-custom-voice")
+        return engine
 
-    def get_qwen3_voice_design(self) -> TTSEngine:
+    def get_qwen3_voice_design(self) -> Qwen3TTSEngine:
         """Makes a voice from a description."""
-        return self.get("qwen3-tts-1.7b-voice-design")
+        engine: Qwen3TTSEngine = super().get("qwen3-tts-1.7b-voice-design")
+        return engine
 
     def get_vibevoice_tts(self, size: str = "1.5B") -> TTSEngine:
         """`size` is "1.5B" ("Small"), "Large" or "Large (4-bit)"."""
@@ -118,14 +175,76 @@ class TTSManager(BaseManager):
         engine = self.get(model_id)
         return self.prompts.get(self._prompt_key(engine, sample)) if engine.can_clone else None
 
+    def _look_for_tuned_models(self) -> None:
+        """Those that came, changed or went since, also by another process's doing."""
+        with self._lock:
+            found = {model_id_of(model): model for model in self.tuned_models.list()}
+            found.update({i: m for i, m in self._opened.items() if m.folder.is_dir()})
+            if found == self._tuned:
+                return
+            for model_id, model in self._tuned.items():
+                if found.get(model_id) != model:
+                    self._registry.remove(model_id)
+                    self._handles.pop(model_id, None)
+            for model_id, model in found.items():
+                if self._tuned.get(model_id) != model:
+                    entry = entry_of(model, self._xtts_licence)
+                    self._registry.add(EngineSpec(entry, factory_of(model.folder)))
+            self._tuned = found
+
+    @property
+    def _xtts_licence(self) -> Licence:
+        return self.catalog.entry(_XTTS).licence
+
+    def compute_sample_hash(self, wav_path: str | Path, ref_text: str) -> str:
+        """SHA-256 of a recording's file and of its words, for the two below."""
+        digest = hashlib.sha256(Path(wav_path).read_bytes())
+        digest.update(b"\0" + ref_text.strip().encode("utf-8"))
+        return digest.hexdigest()
+
+    def load_voice_prompt(
+        self, sample_name: str, sample_hash: str, model_size: str = "1.7B"
+    ) -> list[Any] | None:
+        """What `save_voice_prompt` kept, as Qwen3-TTS Base takes it; None for another hash, size
+        or revision of the model. `sample_name` is for people: the hash says which sample it is."""
+        prompt = self.prompts.get(self._named_key(sample_hash, model_size))
+        if prompt is None:
+            logger.info("No prepared voice of %s for %s", sample_name, model_size)
+            return None
+        return [item_of_prompt(prompt)]
+
+    def save_voice_prompt(
+        self, sample_name: str, prompt: Sequence[Any], sample_hash: str, model_size: str = "1.7B"
+    ) -> bool:
+        """Keeps what `create_voice_clone_prompt` of Qwen3-TTS Base made of one recording.
+
+        False where the disk is full: then it is kept in memory only. Raises BadInputError for more
+        than one.
+        """
+        if len(prompt) != 1:
+            raise BadInputError("A prompt of one recording is kept at a time.")
+        engine = self.get_qwen3_base(model_size)
+        key = self._named_key(sample_hash, model_size)
+        made = prompt_of_item(prompt[0], key, engine.model_id, engine.model_revision)
+        return self._keep(dataclasses.replace(made, info={**made.info, "sample": sample_name}))
+
+    def _named_key(self, sample_hash: str, model_size: str) -> str:
+        engine = self.get_qwen3_base(model_size)
+        parameters = engine.prompt_parameters()
+        return self.prompts.key_of_recording(
+            sample_hash, engine.model_id, engine.model_revision, parameters
+        )
+
     def _prompt_key(self, engine: TTSEngine, sample: Sample) -> str:
         family = self.entry(engine.model_id).family
         parameters = engine.prompt_parameters()
         return self.prompts.key(sample, family, engine.model_id, engine.model_revision, parameters)
 
-    def _keep(self, prompt: VoicePrompt) -> None:
-        """A full disk must not cost a voice that took minutes: it stays in memory then."""
+    def _keep(self, prompt: VoicePrompt) -> bool:
+        """A full disk must not cost a voice that took minutes: it stays in memory then (False)."""
         try:
             self.prompts.put(prompt)
         except (DiskFullError, OSError) as error:
             logger.warning("The prepared voice is kept in memory only: %s", error)
+            return False
+        return True

@@ -72,7 +72,7 @@ def _sound_findings(found: ClipMeasures, usual: Usual, gain_db: float) -> Iterat
         severity = BAD if found.clipping > _BADLY_CLIPPED else WARN
         message = f"It is overdriven: {found.clipping:.1%} of it is clipped."
         hint = "Record it at a lower level, or drop it."
-        yield Finding(clip_id, "clipping", severity, message, hint, 100 * found.clipping)
+        yield Finding(clip_id, "clipping", severity, message, hint, min(50 * found.clipping, 9))
     noise = found.signal_to_noise_db
     if noise is not None and noise < _NOISY_DB:
         severity = BAD if noise < _VERY_NOISY_DB else WARN

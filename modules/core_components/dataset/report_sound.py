@@ -16,6 +16,7 @@ from modules.core_components.values import Speech
 VERSION = 1
 # Clipped tops ripple a little once they were resampled to the clip's rate.
 _FULL_SCALE_RESAMPLED = 0.98
+_CLEAR_DB, _CLEAR_CLIPPING = 20.0, 0.001
 
 
 @dataclass(frozen=True)
@@ -43,3 +44,10 @@ def measure_sound(speech: Speech, gain_db: float = 0.0) -> SoundMeasures:
         clipping=clipping_fraction(recorded, _FULL_SCALE_RESAMPLED),
         bandwidth_hz=bandwidth_hz(speech),
     )
+
+
+def is_clear(sound: SoundMeasures) -> bool:
+    """Whether there is sound, without much noise or distortion."""
+    noise = sound.signal_to_noise_db
+    audible = sound.loudness_lufs is not None and noise is not None
+    return audible and (noise or 0.0) >= _CLEAR_DB and sound.clipping <= _CLEAR_CLIPPING

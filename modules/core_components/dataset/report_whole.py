@@ -23,7 +23,7 @@ _OFTEN = 3
 def dataset_findings(
     facts: Sequence[ClipFacts], usual: Usual, language: str, minutes: float, speakers: int | None
 ) -> Iterator[Finding]:
-    """What holds for the dataset; `clip_id` is "" in all of them."""
+    """What holds for the dataset: `clip_id` is "", and they outweigh single clips."""
     yield from _length_findings(minutes, facts)
     if not facts:
         return
@@ -31,14 +31,14 @@ def dataset_findings(
         others = sum(bool(item.group) for item in facts)
         message = f"{speakers} people speak in it; {others} clips are not the main voice."
         hint = "Drop the clips of the others: a model learns one voice."
-        yield Finding("", "voice", BAD, message, hint, 8)
+        yield Finding("", "voice", BAD, message, hint, 18)
     spoken = Counter(item.language[0] for item in facts if item.language and item.language[1] > 0.6)
     others_spoken = {code: count for code, count in spoken.items() if code != language}
     if sum(others_spoken.values()) > 1:
         names = ", ".join(language_name(code) for code in others_spoken)
         message = f"Some of it seems to be in another language: {names}."
         hint = f"Keep one language in a dataset; this one is {language_name(language)}."
-        yield Finding("", "language", BAD, message, hint, 7)
+        yield Finding("", "language", BAD, message, hint, 17)
     yield from _sound_findings(usual)
 
 
@@ -46,13 +46,13 @@ def _length_findings(minutes: float, facts: Sequence[ClipFacts]) -> Iterator[Fin
     if minutes < SHORTEST_MINUTES:
         message = f"It is too short: {minutes:.1f} minutes of speech."
         hint = f"Add recordings: {SHORTEST_MINUTES:g} minutes at least, 15 to 60 are good."
-        yield Finding("", "short", BAD, message, hint, 10)
+        yield Finding("", "short", BAD, message, hint, 20)
     elif minutes < FEW_MINUTES:
         message = f"{minutes:.1f} minutes of speech are little."
-        yield Finding("", "short", WARN, message, "15 to 60 minutes are good.", 6)
+        yield Finding("", "short", WARN, message, "15 to 60 minutes are good.", 16)
     if facts and not any(item.clip.subset == EVAL for item in facts):
         message = "No clip is kept for the evaluation."
-        yield Finding("", "evaluation", BAD, message, "Restore those that were dropped.", 6)
+        yield Finding("", "evaluation", BAD, message, "Restore those that were dropped.", 16)
 
 
 def _sound_findings(usual: Usual) -> Iterator[Finding]:
@@ -60,14 +60,14 @@ def _sound_findings(usual: Usual) -> Iterator[Finding]:
     if usual.bandwidth_hz < TELEPHONE_HZ:
         message = f"It sounds like a telephone: most clips hold nothing above {kilohertz:.1f} kHz."
         hint = "The voice will sound so too. Use better recordings if there are any."
-        yield Finding("", "bandwidth", WARN, message, hint, 5)
+        yield Finding("", "bandwidth", WARN, message, hint, 15)
     elif usual.bandwidth_hz < _NARROW_HZ:
         message = f"It sounds a little dull: most clips hold nothing above {kilohertz:.1f} kHz."
-        yield Finding("", "bandwidth", NOTE, message, "Better recordings make a clearer voice.", 2)
+        yield Finding("", "bandwidth", NOTE, message, "Better recordings make a clearer voice.", 12)
     if usual.signal_to_noise_db < _NOISY_DB:
         message = f"It is noisy: the speech is {usual.signal_to_noise_db:.0f} dB above the noise."
         hint = "The model learns the noise too. Record in a quieter room, or clean it first."
-        yield Finding("", "noise", WARN, message, hint, 4)
+        yield Finding("", "noise", WARN, message, hint, 14)
 
 
 def repeated_findings(facts: Sequence[ClipFacts], language: str) -> Iterator[Finding]:

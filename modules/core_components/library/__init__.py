@@ -1,4 +1,4 @@
-"""What is the user's: samples, voices, how words are said, datasets, takes, conversations."""
+"""What is the user's: samples, voices, models, datasets, takes, conversations, and more."""
 
 from modules.core_components.library.conversations import ConversationLibrary
 from modules.core_components.library.datasets import DatasetLibrary
@@ -6,6 +6,7 @@ from modules.core_components.library.pronunciations import PronunciationLibrary
 from modules.core_components.library.samples import SampleLibrary
 from modules.core_components.library.takes import TakeLibrary
 from modules.core_components.library.training_runs import TrainingRunLibrary
+from modules.core_components.library.tuned_models import TunedModelLibrary
 from modules.core_components.library.voices import VoiceLibrary
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "SampleLibrary",
     "TakeLibrary",
     "TrainingRunLibrary",
+    "TunedModelLibrary",
     "VoiceLibrary",
 ]

@@ -10,7 +10,13 @@ from typing import Any
 
 from modules.core_components.audio.files import read_speech
 from modules.core_components.dataset.report_cache import ContentCache
-from modules.core_components.dataset.report_sound import VERSION, SoundMeasures, measure_sound
+from modules.core_components.dataset.report_sound import (
+    VERSION,
+    SoundMeasures,
+    is_clear,
+    measure_sound,
+)
+from modules.core_components.dataset.report_voices import SHORTEST_S
 from modules.core_components.dataset.values import Clip, Dataset
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, Progress
@@ -28,8 +34,9 @@ class MeasuredClip:
     sound: SoundMeasures
 
     @property
-    def is_audible(self) -> bool:
-        return self.sound.loudness_lufs is not None
+    def shows_speaker(self) -> bool:
+        """Whether it can tell who speaks: noise and distortion make anybody another person."""
+        return is_clear(self.sound) and self.sound.duration_s >= SHORTEST_S
 
 
 @dataclass(frozen=True)
