@@ -12,7 +12,13 @@ from modules.core_components.library.conversations import CastMember
 from modules.core_components.text.language_names import language_name
 from modules.core_components.text.script import parse_script, speakers_of
 from modules.tools.cast import CastVoice, style_option_of
-from modules.tools.ready_models import can_clone, engine_options, is_voice_match, speaking_models
+from modules.tools.ready_models import (
+    can_clone,
+    has_stock_voices,
+    is_voice_match,
+    option_types,
+    speaking_models,
+)
 from modules.tools.services import Services
 from modules.tools.voices import preset_voices
 from modules.ui.handlers import listen
@@ -55,9 +61,7 @@ class CastPanel:
                 self._whose = menu("Of", "Nobody")
                 self._language = menu("Language", OWN_LANGUAGE)
             self._styles = panel()
-            options = engine_options(services)
-            self._options = OptionControls(options, services.settings.tts_model)
-        self._defaults = [component.value for component in self._options.components]
+            self._options = OptionControls(option_types(services), None)
         self._listen()
 
     @property
@@ -74,7 +78,7 @@ class CastPanel:
     def show(self, script: str, cast: Mapping[str, Choice]) -> list[Any]:
         """A row for each speaker of the script, with what was chosen for him or a proposal."""
         speakers = _speakers(script)
-        models = [entry.id for entry in speaking_models(self._services)]
+        models = [model_id for _, model_id in self._models()]
         usual = self._services.settings.tts_model
         engine = usual if usual in models else next(iter(models), "")
         cast = {**cast}
@@ -177,7 +181,10 @@ class CastPanel:
         self, speakers: list[str], cast: dict[str, Choice], whose: str, language: str, *values: Any
     ) -> dict[str, Choice]:
         choice = cast.get(_same(whose), {})
-        options = self._options.read(choice.get("engine", ""), values)
+        if not choice:  # the script does not name him any more
+            return cast
+        kind = self._services.tts.get(choice["engine"]).options_type
+        options = self._options.read(kind, values)
         return {**cast, _same(whose): {**choice, "language": language, "options": options}}
 
     def _edit(self, speakers: list[str], cast: Mapping[str, Choice], whose: str) -> list[Any]:
@@ -195,8 +202,8 @@ class CastPanel:
             menu_update([(name, name) for name in speakers], whose, "Nobody"),
             menu_update(languages, choice.get("language", ""), OWN_LANGUAGE),
             _styles_note(handle.label, bool(style_option_of(handle))),
-            *self._options.show(engine),
-            *self._options.values(engine, choice.get("options", {}), self._defaults),
+            *self._options.show(handle.options_type),
+            *self._options.values(handle.options_type, choice.get("options", {})),
         ]
 
     def _proposal(self, name: str, number: int, engine: str, cast: Mapping[str, Choice]) -> Choice:
@@ -235,8 +242,12 @@ class CastPanel:
         return gr.update(label=f"Voice of {name}", choices=offered, value=voice)
 
     def _engine_menu(self, name: str, choice: Choice) -> Any:
-        models = [(entry.label, entry.id) for entry in speaking_models(self._services)]
-        return gr.update(label=f"Engine of {name}", choices=models, value=choice["engine"])
+        return gr.update(label=f"Engine of {name}", choices=self._models(), value=choice["engine"])
+
+    def _models(self) -> list[tuple[str, str]]:
+        """The installed models that have voices, or take those of samples."""
+        entries = speaking_models(self._services)
+        return [(e.label, e.id) for e in entries if can_clone(e) or has_stock_voices(e)]
 
 
 def _keep_voice(number: int) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gradio as gr
@@ -55,16 +55,13 @@ class OptionControls:
             start += len(fields)
         return {}
 
-    def values(self, chosen: str, options: Mapping[str, Any], others: Sequence[Any]) -> list[Any]:
-        """Values for `components`: the chosen engine's options or defaults, else those given."""
-        found = list(others)
-        start = 0
-        for model_id, fields in self._fields.items():
-            if model_id == chosen:
-                own = [options.get(item.name, item.default) for item in fields]
-                found[start : start + len(fields)] = own
-            start += len(fields)
-        return found
+    def values(self, chosen: type, options: Mapping[str, Any]) -> list[Any]:
+        """Values for `components`: the given options of the chosen kind; all others' defaults."""
+        return [
+            options.get(item.name, item.default) if options_type is chosen else item.default
+            for options_type, fields in self._fields.items()
+            for item in fields
+        ]
 
 
 def option_control(item: OptionField, value: Any = None) -> Any:
