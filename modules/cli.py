@@ -46,6 +46,10 @@ Engine = Annotated[str, typer.Option(help="The model to speak with; see 'models 
 Language = Annotated[str, typer.Option(help="Language code, such as en-us or it.")]
 Seed = Annotated[int, typer.Option(help="-1 draws one; the take says which.")]
 Speed = Annotated[float, typer.Option(help="1.0 is the voice's own rate.")]
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="A parameter of the engine, such as temperature=0.8; repeatable."),
+]
 Scores = Annotated[bool, typer.Option(help="Measure similarity and word errors afterwards.")]
 
 
@@ -91,6 +95,7 @@ def clone(
     speed: Speed = 1.0,
     speaker: Annotated[str, typer.Option(help="Whose voice it is.")] = "",
     ref_text: Annotated[str, typer.Option(help="What the sample says.")] = "",
+    parameters: Parameters = None,
     scores: Scores = True,
     as_json: Json = False,
 ) -> None:
@@ -115,7 +120,7 @@ def clone(
             engine=engine,
             language=language,
             seed=seed,
-            options={"speed": speed},
+            options=_engine_options(speed, parameters),
             score=scores,
             output_format=audio_format_of(out),
         )
@@ -133,6 +138,7 @@ def speak(
     language: Language = "",
     seed: Seed = -1,
     speed: Speed = 1.0,
+    parameters: Parameters = None,
     scores: Scores = False,
     as_json: Json = False,
 ) -> None:
@@ -152,12 +158,54 @@ def speak(
             engine=engine,
             language=language,
             seed=seed,
-            options={"speed": speed},
+            options=_engine_options(speed, parameters),
             score=scores,
             output_format=audio_format_of(out),
         )
         take = speak_tool(services, request, progress, cancel)
         _deliver(services, take, out, as_json)
+
+
+@app.command()
+def design(
+    context: typer.Context,
+    describe: Annotated[str, typer.Option(help="What the voice is like: age, sex, timbre, mood.")],
+    out: Out,
+    text: Annotated[str, typer.Option(help="What it says; @FILE reads it from a file.")] = "",
+    keep: Annotated[str, typer.Option(help="Keep the voice as a sample of this name.")] = "",
+    engine: Annotated[str, typer.Option(help="A model that designs voices.")] = "",
+    language: Language = "",
+    seed: Seed = -1,
+    parameters: Parameters = None,
+    scores: Scores = False,
+    as_json: Json = False,
+) -> None:
+    """Makes a voice from a description; another seed makes another voice."""
+    with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
+        from modules.tools.services import open_services
+        from modules.tools.voice_design import (
+            SUGGESTED_TEXT,
+            DesignRequest,
+            design_voice,
+            keep_voice,
+        )
+
+        services = open_services(context.obj)
+        audio_format_of(out)
+        request = DesignRequest(
+            description=describe,
+            text=_read_text(text) or SUGGESTED_TEXT,
+            engine=engine,
+            language=language,
+            seed=seed,
+            options=_engine_options(1.0, parameters),
+            score=scores,
+        )
+        take = design_voice(services, request, progress, cancel)
+        kept = keep_voice(services, take.id, keep) if keep else None
+        _deliver(services, take, out, as_json)
+    if kept is not None and not as_json:
+        typer.echo(f"Kept as the sample {kept.name}.")
 
 
 @app.command()
@@ -268,6 +316,17 @@ def _read_text(text: str) -> str:
     return read_text_file(Path(text[1:]))
 
 
+def _engine_options(speed: float, parameters: list[str] | None) -> dict[str, Any]:
+    """The engine's parameters as typed; 1.0 is every engine's own speed, and some have no other."""
+    chosen: dict[str, Any] = {} if speed == 1.0 else {"speed": speed}
+    for parameter in parameters or ():
+        name, separator, value = parameter.partition("=")
+        if not separator:
+            raise BadInputError(f"{parameter!r} sets nothing.", "Write NAME=VALUE.")
+        chosen[name.strip()] = {"true": True, "false": False}.get(value.strip().lower(), value)
+    return chosen
+
+
 def _transcript_target(out: Path | None, path: Path, fmt: str, earlier: list[Path]) -> Path | None:
     if out is None:
         return None
@@ -282,6 +341,8 @@ def _deliver(services: Any, take: Any, out: Path, as_json: bool) -> None:
     from modules.tools.scores import explain_similarity, explain_words
 
     written = copy_take(take, out)
+    for note in take.notes:
+        logger.warning(note)
     if as_json:
         print_json({**plain(take), "out": str(written)})
         return

@@ -148,10 +148,12 @@ class Take:
     """One generated clip with everything needed to make it again.
 
     On disk `output/<id>.wav` + `output/<id>.json`; `options` holds every parameter.
-    `voice` names what `kind` says: a "sample" or a "preset" voice of the engine.
+    `voice` names what `kind` says: a "sample" or a "preset" voice of the engine; of the kind
+    "description" it is what the voice is like.
     `audio_sha256` is the hash of the float32 samples as they were made (a take made again must
     equal it), `pcm_sha256` that of the 16-bit samples a wav or flac file keeps of them.
-    `prompt_key` is the content hash of the voice, where the engine's voices can change.
+    `prompt_key` is the content hash of the voice, where the engine's voices can change; `notes` say
+    what went another way than asked, such as that a limit cut the speech off.
     """
 
     id: str
@@ -178,3 +180,4 @@ class Take:
     environment: Mapping[str, str] = field(default_factory=dict)
     made_from: str | None = None
     pcm_sha256: str = ""
+    notes: tuple[str, ...] = ()

@@ -33,6 +33,7 @@ from modules.tools.voice_previews import make_preview
 
 SPEAK = "speak"
 SPEAK_PRESET = "speak_preset"
+DESIGN = "design_voice"
 PREVIEW = "preview_voice"
 AGAIN = "make_again"
 TRANSCRIBE = "transcribe"
@@ -109,6 +110,7 @@ def register_job_kinds(services: Services) -> None:
 
     services.jobs.register(SPEAK, do_speak)
     services.jobs.register(SPEAK_PRESET, do_speak)
+    services.jobs.register(DESIGN, do_speak)
     services.jobs.register(PREVIEW, do_preview, lane="preview")
     services.jobs.register(AGAIN, do_again)
     services.jobs.register(TRANSCRIBE, do_transcribe)
@@ -138,7 +140,7 @@ def submit_speech(
     What a `live` job says can be heard while it works, see `live_feed`.
     """
     request = complete_request(services, request)
-    title = f"{request.voice}: {request.text[:60]}"
+    title = f"{request.voice[:60]}: {request.text[:60]}"
     return services.jobs.submit(kind, title, {**asdict(request), LIVE: live})
 
 

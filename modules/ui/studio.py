@@ -21,6 +21,7 @@ from modules.ui.tabs import (
     train_xtts,
     transcribe,
     voice_clone,
+    voice_design,
     voice_presets,
 )
 from modules.ui.theme import RESTORE_SHADE, SWITCH_SHADE
@@ -30,6 +31,7 @@ TABS = (
     voice_clone,
     voice_presets,
     conversation,
+    voice_design,
     transcribe,
     dataset,
     train_xtts,

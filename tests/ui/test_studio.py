@@ -25,6 +25,7 @@ def test_the_page_has_its_tabs_and_nothing_public_but_its_endpoints(services: Se
         "Voice Clone",
         "Voice Presets",
         "Conversation",
+        "Voice Design",
         "Transcribe",
         "Models",
         "History",

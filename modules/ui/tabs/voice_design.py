@@ -186,4 +186,3 @@ def _note(take: Take) -> str:
         f"<div class='studio-note'>{excerpt(take.voice, 160)} · "
         f"{duration_text(take.duration_s)}{cut}</div>"
     )
-

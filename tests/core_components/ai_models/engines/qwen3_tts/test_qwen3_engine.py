@@ -216,6 +216,7 @@ def test_prompts_survive_a_restart_and_know_what_they_were_made_from(
     studio: Studio, sample: Sample, tmp_path: Path
 ) -> None:
     first = studio.manager()
+    sample = dataclasses.replace(sample, ref_text="Nobody prepared this one yet.")
     prompt, was_there = first.prepare_voice(BASE, sample)
     assert not was_there
     assert prompt.tensors["reference_codes"].shape == (25, 4)
@@ -317,13 +318,16 @@ def test_long_texts_are_joined_without_gap_or_jump(manager: TTSManager) -> None:
     text = " ".join(f"This is sentence number {number} of a longer text." for number in range(16))
     samples = spoken(custom, "Ryan", text, max_new_tokens=30)
     quiet = np.convolve(np.abs(samples), np.ones(240) / 240, "same") < 1e-3
-    edges = np.flatnonzero(np.diff(quiet.astype(int)))
-    pauses_s = [(end - start) / RATE_HZ for start, end in zip(edges[::2], edges[1::2], strict=True)]
+    edges = np.flatnonzero(np.diff(np.pad(quiet.astype(int), 1)))
+    pauses = [
+        (start, end)
+        for start, end in zip(edges[::2], edges[1::2], strict=True)
+        if end - start > 0.05 * RATE_HZ
+    ]
+    pauses_s = [(end - start) / RATE_HZ for start, end in pauses]
     assert len(pauses_s) == 2  # between three pieces
     assert all(0.2 < pause < 0.4 for pause in pauses_s)
-    middles = np.split(
-        samples, [(a + b) // 2 for a, b in zip(edges[::2], edges[1::2], strict=True)]
-    )
+    middles = np.split(samples, [(start + end) // 2 for start, end in pauses])
     levels = [float(np.sqrt(np.mean(part[np.abs(part) > 0] ** 2))) for part in middles]
     assert max(levels) / min(levels) < 10 ** (1.5 / 20)
     assert not np.array_equal(middles[0][:FRAME], middles[1][-FRAME:])
@@ -385,6 +389,9 @@ def test_the_accelerated_backend_draws_the_same_codes(
     options = dataclasses.replace(options, max_new_tokens=40)
     with manager.get_qwen3_voice_design().borrowed() as network:
         device, said = torch.device("cpu"), {}
+        head = network.model.model.talker.codec_head.weight
+        monkeypatch.setattr(head, "data", head.data.clone())
+        head.data[2150] = 0  # the likeliest is never the end
         for replay in (False, True):
             both = [
                 network.utterance(TEXT, Manner(instruct=voice), options, 1, replay)
