@@ -34,12 +34,12 @@ HEADERS = ("", "Who", "Says", "At")
 
 
 class ConversationPanel:
-    """Shows one conversation; its id is in `shown_id`. Work on it goes to `jobs`."""
+    """Shows one conversation, `shown_id`, and one of its lines, `line_id`. Work goes to `jobs`."""
 
     def __init__(self, services: Services, jobs: JobsView) -> None:
         self._services = services
         self.shown_id = gr.State("")
-        self._line_id = gr.State("")
+        self.line_id = gr.State("")
         self._empty = panel(empty_html(NOTHING))
         with gr.Column(visible=False) as self._group:
             self._facts = panel()
@@ -81,11 +81,6 @@ class ConversationPanel:
     def growing(self) -> list[Any]:
         """What `grown` gives values for."""
         return [self._facts, self._lines]
-
-    @property
-    def line_id(self) -> Any:
-        """The id of the line on show."""
-        return self._line_id
 
     def on_join(self, jobs: JobsView, pauses: Any) -> None:
         """`pauses` are the components that hold the seconds."""
@@ -149,7 +144,7 @@ class ConversationPanel:
     @property
     def _line_outputs(self) -> list[Any]:
         return [
-            self._line_id,
+            self.line_id,
             self._editor,
             self._about,
             self._line_player,
@@ -159,7 +154,7 @@ class ConversationPanel:
 
     def _listen(self, jobs: JobsView) -> None:
         listen(self._lines.select, self._choose, [self.shown_id], self._line_outputs)
-        asked = [self.shown_id, self._line_id, self._text, self._seed]
+        asked = [self.shown_id, self.line_id, self._text, self._seed]
         listen(self._again.click, self._submit_line, asked, [jobs.job_id])
         listen(self._rest.click, self._submit_rest, [self.shown_id], [jobs.job_id])
 

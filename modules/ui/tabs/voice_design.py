@@ -15,10 +15,10 @@ from modules.tools.voice_design import KIND, MODEL, SUGGESTED_TEXT, DesignReques
 from modules.tools.voice_design_jobs import DESIGN, submit_design
 from modules.ui.context import Studio
 from modules.ui.engine_panel import EnginePanel
-from modules.ui.handlers import listen, tell, warn
+from modules.ui.handlers import error_html, listen, tell, warn
 from modules.ui.jobs_view import JobsView
 from modules.ui.parts import audio_player, panel, text_to_speak, title
-from modules.ui.snippets import duration_text, empty_html, error_html, excerpt
+from modules.ui.snippets import duration_text, empty_html, excerpt
 
 MOST_TRIES = 4
 # So many takes of the history are looked at for tries.
