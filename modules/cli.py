@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from modules.cli_conversation import converse
+from modules.cli_dataset import dataset_app
 from modules.cli_models import models_app
 from modules.cli_pronunciations import pronunciations_app
 from modules.cli_support import (
@@ -20,6 +21,7 @@ from modules.cli_support import (
     read_text_file,
     start_logging,
 )
+from modules.cli_train_results import train_app
 from modules.cli_tuned import tuned_app
 from modules.cli_voices import voices_app
 from modules.core_components.errors import BadInputError
@@ -37,6 +39,8 @@ app.add_typer(models_app, name="models")
 models_app.add_typer(tuned_app, name="tuned")
 app.add_typer(voices_app, name="voices")
 app.add_typer(pronunciations_app, name="pronunciations")
+app.add_typer(train_app, name="train")
+app.add_typer(dataset_app, name="dataset")
 app.command()(converse)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

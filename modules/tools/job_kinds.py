@@ -20,7 +20,9 @@ from modules.tools import (
     dataset_jobs,
     dataset_report_jobs,
     history,
+    judging_jobs,
     model_library,
+    training_jobs,
     transcribe,
     tuned_jobs,
     voice_clone,
@@ -123,6 +125,8 @@ def register_job_kinds(services: Services) -> None:
     dataset_jobs.register(services)
     dataset_report_jobs.register(services)
     tuned_jobs.register(services)
+    judging_jobs.register(services)
+    training_jobs.register(services)
 
 
 def submit_demo_sample(services: Services) -> None:

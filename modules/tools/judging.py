@@ -29,7 +29,7 @@ from modules.core_components.judgement import (
     judgement_from_json,
     propose,
 )
-from modules.core_components.library.training_runs import RUNNING, KeptCheckpoint, TrainingRun
+from modules.core_components.library.training_runs import ALIVE, KeptCheckpoint, TrainingRun
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
 from modules.tools.judged_takes import SEED, Ears, TakeFolder, Text, texts_of
 from modules.tools.services import Services
@@ -53,7 +53,7 @@ def judge_run(
     """
     cancel = cancel or CancelToken()
     run = services.training_runs.get(run_name)
-    if run.state == RUNNING:
+    if run.state in ALIVE:
         raise BadInputError(f"{run.name} is being trained.", "Stop it, or wait until it is done.")
     checkpoints = sorted(services.training_runs.checkpoints(run_name), key=lambda kept: kept.step)
     if not checkpoints:

@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from modules.core_components.library.training_runs import ALIVE, INTERRUPTED
 from modules.tools.job_kinds import DOWNLOAD
 from modules.tools.services import Services
 from modules.ui.context import Studio
@@ -67,7 +68,7 @@ class _TrainTab:
         """A run on all steps; without a name the one that runs, or else the last one begun."""
         runs = self._services.training_runs.list()
         names = [run.name for run in runs]
-        running = next((run.name for run in runs if run.state == "running"), "")
+        running = next((run.name for run in runs if run.state in ALIVE), "")
         chosen = name if name in names else running or next(iter(names), "")
         return [
             chosen,
@@ -79,5 +80,5 @@ class _TrainTab:
     def _step(self) -> Any:
         """Who opens the page while something is trained, or was broken off, sees that first."""
         runs = self._services.training_runs.list()
-        waits = any(run.state in ("running", "interrupted") for run in runs)
+        waits = any(run.state in (*ALIVE, INTERRUPTED) for run in runs)
         return gr.update(selected=TRAIN if waits else PREPARE)

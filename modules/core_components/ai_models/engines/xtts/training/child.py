@@ -60,19 +60,10 @@ def train(files: RunFiles, requests: StopRequests) -> str:
         scalars.close()
 
 
-def main(folder: Path) -> int:
-    """Holds the run's lock while it trains; returns the exit code."""
+def train_and_tell(files: RunFiles, requests: StopRequests) -> int:
+    """Holds the run's lock while it trains and writes how that ended; returns the exit code."""
     from filelock import FileLock
 
-    files = RunFiles(folder)
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
-    requests = StopRequests(files.stop, files.stop_after_epoch)
-    requests.heed_signals()
-    requests.watch_parent(sys.stdin.buffer)
     with FileLock(files.lock, timeout=_WAIT_FOR_LOCK_S):
         diary = EventWriter(files.progress)
         try:
@@ -93,6 +84,20 @@ def main(folder: Path) -> int:
         text = "All epochs are done." if outcome == DONE else requests.reason
         diary.write(END, outcome=outcome, text=text, hint="")
     return 0
+
+
+def main(folder: Path) -> int:
+    """Trains, heeding the system's signals and the studio's end; returns the exit code."""
+    files = RunFiles(folder)
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    requests = StopRequests(files.stop, files.stop_after_epoch)
+    requests.heed_signals()
+    requests.watch_parent(sys.stdin.fileno())
+    return train_and_tell(files, requests)
 
 
 if __name__ == "__main__":
