@@ -8,14 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
+from modules.cli_conversation import converse
 from modules.cli_dataset import dataset_app
 from modules.cli_models import models_app
 from modules.cli_pronunciations import pronunciations_app
 from modules.cli_support import (
+    audio_format_of,
     errors_reported,
     plain,
     print_json,
     progress_bar,
+    read_text_file,
     start_logging,
 )
 from modules.cli_train_results import train_app
@@ -38,6 +41,7 @@ app.add_typer(voices_app, name="voices")
 app.add_typer(pronunciations_app, name="pronunciations")
 app.add_typer(train_app, name="train")
 app.add_typer(dataset_app, name="dataset")
+app.command()(converse)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Text = Annotated[str, typer.Option(help="What to say; @FILE reads it from a file.")]
@@ -46,6 +50,10 @@ Engine = Annotated[str, typer.Option(help="The model to speak with; see 'models 
 Language = Annotated[str, typer.Option(help="Language code, such as en-us or it.")]
 Seed = Annotated[int, typer.Option(help="-1 draws one; the take says which.")]
 Speed = Annotated[float, typer.Option(help="1.0 is the voice's own rate.")]
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="A parameter of the engine, such as temperature=0.8; repeatable."),
+]
 Scores = Annotated[bool, typer.Option(help="Measure similarity and word errors afterwards.")]
 
 
@@ -91,6 +99,7 @@ def clone(
     speed: Speed = 1.0,
     speaker: Annotated[str, typer.Option(help="Whose voice it is.")] = "",
     ref_text: Annotated[str, typer.Option(help="What the sample says.")] = "",
+    parameters: Parameters = None,
     scores: Scores = True,
     as_json: Json = False,
 ) -> None:
@@ -115,9 +124,9 @@ def clone(
             engine=engine,
             language=language,
             seed=seed,
-            options={"speed": speed},
+            options=_engine_options(speed, parameters),
             score=scores,
-            output_format=_format_of(out),
+            output_format=audio_format_of(out),
         )
         take = speak(services, request, progress, cancel)
         _deliver(services, take, out, as_json)
@@ -133,6 +142,7 @@ def speak(
     language: Language = "",
     seed: Seed = -1,
     speed: Speed = 1.0,
+    parameters: Parameters = None,
     scores: Scores = False,
     as_json: Json = False,
 ) -> None:
@@ -152,12 +162,54 @@ def speak(
             engine=engine,
             language=language,
             seed=seed,
-            options={"speed": speed},
+            options=_engine_options(speed, parameters),
             score=scores,
-            output_format=_format_of(out),
+            output_format=audio_format_of(out),
         )
         take = speak_tool(services, request, progress, cancel)
         _deliver(services, take, out, as_json)
+
+
+@app.command()
+def design(
+    context: typer.Context,
+    describe: Annotated[str, typer.Option(help="What the voice is like: age, sex, timbre, mood.")],
+    out: Out,
+    text: Annotated[str, typer.Option(help="What it says; @FILE reads it from a file.")] = "",
+    keep: Annotated[str, typer.Option(help="Keep the voice as a sample of this name.")] = "",
+    engine: Annotated[str, typer.Option(help="A model that designs voices.")] = "",
+    language: Language = "",
+    seed: Seed = -1,
+    parameters: Parameters = None,
+    scores: Scores = False,
+    as_json: Json = False,
+) -> None:
+    """Makes a voice from a description; another seed makes another voice."""
+    with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
+        from modules.tools.services import open_services
+        from modules.tools.voice_design import (
+            SUGGESTED_TEXT,
+            DesignRequest,
+            design_voice,
+            keep_voice,
+        )
+
+        services = open_services(context.obj)
+        audio_format_of(out)
+        request = DesignRequest(
+            description=describe,
+            text=_read_text(text) or SUGGESTED_TEXT,
+            engine=engine,
+            language=language,
+            seed=seed,
+            options=_engine_options(1.0, parameters),
+            score=scores,
+        )
+        take = design_voice(services, request, progress, cancel)
+        kept = keep_voice(services, take.id, keep) if keep else None
+        _deliver(services, take, out, as_json)
+    if kept is not None and not as_json:
+        typer.echo(f"Kept as the sample {kept.name}.")
 
 
 @app.command()
@@ -265,23 +317,18 @@ def run() -> int:
 def _read_text(text: str) -> str:
     if not text.startswith("@"):
         return text
-    path = Path(text[1:])
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInputError(
-            f"The text file {path} cannot be read ({error}).", "Give a UTF-8 text file."
-        ) from error
+    return read_text_file(Path(text[1:]))
 
 
-def _format_of(out: Path) -> str:
-    fmt = out.suffix.lstrip(".").lower()
-    if fmt not in ("wav", "flac", "mp3"):
-        raise BadInputError(
-            f"{out.name} does not say which audio format to write.",
-            "Let the name end in .wav, .flac or .mp3.",
-        )
-    return fmt
+def _engine_options(speed: float, parameters: list[str] | None) -> dict[str, Any]:
+    """The engine's parameters as typed; 1.0 is every engine's own speed, and some have no other."""
+    chosen: dict[str, Any] = {} if speed == 1.0 else {"speed": speed}
+    for parameter in parameters or ():
+        name, separator, value = parameter.partition("=")
+        if not separator:
+            raise BadInputError(f"{parameter!r} sets nothing.", "Write NAME=VALUE.")
+        chosen[name.strip()] = {"true": True, "false": False}.get(value.strip().lower(), value)
+    return chosen
 
 
 def _transcript_target(out: Path | None, path: Path, fmt: str, earlier: list[Path]) -> Path | None:
@@ -298,6 +345,8 @@ def _deliver(services: Any, take: Any, out: Path, as_json: bool) -> None:
     from modules.tools.scores import explain_similarity, explain_words
 
     written = copy_take(take, out)
+    for note in take.notes:
+        logger.warning(note)
     if as_json:
         print_json({**plain(take), "out": str(written)})
         return

@@ -16,6 +16,7 @@ from modules.core_components.ai_models.engines.kokoro.voice_packs import (
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job, JobContext
 from modules.tools import (
+    conversation_jobs,
     dataset_jobs,
     dataset_report_jobs,
     history,
@@ -34,6 +35,7 @@ from modules.tools.voice_previews import make_preview
 
 SPEAK = "speak"
 SPEAK_PRESET = "speak_preset"
+DESIGN = "design_voice"
 PREVIEW = "preview_voice"
 AGAIN = "make_again"
 TRANSCRIBE = "transcribe"
@@ -110,6 +112,7 @@ def register_job_kinds(services: Services) -> None:
 
     services.jobs.register(SPEAK, do_speak)
     services.jobs.register(SPEAK_PRESET, do_speak)
+    services.jobs.register(DESIGN, do_speak)
     services.jobs.register(PREVIEW, do_preview, lane="preview")
     services.jobs.register(AGAIN, do_again)
     services.jobs.register(TRANSCRIBE, do_transcribe)
@@ -118,6 +121,7 @@ def register_job_kinds(services: Services) -> None:
     services.jobs.register(EXPORT, do_export)
     services.jobs.register(LOAD, do_load)
     services.jobs.register(DEMO, do_demo)
+    conversation_jobs.register(services)
     dataset_jobs.register(services)
     dataset_report_jobs.register(services)
     tuned_jobs.register(services)
@@ -140,7 +144,7 @@ def submit_speech(
     What a `live` job says can be heard while it works, see `live_feed`.
     """
     request = complete_request(services, request)
-    title = f"{request.voice}: {request.text[:60]}"
+    title = f"{request.voice[:60]}: {request.text[:60]}"
     return services.jobs.submit(kind, title, {**asdict(request), LIVE: live})
 
 

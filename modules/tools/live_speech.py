@@ -67,7 +67,7 @@ def voice_to_speak_with(
 
     A model that clones in a second does so here.
     """
-    if request.kind == "preset":
+    if request.kind != "sample":
         return fixed_voice(services.tts.get(request.engine), request.voice)
     if is_voice_match(services.tts.entry(request.engine)):
         return _prepared(services, request)

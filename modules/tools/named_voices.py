@@ -63,6 +63,12 @@ def find_voice(services: Services, engine: TTSEngine, name: str) -> NamedVoice:
     return NamedVoice(name, "preset", _preset_language(services, engine, largest))
 
 
+def find_sample(services: Services, engine: TTSEngine, name: str) -> NamedVoice:
+    """The sample of that name, whatever presets there are. Raises NotFoundError."""
+    sample = services.samples.get(name)
+    return NamedVoice(sample.name, "sample", nearest_language(engine, sample.language))
+
+
 def voices_to_choose(services: Services, model_id: str) -> tuple[NamedVoice, ...]:
     """The presets of an installed model, then the samples that it speaks with at once."""
     engine = services.tts.get(model_id)

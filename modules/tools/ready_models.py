@@ -50,6 +50,11 @@ def is_voice_match(entry: ModelEntry) -> bool:
     return "voice-match" in entry.abilities
 
 
+def designs_voices(entry: ModelEntry) -> bool:
+    """Whether the model makes a voice from a description."""
+    return "voice-design" in entry.abilities
+
+
 def has_stock_voices(entry: ModelEntry) -> bool:
     """Whether voices come with the model."""
     return "stock-voices" in entry.abilities

@@ -18,17 +18,18 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from modules.core_components.ai_models.engines.base import TTSEngine
+from modules.core_components.ai_models.engines.base import AttentiveEngine, TTSEngine
 from modules.core_components.atomic import atomic_path
 from modules.core_components.audio.files import audio_sha256, read_speech
 from modules.core_components.errors import BadInputError
+from modules.core_components.library import TakeLibrary
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
 from modules.core_components.text.markup import has_markup
 from modules.core_components.values import FloatArray, Sample, Scores, Speech, Take, VoicePrompt
 from modules.core_components.version import APP_VERSION, computing_environment
 from modules.tools.own_voices import fixed_voice
 from modules.tools.pronunciations import with_pronunciations
-from modules.tools.ready_models import takes_several
+from modules.tools.ready_models import designs_voices, takes_several
 from modules.tools.scores import score_speech
 from modules.tools.services import Services
 from modules.tools.spoken_steps import Passage, Silence, engine_options, passages, spoken_steps
@@ -42,7 +43,8 @@ CHARACTERS_PER_SECOND = 15.0
 
 @dataclass(frozen=True)
 class SpeechRequest:
-    """What to say and how. `kind` is "sample" (voice = a sample's name) or "preset".
+    """What to say and how. `kind` is "sample" (voice = a sample's name), "preset", or "description"
+    (voice = what it is like, for a model that designs voices).
 
     `seed` None draws one; `options` are those of the engine's options dataclass.
     """
@@ -74,8 +76,10 @@ def complete_request(services: Services, request: SpeechRequest) -> SpeechReques
             "Speak it in parts, or raise max_text_characters in the settings.",
             "text",
         )
-    if request.kind not in ("sample", "preset"):
-        raise BadInputError(f"A voice is a sample or a preset, not {request.kind!r}.")
+    if request.kind not in ("sample", "preset", "description"):
+        raise BadInputError(
+            f"A voice is a sample, a preset or a description, not {request.kind!r}."
+        )
     model_id = request.engine or services.settings.tts_model
     engine = services.tts.get(model_id)
     language = language_to_speak(services, engine, request.language)
@@ -121,6 +125,42 @@ def speak(
     take leaves nothing in the history.
     """
     cancel = cancel or CancelToken()
+    performed = perform(services, request, progress, cancel, hear)
+    scores = Scores()
+    if request.score:
+        progress(0.9, "Listening to the result")
+        scores = timed(
+            performed.timings_s,
+            "score",
+            lambda: score_speech(
+                services, performed.speech, performed.request, performed.sample, cancel
+            ),
+        )
+    take = keep(services, services.takes, performed, scores)
+    progress(1.0, "Done")
+    return take
+
+
+@dataclass(frozen=True)
+class Performance:
+    """Speech that is not kept yet, and how it came about. `request` is the completed one."""
+
+    request: SpeechRequest
+    engine: TTSEngine
+    sample: Sample | None
+    voice: VoicePrompt | str
+    speech: Speech
+    timings_s: dict[str, float]
+
+
+def perform(
+    services: Services,
+    request: SpeechRequest,
+    progress: Progress,
+    cancel: CancelToken,
+    hear: Callable[[Speech], None] = lambda piece: None,
+) -> Performance:
+    """Speaks the text; raises as `speak`. Until `keep`, finished passages wait on the disk."""
     request = complete_request(services, request)
     engine = services.tts.get(request.engine)
     timings: dict[str, float] = {}
@@ -135,19 +175,17 @@ def speak(
         "speak",
         lambda: _speak_passages(services, engine, voice, request, speaking, cancel, hear),
     )
-    scores = Scores()
-    if request.score:
-        progress(0.9, "Listening to the result")
-        scores = timed(
-            timings, "score", lambda: score_speech(services, speech, request, sample, cancel)
-        )
-    take = services.takes.save(
-        _take_fields(engine, request, sample, voice, speech, scores, timings),
-        speech,
-        request.output_format,
-    )
-    shutil.rmtree(_passages_folder(services, request, voice), ignore_errors=True)
-    progress(1.0, "Done")
+    return Performance(request, engine, sample, voice, speech, timings)
+
+
+def keep(
+    services: Services, takes: TakeLibrary, performed: Performance, scores: Scores | None = None
+) -> Take:
+    """Keeps speech as a take, with everything needed to make it again. Raises DiskFullError."""
+    request = performed.request
+    fields = _take_fields(performed, scores or Scores())
+    take = takes.save(fields, performed.speech, request.output_format)
+    shutil.rmtree(_passages_folder(services, request, performed.voice), ignore_errors=True)
     return take
 
 
@@ -172,12 +210,20 @@ def _check_voice(services: Services, engine: TTSEngine, request: SpeechRequest) 
                 "Name one sample, or choose XTTS.",
                 "voice",
             )
+    elif (request.kind == "description") != designs_voices(services.tts.entry(engine.model_id)):
+        described = request.kind == "description"
+        raise BadInputError(
+            f"{engine.label} {'cannot make' if described else 'can only make'} a voice from a "
+            "description.",
+            "Choose another engine.",
+            "voice",
+        )
 
 
 def _prepare_voice(
     services: Services, request: SpeechRequest, progress: Progress, cancel: CancelToken
 ) -> tuple[Sample | None, VoicePrompt | str]:
-    if request.kind == "preset":
+    if request.kind != "sample":
         return None, fixed_voice(services.tts.get(request.engine), request.voice)
     sample = services.samples.voice(request.voice)
     prompt, _ = services.tts.prepare_voice(request.engine, sample, progress, cancel)
@@ -199,6 +245,7 @@ def _speak_passages(
     rate_hz = engine.sample_rate_hz
     total, done = sum(len(passage.text) for passage in passages(steps)), 0
     spoken: list[FloatArray] = []
+    notes: list[str] = []
     for step in steps:
         cancel.raise_if_cancelled()
         if isinstance(step, Silence):
@@ -212,12 +259,15 @@ def _speak_passages(
         if audio is not None:
             hear(Speech(audio, rate_hz))
         else:
-            audio = _speak_passage(engine, voice, step, part, cancel, hear)
-            with atomic_path(path) as partial, partial.open("wb") as file:
-                np.save(file, audio, allow_pickle=False)
+            said = _speak_passage(engine, voice, step, part, cancel, hear)
+            audio = said.samples
+            notes += said.notes
+            if not said.notes:  # they would be lost
+                with atomic_path(path) as partial, partial.open("wb") as file:
+                    np.save(file, audio, allow_pickle=False)
         spoken.append(audio)
         done += len(step.text)
-    return Speech(np.concatenate(spoken), rate_hz)
+    return Speech(np.concatenate(spoken), rate_hz, notes=tuple(notes))
 
 
 def _speak_passage(
@@ -227,16 +277,19 @@ def _speak_passage(
     progress: Progress,
     cancel: CancelToken,
     hear: Callable[[Speech], None],
-) -> FloatArray:
+) -> Speech:
     expected_s = len(passage.text) / CHARACTERS_PER_SECOND
-    pieces, heard_s = [], 0.0
+    pieces: list[Speech] = []
+    heard_s = 0.0
     for piece in engine.stream(passage.text, voice, passage.options, cancel):
         cancel.raise_if_cancelled()
         hear(piece)
-        pieces.append(piece.samples)
+        pieces.append(piece)
         heard_s += piece.duration_s
         progress(heard_s / (heard_s + max(expected_s - heard_s, 0.0)), "Speaking")
-    return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+    samples = [np.zeros(0, np.float32), *(piece.samples for piece in pieces)]
+    notes = tuple(note for piece in pieces for note in piece.notes)
+    return Speech(np.concatenate(samples), engine.sample_rate_hz, notes=notes)
 
 
 def _kept_passage(path: Path) -> FloatArray | None:
@@ -257,15 +310,9 @@ def _passages_folder(services: Services, request: SpeechRequest, voice: VoicePro
     return services.settings.cache_folder / "speaking" / digest[:24]
 
 
-def _take_fields(
-    engine: TTSEngine,
-    request: SpeechRequest,
-    sample: Sample | None,
-    voice: VoicePrompt | str,
-    speech: Speech,
-    scores: Scores,
-    timings: Mapping[str, float],
-) -> dict[str, Any]:
+def _take_fields(performed: Performance, scores: Scores) -> dict[str, Any]:
+    request, engine, voice = performed.request, performed.engine, performed.voice
+    sample = performed.sample
     options: Any = engine_options(engine, request.options, request.language, request.seed or 0)
     return {
         "text": request.text,
@@ -281,11 +328,14 @@ def _take_fields(
         "prompt_key": voice.key if isinstance(voice, VoicePrompt) else None,
         "ref_text": sample.ref_text if sample else "",
         "scores": scores,
-        "timings_s": timings,
+        "timings_s": performed.timings_s,
         "app_version": APP_VERSION,
-        "environment": computing_environment(engine.precision),
+        "environment": computing_environment(
+            engine.precision, engine.attention if isinstance(engine, AttentiveEngine) else ""
+        ),
+        "notes": performed.speech.notes,
         "made_from": request.made_from,
-        "audio_sha256": audio_sha256(speech),
+        "audio_sha256": audio_sha256(performed.speech),
     }
 
 

@@ -25,6 +25,8 @@ def test_the_page_has_its_tabs_and_nothing_public_but_its_endpoints(services: Se
     assert [tab["label"] for tab in tabs if tab.get("id") in names] == [
         "Voice Clone",
         "Voice Presets",
+        "Conversation",
+        "Voice Design",
         "Transcribe",
         "Dataset",
         "Train XTTS",

@@ -13,11 +13,7 @@ from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.ai_models.engines.context import EngineContext
 from modules.core_components.ai_models.engines.xtts.checkpoint import read_json
 from modules.core_components.ai_models.engines.xtts.files import CONFIG, SPEAKERS, reference_clips
-from modules.core_components.ai_models.engines.xtts.joins import (
-    PARAGRAPH_PAUSE_S,
-    SENTENCE_PAUSE_S,
-    PieceJoiner,
-)
+from modules.core_components.ai_models.engines.xtts.languages import CHARACTER_LIMITS
 from modules.core_components.ai_models.engines.xtts.network import (
     CONDITIONING_CHUNK_S,
     CONDITIONING_RATE_HZ,
@@ -28,7 +24,6 @@ from modules.core_components.ai_models.engines.xtts.network import (
     XttsNetwork,
 )
 from modules.core_components.ai_models.engines.xtts.options import XttsOptions
-from modules.core_components.ai_models.engines.xtts.pieces import Piece, plan_pieces
 from modules.core_components.ai_models.engines.xtts.speakers import (
     ENGINE,
     latents_of_prompt,
@@ -39,8 +34,14 @@ from modules.core_components.ai_models.model_pool import ModelSpec, model_key
 from modules.core_components.ai_models.model_utils import configure_threads
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
 from modules.core_components.audio.files import read_speech
+from modules.core_components.audio.piece_joiner import (
+    PARAGRAPH_PAUSE_S,
+    SENTENCE_PAUSE_S,
+    PieceJoiner,
+)
 from modules.core_components.errors import BadInputError, DiskFullError
 from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.text.pieces import Piece, plan_pieces
 from modules.core_components.values import FloatArray, Sample, Speech, VoicePrompt
 
 REQUIRED_PACKAGES = ("torch", "torchaudio", "TTS")
@@ -142,7 +143,7 @@ class XttsEngine:
                 f"It speaks {', '.join(self.languages)}.",
                 "language",
             )
-        pieces = plan_pieces(text, options.language)
+        pieces = plan_pieces(text, options.language, CHARACTER_LIMITS[options.language])
         return self._spoken(pieces, self._latents(voice, cancel), options, cancel)
 
     def _spoken(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from modules.core_components.ai_models.engines.xtts.joins import PieceJoiner
 from modules.core_components.ai_models.engines.xtts.languages import (
     CHARACTER_LIMITS,
     LANGUAGES,
     languages_in,
 )
-from modules.core_components.ai_models.engines.xtts.pieces import cut_evenly, plan_pieces
+from modules.core_components.audio.piece_joiner import PieceJoiner
 from modules.core_components.errors import BadInputError
+from modules.core_components.text.pieces import cut_evenly, plan_pieces
 from modules.core_components.values import FloatArray
 from tests.tiny_xtts import LANGUAGES as TOKENS
 
@@ -22,14 +22,14 @@ RATE_HZ = 24_000
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_piece_is_too_long_and_nothing_is_lost(language: str) -> None:
     text = "Una frase, con parti; altra parte: fine. " * 20 + "x" * 700 + " 你好，世界。" * 40
-    pieces = plan_pieces(text, language)
+    pieces = plan_pieces(text, language, CHARACTER_LIMITS[language])
     assert max(len(piece.text) for piece in pieces) <= CHARACTER_LIMITS[language]
     joined = "".join(piece.text for piece in pieces)
     assert "".join(joined.split()) == "".join(text.split())
 
 
 def test_sentences_are_packed_and_paragraphs_kept_apart() -> None:
-    pieces = plan_pieces("One. Two.\n\n— … —\n\nThree.", "en")
+    pieces = plan_pieces("One. Two.\n\n— … —\n\nThree.", "en", 250)
     assert [(piece.text, piece.ends_paragraph) for piece in pieces] == [
         ("One. Two.", True),
         ("Three.", True),
@@ -45,7 +45,7 @@ def test_a_long_sentence_is_cut_at_a_clause_into_even_parts() -> None:
 
 def test_a_text_without_words_is_refused() -> None:
     with pytest.raises(BadInputError, match="nothing in the text"):
-        plan_pieces(" ... \n ?! ", "en")
+        plan_pieces(" ... \n ?! ", "en", 250)
 
 
 def test_hindi_only_where_the_vocabulary_has_it() -> None:

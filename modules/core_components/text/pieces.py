@@ -1,4 +1,4 @@
-"""A text cut into what XTTS speaks at once."""
+"""A text cut into what a cloning model speaks at once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 import re
 from dataclasses import dataclass
 
-from modules.core_components.ai_models.engines.xtts.languages import CHARACTER_LIMITS
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.sentences import split_sentences
 
@@ -22,13 +21,12 @@ class Piece:
     ends_paragraph: bool = False
 
 
-def plan_pieces(text: str, language: str) -> tuple[Piece, ...]:
-    """Whole sentences, packed up to the limit of the language; longer ones are cut at clauses.
+def plan_pieces(text: str, language: str, limit: int) -> tuple[Piece, ...]:
+    """Whole sentences, packed up to `limit` characters; longer ones are cut at clauses.
 
-    What has no letter or digit is left out: XTTS makes noises of it. Raises BadInputError when
-    nothing is left.
+    What has no letter or digit is left out: the models make noises of it. Raises BadInputError
+    when nothing is left.
     """
-    limit = CHARACTER_LIMITS[language]
     pieces: list[Piece] = []
     for paragraph in filter(str.strip, text.splitlines()):
         packed = _packed(paragraph, language, limit)
