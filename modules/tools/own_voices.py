@@ -26,12 +26,18 @@ __all__ = [
     "export_preset",
     "fixed_voice",
     "format_mix",
+    "has_packs",
     "import_voice",
     "parse_mix",
     "save_mix",
 ]
 
 MODEL = "kokoro-v1.0"
+
+
+def has_packs(engine: TTSEngine) -> bool:
+    """Whether the engine's voices can be mixed, kept and taken along."""
+    return isinstance(engine, PackEngine)
 
 
 def fixed_voice(engine: TTSEngine, voice: str) -> VoicePrompt | str:
