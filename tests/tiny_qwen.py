@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,6 @@ MODEL_IDS = {
     ("voice_design", "1.7B"): "qwen3-tts-1.7b-voice-design",
 }
 
-_WIDTH = 32
-_CODE_GROUPS = 4  # 16 in the published ones; time per frame goes with it
 _END = 2150
 _LANGUAGES = {
     "english": 2050, "german": 2053, "spanish": 2054, "chinese": 2055, "japanese": 2058,
@@ -49,8 +48,50 @@ _LOUDNESS = 0.1  # root mean square, about -20 dBFS
 _EAGER_TO_END = 0.85  # most sentences have 10 to 40 frames of 80 ms
 
 
-def build_tiny_qwen(folder: Path, kind: str, size: str = "1.7B") -> Path:
-    """Writes a checkpoint of `kind` ("base", "custom_voice", "voice_design"); always the same."""
+@dataclass(frozen=True)
+class Sizes:
+    """How large the parts are, by the names of the configurations."""
+
+    talker: Mapping[str, Any]
+    predictor: Mapping[str, Any]
+    speaker_encoder: Mapping[str, Any]
+    codec_encoder: Mapping[str, Any]
+    codec_decoder: Mapping[str, Any]
+    code_groups: int
+    dtype: str = "float32"
+
+
+_TRANSFORMER = {
+    "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
+    "num_key_value_heads": 1, "head_dim": 16,
+}  # fmt: skip
+TINY = Sizes(
+    talker={
+        **_TRANSFORMER, "text_hidden_size": 32, "text_vocab_size": _VOCABULARY,
+        "mrope_section": [4, 2, 2],
+    },
+    predictor=_TRANSFORMER,
+    speaker_encoder={
+        "enc_dim": 32, "enc_channels": [16, 16, 16, 16, 48], "enc_attention_channels": 8,
+        "enc_se_channels": 8,
+    },
+    codec_encoder={
+        **_TRANSFORMER, "num_key_value_heads": 2, "num_filters": 4, "codebook_dim": 8,
+        "vector_quantization_hidden_dimension": 8, "upsample_groups": 32,
+    },
+    codec_decoder={
+        **_TRANSFORMER, "num_key_value_heads": 2, "latent_dim": 32, "codebook_dim": 16,
+        "decoder_dim": 32,
+    },
+    code_groups=4,  # 16 in the published ones; time per frame goes with it
+)  # fmt: skip
+
+
+def build_tiny_qwen(folder: Path, kind: str, size: str = "1.7B", sizes: Sizes = TINY) -> Path:
+    """Writes a checkpoint of `kind` ("base", "custom_voice", "voice_design"); always the same.
+
+    `size` is what it passes for, `sizes` what it has.
+    """
     import torch
 
     from modules.core_components.ai_models.engines.qwen3_tts.package import import_qwen_tts
@@ -61,8 +102,8 @@ def build_tiny_qwen(folder: Path, kind: str, size: str = "1.7B") -> Path:
     threads = torch.get_num_threads()
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(1)
-        _write_codec(folder / "speech_tokenizer")
-        _write_model(folder, _config(kind, size))
+        _write_codec(folder / "speech_tokenizer", sizes)
+        _write_model(folder, _config(kind, size, sizes), sizes.dtype)
     torch.set_num_threads(threads)
     return folder
 
@@ -75,28 +116,22 @@ def install_tiny_qwen(tiny: Mapping[str, Path], models_folder: Path) -> Path:
     return open_catalog(models_folder, tiny)
 
 
-def _config(kind: str, size: str) -> dict[str, Any]:
-    transformer = {
-        "hidden_size": _WIDTH, "intermediate_size": _WIDTH, "num_hidden_layers": 1,
-        "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 16,
-        "num_code_groups": _CODE_GROUPS,
-    }  # fmt: skip
+def _config(kind: str, size: str, sizes: Sizes) -> dict[str, Any]:
     speakers = SPEAKERS if kind == "custom_voice" else ()
+    measures = dict(sizes.talker)
+    rotary = {"interleaved": True, "mrope_section": measures.pop("mrope_section")}
     talker = {
-        **transformer,
-        "vocab_size": 3072, "text_hidden_size": _WIDTH, "text_vocab_size": _VOCABULARY,
-        "rope_theta": 1_000_000,
-        "rope_scaling": {
-            "interleaved": True, "mrope_section": [4, 2, 2], "rope_type": "default",
-            "type": "default",
-        },
+        **measures,
+        "num_code_groups": sizes.code_groups, "vocab_size": 3072, "rope_theta": 1_000_000,
+        "rope_scaling": {**rotary, "rope_type": "default", "type": "default"},
         "codec_bos_id": 2149, "codec_eos_token_id": _END, "codec_pad_id": 2148,
         "codec_think_id": 2154, "codec_nothink_id": 2155, "codec_think_bos_id": 2156,
         "codec_think_eos_id": 2157, "codec_language_id": _LANGUAGES,
         "spk_id": {name: 2900 + number for number, name in enumerate(speakers)},
         "spk_is_dialect": dict.fromkeys(speakers, False),
         "code_predictor_config": {
-            **transformer, "vocab_size": 2048, "layer_types": ["full_attention"],
+            **sizes.predictor, "num_code_groups": sizes.code_groups, "vocab_size": 2048,
+            "layer_types": ["full_attention"] * sizes.predictor["num_hidden_layers"],
         },
     }  # fmt: skip
     special = {name: _BYTE_TOKENS + number for number, name in enumerate(_SPECIAL)}
@@ -109,15 +144,14 @@ def _config(kind: str, size: str) -> dict[str, Any]:
         "tts_eos_token_id": special["<tts_text_eod>"],
         "talker_config": talker,
         "speaker_encoder_config": {
-            "enc_dim": _WIDTH, "sample_rate": 24_000, "mel_dim": 128,
-            "enc_channels": [16, 16, 16, 16, 48], "enc_kernel_sizes": [5, 3, 3, 3, 1],
-            "enc_dilations": [1, 2, 3, 4, 1], "enc_attention_channels": 8,
-            "enc_res2net_scale": 8, "enc_se_channels": 8,
+            **sizes.speaker_encoder, "sample_rate": 24_000, "mel_dim": 128,
+            "enc_kernel_sizes": [5, 3, 3, 3, 1], "enc_dilations": [1, 2, 3, 4, 1],
+            "enc_res2net_scale": 8,
         },
     }  # fmt: skip
 
 
-def _write_model(folder: Path, config: dict[str, Any]) -> None:
+def _write_model(folder: Path, config: dict[str, Any], dtype: str) -> None:
     from qwen_tts.core.models import Qwen3TTSConfig, Qwen3TTSForConditionalGeneration
 
     _write_json(folder / "config.json", config)
@@ -133,7 +167,7 @@ def _write_model(folder: Path, config: dict[str, Any]) -> None:
     model = Qwen3TTSForConditionalGeneration(Qwen3TTSConfig(**config))
     _let_it_listen(model)
     _let_it_end(model.talker)
-    _save(model.state_dict(), folder / "model.safetensors")
+    _save(model.state_dict(), folder / "model.safetensors", dtype)
 
 
 def _let_it_listen(model: Any) -> None:
@@ -169,7 +203,7 @@ def _let_it_end(talker: Any) -> None:
     head[_END, 0] = _EAGER_TO_END
 
 
-def _write_codec(folder: Path) -> None:
+def _write_codec(folder: Path, sizes: Sizes) -> None:
     import torch
     from qwen_tts.core import Qwen3TTSTokenizerV2Config, Qwen3TTSTokenizerV2Model
 
@@ -177,20 +211,16 @@ def _write_codec(folder: Path) -> None:
         "model_type": "qwen3_tts_tokenizer_12hz",
         "architectures": ["Qwen3TTSTokenizerV2Model"],
         "encoder_config": {
-            "hidden_size": _WIDTH, "intermediate_size": _WIDTH, "num_filters": 4,
+            **sizes.codec_encoder,
             "upsampling_ratios": [8, 6, 5, 4], "frame_rate": 12.5, "codebook_size": 2048,
-            "codebook_dim": 8, "vector_quantization_hidden_dimension": 8,
-            "num_quantizers": _CODE_GROUPS, "upsample_groups": _WIDTH, "num_hidden_layers": 1,
-            "num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 16,
+            "num_quantizers": sizes.code_groups,
         },
         "decoder_config": {
-            "latent_dim": _WIDTH, "codebook_dim": 16, "decoder_dim": _WIDTH,
-            "hidden_size": _WIDTH, "intermediate_size": _WIDTH, "num_hidden_layers": 1,
-            "num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 16,
-            "num_quantizers": _CODE_GROUPS, "upsample_rates": [8, 5, 4, 3],
+            **sizes.codec_decoder,
+            "num_quantizers": sizes.code_groups, "upsample_rates": [8, 5, 4, 3],
             "upsampling_ratios": [2, 2],
         },
-        "encoder_valid_num_quantizers": _CODE_GROUPS,
+        "encoder_valid_num_quantizers": sizes.code_groups,
         "input_sample_rate": 24_000, "output_sample_rate": 24_000,
         "decode_upsample_rate": 1920, "encode_downsample_rate": 1920,
     }  # fmt: skip
@@ -208,21 +238,21 @@ def _write_codec(folder: Path) -> None:
     for name, table in (*codec.named_parameters(), *codec.named_buffers()):
         if name.endswith(("embedding_sum", "embed_sum")):  # they start at zero
             table.copy_(torch.randn_like(table))
-    _make_audible(codec)
+    _make_audible(codec, sizes.code_groups)
     _save(
         {_name_on_disk(name): tensor for name, tensor in codec.state_dict().items()},
         folder / "model.safetensors",
     )
 
 
-def _make_audible(codec: Any) -> None:
+def _make_audible(codec: Any, code_groups: int) -> None:
     """Layers as they are built let nearly nothing through; these keep the level they are given."""
     import torch
 
     for layer in codec.modules():
         if isinstance(layer, torch.nn.Conv1d | torch.nn.ConvTranspose1d | torch.nn.Linear):
             torch.nn.init.normal_(layer.weight, std=layer.weight[0].numel() ** -0.5)
-    codes = torch.randint(2048, (1, _CODE_GROUPS, 25))
+    codes = torch.randint(2048, (1, code_groups, 25))
     last = codec.decoder.decoder[-1].conv
     last.weight *= 1e-3
     sound = codec.decoder(codes)
@@ -276,11 +306,16 @@ def _write_tokenizer(folder: Path) -> None:
     )
 
 
-def _save(state: Mapping[str, Any], path: Path) -> None:
+def _save(state: Mapping[str, Any], path: Path, dtype: str = "float32") -> None:
+    import torch
     from safetensors.torch import save_file
 
+    kept = {
+        name: tensor.to(getattr(torch, dtype) if tensor.is_floating_point() else tensor.dtype)
+        for name, tensor in state.items()
+    }
     save_file(
-        {name: tensor.contiguous().clone() for name, tensor in state.items()},
+        {name: tensor.contiguous().clone() for name, tensor in kept.items()},
         path,
         metadata={"format": "pt"},
     )

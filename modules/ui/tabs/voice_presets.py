@@ -91,6 +91,7 @@ class _VoicePresetsTab:
         groups = [self._one_group, self._mix_group, self._save_group, self._file_place]
         listen(self._kind.input, _show_kind, [self._kind], groups, queue=False)
         packs = [self._kind, *groups, self._import_place]
+        studio.on_show(tab, self._show_packs, [ready, self._kind], packs)
         listen(ready.change, self._show_packs, [ready, self._kind], packs)
         listen(self._hear.click, self._hear_mix, [ready, mix, language], self._preview.outputs)
         kept = listen(
@@ -123,7 +124,7 @@ class _VoicePresetsTab:
 
     def _own_tools(self, model_id: str, name: str) -> Any:
         voice = self._list.voice(model_id, name)
-        return gr.update(visible=voice is not None and voice.is_own)
+        return _visible(voice is not None and voice.is_own)
 
     def _choose(self, model_id: str, row: gr.EventData) -> list[Any]:
         """Chooses a voice, sets the text's language to its own, and plays it."""
@@ -165,6 +166,10 @@ def _name_of(kept: str) -> Any:
     return kept or gr.skip()
 
 
+def _visible(here: bool) -> Any:
+    return gr.update(visible=here)
+
+
 def _show_kind(kind: str) -> tuple[Any, ...]:
-    one, mix = gr.update(visible=kind == ONE), gr.update(visible=kind == MIX)
+    one, mix = _visible(kind == ONE), _visible(kind == MIX)
     return one, mix, mix, one
