@@ -20,6 +20,7 @@ from modules.core_components.library import (
     SampleLibrary,
     TakeLibrary,
     TrainingRunLibrary,
+    TunedModelLibrary,
     VoiceLibrary,
 )
 from modules.core_components.settings import Settings, load_settings, save_settings
@@ -55,6 +56,11 @@ class Services:
     jobs: JobRunner
     overrides: Mapping[str, Any] = field(default_factory=dict)
     live: LiveFeeds = field(default_factory=LiveFeeds)
+
+    @property
+    def tuned_models(self) -> TunedModelLibrary:
+        """The models the user fine-tuned or imported."""
+        return self.tts.tuned_models
 
     @property
     def exports_folder(self) -> Path:

@@ -150,6 +150,33 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
+class RandomStream:
+    """As `seeded`, for work in steps: each `drawing` goes on where the last one stopped.
+
+    Between two steps, others may draw, or wait; they neither disturb nor are disturbed.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._states: tuple[torch.Tensor, list[torch.Tensor]] | None = None
+
+    @contextlib.contextmanager
+    def drawing(self) -> Iterator[None]:
+        """Runs the block on torch's global generators, as they were left. Do not yield inside."""
+        import torch
+
+        with seeded(self._seed):
+            if self._states is not None:
+                torch.set_rng_state(self._states[0])
+                if self._states[1]:
+                    torch.cuda.set_rng_state_all(self._states[1])
+            try:
+                yield
+            finally:
+                gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+                self._states = (torch.get_rng_state(), gpus)
+
+
 def configure_threads(count: int = 0) -> int:
     """Sets torch's threads for one operation and returns how many; 0 takes one a usable core."""
     import torch

@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import logging
 from pathlib import Path
 
-from modules.core_components.ai_models.base_manager import BaseManager
+from modules.core_components.ai_models.base_manager import Availability, BaseManager
+from modules.core_components.ai_models.catalog import Licence, ModelEntry
 from modules.core_components.ai_models.downloads.locks import SharedWork
 from modules.core_components.ai_models.engines.base import TTSEngine
+from modules.core_components.ai_models.engines.registry import EngineSpec
+from modules.core_components.ai_models.engines.xtts.files import check_here
+from modules.core_components.ai_models.engines.xtts.tuned import (
+    entry_of,
+    factory_of,
+    model_id_of,
+)
 from modules.core_components.ai_models.model_pool import ModelPool
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
 from modules.core_components.errors import BadInputError, DiskFullError
+from modules.core_components.library.names import safe_stem
+from modules.core_components.library.tuned_models import (
+    TunedModel,
+    TunedModelLibrary,
+    read_tuned_model,
+)
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.settings import Settings
 from modules.core_components.values import Sample, VoicePrompt
 
 logger = logging.getLogger(__name__)
 
+# What every fine-tuned XTTS inherits its licence from.
+_XTTS = "xtts-v2.0.3"
 _VIBEVOICE_SIZES = {"small": "1.5b", "large (4-bit)": "large-4bit"}
 
 
@@ -36,32 +53,62 @@ class TTSManager(BaseManager):
         pool: ModelPool | None = None,
         catalog_file: Path | None = None,
     ) -> None:
+        self._opened: dict[str, TunedModel] = {}
         super().__init__(settings, pool, catalog_file)
         self._preparing: SharedWork[VoicePrompt] = SharedWork()
 
     def configure(self, settings: Settings) -> None:
-        super().configure(settings)
-        self.prompts = VoicePromptStore(settings.cache_folder / "prompts")
+        with self._lock:
+            super().configure(settings)
+            self.prompts = VoicePromptStore(settings.cache_folder / "prompts")
+            self.tuned_models = TunedModelLibrary(settings.finetune_folder)
+            self._tuned: dict[str, TunedModel] = {}
 
     def get(self, model_id: str) -> TTSEngine:
+        self._look_for_tuned_models()
         engine: TTSEngine = super().get(model_id)
         return engine
+
+    def engine_ids(self) -> tuple[str, ...]:
+        self._look_for_tuned_models()
+        return super().engine_ids()
+
+    def entry(self, model_id: str) -> ModelEntry:
+        self._look_for_tuned_models()
+        return super().entry(model_id)
+
+    def availability(self, model_id: str) -> Availability:
+        self._look_for_tuned_models()
+        return super().availability(model_id)
+
+    def tuned_model(self, model_id: str) -> TunedModel | None:
+        """The fine-tuned model behind a model id; None for those of the catalog."""
+        self._look_for_tuned_models()
+        return self._tuned.get(model_id)
 
     def get_kokoro(self, version: str = "v1.0") -> TTSEngine:
         """`version` is "v1.0" or "v0.19"."""
         return self.get(f"kokoro-{version}")
 
     def get_xtts(self, version_or_path: str | Path = "v2.0.3") -> TTSEngine:
-        """`version_or_path` is "v2.0.0" to "v2.0.3", or the folder of a fine-tuned model.
+        """`version_or_path` is "v2.0.0" to "v2.0.3", the name of a fine-tuned model, or the
+        folder of one, wherever it lies.
 
-        Raises BadInputError for a folder: fine-tuned models come with the XTTS engine.
+        Raises ModelMissingError for a folder without the files of a model.
         """
-        if isinstance(version_or_path, Path) or Path(version_or_path).is_dir():
-            raise BadInputError(
-                f"The fine-tuned model in {version_or_path} cannot be used yet.",
-                "Fine-tuned XTTS models come in a later version.",
-            )
-        return self.get(f"xtts-{version_or_path}")
+        folder = Path(version_or_path)
+        if not isinstance(version_or_path, Path) and not folder.is_dir():
+            return self.get(f"xtts-{version_or_path}")
+        folder = folder.resolve()
+        check_here(folder)
+        model = read_tuned_model(folder)
+        if folder.parent != self.tuned_models.folder:
+            # Folders elsewhere may have any name: their path tells them apart.
+            mark = hashlib.sha256(str(folder).encode()).hexdigest()[:8]
+            model = dataclasses.replace(model, name=f"{safe_stem(folder.name)}-{mark}")
+            with self._lock:
+                self._opened[model_id_of(model)] = model
+        return self.get(model_id_of(model))
 
     def get_qwen3_base(self, size: str = "1.7B") -> TTSEngine:
         """`size` is "0.6B" or "1.7B"."""
@@ -117,6 +164,27 @@ class TTSManager(BaseManager):
         """What `prepare_voice` made of a sample before; None when it would have to work."""
         engine = self.get(model_id)
         return self.prompts.get(self._prompt_key(engine, sample)) if engine.can_clone else None
+
+    def _look_for_tuned_models(self) -> None:
+        """Those that came, changed or went since, also by another process's doing."""
+        with self._lock:
+            found = {model_id_of(model): model for model in self.tuned_models.list()}
+            found.update({i: m for i, m in self._opened.items() if m.folder.is_dir()})
+            if found == self._tuned:
+                return
+            for model_id, model in self._tuned.items():
+                if found.get(model_id) != model:
+                    self._registry.remove(model_id)
+                    self._handles.pop(model_id, None)
+            for model_id, model in found.items():
+                if self._tuned.get(model_id) != model:
+                    entry = entry_of(model, self._xtts_licence)
+                    self._registry.add(EngineSpec(entry, factory_of(model.folder)))
+            self._tuned = found
+
+    @property
+    def _xtts_licence(self) -> Licence:
+        return self.catalog.entry(_XTTS).licence
 
     def _prompt_key(self, engine: TTSEngine, sample: Sample) -> str:
         family = self.entry(engine.model_id).family

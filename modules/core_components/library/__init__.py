@@ -1,10 +1,11 @@
-"""What is the user's: samples, voices he keeps, how words are said, datasets, takes."""
+"""What is the user's: samples, voices and models he keeps, how words are said, datasets, takes."""
 
 from modules.core_components.library.datasets import DatasetLibrary
 from modules.core_components.library.pronunciations import PronunciationLibrary
 from modules.core_components.library.samples import SampleLibrary
 from modules.core_components.library.takes import TakeLibrary
 from modules.core_components.library.training_runs import TrainingRunLibrary
+from modules.core_components.library.tuned_models import TunedModelLibrary
 from modules.core_components.library.voices import VoiceLibrary
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "SampleLibrary",
     "TakeLibrary",
     "TrainingRunLibrary",
+    "TunedModelLibrary",
     "VoiceLibrary",
 ]

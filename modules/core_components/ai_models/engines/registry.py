@@ -76,6 +76,10 @@ class EngineRegistry:
             raise ValueError(f"The model {spec.entry.id} already has an engine")
         self._specs[spec.entry.id] = spec
 
+    def remove(self, model_id: str) -> None:
+        """Forgets an engine that was added; nothing happens where there is none."""
+        self._specs.pop(model_id, None)
+
     def get(self, model_id: str) -> EngineSpec:
         """Raises NotFoundError."""
         if model_id not in self._specs:

@@ -1,0 +1,246 @@
+"""XTTS v2 as an engine: text and a voice in, speech out, piece by piece."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modules.core_components.ai_models.catalog import ModelEntry
+from modules.core_components.ai_models.engines.context import EngineContext
+from modules.core_components.ai_models.engines.xtts.checkpoint import read_json
+from modules.core_components.ai_models.engines.xtts.files import CONFIG, SPEAKERS, reference_clips
+from modules.core_components.ai_models.engines.xtts.joins import (
+    PARAGRAPH_PAUSE_S,
+    SENTENCE_PAUSE_S,
+    PieceJoiner,
+)
+from modules.core_components.ai_models.engines.xtts.network import (
+    CONDITIONING_CHUNK_S,
+    CONDITIONING_RATE_HZ,
+    CONDITIONING_S,
+    SAMPLE_RATE_HZ,
+    Latents,
+    Utterance,
+    XttsNetwork,
+)
+from modules.core_components.ai_models.engines.xtts.options import XttsOptions
+from modules.core_components.ai_models.engines.xtts.pieces import Piece, plan_pieces
+from modules.core_components.ai_models.engines.xtts.speakers import (
+    ENGINE,
+    latents_of_prompt,
+    prompt_tensors,
+    studio_speakers,
+)
+from modules.core_components.ai_models.model_pool import ModelSpec, model_key
+from modules.core_components.ai_models.model_utils import configure_threads
+from modules.core_components.ai_models.voice_prompts import VoicePromptStore
+from modules.core_components.audio.files import read_speech
+from modules.core_components.errors import BadInputError, DiskFullError
+from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.values import FloatArray, Sample, Speech, VoicePrompt
+
+REQUIRED_PACKAGES = ("torch", "torchaudio", "TTS")
+REFERENCE_VOICE = "reference"
+
+_SHORTEST_CLIP_S = 0.5  # coqui ignores what is left of a clip below 0.33 s
+_PROMPT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a model lies: its `folder`, the `revision` of what is in it now, and `checked`, which
+    gives the folder once its files were found right (or raises ModelMissingError or
+    CorruptFileError)."""
+
+    folder: Path
+    revision: Callable[[], str]
+    checked: Callable[[], Path]
+
+
+def create(entry: ModelEntry, context: EngineContext) -> XttsEngine:
+    """The engine factory of the catalog."""
+    place = Place(
+        folder=context.catalog.folder(entry),
+        revision=lambda: context.catalog.revision(entry),
+        checked=lambda: context.ensure_model(entry.id),
+    )
+    return XttsEngine(entry, context, place)
+
+
+class XttsEngine:
+    """A handle on an XTTS (see `TTSEngine`): a version of the catalog or a tuned one.
+
+    It holds the weights for one piece of text at a time, and computes chunk by chunk, so that a
+    listener who pauses stops nobody.
+    """
+
+    sample_rate_hz = SAMPLE_RATE_HZ
+    options_type = XttsOptions
+    can_clone = True
+    precision = "float32"
+
+    def __init__(self, entry: ModelEntry, context: EngineContext, place: Place) -> None:
+        self.model_id = entry.id
+        self.label = entry.label
+        self.languages = tuple(entry.languages)
+        self._entry = entry
+        self._context = context
+        self._place = place
+        self._prompts = VoicePromptStore(context.cache_folder / "prompts", in_memory=2)
+
+    @property
+    def model_revision(self) -> str:
+        """Of the weights that are here now."""
+        return self._place.revision()
+
+    def voices(self) -> tuple[str, ...]:
+        """The voice of the model's own reference clips, then the studio speakers."""
+        own = (REFERENCE_VOICE,) if reference_clips(self._place.folder) else ()
+        return (*own, *studio_speakers(self._place.folder / SPEAKERS))
+
+    def load(self, cancel: CancelToken | None = None) -> None:
+        """Brings the weights into memory, so that the next sentence starts at once."""
+        with self._context.pool.lease(self._spec, cancel, f"loading {self.label}"):
+            return
+
+    def prompt_parameters(self) -> Mapping[str, Any]:
+        """How much of a sample is listened to, in seconds, and in which chunks."""
+        return {
+            "version": _PROMPT_VERSION,
+            "gpt_cond_len": CONDITIONING_S,
+            "gpt_cond_chunk_len": CONDITIONING_CHUNK_S,
+            "max_ref_len": CONDITIONING_S,
+            "sound_norm_refs": False,
+        }
+
+    def prepare_voice(self, sample: Sample, progress: Progress, cancel: CancelToken) -> VoicePrompt:
+        """The latents of a sample's voice; seconds on a CPU.
+
+        Raises BadInputError for a sample that is too short, and JobCancelled.
+        """
+        key = VoicePromptStore.key(
+            sample, ENGINE, self.model_id, self.model_revision, self.prompt_parameters()
+        )
+        return self._prompt((sample.path,), key, progress, cancel)
+
+    def stream(
+        self, text: str, voice: VoicePrompt | str, options: XttsOptions, cancel: CancelToken
+    ) -> Iterator[Speech]:
+        """The speech of `text`, chunk by chunk; nothing is computed before it is asked for.
+
+        `voice` is a prompt, or the name of a studio speaker or "reference". Raises, before it
+        returns, BadInputError for text, language or voice that cannot be spoken.
+        """
+        if options.language not in self.languages:
+            raise BadInputError(
+                f"{self.label} does not speak {options.language!r}.",
+                f"It speaks {', '.join(self.languages)}.",
+                "language",
+            )
+        pieces = plan_pieces(text, options.language)
+        return self._spoken(pieces, self._latents(voice, cancel), options, cancel)
+
+    def _spoken(
+        self, pieces: Sequence[Piece], voice: Latents, options: XttsOptions, cancel: CancelToken
+    ) -> Iterator[Speech]:
+        joiner = PieceJoiner(SAMPLE_RATE_HZ, options.speed)
+        seed = options.seed
+        for number, piece in enumerate(pieces, start=1):
+            pause_s = PARAGRAPH_PAUSE_S if piece.ends_paragraph else SENTENCE_PAUSE_S
+            with self._context.pool.lease(self._spec, cancel, "speaking") as network:
+                parts = network.fitting_parts(piece.text, options.language)
+                for part_number, part in enumerate(parts, start=1):
+                    last = number == len(pieces) and part_number == len(parts)
+                    for chunk in self._chunks(network, part, voice, options, seed, cancel):
+                        yield from _heard(joiner.feed(chunk))
+                    yield from _heard(joiner.end_piece(0.0 if last else pause_s))
+                    seed = (seed + 1) % 2**31
+
+    def _chunks(
+        self,
+        network: XttsNetwork,
+        text: str,
+        voice: Latents,
+        options: XttsOptions,
+        seed: int,
+        cancel: CancelToken,
+    ) -> Iterator[FloatArray]:
+        utterance: Utterance | None = None
+        while utterance is None or not utterance.finished:
+            with self._context.pool.run_slot(self._context.device, cancel, "speaking"):
+                configure_threads(self._context.threads)
+                utterance = utterance or network.utterance(text, voice, options, seed)
+                chunk = utterance.next_chunk(cancel)
+            yield chunk
+
+    def _latents(self, voice: VoicePrompt | str, cancel: CancelToken) -> Latents:
+        folder = self._place.folder
+        if isinstance(voice, str) and voice == REFERENCE_VOICE and reference_clips(folder):
+            voice = self._reference_prompt(cancel)
+        if not isinstance(voice, str):
+            sizes = read_json(folder / CONFIG).get("model_args") or {}
+            return latents_of_prompt(voice, sizes.get("gpt_n_model_channels", 1024))
+        speakers = studio_speakers(folder / SPEAKERS)
+        if voice not in speakers:
+            known = ", ".join(self.voices()[:3])
+            raise BadInputError(
+                f"{self.label} has no voice {voice!r}.",
+                f"There is for example {known}." if known else "Give it a sample of a voice.",
+                "voice",
+            )
+        return speakers[voice]
+
+    def _reference_prompt(self, cancel: CancelToken) -> VoicePrompt:
+        """The voice of the model's own clips, prepared when it is first spoken with."""
+        clips = reference_clips(self._place.folder)
+        identity = [self.model_id, self.model_revision, sorted(self.prompt_parameters().items())]
+        contents = [hashlib.sha256(clip.read_bytes()).hexdigest() for clip in clips]
+        key = hashlib.sha256(repr([*identity, *contents]).encode()).hexdigest()
+        prompt = self._prompts.get(key)
+        if prompt is None:
+            prompt = self._prompt(clips, key, no_progress, cancel)
+            # It stays in memory where the disk is full.
+            with contextlib.suppress(DiskFullError, OSError):
+                self._prompts.put(prompt)
+        return prompt
+
+    def _prompt(
+        self, clips: Sequence[Path], key: str, progress: Progress, cancel: CancelToken
+    ) -> VoicePrompt:
+        progress(0.0, "Listening to the voice")
+        sounds = [read_speech(clip, CONDITIONING_RATE_HZ) for clip in clips]
+        for clip, sound in zip(clips, sounds, strict=True):
+            if sound.duration_s < _SHORTEST_CLIP_S:
+                raise BadInputError(
+                    f"{clip.name} has only {sound.duration_s:.1f} seconds.",
+                    "Give XTTS at least 3 seconds of the voice, better 6 to 30.",
+                )
+        holder = f"listening to {clips[0].stem}"
+        with self._context.pool.lease(self._spec, cancel, holder, run=True) as network:
+            configure_threads(self._context.threads)
+            latents = network.condition([sound.samples for sound in sounds])
+        progress(1.0, "Listened to the voice")
+        tensors = prompt_tensors(latents)
+        return VoicePrompt(key, ENGINE, self.model_id, self.model_revision, tensors)
+
+    @property
+    def _spec(self) -> ModelSpec[XttsNetwork]:
+        device = self._context.device
+        return ModelSpec(
+            key=model_key(self.model_id, self.model_revision, device, self.precision),
+            device=device,
+            nbytes=self._entry.memory_mb * 1_000_000,
+            load=lambda: XttsNetwork(self._place.checked(), device),
+            to_host=lambda network: network.moved_to("cpu"),
+            to_device=lambda network: network.moved_to(device),
+            measure=lambda network: network.nbytes,
+        )
+
+
+def _heard(samples: FloatArray) -> Iterator[Speech]:
+    if len(samples):
+        yield Speech(samples, SAMPLE_RATE_HZ)

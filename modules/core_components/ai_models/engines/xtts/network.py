@@ -1,0 +1,178 @@
+"""One loaded XTTS: recordings become latents, text and latents become sound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from modules.core_components.ai_models.engines.xtts.assemble import assemble
+from modules.core_components.ai_models.engines.xtts.options import XttsOptions
+from modules.core_components.ai_models.engines.xtts.pieces import cut_evenly
+from modules.core_components.ai_models.engines.xtts.vocoder import PieceDecoder
+from modules.core_components.ai_models.model_utils import RandomStream, module_bytes
+from modules.core_components.progress import CancelToken
+from modules.core_components.values import FloatArray
+
+if TYPE_CHECKING:
+    import torch
+    from typing_extensions import Self
+
+CONDITIONING_RATE_HZ = 22_050
+SAMPLE_RATE_HZ = 24_000
+# As in the published configuration; coqui's functions have other defaults.
+CONDITIONING_S = 30
+CONDITIONING_CHUNK_S = 4
+# Each piece is this much longer than the one before, up to the most: fewer, larger pieces cost
+# less, and playing one lasts longer than computing the next.
+_GROWTH = 2.0
+_LONGEST_CHUNK = 120
+
+
+@dataclass(frozen=True, eq=False)
+class Latents:
+    """A voice as XTTS takes it: float32 [1, 32, width] for the GPT, [1, 512, 1] for the decoder."""
+
+    gpt_cond_latent: FloatArray
+    speaker_embedding: FloatArray
+
+
+class XttsNetwork:
+    """The model of a folder, on `device`. Computes for one thread at a time: the pool's run slot
+    sees to that. Raises ModelMissingError and CorruptFileError that name the file."""
+
+    def __init__(self, folder: Path, device: str) -> None:
+        self.model = assemble(folder, device)
+        self.device = device
+
+    def moved_to(self, device: str) -> Self:
+        """This model, now on another device."""
+        self.model.to(device)
+        self.model.gpt.gpt_inference.cached_prefix_emb = None
+        self.device = device
+        return self
+
+    @property
+    def nbytes(self) -> int:
+        return module_bytes(self.model)
+
+    def condition(self, clips: Sequence[FloatArray]) -> Latents:
+        """The voice of one or more recordings, float32 [n] each at `CONDITIONING_RATE_HZ`.
+
+        Each gives its share of the 30 seconds that are listened to, or those behind the first
+        would not be heard. A clip must have a third of a second.
+        """
+        import torch
+
+        share = CONDITIONING_S * CONDITIONING_RATE_HZ // len(clips)
+        longest = CONDITIONING_S * CONDITIONING_RATE_HZ
+        with torch.inference_mode():
+            whole = [torch.from_numpy(clip[:longest])[None].to(self.device) for clip in clips]
+            embeddings = [
+                self.model.get_speaker_embedding(clip, CONDITIONING_RATE_HZ) for clip in whole
+            ]
+            latent = self.model.get_gpt_cond_latents(
+                torch.cat([clip[:, :share] for clip in whole], dim=-1),
+                CONDITIONING_RATE_HZ,
+                length=CONDITIONING_S,
+                chunk_length=CONDITIONING_CHUNK_S,
+            )
+            embedding = torch.stack(embeddings).mean(dim=0)
+        return Latents(latent.cpu().numpy(), embedding.cpu().numpy())
+
+    def fitting_parts(self, text: str, language: str) -> list[str]:
+        """`text`, or its parts where it has more tokens than the model can take."""
+        most = int(self.model.args.gpt_max_text_tokens) - 1
+        if len(self._tokens(text, language)) <= most or len(text) < 2:
+            return [text]
+        halves = cut_evenly(text, len(text) // 2 + 1)
+        return [part for half in halves for part in self.fitting_parts(half, language)]
+
+    def utterance(self, text: str, voice: Latents, options: XttsOptions, seed: int) -> Utterance:
+        """The speaking of one piece of text, which `fitting_parts` has found to fit."""
+        return Utterance(self, self._tokens(text, options.language), voice, options, seed)
+
+    def _tokens(self, text: str, language: str) -> list[int]:
+        tokens: list[int] = self.model.tokenizer.encode(text.strip().lower(), lang=language)
+        return tokens
+
+
+class Utterance:
+    """A piece of text being spoken, chunk by chunk. Others may speak with the model between two."""
+
+    def __init__(
+        self,
+        network: XttsNetwork,
+        tokens: Sequence[int],
+        voice: Latents,
+        options: XttsOptions,
+        seed: int,
+    ) -> None:
+        import torch
+
+        self._gpt = network.model.gpt
+        self._draws = RandomStream(seed)
+        device = network.device
+        self._decoder = PieceDecoder(
+            network.model.hifigan_decoder,
+            torch.from_numpy(voice.speaker_embedding).to(device),
+            options.speed,
+        )
+        with torch.inference_mode():
+            self._inputs = self._gpt.compute_embeddings(
+                torch.from_numpy(voice.gpt_cond_latent).to(device),
+                torch.tensor([list(tokens)], dtype=torch.int32, device=device),
+            )
+        self._prefix = self._gpt.gpt_inference.cached_prefix_emb
+        self._latents = self._sampled(options)
+        self._wanted = float(options.stream_chunk_size)
+        self.finished = False
+
+    def next_chunk(self, cancel: CancelToken) -> FloatArray:
+        """The next samples, float32 [n] at 24 kHz, none perhaps; `finished` says when it is over.
+
+        Raises JobCancelled between two sounds of 46 ms.
+        """
+        import torch
+
+        with torch.inference_mode():
+            fresh = self._fresh_latents(int(self._wanted), cancel)
+            self._wanted = min(self._wanted * _GROWTH, max(self._wanted, _LONGEST_CHUNK))
+            cancel.raise_if_cancelled()
+            return np.clip(self._decoder.feed(fresh, self.finished), -1.0, 1.0)
+
+    def _fresh_latents(self, count: int, cancel: CancelToken) -> list[torch.Tensor]:
+        # The model keeps the prefix of the utterance it speaks; another may have spoken meanwhile.
+        self._gpt.gpt_inference.store_prefix_emb(self._prefix)
+        fresh: list[torch.Tensor] = []
+        with self._draws.drawing():
+            while len(fresh) < count and not self.finished:
+                cancel.raise_if_cancelled()
+                latent = next(self._latents, None)
+                if latent is None:
+                    self.finished = True
+                else:
+                    fresh.append(latent)
+        return fresh
+
+    def _sampled(self, options: XttsOptions) -> Iterator[Any]:
+        """The latents [1, width] as the GPT draws its codes, until it draws the end."""
+        codes = self._gpt.get_generator(
+            fake_inputs=self._inputs,
+            do_sample=True,
+            temperature=options.temperature,
+            top_k=options.top_k,
+            top_p=options.top_p,
+            repetition_penalty=options.repetition_penalty,
+            length_penalty=1.0,
+            num_beams=1,
+            num_return_sequences=1,
+            output_attentions=False,
+            output_hidden_states=True,
+            return_dict_in_generate=True,
+        )
+        for _code, latent in codes:
+            yield latent

@@ -1,0 +1,45 @@
+"""What can be chosen for a synthesis by XTTS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modules.core_components.ai_models.engines.base import option
+from modules.core_components.ai_models.engines.xtts.languages import LANGUAGES
+
+
+@dataclass(frozen=True)
+class XttsOptions:
+    """The defaults are those of the published configuration; coqui's code has two other sets."""
+
+    language: str = option(
+        "en", "Language", "The language the text is written in.", choices=LANGUAGES
+    )
+    speed: float = option(
+        1.0, "Speed", "How fast to speak; 1 is the voice's own pace.",
+        minimum=0.5, maximum=2.0, step=0.05,
+    )  # fmt: skip
+    temperature: float = option(
+        0.75, "Temperature", "Higher is livelier and less sure, lower is steadier.",
+        minimum=0.01, maximum=1.5, step=0.01,
+    )  # fmt: skip
+    repetition_penalty: float = option(
+        5.0, "Repetition penalty", "Higher stops stutters and long silences; 1 is none.",
+        minimum=1.0, maximum=20.0, step=0.5,
+    )  # fmt: skip
+    top_k: int = option(
+        50, "Top-k", "Only so many of the likeliest sounds are drawn from.",
+        minimum=1, maximum=200, step=1,
+    )  # fmt: skip
+    top_p: float = option(
+        0.85, "Top-p", "Only the likeliest sounds that make up this share are drawn from.",
+        minimum=0.01, maximum=1.0, step=0.01,
+    )  # fmt: skip
+    stream_chunk_size: int = option(
+        20, "First piece", "Sounds (46 ms each) until the first piece is heard; the next are longer.",
+        minimum=8, maximum=600, step=1,
+    )  # fmt: skip
+    seed: int = option(
+        0, "Seed", "The same seed gives the same audio again.",
+        minimum=0, maximum=2**31 - 1, step=1,
+    )  # fmt: skip

@@ -1,0 +1,118 @@
+"""A fine-tuned XTTS as a model like any other."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from modules.core_components.ai_models.catalog import Licence, ModelEntry
+from modules.core_components.ai_models.engines.context import EngineContext
+from modules.core_components.ai_models.engines.registry import Factory
+from modules.core_components.ai_models.engines.xtts.checkpoint import (
+    check_pair,
+    read_json,
+    read_vocabulary,
+    read_weights,
+)
+from modules.core_components.ai_models.engines.xtts.engine import (
+    REQUIRED_PACKAGES,
+    Place,
+    XttsEngine,
+)
+from modules.core_components.ai_models.engines.xtts.files import (
+    CONFIG,
+    SPEAKERS,
+    VOCABULARY,
+    WEIGHTS,
+    check_here,
+    reference_clips,
+)
+from modules.core_components.ai_models.engines.xtts.languages import LANGUAGES, languages_in
+from modules.core_components.ai_models.engines.xtts.network import SAMPLE_RATE_HZ
+from modules.core_components.ai_models.engines.xtts.speakers import studio_speakers
+from modules.core_components.audio.files import read_speech
+from modules.core_components.errors import CorruptFileError
+from modules.core_components.library.tuned_models import TunedModel, read_tuned_model
+
+__all__ = [
+    "REQUIRED_PACKAGES",
+    "check_tuned",
+    "entry_of",
+    "factory_of",
+    "model_id_of",
+]
+
+FAMILY = "xtts"
+_WORKING_MB = 700  # what speaking takes besides the weights
+
+
+def model_id_of(model: TunedModel) -> str:
+    """What a fine-tuned model is called wherever models are named."""
+    return f"{FAMILY}-{model.name}"
+
+
+def entry_of(model: TunedModel, licence: Licence) -> ModelEntry:
+    """A fine-tuned model described as the catalog would. `licence` is that of its base."""
+    weights_mb = (model.folder / WEIGHTS).stat().st_size // 1_000_000
+    return ModelEntry(
+        id=model_id_of(model),
+        family=FAMILY,
+        version=model.base_model,
+        task="text-to-speech",
+        label=model.label,
+        folder=str(model.folder),
+        files=(),
+        sources=(),
+        licence=licence,
+        languages=_languages(model),
+        sample_rate_hz=SAMPLE_RATE_HZ,
+        memory_mb=weights_mb + _WORKING_MB,
+        download_mb=0,
+        abilities=("clone", "stock-voices", "streaming"),
+        starter=False,
+        engine="",
+        note=f"Fine-tuned from {model.base_model}." if model.base_model else "Fine-tuned.",
+    )
+
+
+def factory_of(folder: Path) -> Factory:
+    """What makes the engine of the fine-tuned model in `folder`."""
+
+    def checked() -> Path:
+        check_here(folder)
+        return folder
+
+    place = Place(folder, lambda: read_tuned_model(folder).revision, checked)
+
+    def create(entry: ModelEntry, context: EngineContext) -> XttsEngine:
+        return XttsEngine(entry, context, place)
+
+    return create
+
+
+def check_tuned(folder: Path) -> None:
+    """Reads everything in the folder as speaking would, and runs nothing of it.
+
+    Raises ModelMissingError, CorruptFileError or BadInputError that names the file.
+    """
+    check_here(folder)
+    read_json(folder / CONFIG)
+    check_pair(read_weights(folder / WEIGHTS), folder / WEIGHTS, folder / VOCABULARY)
+    studio_speakers(folder / SPEAKERS)
+    for clip in reference_clips(folder):
+        read_speech(clip)
+
+
+def _languages(model: TunedModel) -> tuple[str, ...]:
+    """Those of its vocabulary, the one it was tuned for first."""
+    path = model.folder / VOCABULARY
+    try:
+        known = _languages_in_file(path, path.stat().st_mtime_ns)
+    except CorruptFileError:
+        known = LANGUAGES  # speaking will say what is wrong
+    return tuple(sorted(known, key=lambda code: code != model.language))
+
+
+@lru_cache(maxsize=64)
+def _languages_in_file(path: Path, modified_ns: int) -> tuple[str, ...]:
+    return languages_in(read_vocabulary(path))

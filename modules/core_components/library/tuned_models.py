@@ -1,0 +1,203 @@
+"""The models a user fine-tuned: `finetune_models/<name>/` with its files and a card."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import secrets
+import shutil
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from modules.core_components import atomic
+from modules.core_components.errors import BadInputError, NotFoundError
+from modules.core_components.library.names import (
+    display_name,
+    free_stem,
+    safe_stem,
+    same_name_key,
+)
+
+logger = logging.getLogger(__name__)
+
+CARD = "model_card.json"
+NEEDED = ("config.json", "model.pth", "vocab.json")
+KNOWN = (*NEEDED, "speakers_xtts.pth", "reference*.wav", CARD)
+_TRASH = ".trash"
+_INCOMING = ".incoming-"
+
+
+@dataclass(frozen=True)
+class TunedModel:
+    """A model of the user's own. `name` is its folder's, `label` what people read, `base_model`
+    the id of what it was tuned from; `revision` changes when a file does; `card` says the rest:
+    data, parameters, scores, licence."""
+
+    name: str
+    folder: Path
+    label: str
+    base_model: str = ""
+    language: str = ""
+    revision: str = ""
+    card: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+
+@dataclass
+class Incoming:
+    """A model on its way in: `folder` takes its files, and is the model's own at the end."""
+
+    folder: Path
+
+
+class TunedModelLibrary:
+    """The models in a folder. What is in their files is the engine's business.
+
+    Models are looked up in the listing; a name never becomes a path. Safe from every thread, and
+    several processes may share the folder: a model appears in it whole, by a rename.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self._lock = threading.RLock()
+
+    def list(self) -> tuple[TunedModel, ...]:
+        """The complete models by name."""
+        if not self.folder.is_dir():
+            return ()
+        found = (place for place in self.folder.iterdir() if _is_model(place))
+        return tuple(sorted(map(read_tuned_model, found), key=lambda m: same_name_key(m.name)))
+
+    def get(self, name: str) -> TunedModel:
+        """Raises NotFoundError."""
+        for model in self.list():
+            if same_name_key(model.name) == same_name_key(name):
+                return model
+        known = ", ".join(model.name for model in self.list())
+        raise NotFoundError(
+            f"There is no fine-tuned model named {name!r}.",
+            f"There are: {known}." if known else "Train one, or import one.",
+        )
+
+    @contextlib.contextmanager
+    def adding(self, name: str) -> Iterator[Incoming]:
+        """A folder to put a model's files into; it becomes the model when the block ends well.
+
+        The model is called `name`, or that and a number where the name is taken. After an
+        exception nothing is left. Raises BadInputError when files are missing, DiskFullError.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        place = self.folder / f"{_INCOMING}{secrets.token_hex(8)}"
+        try:
+            with atomic.full_disk_reported(place):
+                place.mkdir()
+                yield (incoming := Incoming(place))
+                lacking = [needed for needed in NEEDED if not (place / needed).is_file()]
+                if lacking:
+                    raise BadInputError(
+                        f"The model has no {', '.join(lacking)}.",
+                        f"A fine-tuned XTTS is {', '.join(NEEDED)}, and its reference clips.",
+                    )
+                with self._lock:
+                    free = free_stem(self.folder, safe_stem(name, "model"))
+                    incoming.folder = place.rename(self.folder / free)
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+    def add(self, source: Path, card: Mapping[str, Any]) -> TunedModel:
+        """Keeps the finished files of `source` under the card's "name" (or the folder's); they
+        move. Raises as `adding` does."""
+        name = str(card.get("name") or source.name)
+        with self.adding(name) as incoming:
+            for path in _known_files(source):
+                shutil.move(path, incoming.folder / path.name)
+            stamped = {"created": datetime.now(timezone.utc).isoformat(timespec="seconds"), **card}
+            atomic.write_json(incoming.folder / CARD, stamped)
+        return read_tuned_model(incoming.folder)
+
+    def delete(self, name: str) -> str:
+        """Moves a model to the trash; returns the id for `restore`. Raises NotFoundError."""
+        model = self.get(name)
+        stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S-%f")
+        place = self.folder / _TRASH / f"{stamp}_{model.name}"
+        place.parent.mkdir(exist_ok=True)
+        model.folder.rename(place)
+        return place.name
+
+    def restore(self, trash_id: str) -> TunedModel:
+        """Undoes `delete`; numbered if its name was given away since. Raises NotFoundError."""
+        trash = self.folder / _TRASH
+        places = {path.name: path for path in trash.iterdir()} if trash.is_dir() else {}
+        if trash_id not in places:
+            raise NotFoundError("That model is not in the trash.", "It was emptied, perhaps.")
+        with self._lock:
+            name = free_stem(self.folder, trash_id.partition("_")[2])
+            return read_tuned_model(places[trash_id].rename(self.folder / name))
+
+    def empty_trash(self) -> int:
+        """Deletes for good what lies in the trash; returns how many models."""
+        trash = self.folder / _TRASH
+        places = list(trash.iterdir()) if trash.is_dir() else []
+        for place in places:
+            shutil.rmtree(place)
+        return len(places)
+
+
+def read_tuned_model(folder: Path) -> TunedModel:
+    """The model in `folder`, with what its card says; without a card, its folder's name."""
+    card = _read_card(folder / CARD)
+
+    def said(key: str) -> str:
+        value = card.get(key)
+        return value if isinstance(value, str) else ""
+
+    return TunedModel(
+        name=folder.name,
+        folder=folder,
+        label=display_name(said("label") or said("name"), folder.name),
+        base_model=said("base_model"),
+        language=said("language"),
+        revision=_revision(folder),
+        card=card,
+    )
+
+
+def _revision(folder: Path) -> str:
+    """Of what is in the files now, by their sizes and times: reading gigabytes would take long."""
+    marks = []
+    for path in _known_files(folder):
+        if path.name != CARD:
+            status = path.stat()
+            marks.append((path.name, status.st_size, status.st_mtime_ns))
+    return hashlib.sha256(repr(marks).encode()).hexdigest()[:16]
+
+
+def _known_files(folder: Path) -> list[Path]:
+    return sorted(
+        path for pattern in KNOWN for path in folder.glob(pattern) if _is_plain_file(path)
+    )
+
+
+def _is_plain_file(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
+
+
+def _is_model(place: Path) -> bool:
+    hidden = place.name.startswith(".")
+    return not hidden and all(_is_plain_file(place / name) for name in NEEDED)
+
+
+def _read_card(path: Path) -> dict[str, Any]:
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        logger.warning("%s cannot be read and is left out: %s", path, error)
+        return {}
+    return card if isinstance(card, dict) else {}

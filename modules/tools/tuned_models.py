@@ -1,0 +1,128 @@
+"""Fine-tuned models taken in, taken along and thrown away."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from modules.core_components import atomic
+from modules.core_components.ai_models.downloads.licences import AcceptedLicences
+from modules.core_components.ai_models.engines.xtts.tuned import check_tuned, model_id_of
+from modules.core_components.library.safe_zip import extract
+from modules.core_components.library.tuned_models import (
+    CARD,
+    TunedModel,
+    read_tuned_model,
+)
+from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
+from modules.tools import model_library
+from modules.tools.services import Services
+
+BASE = "xtts-v2.0.3"
+SUFFIX = ".zip"
+
+_MB = 1_000_000
+# By name, the most bytes that each may have: about three times what XTTS v2 needs. A trainer's
+# checkpoint with its optimizer has 5.6 GB.
+_LIMITS = {
+    "config.json": 5 * _MB,
+    "vocab.json": 50 * _MB,
+    "model.pth": 12_000 * _MB,
+    "speakers_xtts.pth": 100 * _MB,
+    "reference*.wav": 100 * _MB,
+    CARD: 5 * _MB,
+}
+_BLOCK = 1 << 20
+
+
+def needs_consent(services: Services) -> bool:
+    """Whether the licence of XTTS has to be accepted before a model made from it is taken in."""
+    return model_library.needs_consent(services, BASE)
+
+
+def import_tuned(
+    services: Services,
+    archive: Path,
+    name: str = "",
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> TunedModel:
+    """Takes in the zip of a fine-tuned XTTS, by default under the file's name.
+
+    Only the files of a model are taken, and everything is read before it counts as one. Raises
+    LicenceNotAcceptedError, BadInputError for what is no such zip, ModelMissingError or
+    CorruptFileError that names the file at fault, and DiskFullError; then nothing is left.
+    """
+    entry = services.catalog.entry(BASE)
+    AcceptedLicences(services.catalog.models_folder).require(entry)
+    unpacking, cancel = scaled(progress, 0.0, 0.9), cancel or CancelToken()
+    with services.tuned_models.adding(name.strip() or archive.stem) as incoming:
+        left_out = extract(archive, incoming.folder, _LIMITS, unpacking, cancel)
+        progress(0.9, "Reading the model")
+        check_tuned(incoming.folder)
+        card = dict(read_tuned_model(incoming.folder).card)
+        card["imported_from"] = archive.name
+        card["left_out"] = list(left_out[:100])
+        if name.strip():
+            card["label"] = name.strip()
+        atomic.write_json(incoming.folder / CARD, card)
+    progress(1.0, "Imported")
+    return read_tuned_model(incoming.folder)
+
+
+def export_tuned(
+    services: Services,
+    name: str,
+    target: Path,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> Path:
+    """Writes a fine-tuned model as a zip that `import_tuned` takes. Raises NotFoundError,
+    DiskFullError and JobCancelled."""
+    model, cancel = services.tuned_models.get(name), cancel or CancelToken()
+    files = [path for pattern in _LIMITS for path in sorted(model.folder.glob(pattern))]
+    total, done = sum(path.stat().st_size for path in files) or 1, 0
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with atomic.atomic_path(target) as partial, zipfile.ZipFile(partial, "w") as archive:
+        for path in files:
+            # Weights do not get smaller; packing them would only take minutes.
+            member = zipfile.ZipInfo.from_file(path, f"{model.name}/{path.name}")
+            with path.open("rb") as source, archive.open(member, "w", force_zip64=True) as file:
+                while block := source.read(_BLOCK):
+                    cancel.raise_if_cancelled()
+                    file.write(block)
+                    done += len(block)
+                    progress(done / total, f"Packing {path.name}")
+    return target
+
+
+def delete_tuned(services: Services, name: str) -> str:
+    """Takes a fine-tuned model out of memory and into the trash; returns the id to restore it by.
+
+    Raises NotFoundError, and ModelInUseError while somebody uses it.
+    """
+    model = services.tuned_models.get(name)
+    model_library.unload_unused(services, model_id_of(model))
+    return services.tuned_models.delete(model.name)
+
+
+def restore_tuned(services: Services, trash_id: str) -> TunedModel:
+    """Undoes `delete_tuned`. Raises NotFoundError."""
+    return services.tuned_models.restore(trash_id)
+
+
+def card_facts(model: TunedModel) -> dict[str, str]:
+    """What a model's card says, in lines for people; long and nested values are left to the
+    file."""
+    facts = {}
+    for key, value in model.card.items():
+        if key in ("name", "label") or isinstance(value, list | dict) or value in ("", None):
+            continue
+        facts[key.replace("_", " ").capitalize()] = _plain(value)
+    return facts
+
+
+def _plain(value: Any) -> str:
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= 200 else f"{text[:200]}…"
