@@ -8,6 +8,7 @@ catalog finds and verifies them; only their numbers are few.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,12 @@ def build_tiny_vibevoice_asr(folder: Path) -> Path:
     return folder
 
 
+def install_tiny(tiny: Path, models_folder: Path, *model_ids: str) -> None:
+    """Puts a built model into a models folder as each of `model_ids`; the catalog stays as it is."""
+    for model_id in model_ids:
+        shutil.copytree(tiny, models_folder / FOLDERS[model_id], dirs_exist_ok=True)
+
+
 def _text_config(vocabulary: int, width: int, positions: int) -> dict[str, Any]:
     return {
         "model_type": "qwen2",
@@ -208,26 +215,34 @@ def _tokenizer(folder: Path) -> Any:
 
 
 def _let_it_end(model: Any, ids: Mapping[str, int]) -> None:
-    """Has the language model ask for audio again and again, and stop by chance; a random one stops
-    at once. The first number of what passes through the layers is kept constant for that."""
+    """Has the language model ask for sound again and again, and stop by chance; a random one stops
+    at once.
+
+    Two of the numbers that pass through the layers are kept free for that: the first is constant
+    and asks for sound, the second is drawn with each sound and asks for the end.
+    """
     import torch
 
     language = model.model.language_model
-    language.embed_tokens.weight[:, 0] = 4
+    for module in (*language.modules(), *model.model.diffusion_head.modules()):
+        if isinstance(module, torch.nn.Linear):  # so that voice, text and guidance are heard
+            torch.nn.init.normal_(module.weight, std=module.in_features**-0.5)
     projector, connector = model.model.multi_modal_projector, model.model.semantic_connector
-    for layer, constant in ((projector.linear_2, 4), (connector.linear_2, 0)):
-        torch.nn.init.normal_(layer.weight, std=0.1)
-        layer.weight[0] = 0
-        layer.bias[0] = constant
-    for block in language.layers:
-        block.self_attn.o_proj.weight[0] = 0
-        block.mlp.down_proj.weight[0] = 0
+    torch.nn.init.normal_(projector.linear_2.weight, std=0.1)
+    torch.nn.init.normal_(projector.linear_2.weight[1], std=0.35)
+    quiet = [block.self_attn.o_proj for block in language.layers]
+    quiet += [block.mlp.down_proj for block in language.layers]
+    for layer in (*quiet, connector.linear_2):
+        layer.weight[:2] = 0
+    projector.linear_2.weight[0] = 0
+    projector.linear_2.bias[0] = 4
+    language.embed_tokens.weight[:, 0] = 4
+    language.embed_tokens.weight[:, 1] = 0
     head = model.lm_head.weight
     head.zero_()
     head[ids["<|vision_pad|>"], 0] = 0.5
     head[[ids["<|vision_start|>"], ids["<|vision_end|>"]], 0] = -1
-    head[ids["<|endoftext|>"]] = 0.4 * torch.randn(head.shape[1])
-    head[ids["<|endoftext|>"], 0] = 0
+    head[ids["<|endoftext|>"], 1] = 0.7
 
 
 def _make_audible(model: Any) -> None:

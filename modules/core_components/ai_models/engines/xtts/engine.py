@@ -13,11 +13,6 @@ from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.ai_models.engines.context import EngineContext
 from modules.core_components.ai_models.engines.xtts.checkpoint import read_json
 from modules.core_components.ai_models.engines.xtts.files import CONFIG, SPEAKERS, reference_clips
-from modules.core_components.ai_models.engines.xtts.joins import (
-    PARAGRAPH_PAUSE_S,
-    SENTENCE_PAUSE_S,
-    PieceJoiner,
-)
 from modules.core_components.ai_models.engines.xtts.network import (
     CONDITIONING_CHUNK_S,
     CONDITIONING_RATE_HZ,
@@ -39,6 +34,11 @@ from modules.core_components.ai_models.model_pool import ModelSpec, model_key
 from modules.core_components.ai_models.model_utils import configure_threads
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
 from modules.core_components.audio.files import read_speech
+from modules.core_components.audio.piece_joiner import (
+    PARAGRAPH_PAUSE_S,
+    SENTENCE_PAUSE_S,
+    PieceJoiner,
+)
 from modules.core_components.errors import BadInputError, DiskFullError
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.values import FloatArray, Sample, Speech, VoicePrompt

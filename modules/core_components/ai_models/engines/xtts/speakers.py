@@ -37,9 +37,7 @@ def _read(path: Path, modified_ns: int, size: int) -> Mapping[str, Latents]:
     speakers = {}
     for name, tensors in read_checkpoint(path).items():
         try:
-            speakers[str(name)] = Latents(
-                _copied(tensors[_GPT], 3), _copied(tensors[_DECODER], 3)
-            )
+            speakers[str(name)] = Latents(_copied(tensors[_GPT], 3), _copied(tensors[_DECODER], 3))
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise corrupt(path, f"its speaker {name!r} cannot be read ({error})") from error
     return speakers

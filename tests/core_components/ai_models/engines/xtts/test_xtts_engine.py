@@ -80,4 +80,4 @@ def test_it_says_what_coqui_says(engine: XttsEngine, tiny_xtts: Path, tmp_path: 
     for speed in (1.0, 1.3):
         theirs = coqui_says(copy, TEXT, seed=4, speed=speed)
         ours = spoken(engine, seed=4, speed=speed)
-        print(len(theirs), len(ours), np.abs(theirs[200:len(ours)-200]-ours[200:-200]).max())
+        print(len(theirs), len(ours), np.abs(theirs[200 : len(ours) - 200] - ours[200:-200]).max())
