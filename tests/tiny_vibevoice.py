@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -74,10 +75,10 @@ _ENCODER = {
 }
 
 
-def build_tiny_vibevoice(folder: Path, positions: int = 32_768) -> Path:
+def build_tiny_vibevoice(folder: Path, width: int = 32, layers: int = 1) -> Path:
     """Writes a random VibeVoice to `folder`; always the same numbers.
 
-    It speaks for 1 to 60 tokens of 133 ms, by the seed, and has room for `positions` tokens.
+    It speaks for 1 to 60 tokens of 133 ms, by the seed.
     """
     import torch
     from transformers import (
@@ -94,7 +95,7 @@ def build_tiny_vibevoice(folder: Path, positions: int = 32_768) -> Path:
         semantic_model_config={
             "model_type": "vibevoice_acoustic_tokenizer_encoder", "hidden_size": 16, **_ENCODER,
         },
-        text_config=_text_config(len(tokenizer), 32, positions),
+        text_config=_text_config(len(tokenizer), width, layers),
         diffusion_head_config={
             "num_hidden_layers": 1, "intermediate_size": 32, "frequency_embedding_size": 32,
         },
@@ -148,7 +149,7 @@ def build_tiny_vibevoice_asr(folder: Path) -> Path:
     config = VibeVoiceAsrConfig(
         acoustic_tokenizer_encoder_config={**encoder, "hidden_size": 8},
         semantic_tokenizer_encoder_config={**encoder, "hidden_size": 16},
-        text_config=_text_config(len(tokenizer), 64, 131_072),
+        text_config=_text_config(len(tokenizer), 64),
         audio_token_id=ids["<|box_start|>"],
         audio_bos_token_id=ids["<|object_ref_start|>"],
         audio_eos_token_id=ids["<|object_ref_end|>"],
@@ -172,21 +173,21 @@ def build_tiny_vibevoice_asr(folder: Path) -> Path:
 
 
 def install_tiny(tiny: Path, models_folder: Path, *model_ids: str) -> None:
-    """Puts a built model into a models folder as each of `model_ids`; the catalog stays as it is."""
+    """Puts a built model into a models folder as each of `model_ids`."""
     for model_id in model_ids:
         shutil.copytree(tiny, models_folder / FOLDERS[model_id], dirs_exist_ok=True)
 
 
-def _text_config(vocabulary: int, width: int, positions: int) -> dict[str, Any]:
+def _text_config(vocabulary: int, width: int, layers: int = 1) -> dict[str, Any]:
     return {
         "model_type": "qwen2",
         "vocab_size": vocabulary,
         "hidden_size": width,
         "intermediate_size": width,
-        "num_hidden_layers": 1,
+        "num_hidden_layers": layers,
         "num_attention_heads": 2,
         "num_key_value_heads": 1,
-        "max_position_embeddings": positions,
+        "max_position_embeddings": 32_768,
         "tie_word_embeddings": False,
     }
 
@@ -266,7 +267,7 @@ def _recite(model: Any, chain: Sequence[int]) -> None:
         block.mlp.down_proj.weight.zero_()
     embedded = model.model.language_model.embed_tokens.weight
     model.lm_head.weight.zero_()
-    for token, following in zip(chain, chain[1:], strict=False):
+    for token, following in pairwise(chain):
         model.lm_head.weight[following] = embedded[token] / embedded[token].norm()
 
 

@@ -237,7 +237,7 @@ class VibeVoiceEngine:
             return
         if not self._context.device.startswith("cuda"):
             raise StudioError(
-                f"{self.label} needs an NVIDIA GPU; this studio computes on {self._context.device}.",
+                f"{self.label} needs an NVIDIA GPU; the device here is {self._context.device}.",
                 "Choose VibeVoice 1.5B, or VibeVoice Large if there is memory for it.",
             )
         if importlib.util.find_spec("bitsandbytes") is None:

@@ -47,7 +47,7 @@ def checked_script(lines: Sequence[ScriptLine], voices: int) -> tuple[ScriptLine
     speakers = {line.speaker for line in lines}
     if len(speakers) > MAX_SPEAKERS:
         raise BadInputError(
-            f"The script has {len(speakers)} speakers; VibeVoice speaks with {MAX_SPEAKERS} at most.",
+            f"The script has {len(speakers)} speakers; VibeVoice knows {MAX_SPEAKERS} at most.",
             "Speak it in parts with fewer speakers, or with another engine line by line.",
             "voice",
         )
