@@ -17,6 +17,7 @@ from modules.cli_support import (
     progress_bar,
     start_logging,
 )
+from modules.cli_tuned import tuned_app
 from modules.cli_voices import voices_app
 from modules.core_components.errors import BadInputError
 from modules.core_components.settings import app_folder, load_settings
@@ -30,6 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(models_app, name="models")
+models_app.add_typer(tuned_app, name="tuned")
 app.add_typer(voices_app, name="voices")
 app.add_typer(pronunciations_app, name="pronunciations")
 
@@ -40,6 +42,10 @@ Engine = Annotated[str, typer.Option(help="The model to speak with; see 'models 
 Language = Annotated[str, typer.Option(help="Language code, such as en-us or it.")]
 Seed = Annotated[int, typer.Option(help="-1 draws one; the take says which.")]
 Speed = Annotated[float, typer.Option(help="1.0 is the voice's own rate.")]
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="A parameter of the engine, such as temperature=0.8; repeatable."),
+]
 Scores = Annotated[bool, typer.Option(help="Measure similarity and word errors afterwards.")]
 
 
@@ -85,6 +91,7 @@ def clone(
     speed: Speed = 1.0,
     speaker: Annotated[str, typer.Option(help="Whose voice it is.")] = "",
     ref_text: Annotated[str, typer.Option(help="What the sample says.")] = "",
+    parameters: Parameters = None,
     scores: Scores = True,
     as_json: Json = False,
 ) -> None:
@@ -109,7 +116,7 @@ def clone(
             engine=engine,
             language=language,
             seed=seed,
-            options={"speed": speed},
+            options=_engine_options(speed, parameters),
             score=scores,
             output_format=_format_of(out),
         )
@@ -127,6 +134,7 @@ def speak(
     language: Language = "",
     seed: Seed = -1,
     speed: Speed = 1.0,
+    parameters: Parameters = None,
     scores: Scores = False,
     as_json: Json = False,
 ) -> None:
@@ -146,12 +154,54 @@ def speak(
             engine=engine,
             language=language,
             seed=seed,
-            options={"speed": speed},
+            options=_engine_options(speed, parameters),
             score=scores,
             output_format=_format_of(out),
         )
         take = speak_tool(services, request, progress, cancel)
         _deliver(services, take, out, as_json)
+
+
+@app.command()
+def design(
+    context: typer.Context,
+    describe: Annotated[str, typer.Option(help="What the voice is like: age, sex, timbre, mood.")],
+    out: Out,
+    text: Annotated[str, typer.Option(help="What it says; @FILE reads it from a file.")] = "",
+    keep: Annotated[str, typer.Option(help="Keep the voice as a sample of this name.")] = "",
+    engine: Annotated[str, typer.Option(help="A model that designs voices.")] = "",
+    language: Language = "",
+    seed: Seed = -1,
+    parameters: Parameters = None,
+    scores: Scores = False,
+    as_json: Json = False,
+) -> None:
+    """Makes a voice from a description; another seed makes another voice."""
+    with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
+        from modules.tools.services import open_services
+        from modules.tools.voice_design import (
+            SUGGESTED_TEXT,
+            DesignRequest,
+            design_voice,
+            keep_voice,
+        )
+
+        services = open_services(context.obj)
+        _format_of(out)
+        request = DesignRequest(
+            description=describe,
+            text=_read_text(text) or SUGGESTED_TEXT,
+            engine=engine,
+            language=language,
+            seed=seed,
+            options=_engine_options(1.0, parameters),
+            score=scores,
+        )
+        take = design_voice(services, request, progress, cancel)
+        kept = keep_voice(services, take.id, keep) if keep else None
+        _deliver(services, take, out, as_json)
+    if kept is not None and not as_json:
+        typer.echo(f"Kept as the sample {kept.name}.")
 
 
 @app.command()
@@ -270,6 +320,17 @@ def _read_text(text: str) -> str:
         ) from error
 
 
+def _engine_options(speed: float, parameters: list[str] | None) -> dict[str, Any]:
+    """The engine's parameters as typed; 1.0 is every engine's own speed, and some have no other."""
+    chosen: dict[str, Any] = {} if speed == 1.0 else {"speed": speed}
+    for parameter in parameters or ():
+        name, separator, value = parameter.partition("=")
+        if not separator:
+            raise BadInputError(f"{parameter!r} sets nothing.", "Write NAME=VALUE.")
+        chosen[name.strip()] = {"true": True, "false": False}.get(value.strip().lower(), value)
+    return chosen
+
+
 def _format_of(out: Path) -> str:
     fmt = out.suffix.lstrip(".").lower()
     if fmt not in ("wav", "flac", "mp3"):
@@ -294,6 +355,8 @@ def _deliver(services: Any, take: Any, out: Path, as_json: bool) -> None:
     from modules.tools.scores import explain_similarity, explain_words
 
     written = copy_take(take, out)
+    for note in take.notes:
+        logger.warning(note)
     if as_json:
         print_json({**plain(take), "out": str(written)})
         return

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import shutil
 from pathlib import Path
 from typing import Any
 
-from modules.core_components.settings import app_folder
+from tests.open_catalog import open_catalog
 
 LANGUAGES = (
     "en", "es", "fr", "de", "it", "pt", "pl", "tr", "ru", "nl", "cs", "ar", "zh-cn", "ja", "hu",
@@ -82,22 +81,14 @@ def build_tiny_xtts(folder: Path, vocabulary_size: int | None = None) -> Path:
 def install_tiny_xtts(tiny: Path, models_folder: Path) -> Path:
     """Puts the base into a models folder as "xtts-v2.0.3" and "xtts-v2-training".
 
-    Returns the catalog to use: the real one, which foresees no sizes and hashes for these two.
-    Hand it to a manager, or set VOICE_STUDIO_CATALOG to it; verification works as ever.
+    Returns the catalog to use, see `open_catalog`.
     """
     for names, place in ((SPEAKING_FILES, "v2.0.3"), (TRAINING_FILES, "training")):
         target = models_folder / "xtts" / place
         target.mkdir(parents=True, exist_ok=True)
         for name in names:
             shutil.copy2(tiny / name, target / name)
-    catalog = (app_folder() / "configs" / "models.toml").read_text(encoding="utf-8")
-    tables = catalog.split("[[model]]\n")
-    known = re.compile(r', bytes = [\d_]+, sha256 = "\w+"')
-    ours = ('id = "xtts-v2.0.3"', 'id = "xtts-v2-training"')
-    open_ended = [known.sub("", table) if table.startswith(ours) else table for table in tables]
-    path = models_folder / "models.toml"
-    path.write_text("[[model]]\n".join(open_ended), encoding="utf-8")
-    return path
+    return open_catalog(models_folder, ("xtts-v2.0.3", "xtts-v2-training"))
 
 
 def _config() -> Any:

@@ -27,12 +27,14 @@ class Word:
 class Speech:
     """Mono audio: `samples` float32 [n], nominally within -1..1.
 
-    `words` are those of the text as it was written, where the engine knows when it says them.
+    `words` are those of the text as it was written, where the engine knows when it says them;
+    `notes` what its listener should know, such as that a limit cut it off.
     """
 
     samples: FloatArray
     sample_rate_hz: int
     words: tuple[Word, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def duration_s(self) -> float:
@@ -150,10 +152,12 @@ class Take:
     """One generated clip with everything needed to make it again.
 
     On disk `output/<id>.wav` + `output/<id>.json`; `options` holds every parameter.
-    `voice` names what `kind` says: a "sample" or a "preset" voice of the engine.
+    `voice` names what `kind` says: a "sample" or a "preset" voice of the engine; of the kind
+    "description" it is what the voice is like.
     `audio_sha256` is the hash of the float32 samples as they were made (a take made again must
     equal it), `pcm_sha256` that of the 16-bit samples a wav or flac file keeps of them.
-    `prompt_key` is the content hash of the voice, where the engine's voices can change.
+    `prompt_key` is the content hash of the voice, where the engine's voices can change; `notes` say
+    what went another way than asked, such as that a limit cut the speech off.
     """
 
     id: str
@@ -180,3 +184,4 @@ class Take:
     environment: Mapping[str, str] = field(default_factory=dict)
     made_from: str | None = None
     pcm_sha256: str = ""
+    notes: tuple[str, ...] = ()

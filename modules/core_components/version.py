@@ -11,11 +11,12 @@ APP_VERSION = "0.1.0"
 _NAMED_PACKAGES = ("torch", "kokoro", "misaki", "faster-whisper", "numpy")
 
 
-def computing_environment(precision: str = "") -> Mapping[str, str]:
+def computing_environment(precision: str = "", attention: str = "") -> Mapping[str, str]:
     """What besides the parameters decides whether audio can be repeated bit for bit.
 
     Torch picks its kernels by the processor's abilities and splits work over its threads;
-    `precision` is the engine's choice of numbers.
+    `precision` is the engine's choice of numbers, `attention` the implementation it was loaded with
+    where there are several.
     """
     import torch
 
@@ -27,6 +28,7 @@ def computing_environment(precision: str = "") -> Mapping[str, str]:
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "torch_threads": str(torch.get_num_threads()),
         "precision": precision,
+        "attention": attention,
         "gpu": torch.cuda.get_device_name(0) if torch.cuda.is_available() else "",
     }
 

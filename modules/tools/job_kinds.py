@@ -16,7 +16,15 @@ from modules.core_components.ai_models.engines.kokoro.voice_packs import (
 )
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job, JobContext
-from modules.tools import history, model_library, transcribe, voice_clone
+from modules.tools import (
+    dataset_jobs,
+    dataset_report_jobs,
+    history,
+    model_library,
+    transcribe,
+    tuned_jobs,
+    voice_clone,
+)
 from modules.tools.demo_sample import demo_sample_wanted, ensure_demo_sample
 from modules.tools.inbox import keep_upload
 from modules.tools.services import Services
@@ -25,6 +33,7 @@ from modules.tools.voice_previews import make_preview
 
 SPEAK = "speak"
 SPEAK_PRESET = "speak_preset"
+DESIGN = "design_voice"
 PREVIEW = "preview_voice"
 AGAIN = "make_again"
 TRANSCRIBE = "transcribe"
@@ -101,6 +110,7 @@ def register_job_kinds(services: Services) -> None:
 
     services.jobs.register(SPEAK, do_speak)
     services.jobs.register(SPEAK_PRESET, do_speak)
+    services.jobs.register(DESIGN, do_speak)
     services.jobs.register(PREVIEW, do_preview, lane="preview")
     services.jobs.register(AGAIN, do_again)
     services.jobs.register(TRANSCRIBE, do_transcribe)
@@ -109,6 +119,9 @@ def register_job_kinds(services: Services) -> None:
     services.jobs.register(EXPORT, do_export)
     services.jobs.register(LOAD, do_load)
     services.jobs.register(DEMO, do_demo)
+    dataset_jobs.register(services)
+    dataset_report_jobs.register(services)
+    tuned_jobs.register(services)
 
 
 def submit_demo_sample(services: Services) -> None:
@@ -126,7 +139,7 @@ def submit_speech(
     What a `live` job says can be heard while it works, see `live_feed`.
     """
     request = complete_request(services, request)
-    title = f"{request.voice}: {request.text[:60]}"
+    title = f"{request.voice[:60]}: {request.text[:60]}"
     return services.jobs.submit(kind, title, {**asdict(request), LIVE: live})
 
 
@@ -193,5 +206,5 @@ def submit_export(services: Services, sample_name: str, engine: str, suffix: str
 
 def submit_load(services: Services, model_id: str) -> Job:
     """Queues bringing a model into memory."""
-    entry = services.catalog.entry(model_id)
+    entry = model_library.model_state(services, model_id).entry
     return services.jobs.submit(LOAD, f"Load {entry.label}", {"model": model_id})

@@ -8,6 +8,7 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech, VoicePrompt
 from modules.tools.own_voices import fixed_voice
+from modules.tools.ready_models import is_voice_match
 from modules.tools.services import Services
 from modules.tools.speech import SpeechRequest, complete_request
 from modules.tools.spoken_steps import Silence, spoken_steps
@@ -17,11 +18,11 @@ def check_live_request(services: Services, request: SpeechRequest) -> SpeechRequ
     """The request with everything filled in that was left open; no model is loaded.
 
     Raises BadInputError or NotFoundError: for a text above `api_max_text_characters`, for a sample
-    that its model has not prepared yet, and for all that `complete_request` refuses.
+    that its model would take minutes to prepare, and for all that `complete_request` refuses.
     """
     check_text_length(services, request.text)
     request = complete_request(services, request)
-    if request.kind == "sample":
+    if request.kind == "sample" and is_voice_match(services.tts.entry(request.engine)):
         _prepared(services, request)
     return request
 
@@ -47,7 +48,7 @@ def open_live_speech(
     JobCancelled between two pieces once `cancel` is set.
     """
     engine = services.tts.get(request.engine)
-    voice = voice_to_speak_with(services, request)
+    voice = voice_to_speak_with(services, request, cancel)
     steps = spoken_steps(engine, request.text, request.language, request.seed or 0, request.options)
     # All are opened first: what cannot be spoken must not be found after the first sound.
     spoken = [
@@ -59,15 +60,24 @@ def open_live_speech(
     return _joined(spoken, cancel)
 
 
-def voice_to_speak_with(services: Services, request: SpeechRequest) -> VoicePrompt | str:
-    """The voice of a checked request, as its engine takes it. Raises as `check_live_request`."""
-    if request.kind == "preset":
+def voice_to_speak_with(
+    services: Services, request: SpeechRequest, cancel: CancelToken | None = None
+) -> VoicePrompt | str:
+    """The voice of a checked request, as its engine takes it. Raises as `check_live_request`.
+
+    A model that clones in a second does so here.
+    """
+    if request.kind != "sample":
         return fixed_voice(services.tts.get(request.engine), request.voice)
-    return _prepared(services, request)
+    if is_voice_match(services.tts.entry(request.engine)):
+        return _prepared(services, request)
+    sample = services.samples.get(request.voice)
+    prompt, _ = services.tts.prepare_voice(request.engine, sample, cancel=cancel)
+    return prompt
 
 
 def _prepared(services: Services, request: SpeechRequest) -> VoicePrompt:
-    """Preparing takes minutes with some engines: longer than a listener waits."""
+    """A voice match takes minutes: longer than a listener waits."""
     sample = services.samples.get(request.voice)
     prompt = services.tts.prepared_voice(request.engine, sample)
     if prompt is None:

@@ -8,17 +8,20 @@ from pathlib import Path
 from modules.core_components.ai_models import catalog as catalogs
 from modules.core_components.ai_models.base_manager import Availability, BaseManager
 from modules.core_components.ai_models.catalog import ModelEntry
+from modules.core_components.ai_models.engines.xtts.tuned import check_tuned, model_id_of
 from modules.core_components.ai_models.model_status import model_status
 from modules.core_components.errors import BadInputError, CorruptFileError, ModelMissingError
+from modules.core_components.library.tuned_models import TunedModel
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
 from modules.tools.services import Services
 
 
 @dataclass(frozen=True)
 class ModelOverview:
-    """One model of the catalog. `state` is "installed", "partial" or "missing".
+    """One model of the catalog, or one that was fine-tuned (`tuned`).
 
-    `usable`: the studio has an engine for it and the packages the engine needs.
+    `state` is "installed", "partial" or "missing"; `usable`: the studio has an engine for it and
+    the packages the engine needs.
     """
 
     entry: ModelEntry
@@ -29,6 +32,7 @@ class ModelOverview:
     in_memory: bool
     folder: Path
     source: str
+    tuned: TunedModel | None = None
 
 
 @dataclass(frozen=True)
@@ -68,14 +72,17 @@ class CheckedModel:
 
 
 def list_models(services: Services) -> tuple[ModelOverview, ...]:
-    """Every model of the catalog, in its order."""
+    """Every model of the catalog, in its order, then the fine-tuned ones."""
     loaded = {model.model_id for model in in_memory(services)}
-    return tuple(_overview(services, entry, loaded) for entry in services.catalog.entries())
+    known = [_overview(services, entry, loaded) for entry in services.catalog.entries()]
+    tuned = [_tuned_overview(services, model, loaded) for model in services.tuned_models.list()]
+    return (*known, *tuned)
 
 
 def in_memory(services: Services) -> tuple[LoadedModel, ...]:
     """What sits in memory now, and who uses it."""
     labels = {entry.id: entry.label for entry in services.catalog.entries()}
+    labels |= {model_id_of(model): model.label for model in services.tuned_models.list()}
     found = []
     for resident in services.tts.pool.snapshot():
         model_id = resident.key.partition("@")[0]
@@ -121,11 +128,16 @@ def download(
 def delete(services: Services, model_id: str) -> int:
     """Takes a model out of memory and off the disk; returns the bytes that became free.
 
-    Raises ModelInUseError while somebody uses it.
+    A fine-tuned one goes to the trash (see `TunedModelLibrary.restore`), where it still takes
+    its room. Raises ModelInUseError while somebody uses it.
     """
+    tuned = services.tts.tuned_model(model_id)
     _refuse_if_used(services, model_id, "delete")
     unload(services, model_id)
-    return services.downloader.delete(model_id)
+    if tuned is None:
+        return services.downloader.delete(model_id)
+    services.tuned_models.delete(tuned.name)
+    return 0
 
 
 def load(services: Services, model_id: str, cancel: CancelToken | None = None) -> None:
@@ -174,18 +186,23 @@ def check(
     cancel: CancelToken | None = None,
 ) -> tuple[CheckedModel, ...]:
     """Reads every file of the models named, or of all that are here, against its checksum."""
-    entries = [services.catalog.entry(model_id) for model_id in model_ids] or [
-        entry for entry in services.catalog.entries() if services.catalog.state(entry) != "missing"
-    ]
+    ids = model_ids or tuple(
+        item.entry.id for item in list_models(services) if item.state != "missing"
+    )
     checked = []
-    for index, entry in enumerate(entries):
-        part = scaled(progress, index / len(entries), (index + 1) / len(entries))
-        state = services.catalog.state(entry)
+    for index, model_id in enumerate(ids):
+        part = scaled(progress, index / len(ids), (index + 1) / len(ids))
+        tuned = services.tts.tuned_model(model_id)
+        entry = services.tts.entry(model_id) if tuned else services.catalog.entry(model_id)
+        state = "installed" if tuned else services.catalog.state(entry)
         try:
-            services.downloader.verify(entry.id, part, cancel, full=True)
-            checked.append(CheckedModel(entry.id, state))
-        except (CorruptFileError, ModelMissingError) as error:
-            checked.append(CheckedModel(entry.id, state, error.message, error.hint))
+            if tuned:
+                check_tuned(tuned.folder)
+            else:
+                services.downloader.verify(model_id, part, cancel, full=True)
+            checked.append(CheckedModel(model_id, state))
+        except (CorruptFileError, ModelMissingError, BadInputError) as error:
+            checked.append(CheckedModel(model_id, state, error.message, error.hint))
     return tuple(checked)
 
 
@@ -214,6 +231,21 @@ def _state(services: Services, model_id: str, loaded: tuple[LoadedModel, ...]) -
     entry, availability = manager.entry(model_id), manager.availability(model_id)
     mine = tuple(model for model in loaded if model.model_id == model_id)
     return ModelState(entry, availability, mine)
+
+
+def _tuned_overview(services: Services, model: TunedModel, loaded: set[str]) -> ModelOverview:
+    entry = services.tts.entry(model_id_of(model))
+    return ModelOverview(
+        entry=entry,
+        state="installed",
+        bytes_on_disk=sum(path.stat().st_size for path in model.folder.iterdir()),
+        needs_consent=False,
+        usable=services.tts.available(entry.id),
+        in_memory=entry.id in loaded,
+        folder=model.folder,
+        source=f"fine-tuned from {model.base_model}" if model.base_model else "fine-tuned",
+        tuned=model,
+    )
 
 
 def _overview(services: Services, entry: ModelEntry, loaded: set[str]) -> ModelOverview:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from modules.core_components.ai_models.engines.base import TTSEngine
 from modules.core_components.ai_models.engines.kokoro.mixes import is_mix, mix_names, parse_mix
 from modules.core_components.errors import BadInputError, ModelMissingError
-from modules.tools.ready_models import can_clone, speaking_models
+from modules.tools.ready_models import can_clone, is_voice_match, speaking_models
 from modules.tools.services import Services
-from modules.tools.voices import prepared_voice, preset_voices
+from modules.tools.voices import nearest_language, prepared_voice, preset_voices
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def find_voice(services: Services, engine: TTSEngine, name: str) -> NamedVoice:
     if name in presets:
         return NamedVoice(name, "preset", _preset_language(services, engine, name))
     if name in samples:
-        return NamedVoice(name, "sample", _language(engine, samples[name].language))
+        return NamedVoice(name, "sample", nearest_language(engine, samples[name].language))
     names = mix_names(name) if is_mix(name) else (name,)
     unknown = [part for part in names if part not in presets]
     if len(unknown) == len(names):
@@ -61,7 +61,7 @@ def find_voice(services: Services, engine: TTSEngine, name: str) -> NamedVoice:
 
 
 def voices_to_choose(services: Services, model_id: str) -> tuple[NamedVoice, ...]:
-    """The presets of an installed model, then the samples that it has prepared."""
+    """The presets of an installed model, then the samples that it speaks with at once."""
     engine = services.tts.get(model_id)
     found = [
         NamedVoice(voice.name, "preset", voice.language, voice.label, voice.is_own)
@@ -69,10 +69,13 @@ def voices_to_choose(services: Services, model_id: str) -> tuple[NamedVoice, ...
     ]
     entries = {entry.id: entry for entry in speaking_models(services)}
     if model_id in entries and can_clone(entries[model_id]):
+        at_once = not is_voice_match(entries[model_id])
         found += [
-            NamedVoice(sample.name, "sample", _language(engine, sample.language), sample.name)
+            NamedVoice(
+                sample.name, "sample", nearest_language(engine, sample.language), sample.name
+            )
             for sample in services.samples.list()
-            if prepared_voice(services, sample.name, model_id) is not None
+            if at_once or prepared_voice(services, sample.name, model_id) is not None
         ]
     return tuple(found)
 
@@ -80,11 +83,3 @@ def voices_to_choose(services: Services, model_id: str) -> tuple[NamedVoice, ...
 def _preset_language(services: Services, engine: TTSEngine, name: str) -> str:
     voices = {voice.name: voice for voice in preset_voices(services, engine)}
     return voices[name].language if name in voices else ""
-
-
-def _language(engine: TTSEngine, code: str) -> str:
-    """The engine's own code for a language, "en" being any English; "" for one it has not."""
-    wanted = code.lower()
-    same = [known for known in engine.languages if known == wanted]
-    near = [known for known in engine.languages if wanted and known[:2] == wanted[:2]]
-    return next(iter([*same, *near]), "")

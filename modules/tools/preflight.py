@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modules.core_components.ai_models.engines.base import parse_options
+from modules.core_components.ai_models.engines.xtts.files import VOCABULARY, WEIGHTS
 from modules.core_components.ai_models.engines.xtts.preflight import batches, room, speech
 from modules.core_components.ai_models.engines.xtts.preflight.base_files import check_fit
 from modules.core_components.ai_models.engines.xtts.preflight.checks import (
@@ -22,10 +23,7 @@ from modules.core_components.ai_models.engines.xtts.preflight.memory import (
     check_gpu,
     check_main_memory,
 )
-from modules.core_components.ai_models.engines.xtts.preflight.metadata import (
-    MetadataRow,
-    read_metadata,
-)
+from modules.core_components.ai_models.engines.xtts.preflight.metadata import check_metadata
 from modules.core_components.ai_models.engines.xtts.preflight.rows import (
     ExaminedRows,
     check_language,
@@ -33,7 +31,8 @@ from modules.core_components.ai_models.engines.xtts.preflight.rows import (
     load_tokenizer,
 )
 from modules.core_components.ai_models.engines.xtts.training.plan import TrainingPlan
-from modules.core_components.dataset.values import EVAL, SAMPLE_RATE_HZ, TRAIN, Dataset
+from modules.core_components.ai_models.engines.xtts.training.rows import TrainingRow, row_of
+from modules.core_components.dataset.values import SAMPLE_RATE_HZ, Dataset
 from modules.core_components.errors import StudioError
 from modules.core_components.library.names import safe_stem, same_name_key
 from modules.core_components.progress import Progress, no_progress
@@ -42,7 +41,7 @@ from modules.tools.services import Services
 if TYPE_CHECKING:
     from modules.tools.train_xtts import TrainingRequest
 
-__all__ = ["OK", "STOP", "WARN", "Check", "MetadataRow", "Preflight", "RejectedRow", "preflight"]
+__all__ = ["OK", "STOP", "WARN", "Check", "Preflight", "RejectedRow", "preflight"]
 
 TRAINING_FILES = "xtts-v2-training"
 NAME, BASE, ROWS = "Name", "Base model", "Rows"
@@ -56,8 +55,8 @@ class Preflight:
 
     checks: tuple[Check, ...]
     rows: tuple[RejectedRow, ...]
-    train: tuple[MetadataRow, ...]
-    evaluation: tuple[MetadataRow, ...]
+    train: tuple[TrainingRow, ...]
+    evaluation: tuple[TrainingRow, ...]
     seconds: float
 
     @property
@@ -92,12 +91,11 @@ def preflight(
         try:
             vocabulary = services.tts.catalog.folder(services.tts.entry(request.base_model))
             progress(0.2, "Reading every row")
-            train, evaluation, rejected = _examine(
-                dataset, vocabulary / "vocab.json", plan.max_clip_s
-            )
+            train, evaluation = _examine(dataset, vocabulary / VOCABULARY, plan.max_clip_s)
         except StudioError as error:
             checks.append(Check(ROWS, STOP, error.message, error.hint))
         else:
+            rejected = [*train.rejected, *evaluation.rejected]
             checks += _row_checks(dataset, plan, train, evaluation, rejected)
     progress(0.9, "Looking at disk and memory")
     if base_is_usable:
@@ -141,16 +139,19 @@ def _check_base(services: Services, base_model: str) -> list[Check]:
 
 def _examine(
     dataset: Dataset, vocab_file: Path, max_clip_s: float
-) -> tuple[ExaminedRows, ExaminedRows, list[RejectedRow]]:
+) -> tuple[ExaminedRows, ExaminedRows]:
+    """The rows of the training and those of the evaluation set."""
     tokenizer = load_tokenizer(vocab_file)
     check_language(tokenizer, dataset.language)
-    examined, rejected = [], []
-    for subset in (TRAIN, EVAL):
-        rows, broken = read_metadata(dataset.folder / f"metadata_{subset}.csv")
-        found = examine_rows(rows, dataset.folder, tokenizer, dataset.language, max_clip_s)
-        examined.append(found)
-        rejected += [*broken, *found.rejected]
-    return examined[0], examined[1], rejected
+    rows = [row_of(clip) for clip in dataset.rows]
+    train, evaluation = (
+        examine_rows(mine, dataset.folder, tokenizer, dataset.language, max_clip_s)
+        for mine in (
+            [row for row in rows if row.for_training],
+            [row for row in rows if not row.for_training],
+        )
+    )
+    return train, evaluation
 
 
 def _row_checks(
@@ -164,6 +165,7 @@ def _row_checks(
     recorded = {str(source.made_with.get("language", "")) for source in dataset.sources}
     return [
         _check_rows(len(kept), rejected, train.other_rates + evaluation.other_rates),
+        check_metadata(dataset),
         speech.check_amount(train.seconds + evaluation.seconds),
         speech.check_one_language(dataset.language, recorded, [row.text for row in kept]),
         batches.check_batches(len(train.kept), plan.batch_size),
@@ -214,9 +216,8 @@ def _machine_checks(
     import psutil
 
     catalog = services.catalog
-    base_bytes = (catalog.folder(catalog.entry(base_model)) / "model.pth").stat().st_size
-    dvae_bytes = (catalog.folder(catalog.entry(TRAINING_FILES)) / "dvae.pth").stat().st_size
-    needed = room.run_bytes(base_bytes + dvae_bytes, base_bytes, plan.keep_checkpoints)
+    base_bytes = (catalog.folder(catalog.entry(base_model)) / WEIGHTS).stat().st_size
+    needed = room.run_bytes(base_bytes, plan.keep_checkpoints)
     folder = services.settings.training_folder
     free = psutil.disk_usage(str(_existing(folder))).free
     gpu_bytes = _gpu_bytes(services.tts.context.device)

@@ -24,14 +24,15 @@ def _ready(manager: BaseManager) -> tuple[ModelEntry, ...]:
     return tuple(manager.entry(model_id) for model_id in ids if manager.available(model_id))
 
 
-def engine_options(services: Services) -> dict[str, type]:
-    """The options of every speaking engine that can run here, with or without its weights."""
+def option_types(services: Services) -> tuple[type, ...]:
+    """The kinds of options of the speaking engines that can run here, with or without weights."""
     manager = services.tts
-    return {
-        model_id: manager.get(model_id).options_type
+    found = (
+        manager.get(model_id).options_type
         for model_id in manager.engine_ids()
         if manager.availability(model_id).state in ("ready", "not downloaded")
-    }
+    )
+    return tuple(dict.fromkeys(found))
 
 
 def can_clone(entry: ModelEntry) -> bool:
@@ -42,6 +43,11 @@ def can_clone(entry: ModelEntry) -> bool:
 def is_voice_match(entry: ModelEntry) -> bool:
     """Whether the model only comes near a voice, by fitting one of its own to it."""
     return "voice-match" in entry.abilities
+
+
+def designs_voices(entry: ModelEntry) -> bool:
+    """Whether the model makes a voice from a description."""
+    return "voice-design" in entry.abilities
 
 
 def has_stock_voices(entry: ModelEntry) -> bool:

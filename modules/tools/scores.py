@@ -42,7 +42,9 @@ def score_speech(
     not cost the take.
     """
     similarity, similarity_self = _similarity(services, speech, sample)
-    heard, error_rate = _read_back(services, speech, request, cancel)
+    heard, error_rate = read_back(
+        services, speech, without_markup(request.text), request.language, cancel
+    )
     return Scores(
         similarity=similarity,
         similarity_self=similarity_self,
@@ -71,15 +73,19 @@ def _similarity(
     return _rounded(np.dot(spoken, target)), _rounded(np.dot(first, second))
 
 
-def _read_back(
-    services: Services, speech: Speech, request: SpeechRequest, cancel: CancelToken
+def read_back(
+    services: Services, speech: Speech, text: str, language: str, cancel: CancelToken
 ) -> tuple[str | None, float | None]:
+    """What the studio's listener hears, and its word error rate against `text`.
+
+    (None, None), with a line in the log, where there is no listener for it.
+    """
     if speech.duration_s > LONGEST_READ_BACK_S:
         logger.info("The take is too long to read back (%.0f s)", speech.duration_s)
         return None, None
     try:
         listener = services.asr.get(services.settings.asr_model)
-        language = request.language.split("-")[0]
+        language = language.split("-")[0]
         if language not in listener.languages:
             logger.info("%s does not know %s: not read back", listener.label, language)
             return None, None
@@ -89,7 +95,7 @@ def _read_back(
     except StudioError as error:
         logger.warning("Not read back: %s", error)
         return None, None
-    return heard, _rounded(word_error_rate(without_markup(request.text), heard, language))
+    return heard, _rounded(word_error_rate(text, heard, language))
 
 
 def explain_similarity(scores: Scores) -> str:

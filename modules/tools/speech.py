@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from modules.core_components.ai_models.engines.base import TTSEngine
+from modules.core_components.ai_models.engines.base import AttentiveEngine, TTSEngine
 from modules.core_components.atomic import atomic_path
 from modules.core_components.audio.files import audio_sha256, read_speech
 from modules.core_components.errors import BadInputError
@@ -28,10 +28,11 @@ from modules.core_components.values import FloatArray, Sample, Scores, Speech, T
 from modules.core_components.version import APP_VERSION, computing_environment
 from modules.tools.own_voices import fixed_voice
 from modules.tools.pronunciations import with_pronunciations
+from modules.tools.ready_models import designs_voices
 from modules.tools.scores import score_speech
 from modules.tools.services import Services
 from modules.tools.spoken_steps import Passage, Silence, engine_options, passages, spoken_steps
-from modules.tools.voices import check_language
+from modules.tools.voices import check_language, usual_language
 
 Result = TypeVar("Result")
 
@@ -41,7 +42,8 @@ CHARACTERS_PER_SECOND = 15.0
 
 @dataclass(frozen=True)
 class SpeechRequest:
-    """What to say and how. `kind` is "sample" (voice = a sample's name) or "preset".
+    """What to say and how. `kind` is "sample" (voice = a sample's name), "preset", or "description"
+    (voice = what it is like, for a model that designs voices).
 
     `seed` None draws one; `options` are those of the engine's options dataclass.
     """
@@ -73,8 +75,10 @@ def complete_request(services: Services, request: SpeechRequest) -> SpeechReques
             "Speak it in parts, or raise max_text_characters in the settings.",
             "text",
         )
-    if request.kind not in ("sample", "preset"):
-        raise BadInputError(f"A voice is a sample or a preset, not {request.kind!r}.")
+    if request.kind not in ("sample", "preset", "description"):
+        raise BadInputError(
+            f"A voice is a sample, a preset or a description, not {request.kind!r}."
+        )
     model_id = request.engine or services.settings.tts_model
     engine = services.tts.get(model_id)
     language = language_to_speak(services, engine, request.language)
@@ -101,8 +105,8 @@ def complete_request(services: Services, request: SpeechRequest) -> SpeechReques
 
 
 def language_to_speak(services: Services, engine: TTSEngine, language: str) -> str:
-    """That language, or the one in the settings for "". Raises BadInputError."""
-    language = language or services.settings.language
+    """That language, or for "" the usual one. Raises BadInputError."""
+    language = language or usual_language(services, engine)
     check_language(engine, language)
     return language
 
@@ -165,12 +169,20 @@ def _check_voice(services: Services, engine: TTSEngine, request: SpeechRequest) 
             raise BadInputError(
                 f"{engine.label} cannot clone a voice.", "Choose an engine that can."
             )
+    elif (request.kind == "description") != designs_voices(services.tts.entry(engine.model_id)):
+        described = request.kind == "description"
+        raise BadInputError(
+            f"{engine.label} {'cannot make' if described else 'can only make'} a voice from a "
+            "description.",
+            "Choose another engine.",
+            "voice",
+        )
 
 
 def _prepare_voice(
     services: Services, request: SpeechRequest, progress: Progress, cancel: CancelToken
 ) -> tuple[Sample | None, VoicePrompt | str]:
-    if request.kind == "preset":
+    if request.kind != "sample":
         return None, fixed_voice(services.tts.get(request.engine), request.voice)
     sample = services.samples.get(request.voice)
     prompt, _ = services.tts.prepare_voice(request.engine, sample, progress, cancel)
@@ -192,6 +204,7 @@ def _speak_passages(
     rate_hz = engine.sample_rate_hz
     total, done = sum(len(passage.text) for passage in passages(steps)), 0
     spoken: list[FloatArray] = []
+    notes: list[str] = []
     for step in steps:
         cancel.raise_if_cancelled()
         if isinstance(step, Silence):
@@ -205,12 +218,15 @@ def _speak_passages(
         if audio is not None:
             hear(Speech(audio, rate_hz))
         else:
-            audio = _speak_passage(engine, voice, step, part, cancel, hear)
-            with atomic_path(path) as partial, partial.open("wb") as file:
-                np.save(file, audio, allow_pickle=False)
+            said = _speak_passage(engine, voice, step, part, cancel, hear)
+            audio = said.samples
+            notes += said.notes
+            if not said.notes:  # they would be lost
+                with atomic_path(path) as partial, partial.open("wb") as file:
+                    np.save(file, audio, allow_pickle=False)
         spoken.append(audio)
         done += len(step.text)
-    return Speech(np.concatenate(spoken), rate_hz)
+    return Speech(np.concatenate(spoken), rate_hz, notes=tuple(notes))
 
 
 def _speak_passage(
@@ -220,16 +236,19 @@ def _speak_passage(
     progress: Progress,
     cancel: CancelToken,
     hear: Callable[[Speech], None],
-) -> FloatArray:
+) -> Speech:
     expected_s = len(passage.text) / CHARACTERS_PER_SECOND
-    pieces, heard_s = [], 0.0
+    pieces: list[Speech] = []
+    heard_s = 0.0
     for piece in engine.stream(passage.text, voice, passage.options, cancel):
         cancel.raise_if_cancelled()
         hear(piece)
-        pieces.append(piece.samples)
+        pieces.append(piece)
         heard_s += piece.duration_s
         progress(heard_s / (heard_s + max(expected_s - heard_s, 0.0)), "Speaking")
-    return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+    samples = [np.zeros(0, np.float32), *(piece.samples for piece in pieces)]
+    notes = tuple(note for piece in pieces for note in piece.notes)
+    return Speech(np.concatenate(samples), engine.sample_rate_hz, notes=notes)
 
 
 def _kept_passage(path: Path) -> FloatArray | None:
@@ -276,7 +295,10 @@ def _take_fields(
         "scores": scores,
         "timings_s": timings,
         "app_version": APP_VERSION,
-        "environment": computing_environment(engine.precision),
+        "environment": computing_environment(
+            engine.precision, engine.attention if isinstance(engine, AttentiveEngine) else ""
+        ),
+        "notes": speech.notes,
         "made_from": request.made_from,
         "audio_sha256": audio_sha256(speech),
     }

@@ -51,12 +51,12 @@ def resume_training(
 def stop_training(services: Services, name: str) -> TrainingRun:
     """Asks a training to keep its state and stop at once. Raises NotFoundError."""
     run = services.training_runs.get(name)
-    run.stop_file.touch()
+    run.files.stop.touch()
     return run
 
 
 def stop_after_epoch(services: Services, name: str) -> TrainingRun:
     """Asks a training to stop when it has heard every clip once more. Raises NotFoundError."""
     run = services.training_runs.get(name)
-    run.stop_after_epoch_file.touch()
+    run.files.stop_after_epoch.touch()
     return run

@@ -50,13 +50,12 @@ class Curves:
 def read_curves(services: Services, name: str) -> Curves:
     """Raises NotFoundError for a run that does not exist."""
     run = services.training_runs.get(name)
-    events = read_events(run.progress_file)
+    events = read_events(run.files.progress)
     steps = in_force(events, training_events.STEP)
     evals = in_force(events, training_events.EVAL)
     start = next((e for e in reversed(events) if e["kind"] == training_events.START), {})
     ended = events[-1] if events and events[-1]["kind"] == training_events.END else {}
-    step = steps[-1]["step"] if steps else 0
-    total = start.get("epochs", run.plan.get("epochs", 0)) * start.get("steps_per_epoch", 0)
+    step, total = steps[-1]["step"] if steps else 0, start.get("steps_total", 0)
     step_s = median(e["step_s"] for e in steps[-_TYPICAL_STEPS:]) if steps else None
     memory = [e["gpu_bytes"] for e in steps if e.get("gpu_bytes")]
     return Curves(
@@ -76,7 +75,7 @@ def read_curves(services: Services, name: str) -> Curves:
         notes=tuple(e["text"] for e in events if e["kind"] == training_events.NOTE),
         outcome=ended.get("text", ""),
         hint=ended.get("hint", ""),
-        log=_tail(run.log_file),
+        log=_tail(run.files.log),
     )
 
 
@@ -88,7 +87,7 @@ def in_force(events: Sequence[Event], kind: str) -> tuple[Event, ...]:
     """
     by_step: dict[int, Event] = {}
     for event in events:
-        if event["kind"] == training_events.START:
+        if event["kind"] in (training_events.START, training_events.BACK):
             by_step = {s: e for s, e in by_step.items() if s <= event.get("step", 0)}
         elif event["kind"] == kind:
             by_step[event["step"]] = event

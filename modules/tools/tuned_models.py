@@ -1,4 +1,4 @@
-"""Fine-tuned models taken in, taken along and thrown away."""
+"""Fine-tuned models taken in and taken along; `model_library` deletes them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from modules.core_components import atomic
-from modules.core_components.ai_models.downloads.licences import AcceptedLicences
+from modules.core_components.ai_models.downloads.licences import LicenceNotAcceptedError
 from modules.core_components.ai_models.engines.xtts.tuned import check_tuned, model_id_of
 from modules.core_components.library.safe_zip import extract
 from modules.core_components.library.tuned_models import (
@@ -18,6 +18,17 @@ from modules.core_components.library.tuned_models import (
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
 from modules.tools import model_library
 from modules.tools.services import Services
+
+__all__ = [
+    "BASE",
+    "SUFFIX",
+    "card_facts",
+    "export_tuned",
+    "import_tuned",
+    "model_id_of",
+    "needs_consent",
+    "require_consent",
+]
 
 BASE = "xtts-v2.0.3"
 SUFFIX = ".zip"
@@ -41,6 +52,12 @@ def needs_consent(services: Services) -> bool:
     return model_library.needs_consent(services, BASE)
 
 
+def require_consent(services: Services) -> None:
+    """Raises LicenceNotAcceptedError where `needs_consent`."""
+    if needs_consent(services):
+        raise LicenceNotAcceptedError(services.catalog.entry(BASE))
+
+
 def import_tuned(
     services: Services,
     archive: Path,
@@ -54,8 +71,7 @@ def import_tuned(
     LicenceNotAcceptedError, BadInputError for what is no such zip, ModelMissingError or
     CorruptFileError that names the file at fault, and DiskFullError; then nothing is left.
     """
-    entry = services.catalog.entry(BASE)
-    AcceptedLicences(services.catalog.models_folder).require(entry)
+    require_consent(services)
     unpacking, cancel = scaled(progress, 0.0, 0.9), cancel or CancelToken()
     with services.tuned_models.adding(name.strip() or archive.stem) as incoming:
         left_out = extract(archive, incoming.folder, _LIMITS, unpacking, cancel)
@@ -95,21 +111,6 @@ def export_tuned(
                     done += len(block)
                     progress(done / total, f"Packing {path.name}")
     return target
-
-
-def delete_tuned(services: Services, name: str) -> str:
-    """Takes a fine-tuned model out of memory and into the trash; returns the id to restore it by.
-
-    Raises NotFoundError, and ModelInUseError while somebody uses it.
-    """
-    model = services.tuned_models.get(name)
-    model_library.unload_unused(services, model_id_of(model))
-    return services.tuned_models.delete(model.name)
-
-
-def restore_tuned(services: Services, trash_id: str) -> TunedModel:
-    """Undoes `delete_tuned`. Raises NotFoundError."""
-    return services.tuned_models.restore(trash_id)
 
 
 def card_facts(model: TunedModel) -> dict[str, str]:

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 from modules.core_components.ai_models.engines.base import TTSEngine
 from modules.core_components.ai_models.engines.kokoro.languages import LANGUAGES
+from modules.core_components.ai_models.engines.xtts.engine import REFERENCE_VOICE
+from modules.core_components.ai_models.engines.xtts.tuned import FAMILY
 from modules.core_components.errors import BadInputError
+from modules.core_components.library.tuned_models import TunedModel
 from modules.core_components.values import OwnVoice, VoicePrompt
 from modules.tools.ready_models import speaking_models
 from modules.tools.services import Services
@@ -31,6 +34,9 @@ class PresetVoice:
 def preset_voices(services: Services, engine: TTSEngine) -> tuple[PresetVoice, ...]:
     """The engine's voices and the user's own; of Kokoro's, those whose language is read here."""
     own = {voice.name: voice for voice in services.voices.list(engine.model_id)}
+    tuned = services.tts.tuned_model(engine.model_id)
+    if services.tts.entry(engine.model_id).family == FAMILY:
+        return tuple(describe_speaker(name, tuned) for name in engine.voices())
     voices = (
         describe_own(own[name]) if name in own else describe_voice(name) for name in engine.voices()
     )
@@ -41,6 +47,13 @@ def describe_own(voice: OwnVoice) -> PresetVoice:
     """An own voice under the label its owner gave it."""
     label = f"{voice.label} · your own"
     return PresetVoice(voice.name, label, voice.language, True, voice.made_from)
+
+
+def describe_speaker(name: str, tuned: TunedModel | None = None) -> PresetVoice:
+    """A speaker of XTTS, who speaks every language; the one of a fine-tuned model has his own."""
+    if tuned is not None and name == REFERENCE_VOICE:
+        return PresetVoice(name, f"{tuned.label} · the voice it was trained on", tuned.language)
+    return PresetVoice(name, f"{name} · studio speaker")
 
 
 def describe_voice(name: str) -> PresetVoice:
@@ -64,6 +77,23 @@ def check_language(engine: TTSEngine, language: str) -> None:
             f"It speaks {', '.join(engine.languages)}.",
             "language",
         )
+
+
+def nearest_language(engine: TTSEngine, code: str) -> str:
+    """The engine's own code for a language, "en" being any English; "" for one it has not."""
+    wanted = code.lower()
+    same = [known for known in engine.languages if known == wanted]
+    near = [known for known in engine.languages if wanted and known[:2] == wanted[:2]]
+    return next(iter([*same, *near]), "")
+
+
+def usual_language(services: Services, engine: TTSEngine) -> str:
+    """What the engine speaks where nobody says it: what it was tuned for, else the language of
+    the settings, as far as it has them."""
+    tuned = services.tts.tuned_model(engine.model_id)
+    wanted = (tuned.language if tuned else "", services.settings.language)
+    found = (nearest_language(engine, code) for code in wanted)
+    return next(filter(None, found), services.settings.language)
 
 
 def prepared_voice(services: Services, sample_name: str, model_id: str) -> VoicePrompt | None:

@@ -10,9 +10,10 @@ import gradio as gr
 from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.language_names import language_name
-from modules.tools.ready_models import engine_options, is_voice_match, speaking_models
+from modules.tools.ready_models import is_voice_match, option_types, speaking_models
 from modules.tools.services import Services
 from modules.tools.speech import SpeechRequest
+from modules.tools.voices import usual_language
 from modules.ui.option_controls import OptionControls
 from modules.ui.parts import menu, menu_update, panel
 from modules.ui.snippets import empty_html
@@ -47,7 +48,7 @@ class EnginePanel:
                 value=-1,
                 precision=0,
             )
-            self._options = OptionControls(engine_options(services), services.settings.tts_model)
+            self._options = OptionControls(option_types(services), None)
 
     @property
     def outputs(self) -> list[Any]:
@@ -73,15 +74,19 @@ class EnginePanel:
         engines = [(_label(entry, is_cloning), entry.id) for entry in models.values()]
         if not model_id:
             nothing = menu_update([], "", NONE)
-            return ["", nothing, nothing, empty_html(NO_MODEL), *self._options.show("")]
+            return ["", nothing, nothing, empty_html(NO_MODEL), *self._options.show(None)]
         handle = self._services.tts.get(model_id)
-        wanted = language if language in handle.languages else self._services.settings.language
+        wanted = language if language in handle.languages else ""
         return [
             model_id,
             menu_update(engines, model_id, NONE),
-            menu_update([(language_name(code), code) for code in handle.languages], wanted, NONE),
+            menu_update(
+                [(language_name(code), code) for code in handle.languages],
+                wanted or usual_language(self._services, handle),
+                NONE,
+            ),
             _about_html(models[model_id]) if is_cloning else "",
-            *self._options.show(model_id),
+            *self._options.show(handle.options_type),
         ]
 
     def request(
@@ -100,7 +105,7 @@ class EnginePanel:
             engine=engine,
             language=language or "",
             seed=None if seed is None else int(seed),
-            options=self._options.read(engine, options),
+            options=self._options.read(self._services.tts.get(engine).options_type, options),
             score=self._services.settings.score_takes,
         )
 

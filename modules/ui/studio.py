@@ -12,11 +12,29 @@ from modules.ui.context import Studio
 from modules.ui.endpoints import add_endpoints
 from modules.ui.handlers import listen
 from modules.ui.parts import panel
-from modules.ui.tabs import history, models, settings, transcribe, voice_clone, voice_presets
+from modules.ui.tabs import (
+    dataset,
+    history,
+    models,
+    settings,
+    train_xtts,
+    transcribe,
+    voice_clone,
+    voice_presets,
+)
 from modules.ui.theme import RESTORE_SHADE, SWITCH_SHADE
 
 TITLE = "Voice Clone Studio"
-TABS = (voice_clone, voice_presets, transcribe, models, history, settings)
+TABS = (
+    voice_clone,
+    voice_presets,
+    transcribe,
+    dataset,
+    train_xtts,
+    models,
+    history,
+    settings,
+)
 # Copies that Gradio makes of what it plays: looked at every hour, removed after a day.
 KEEP_COPIES_S = (3600, 86_400)
 

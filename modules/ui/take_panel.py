@@ -17,7 +17,7 @@ from modules.ui.download_buttons import DownloadButtons
 from modules.ui.handlers import listen
 from modules.ui.jobs_view import JobsView
 from modules.ui.parts import audio_player, panel
-from modules.ui.snippets import bar_html, duration_text, facts_html, local_time
+from modules.ui.snippets import bar_html, duration_text, excerpt, facts_html, local_time
 
 
 class TakePanel:
@@ -63,7 +63,7 @@ class TakePanel:
             take.id,
             gr.update(visible=True),
             gr.update(value=f"<div class='studio-job good'>{note}</div>", visible=bool(note)),
-            gr.update(value=str(take.path), label=f"{take.voice} · {take.engine}"),
+            gr.update(value=str(take.path), label=f"{excerpt(take.voice, 60)} · {take.engine}"),
             scores_html(take),
             facts_html(take_facts(take)),
             metadata,
@@ -82,25 +82,30 @@ def again_note(identical: bool, reason: str) -> str:
 
 def take_facts(take: Take) -> dict[str, str]:
     """What people ask about a take first."""
+    attention = take.environment.get("attention", "")
     return {
         "Take": take.id,
+        **({"Note": " ".join(take.notes)} if take.notes else {}),
         "Seed": str(take.seed),
         "Language": take.language,
         "Model": f"{take.model_id} ({take.model_revision[:12]})",
         "Made": local_time(take.created),
+        **({"Attention": attention} if attention else {}),
         "Time to make": _seconds_text(take),
         "File": str(take.path),
     }
 
 
 def scores_html(take: Take) -> str:
-    """Similarity, word errors and length side by side, each with what it means."""
+    """What went another way than asked; then similarity, word errors and length side by side, each
+    with what it means."""
+    notes = "".join(f"<div class='studio-job bad'>{html.escape(note)}</div>" for note in take.notes)
     cards = [
         _similarity_card(take.scores) if take.kind == "sample" else "",
         _words_card(take.scores),
         _length_card(take),
     ]
-    return f"<div class='studio-scores'>{''.join(cards)}</div>"
+    return f"{notes}<div class='studio-scores'>{''.join(cards)}</div>"
 
 
 def _similarity_card(scores: Scores) -> str:

@@ -18,7 +18,7 @@ from modules.core_components.values import FloatArray, Speech
 from modules.tools.services import Services
 from modules.tools.speech import SpeechRequest, read_take, speak
 from tests.fakes import RATE_HZ as ENGINE_HZ
-from tests.fakes import SINE, add_noise
+from tests.fakes import SINE, add_noise, fake_entry
 
 TEXT = "Seven clocks were ticking in the dark room"
 # What a decoder gets besides the speech: the encoder's delay, and the rest of the last frame.
@@ -101,15 +101,22 @@ def test_mp3_is_the_default_and_streamed(client: TestClient) -> None:
     assert "content-length" not in answer.headers
 
 
-def test_a_sample_speaks_once_it_is_prepared(client: TestClient, services: Services) -> None:
-    sample = add_noise(services, "Berta")
-    error = refused(client, 400, voice="Berta")
-    assert "not prepared" in error["message"]
-    services.tts.prepare_voice(SINE, sample)
-    anna = say(client, voice="Berta", response_format="pcm")
-    assert anna != say(client, response_format="pcm")
+def test_a_sample_speaks_at_once(client: TestClient, services: Services) -> None:
+    add_noise(services, "Berta")
+    assert say(client, voice="Berta", response_format="pcm") != say(client, response_format="pcm")
     names = {v["id"]: v["kind"] for v in client.get("/v1/audio/voices").json()["voices"]}
     assert names["Berta"] == "sample"
+
+
+def test_a_voice_match_speaks_once_it_is_prepared(client: TestClient, services: Services) -> None:
+    sample = add_noise(services, "Berta")
+    engine = services.tts.get(SINE)
+    entry = fake_entry("match-1", "text-to-speech", ("voice-match",))
+    services.tts.register_engine("match-1", lambda entry, context: engine, entry)
+    error = refused(client, 400, voice="Berta", model="match-1")
+    assert "not prepared" in error["message"]
+    services.tts.prepare_voice("match-1", sample)
+    assert say(client, voice="Berta", model="match-1", response_format="pcm")
 
 
 @pytest.mark.parametrize("voice", ["alloy", "echo", "fable", "onyx", "nova", "shimmer", "verse"])

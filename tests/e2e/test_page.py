@@ -185,7 +185,7 @@ def test_a_model_is_loaded_seen_in_memory_and_unloaded(screen: StudioPage) -> No
     screen.button("Unload").click()
     expect(row).not_to_contain_text("in memory")
     screen.page.get_by_role("radio", name="Speaking").check()
-    expect(screen.rows().filter(has_text="xtts-v2.0.3")).to_contain_text("comes later")
+    expect(screen.rows().filter(has_text="qwen3-tts-1.7b-base")).to_contain_text("not here")
 
 
 def test_settings_are_kept_and_bad_ones_refused(screen: StudioPage, studio: StudioProcess) -> None:

@@ -34,11 +34,11 @@ def test_kinds_of_controls_follow_from_the_field() -> None:
 
 def test_values_go_to_the_chosen_engine_only() -> None:
     with gr.Blocks():
-        controls = OptionControls({"sine": SineOptions, "other": OtherOptions}, "sine")
+        controls = OptionControls([SineOptions, OtherOptions], SineOptions)
     values = [component.value for component in controls.components]
-    assert controls.read("sine", values) == {"speed": 1.0, "steady": False}
-    other = controls.read("other", values)
+    assert controls.read(SineOptions, values) == {"speed": 1.0, "steady": False}
+    other = controls.read(OtherOptions, values)
     assert parse_options(OtherOptions, other) == OtherOptions()
     assert "language" not in other
-    assert controls.read("gone", values) == {}
-    assert [update["visible"] for update in controls.show("other")] == [False, True]
+    assert controls.read(int, values) == {}
+    assert [update["visible"] for update in controls.show(OtherOptions)] == [False, True]

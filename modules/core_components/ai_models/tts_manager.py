@@ -5,12 +5,19 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import logging
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from modules.core_components.ai_models.base_manager import Availability, BaseManager
 from modules.core_components.ai_models.catalog import Licence, ModelEntry
 from modules.core_components.ai_models.downloads.locks import SharedWork
 from modules.core_components.ai_models.engines.base import TTSEngine
+from modules.core_components.ai_models.engines.qwen3_tts.engine import Qwen3TTSEngine
+from modules.core_components.ai_models.engines.qwen3_tts.prompts import (
+    item_of_prompt,
+    prompt_of_item,
+)
 from modules.core_components.ai_models.engines.registry import EngineSpec
 from modules.core_components.ai_models.engines.xtts.files import check_here
 from modules.core_components.ai_models.engines.xtts.tuned import (
@@ -110,17 +117,20 @@ class TTSManager(BaseManager):
                 self._opened[model_id_of(model)] = model
         return self.get(model_id_of(model))
 
-    def get_qwen3_base(self, size: str = "1.7B") -> TTSEngine:
-        """`size` is "0.6B" or "1.7B"."""
-        return self.get(f"qwen3-tts-{size.lower()}-base")
+    def get_qwen3_base(self, size: str = "1.7B") -> Qwen3TTSEngine:
+        """Takes the voice of a sample; `size` is "0.6B" or "1.7B"."""
+        engine: Qwen3TTSEngine = super().get(f"qwen3-tts-{size.lower()}-base")
+        return engine
 
-    def get_qwen3_custom_voice(self, size: str = "1.7B") -> TTSEngine:
-        """`size` is "0.6B" or "1.7B"."""
-        return self.get(f"qwen3-tts-{size.lower()}-custom-voice")
+    def get_qwen3_custom_voice(self, size: str = "1.7B") -> Qwen3TTSEngine:
+        """Has speakers of its own, in any style; `size` is "0.6B" or "1.7B"."""
+        engine: Qwen3TTSEngine = super().get(f"qwen3-tts-{size.lower()}-custom-voice")
+        return engine
 
-    def get_qwen3_voice_design(self) -> TTSEngine:
+    def get_qwen3_voice_design(self) -> Qwen3TTSEngine:
         """Makes a voice from a description."""
-        return self.get("qwen3-tts-1.7b-voice-design")
+        engine: Qwen3TTSEngine = super().get("qwen3-tts-1.7b-voice-design")
+        return engine
 
     def get_vibevoice_tts(self, size: str = "1.5B") -> TTSEngine:
         """`size` is "1.5B" ("Small"), "Large" or "Large (4-bit)"."""
@@ -186,14 +196,55 @@ class TTSManager(BaseManager):
     def _xtts_licence(self) -> Licence:
         return self.catalog.entry(_XTTS).licence
 
+    def compute_sample_hash(self, wav_path: str | Path, ref_text: str) -> str:
+        """SHA-256 of a recording's file and of its words, for the two below."""
+        digest = hashlib.sha256(Path(wav_path).read_bytes())
+        digest.update(b"\0" + ref_text.strip().encode("utf-8"))
+        return digest.hexdigest()
+
+    def load_voice_prompt(
+        self, sample_name: str, sample_hash: str, model_size: str = "1.7B"
+    ) -> list[Any] | None:
+        """What `save_voice_prompt` kept, as Qwen3-TTS Base takes it; None for another hash, size
+        or revision of the model. `sample_name` is for people: the hash says which sample it is."""
+        prompt = self.prompts.get(self._named_key(sample_hash, model_size))
+        if prompt is None:
+            logger.info("No prepared voice of %s for %s", sample_name, model_size)
+            return None
+        return [item_of_prompt(prompt)]
+
+    def save_voice_prompt(
+        self, sample_name: str, prompt: Sequence[Any], sample_hash: str, model_size: str = "1.7B"
+    ) -> bool:
+        """Keeps what `create_voice_clone_prompt` of Qwen3-TTS Base made of one recording.
+
+        False where the disk is full: then it is kept in memory only. Raises BadInputError for more
+        than one.
+        """
+        if len(prompt) != 1:
+            raise BadInputError("A prompt of one recording is kept at a time.")
+        engine = self.get_qwen3_base(model_size)
+        key = self._named_key(sample_hash, model_size)
+        made = prompt_of_item(prompt[0], key, engine.model_id, engine.model_revision)
+        return self._keep(dataclasses.replace(made, info={**made.info, "sample": sample_name}))
+
+    def _named_key(self, sample_hash: str, model_size: str) -> str:
+        engine = self.get_qwen3_base(model_size)
+        parameters = engine.prompt_parameters()
+        return self.prompts.key_of_recording(
+            sample_hash, engine.model_id, engine.model_revision, parameters
+        )
+
     def _prompt_key(self, engine: TTSEngine, sample: Sample) -> str:
         family = self.entry(engine.model_id).family
         parameters = engine.prompt_parameters()
         return self.prompts.key(sample, family, engine.model_id, engine.model_revision, parameters)
 
-    def _keep(self, prompt: VoicePrompt) -> None:
-        """A full disk must not cost a voice that took minutes: it stays in memory then."""
+    def _keep(self, prompt: VoicePrompt) -> bool:
+        """A full disk must not cost a voice that took minutes: it stays in memory then (False)."""
         try:
             self.prompts.put(prompt)
         except (DiskFullError, OSError) as error:
             logger.warning("The prepared voice is kept in memory only: %s", error)
+            return False
+        return True

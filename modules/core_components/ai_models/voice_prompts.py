@@ -55,8 +55,15 @@ class VoicePromptStore:
             _FORMAT, sample.audio_sha256, sample.ref_text, sample.language,
             engine, model_id, revision, dict(parameters),
         ]  # fmt: skip
-        text = json.dumps(identity, sort_keys=True, ensure_ascii=False)
-        return hashlib.sha256(text.encode("utf-8")).hexdigest()
+        return _sha256_of(identity)
+
+    @staticmethod
+    def key_of_recording(
+        sample_hash: str, model_id: str, revision: str, parameters: Mapping[str, Any]
+    ) -> str:
+        """As `key`, for a recording of which only its caller's own hash is known."""
+        identity = [_FORMAT, sample_hash, model_id, revision, dict(parameters)]
+        return _sha256_of(identity)
 
     def get(self, key: str) -> VoicePrompt | None:
         """The prompt, None where there is none or its file is damaged (then it is made anew)."""
@@ -117,3 +124,8 @@ class VoicePromptStore:
         if not _KEY.fullmatch(key):
             raise BadInputError(f"{key!r} is not the key of a prepared voice.")
         return self._folder / f"{key}.safetensors"
+
+
+def _sha256_of(identity: list[Any]) -> str:
+    text = json.dumps(identity, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()

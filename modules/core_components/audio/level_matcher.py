@@ -1,54 +1,52 @@
-"""Parts of one speech that were made one by one, brought to one level while they are made."""
+"""Pieces of speech brought to one level while they are being made."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from modules.core_components.audio.measure import loud_level_dbfs
-from modules.core_components.values import FloatArray, Speech
+from modules.core_components.values import FloatArray
 
-# How much of a part is listened to before any of it is heard: enough for some words.
-_LISTENED_S = 2.0
-_REFERENCE_S = 30.0
-_MOST_DB = 6.0
-_NOTHING_DBFS = -60.0  # what is below is no speech to be matched
+_WINDOW_S = 0.02
+_SILENCE_BELOW_PEAK = 10 ** (-40 / 20)
+# A difference of more than 4 dB is meant: somebody whispers, or shouts.
+_MOST = 10 ** (4 / 20)
 
 
 class LevelMatcher:
-    """Gives each part after the first one gain, by its first two seconds, and no other: a level
-    that is followed more closely would pump. The first part is heard at once and as it is."""
+    """The first piece sets the level; each later one is turned up or down as a whole to meet it.
+
+    How loud a piece is shows in its first chunk, so that one should be a second or two long.
+    """
 
     def __init__(self, sample_rate_hz: int) -> None:
-        self._rate_hz = sample_rate_hz
-        self._reference = np.zeros(0, np.float32)
-        self._reference_dbfs: float | None = None
-        self._held = np.zeros(0, np.float32)
+        self._window = int(_WINDOW_S * sample_rate_hz)
+        self._first = True
+        self._heard: list[FloatArray] = []
         self._gain: float | None = 1.0
 
     def feed(self, samples: FloatArray) -> FloatArray:
-        """The next samples of a part in, what can be heard already out; float32 [n] both."""
-        if self._reference_dbfs is None:
-            missing = int(_REFERENCE_S * self._rate_hz) - len(self._reference)
-            self._reference = np.concatenate([self._reference, samples[: max(0, missing)]])
-        if self._gain is not None:
-            return samples * np.float32(self._gain)
-        self._held = np.concatenate([self._held, samples])
-        if len(self._held) < _LISTENED_S * self._rate_hz:
-            return np.zeros(0, np.float32)
-        return self._released()
+        """The next chunk of a piece, float32 [n] within -1..1, at the level of the first piece."""
+        if self._first:
+            self._heard.append(self._voiced_power(samples))
+            return samples
+        if self._gain is None:
+            power = self._voiced_power(samples)
+            if not len(power):
+                return samples
+            target = np.concatenate(self._heard)
+            change = float(np.sqrt(target.mean() / power.mean())) if len(target) else 1.0
+            self._gain = min(max(change, 1 / _MOST), _MOST)
+        turned: FloatArray = np.clip(samples * np.float32(self._gain), -1.0, 1.0)
+        return turned
 
-    def end_part(self) -> FloatArray:
-        """What was held of a part that is short; the next `feed` begins another part."""
-        rest = self._released() if self._gain is None else self._held
-        if self._reference_dbfs is None:
-            self._reference_dbfs = loud_level_dbfs(Speech(self._reference, self._rate_hz))
-        self._held, self._gain = np.zeros(0, np.float32), None
-        return rest
+    def end_piece(self) -> None:
+        """The next chunk belongs to another piece."""
+        self._first = False
+        self._gain = None
 
-    def _released(self) -> FloatArray:
-        level = loud_level_dbfs(Speech(self._held, self._rate_hz))
-        wanted = level if self._reference_dbfs is None else self._reference_dbfs
-        difference = wanted - level if min(level, wanted) > _NOTHING_DBFS else 0.0
-        self._gain = 10 ** (float(np.clip(difference, -_MOST_DB, _MOST_DB)) / 20)
-        released, self._held = self._held * np.float32(self._gain), np.zeros(0, np.float32)
-        return released
+    def _voiced_power(self, samples: FloatArray) -> FloatArray:
+        """The mean squares of the windows that are not silent."""
+        whole = len(samples) // self._window * self._window
+        power = np.square(samples[:whole]).reshape(-1, self._window).mean(axis=1)
+        loud: FloatArray = power[power > power.max(initial=0.0) * _SILENCE_BELOW_PEAK**2]
+        return loud

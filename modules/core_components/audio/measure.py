@@ -14,6 +14,8 @@ _SILENCE_DBFS = -60.0
 _FULL_SCALE = 0.999
 _CLIPPED_RUN = 3
 _BAND_BELOW_PEAK_DB = 60.0
+_QUIET_SHARE = 0.05
+_CLEANEST_DB = 90.0
 _SPECTRUM_WINDOW = 1024
 
 
@@ -51,14 +53,30 @@ def loud_level_dbfs(speech: Speech) -> float:
     return float(np.percentile(levels, 95)) if len(levels) else -120.0
 
 
-def clipping_fraction(speech: Speech) -> float:
-    """The share of samples that lie in runs of three or more at full scale, 0 to 1."""
+def clipping_fraction(speech: Speech, full_scale: float = _FULL_SCALE) -> float:
+    """The share of samples that lie in runs of three or more at `full_scale`, 0 to 1."""
     if not len(speech.samples):
         return 0.0
-    full = np.concatenate([[False], np.abs(speech.samples) >= _FULL_SCALE, [False]])
+    full = np.concatenate([[False], np.abs(speech.samples) >= full_scale, [False]])
     edges = np.flatnonzero(full[1:] != full[:-1])
     lengths = edges[1::2] - edges[::2]
     return float(lengths[lengths >= _CLIPPED_RUN].sum()) / len(speech.samples)
+
+
+def signal_to_noise_db(speech: Speech) -> float | None:
+    """How far the speech stands above what is heard in its pauses; 90 where those are empty.
+
+    The quietest twentieth of the 20 ms frames is taken for the noise, so a recording needs pauses
+    of that length. None for silence.
+    """
+    power = np.sort(10 ** (_frame_levels_dbfs(speech).astype(np.float64) / 10))
+    if not len(power) or power[-1] <= _silent_power():
+        return None
+    noise = float(power[: max(1, round(_QUIET_SHARE * len(power)))].mean())
+    signal = float(power.mean()) - noise
+    if signal <= 0:
+        return 0.0
+    return min(10 * math.log10(signal / max(noise, 1e-12)), _CLEANEST_DB)
 
 
 def bandwidth_hz(speech: Speech) -> float:
@@ -77,6 +95,10 @@ def bandwidth_hz(speech: Speech) -> float:
         power += (np.abs(np.fft.rfft(frames[start : start + 256] * shape)) ** 2).sum(axis=0)
     within = np.flatnonzero(power >= power.max() * 10 ** (-_BAND_BELOW_PEAK_DB / 10))
     return float(within[-1] * speech.sample_rate_hz / window)
+
+
+def _silent_power() -> float:
+    return float(10 ** (_SILENCE_DBFS / 10))
 
 
 def _frame_levels_dbfs(speech: Speech) -> FloatArray:

@@ -1,6 +1,7 @@
 """Pieces of speech joined while they are being made: no click, and a pause as long as it should be.
 
-Speaking models begin and end a piece with anything between nothing and a second of near silence.
+The cloning models begin and end a piece with anything between nothing and a second of near
+silence.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ TRAIN, EVAL = "train", "eval"
 
 @dataclass(frozen=True)
 class Stretch:
-    """Seconds of a recording that are in no clip, and why ("silence", "too short", ...)."""
+    """Seconds of a recording that are in no clip, and why ("no speech", "too short", ...)."""
 
     start_s: float
     end_s: float

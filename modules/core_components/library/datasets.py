@@ -100,12 +100,17 @@ class DatasetLibrary:
             atomic.write_json(folder / _PROJECT, identity_to_json(dataset))
             return self._derive(folder)
 
-    def save_source(self, dataset: Dataset, source: Source, refresh: bool = True) -> Dataset:
-        """Keeps a recording whose clips already lie in `wavs/`; replaces it if it is there.
+    def save_source(self, dataset: Dataset, source: Source) -> Dataset:
+        """Keeps a recording whose clips already lie in `wavs/`, replaces it if it is there, and
+        writes the derived files. Raises DiskFullError."""
+        self.add_source(dataset, source)
+        return self.refresh(dataset.name)
 
-        After a replacement, what was changed by hand before cannot be undone any more. Who saves
-        many recordings leaves the derived files to one `refresh` at the end. wavs of this
-        recording that are none of its clips' are removed. Raises DiskFullError.
+    def add_source(self, dataset: Dataset, source: Source) -> None:
+        """`save_source` without the derived files: who adds many calls `refresh` at the end.
+
+        After a replacement, what was changed by hand before cannot be undone any more. wavs of
+        this recording that are none of its clips' are removed.
         """
         with self._changing(dataset.folder) as journal:
             if (dataset.folder / "sources" / f"{source.key}.json").exists():
@@ -115,7 +120,6 @@ class DatasetLibrary:
             for wav in (dataset.folder / "wavs").glob(f"{source.key}_*.wav"):
                 if wav.stem not in known:
                     wav.unlink()
-            return self._derive(dataset.folder) if refresh else self._load(dataset.folder)
 
     def update_clips(
         self,

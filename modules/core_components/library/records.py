@@ -80,6 +80,7 @@ def take_from_json(take_id: str, path: Path, record: Mapping[str, Any]) -> Take:
         timings_s=_of_type(record, "timings_s", {}),
         environment=_of_type(record, "environment", {}),
         made_from=_text_or_none(record, "made_from"),
+        notes=tuple(note for note in _of_type(record, "notes", []) if isinstance(note, str)),
     )
 
 

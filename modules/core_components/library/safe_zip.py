@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from modules.core_components.atomic import atomic_path
 from modules.core_components.errors import BadInputError, DiskFullError
-from modules.core_components.progress import CancelToken, Progress
+from modules.core_components.progress import CancelToken, Progress, scaled
 
 _MOST_ENTRIES = 10_000
 _BLOCK = 1 << 20
@@ -39,24 +39,39 @@ def extract(
             _check_room(target, sum(member.file_size for member in members))
             total, done = sum(member.file_size for member in members) or 1, 0
             for member in members:
-                name = PurePosixPath(member.filename).name
-                most = _limit(name, limits)
-                with opened.open(member) as source, atomic_path(target / name) as partial:
-                    with partial.open("wb") as file:
-                        size = 0
-                        while block := source.read(_BLOCK):
-                            cancel.raise_if_cancelled()
-                            size += len(block)
-                            if size > min(member.file_size, most):
-                                raise BadInputError(f"{name} in {archive.name} is too large.")
-                            file.write(block)
-                            progress((done + size) / total, f"Unpacking {name}")
+                part = scaled(progress, done / total, (done + member.file_size) / total)
+                _write(opened, member, target, limits, part, cancel)
                 done += member.file_size
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OverflowError) as error:
         raise BadInputError(
             f"{archive.name} is no zip file, or is damaged ({error}).", "Copy it again."
         ) from error
     return left_out
+
+
+def _write(
+    opened: zipfile.ZipFile,
+    member: zipfile.ZipInfo,
+    target: Path,
+    limits: Mapping[str, int],
+    progress: Progress,
+    cancel: CancelToken,
+) -> None:
+    """One member; what it says of its own size is not believed."""
+    name = PurePosixPath(member.filename).name
+    most, size = min(member.file_size, _limit(name, limits)), 0
+    with (
+        opened.open(member) as source,
+        atomic_path(target / name) as partial,
+        partial.open("wb") as file,
+    ):
+        while block := source.read(_BLOCK):
+            cancel.raise_if_cancelled()
+            size += len(block)
+            if size > most:
+                raise BadInputError(f"{name} is larger than the archive says, and was refused.")
+            file.write(block)
+            progress(size / max(member.file_size, 1), f"Unpacking {name}")
 
 
 def _chosen(

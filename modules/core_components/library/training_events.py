@@ -3,12 +3,15 @@
 It is the truth about a run: the child process writes it, and whoever wants to know how the run
 stands reads it, now, after a reload of the page, or after a crash. Kinds of lines:
 
-- "start": epochs, steps_per_epoch, clips, eval_clips, resumed (bool)
+- "start": step, epochs, steps_per_epoch, steps_total, clips, resumed (true or false)
 - "step": step, epoch, loss, learning_rate, gradient_norm, step_s, gpu_bytes
 - "eval": step, epoch, loss
-- "checkpoint": step, epoch, eval_loss, file (relative to the run's folder), write_s
+- "checkpoint": step, epoch, file (relative to the run's folder), write_s, and for weights that
+  are kept eval_loss
+- "back": step, epoch; what was done after that step counts no more
 - "note": step, epoch, text, hint
-- "end": step, epoch, outcome ("done", "stopped", "failed"), text, hint
+- "saving": step, epoch; nothing is computed any more, only the state is still being written
+- "end": outcome ("done", "stopped", "failed"), text, hint
 
 All have `time` (Unix seconds). A kill may leave half a line at the end; it is passed over, and the
 next line begins on a line of its own.
@@ -25,7 +28,8 @@ from typing import Any
 
 from modules.core_components.atomic import full_disk_reported
 
-START, STEP, EVAL, CHECKPOINT, NOTE, END = "start", "step", "eval", "checkpoint", "note", "end"
+START, STEP, EVAL, CHECKPOINT = "start", "step", "eval", "checkpoint"
+BACK, NOTE, SAVING, END = "back", "note", "saving", "end"
 DONE, STOPPED, FAILED = "done", "stopped", "failed"
 
 Event = Mapping[str, Any]

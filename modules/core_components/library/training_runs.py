@@ -15,6 +15,7 @@ from typing import Any
 
 from modules.core_components import atomic
 from modules.core_components.errors import BadInputError, CorruptFileError, NotFoundError
+from modules.core_components.library import training_events
 from modules.core_components.library.names import safe_stem, same_name_key
 from modules.core_components.library.training_events import (
     CHECKPOINT,
@@ -26,14 +27,72 @@ from modules.core_components.library.training_events import (
 
 logger = logging.getLogger(__name__)
 
-NEW, RUNNING, INTERRUPTED = "new", "running", "interrupted"
+NEW, RUNNING, SAVING, INTERRUPTED = "new", "running", "saving", "interrupted"
+ALIVE = (RUNNING, SAVING)
 _TRASH = ".trash"
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """What lies in the folder of a run, besides `run.json`."""
+
+    folder: Path
+
+    @property
+    def progress(self) -> Path:
+        """The diary, see `training_events`."""
+        return self.folder / "progress.jsonl"
+
+    @property
+    def log(self) -> Path:
+        """All that the process and its libraries said."""
+        return self.folder / "train.log"
+
+    @property
+    def state(self) -> Path:
+        """Where to go on from: model, optimizer, place in the epoch."""
+        return self.folder / "state.pt"
+
+    @property
+    def checkpoints(self) -> Path:
+        """`<step>.pth`: the kept weights."""
+        return self.folder / "checkpoints"
+
+    @property
+    def rows(self) -> Path:
+        """The rows it is trained on, fixed when it began: a dataset may be edited meanwhile."""
+        return self.folder / "rows.json"
+
+    @property
+    def setup(self) -> Path:
+        """Where everything lies on this machine, written anew at each start."""
+        return self.folder / "setup.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that trains; the system frees it when that dies."""
+        return self.folder / "training.lock"
+
+    @property
+    def stop(self) -> Path:
+        """Its presence asks the process to stop at once."""
+        return self.folder / "stop"
+
+    @property
+    def stop_after_epoch(self) -> Path:
+        """Its presence asks the process to stop at the end of the epoch."""
+        return self.folder / "stop_after_epoch"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.folder / "tensorboard"
 
 
 @dataclass(frozen=True)
 class TrainingRun:
     """One training. `plan` are the options of `TrainingPlan`, `state` how it stands now: "new",
-    "running", "stopped", "done", "failed", or "interrupted" where its process died."""
+    "running", "saving" (stopped, but its state is still being written), "stopped", "done",
+    "failed", or "interrupted" where its process died."""
 
     name: str
     folder: Path
@@ -45,50 +104,8 @@ class TrainingRun:
     created: str
 
     @property
-    def progress_file(self) -> Path:
-        return self.folder / "progress.jsonl"
-
-    @property
-    def log_file(self) -> Path:
-        return self.folder / "train.log"
-
-    @property
-    def state_file(self) -> Path:
-        """Where to resume from: model, optimizer, schedule, random numbers, place in the epoch."""
-        return self.folder / "state.pt"
-
-    @property
-    def rows_file(self) -> Path:
-        """The rows it is trained on, fixed when it began: a dataset may be edited meanwhile."""
-        return self.folder / "rows.json"
-
-    @property
-    def setup_file(self) -> Path:
-        """Where everything lies on this machine, written anew at each start."""
-        return self.folder / "setup.json"
-
-    @property
-    def lock_file(self) -> Path:
-        """Held by the process that trains; the system frees it when that dies."""
-        return self.folder / "training.lock"
-
-    @property
-    def stop_file(self) -> Path:
-        """Its presence asks the process to stop at once."""
-        return self.folder / "stop"
-
-    @property
-    def stop_after_epoch_file(self) -> Path:
-        """Its presence asks the process to stop at the end of the epoch."""
-        return self.folder / "stop_after_epoch"
-
-    @property
-    def checkpoints_folder(self) -> Path:
-        return self.folder / "checkpoints"
-
-    @property
-    def tensorboard_folder(self) -> Path:
-        return self.folder / "tensorboard"
+    def files(self) -> RunFiles:
+        return RunFiles(self.folder)
 
 
 @dataclass(frozen=True)
@@ -159,12 +176,15 @@ class TrainingRunLibrary:
                 state=NEW,
                 created=datetime.now(timezone.utc).isoformat(timespec="microseconds"),
             )
-            atomic.write_json(run.rows_file, {"rows": list(rows)})
+            atomic.write_json(run.files.rows, {"rows": list(rows)})
             _write(run)
         return run
 
     def change_plan(self, name: str, changes: Mapping[str, Any]) -> TrainingRun:
-        """The run with other options from its next start on. Raises NotFoundError, DiskFullError."""
+        """The run with other options from its next start on.
+
+        Raises NotFoundError, DiskFullError.
+        """
         with self._lock:
             run = self.get(name)
             run = dataclasses.replace(run, plan={**run.plan, **changes})
@@ -174,7 +194,7 @@ class TrainingRunLibrary:
     def checkpoints(self, name: str) -> tuple[KeptCheckpoint, ...]:
         """The kept checkpoints, the lowest evaluation loss first. Raises NotFoundError."""
         run = self.get(name)
-        return kept_checkpoints(run.folder, read_events(run.progress_file))
+        return kept_checkpoints(run.folder, read_events(run.files.progress))
 
     def delete(self, name: str) -> str:
         """Moves a run to the trash; returns the id for `restore`.
@@ -183,7 +203,7 @@ class TrainingRunLibrary:
         """
         with self._lock:
             run = self.get(name)
-            if run.state == RUNNING:
+            if run.state in ALIVE:
                 raise BadInputError(f"The training {run.name!r} is running.", "Stop it first.")
             stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S-%f")
             place = self.folder / _TRASH / f"{stamp}_{run.name}"
@@ -222,7 +242,7 @@ def kept_checkpoints(folder: Path, events: Sequence[Event]) -> tuple[KeptCheckpo
             event["step"], event["epoch"], event["eval_loss"], folder / event["file"]
         )
         for event in events
-        if event["kind"] == CHECKPOINT and event.get("file")
+        if event["kind"] == CHECKPOINT and "eval_loss" in event
     }
     there = (checkpoint for checkpoint in found.values() if checkpoint.path.is_file())
     return tuple(sorted(there, key=lambda checkpoint: (checkpoint.eval_loss, checkpoint.step)))
@@ -266,9 +286,9 @@ def _read(path: Path) -> TrainingRun:
 
 
 def _state(run: TrainingRun) -> str:
-    if is_running(run.lock_file):
-        return RUNNING
-    last = last_event(run.progress_file)
+    last = last_event(run.files.progress)
+    if is_running(run.files.lock):
+        return SAVING if last is not None and last["kind"] == training_events.SAVING else RUNNING
     if last is None:
         return NEW
     return str(last.get("outcome", INTERRUPTED)) if last["kind"] == END else INTERRUPTED

@@ -129,23 +129,27 @@ class TunedModelLibrary:
         model.folder.rename(place)
         return place.name
 
+    def trashed(self) -> tuple[str, ...]:
+        """Ids of what was deleted, the last one first."""
+        trash = self.folder / _TRASH
+        places = trash.iterdir() if trash.is_dir() else ()
+        return tuple(sorted((place.name for place in places if place.is_dir()), reverse=True))
+
     def restore(self, trash_id: str) -> TunedModel:
         """Undoes `delete`; numbered if its name was given away since. Raises NotFoundError."""
-        trash = self.folder / _TRASH
-        places = {path.name: path for path in trash.iterdir()} if trash.is_dir() else {}
-        if trash_id not in places:
+        if trash_id not in self.trashed():
             raise NotFoundError("That model is not in the trash.", "It was emptied, perhaps.")
         with self._lock:
             name = free_stem(self.folder, trash_id.partition("_")[2])
-            return read_tuned_model(places[trash_id].rename(self.folder / name))
+            place = self.folder / _TRASH / trash_id
+            return read_tuned_model(place.rename(self.folder / name))
 
     def empty_trash(self) -> int:
         """Deletes for good what lies in the trash; returns how many models."""
-        trash = self.folder / _TRASH
-        places = list(trash.iterdir()) if trash.is_dir() else []
-        for place in places:
-            shutil.rmtree(place)
-        return len(places)
+        ids = self.trashed()
+        for trash_id in ids:
+            shutil.rmtree(self.folder / _TRASH / trash_id)
+        return len(ids)
 
 
 def read_tuned_model(folder: Path) -> TunedModel:

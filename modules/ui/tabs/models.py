@@ -13,6 +13,8 @@ from modules.core_components.text.language_names import language_name
 from modules.tools import model_library
 from modules.tools.job_kinds import DOWNLOAD, LOAD, submit_download, submit_load
 from modules.tools.model_library import ModelOverview
+from modules.tools.tuned_jobs import EXPORT_TUNED, IMPORT_TUNED
+from modules.tools.tuned_models import card_facts
 from modules.ui.confirmed_button import ConfirmedButton
 from modules.ui.context import Studio
 from modules.ui.handlers import listen, tell
@@ -26,6 +28,7 @@ from modules.ui.snippets import (
     size_text,
     table_html,
 )
+from modules.ui.tuned_models_panel import TunedModelsPanel, packed_file
 
 LOOK_S = 3.0
 LINE = "models-list"
@@ -58,8 +61,10 @@ class _ModelsTab:
             with gr.Column(scale=7, min_width=340):
                 self._task = gr.Radio(TASKS, value=TASKS[0][1], show_label=False, container=False)
                 self._list = choice_list()
+                self._tuned = TunedModelsPanel(self._services)
+                self._tuned.build_import()
             with gr.Column(scale=5, min_width=320):
-                self._jobs = JobsView(self._services, (DOWNLOAD, LOAD))
+                self._jobs = JobsView(self._services, (DOWNLOAD, LOAD, IMPORT_TUNED, EXPORT_TUNED))
                 self._build_details()
                 self._build_memory()
         self._listen(studio, tab)
@@ -71,9 +76,12 @@ class _ModelsTab:
             self._download = gr.Button("Download", variant="primary", size="sm", visible=False)
             self._load = gr.Button("Load into memory", size="sm", visible=False)
             self._unload = gr.Button("Unload", size="sm", visible=False)
+            self._tuned.build_export()
         with gr.Column(visible=False) as self._removal:
             self._delete = ConfirmedButton(
-                "Delete from disk", "It can be downloaded again later.", "Delete it"
+                "Delete",
+                "It can be downloaded again later; a fine-tuned one stays in the trash.",
+                "Delete it",
             )
 
     def _build_memory(self) -> None:
@@ -85,7 +93,8 @@ class _ModelsTab:
     def _listen(self, studio: Studio, tab: gr.Tab) -> None:
         asked = [self._task, self._chosen]
         details = [self._about, self._accept, self._download, self._load, self._unload]
-        shown = [self._chosen, self._list, *details, self._removal, self._offline, self._memory]
+        places = [self._removal, self._offline, self._memory, *self._tuned.outputs]
+        shown = [self._chosen, self._list, *details, *places]
         studio.on_show(tab, self._show, asked, shown, line=LINE)
         studio.on_open(self._jobs.find, [], [self._jobs.job_id])
         listen(self._task.input, self._show_task, [self._task], shown, line=LINE)
@@ -97,6 +106,7 @@ class _ModelsTab:
         listen(self._unload.click, self._let_go, asked, shown)
         listen(self._unload_all.click, self._let_all_go, asked, shown)
         self._delete.on_confirm(self._remove, asked, shown)
+        self._tuned.follow_in(self._jobs.job_id, self._chosen)
         self._jobs.on_finished(self._after_job, [self._task], shown)
 
     def _show_task(self, task: str) -> list[Any]:
@@ -106,9 +116,9 @@ class _ModelsTab:
         return self._show(task, row.id)
 
     def _after_job(self, job: Job, task: str) -> list[Any]:
-        return self._show(task, (job.result or {})["model"])
+        return self._show(task, (job.result or {})["model"], packed_file(job))
 
-    def _show(self, task: str, chosen: str) -> list[Any]:
+    def _show(self, task: str, chosen: str, packed: str = "") -> list[Any]:
         models = {item.entry.id: item for item in model_library.list_models(self._services)}
         rows = [
             (model_id, _row(item)) for model_id, item in models.items() if item.entry.task == task
@@ -122,6 +132,7 @@ class _ModelsTab:
                 visible=self._services.settings.offline_mode,
             ),
             self._memory_html(),
+            *self._tuned.show(chosen in models and models[chosen].tuned is not None, packed),
         ]
 
     def _details(self, item: ModelOverview | None) -> list[Any]:
@@ -175,13 +186,14 @@ class _ModelsTab:
 
     def _remove(self, task: str, chosen: str) -> list[Any]:
         freed = model_library.delete(self._services, chosen)
-        tell(f"Deleted: {size_text(freed)} became free.")
+        tell(f"Deleted: {size_text(freed)} became free." if freed else "It is in the trash.")
         return self._show(task, chosen)
 
 
 def _row(item: ModelOverview) -> list[str]:
     entry = item.entry
     starter = badge("starter") if entry.starter else ""
+    starter = badge("your own", "good") if item.tuned else starter
     return [
         f"<strong>{html.escape(entry.label)}</strong> {starter}"
         f"<small>{html.escape(entry.id)}</small>",
@@ -224,6 +236,7 @@ def _about_html(item: ModelOverview) -> str:
         "On disk": size_text(item.bytes_on_disk),
         "Folder": str(item.folder),
         "Comes from": item.source or ", ".join(source.label for source in entry.sources),
+        **(card_facts(item.tuned) if item.tuned else {}),
     }
     link = f"<a href='{html.escape(licence.url)}' target='_blank' rel='noreferrer'>its text</a>"
     note = html.escape(f"{entry.note} {'' if item.usable else LATER}".strip())

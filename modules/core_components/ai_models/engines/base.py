@@ -147,6 +147,16 @@ class TTSEngine(Protocol):
 
 
 @runtime_checkable
+class AttentiveEngine(Protocol):
+    """An engine whose attention has several implementations (see `load_with_attention`)."""
+
+    @property
+    def attention(self) -> str:
+        """The one that the weights were loaded with last; "" before."""
+        ...
+
+
+@runtime_checkable
 class PackEngine(Protocol):
     """An engine whose voices are packs of numbers that can be mixed, kept and exchanged."""
 

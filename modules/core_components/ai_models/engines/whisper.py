@@ -29,6 +29,7 @@ REQUIRED_PACKAGES = ("faster_whisper", "ctranslate2")
 SAMPLE_RATE_HZ = 16_000
 # Below this peak (-80 dBFS) there is nothing to hear, and Whisper would make something up.
 _INAUDIBLE = 1e-4
+PRECISIONS = ("int8", "int8_float16", "float16", "bfloat16", "float32")
 _WARMER = (0.2, 0.4, 0.6, 0.8, 1.0)
 
 
@@ -52,6 +53,12 @@ class WhisperOptions:
     )
     batch_size: int = option(
         8, "Batch size", "Stretches at once when batched.", minimum=1, maximum=64, step=1
+    )
+    precision: str = option(
+        "auto",
+        "Precision",
+        "The numbers it computes with; auto takes what is fast here.",
+        choices=("auto", *PRECISIONS),
     )
     beam_size: int = option(
         5, "Beam size", "Hypotheses kept; more is slower.", minimum=1, maximum=20, step=1
@@ -116,7 +123,7 @@ class WhisperEngine:
 
     def load(self, cancel: CancelToken | None = None) -> None:
         """Brings the weights into memory, so that the next transcription starts at once."""
-        with self.context.pool.lease(self._spec(), cancel, f"loading {self.label}"):
+        with self.context.pool.lease(self._spec(WhisperOptions()), cancel, f"loading {self.label}"):
             return
 
     def transcribe(
@@ -153,7 +160,11 @@ class WhisperEngine:
         cancel: CancelToken,
     ) -> Iterator[Any]:
         """Yields the TranscriptionInfo, then the Segments."""
-        pool, spec, holder = self.context.pool, self._spec(), f"transcribing with {self.label}"
+        pool, spec, holder = (
+            self.context.pool,
+            self._spec(options),
+            f"transcribing with {self.label}",
+        )
         duration_s = len(samples) / SAMPLE_RATE_HZ
         progress(0.0, f"Loading {self.label}")
         with pool.lease(spec, cancel, holder) as model:
@@ -225,11 +236,11 @@ class WhisperEngine:
             )
         return code
 
-    def _spec(self) -> ModelSpec[WhisperModel]:
+    def _spec(self, options: WhisperOptions) -> ModelSpec[WhisperModel]:
         # Imported before the load, so that the package's own memory is not taken for the model's.
         importlib.import_module("faster_whisper")
         device = self._device()
-        compute_type = _compute_type(device)
+        compute_type = _compute_type(device, options.precision)
         swap: Mapping[str, Any] = {}
         if device != "cpu":
             swap = {"to_host": _to_host, "to_device": _to_device}
@@ -274,13 +285,22 @@ class WhisperEngine:
             ) from error
 
 
-def _compute_type(device: str) -> str:
+def _compute_type(device: str, precision: str) -> str:
+    """CTranslate2's name. Raises BadInputError for a precision that this device does not have."""
     import ctranslate2
 
     # On two cores int8 takes half the time and a third of the memory of float32, at the same word
     # error rate (LibriVox clips, tiny.en 4.2 % and base 1.4 % either way).
     kind, _, index = device.partition(":")
     supported = ctranslate2.get_supported_compute_types(kind, int(index or 0))
+    if precision != "auto":
+        if precision not in supported:
+            raise BadInputError(
+                f"This machine cannot compute with {precision} on its {kind}.",
+                f"Choose auto or {', '.join(p for p in PRECISIONS if p in supported)}.",
+                "precision",
+            )
+        return precision
     wanted = ("float16", "int8_float16", "int8") if kind == "cuda" else ("int8",)
     return next((name for name in wanted if name in supported), "default")
 

@@ -58,7 +58,9 @@ def load_checkpoint(
     """
     from safetensors import SafetensorError
     from transformers import AutoProcessor
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()  # ours tells what is being done
     # The weights go to the GPU as they are read, and never lie in CPU memory as a whole.
     placed = {} if device == "cpu" else {"device_map": device}
 

@@ -8,6 +8,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.ai_models.engines.base import ScriptLine
 from modules.core_components.ai_models.engines.context import EngineContext
@@ -53,6 +55,8 @@ _LATENTS = "latents"
 _PROMPT_VERSION = 1
 _LONGEST_REFERENCE_S = 30.0
 _SHORTEST_REFERENCE_S = 0.5
+# How much of a later part shows how loud it is.
+_LEVEL_S = 2.0
 # Speech takes about this many characters a second; a part that takes far longer does not end.
 _CHARACTERS_PER_SECOND = {"en": 14.0, "zh": 4.5}
 _PATIENCE, _LEAST_PATIENCE_S = 2.5, 10.0
@@ -79,6 +83,7 @@ class VibeVoiceEngine:
         self._entry = entry
         self._context = context
         self._four_bit = entry.id.endswith("4bit")
+        self.attention = ""  # what the weights were loaded with last
 
     @property
     def model_revision(self) -> str:
@@ -175,7 +180,8 @@ class VibeVoiceEngine:
             spoken = False
             seed = (options.seed + number) % 2**31
             with self._context.pool.lease(self._spec(), cancel, "speaking") as network:
-                for chunk in self._chunks(network, part, voices, options, seed, cancel):
+                chunks = self._chunks(network, part, voices, options, seed, cancel)
+                for chunk in _with_long_start(chunks, _LEVEL_S if number else 0.0):
                     spoken = True
                     yield from _heard(joiner.feed(levels.feed(chunk)))
             if not spoken:
@@ -183,7 +189,7 @@ class VibeVoiceEngine:
                     f"{self.label} said nothing to {part.lines[0].text[:60]!r}.",
                     "Try another seed, or a longer text.",
                 )
-            yield from _heard(joiner.feed(levels.end_part()))
+            levels.end_piece()
             yield from _heard(joiner.end_piece(0.0 if last else SENTENCE_PAUSE_S))
 
     def _chunks(
@@ -278,7 +284,8 @@ class VibeVoiceEngine:
             context.device,
             **quantized,
         )
-        return VibeVoiceNetwork(model, processor, attention)
+        self.attention = attention
+        return VibeVoiceNetwork(model, processor)
 
 
 def _four_bits(dtype: torch.dtype) -> Any:
@@ -300,6 +307,19 @@ def _most_tokens(part: Part, options: VibeVoiceOptions) -> int:
     usual_s = part.characters / _CHARACTERS_PER_SECOND[options.language]
     most_s = options.longest_part_s or max(_PATIENCE * usual_s, _LEAST_PATIENCE_S)
     return math.ceil(most_s * SAMPLE_RATE_HZ / TOKEN_SAMPLES)
+
+
+def _with_long_start(chunks: Iterator[FloatArray], seconds: float) -> Iterator[FloatArray]:
+    """The chunks, of which the first is at least that long if there are so many."""
+    start: list[FloatArray] = []
+    for chunk in chunks:
+        start.append(chunk)
+        if sum(map(len, start)) >= seconds * SAMPLE_RATE_HZ:
+            yield np.concatenate(start)
+            yield from chunks
+            return
+    if start:
+        yield np.concatenate(start)
 
 
 def _heard(samples: FloatArray) -> Iterator[Speech]:

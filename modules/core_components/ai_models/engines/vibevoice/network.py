@@ -37,7 +37,6 @@ class VibeVoiceNetwork:
 
     model: Any
     processor: Any
-    attention: str
     _listening: _Listening = field(default_factory=_Listening)
 
     def __post_init__(self) -> None:

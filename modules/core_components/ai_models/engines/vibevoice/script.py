@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from modules.core_components.ai_models.engines.base import ScriptLine
 from modules.core_components.errors import BadInputError
-from modules.core_components.text.even_cuts import cut_evenly
+from modules.core_components.text.pieces import cut_evenly
 from modules.core_components.text.sentences import split_sentences
 
 MAX_SPEAKERS = 4

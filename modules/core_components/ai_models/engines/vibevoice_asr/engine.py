@@ -192,7 +192,7 @@ class VibeVoiceAsrEngine:
         from transformers import VibeVoiceAsrForConditionalGeneration
 
         refuse_old_layout(self.entry, self.context.catalog.folder(self.entry))
-        model, processor, attention = load_checkpoint(
+        model, processor, _ = load_checkpoint(
             VibeVoiceAsrForConditionalGeneration,
             self.label,
             self.context.ensure_model(self.model_id),
@@ -200,7 +200,7 @@ class VibeVoiceAsrEngine:
             self.context.dtype,
             self.context.device,
         )
-        return VibeVoiceAsrNetwork(model, processor, attention)
+        return VibeVoiceAsrNetwork(model, processor)
 
 
 class _Ear:

@@ -34,7 +34,6 @@ class VibeVoiceAsrNetwork:
 
     model: Any
     processor: Any
-    attention: str
     _interruption: _Interruption = field(default_factory=_Interruption)
 
     def __post_init__(self) -> None:

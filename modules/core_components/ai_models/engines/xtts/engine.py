@@ -13,6 +13,7 @@ from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.ai_models.engines.context import EngineContext
 from modules.core_components.ai_models.engines.xtts.checkpoint import read_json
 from modules.core_components.ai_models.engines.xtts.files import CONFIG, SPEAKERS, reference_clips
+from modules.core_components.ai_models.engines.xtts.languages import CHARACTER_LIMITS
 from modules.core_components.ai_models.engines.xtts.network import (
     CONDITIONING_CHUNK_S,
     CONDITIONING_RATE_HZ,
@@ -23,7 +24,6 @@ from modules.core_components.ai_models.engines.xtts.network import (
     XttsNetwork,
 )
 from modules.core_components.ai_models.engines.xtts.options import XttsOptions
-from modules.core_components.ai_models.engines.xtts.pieces import Piece, plan_pieces
 from modules.core_components.ai_models.engines.xtts.speakers import (
     ENGINE,
     latents_of_prompt,
@@ -41,6 +41,7 @@ from modules.core_components.audio.piece_joiner import (
 )
 from modules.core_components.errors import BadInputError, DiskFullError
 from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.text.pieces import Piece, plan_pieces
 from modules.core_components.values import FloatArray, Sample, Speech, VoicePrompt
 
 REQUIRED_PACKAGES = ("torch", "torchaudio", "TTS")
@@ -141,7 +142,7 @@ class XttsEngine:
                 f"It speaks {', '.join(self.languages)}.",
                 "language",
             )
-        pieces = plan_pieces(text, options.language)
+        pieces = plan_pieces(text, options.language, CHARACTER_LIMITS[options.language])
         return self._spoken(pieces, self._latents(voice, cancel), options, cancel)
 
     def _spoken(

@@ -14,7 +14,7 @@ from modules.core_components.ai_models.engines.xtts.options import XttsOptions
 from modules.core_components.ai_models.engines.xtts.vocoder import PieceDecoder
 from modules.core_components.ai_models.model_utils import RandomStream, module_bytes
 from modules.core_components.progress import CancelToken
-from modules.core_components.text.even_cuts import cut_evenly
+from modules.core_components.text.pieces import cut_evenly
 from modules.core_components.values import FloatArray
 
 if TYPE_CHECKING:

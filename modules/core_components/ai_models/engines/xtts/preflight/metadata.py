@@ -1,67 +1,62 @@
-"""Reading a metadata file line by line, so that a broken row is found and not misread.
+"""Does a metadata file on the disk say what the dataset's own records say?
 
-The trainer reads the file with Python's csv module (coqui-tts 0.28, the formatter "coqui"): there a
-quotation mark at the start of a text joins lines, a `|` cuts the text short, and a line break turns
-one row into two. None of this is an error to it.
+The studio trains on its records and writes these files for other programs. Who changed one by hand
+should hear that, and which lines no program would read as they are meant: coqui's formatter reads
+them with Python's csv module, where a `|` cuts a text short, a quotation mark at its start joins
+rows, and a line break makes two of one, all without an error.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from modules.core_components.ai_models.engines.xtts.preflight.checks import OK, WARN, Check
+from modules.core_components.dataset.metadata import HEADER, metadata_csv
+from modules.core_components.dataset.values import EVAL, TRAIN, Dataset
 
-from modules.core_components.ai_models.engines.xtts.preflight.checks import RejectedRow
-from modules.core_components.errors import CorruptFileError
-
-SEPARATOR = "|"
-AUDIO, TEXT = "audio_file", "text"
-_REMEDY = "Build or import the dataset again on the Dataset tab; it writes these files."
+NAME = "Metadata files"
+_COLUMNS = HEADER.count("|") + 1
 
 
-@dataclass(frozen=True)
-class MetadataRow:
-    """`audio_file` is relative to the dataset's folder, as "wavs/x.wav"."""
+def check_metadata(dataset: Dataset) -> Check:
+    """Whether both files are those that the studio wrote."""
+    told = [fault for subset in (TRAIN, EVAL) if (fault := _difference(dataset, subset))]
+    if not told:
+        return Check(NAME, OK, "They say what the dataset's records say.")
+    return Check(
+        NAME,
+        WARN,
+        f"{' '.join(told)} The training follows the dataset's own records.",
+        "If the changed file is the right one, import it as a dataset of its own.",
+    )
 
-    audio_file: str
-    text: str
 
-    @property
-    def clip_id(self) -> str:
-        return Path(self.audio_file).stem
+def broken_lines(text: str) -> dict[int, str]:
+    """What is wrong with the lines of a metadata file, by their number from 1."""
+    header, *lines = text.splitlines() or [""]
+    if header != HEADER:
+        return {1: f"it does not begin with {HEADER}" if header else "the file is empty"}
+    faults = {number: _fault(line.split("|")) for number, line in enumerate(lines, start=2) if line}
+    return {number: fault for number, fault in faults.items() if fault}
 
 
-def read_metadata(file: Path) -> tuple[tuple[MetadataRow, ...], tuple[RejectedRow, ...]]:
-    """The rows of a metadata file, and the lines that are none.
-
-    Raises CorruptFileError for a file that is missing or has no header.
-    """
+def _difference(dataset: Dataset, subset: str) -> str:
+    file = dataset.folder / f"metadata_{subset}.csv"
+    expected = metadata_csv(clip for clip in dataset.rows if clip.subset == subset)
     try:
-        header, *lines = file.read_text(encoding="utf-8").split("\n")
+        text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise CorruptFileError(f"{file.name} cannot be read ({error}).", _REMEDY) from error
-    columns = header.strip().split(SEPARATOR)
-    if AUDIO not in columns or TEXT not in columns:
-        raise CorruptFileError(f"{file.name} has no header with {AUDIO} and {TEXT}.", _REMEDY)
-    rows, rejected = [], []
-    for line in lines:
-        line = line.rstrip("\r")
-        if not line:
-            continue
-        cells = line.split(SEPARATOR)
-        reason = _what_is_wrong(cells, len(columns))
-        row = dict(zip(columns, cells, strict=False))
-        if reason:
-            clip_id = Path(row[AUDIO]).stem if cells[0].endswith(".wav") else ""
-            rejected.append(RejectedRow(clip_id, line, reason))
-        else:
-            rows.append(MetadataRow(row[AUDIO], row[TEXT]))
-    return tuple(rows), tuple(rejected)
+        return f"{file.name} cannot be read ({type(error).__name__})."
+    if text == expected:
+        return ""
+    for number, fault in broken_lines(text).items():
+        return f"{file.name}, line {number}: {fault}."
+    changed = set(text.splitlines()) ^ set(expected.splitlines())
+    return f"{file.name} was changed outside the studio ({len(changed)} lines)."
 
 
-def _what_is_wrong(cells: list[str], columns: int) -> str:
-    if len(cells) > columns:
-        return f"its text has a {SEPARATOR} in it, which ends the text there"
-    if len(cells) < columns:
+def _fault(cells: list[str]) -> str:
+    if len(cells) > _COLUMNS:
+        return "its text has a | in it, which ends the text there"
+    if len(cells) < _COLUMNS:
         return "it was broken by a line break in its text"
     if any(cell.startswith('"') for cell in cells):
         return "its text begins with a quotation mark, which joins it with the next row"

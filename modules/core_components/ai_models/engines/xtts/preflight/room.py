@@ -5,23 +5,24 @@ from __future__ import annotations
 from modules.core_components.ai_models.engines.xtts.preflight.checks import OK, STOP, Check
 
 NAME = "Disk"
-# What a resume state holds for each byte of the base: the weights and AdamW's two moments of the
-# trained part (5.3 to 5.6 GB for a base of 1.87 GB, as published runs report).
-_STATE_TIMES_THE_WEIGHTS = 3
-# Written beside the old file and then renamed, so for a moment there are two.
+# What a state to resume from holds for each byte of the base: the trained part and AdamW's two
+# moments of it. Published runs report 5.3 to 5.6 GB for a base of 1.87 GB.
+_STATE_TIMES_THE_BASE = 3
+# Each file is written beside the older one and then renamed, so for a moment there are two.
 _STATES = 2
+# Besides the best ones the last one stays, and a new one is written before another goes.
+_CHECKPOINTS_BESIDES = 2
 # The rest of the computer goes on working.
 RESERVE_BYTES = 3_000_000_000
 
 
-def run_bytes(weights_bytes: int, base_bytes: int, keep_checkpoints: int) -> int:
+def run_bytes(base_bytes: int, keep_checkpoints: int) -> int:
     """The most a run holds at one time, with the model that is published from it.
 
-    `weights_bytes` is a checkpoint (base and DVAE), `base_bytes` model.pth alone.
+    `base_bytes` is the size of the base's model.pth; a checkpoint is as large.
     """
-    checkpoints = (keep_checkpoints + 1) * weights_bytes
-    states = _STATES * _STATE_TIMES_THE_WEIGHTS * base_bytes
-    return checkpoints + states + base_bytes
+    checkpoints = (keep_checkpoints + _CHECKPOINTS_BESIDES) * base_bytes
+    return checkpoints + _STATES * _STATE_TIMES_THE_BASE * base_bytes + base_bytes
 
 
 def check_disk(free_bytes: int, needed_bytes: int) -> Check:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modules.core_components.ai_models.engines.xtts.preflight.checks import RejectedRow
-from modules.core_components.ai_models.engines.xtts.preflight.metadata import MetadataRow
+from modules.core_components.ai_models.engines.xtts.training.rows import TrainingRow
 from modules.core_components.dataset.values import (
     LONGEST_SAMPLES,
     MOST_TEXT_TOKENS,
@@ -32,7 +32,7 @@ UNKNOWN = "[UNK]"
 class ExaminedRows:
     """`kept` can be trained on, `seconds` is their sound; `other_rates` of them are resampled."""
 
-    kept: tuple[MetadataRow, ...]
+    kept: tuple[TrainingRow, ...]
     rejected: tuple[RejectedRow, ...]
     seconds: float
     longest_s: float
@@ -74,7 +74,7 @@ def check_language(tokenizer: VoiceBpeTokenizer, language: str) -> None:
 
 
 def examine_rows(
-    rows: Iterable[MetadataRow],
+    rows: Iterable[TrainingRow],
     folder: Path,
     tokenizer: VoiceBpeTokenizer,
     language: str,
@@ -105,12 +105,10 @@ def text_fault(tokenizer: VoiceBpeTokenizer, text: str, language: str) -> str:
         return "it has no text"
     try:
         tokens = tokenizer.encode(text, language)
-    except Exception as error:  # numbers that num2words cannot read, and the like
+    except Exception as error:  # noqa: BLE001 - the trainer drops a row for any of them
         return f"its text cannot be read in this language ({error})"
     if tokenizer.tokenizer.token_to_id(UNKNOWN) in tokens:
         return f"the tokenizer does not know {_unknown_characters(tokenizer, text, language)}"
-    if tokenizer.tokenizer.token_to_id("[STOP]") in tokens:
-        return "its text holds the word [STOP], which ends every text"
     if len(tokens) > MOST_TEXT_TOKENS:
         return f"its text has {len(tokens)} tokens, more than {MOST_TEXT_TOKENS}"
     return ""

@@ -1,0 +1,331 @@
+"""Qwen3-TTS as an engine: text and a voice in, speech out, piece by piece.
+
+One engine for three kinds of checkpoint, which differ in what their voice is: Base takes a sample's
+prompt, CustomVoice the name of a built-in speaker, and VoiceDesign a description. A description is
+all that there is of a designed voice, so `stream` takes it as the voice itself: a text in words
+where others take a name. To speak with that voice again, keep it as a sample: see
+tools/voice_design.py.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from modules.core_components.ai_models.catalog import ModelEntry
+from modules.core_components.ai_models.engines.context import EngineContext
+from modules.core_components.ai_models.engines.qwen3_tts import checkpoint
+from modules.core_components.ai_models.engines.qwen3_tts.checkpoint import built_in_speakers
+from modules.core_components.ai_models.engines.qwen3_tts.graphs import (
+    UNFIT_ATTENTION,
+    graphs_possible,
+)
+from modules.core_components.ai_models.engines.qwen3_tts.languages import (
+    AUTO,
+    character_limit,
+    written_in,
+)
+from modules.core_components.ai_models.engines.qwen3_tts.network import (
+    FRAMES_PER_S,
+    SAMPLE_RATE_HZ,
+    Manner,
+    QwenNetwork,
+    Utterance,
+)
+from modules.core_components.ai_models.engines.qwen3_tts.options import (
+    BEST,
+    CloneOptions,
+    QwenOptions,
+    StyleOptions,
+)
+from modules.core_components.ai_models.engines.qwen3_tts.package_calls import PackageCalls
+from modules.core_components.ai_models.engines.qwen3_tts.prompts import (
+    ENGINE,
+    check_prompt,
+    item_of_prompt,
+    prompt_of_item,
+    prompt_parameters,
+)
+from modules.core_components.ai_models.model_pool import ModelSpec, model_key
+from modules.core_components.ai_models.model_utils import configure_threads
+from modules.core_components.ai_models.voice_prompts import VoicePromptStore
+from modules.core_components.audio.files import read_speech
+from modules.core_components.audio.level_matcher import LevelMatcher
+from modules.core_components.audio.piece_joiner import (
+    PARAGRAPH_PAUSE_S,
+    SENTENCE_PAUSE_S,
+    PieceJoiner,
+)
+from modules.core_components.errors import BadInputError
+from modules.core_components.progress import CancelToken, Progress
+from modules.core_components.text.pieces import Piece, plan_pieces
+from modules.core_components.values import Sample, Speech, VoicePrompt
+
+logger = logging.getLogger(__name__)
+
+REQUIRED_PACKAGES = ("torch", "torchaudio", "qwen_tts", "accelerate")
+
+_SHORTEST_SAMPLE_S = 0.5
+# As prompt, every second of the sample is 12.5 frames that each frame of speech looks at.
+_LONGEST_SAMPLE_S = 60.0
+
+
+def create(entry: ModelEntry, context: EngineContext) -> Qwen3TTSEngine:
+    """The engine factory of the catalog."""
+    return Qwen3TTSEngine(entry, context)
+
+
+class Qwen3TTSEngine(PackageCalls):
+    """A handle on a checkpoint of Qwen3-TTS (see `TTSEngine`).
+
+    It holds the weights for one piece of text at a time, and computes chunk by chunk, so that a
+    listener who pauses stops nobody.
+    """
+
+    sample_rate_hz = SAMPLE_RATE_HZ
+
+    def __init__(self, entry: ModelEntry, context: EngineContext) -> None:
+        self.model_id = entry.id
+        self.label = entry.label
+        self.languages = (AUTO, *entry.languages)
+        self.can_clone = "clone" in entry.abilities
+        self.designs_voices = "voice-design" in entry.abilities
+        self.options_type = _options_type(entry)
+        self.attention = ""  # what the weights were loaded with last
+        self._kind = _kind(entry)
+        self._entry = entry
+        self._context = context
+
+    @property
+    def model_revision(self) -> str:
+        """Of the weights that are here now."""
+        return self._context.catalog.revision(self._entry)
+
+    @property
+    def precision(self) -> str:
+        return str(self._context.dtype).removeprefix("torch.")
+
+    def voices(self) -> tuple[str, ...]:
+        """The built-in speakers: CustomVoice has some."""
+        return built_in_speakers(self._folder) if self._kind == checkpoint.CUSTOM_VOICE else ()
+
+    def load(self, cancel: CancelToken | None = None) -> None:
+        """Brings the weights into memory, so that the next sentence starts at once."""
+        with self._context.pool.lease(self._spec, cancel, f"loading {self.label}"):
+            return
+
+    def prompt_parameters(self) -> Mapping[str, Any]:
+        """The version of the prompts."""
+        return prompt_parameters()
+
+    def prepare_voice(self, sample: Sample, progress: Progress, cancel: CancelToken) -> VoicePrompt:
+        """The codes and the speaker vector of a sample; seconds on a CPU.
+
+        Without reference text only the vector. Raises BadInputError for another kind than Base, and
+        for a sample that is too short or, with reference text, too long.
+        """
+        if not self.can_clone:
+            raise BadInputError(
+                f"{self.label} cannot take the voice of a sample.", "Choose a Base model."
+            )
+        progress(0.0, "Listening to the voice")
+        speech = read_speech(sample.path, SAMPLE_RATE_HZ)
+        if speech.duration_s < _SHORTEST_SAMPLE_S:
+            raise BadInputError(
+                f"{sample.name} has only {speech.duration_s:.1f} seconds.",
+                "Give Qwen3-TTS at least 3 seconds of the voice.",
+            )
+        if sample.ref_text.strip() and speech.duration_s > _LONGEST_SAMPLE_S:
+            raise BadInputError(
+                f"{sample.name} is {speech.duration_s:.0f} seconds long.",
+                f"Qwen3-TTS goes on from at most {_LONGEST_SAMPLE_S:.0f} seconds and their words: "
+                "cut the sample, or leave its text empty to have the timbre alone taken.",
+            )
+        key = VoicePromptStore.key(
+            sample, ENGINE, self.model_id, self.model_revision, self.prompt_parameters()
+        )
+        heard = speech.samples[: int(_LONGEST_SAMPLE_S * SAMPLE_RATE_HZ)]
+        with self._borrowed(f"listening to {sample.name}", cancel) as network:
+            item = network.prompt_item(heard, sample.ref_text)
+        progress(1.0, "Listened to the voice")
+        return prompt_of_item(item, key, self.model_id, self.model_revision)
+
+    def stream(
+        self, text: str, voice: VoicePrompt | str, options: QwenOptions, cancel: CancelToken
+    ) -> Iterator[Speech]:
+        """The speech of `text`, chunk by chunk; nothing is computed before it is asked for.
+
+        `voice` is a prompt (Base), a built-in speaker (CustomVoice) or a description (VoiceDesign).
+        Raises, before it returns, BadInputError for text, language, voice or options that it cannot
+        speak with. What a limit cut off is told in the notes of the last chunk.
+        """
+        if options.language not in self.languages:
+            raise BadInputError(
+                f"{self.label} does not speak {options.language!r}.",
+                f"It speaks {', '.join(self.languages)}.",
+                "language",
+            )
+        replay_possible = graphs_possible(self._context.device)
+        if options.backend == "accelerated" and not replay_possible:
+            raise BadInputError(
+                "The accelerated backend needs an NVIDIA GPU and the package faster-qwen3-tts.",
+                "Choose auto or plain.",
+                "backend",
+            )
+        self._check_voice(voice, options)
+        language = written_in(text, options.language)
+        pieces = plan_pieces(text, language, character_limit(language))
+        return self._spoken(pieces, voice, options, cancel)
+
+    @contextmanager
+    def borrowed(self) -> Iterator[QwenNetwork]:
+        """The network, with a run slot of its device, for the length of a block."""
+        with self._borrowed(f"speaking with {self.label}", None) as network:
+            yield network
+
+    @contextmanager
+    def _borrowed(self, holder: str, cancel: CancelToken | None) -> Iterator[QwenNetwork]:
+        with self._context.pool.lease(self._spec, cancel, holder, run=True) as network:
+            configure_threads(self._context.threads)
+            yield network
+
+    def _check_voice(self, voice: VoicePrompt | str, options: QwenOptions) -> None:
+        if isinstance(options, CloneOptions):
+            if isinstance(voice, str):
+                raise BadInputError(
+                    f"{self.label} has no voices of its own.", "Give it a sample.", "voice"
+                )
+            check_prompt(voice, "" if options.likeness == BEST else options.likeness)
+            return
+        if not isinstance(voice, str):
+            raise BadInputError(
+                f"{self.label} cannot take the voice of a sample.", "Choose a Base model.", "voice"
+            )
+        if self.designs_voices:
+            if not voice.strip():
+                raise BadInputError(
+                    "The voice is not described yet.",
+                    "Say what it is like: age, sex, timbre, pace, mood.",
+                    "voice",
+                )
+            return
+        known = self.voices()
+        if voice.lower() not in (name.lower() for name in known):
+            raise BadInputError(
+                f"{self.label} has no voice {voice!r}.",
+                f"It has {', '.join(known)}." if known else "Download the model first.",
+                "voice",
+            )
+
+    def _manner(self, voice: VoicePrompt | str, options: QwenOptions) -> Manner:
+        if isinstance(voice, VoicePrompt):
+            likeness = getattr(options, "likeness", BEST)
+            return Manner(item=item_of_prompt(voice, "" if likeness == BEST else likeness))
+        if self.designs_voices:
+            return Manner(instruct=voice.strip())
+        return Manner(speaker=voice, instruct=getattr(options, "instruct", "").strip())
+
+    def _spoken(
+        self,
+        pieces: Sequence[Piece],
+        voice: VoicePrompt | str,
+        options: QwenOptions,
+        cancel: CancelToken,
+    ) -> Iterator[Speech]:
+        manner = self._manner(voice, options)
+        joiner = PieceJoiner(SAMPLE_RATE_HZ)
+        levels = LevelMatcher(SAMPLE_RATE_HZ)
+        for number, piece in enumerate(pieces):
+            seed = (options.seed + number) % 2**31
+            chunks = self._chunks(piece, manner, options, seed, number > 0, cancel)
+            if len(pieces) == 1:
+                yield from chunks  # as the model made it
+                return
+            for chunk in chunks:
+                heard = joiner.feed(levels.feed(chunk.samples))
+                if len(heard) or chunk.notes:
+                    yield dataclasses.replace(chunk, samples=heard)
+            pause_s = PARAGRAPH_PAUSE_S if piece.ends_paragraph else SENTENCE_PAUSE_S
+            rest = joiner.end_piece(pause_s if number + 1 < len(pieces) else 0.0)
+            levels.end_piece()
+            if len(rest):
+                yield Speech(rest, SAMPLE_RATE_HZ)
+
+    def _chunks(
+        self,
+        piece: Piece,
+        manner: Manner,
+        options: QwenOptions,
+        seed: int,
+        has_time: bool,
+        cancel: CancelToken,
+    ) -> Iterator[Speech]:
+        """`has_time`: others are heard meanwhile, so the first chunk may be a long one."""
+        utterance: Utterance | None = None
+        with self._context.pool.lease(self._spec, cancel, "speaking") as network:
+            replay = options.backend != "plain" and network.can_replay
+            while utterance is None or not utterance.finished:
+                with self._context.pool.run_slot(self._context.device, cancel, "speaking"):
+                    configure_threads(self._context.threads)
+                    utterance = utterance or network.utterance(
+                        piece.text, manner, options, seed, replay, has_time
+                    )
+                    samples = utterance.next_chunk(cancel)
+                notes = self._cut_off(piece, options) if utterance.truncated else ()
+                if len(samples) or notes:
+                    yield Speech(samples, SAMPLE_RATE_HZ, notes=notes)
+
+    def _cut_off(self, piece: Piece, options: QwenOptions) -> tuple[str, ...]:
+        note = (
+            f"Cut off after {options.max_new_tokens / FRAMES_PER_S:.0f} seconds, the limit of a "
+            f"piece, in “{piece.text[:40]}…”."
+        )
+        logger.warning("%s: %s", self.label, note)
+        return (note,)
+
+    @property
+    def _folder(self) -> Path:
+        return self._context.catalog.folder(self._entry)
+
+    @property
+    def _spec(self) -> ModelSpec[QwenNetwork]:
+        context, device = self._context, self._context.device
+        attention = context.attention
+        if graphs_possible(device) and context.attention_preference == "auto":
+            # It costs the accelerated backend, which is worth more.
+            attention = [name for name in attention if name != UNFIT_ATTENTION]
+
+        def load() -> QwenNetwork:
+            folder = context.ensure_model(self.model_id)
+            network = QwenNetwork(
+                folder, self._kind, self._entry.version, device, context.dtype, attention
+            )
+            self.attention = network.attention
+            return network
+
+        return ModelSpec(
+            key=model_key(self.model_id, self.model_revision, device, self.precision),
+            device=device,
+            nbytes=self._entry.memory_mb * 1_000_000,
+            load=load,
+            to_host=partial(QwenNetwork.moved_to, device="cpu"),
+            to_device=partial(QwenNetwork.moved_to, device=device),
+            measure=lambda network: network.nbytes,
+        )
+
+
+def _kind(entry: ModelEntry) -> str:
+    if "clone" in entry.abilities:
+        return checkpoint.BASE
+    return checkpoint.VOICE_DESIGN if "voice-design" in entry.abilities else checkpoint.CUSTOM_VOICE
+
+
+def _options_type(entry: ModelEntry) -> type[QwenOptions]:
+    if "clone" in entry.abilities:
+        return CloneOptions
+    return StyleOptions if "styles" in entry.abilities else QwenOptions

@@ -1,0 +1,126 @@
+"""What a training leaves on the disk: the state to go on from, and the best weights to choose from.
+
+Every file appears whole or not at all, and there is a look at the free space before each: when it
+is short, the worst of the kept weights go first; when that is not enough, the training ends with
+an error while the last state is untouched.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from modules.core_components import atomic
+from modules.core_components.ai_models.downloads.disk import MARGIN_BYTES, megabytes
+from modules.core_components.ai_models.engines.xtts.training.state import tensor_bytes
+from modules.core_components.errors import DiskFullError
+from modules.core_components.library.training_events import CHECKPOINT, NOTE, EventWriter
+from modules.core_components.library.training_runs import KeptCheckpoint
+
+logger = logging.getLogger(__name__)
+
+
+def free_bytes(folder: Path) -> int:
+    """The room on the disk of a folder."""
+    return shutil.disk_usage(folder).free
+
+
+class CheckpointStore:
+    """The files of one run. `kept` are the weights that lie there already.
+
+    The best `keep` by evaluation loss stay, and the last ones besides: the loss is a poor judge of
+    how a voice sounds, and the last weights have beaten the best by far in published comparisons.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        keep: int,
+        diary: EventWriter,
+        kept: tuple[KeptCheckpoint, ...] = (),
+        free: Callable[[Path], int] = free_bytes,
+    ) -> None:
+        self.state_file = folder / "state.pt"
+        self._folder = folder
+        self._keep = keep
+        self._diary = diary
+        self._kept = list(kept)
+        self._free = free
+        (folder / "checkpoints").mkdir(exist_ok=True)
+        atomic.remove_leftovers(folder, older_than_s=0)
+        atomic.remove_leftovers(folder / "checkpoints", older_than_s=0)
+
+    def save_state(self, state: Mapping[str, Any], step: int, epoch: int) -> None:
+        """Replaces the state to go on from. Raises DiskFullError; then the older one stays."""
+        seconds = self._save(state, self.state_file)
+        self._diary.write(
+            CHECKPOINT, step=step, epoch=epoch, file=self.state_file.name, write_s=seconds
+        )
+
+    def keep_weights(
+        self, weights: Mapping[str, Any], step: int, epoch: int, eval_loss: float
+    ) -> None:
+        """Keeps the weights after a step; those that are neither among the best nor the last go.
+
+        Raises DiskFullError; then nothing was written.
+        """
+        path = self._folder / "checkpoints" / f"{step}.pth"
+        seconds = self._save(weights, path)
+        self._kept = [checkpoint for checkpoint in self._kept if checkpoint.path != path]
+        self._kept.append(KeptCheckpoint(step, epoch, eval_loss, path))
+        self._diary.write(
+            CHECKPOINT,
+            step=step,
+            epoch=epoch,
+            file=path.relative_to(self._folder).as_posix(),
+            eval_loss=eval_loss,
+            write_s=seconds,
+        )
+        for checkpoint in self._ranked()[self._keep :]:
+            if checkpoint.path != path:
+                self._discard(checkpoint)
+
+    def _save(self, content: Mapping[str, Any], path: Path) -> float:
+        """Writes a file and returns the seconds it took."""
+        import torch
+
+        began_s = time.monotonic()
+        self._make_room(tensor_bytes(content), path.name)
+        with atomic.atomic_path(path) as partial:
+            torch.save(dict(content), partial)
+        return round(time.monotonic() - began_s, 3)
+
+    def _make_room(self, needed: int, name: str) -> None:
+        while self._free(self._folder) < needed + MARGIN_BYTES:
+            if len(self._kept) <= 1:
+                raise DiskFullError(
+                    f"The disk of {self._folder} has {megabytes(self._free(self._folder))} free; "
+                    f"{megabytes(needed + MARGIN_BYTES)} are needed to write {name}.",
+                    "Free some space, then resume: the training goes on from its last state.",
+                )
+            victim = self._ranked()[-1]
+            self._discard(victim)
+            self._diary.write(
+                NOTE,
+                step=victim.step,
+                epoch=victim.epoch,
+                text=f"The disk is nearly full: the weights of step {victim.step} had to go.",
+                hint="Free some space, or keep fewer checkpoints.",
+            )
+
+    def _ranked(self) -> list[KeptCheckpoint]:
+        def rank(checkpoint: KeptCheckpoint) -> tuple[float, int]:
+            loss = checkpoint.eval_loss
+            return (loss if math.isfinite(loss) else math.inf, checkpoint.step)
+
+        return sorted(self._kept, key=rank)
+
+    def _discard(self, checkpoint: KeptCheckpoint) -> None:
+        self._kept.remove(checkpoint)
+        checkpoint.path.unlink(missing_ok=True)
+        logger.info("Removed the weights of step %d", checkpoint.step)

@@ -1,0 +1,99 @@
+"""The process that trains: `python -m modules...training.child RUN_FOLDER`.
+
+It reads `setup.json` and `rows.json`, writes the diary (`progress.jsonl`), and ends with exit code
+0 when the training is done or was stopped, 1 when it failed. What it prints goes to `train.log`.
+Training has a process of its own so that nothing in it can take the studio along, and so that all
+its memory is free when it ends.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+from modules.core_components.ai_models.engines.xtts.training.checkpoints import CheckpointStore
+from modules.core_components.ai_models.engines.xtts.training.loop import TrainingLoop
+from modules.core_components.ai_models.engines.xtts.training.rows import read_rows
+from modules.core_components.ai_models.engines.xtts.training.setup import TrainingSetup
+from modules.core_components.ai_models.engines.xtts.training.stop_requests import StopRequests
+from modules.core_components.errors import StudioError
+from modules.core_components.library.training_events import (
+    DONE,
+    END,
+    FAILED,
+    EventWriter,
+    read_events,
+)
+from modules.core_components.library.training_runs import RunFiles, kept_checkpoints
+
+logger = logging.getLogger(__name__)
+
+# The process before this one may still be writing its last state.
+_WAIT_FOR_LOCK_S = 300.0
+
+
+def train(files: RunFiles, requests: StopRequests) -> str:
+    """Trains the run from its last state; returns how it ended. Raises StudioError."""
+    from modules.core_components.ai_models.engines.xtts.training.scalars import TensorBoardScalars
+    from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import XttsTrainee
+    from modules.core_components.ai_models.model_utils import configure_threads
+
+    setup = TrainingSetup.read(files.setup)
+    trainee = XttsTrainee(setup, read_rows(files.rows))
+    configure_threads(setup.threads)  # coqui's data set asked for a single one
+    diary = EventWriter(files.progress)
+    kept = kept_checkpoints(files.folder, read_events(files.progress))
+    scalars = TensorBoardScalars(files.tensorboard)
+    loop = TrainingLoop(
+        trainee,
+        setup.plan,
+        CheckpointStore(files.folder, setup.plan.keep_checkpoints, diary, kept),
+        diary,
+        requests,
+        scalars,
+        gpu_bytes=trainee.gpu_bytes,
+    )
+    try:
+        return loop.run()
+    finally:
+        scalars.close()
+
+
+def main(folder: Path) -> int:
+    """Holds the run's lock while it trains; returns the exit code."""
+    from filelock import FileLock
+
+    files = RunFiles(folder)
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    requests = StopRequests(files.stop, files.stop_after_epoch)
+    requests.heed_signals()
+    requests.watch_parent(sys.stdin.buffer)
+    with FileLock(files.lock, timeout=_WAIT_FOR_LOCK_S):
+        diary = EventWriter(files.progress)
+        try:
+            outcome = train(files, requests)
+        except StudioError as error:
+            logger.exception("The training failed")
+            diary.write(END, outcome=FAILED, text=error.message, hint=error.hint)
+            return 1
+        except Exception as error:
+            logger.exception("The training failed")
+            diary.write(
+                END,
+                outcome=FAILED,
+                text=f"The training broke off: {type(error).__name__}: {error}",
+                hint="Its log tells where. Resume it: it goes on from its last state.",
+            )
+            return 1
+        text = "All epochs are done." if outcome == DONE else requests.reason
+        diary.write(END, outcome=outcome, text=text, hint="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,305 @@
+"""The training itself: epochs, evaluation, and what is done when something goes wrong.
+
+The model, its losses, its data loading and its optimizer are coqui's (see `xtts_trainee.py`). The
+loop is our own and not coqui's `Trainer.fit`, because that one
+
+- draws clips with replacement and cannot go on in the middle of an epoch,
+- ends the process on any error and deletes the run's folder if it holds no checkpoint yet,
+- writes each checkpoint under its final name, with the optimizer and often twice,
+- has no guard against a loss that is not finite: one such step poisons all weights.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from itertools import islice
+
+from modules.core_components.ai_models.engines.xtts.training.checkpoints import CheckpointStore
+from modules.core_components.ai_models.engines.xtts.training.order import (
+    epoch_order,
+    shuffled,
+    step_batches,
+    steps_in_epoch,
+)
+from modules.core_components.ai_models.engines.xtts.training.plan import TrainingPlan
+from modules.core_components.ai_models.engines.xtts.training.scalars import Scalars
+from modules.core_components.ai_models.engines.xtts.training.state import (
+    Place,
+    restore_state,
+    state_of,
+)
+from modules.core_components.ai_models.engines.xtts.training.stepping import (
+    NotFiniteError,
+    OutOfMemoryError,
+    Stepper,
+    StopTraining,
+)
+from modules.core_components.ai_models.engines.xtts.training.stop_requests import StopRequests
+from modules.core_components.ai_models.engines.xtts.training.trainee import Trainee
+from modules.core_components.errors import BadInputError, StudioError
+from modules.core_components.library.training_events import (
+    BACK,
+    DONE,
+    EVAL,
+    NOTE,
+    SAVING,
+    START,
+    STEP,
+    STOPPED,
+    EventWriter,
+)
+
+logger = logging.getLogger(__name__)
+
+# The first step that comes out as no number is skipped, the next one in a row goes back to the
+# last state, and after so many there is something wrong that no other order of clips will mend.
+_BACK_AFTER, _GIVE_UP_AFTER = 2, 5
+
+
+class TrainingLoop:
+    """Trains until the plan is fulfilled or somebody stops it."""
+
+    def __init__(
+        self,
+        trainee: Trainee,
+        plan: TrainingPlan,
+        store: CheckpointStore,
+        diary: EventWriter,
+        requests: StopRequests,
+        scalars: Scalars,
+        gpu_bytes: Callable[[], int | None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.place = Place(0, 0, epoch_order(trainee.clips, plan.seed, 0))
+        self._trainee = trainee
+        self._plan = plan
+        self._store = store
+        self._diary = diary
+        self._requests = requests
+        self._scalars = scalars
+        self._gpu_bytes = gpu_bytes
+        self._clock = clock
+        self._stepper = Stepper(trainee, plan, requests)
+        self._saved: Place | None = None
+        self._saved_s = clock()
+        self._troubles = 0
+        self._known_rejects: set[str] = set()
+
+    def run(self) -> str:
+        """Trains from the last state, if there is one. Returns "done" or "stopped".
+
+        Raises BadInputError for too few clips, OutOfMemoryError, DiskFullError, and StudioError
+        when the losses stay no numbers; there always is a state to go on from.
+        """
+        self._begin()
+        try:
+            if self.place.best_loss is None:
+                self.place = replace(self.place, best_loss=self._evaluated())
+            while self.place.epoch < self._plan.epochs:
+                self._epoch()
+                if self._stale:
+                    self._note(
+                        f"The evaluation loss has not fallen for {self.place.stale_epochs} epochs.",
+                        "So the training ended early. Judge the checkpoints: the best are kept.",
+                    )
+                    return DONE
+                if self._requests.after_epoch and self.place.epoch < self._plan.epochs:
+                    return STOPPED
+        except StopTraining:
+            self._diary.write(SAVING, **self._where())
+            self._save()
+            return STOPPED
+        except OutOfMemoryError as error:
+            if not error.changed:
+                self._save()
+            raise
+        return DONE
+
+    @property
+    def _stale(self) -> bool:
+        patience = self._plan.early_stopping
+        return 0 < patience <= self.place.stale_epochs
+
+    def _begin(self) -> None:
+        plan = self._plan
+        resumed = self._store.state_file.exists()
+        if resumed:
+            self._restore()
+        if self._stale:  # it ended early, and the user wants more all the same
+            self.place = replace(self.place, stale_epochs=0)
+        per_epoch = steps_in_epoch(self._trainee.clips, plan.batch_size, plan.accumulation)
+        if not per_epoch:
+            raise BadInputError(
+                f"{self._trainee.clips} clips are too few to train on.",
+                "Add recordings to the dataset.",
+            )
+        left = len(step_batches(self.place.remaining, plan.batch_size, plan.accumulation))
+        self._diary.write(
+            START,
+            step=self.place.step,
+            resumed=resumed,
+            epochs=plan.epochs,
+            steps_per_epoch=per_epoch,
+            steps_total=self.place.step
+            + (left if self.place.epoch < plan.epochs else 0)
+            + per_epoch * max(0, plan.epochs - self.place.epoch - 1),
+            clips=self._trainee.clips,
+        )
+        if not resumed:
+            # There must be a state to go back to, and a full disk is better known now.
+            self._save()
+
+    def _epoch(self) -> None:
+        """What is left of an epoch, and its evaluation."""
+        while self.place.remaining:
+            self._steps()
+        loss, place = self._evaluated(), self.place
+        better = loss < (math.inf if place.best_loss is None else place.best_loss)
+        self.place = Place(
+            step=place.step,
+            epoch=place.epoch + 1,
+            remaining=epoch_order(self._trainee.clips, self._plan.seed, place.epoch + 1),
+            best_loss=loss if better else place.best_loss,
+            stale_epochs=0 if better else place.stale_epochs + 1,
+        )
+        self._store.keep_weights(self._trainee.weights(), place.step, place.epoch + 1, loss)
+        self._save()
+
+    def _steps(self) -> None:
+        """Steps on the clips that remain, until all are heard or their order was changed."""
+        plan = self._plan
+        groups = step_batches(self.place.remaining, plan.batch_size, plan.accumulation)
+        loader = self._trainee.batches(
+            [batch for group in groups for batch in group], self.place.epoch
+        )
+        for group in groups:
+            heard = sum(len(batch) for batch in group)
+            batches, began_s = islice(loader, len(group)), self._clock()
+            try:
+                taken = self._stepper.take(batches, self.place.step)
+            except NotFiniteError as trouble:
+                if self._went_back(trouble):
+                    return
+                deque(batches, maxlen=0)  # the rest of the step's batches
+                taken = None
+            else:
+                self._troubles = 0
+            remaining = self.place.remaining[heard:]
+            if taken is None:
+                self.place = replace(self.place, remaining=remaining)
+                continue
+            self.place = replace(self.place, step=self.place.step + 1, remaining=remaining)
+            self._tell_rejected(taken.rejected)
+            self._tell_step(
+                loss=taken.loss,
+                learning_rate=taken.learning_rate,
+                gradient_norm=taken.gradient_norm,
+                step_s=self._clock() - began_s,
+            )
+            if self._clock() - self._saved_s >= plan.checkpoint_minutes * 60:
+                self._save()
+        self.place = replace(self.place, remaining=())
+
+    def _went_back(self, trouble: NotFiniteError) -> bool:
+        """Decides what follows a step that came out as no number; its weights are unchanged.
+
+        True when the training went back to the last state, with what remains in another order.
+        """
+        import torch
+
+        self._troubles += 1
+        clips = ", ".join(trouble.clips)
+        number = self.place.step + 1
+        if self._troubles >= _GIVE_UP_AFTER:
+            raise StudioError(
+                f"The {trouble.what} was no finite number {self._troubles} times in a row, last "
+                f"in step {number} (clips {clips}).",
+                "Resume with a lower learning rate and fp32, and listen to these clips.",
+            )
+        parameters = self._trainee.learning.parameters()
+        sound = all(bool(torch.isfinite(weights).all()) for weights in parameters)
+        if sound and self._troubles < _BACK_AFTER:
+            self._note(
+                f"The {trouble.what} of step {number} was no finite number: the step was not "
+                f"taken, and its clips wait for the next epoch ({clips}).",
+                "If these clips come up again, listen to them.",
+            )
+            return False
+        self._note(
+            f"The {trouble.what} of step {number} was no finite number again (clips {clips}): "
+            "back to the last state, and on with the clips in another order.",
+            "If it stays, stop and resume with a lower learning rate.",
+        )
+        self._restore()
+        self._diary.write(BACK, **self._where())
+        key = (self._plan.seed, self.place.epoch, self.place.step, self._troubles)
+        self.place = replace(self.place, remaining=shuffled(self.place.remaining, *key))
+        return True
+
+    def _evaluated(self) -> float:
+        """The mean loss of a clip of the evaluation set. Raises StopTraining."""
+        total, clips = 0.0, 0
+        for loss, batch in self._trainee.evaluation():
+            if self._requests.at_once:
+                raise StopTraining
+            self._tell_rejected(batch.rejected)
+            if math.isfinite(loss):
+                total += loss * len(batch.clips)
+                clips += len(batch.clips)
+            else:
+                self._note(
+                    "An evaluation loss was no finite number and is left out "
+                    f"(clips {', '.join(batch.clips)}).",
+                    "Listen to these clips.",
+                )
+        if not clips:
+            raise StudioError(
+                "None of the evaluation clips gave a loss.",
+                "Look at the evaluation set in the dataset's report.",
+            )
+        loss = total / clips
+        self._diary.write(EVAL, **self._where(), loss=loss)
+        self._scalars.write(self.place.step, {"loss/evaluation": loss})
+        return loss
+
+    def _save(self) -> None:
+        """Writes the state unless nothing has changed since."""
+        if self.place != self._saved:
+            state = state_of(self._trainee.learning, self._trainee.optimizer, self.place)
+            self._store.save_state(state, **self._where())
+            self._saved, self._saved_s = self.place, self._clock()
+
+    def _restore(self) -> None:
+        self.place = self._saved = restore_state(
+            self._store.state_file, self._trainee.learning, self._trainee.optimizer
+        )
+
+    def _where(self) -> dict[str, int]:
+        return {"step": self.place.step, "epoch": min(self.place.epoch + 1, self._plan.epochs)}
+
+    def _tell_step(self, **values: float) -> None:
+        self._diary.write(STEP, **self._where(), **values, gpu_bytes=self._gpu_bytes())
+        self._scalars.write(
+            self.place.step,
+            {
+                "loss/train": values["loss"],
+                "learning_rate": values["learning_rate"],
+                "gradient_norm": values["gradient_norm"],
+                "step_s": values["step_s"],
+            },
+        )
+
+    def _tell_rejected(self, rejected: Iterable[tuple[str, str]]) -> None:
+        for clip, reason in rejected:
+            if clip not in self._known_rejects:
+                self._known_rejects.add(clip)
+                self._note(f"Clip {clip} is left out: {reason}", "Mend it, or drop it.")
+
+    def _note(self, text: str, hint: str) -> None:
+        logger.warning("%s %s", text, hint)
+        self._diary.write(NOTE, **self._where(), text=text, hint=hint)

@@ -1,0 +1,59 @@
+"""Starts the process that trains, and ends it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from modules.core_components.library.training_runs import RunFiles
+from modules.core_components.settings import app_folder
+
+_MODULE = "modules.core_components.ai_models.engines.xtts.training.child"
+
+
+class TrainingProcess:
+    """The child of one start of a run. It ends by itself, keeping its state, when the studio does:
+    its standard input is a pipe that closes then."""
+
+    def __init__(self, files: RunFiles) -> None:
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(
+                filter(None, (str(app_folder()), os.environ.get("PYTHONPATH", "")))
+            ),
+            "PYTHONUNBUFFERED": "1",
+            "COQUI_TOS_AGREED": "1",  # asked for before the base model was downloaded
+        }
+        with files.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", _MODULE, str(files.folder)],
+                cwd=files.folder,
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # Ctrl-C in a terminal is for the studio, which then asks the child to stop.
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def wait(self, timeout_s: float | None = None) -> int | None:
+        """The exit code, or None if it still runs after `timeout_s`."""
+        try:
+            return self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def kill(self) -> None:
+        """Ends it at once; it goes on from its last state another time."""
+        self._process.kill()
+        self._process.wait()
+
+    def close(self) -> None:
+        """Lets go of the pipe."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()

@@ -1,0 +1,202 @@
+"""XTTS as the loop trains it: coqui's `GPTTrainer` with its losses, data and optimizer."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from modules.core_components.ai_models.engines.xtts.checkpoint import (
+    check_pair,
+    read_checkpoint,
+    read_json,
+    read_weights,
+)
+from modules.core_components.ai_models.engines.xtts.files import corrupt
+from modules.core_components.ai_models.engines.xtts.training.clips import Clips
+from modules.core_components.ai_models.engines.xtts.training.order import LEAST_BATCH, Order
+from modules.core_components.ai_models.engines.xtts.training.plan import (
+    AUTOMATIC_WORKERS,
+    BF16,
+    TrainingPlan,
+)
+from modules.core_components.ai_models.engines.xtts.training.rows import TrainingRow
+from modules.core_components.ai_models.engines.xtts.training.setup import TrainingSetup
+from modules.core_components.ai_models.engines.xtts.training.trainee import Batch
+from modules.core_components.dataset.values import (
+    LONGEST_SAMPLES,
+    MOST_TEXT_TOKENS,
+    SAMPLE_RATE_HZ,
+)
+
+if TYPE_CHECKING:
+    import torch
+    from TTS.tts.layers.xtts.trainer.gpt_trainer import GPTTrainerConfig
+
+_MOST_WORKERS = 4
+_WORKER_TIMEOUT_S = 300.0
+# Those of coqui's recipe for fine-tuning XTTS v2 (recipes/ljspeech/xtts_v2).
+_ADAMW = {"betas": (0.9, 0.96), "eps": 1e-8, "weight_decay": 1e-2}
+_MAKES_CODES = ("encoder.", "codebook.")
+
+
+def trainer_config(setup: TrainingSetup) -> GPTTrainerConfig:
+    """The sizes of the base model, with what the recipe and the plan say about training it."""
+    from TTS.tts.configs.xtts_config import XttsAudioConfig
+    from TTS.tts.layers.xtts.trainer.gpt_trainer import GPTArgs, GPTTrainerConfig
+
+    base = read_json(setup.config)["model_args"]
+    known = {item.name for item in dataclasses.fields(GPTArgs)}
+    sizes = {name: value for name, value in base.items() if name in known and value is not None}
+    longest = min(LONGEST_SAMPLES, int(setup.plan.max_clip_s * SAMPLE_RATE_HZ))
+    training = {
+        "max_wav_length": longest,
+        "max_text_length": MOST_TEXT_TOKENS,
+        "tokenizer_file": str(setup.vocabulary),
+        "mel_norm_file": str(setup.mel_norms),
+        "dvae_checkpoint": str(setup.dvae),
+        # coqui's loader would write the file anew in place; `load_base` does not.
+        "xtts_checkpoint": "",
+        "gpt_checkpoint": "",
+    }
+    return GPTTrainerConfig(
+        model_args=GPTArgs(**{**sizes, **training}),
+        audio=XttsAudioConfig(),
+        lr=setup.plan.learning_rate,
+        optimizer="AdamW",
+        optimizer_params=dict(_ADAMW),
+        optimizer_wd_only_on_weights=True,
+        training_seed=setup.plan.seed,
+    )
+
+
+def loading_processes(plan: TrainingPlan, language: str, platform: str = sys.platform) -> int:
+    """How many processes read clips.
+
+    None beside the training itself on Windows, where each would import everything anew for each
+    epoch, and for Japanese, whose tokenizer cannot be handed to another process.
+    """
+    if language.startswith("ja"):
+        return 0
+    if plan.workers != AUTOMATIC_WORKERS:
+        return plan.workers
+    from modules.core_components.ai_models.model_utils import usable_cores
+
+    return 0 if platform in ("win32", "darwin") else min(_MOST_WORKERS, usable_cores() - 1)
+
+
+class XttsTrainee:
+    """The trainer on its device, with the clips of both sets. See `Trainee`.
+
+    Raises CorruptFileError for files that do not belong together, ModelMissingError.
+    """
+
+    def __init__(self, setup: TrainingSetup, rows: Sequence[TrainingRow]) -> None:
+        import torch
+        from TTS.tts.layers.xtts.trainer.gpt_trainer import GPTTrainer
+
+        torch.manual_seed(setup.plan.seed)
+        self._setup = setup
+        self._device = torch.device(setup.device)
+        self._trainer = GPTTrainer(trainer_config(setup))
+        self._load_base()
+        self._trainer.to(self._device).eval()
+        train = [row for row in rows if row.for_training]
+        self.clips = len(train)
+        self._train_clips = self._clips(train, is_eval=False)
+        self._eval_clips = self._clips([r for r in rows if not r.for_training], is_eval=True)
+        self.learning: torch.nn.Module = self._trainer.xtts.gpt
+        self.optimizer: torch.optim.Optimizer = self._trainer.get_optimizer()
+
+    def batches(self, wanted: Sequence[Order], epoch: int) -> Iterator[Batch]:
+        return self._loaded(self._train_clips, wanted, epoch)
+
+    def loss(self, batch: Batch) -> torch.Tensor:
+        self.learning.train()  # the rest stays as it is: only the GPT learns
+        _, losses = self._forward(batch, self._trainer.train_step)
+        return losses["loss"]
+
+    def evaluation(self) -> Iterator[tuple[float, Batch]]:
+        size, count = self._setup.plan.batch_size, len(self._eval_clips)
+        wanted = [tuple(range(at, min(at + size, count))) for at in range(0, count, size)]
+        for batch in self._loaded(self._eval_clips, wanted, 0):
+            if batch.inputs is None:
+                yield float("nan"), batch
+                continue
+            self.learning.eval()
+            _, losses = self._forward(batch, self._trainer.eval_step)
+            yield float(losses["loss"]), batch
+
+    def weights(self) -> Mapping[str, Any]:
+        """The trainer's layout, so that coqui's own tools read it, without the DVAE: that never
+        changes, lies beside the base model, and is skipped by every loader."""
+        state = self._trainer.state_dict()
+        return {"model": {name: t for name, t in state.items() if not name.startswith("dvae.")}}
+
+    def gpu_bytes(self) -> int | None:
+        """The most memory that the training has taken on its GPU so far; None without one."""
+        import torch
+
+        if self._device.type != "cuda":
+            return None
+        return int(torch.cuda.max_memory_reserved(self._device))
+
+    def _load_base(self) -> None:
+        weights = read_weights(self._setup.weights)
+        check_pair(weights, self._setup.weights, self._setup.vocabulary)
+        loaded = self._trainer.xtts.load_state_dict(weights, strict=False)
+        lacking = [name for name in loaded.missing_keys if name.startswith("gpt.")]
+        if lacking:
+            raise corrupt(self._setup.weights, f"it has no {lacking[0]}")
+        # coqui takes what it finds in the DVAE's file and leaves the rest random.
+        codes = [n for n in self._trainer.dvae.state_dict() if n.startswith(_MAKES_CODES)]
+        given = read_checkpoint(self._setup.dvae)
+        lacking = [name for name in codes if name not in given]
+        if lacking:
+            raise corrupt(self._setup.dvae, f"it has no {lacking[0]}")
+
+    def _clips(self, rows: Sequence[TrainingRow], is_eval: bool) -> Clips:
+        from TTS.tts.layers.xtts.trainer.dataset import XTTSDataset
+
+        trainer = self._trainer
+        source = XTTSDataset(
+            trainer.config, [], trainer.xtts.tokenizer, trainer.config.audio.sample_rate, is_eval
+        )
+        setup = self._setup
+        return Clips(
+            source,
+            rows,
+            setup.dataset_folder,
+            setup.language,
+            setup.plan.seed,
+            least=1 if is_eval else LEAST_BATCH,
+        )
+
+    def _loaded(self, clips: Clips, wanted: Sequence[Order], epoch: int) -> Iterator[Batch]:
+        import torch
+
+        workers = loading_processes(self._setup.plan, self._setup.language)
+        loader = torch.utils.data.DataLoader(
+            clips,  # type: ignore[arg-type]  # has what a map-style data set needs
+            batch_sampler=[[(epoch, number) for number in batch] for batch in wanted],
+            collate_fn=clips.collate,
+            num_workers=workers,
+            timeout=_WORKER_TIMEOUT_S if workers else 0,
+            # Of its own, since making an iterator draws from it.
+            generator=torch.Generator(),
+        )
+        return iter(loader)
+
+    def _forward(self, batch: Batch, step: Any) -> tuple[Any, Mapping[str, torch.Tensor]]:
+        import torch
+
+        inputs = {
+            name: value.to(self._device) if isinstance(value, torch.Tensor) else value
+            for name, value in batch.inputs.items()
+        }
+        inputs = self._trainer.format_batch_on_device(inputs)
+        bf16 = self._setup.plan.precision == BF16
+        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=bf16):
+            outputs: tuple[Any, Mapping[str, torch.Tensor]] = step(inputs, None)
+        return outputs

@@ -1,0 +1,138 @@
+"""What is wrong with single clips, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modules.core_components.dataset.report import BAD, NOTE, WARN, ClipMeasures, Finding
+from modules.core_components.dataset.report_facts import ClipFacts, Usual
+from modules.core_components.dataset.report_text import breaks_rows, odd_characters
+from modules.core_components.dataset.values import LONGEST_SAMPLES, SAMPLE_RATE_HZ, SHORTEST_S
+from modules.core_components.text.language_names import language_name
+from modules.core_components.text.word_errors import word_error_rate
+
+TELEPHONE_HZ = 4_200
+
+_NOISY_DB, _VERY_NOISY_DB = 15.0, 8.0
+_CLIPPED, _BADLY_CLIPPED = 0.0005, 0.01
+_LOUDER_OR_QUIETER_LU = 6.0
+_RAISED_DB = 25.0
+_RATE_SPREADS, _RATE_FACTOR = 3.5, 1.5
+_SURE_OF_LANGUAGE = 0.6
+_HEARD_OTHERWISE, _HEARD_AS_ANOTHER = 0.1, 0.3
+_LIKE_ANOTHER_PERSON = 0.65
+
+_LISTEN = "Listen to it; drop it if you hear it too."
+
+
+def clip_findings(facts: ClipFacts, usual: Usual, language: str) -> Iterator[Finding]:
+    """Everything about one clip; `language` is the dataset's."""
+    clip = facts.clip
+    yield from _text_findings(facts, language)
+    if facts.measures is None:
+        yield Finding(
+            clip.id, "missing", BAD, facts.problem, "Drop the clip, or build the dataset again.", 9
+        )
+        return
+    yield from _sound_findings(facts.measures, usual, clip.gain_db)
+    yield from _voice_findings(facts, language)
+    yield from _rate_findings(facts.measures, usual)
+    yield from _heard_findings(facts, language)
+
+
+def _text_findings(facts: ClipFacts, language: str) -> Iterator[Finding]:
+    clip_id, text = facts.clip.id, facts.clip.text
+    if not text.strip():
+        yield Finding(clip_id, "text", BAD, "It has no text.", "Transcribe it again, or drop it.")
+        return
+    if breaks_rows(text):
+        yield Finding(
+            clip_id, "text", BAD, "Its text has a | or a line break.", "Take it out of the text."
+        )
+    if facts.text_fault:
+        words = f" Words: {', '.join(facts.unknown_words[:5])}." if facts.unknown_words else ""
+        message = f"The trainer would drop it: {facts.text_fault}.{words}"
+        yield Finding(clip_id, "tokenizer", BAD, message, "Write it another way, or drop it.", 5)
+    if odd := odd_characters(text, language):
+        message = f"Unusual in {language_name(language)}: {' '.join(odd[:8])}"
+        hint = "Write these as they are spoken, or take them out."
+        yield Finding(clip_id, "characters", WARN, message, hint, len(odd))
+
+
+def _sound_findings(found: ClipMeasures, usual: Usual, gain_db: float) -> Iterator[Finding]:
+    clip_id = found.clip_id
+    samples = round(found.duration_s * SAMPLE_RATE_HZ)
+    if samples > LONGEST_SAMPLES or found.duration_s < SHORTEST_S:
+        message = f"It is {found.duration_s:.2f} s long: the engine takes 0.33 to 11.6 s."
+        yield Finding(clip_id, "length", BAD, message, "Trim it, or drop it.", 4)
+    if found.loudness_lufs is None and found.duration_s > SHORTEST_S:
+        yield Finding(clip_id, "silence", BAD, "There is hardly any sound in it.", "Drop it.", 4)
+        return
+    if found.clipping > _CLIPPED:
+        severity = BAD if found.clipping > _BADLY_CLIPPED else WARN
+        message = f"It is overdriven: {found.clipping:.1%} of it is clipped."
+        hint = "Record it at a lower level, or drop it."
+        yield Finding(clip_id, "clipping", severity, message, hint, min(50 * found.clipping, 9))
+    noise = found.signal_to_noise_db
+    if noise is not None and noise < _NOISY_DB:
+        severity = BAD if noise < _VERY_NOISY_DB else WARN
+        message = f"It is noisy: the speech is only {noise:.0f} dB above what is behind it."
+        hint = "Drop it, or take the noise out of the recording and build again."
+        yield Finding(clip_id, "noise", severity, message, hint, _NOISY_DB - noise)
+    if found.bandwidth_hz < TELEPHONE_HZ < 0.75 * usual.bandwidth_hz:
+        message = (
+            f"It sounds duller than the rest: nothing above {found.bandwidth_hz / 1000:.1f} kHz."
+        )
+        yield Finding(clip_id, "bandwidth", WARN, message, "Was it a telephone? Then drop it.", 1)
+    yield from _loudness_findings(found, usual, gain_db)
+
+
+def _loudness_findings(found: ClipMeasures, usual: Usual, gain_db: float) -> Iterator[Finding]:
+    if found.loudness_lufs is not None:
+        apart = found.loudness_lufs - usual.loudness_lufs
+        if abs(apart) > _LOUDER_OR_QUIETER_LU:
+            how = "louder" if apart > 0 else "quieter"
+            message = f"It is {abs(apart):.0f} LU {how} than the rest."
+            hint = "Is it whispered, shouted, or far away? Then drop it."
+            yield Finding(found.clip_id, "loudness", WARN, message, hint, abs(apart) / 6)
+    if gain_db > _RAISED_DB:
+        message = f"It was recorded very quietly (raised by {gain_db:.0f} dB)."
+        yield Finding(found.clip_id, "loudness", NOTE, message, _LISTEN, gain_db / 25)
+
+
+def _voice_findings(facts: ClipFacts, language: str) -> Iterator[Finding]:
+    clip_id = facts.clip.id
+    likeness = facts.measures.voice if facts.measures else None
+    if facts.group and likeness is not None:
+        severity = BAD if likeness < _LIKE_ANOTHER_PERSON else WARN
+        message = f"It sounds like somebody else (likeness {likeness:.2f} to the main voice)."
+        yield Finding(clip_id, "voice", severity, message, _LISTEN, 10 * (1 - likeness))
+    if facts.language is not None:
+        code, sure = facts.language
+        if code != language and sure >= _SURE_OF_LANGUAGE:
+            message = f"It sounds like {language_name(code)} ({sure:.0%} sure)."
+            hint = f"Drop it if it is not {language_name(language)}."
+            yield Finding(clip_id, "language", BAD, message, hint, 5 * sure)
+
+
+def _rate_findings(found: ClipMeasures, usual: Usual) -> Iterator[Finding]:
+    if found.letters_per_s is None:
+        return
+    factor = found.letters_per_s / usual.letters_per_s
+    spreads = abs(usual.rate_deviation(found.letters_per_s))
+    if spreads > _RATE_SPREADS and max(factor, 1 / factor) > _RATE_FACTOR:
+        how = "more" if factor > 1 else "fewer"
+        message = f"{found.letters_per_s:.0f} letters a second, {how} than usual."
+        hint = "Often the text says more or less than is heard: compare them."
+        yield Finding(found.clip_id, "rate", WARN, message, hint, spreads / 3.5)
+
+
+def _heard_findings(facts: ClipFacts, language: str) -> Iterator[Finding]:
+    if facts.heard is None:
+        return
+    rate = word_error_rate(facts.clip.text, facts.heard, language)
+    if rate >= _HEARD_OTHERWISE:
+        severity = BAD if rate >= _HEARD_AS_ANOTHER else WARN
+        message = f"Another listener heard: “{facts.heard}”"
+        hint = "Listen, and write down what is really said."
+        yield Finding(facts.clip.id, "heard", severity, message, hint, 5 * min(rate, 1.0))

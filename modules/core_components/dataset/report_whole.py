@@ -1,0 +1,96 @@
+"""What is wrong with a dataset as a whole, and what lies between its clips."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from modules.core_components.dataset.report import BAD, NOTE, WARN, Finding
+from modules.core_components.dataset.report_clips import TELEPHONE_HZ
+from modules.core_components.dataset.report_facts import ClipFacts, Usual
+from modules.core_components.dataset.report_text import same_texts
+from modules.core_components.dataset.values import EVAL, Clip
+from modules.core_components.text.language_names import language_name
+
+# Minutes of speech: below the first there is nothing to learn from, from the last on it is good.
+SHORTEST_MINUTES, FEW_MINUTES, GOOD_MINUTES, MANY_MINUTES = 2.0, 10.0, 15.0, 60.0
+
+_NARROW_HZ = 7_000
+_NOISY_DB = 20.0
+_OFTEN = 3
+
+
+def dataset_findings(
+    facts: Sequence[ClipFacts], usual: Usual, language: str, minutes: float, speakers: int | None
+) -> Iterator[Finding]:
+    """What holds for the dataset: `clip_id` is "", and they outweigh single clips."""
+    yield from _length_findings(minutes, facts)
+    if not facts:
+        return
+    if speakers is not None and speakers > 1:
+        others = sum(bool(item.group) for item in facts)
+        message = f"{speakers} people speak in it; {others} clips are not the main voice."
+        hint = "Drop the clips of the others: a model learns one voice."
+        yield Finding("", "voice", BAD, message, hint, 18)
+    spoken = Counter(item.language[0] for item in facts if item.language and item.language[1] > 0.6)
+    others_spoken = {code: count for code, count in spoken.items() if code != language}
+    if sum(others_spoken.values()) > 1:
+        names = ", ".join(language_name(code) for code in others_spoken)
+        message = f"Some of it seems to be in another language: {names}."
+        hint = f"Keep one language in a dataset; this one is {language_name(language)}."
+        yield Finding("", "language", BAD, message, hint, 17)
+    yield from _sound_findings(usual)
+
+
+def _length_findings(minutes: float, facts: Sequence[ClipFacts]) -> Iterator[Finding]:
+    if minutes < SHORTEST_MINUTES:
+        message = f"It is too short: {minutes:.1f} minutes of speech."
+        hint = f"Add recordings: {SHORTEST_MINUTES:g} minutes at least, 15 to 60 are good."
+        yield Finding("", "short", BAD, message, hint, 20)
+    elif minutes < FEW_MINUTES:
+        message = f"{minutes:.1f} minutes of speech are little."
+        yield Finding("", "short", WARN, message, "15 to 60 minutes are good.", 16)
+    if facts and not any(item.clip.subset == EVAL for item in facts):
+        message = "No clip is kept for the evaluation."
+        yield Finding("", "evaluation", BAD, message, "Restore those that were dropped.", 16)
+
+
+def _sound_findings(usual: Usual) -> Iterator[Finding]:
+    kilohertz = usual.bandwidth_hz / 1000
+    if usual.bandwidth_hz < TELEPHONE_HZ:
+        message = f"It sounds like a telephone: most clips hold nothing above {kilohertz:.1f} kHz."
+        hint = "The voice will sound so too. Use better recordings if there are any."
+        yield Finding("", "bandwidth", WARN, message, hint, 15)
+    elif usual.bandwidth_hz < _NARROW_HZ:
+        message = f"It sounds a little dull: most clips hold nothing above {kilohertz:.1f} kHz."
+        yield Finding("", "bandwidth", NOTE, message, "Better recordings make a clearer voice.", 12)
+    if usual.signal_to_noise_db < _NOISY_DB:
+        message = f"It is noisy: the speech is {usual.signal_to_noise_db:.0f} dB above the noise."
+        hint = "The model learns the noise too. Record in a quieter room, or clean it first."
+        yield Finding("", "noise", WARN, message, hint, 14)
+
+
+def repeated_findings(facts: Sequence[ClipFacts], language: str) -> Iterator[Finding]:
+    """Clips that say the same, or are the same recording twice."""
+    twice = Counter(item.sound_sha256 for item in facts if item.sound_sha256)
+    same_sound = {item.clip.id for item in facts if twice.get(item.sound_sha256, 0) > 1}
+    for clip_id in sorted(same_sound):
+        message = "The same recording is in it twice."
+        yield Finding(clip_id, "duplicate", WARN, message, "Drop one of them.", 3)
+    clips = [item.clip for item in facts if item.clip.id not in same_sound]
+    for same in same_texts(clips, language).values():
+        yield from _same_text(same)
+
+
+def _same_text(same: Sequence[Clip]) -> Iterator[Finding]:
+    across = len({clip.subset for clip in same}) > 1
+    for clip in same:
+        others = len(same) - 1
+        message = f"{others} other clip{'s say' if others > 1 else ' says'} the same."
+        if across and clip.subset != EVAL:
+            message += " One of them is kept for the evaluation, which becomes too easy."
+            yield Finding(clip.id, "duplicate", WARN, message, "Drop this one.", 1)
+        else:
+            severity = WARN if others >= _OFTEN else NOTE
+            hint = "Fine once or twice; drop some if there are many."
+            yield Finding(clip.id, "duplicate", severity, message, hint, others / 10)

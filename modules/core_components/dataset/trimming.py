@@ -1,0 +1,116 @@
+"""Cutting a clip shorter: what remains of its sound, its words and its text."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from difflib import SequenceMatcher
+
+import numpy as np
+
+from modules.core_components.dataset.values import SHORTEST_S, Clip
+from modules.core_components.errors import BadInputError
+from modules.core_components.values import FloatArray, Word
+
+_FADE_S = 0.005
+
+
+def trimmed_clip(clip: Clip, start_s: float, end_s: float) -> Clip:
+    """The clip from `start_s` to `end_s` (seconds from its start), with the words that remain.
+
+    A word remains if its middle does. Where no word times are known, the text stays as it is.
+    Raises BadInputError for times outside the clip, less than a third of a second, or no word.
+    """
+    _check(clip, start_s, end_s)
+    end_s = min(end_s, clip.duration_s)
+    kept = [i for i, word in enumerate(clip.words) if start_s <= _middle(word) <= end_s]
+    if clip.words and not kept:
+        raise BadInputError(
+            "No word would remain in this clip.", "Keep more of it, or drop the clip."
+        )
+    first, last = (kept[0], kept[-1] + 1) if kept else (0, 0)
+    words = tuple(_moved(word, start_s, end_s) for word in clip.words[first:last])
+    heard = kept_text(clip.heard, clip.words, first, last)
+    return replace(
+        clip,
+        start_s=clip.start_s + start_s,
+        end_s=clip.start_s + end_s,
+        text=kept_text(clip.text, clip.words, first, last),
+        heard=heard,
+        words=words,
+        edited=True,
+    )
+
+
+def kept_text(text: str, words: tuple[Word, ...], first: int, last: int) -> str:
+    """What of `text` belongs to the words from `first` to before `last`.
+
+    The text may have been mended since the words were heard: its characters are matched with
+    theirs, and a cut that would fall inside a word of the text moves to its nearer end.
+    """
+    if last - first == len(words):
+        return text
+    starts = [0]
+    for word in words:
+        starts.append(starts[-1] + len(word.text))
+    spoken = "".join(word.text for word in words)
+    matcher = SequenceMatcher(None, spoken.casefold(), text.casefold(), autojunk=False)
+    opcodes = matcher.get_opcodes()
+    begin = 0 if first == 0 else _place(opcodes, starts[first], text)
+    end = len(text) if last == len(words) else _place(opcodes, starts[last], text)
+    return text[begin:end].strip()
+
+
+def cut_sound(samples: FloatArray, rate_hz: int, start_s: float, end_s: float) -> FloatArray:
+    """The samples from `start_s` to `end_s`, faded over 5 ms where they were cut."""
+    first, last = max(round(start_s * rate_hz), 0), min(round(end_s * rate_hz), len(samples))
+    kept = samples[first:last].astype(np.float32)
+    size = min(round(_FADE_S * rate_hz), len(kept) // 2)
+    ramp = np.linspace(0.0, 1.0, size, endpoint=False, dtype=np.float32)
+    if first > 0:
+        kept[:size] *= ramp
+    if last < len(samples):
+        kept[len(kept) - size :] *= ramp[::-1]
+    return kept
+
+
+def _check(clip: Clip, start_s: float, end_s: float) -> None:
+    times = f"{start_s:g} to {end_s:g} s"
+    if not (math.isfinite(start_s) and math.isfinite(end_s)):
+        raise BadInputError("The trim has no times.", "Give seconds from the clip's start.")
+    # A hundredth is what the page shows.
+    if start_s < 0 or end_s > clip.duration_s + 0.01 or start_s >= end_s:
+        raise BadInputError(
+            f"A clip of {clip.duration_s:.2f} s cannot be cut to {times}.",
+            "Give a start and an end within it.",
+        )
+    if end_s - start_s < SHORTEST_S:
+        raise BadInputError(
+            f"{end_s - start_s:.2f} s are too short.",
+            f"Keep at least {SHORTEST_S} s, or drop the clip.",
+        )
+
+
+def _middle(word: Word) -> float:
+    return (word.start_s + word.end_s) / 2
+
+
+def _moved(word: Word, start_s: float, end_s: float) -> Word:
+    begin, end = max(word.start_s, start_s) - start_s, min(word.end_s, end_s) - start_s
+    return replace(word, start_s=begin, end_s=end)
+
+
+def _place(opcodes: list[tuple[str, int, int, int, int]], at: int, text: str) -> int:
+    """Where in `text` the character `at` of what was heard stands, at the edge of a word."""
+    for _, heard_from, heard_to, text_from, text_to in opcodes:
+        if heard_from <= at < heard_to:
+            share = (at - heard_from) / (heard_to - heard_from)
+            place = text_from + round(share * (text_to - text_from))
+            return _edge(text, place)
+    return len(text)
+
+
+def _edge(text: str, place: int) -> int:
+    """The edge of a word nearest to `place`; `place` itself in a text without spaces."""
+    edges = [0, *(i + 1 for i, c in enumerate(text) if c.isspace()), len(text)]
+    return place if len(edges) == 2 else min(edges, key=lambda edge: abs(edge - place))

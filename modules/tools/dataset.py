@@ -1,0 +1,207 @@
+"""Recordings in, a dataset out: listened to, cut, brought to one loudness, drawn for evaluation.
+
+Whoever breaks this off, in whichever way, loses the recording it was in and not even what was heard
+of it; the same request again goes on, and ends with the same bytes.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from modules.core_components.dataset.split import topped_up
+from modules.core_components.dataset.tokens import TokenCounter, estimated_tokens
+from modules.core_components.dataset.values import EVAL, Dataset
+from modules.core_components.errors import (
+    BadInputError,
+    DiskFullError,
+    DownloadError,
+    ModelMissingError,
+    ModelTooLargeError,
+    StudioError,
+)
+from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
+from modules.tools.dataset_inputs import Gathered, Recording, Refused, gather
+from modules.tools.dataset_listening import open_listener
+from modules.tools.dataset_source import SourceMaker
+from modules.tools.services import Services
+from modules.tools.transcribe import TranscribeRequest, check_transcription
+
+logger = logging.getLogger(__name__)
+
+# With these the next recording would fail as well.
+_FATAL = (DiskFullError, ModelMissingError, ModelTooLargeError, DownloadError)
+_REFRESH_EVERY_S = 20.0
+_NOBODY_SPEAKS = (
+    "It holds no speech that a clip could be made of.",
+    "Listen to it; if somebody does speak, try a larger model.",
+)
+
+
+@dataclass(frozen=True)
+class DatasetRequest:
+    """What is to be added to a dataset; plain JSON by `dataclasses.asdict`.
+
+    `inputs` are files, folders and archives, `names` what people call them where the path does not
+    say it. `language` "" is the dataset's. `replace` cuts recordings anew that are there already.
+    """
+
+    dataset: str
+    inputs: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    model_id: str = ""
+    language: str = ""
+    precision: str = "auto"
+    batch_size: int = 8
+    replace: bool = False
+
+
+@dataclass(frozen=True)
+class DatasetSummary:
+    """What one building did, and what the dataset holds now (seconds of recordings).
+
+    `kept_s` and the seconds of `dropped_s`, by reason, add up to `recorded_s`.
+    """
+
+    dataset: str
+    added: tuple[str, ...]
+    already_there: tuple[str, ...]
+    refused: tuple[Refused, ...]
+    train_rows: int
+    eval_rows: int
+    recorded_s: float
+    kept_s: float
+    dropped_s: Mapping[str, float]
+
+
+def build_dataset(
+    services: Services,
+    request: DatasetRequest,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+    count_tokens: TokenCounter = estimated_tokens,
+) -> DatasetSummary:
+    """Adds recordings to a dataset; those that it holds already, by their sound, stay as they are.
+
+    An input that cannot be used is told in the summary and the others go on. `count_tokens` says
+    how many text tokens a text costs. Raises NotFoundError, BadInputError (nothing to add, a
+    language or precision the model does not know), ModelBusyError while somebody else adds to this
+    dataset, ModelMissingError, DiskFullError, JobCancelled; what was finished stays.
+    """
+    token = cancel or CancelToken()
+    dataset = services.datasets.get(request.dataset)
+    language = request.language or dataset.language
+    listener = open_listener(
+        services, request.model_id, language, request.precision, request.batch_size
+    )
+    check_transcription(services, TranscribeRequest(Path(), request.model_id, language))
+    maker = SourceMaker(dataset, language, listener, count_tokens)
+    with services.datasets.building(dataset.name):
+        unpacked = Path(tempfile.mkdtemp(prefix="unpacked-", dir=services.settings.cache_folder))
+        try:
+            progress(0.0, "Looking through the recordings")
+            gathered = gather([Path(path) for path in request.inputs], request.names, unpacked)
+            if not gathered.recordings and not gathered.refused:
+                raise BadInputError(
+                    "There are no recordings in what was given.",
+                    "Give recordings, videos, folders or archives of them.",
+                )
+            return _Building(services, maker, gathered, request.replace).run(progress, token)
+        finally:
+            shutil.rmtree(unpacked, ignore_errors=True)
+
+
+class _Building:
+    """One run over the recordings of a request."""
+
+    def __init__(
+        self, services: Services, maker: SourceMaker, gathered: Gathered, replace: bool
+    ) -> None:
+        self._library = services.datasets
+        self._maker = maker
+        self._dataset = maker.dataset
+        self._gathered = gathered
+        self._replace = replace
+        self._known = {source.key for source in maker.dataset.sources}
+        self._seen: set[str] = set()
+        self._added: list[str] = []
+        self._already_there: list[str] = []
+        self._refused = list(gathered.refused)
+
+    def run(self, progress: Progress, cancel: CancelToken) -> DatasetSummary:
+        name = self._dataset.name
+        recordings = self._gathered.recordings
+        # Their lengths are not known before they are decoded; their sizes are.
+        total = sum(recording.size_bytes for recording in recordings) or 1
+        done, refreshed = 0, time.monotonic()
+        try:
+            for recording in recordings:
+                cancel.raise_if_cancelled()
+                size = recording.size_bytes
+                share = scaled(progress, done / total, (done + size) / total)
+                self._add(recording, share, cancel)
+                done += size
+                if time.monotonic() - refreshed > _REFRESH_EVERY_S:
+                    self._library.refresh(name)
+                    refreshed = time.monotonic()
+            for source in topped_up(self._library.get(name)):
+                self._library.add_source(self._dataset, source)
+        finally:
+            dataset = self._library.refresh(name)
+        progress(1.0, "Done")
+        return self._summary(dataset)
+
+    def _add(self, recording: Recording, progress: Progress, cancel: CancelToken) -> None:
+        progress(0.0, f"Reading {recording.name}")
+        try:
+            sound = self._maker.read(recording)
+            if sound.key in self._seen or (sound.key in self._known and not self._replace):
+                self._already_there.append(recording.name)
+                return
+            source = self._maker.make(recording, sound, progress, cancel)
+            self._library.add_source(self._dataset, source)
+        except _FATAL:
+            raise
+        except StudioError as error:
+            logger.info("%s was refused: %s", recording.name, error)
+            self._refused.append(Refused(recording.name, error.message, error.hint))
+            return
+        self._seen.add(sound.key)
+        if source.clips:
+            self._added.append(recording.name)
+        else:
+            self._refused.append(Refused(recording.name, *_NOBODY_SPEAKS))
+
+    def _summary(self, dataset: Dataset) -> DatasetSummary:
+        return DatasetSummary(
+            dataset=dataset.name,
+            added=tuple(self._added),
+            already_there=tuple(self._already_there),
+            refused=tuple(self._refused),
+            **contents(dataset),
+        )
+
+
+def contents(dataset: Dataset) -> dict[str, object]:
+    """Rows and seconds of a dataset, as the summary has them."""
+    dropped: Counter[str] = Counter()
+    for source in dataset.sources:
+        for gap in source.dropped:
+            dropped[gap.reason] += gap.end_s - gap.start_s
+        for clip in source.clips:
+            if clip.dropped:
+                dropped[clip.dropped] += clip.duration_s
+    rows = dataset.rows
+    return {
+        "train_rows": sum(clip.subset != EVAL for clip in rows),
+        "eval_rows": sum(clip.subset == EVAL for clip in rows),
+        "recorded_s": sum(source.duration_s for source in dataset.sources),
+        "kept_s": sum(clip.duration_s for clip in rows),
+        "dropped_s": dict(sorted(dropped.items())),
+    }

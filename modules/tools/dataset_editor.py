@@ -1,0 +1,144 @@
+"""Mending the clips of a dataset by hand; every change is whole, and can be taken back.
+
+Which clips are for training and which for evaluation is not among what can be changed: a clip
+that the model was trained on cannot judge it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from modules.core_components.ai_models.engines.base import describe_options
+from modules.core_components.audio.files import encode_speech, read_speech
+from modules.core_components.dataset.report_text import breaks_rows
+from modules.core_components.dataset.trimming import cut_sound, trimmed_clip
+from modules.core_components.dataset.values import Clip
+from modules.core_components.errors import BadInputError, NotFoundError
+from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.values import Speech
+from modules.tools.services import Services
+from modules.tools.transcribe import transcribe_speech
+
+BY_HAND = "dropped by hand"
+MOST_CHARACTERS = 1000
+
+
+def get_clip(services: Services, dataset_name: str, clip_id: str) -> Clip:
+    """A clip by its id, dropped or not. Raises NotFoundError."""
+    for clip in services.datasets.get(dataset_name).clips:
+        if clip.id == clip_id:
+            return clip
+    raise NotFoundError(
+        f"The dataset {dataset_name!r} has no clip {clip_id!r}.", "Look at the list again."
+    )
+
+
+def fix_text(services: Services, dataset_name: str, clip_id: str, text: str) -> Clip:
+    """Writes down what is really said. Raises BadInputError, NotFoundError."""
+    clip = get_clip(services, dataset_name, clip_id)
+    mended = replace(clip, text=checked_text(text), edited=True)
+    return _changed(services, dataset_name, mended, "Text")
+
+
+def trim(services: Services, dataset_name: str, clip_id: str, start_s: float, end_s: float) -> Clip:
+    """Cuts a clip to what lies between two times, in seconds from its start.
+
+    The words that are no longer heard go from the text as well. Raises BadInputError.
+    """
+    clip = get_clip(services, dataset_name, clip_id)
+    wav = services.datasets.get(dataset_name).wav_of(clip)
+    speech = read_speech(wav)
+    shorter = trimmed_clip(clip, start_s, end_s)
+    samples = cut_sound(speech.samples, speech.sample_rate_hz, start_s, end_s)
+    sound = encode_speech(Speech(samples, speech.sample_rate_hz), "wav")
+    return _changed(services, dataset_name, shorter, "Trim", sound)
+
+
+def transcribe_again(
+    services: Services,
+    dataset_name: str,
+    clip_id: str,
+    model_id: str = "",
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> Clip:
+    """Has a listening model write the text anew, with new word times.
+
+    Raises BadInputError where it hears nothing; then the text stays as it was.
+    """
+    clip = get_clip(services, dataset_name, clip_id)
+    dataset = services.datasets.get(dataset_name)
+    model_id = model_id or services.settings.asr_model
+    known = {field.name for field in describe_options(services.asr.get(model_id).options_type)}
+    options = {"word_timestamps": True} if "word_timestamps" in known else {}
+    speech = read_speech(dataset.wav_of(clip))
+    cancel = cancel or CancelToken()
+    said = transcribe_speech(
+        services, speech, model_id, dataset.language, progress, cancel, options
+    )
+    heard = " ".join(said.text.split())
+    if not heard:
+        raise BadInputError("Nothing was heard in this clip.", "Listen to it; drop it if it is so.")
+    words = tuple(word for segment in said.segments for word in segment.words)
+    mended = replace(clip, text=heard, heard=heard, words=words, edited=True)
+    return _changed(services, dataset_name, mended, "Transcription")
+
+
+def drop_clips(
+    services: Services, dataset_name: str, clip_ids: Sequence[str], reason: str = BY_HAND
+) -> None:
+    """Leaves clips out of the metadata; they stay on the disk. Raises NotFoundError."""
+    clips = [get_clip(services, dataset_name, clip_id) for clip_id in clip_ids]
+    _change_all(services, dataset_name, [replace(c, dropped=reason) for c in clips], "Drop")
+
+
+def restore_clips(services: Services, dataset_name: str, clip_ids: Sequence[str]) -> None:
+    """Takes dropped clips back in. Raises NotFoundError, BadInputError for one without a text."""
+    clips = [get_clip(services, dataset_name, clip_id) for clip_id in clip_ids]
+    for clip in clips:
+        checked_text(clip.text)
+    _change_all(services, dataset_name, [replace(c, dropped="") for c in clips], "Restore")
+
+
+def undo(services: Services, dataset_name: str) -> str:
+    """Takes the last change back; returns what it was. Raises NotFoundError if there is none."""
+    actions = services.datasets.actions(dataset_name)
+    services.datasets.undo(dataset_name)
+    return actions[0]
+
+
+def checked_text(text: str) -> str:
+    """The text on one line with single spaces. Raises BadInputError for what no row can hold."""
+    text = text.strip()
+    if not any(character.isalnum() for character in text):
+        raise BadInputError(
+            "The text is empty." if not text else "The text has no letter to speak.",
+            "Write down what is said, or drop the clip.",
+            "text",
+        )
+    if breaks_rows(text):
+        raise BadInputError(
+            "A text cannot have a | or a line break: they part the rows of the dataset.",
+            "Write it on one line, with a comma instead.",
+            "text",
+        )
+    if len(text) > MOST_CHARACTERS:
+        raise BadInputError(
+            f"The text has {len(text)} characters.", "A clip holds a sentence or two.", "text"
+        )
+    return " ".join(text.split())
+
+
+def _changed(
+    services: Services, dataset_name: str, clip: Clip, action: str, sound: bytes | None = None
+) -> Clip:
+    sounds = {} if sound is None else {clip.id: sound}
+    services.datasets.update_clips(dataset_name, [clip], f"{action} of {clip.id}", sounds)
+    return clip
+
+
+def _change_all(services: Services, dataset_name: str, clips: Sequence[Clip], action: str) -> None:
+    what = clips[0].id if len(clips) == 1 else f"{len(clips)} clips"
+    if clips:
+        services.datasets.update_clips(dataset_name, clips, f"{action} of {what}")

@@ -1,0 +1,134 @@
+"""What a listener hears in a recording, kept so that nothing is listened to twice.
+
+A long recording is listened to in windows of some minutes, each kept as soon as it is done: who is
+broken off goes on where he was, and the result is the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from modules.core_components import atomic
+from modules.core_components.ai_models.engines.base import (
+    ASREngine,
+    describe_options,
+    parse_options,
+)
+from modules.core_components.audio.encode import audio_sha256
+from modules.core_components.audio.resample import resample
+from modules.core_components.audio.speech_regions import speech_regions
+from modules.core_components.dataset.cutting import Region
+from modules.core_components.dataset.known_text import spread
+from modules.core_components.dataset.sound import excerpt
+from modules.core_components.dataset.windows import listening_windows
+from modules.core_components.dataset.words import whole_words
+from modules.core_components.progress import CancelToken, Progress, scaled
+from modules.core_components.values import Segment, Speech, Word
+from modules.tools.services import Services
+from modules.tools.transcribe import WHISPER_RATE_HZ
+
+logger = logging.getLogger(__name__)
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The words of a recording and where somebody speaks in it; seconds from its start."""
+
+    words: tuple[Word, ...]
+    speech: tuple[Region, ...]
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A listening model with the options that suit a dataset: word times, batches, no warm second
+    tries, so that the same recording always gives the same words."""
+
+    engine: ASREngine
+    options: Mapping[str, Any]
+    kept_in: Path
+
+    def described(self) -> dict[str, Any]:
+        """What the words depend on."""
+        return {
+            "listener": self.engine.model_id,
+            "revision": self.engine.model_revision,
+            "options": dict(self.options),
+        }
+
+    def hear(self, recording: Speech, progress: Progress, cancel: CancelToken) -> Heard:
+        """Raises what the engine raises, and JobCancelled."""
+        samples = resample(recording.samples, recording.sample_rate_hz, WHISPER_RATE_HZ)
+        audible = Speech(samples, WHISPER_RATE_HZ)
+        speech = speech_regions(audible)
+        words: list[Word] = []
+        for start_s, end_s in listening_windows(speech, audible.duration_s):
+            cancel.raise_if_cancelled()
+            share = scaled(progress, start_s / audible.duration_s, end_s / audible.duration_s)
+            window = excerpt(audible, start_s, end_s)
+            words += [_moved(word, start_s) for word in self._words(window, share, cancel)]
+        return Heard(tuple(words), tuple(speech))
+
+    def _words(self, window: Speech, progress: Progress, cancel: CancelToken) -> tuple[Word, ...]:
+        about = json.dumps([_FORMAT, audio_sha256(window), self.described()], sort_keys=True)
+        kept = self.kept_in / f"{hashlib.sha256(about.encode()).hexdigest()[:32]}.json"
+        known = _read_words(kept)
+        if known is None:
+            options = parse_options(self.engine.options_type, self.options)
+            running = self.engine.transcribe(window, options, progress, cancel)
+            heard = (_words_of(segment) for segment in running.segments)
+            known = tuple(word for words in heard for word in words)
+            record = [[word.text, word.start_s, word.end_s, word.probability] for word in known]
+            atomic.write_json(kept, {"words": record})
+        return known
+
+
+def open_listener(
+    services: Services, model_id: str, language: str, precision: str, batch_size: int
+) -> Listener:
+    """`model_id` "" takes the one of the settings. Raises NotFoundError, BadInputError."""
+    engine = services.asr.get(model_id or services.settings.asr_model)
+    wanted = {
+        "language": language,
+        "word_timestamps": True,
+        "batched": True,
+        "batch_size": batch_size,
+        "precision": precision,
+        "condition_on_previous_text": False,
+        "temperature_fallback": False,
+    }
+    known = {field.name for field in describe_options(engine.options_type)}
+    options = {name: value for name, value in wanted.items() if name in known}
+    parse_options(engine.options_type, options)
+    kept_in = services.settings.cache_folder / "listening"
+    kept_in.mkdir(parents=True, exist_ok=True)
+    return Listener(engine, options, kept_in)
+
+
+def _words_of(segment: Segment) -> tuple[Word, ...]:
+    """Those of a listener without word times are spread over the segment."""
+    if segment.words:
+        return whole_words(segment)
+    return spread(segment.text, segment.start_s, segment.end_s)
+
+
+def _read_words(path: Path) -> tuple[Word, ...] | None:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))["words"]
+        return tuple(Word(str(text), *map(float, numbers)) for text, *numbers in record)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        logger.warning("%s cannot be read (%s); listening again", path, error)
+        return None
+
+
+def _moved(word: Word, by_s: float) -> Word:
+    return replace(word, start_s=word.start_s + by_s, end_s=word.end_s + by_s)

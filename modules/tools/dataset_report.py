@@ -1,0 +1,189 @@
+"""A report on a dataset: figures of every clip, and what should be mended, worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from modules.core_components.dataset.report import (
+    ClipMeasures,
+    DatasetReport,
+    Finding,
+    worst_first,
+)
+from modules.core_components.dataset.report_cache import ContentCache
+from modules.core_components.dataset.report_clips import clip_findings
+from modules.core_components.dataset.report_facts import ClipFacts, usual_among
+from modules.core_components.dataset.report_text import letters_per_second
+from modules.core_components.dataset.report_voices import tell_voices
+from modules.core_components.dataset.report_whole import dataset_findings, repeated_findings
+from modules.core_components.dataset.values import EVAL, Clip, Dataset
+from modules.core_components.errors import StudioError
+from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
+from modules.core_components.text.word_errors import word_error_rate
+from modules.tools.dataset_report_listening import (
+    detect_languages,
+    embed_clips,
+    heard_before,
+    listen_again,
+)
+from modules.tools.dataset_report_measuring import MeasuredClip, MeasuredClips, measure_clips
+from modules.tools.dataset_report_tokenizer import text_faults, text_sha256
+from modules.tools.services import Services
+
+# What one can wait for between a click and its answer.
+QUICK_CLIPS = 20
+
+
+def report_of(
+    services: Services,
+    dataset_name: str,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+    second_listener: str = "",
+    quick: bool = False,
+) -> DatasetReport:
+    """Measures what is new in a dataset and says what is wrong with it.
+
+    Everything about a clip is kept by its content, so a second report takes moments, and one that
+    was cancelled goes on where it was. `second_listener` is the id of a listening model that hears
+    every clip once more. What needs a model that is not installed is left out and told in
+    `not_checked`. A `quick` report asks no model and measures a few clips at most; the others count
+    as `waiting`. Raises NotFoundError, JobCancelled, DiskFullError.
+    """
+    cancel = cancel or CancelToken()
+    dataset = services.datasets.get(dataset_name)
+    cache = ContentCache(services.settings.cache_folder / "reports" / f"{dataset.folder.name}.json")
+    try:
+        most = QUICK_CLIPS if quick else None
+        measured = measure_clips(dataset, cache, scaled(progress, 0.0, 0.3), cancel, most)
+        clips = list(measured.clips.values())
+        if second_listener:
+            part = scaled(progress, 0.7, 1.0)
+            listen_again(services, clips, dataset.language, second_listener, cache, part, cancel)
+        asked = _ask(services, dataset, clips, cache, progress, cancel, quick)
+        if not quick:  # a clip that was dropped just now may come back
+            texts = {text_sha256(clip) for clip in dataset.rows}
+            cache.drop_all_but(texts | {item.sha256 for item in clips})
+    finally:
+        cache.save()
+    progress(1.0, "Looked at every clip")
+    return _report(dataset, measured, asked)
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """What the models said, by clip id; `voices` holds likeness to the main voice and group."""
+
+    voices: Mapping[str, tuple[float, int]] = field(default_factory=dict)
+    speakers: int | None = None
+    languages: Mapping[str, tuple[str, float]] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)
+    faults: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    not_checked: tuple[str, ...] = ()
+
+
+def _ask(
+    services: Services,
+    dataset: Dataset,
+    clips: Sequence[MeasuredClip],
+    cache: ContentCache,
+    progress: Progress,
+    cancel: CancelToken,
+    quick: bool,
+) -> _Answers:
+    language = dataset.language
+    not_checked = []
+    voices: Mapping[str, tuple[float, int]] = {}
+    speakers, languages, faults = None, {}, {}
+    try:
+        part = scaled(progress, 0.3, 0.6)
+        embeddings = embed_clips(services, clips, cache, part, cancel, quick)
+        if embeddings:
+            told = tell_voices(np.stack(list(embeddings.values())))
+            voices = dict(zip(embeddings, told.by_clip(), strict=True))
+            speakers = told.speakers
+    except StudioError as error:
+        not_checked.append(f"Whether one person speaks: {error.message}")
+    try:
+        part = scaled(progress, 0.6, 0.7)
+        languages = detect_languages(services, clips, cache, part, cancel, quick)
+    except StudioError as error:
+        not_checked.append(f"Whether it is one language: {error.message}")
+    try:
+        faults = text_faults(services, dataset.rows, language, cache, quick)
+    except StudioError as error:
+        not_checked.append(f"What the tokenizer knows: {error.message}")
+    words = heard_before(clips, language, cache)
+    return _Answers(voices, speakers, languages, words, faults, tuple(not_checked))
+
+
+def _report(dataset: Dataset, measured: MeasuredClips, heard: _Answers) -> DatasetReport:
+    rows, language = dataset.rows, dataset.language
+    looked_at = [clip for clip in rows if clip.id not in measured.waiting]
+    facts = [_facts(clip, language, measured, heard) for clip in looked_at]
+    measures = tuple(item.measures for item in facts if item.measures is not None)
+    usual = usual_among(measures)
+    minutes = sum(clip.duration_s for clip in rows) / 60
+    findings: list[Finding] = [
+        *dataset_findings(facts, usual, language, minutes, heard.speakers),
+        *repeated_findings(facts, language),
+    ]
+    for item in facts:
+        findings += clip_findings(item, usual, language)
+    left_out = [clip for clip in dataset.clips if clip.dropped]
+    return DatasetReport(
+        name=dataset.name,
+        language=language,
+        minutes=minutes,
+        clips=len(rows),
+        eval_clips=sum(clip.subset == EVAL for clip in rows),
+        dropped_minutes=sum(clip.duration_s for clip in left_out) / 60,
+        dropped_clips=len(left_out),
+        speakers=heard.speakers,
+        measures=measures,
+        findings=worst_first(findings),
+        not_checked=heard.not_checked,
+        heard=heard.words,
+        waiting=len(measured.waiting),
+    )
+
+
+def _facts(
+    clip: Clip,
+    language: str,
+    measured: MeasuredClips,
+    heard: _Answers,
+) -> ClipFacts:
+    found = measured.clips.get(clip.id)
+    fault, words = heard.faults.get(clip.id, ("", ()))
+    return ClipFacts(
+        clip=clip,
+        measures=_measures(found, language, heard) if found else None,
+        sound_sha256=found.sha256 if found else "",
+        problem=measured.problems.get(clip.id, ""),
+        text_fault=fault,
+        unknown_words=words,
+        language=heard.languages.get(clip.id),
+        heard=heard.words.get(clip.id),
+        group=heard.voices[clip.id][1] if clip.id in heard.voices else None,
+    )
+
+
+def _measures(found: MeasuredClip, language: str, heard: _Answers) -> ClipMeasures:
+    clip, sound = found.clip, found.sound
+    loudness, words = sound.loudness_lufs, heard.words.get(clip.id)
+    return ClipMeasures(
+        clip_id=clip.id,
+        duration_s=sound.duration_s,
+        loudness_lufs=loudness,
+        recorded_lufs=None if loudness is None else loudness - clip.gain_db,
+        signal_to_noise_db=sound.signal_to_noise_db,
+        clipping=sound.clipping,
+        bandwidth_hz=sound.bandwidth_hz,
+        letters_per_s=letters_per_second(clip, sound.duration_s, language),
+        voice=heard.voices[clip.id][0] if clip.id in heard.voices else None,
+        heard_otherwise=None if words is None else word_error_rate(clip.text, words, language),
+    )

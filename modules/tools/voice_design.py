@@ -1,0 +1,116 @@
+"""A voice from a description, and keeping it: a designed voice becomes a sample like any other.
+
+What a designed voice says is a take: it can be heard while it is made, found in the history and
+made again. The model makes another voice of the same words for every seed; the one that is liked is
+kept as a sample, and every engine that clones can speak with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from modules.core_components.errors import BadInputError
+from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.text.language_guess import guess_language
+from modules.core_components.text.markup import without_markup
+from modules.core_components.values import Consent, Sample, Speech, Take
+from modules.tools.services import Services
+from modules.tools.speech import SpeechRequest, speak
+
+MODEL = "qwen3-tts-1.7b-voice-design"
+KIND = "description"
+# Long enough for a sample that clones well: about ten seconds.
+SUGGESTED_TEXT = (
+    "Every morning I walk down to the harbour, buy a coffee, and watch the boats come in. Some of "
+    "them have been out all night. What would you like to hear about them?"
+)
+DESIGNED = Consent(
+    speaker="nobody: a designed voice",
+    agreed=True,
+    note="Designed voice: made by a model from a description.",
+)
+
+
+@dataclass(frozen=True)
+class DesignRequest:
+    """What the voice is like, and what it says. The rest as in `SpeechRequest`."""
+
+    description: str
+    text: str = SUGGESTED_TEXT
+    engine: str = MODEL
+    language: str = ""
+    seed: int | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    score: bool = False
+
+    def spoken(self) -> SpeechRequest:
+        """It as a request to speak; never as mp3, since it may become a sample."""
+        return SpeechRequest(
+            text=self.text,
+            voice=self.description.strip(),
+            kind=KIND,
+            engine=self.engine or MODEL,
+            language=self.language,
+            seed=self.seed,
+            options=self.options,
+            score=self.score,
+            output_format="wav",
+        )
+
+
+def design_voice(
+    services: Services,
+    request: DesignRequest,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+    hear: Callable[[Speech], None] = lambda piece: None,
+) -> Take:
+    """Speaks the text in the voice that is described; raises as `speak`.
+
+    `read_take` gives its audio, `keep_voice` keeps the voice.
+    """
+    return speak(services, request.spoken(), progress, cancel, hear)
+
+
+def keep_voice(services: Services, take_id: str, name: str) -> Sample:
+    """Keeps the voice of a designed take as a sample: its audio, its words, and where it is from.
+
+    `Sample.info["design"]` says with what it could be made again. Raises NotFoundError, and
+    BadInputError for a take that was not designed, that was cut off (its words would not be what
+    it says), that is too short for a sample, and for an empty name.
+    """
+    take = services.takes.get(take_id)
+    if take.kind != KIND:
+        raise BadInputError(
+            "This take was not made from a description.", "Design a voice, then keep it."
+        )
+    if take.notes:
+        raise BadInputError(
+            f"The voice does not say all of its text. {' '.join(take.notes)}",
+            "Design it again with a shorter text or another seed.",
+        )
+    if not name.strip():
+        raise BadInputError("The voice has no name yet.", "Write what it shall be called.", "name")
+    words = without_markup(take.text)
+    return services.samples.add(
+        take.path,
+        name,
+        ref_text=words,
+        language=guess_language(words) if take.language == "auto" else take.language,
+        consent=DESIGNED,
+        info={
+            "synthetic": True,
+            "design": {
+                "description": take.voice,
+                "text": take.text,
+                "model": take.model_id,
+                "revision": take.model_revision,
+                "seed": take.seed,
+                "language": take.language,
+                "options": dict(take.options),
+                "take": take.id,
+            },
+        },
+    )

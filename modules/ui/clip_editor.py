@@ -1,0 +1,178 @@
+"""Mending one clip: hear it, trim it, put its text right, leave it out, take a change back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from modules.core_components.dataset.report import DatasetReport
+from modules.core_components.dataset.values import EVAL, Clip
+from modules.core_components.errors import BadInputError, StudioError
+from modules.tools import dataset_editor
+from modules.tools.services import Services
+from modules.ui.clip_player import ClipPlayer
+from modules.ui.dataset_report_html import findings_html
+from modules.ui.handlers import listen, tell
+from modules.ui.parts import menu, panel, title
+from modules.ui.snippets import badge, clock_text, duration_text, empty_html, facts_html
+
+NOTHING = "Choose a clip in the list to hear and mend it."
+NONE = "None installed"
+LISTEN, LISTENING = "Transcribe again", "Listening…"
+
+
+class ClipEditor:
+    """Shows one clip of the dataset named in the state `dataset`; its id is in `clip_id`.
+
+    `report` is the state with the latest DatasetReport. `changed` counts up with each change.
+    """
+
+    def __init__(self, services: Services, dataset: Any, report: Any) -> None:
+        self._services = services
+        self._dataset = dataset
+        self._report = report
+        self.clip_id = gr.State("")
+        self.changed = gr.State(0)
+        title("Clip")
+        self._empty = panel(empty_html(NOTHING))
+        with gr.Column(visible=False) as self._group:
+            self._findings = panel()
+            self._player = ClipPlayer()
+            self._text = gr.Textbox(value="", label="What is said", lines=3, max_lines=6)
+            with gr.Row():
+                self._save = gr.Button("Save the text", variant="primary", size="sm")
+                self._take_over = gr.Button("Take what was heard", size="sm", visible=False)
+            with gr.Row():
+                self._drop = gr.Button("Leave it out", size="sm", min_width=100)
+                self._restore = gr.Button("Take it back in", size="sm", visible=False)
+                self._undo = gr.Button("Undo", size="sm", min_width=100)
+            with gr.Row():
+                self.model = menu("Listening model", NONE)
+                self._again = gr.Button(LISTEN, size="sm", min_width=110)
+            self._facts = panel()
+        self._listen()
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What `show` gives values for."""
+        return [
+            self.clip_id,
+            self._empty,
+            self._group,
+            *self._player.outputs,
+            self._text,
+            self._findings,
+            self._take_over,
+            self._drop,
+            self._restore,
+            self._undo,
+            self._facts,
+        ]
+
+    def show(self, dataset: str, clip_id: str, report: DatasetReport | None) -> list[Any]:
+        """The clip as it is now; nothing for "" or a clip that is gone."""
+        hidden = ["", gr.update(visible=True), gr.update(visible=False), "", 0.0, 0.0]
+        try:
+            clip = dataset_editor.get_clip(self._services, dataset, clip_id) if clip_id else None
+        except StudioError:
+            clip = None
+        if clip is None:
+            return [*hidden, *[gr.skip()] * (len(self.outputs) - len(hidden))]
+        heard = report.heard.get(clip.id, "") if report else ""
+        differs = bool(heard) and heard != clip.text
+        actions = self._services.datasets.actions(dataset)
+        last = f"Undo: {actions[0]}" if actions else "Undo"
+        return [
+            clip.id,
+            gr.update(visible=False),
+            gr.update(visible=True),
+            *self._played(dataset, clip),
+            clip.text,
+            findings_html(report.findings_of(clip.id) if report else ()),
+            gr.update(visible=differs),
+            gr.update(visible=not clip.dropped),
+            gr.update(visible=bool(clip.dropped)),
+            gr.update(value=last, interactive=bool(actions)),
+            self._facts_html(dataset, clip),
+        ]
+
+    def _played(self, dataset: str, clip: Clip) -> list[Any]:
+        wav = self._services.datasets.get(dataset).wav_of(clip)
+        try:
+            return self._player.show(clip, wav)
+        except (StudioError, OSError):  # its findings say that the recording is missing
+            return ["", 0.0, 0.0]
+
+    def _facts_html(self, name: str, clip: Clip) -> str:
+        dataset = self._services.datasets.get(name)
+        source = next((item.name for item in dataset.sources if item.key == clip.source), "")
+        marks = badge("for the evaluation") if clip.subset == EVAL else ""
+        marks += badge(clip.dropped, "warn") if clip.dropped else ""
+        facts = {
+            "Clip": clip.id,
+            "Recording": source,
+            "At": f"{clock_text(clip.start_s)}, {duration_text(clip.duration_s)} long",
+            "Heard at first": clip.heard if clip.heard != clip.text else "",
+        }
+        return marks + facts_html(facts)
+
+    def _listen(self) -> None:
+        dataset, clip_id, changed = self._dataset, self.clip_id, self.changed
+        chosen = [dataset, clip_id]
+
+        def edit(button: Any, work: Callable[..., str], *inputs: Any) -> Any:
+            """Calls `work(dataset, clip, *values)`, tells what it says, and reports a change."""
+
+            def mended(count: int, name: str, clip: str, *values: Any) -> int:
+                tell(work(name, clip, *values))
+                return count + 1
+
+            return listen(button.click, mended, [changed, *chosen, *inputs], [changed])
+
+        edit(self._save, self._save_text, self._text)
+        listen(self._take_over.click, _heard_text, [self._report, clip_id], [self._text])
+        edit(self._player.trim, self._trim, self._player.start, self._player.end)
+        edit(self._drop, self._leave_out)
+        edit(self._restore, self._take_back)
+        edit(self._undo, self._take_change_back)
+        listen(self._again.click, lambda: _listening(True), [], [self._again], queue=False)
+        heard = edit(self._again, self._transcribe, self.model)
+        listen(heard.then, lambda: _listening(False), [], [self._again], queue=False)
+
+    def _save_text(self, dataset: str, clip: str, text: str) -> str:
+        dataset_editor.fix_text(self._services, dataset, clip, text)
+        return "The text is saved."
+
+    def _trim(self, dataset: str, clip: str, start: float | None, end: float | None) -> str:
+        if start is None or end is None:
+            raise BadInputError("The trim has no times.", "Mark what to keep, or type both times.")
+        cut = dataset_editor.trim(self._services, dataset, clip, start, end)
+        return f"Trimmed to {cut.duration_s:.2f} s: {cut.text}"
+
+    def _leave_out(self, dataset: str, clip: str) -> str:
+        dataset_editor.drop_clips(self._services, dataset, [clip])
+        return "Left out. It stays on the disk."
+
+    def _take_back(self, dataset: str, clip: str) -> str:
+        dataset_editor.restore_clips(self._services, dataset, [clip])
+        return "It is in the dataset again."
+
+    def _take_change_back(self, dataset: str, _clip: str) -> str:
+        return f"Taken back: {dataset_editor.undo(self._services, dataset)}"
+
+    def _transcribe(self, dataset: str, clip: str, model: str | None) -> str:
+        if not model:
+            raise BadInputError("No listening model is installed.", "Get one on the Models tab.")
+        return (
+            f"Heard: {dataset_editor.transcribe_again(self._services, dataset, clip, model).text}"
+        )
+
+
+def _heard_text(report: DatasetReport | None, clip_id: str) -> Any:
+    return report.heard.get(clip_id, gr.skip()) if report else gr.skip()
+
+
+def _listening(now: bool) -> Any:
+    return gr.update(value=LISTENING if now else LISTEN, interactive=not now)

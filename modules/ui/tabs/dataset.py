@@ -1,0 +1,171 @@
+"""Dataset: recordings in, clips with their texts out; what is wrong with them, and mending it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from modules.core_components.dataset.report import DatasetReport
+from modules.core_components.errors import BadInputError, NotFoundError
+from modules.core_components.jobs import Job
+from modules.tools.dataset_jobs import BUILD_DATASET
+from modules.tools.dataset_report import report_of
+from modules.tools.dataset_report_jobs import REPORT_DATASET, submit_report
+from modules.ui.clip_editor import ClipEditor
+from modules.ui.clip_list import ClipList
+from modules.ui.context import Studio
+from modules.ui.dataset_choice import DatasetChoice
+from modules.ui.dataset_recordings import RecordingsPanel, tell_summary
+from modules.ui.dataset_report_html import report_html
+from modules.ui.handlers import listen
+from modules.ui.jobs_view import JobsView
+from modules.ui.parts import menu, menu_update, panel, title
+from modules.ui.snippets import empty_html
+
+LINE = "dataset-page"
+KINDS = (BUILD_DATASET, REPORT_DATASET)
+NO_DATASET = "Create a dataset, then add recordings of one person: 15 to 60 minutes are good."
+NO_SECOND = "Nobody"
+
+
+def build(studio: Studio) -> None:
+    """The tab inside the current `gr.Tabs`."""
+    with gr.Tab("Dataset", id="dataset") as tab:
+        _DatasetTab(studio, tab)
+
+
+class _DatasetTab:
+    def __init__(self, studio: Studio, tab: gr.Tab) -> None:
+        self._services = studio.services
+        # The latest look at the chosen dataset: a DatasetReport, None without a dataset.
+        self._report = gr.State(None)
+        with gr.Row():
+            with gr.Column(scale=5, min_width=320):
+                self._choice = DatasetChoice(self._services)
+                self._recordings = RecordingsPanel(self._services)
+            with gr.Column(scale=7, min_width=340):
+                self._jobs = JobsView(self._services, KINDS)
+                self._build_report()
+        with gr.Row():
+            with gr.Column(scale=7, min_width=340):
+                title("Clips, worst first")
+                self._clips = ClipList()
+            with gr.Column(scale=5, min_width=320):
+                self._editor = ClipEditor(self._services, self._choice.chosen, self._report)
+        self._listen(studio, tab)
+
+    def _build_report(self) -> None:
+        title("What is in it")
+        self._shown = panel(empty_html(NO_DATASET))
+        with gr.Row():
+            self._second = menu("Who hears every clip once more", NO_SECOND)
+            self._look = gr.Button("Look at every clip", size="sm", min_width=140)
+
+    def _listen(self, studio: Studio, tab: gr.Tab) -> None:
+        chosen, clips, editor = self._choice.chosen, self._clips, self._editor
+        models = [self._recordings.model, self._recordings.precision, editor.model, self._second]
+        menus = [*self._recordings.outputs, editor.model, self._second]
+        listing = [clips.filter, clips.search]
+        asked = [chosen, clips.page, *listing, editor.clip_id]
+        report = [self._report, self._shown]
+        everything = [*self._choice.outputs, *report, *clips.outputs, *editor.outputs]
+        studio.on_show(tab, self._models, models, menus, unchecked=True)
+        studio.on_show(tab, self._show, asked, everything, line=LINE)
+        studio.on_open(self._jobs.find, [], [self._jobs.job_id])
+        listen(self._choice.name.input, self._choose, [self._choice.name], everything, line=LINE)
+        listen(self._choice.created, self._choose, [chosen], everything, line=LINE)
+        self._choice.delete.on_confirm(self._delete, [chosen], everything)
+        self._recordings.listen(chosen, self._jobs)
+        listen(self._look.click, self._submit_look, [chosen, self._second], [self._jobs.job_id])
+        self._jobs.on_finished(self._after_job, asked, [self._jobs.job_id, *everything])
+        pages = [chosen, self._report, clips.page, *listing, editor.clip_id]
+        for event in (clips.filter.input, clips.search.input):
+            listen(event, self._first_page, pages, clips.outputs, line=LINE)
+        listen(clips.back.click, self._page_back, pages, clips.outputs, line=LINE)
+        listen(clips.on.click, self._page_on, pages, clips.outputs, line=LINE)
+        listen(clips.rows.select, self._open_clip, [chosen, self._report], editor.outputs)
+        mended = [*report, *clips.outputs, *editor.outputs]
+        listen(editor.changed.change, self._after_edit, asked, mended, line=LINE)
+
+    def _models(
+        self, model: str | None, precision: str | None, again: str | None, second: str | None
+    ) -> list[Any]:
+        offered = self._recordings.choices(model, precision)
+        return [*offered, *self._listeners(again, second)]
+
+    def _listeners(self, again: str | None, second: str | None) -> list[Any]:
+        labels = self._recordings.labels()
+        default = self._services.settings.asr_model
+        return [
+            menu_update(labels, again or default, "None installed"),
+            menu_update([(NO_SECOND, ""), *labels], second, NO_SECOND),
+        ]
+
+    def _choose(self, name: str) -> list[Any]:
+        return self._show(name, 0, "", "", "")
+
+    def _show(self, name: str, page: int, wanted: str, search: str, clip: str) -> list[Any]:
+        """Everything about a dataset, or about the latest one where it is gone."""
+        chosen, *choice = self._choice.show(name)
+        return [chosen, *choice, *self._after_edit(chosen, page, wanted, search, clip)]
+
+    def _after_edit(self, name: str, page: int, wanted: str, search: str, clip: str) -> list[Any]:
+        """A quick look at the dataset, the list as it is now, and the clip once more."""
+        report = report_of(self._services, name, quick=True) if name else None
+        return [
+            report,
+            report_html(report) if report else empty_html(NO_DATASET),
+            *self._listed(name, report, page, wanted, search, clip),
+            *self._editor.show(name, clip, report),
+        ]
+
+    def _listed(
+        self,
+        name: str,
+        report: DatasetReport | None,
+        page: int,
+        wanted: str,
+        search: str,
+        clip: str,
+    ) -> list[Any]:
+        dataset = self._services.datasets.get(name) if name else None
+        return self._clips.show(dataset, report, page, wanted, search, clip)
+
+    def _first_page(
+        self, name: str, report: DatasetReport | None, _page: int, *rest: Any
+    ) -> list[Any]:
+        return self._listed(name, report, 0, *rest)
+
+    def _page_back(
+        self, name: str, report: DatasetReport | None, page: int, *rest: Any
+    ) -> list[Any]:
+        return self._listed(name, report, page - 1, *rest)
+
+    def _page_on(self, name: str, report: DatasetReport | None, page: int, *rest: Any) -> list[Any]:
+        return self._listed(name, report, page + 1, *rest)
+
+    def _open_clip(self, name: str, report: DatasetReport | None, row: gr.EventData) -> list[Any]:
+        return self._editor.show(name, row.id, report)
+
+    def _submit_look(self, name: str, second: str | None) -> str:
+        if not name:
+            raise BadInputError("There is no dataset yet.", "Create one first.")
+        return submit_report(self._services, name, second or "").id
+
+    def _after_job(
+        self, job: Job, name: str, page: int, wanted: str, search: str, clip: str
+    ) -> list[Any]:
+        """Shows what a job made; new recordings are looked at right away."""
+        made = (job.result or {}).get("dataset", name)
+        follow: Any = gr.skip()
+        if job.kind == BUILD_DATASET:
+            tell_summary(job)
+            follow = submit_report(self._services, made).id
+        return [follow, *self._show(made, page, wanted, search, clip)]
+
+    def _delete(self, name: str) -> list[Any]:
+        if not name:
+            raise NotFoundError("There is no dataset to delete.")
+        self._choice.remove(name)
+        return self._choose("")

@@ -1,0 +1,83 @@
+"""Train XTTS: from a dataset to a voice model of one's own, in three steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from modules.tools.job_kinds import DOWNLOAD
+from modules.tools.services import Services
+from modules.ui.context import Studio
+from modules.ui.handlers import listen
+from modules.ui.jobs_view import JobsView
+from modules.ui.parts import menu, menu_update
+from modules.ui.training_judge import TrainingJudge
+from modules.ui.training_live import LiveTraining
+from modules.ui.training_setup import TrainingSetup
+
+PREPARE, TRAIN, JUDGE = "prepare", "train", "judge"
+NO_RUN = "No training yet"
+LINE = "training-run"
+
+
+def build(studio: Studio) -> None:
+    """The tab inside the current `gr.Tabs`."""
+    with gr.Tab("Train XTTS", id="train-xtts") as tab:
+        _TrainTab(studio, tab)
+
+
+class _TrainTab:
+    def __init__(self, studio: Studio, tab: gr.Tab) -> None:
+        self._services: Services = studio.services
+        self._run = gr.State("")
+        self._menu = menu("Training", NO_RUN)
+        with gr.Tabs(selected=PREPARE) as self._steps:
+            with gr.Tab("1 · Prepare", id=PREPARE):
+                self._downloads = JobsView(self._services, (DOWNLOAD,))
+                self._setup = TrainingSetup(self._services)
+            with gr.Tab("2 · Train", id=TRAIN):
+                self._live = LiveTraining(self._services, self._run)
+            with gr.Tab("3 · Judge and publish", id=JUDGE):
+                self._judge = TrainingJudge(self._services, self._run)
+        self._listen(studio, tab)
+
+    def _listen(self, studio: Studio, tab: gr.Tab) -> None:
+        chosen = self._setup.inputs[1:3]
+        studio.on_show(tab, self._setup.refresh, chosen, self._setup.outputs, unchecked=True)
+        shown = [self._run, self._menu, *self._live.outputs, *self._judge.outputs]
+        studio.on_show(tab, self._show, [self._run], shown, line=LINE)
+        studio.on_open(self._step, [], [self._steps])
+        studio.on_open(self._judge.jobs.find, [], [self._judge.jobs.job_id])
+        studio.on_open(self._downloads.find, [], [self._downloads.job_id])
+        listen(self._menu.input, self._show, [self._menu], shown, line=LINE)
+        self._setup.listen(self._downloads.job_id)
+        self._live.listen()
+        self._live.on_deleted(self._show, shown)
+        self._judge.listen()
+        started = listen(
+            self._setup.started.change, self._show, [self._setup.started], shown, line=LINE
+        )
+        listen(started.success, lambda: gr.update(selected=TRAIN), [], [self._steps])
+        self._downloads.on_finished(
+            lambda job, *now: self._setup.refresh(*now), chosen, self._setup.outputs
+        )
+
+    def _show(self, name: str | None) -> list[Any]:
+        """A run on all steps; without a name the one that runs, or else the last one begun."""
+        runs = self._services.training_runs.list()
+        names = [run.name for run in runs]
+        running = next((run.name for run in runs if run.state == "running"), "")
+        chosen = name if name in names else running or next(iter(names), "")
+        return [
+            chosen,
+            menu_update([(run, run) for run in names], chosen, NO_RUN),
+            *self._live.show(chosen),
+            *self._judge.show(chosen),
+        ]
+
+    def _step(self) -> Any:
+        """Who opens the page while something is trained, or was broken off, sees that first."""
+        runs = self._services.training_runs.list()
+        waits = any(run.state in ("running", "interrupted") for run in runs)
+        return gr.update(selected=TRAIN if waits else PREPARE)

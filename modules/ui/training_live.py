@@ -1,0 +1,178 @@
+"""A training while it runs, and afterwards: curves, figures, log, ways to stop and to go on."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import gradio as gr
+
+from modules.core_components.errors import NotFoundError
+from modules.core_components.jobs import Job
+from modules.core_components.jobs.job import FAILED, QUEUED
+from modules.core_components.library.training_runs import NEW, RUNNING
+from modules.tools.services import Services
+from modules.tools.train_xtts import TRAIN, resume_training, stop_after_epoch, stop_training
+from modules.tools.training_curves import Curves, read_curves
+from modules.ui.confirmed_button import ConfirmedButton
+from modules.ui.handlers import error_html, listen, tell
+from modules.ui.loss_curves import loss_curves_svg
+from modules.ui.parts import panel
+from modules.ui.snippets import (
+    badge,
+    bar_html,
+    duration_text,
+    empty_html,
+    facts_html,
+    size_text,
+)
+
+POLL_S = 1.5
+NO_RUN = "No training yet. Prepare one on the first page."
+_KINDS = {"running": "good", "done": "good", "failed": "bad", "interrupted": "warn"}
+_ENDED_EARLY = ("stopped", "failed", "interrupted")
+
+
+class LiveTraining:
+    """Follows the run whose name is in `run`; `outputs` and `show` belong together."""
+
+    def __init__(self, services: Services, run: gr.State) -> None:
+        self._services = services
+        self._run = run
+        self._head = panel(empty_html(NO_RUN))
+        self._curves = panel()
+        with gr.Row():
+            self._stop = gr.Button("Stop now", variant="stop", size="sm", visible=False)
+            self._after = gr.Button("Stop after this epoch", size="sm", visible=False)
+            self._resume = gr.Button("Resume", variant="primary", size="sm", visible=False)
+        with gr.Row(visible=False) as self._more_group:
+            self._more = gr.Number(
+                value=5, precision=0, minimum=1, maximum=1000, label="More epochs", min_width=120
+            )
+            self._train_on = gr.Button("Train on", size="sm", min_width=120)
+        with gr.Accordion("Log", open=False):
+            self._log = panel()
+        with gr.Column(visible=False) as self._removal:
+            self._delete = ConfirmedButton(
+                "Delete this training", "It moves to the trash of the training folder.", "Delete it"
+            )
+        self._timer = gr.Timer(POLL_S, active=False)
+
+    @property
+    def outputs(self) -> list[Any]:
+        buttons = [self._stop, self._after, self._resume, self._more_group, self._removal]
+        return [self._head, self._curves, self._log, *buttons, self._timer]
+
+    def listen(self) -> None:
+        run = [self._run]
+        listen(self._timer.tick, self.show, run, self.outputs, line="training-live")
+        listen(self._stop.click, self._stop_now, run, self.outputs)
+        listen(self._after.click, self._stop_later, run, self.outputs)
+        listen(self._resume.click, self._go_on, run, self.outputs)
+        listen(self._train_on.click, self._go_on, [self._run, self._more], self.outputs)
+
+    def on_deleted(self, work: Any, outputs: list[Any]) -> None:
+        """Calls `work` once the run on show was moved to the trash."""
+
+        def delete(name: str) -> Any:
+            self._services.training_runs.delete(name)
+            tell(f"{name} is deleted.")
+            return work("")
+
+        self._delete.on_confirm(delete, [self._run], outputs)
+
+    def show(self, name: str) -> list[Any]:
+        """The run as it stands, from its diary: the same after a reload or a crash."""
+        hidden = gr.update(visible=False)
+        try:
+            curves = read_curves(self._services, name)
+        except NotFoundError:
+            return [empty_html(NO_RUN), "", "", *[hidden] * 5, gr.Timer(active=False)]
+        job = self._job(name)
+        waits = job is not None and job.state == QUEUED
+        runs = curves.state == RUNNING or (job is not None and job.is_active)
+        resumable = not runs and curves.state in (*_ENDED_EARLY, NEW)
+        points = list(zip(curves.steps, curves.train_losses, strict=True))
+        evaluated = list(zip(curves.eval_steps, curves.eval_losses, strict=True))
+        return [
+            _head_html(name, curves, job if waits or not runs else None),
+            loss_curves_svg(points, evaluated, curves.steps_total),
+            _log_html(curves.log),
+            gr.update(visible=runs),
+            gr.update(visible=runs and not waits),
+            gr.update(visible=resumable),
+            gr.update(visible=not runs and curves.state == "done"),
+            gr.update(visible=not runs),
+            gr.Timer(active=runs),
+        ]
+
+    def _job(self, name: str) -> Job | None:
+        """The last job that trained this run."""
+        jobs = self._services.jobs.list(kind=TRAIN)
+        return next((job for job in jobs if job.payload.get("run") == name), None)
+
+    def _stop_now(self, name: str) -> list[Any]:
+        job = self._job(name)
+        if job is not None and job.state == QUEUED:
+            self._services.jobs.cancel(job.id)
+        else:
+            stop_training(self._services, name)
+            tell("It keeps its state and stops.")
+        return self.show(name)
+
+    def _stop_later(self, name: str) -> list[Any]:
+        stop_after_epoch(self._services, name)
+        tell("It stops when this epoch is done.")
+        return self.show(name)
+
+    def _go_on(self, name: str, more_epochs: float = 0) -> list[Any]:
+        resume_training(self._services, name, int(more_epochs or 0))
+        return self.show(name)
+
+
+def _head_html(name: str, curves: Curves, job: Job | None) -> str:
+    """State, progress and figures; what went wrong with what to do about it."""
+    kind = _KINDS.get(curves.state, "plain")
+    head = f"<strong>{html.escape(name)}</strong> {badge(_state_words(curves, job), kind)}"
+    done = curves.step / curves.steps_total if curves.steps_total else 0.0
+    facts = {
+        "Step": f"{curves.step} of {curves.steps_total}" if curves.steps_total else "",
+        "Epoch": f"{curves.epoch} of {curves.epochs}" if curves.epoch else "",
+        "Step time": f"{curves.step_s:.2f} s" if curves.step_s is not None else "",
+        "Left, about": _left(curves),
+        "GPU memory": size_text(curves.gpu_bytes) if curves.gpu_bytes else "",
+        "Evaluation loss": f"{curves.eval_losses[-1]:.4f}" if curves.eval_losses else "",
+        "Checkpoints": ", ".join(str(kept.step) for kept in curves.checkpoints),
+    }
+    notes = "".join(f"<li>{html.escape(note)}</li>" for note in curves.notes[-5:])
+    told = ""
+    if job is not None and job.state == FAILED and curves.state != RUNNING:
+        told = error_html(job.error, job.hint)
+    elif curves.outcome:
+        told = error_html(curves.outcome, curves.hint)
+    css = "bad" if curves.state == "failed" else "plain"
+    return (
+        f"<div class='studio-job {css}' aria-live='polite'><div>{head}</div>"
+        f"{bar_html(done, 'Steps done')}<div>{told}</div></div>"
+        f"{facts_html(facts)}{f'<ul class=studio-notes>{notes}</ul>' if notes else ''}"
+    )
+
+
+def _state_words(curves: Curves, job: Job | None) -> str:
+    if job is not None and job.state == QUEUED:
+        return "waiting"
+    return {
+        "new": "not begun",
+        "interrupted": "interrupted: what was done is kept",
+        "stopped": "stopped",
+    }.get(curves.state, curves.state)
+
+
+def _left(curves: Curves) -> str:
+    if curves.state != RUNNING or curves.eta_s is None:
+        return ""
+    return duration_text(curves.eta_s)
+
+
+def _log_html(lines: tuple[str, ...]) -> str:
+    return f"<pre class='studio-log'>{html.escape(chr(10).join(lines)) or 'Nothing yet.'}</pre>"

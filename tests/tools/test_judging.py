@@ -1,0 +1,123 @@
+"""Checkpoints are heard through the real engine on the tiny base; the ears are stand-ins."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from modules.core_components.ai_models import reset_managers
+from modules.core_components.audio.files import read_speech
+from modules.core_components.errors import BadInputError, JobCancelled
+from modules.core_components.progress import CancelToken
+from modules.core_components.values import Speech
+from modules.tools import judged_takes
+from modules.tools.judging import judge_run, read_judgement
+from modules.tools.services import Services
+from tests.fakes import ECHO, EchoListener, fake_entry
+from tests.xtts_studio import add_dataset, add_run, open_xtts_studio
+
+
+class LoudnessEncoder:
+    """Takes two recordings for one speaker when they are about as loud."""
+
+    def embed(self, speech: Speech) -> np.ndarray:
+        angle = min(1.0, float(np.abs(speech.samples).mean()))
+        return np.array([np.cos(angle), np.sin(angle)], np.float32)
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory, tiny_xtts: Path) -> Iterator[Services]:
+    with pytest.MonkeyPatch.context() as patch:
+        services = open_xtts_studio(tmp_path_factory.mktemp("studio"), tiny_xtts, patch)
+        listens = fake_entry(ECHO, "speech-to-text", ())
+        services.asr.register_engine(ECHO, lambda entry, context: EchoListener(), listens)
+        services.change_settings({"asr_model": ECHO})
+        patch.setattr(type(services.asr), "get_speaker_encoder", lambda self: LoudnessEncoder())
+        # Silero hears no voice in what random numbers say.
+        patch.setattr(judged_takes, "trim_to_speech", lambda speech: speech)
+        patch.setattr(judged_takes, "speech_seconds", lambda speech: speech.duration_s)
+        add_dataset(services, clips=6, evaluated=2)
+        yield services
+        services.close()
+        reset_managers()
+
+
+@pytest.fixture
+def run_folder(studio: Services) -> Iterator[Path]:
+    run = add_run(studio)
+    yield run.folder
+    shutil.rmtree(run.folder)
+
+
+def takes(folder: Path) -> dict[str, int]:
+    """Everything that was spoken, with the time it was written."""
+    found = (folder / "judgement").glob("*/*.wav")
+    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in found}
+
+
+def stop_at(messages: list[str], words: str, count: int) -> tuple[CancelToken, Any]:
+    """A progress that cancels when it said `words` so many times."""
+    cancel = CancelToken()
+
+    def progress(fraction: float, message: str) -> None:
+        messages.append(message)
+        if sum(words in said for said in messages) >= count:
+            cancel.cancel()
+
+    return cancel, progress
+
+
+def test_base_and_checkpoints_are_judged_and_what_is_done_is_kept(
+    studio: Services, run_folder: Path
+) -> None:
+    cancel, progress = stop_at([], "Speaking with step 6", 3)
+    with pytest.raises(JobCancelled):
+        judge_run(studio, "first", progress, cancel)
+    before = takes(run_folder)
+    assert len(before) == 5 + 2  # the base's, and two of the first checkpoint's
+    assert read_judgement(studio.training_runs.get("first")) is None
+
+    found = judge_run(studio, "first")
+    assert [row.checkpoint for row in found.rows] == ["base", "6", "12"]
+    after = takes(run_folder)
+    assert len(after) == 3 * 5
+    assert before.items() <= after.items()  # nothing was spoken twice
+    assert not list((run_folder / "judgement").glob(".candidate*"))
+    kinds = [take.kind for take in found.rows[1].takes]
+    assert kinds == ["sentence"] * 3 + ["held out"] * 2
+    for row in found.rows:
+        assert row.similarity_self == pytest.approx(1.0, abs=0.01)
+        assert row.word_error_rate is not None
+        assert row.duration_ratio is not None
+        for take in row.takes:
+            assert read_speech(run_folder / take.audio).duration_s > 0.1
+    assert read_judgement(studio.training_runs.get("first")) == found
+    assert found.real_clips.keys() == {"aa_0004", "aa_0005"}
+
+    assert judge_run(studio, "first") == found
+    assert takes(run_folder) == after
+
+
+def test_the_checkpoints_do_not_say_the_same(studio: Services, run_folder: Path) -> None:
+    found = judge_run(studio, "first")
+    said = [read_speech(run_folder / row.takes[0].audio).samples for row in found.rows]
+    assert not any(
+        len(one) == len(other) and np.array_equal(one, other)
+        for one, other in ((said[0], said[1]), (said[1], said[2]))
+    )
+
+
+def test_a_run_that_trains_or_has_nothing_is_not_judged(studio: Services, run_folder: Path) -> None:
+    from filelock import FileLock
+
+    run = studio.training_runs.get("first")
+    with FileLock(run.lock_file), pytest.raises(BadInputError, match="being trained"):
+        judge_run(studio, "first")
+    shutil.rmtree(run.checkpoints_folder)
+    with pytest.raises(BadInputError, match="no checkpoint"):
+        judge_run(studio, "first")
