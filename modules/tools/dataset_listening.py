@@ -31,11 +31,11 @@ from modules.core_components.dataset.words import whole_words
 from modules.core_components.progress import CancelToken, Progress, scaled
 from modules.core_components.values import Segment, Speech, Word
 from modules.tools.services import Services
-from modules.tools.transcribe import WHISPER_RATE_HZ
 
 logger = logging.getLogger(__name__)
 
 _FORMAT = 1
+_RATE_HZ = 16_000  # the listeners with word times hear at this rate
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class Listener:
 
     def hear(self, recording: Speech, progress: Progress, cancel: CancelToken) -> Heard:
         """Raises what the engine raises, and JobCancelled."""
-        samples = resample(recording.samples, recording.sample_rate_hz, WHISPER_RATE_HZ)
-        audible = Speech(samples, WHISPER_RATE_HZ)
+        samples = resample(recording.samples, recording.sample_rate_hz, _RATE_HZ)
+        audible = Speech(samples, _RATE_HZ)
         speech = speech_regions(audible)
         words: list[Word] = []
         for start_s, end_s in listening_windows(speech, audible.duration_s):
