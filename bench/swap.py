@@ -94,7 +94,7 @@ def measured(root: Path, layers: int, rounds: int) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds on the clock, and of the processor: what others run beside it costs only the first."""
+    """Seconds on the clock, and of the processor, which other work beside it does not add to."""
 
     wall_s: float
     processor_s: float

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from modules.core_components.ai_models.engines.base import ScriptEngine, ScriptLine
+from modules.core_components.ai_models.engines.base import AttentiveEngine, ScriptEngine, ScriptLine
 from modules.core_components.ai_models.engines.vibevoice.network import VibeVoiceNetwork
 from modules.core_components.ai_models.engines.vibevoice.options import VibeVoiceOptions
 from modules.core_components.ai_models.model_pool import ModelPool
@@ -173,6 +173,13 @@ def test_sound_comes_before_the_end_and_cancelling_costs_a_token(
         hook.remove()
     assert 0 < before <= 2 * QUICK["diffusion_steps"]
     assert len(tokens) == before  # not one of 133 ms more
+
+
+def test_it_tells_its_attention_and_its_numbers(
+    engine: ScriptEngine, voices: list[VoicePrompt]
+) -> None:
+    assert isinstance(engine, AttentiveEngine)
+    assert (engine.attention, engine.precision) == ("sdpa", "float32")
 
 
 def test_who_stops_listening_leaves_no_thread(
