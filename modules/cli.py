@@ -218,6 +218,7 @@ def transcribe(
     files: Annotated[list[Path], typer.Argument(help="Recordings, video too.")],
     model: Annotated[str, typer.Option(help="For example whisper-base.")] = "",
     language: Annotated[str, typer.Option(help="ISO 639-1; empty finds it.")] = "",
+    hotwords: Annotated[str, typer.Option(help="Names and terms to expect.")] = "",
     fmt: Annotated[str, typer.Option("--format", help="txt, srt, vtt or json.")] = "txt",
     out: Annotated[Path | None, typer.Option(help="A folder; else standard output.")] = None,
     as_json: Json = False,
@@ -226,7 +227,7 @@ def transcribe(
     from modules.core_components.errors import StudioError
     from modules.core_components.text.subtitles import FORMATS, render
     from modules.tools.services import open_services
-    from modules.tools.transcribe import TranscribeRequest, write_transcript
+    from modules.tools.transcribe import HOTWORDS, TranscribeRequest, write_transcript
     from modules.tools.transcribe import transcribe as transcribe_tool
 
     failed: list[dict[str, str]] = []
@@ -237,7 +238,8 @@ def transcribe(
         services = open_services(context.obj)
         for index, path in enumerate(files):
             try:
-                request = TranscribeRequest(path, model, language)
+                options = {HOTWORDS: hotwords} if hotwords else {}
+                request = TranscribeRequest(path, model, language, options=options)
                 transcript = transcribe_tool(services, request, progress, cancel)
             except StudioError as error:
                 if len(files) == 1:

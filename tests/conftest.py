@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.tiny_vibevoice import build_tiny_vibevoice, build_tiny_vibevoice_asr
 from tests.tiny_xtts import build_tiny_xtts
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,3 +46,18 @@ def tiny_xtts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     `tests.tiny_xtts.install_tiny_xtts` puts a copy of it into a studio.
     """
     return build_tiny_xtts(tmp_path_factory.mktemp("tiny") / "xtts")
+
+
+@pytest.fixture(scope="session")
+def tiny_vibevoice(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a random VibeVoice; not to be changed.
+
+    `tests.tiny_vibevoice.install_tiny` puts a copy of it into a models folder.
+    """
+    return build_tiny_vibevoice(tmp_path_factory.mktemp("tiny") / "vibevoice")
+
+
+@pytest.fixture(scope="session")
+def tiny_vibevoice_asr(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a VibeVoice-ASR that answers with `tests.tiny_vibevoice.ANSWER`."""
+    return build_tiny_vibevoice_asr(tmp_path_factory.mktemp("tiny") / "vibevoice-asr")

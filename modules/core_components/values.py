@@ -54,7 +54,10 @@ class Segment:
 
 @dataclass(frozen=True)
 class Transcript:
-    """What was said: `language` is an ISO 639-1 code, `duration_s` that of the recording."""
+    """What was said: `language` is an ISO 639-1 code, `duration_s` that of the recording.
+
+    `notes` say what a reader must know, such as a stretch that could not be written down.
+    """
 
     text: str
     language: str
@@ -62,6 +65,7 @@ class Transcript:
     duration_s: float
     model_id: str = ""
     language_probability: float = 1.0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

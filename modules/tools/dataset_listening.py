@@ -38,7 +38,6 @@ from modules.core_components.dataset.words import (
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
 from modules.core_components.values import Segment, Speech, Word
 from modules.tools.services import Services
-from modules.tools.transcribe import WHISPER_RATE_HZ
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +46,7 @@ _FORMAT = 1
 # stretches beside each other together, up to what Whisper takes at once.
 _UNHEARD_S, _MARGIN_S = 0.4, 0.2
 _JOINED_PAUSE_S, _TOGETHER_S = 1.0, 28.0
+_RATE_HZ = 16_000  # the listeners with word times hear at this rate
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ class Listener:
 
     def hear(self, recording: Speech, progress: Progress, cancel: CancelToken) -> Heard:
         """Raises what the engine raises, and JobCancelled."""
-        samples = resample(recording.samples, recording.sample_rate_hz, WHISPER_RATE_HZ)
-        audible = Speech(samples, WHISPER_RATE_HZ)
+        samples = resample(recording.samples, recording.sample_rate_hz, _RATE_HZ)
+        audible = Speech(samples, _RATE_HZ)
         speech = speech_regions(audible)
         words: list[Word] = []
         for window in listening_windows(speech, audible.duration_s):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from modules.core_components.ai_models.engines.kokoro.voice_packs import (
@@ -161,7 +162,12 @@ def submit_again(services: Services, take_id: str) -> Job:
 
 
 def submit_transcription(
-    services: Services, recording: Path, title: str, model_id: str, language: str
+    services: Services,
+    recording: Path,
+    title: str,
+    model_id: str,
+    language: str,
+    options: Mapping[str, Any] = MappingProxyType({}),
 ) -> Job:
     """Queues a transcription; the recording is kept until then, whatever the browser does."""
     kept = keep_upload(services, recording)
@@ -170,6 +176,7 @@ def submit_transcription(
         "model_id": model_id,
         "language": language,
         "title": title or recording.stem,
+        "options": dict(options),
     }
     return services.jobs.submit(TRANSCRIBE, f"Transcribe {payload['title']}", payload)
 

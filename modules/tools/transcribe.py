@@ -8,7 +8,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from modules.core_components.ai_models.engines.base import ASREngine, Transcription, parse_options
+from modules.core_components.ai_models.engines.base import (
+    ASREngine,
+    Transcription,
+    describe_options,
+    parse_options,
+)
 from modules.core_components.atomic import atomic_path
 from modules.core_components.audio.files import read_speech
 from modules.core_components.errors import BadInputError
@@ -18,7 +23,7 @@ from modules.core_components.text.subtitles import FORMATS, render
 from modules.core_components.values import Segment, Speech, Transcript
 from modules.tools.services import Services
 
-WHISPER_RATE_HZ = 16_000
+HOTWORDS = "hotwords"
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ def transcribe(
 ) -> Transcript:
     """Listens to a recording (any container that FFmpeg reads, video too)."""
     progress(0.0, "Reading the recording")
-    speech = read_speech(request.path, sample_rate_hz=WHISPER_RATE_HZ)
+    speech = _recording(services, request)
     return transcribe_speech(
         services,
         speech,
@@ -56,7 +61,7 @@ def check_transcription(services: Services, request: TranscribeRequest) -> None:
     """Finds what can be found without a recording and a model. Raises BadInputError."""
     listener = services.asr.get(request.model_id or services.settings.asr_model)
     language = request.language.strip().lower()
-    parse_options(listener.options_type, {**request.options, "language": language or "auto"})
+    _options(listener, request.options, language)
     known = {code.partition("-")[0] for code in listener.languages}
     if known and language not in ("", "auto") and language.partition("-")[0] not in known:
         raise BadInputError(
@@ -86,6 +91,7 @@ def transcribe_speech(
         duration_s=speech.duration_s,
         model_id=listener.model_id,
         language_probability=running.info.language_probability,
+        notes=tuple(running.notes),
     )
 
 
@@ -97,7 +103,7 @@ def live_transcription(
     It holds the model until it is closed or at its end; raises JobCancelled between segments once
     `cancel` is set.
     """
-    speech = read_speech(request.path, sample_rate_hz=WHISPER_RATE_HZ)
+    speech = _recording(services, request)
     listener = services.asr.get(request.model_id or services.settings.asr_model)
     running = _started(listener, speech, request.language, no_progress, cancel, request.options)
     yield from running.segments
@@ -109,6 +115,12 @@ def text_parts(segments: Iterable[Segment]) -> Iterator[str]:
         yield (" " if index else "") + segment.text.strip()
 
 
+def _recording(services: Services, request: TranscribeRequest) -> Speech:
+    """The recording at the rate its listener hears at."""
+    listener = services.asr.entry(request.model_id or services.settings.asr_model)
+    return read_speech(request.path, sample_rate_hz=listener.sample_rate_hz)
+
+
 def _started(
     listener: ASREngine,
     speech: Speech,
@@ -117,8 +129,21 @@ def _started(
     cancel: CancelToken,
     given: Mapping[str, Any],
 ) -> Transcription:
-    options: Any = parse_options(listener.options_type, {**given, "language": language or "auto"})
-    return listener.transcribe(speech, options, progress, cancel)
+    return listener.transcribe(speech, _options(listener, given, language), progress, cancel)
+
+
+def takes_hotwords(services: Services, model_id: str) -> bool:
+    """Whether a listening model can be told which names and terms to expect."""
+    names = {item.name for item in describe_options(services.asr.get(model_id).options_type)}
+    return HOTWORDS in names
+
+
+def _options(listener: ASREngine, given: Mapping[str, Any], language: str) -> Any:
+    """The listener's options; a prompt becomes hotwords where it takes only those."""
+    names = {item.name for item in describe_options(listener.options_type)}
+    if "initial_prompt" not in names and HOTWORDS in names:
+        given = {HOTWORDS if name == "initial_prompt" else name: v for name, v in given.items()}
+    return parse_options(listener.options_type, {**given, "language": language or "auto"})
 
 
 def transcripts_folder(services: Services) -> Path:

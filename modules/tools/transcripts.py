@@ -79,4 +79,5 @@ def _from_json(content: dict[str, Any]) -> Transcript:
         )
         for segment in content["segments"]
     )
-    return Transcript(**{**content, "segments": segments})
+    notes = tuple(content.get("notes", ()))
+    return Transcript(**{**content, "segments": segments, "notes": notes})

@@ -12,9 +12,10 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
 from modules.core_components.text.language_names import language_name
 from modules.core_components.text.subtitles import render
-from modules.core_components.values import Transcript
+from modules.core_components.values import Segment, Transcript
 from modules.tools.job_kinds import TRANSCRIBE, submit_transcription
 from modules.tools.ready_models import listening_models
+from modules.tools.transcribe import HOTWORDS, takes_hotwords
 from modules.tools.transcripts import (
     KeptTranscript,
     delete_transcript,
@@ -78,6 +79,11 @@ class _TranscribeTab:
         with gr.Row():
             self._model = menu("Model", NONE)
             self._language = menu("Language", FIND_OUT)
+        self._hotwords = gr.Textbox(
+            label="Words to expect",
+            info="Names and terms that are hard to hear, separated by commas.",
+            visible=False,
+        )
         self._start = gr.Button("Transcribe", variant="primary", size="lg")
 
     def _build_result(self) -> None:
@@ -105,13 +111,13 @@ class _TranscribeTab:
         )
 
     def _listen(self, studio: Studio, tab: gr.Tab) -> None:
-        choices = [self._no_model, self._model, self._language]
+        choices = [self._no_model, self._model, self._language, self._hotwords]
         chosen = [self._model, self._language]
         studio.on_show(tab, self._choices, chosen, choices, unchecked=True)
         studio.on_show(tab, self._earlier_html, [self._shown_id], [self._earlier])
         studio.on_open(self._jobs.find, [], [self._jobs.job_id])
         listen(self._model.input, self._choices, chosen, choices, unchecked=True)
-        asked = [self._file, self._spoken, *chosen]
+        asked = [self._file, self._spoken, *chosen, self._hotwords]
         listen(self._start.click, self._submit, asked, [self._jobs.job_id])
         result = [self._shown_id, self._empty, self._result, self._facts, self._times, self._text]
         result += [self._view, self._earlier]
@@ -139,10 +145,16 @@ class _TranscribeTab:
             gr.update(value=empty_html(NO_MODEL), visible=not models),
             menu_update(labels, model_id, NONE),
             menu_update(languages, language, FIND_OUT),
+            gr.update(visible=bool(model_id) and takes_hotwords(self._services, model_id)),
         ]
 
     def _submit(
-        self, file: str | None, spoken: str | None, model: str | None, language: str | None
+        self,
+        file: str | None,
+        spoken: str | None,
+        model: str | None,
+        language: str | None,
+        hotwords: str,
     ) -> str:
         recording = file or spoken
         if not model:
@@ -153,7 +165,9 @@ class _TranscribeTab:
             )
         path = Path(recording)
         title = path.stem if file else "Recording"
-        return submit_transcription(self._services, path, title, model, language or "").id
+        asked = hotwords.strip() and takes_hotwords(self._services, model)
+        options = {HOTWORDS: hotwords.strip()} if asked else {}
+        return submit_transcription(self._services, path, title, model, language or "", options).id
 
     def _show_job(self, job: Job) -> list[Any]:
         name = Path((job.result or {})["transcript"]).stem
@@ -204,23 +218,32 @@ def _row(kept: KeptTranscript) -> list[str]:
 def _facts(kept: KeptTranscript) -> dict[str, str]:
     said = kept.transcript
     sure = f" ({said.language_probability:.0%} sure)" if said.language_probability < 1 else ""
+    speakers = {segment.speaker for segment in said.segments if segment.speaker}
     return {
-        "Language": language_name(said.language) + sure,
+        "Language": language_name(said.language) + sure if said.language else "not known",
         "Length": duration_text(said.duration_s),
+        **({"Speakers": str(len(speakers))} if speakers else {}),
         "Words": f"{len(said.text.split()):,}",
+        **({"Note": " ".join(said.notes)} if said.notes else {}),
         "Model": said.model_id,
         "File": str(kept.path),
     }
 
 
 def _times_html(transcript: Transcript) -> str:
-    rows = "".join(
-        f"<tr><td class='figure'>{clock_text(segment.start_s)}</td>"
-        f"<td class='figure'>{clock_text(segment.end_s)}</td>"
-        f"<td>{excerpt(segment.text, 2000)}</td></tr>"
-        for segment in transcript.segments
-    )
+    told_apart = any(segment.speaker for segment in transcript.segments)
+    rows = "".join(_times_row(segment, told_apart) for segment in transcript.segments)
     if not rows:
         return empty_html("No speech was heard in this recording.")
-    head = "<tr><th>From</th><th>To</th><th>Said</th></tr>"
+    who = "<th>Who</th>" if told_apart else ""
+    head = f"<tr><th>From</th><th>To</th>{who}<th>Said</th></tr>"
     return f"<div class='studio-scroll'><table class='studio-table'>{head}{rows}</table></div>"
+
+
+def _times_row(segment: Segment, told_apart: bool) -> str:
+    who = f"<td>{excerpt(segment.speaker or '', 60)}</td>" if told_apart else ""
+    return (
+        f"<tr><td class='figure'>{clock_text(segment.start_s)}</td>"
+        f"<td class='figure'>{clock_text(segment.end_s)}</td>{who}"
+        f"<td>{excerpt(segment.text, 2000)}</td></tr>"
+    )

@@ -168,6 +168,34 @@ class PackEngine(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class ScriptLine:
+    """What one speaker says; `speaker` counts from 0 and is his place among the voices."""
+
+    speaker: int
+    text: str
+
+
+@runtime_checkable
+class ScriptEngine(TTSEngine, Protocol):
+    """A speaking engine that has several speakers talk to each other in one go."""
+
+    max_speakers: int
+
+    def stream_script(
+        self,
+        lines: Sequence[ScriptLine],
+        voices: Sequence[VoicePrompt],
+        options: Any,
+        cancel: CancelToken,
+    ) -> Iterator[Speech]:
+        """As `stream`; `voices[i]` is the voice of speaker i.
+
+        Raises BadInputError before the first piece for more speakers than `max_speakers`.
+        """
+        ...
+
+
 class PhonemeSentence(Protocol):
     """A sentence as it was written, and as the engine will speak it."""
 
@@ -205,10 +233,15 @@ class TranscriptionInfo:
 
 @dataclass(frozen=True)
 class Transcription:
-    """A running transcription: `segments` does the work as it is consumed."""
+    """A running transcription: `segments` does the work as it is consumed.
+
+    `notes` grows meanwhile: what a reader of the transcript must know, such as a stretch that
+    could not be written down.
+    """
 
     info: TranscriptionInfo
     segments: Iterator[Segment]
+    notes: Sequence[str] = ()
 
 
 @runtime_checkable

@@ -40,7 +40,7 @@ from modules.core_components.ai_models.model_pool.records import (
 from modules.core_components.ai_models.model_pool.run_slots import RunSlots
 from modules.core_components.ai_models.model_pool.sizes import SizeBook
 from modules.core_components.ai_models.model_pool.sweeper import IdleSweeper
-from modules.core_components.ai_models.model_pool.waiting_room import Obstacle, WaitingRoom
+from modules.core_components.ai_models.model_pool.waiting_room import Obstacle, Threads, WaitingRoom
 from modules.core_components.ai_models.model_utils import empty_cuda_cache
 from modules.core_components.progress import CancelToken
 
@@ -238,9 +238,14 @@ class ModelPool:
     def _arrived(self, entry: Entry, request: Request) -> bool:
         """Waits for the thread that brings the model; False when it has to be asked for anew."""
         mover, here = entry.mover, False
+
+        def clears(stuck: Threads) -> bool:
+            # Who brought it may wait for something else before this thread notices its arrival.
+            return not entry.arriving or mover is None or mover.owner not in stuck
+
         loaded = Obstacle(
             what=f"{entry.spec.key} to be loaded",
-            clears=lambda stuck: mover is None or mover.owner not in stuck,
+            clears=clears,
             users=lambda: [mover.holder] if mover is not None else [],
         )
         try:

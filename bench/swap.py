@@ -1,0 +1,150 @@
+"""How much faster a model comes back from CPU memory than from the disk.
+
+`python bench/swap.py [--layers 10] [--rounds 5]` writes a random VibeVoice of about 57 MB a layer,
+loads it with the studio's own loader into a pool that holds one model, puts it out and takes it
+back, and prints JSON. It ends with 1 when coming back is not five times faster.
+
+On a machine with a GPU the model really moves there and back. Without one **nothing can be moved**:
+what is timed then is the copy of every weight from one buffer in CPU memory to another, which is
+the work a swap would have done, at the CPU memory's speed and not at that of a PCIe bus. The second
+buffer stays allocated meanwhile, as torch keeps memory that was once taken on a GPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from modules.core_components.ai_models.model_pool import HOST, ModelPool, ModelSpec
+from modules.core_components.ai_models.tts_manager import TTSManager
+from modules.core_components.settings import load_settings
+from tests.tiny_vibevoice import FOLDERS, build_tiny_vibevoice
+
+MODEL = "vibevoice-1.5b"
+WANTED = 5.0
+ROOM = 12 * 2**30
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--layers", type=int, default=10)
+    arguments.add_argument("--rounds", type=int, default=5)
+    given = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        report = measured(Path(folder), given.layers, given.rounds)
+    print(json.dumps(report, indent=2))
+    return 0 if report["times_faster_than_cached_disk"] >= WANTED else 1
+
+
+def measured(root: Path, layers: int, rounds: int) -> dict[str, Any]:
+    """Medians in seconds over the rounds, of one checkpoint."""
+    checkpoint = root / "models" / FOLDERS[MODEL]
+    build_tiny_vibevoice(checkpoint, width=1536, layers=layers)
+    manager = TTSManager(load_settings(root, {"models_folder": str(root / "models")}))
+    spec = swapping(manager)
+    other = ModelSpec("room for one", spec.device, ROOM, lambda: None, measure=lambda _: ROOM)
+    pool = ModelPool({spec.device: ROOM, HOST: ROOM}, meter=lambda device: 0)
+
+    def brought() -> Cost:
+        start = Cost.so_far()
+        with pool.lease(spec):
+            return Cost.since(start)
+
+    def put_out() -> None:
+        with pool.lease(other):
+            pass
+        pool.invalidate(other.key)
+
+    brought()  # imports, and the hash of every file
+    nbytes = next(found.nbytes for found in pool.snapshot())
+    costs: dict[str, list[Cost]] = {"disk": [], "cached_disk": [], "cpu_memory": []}
+    for _ in range(rounds):
+        for kind, prepare in (("disk", lambda: forget(checkpoint)), ("cached_disk", _nothing)):
+            pool.unload_all()
+            prepare()
+            costs[kind].append(brought())
+        put_out()
+        costs["cpu_memory"].append(brought())
+    pool.close()
+    seconds = {kind: statistics.median(c.wall_s for c in found) for kind, found in costs.items()}
+    busy = {kind: statistics.median(c.processor_s for c in found) for kind, found in costs.items()}
+    return {
+        "device": spec.device,
+        "moved": "to the GPU and back" if spec.device != "cpu" else "between two CPU buffers",
+        "model_mb": round(nbytes / 1e6),
+        "seconds": {kind: round(value, 3) for kind, value in seconds.items()},
+        "processor_seconds": {kind: round(value, 3) for kind, value in busy.items()},
+        "all_seconds": {kind: [round(c.wall_s, 3) for c in f] for kind, f in costs.items()},
+        "times_faster_than_disk": round(seconds["disk"] / seconds["cpu_memory"], 1),
+        "times_faster_than_cached_disk": round(seconds["cached_disk"] / seconds["cpu_memory"], 1),
+        "times_less_processor": round(busy["cached_disk"] / busy["cpu_memory"], 1),
+    }
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds on the clock, and of the processor, which other work beside it does not add to."""
+
+    wall_s: float
+    processor_s: float
+
+    @staticmethod
+    def so_far() -> Cost:
+        return Cost(time.perf_counter(), time.process_time())
+
+    @staticmethod
+    def since(start: Cost) -> Cost:
+        now = Cost.so_far()
+        return Cost(now.wall_s - start.wall_s, now.processor_s - start.processor_s)
+
+
+def swapping(manager: TTSManager) -> ModelSpec[Any]:
+    """The engine's own spec; on the CPU its moves are copies from buffer to buffer."""
+    engine: Any = manager.get(MODEL)
+    spec: ModelSpec[Any] = engine._spec()
+    if spec.device != "cpu":
+        return spec
+    buffers = TwoBuffers()
+    return dataclasses.replace(spec, to_host=buffers.swapped, to_device=buffers.swapped)
+
+
+class TwoBuffers:
+    """Places for all weights of one model, of which it always uses one."""
+
+    def __init__(self) -> None:
+        self._other: dict[str, Any] = {}
+
+    def swapped(self, network: Any) -> Any:
+        """The model with every weight copied to its other place."""
+        for name, parameter in network.model.named_parameters():
+            place = self._other.get(name)
+            place = parameter.data.clone() if place is None else place.copy_(parameter.data)
+            self._other[name], parameter.data = parameter.data, place
+        return network
+
+
+def forget(folder: Path) -> None:
+    """Has the system drop the files from its cache, as far as it lets us."""
+    for path in folder.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _nothing() -> None:
+    return
+
+
+if __name__ == "__main__":
+    sys.exit(main())

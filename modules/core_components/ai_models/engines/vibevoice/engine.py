@@ -1,0 +1,327 @@
+"""VibeVoice as an engine: a text or a script and the voices of samples in, speech out."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from modules.core_components.ai_models.catalog import ModelEntry
+from modules.core_components.ai_models.engines.base import ScriptLine
+from modules.core_components.ai_models.engines.context import EngineContext
+from modules.core_components.ai_models.engines.registry import EngineMissingError
+from modules.core_components.ai_models.engines.vibevoice.checkpoint import (
+    load_checkpoint,
+    refuse_old_layout,
+)
+from modules.core_components.ai_models.engines.vibevoice.network import (
+    SAMPLE_RATE_HZ,
+    TOKEN_SAMPLES,
+    Give,
+    VibeVoiceNetwork,
+)
+from modules.core_components.ai_models.engines.vibevoice.options import VibeVoiceOptions
+from modules.core_components.ai_models.engines.vibevoice.script import (
+    MAX_SPEAKERS,
+    Part,
+    checked_script,
+    plan_parts,
+)
+from modules.core_components.ai_models.model_pool import ModelSpec, model_key
+from modules.core_components.ai_models.model_utils import RandomStream, configure_threads
+from modules.core_components.ai_models.stepped_work import SteppedWork
+from modules.core_components.ai_models.voice_prompts import VoicePromptStore
+from modules.core_components.audio.files import read_speech
+from modules.core_components.audio.level_matcher import LevelMatcher
+from modules.core_components.audio.piece_joiner import SENTENCE_PAUSE_S, PieceJoiner
+from modules.core_components.errors import BadInputError, StudioError
+from modules.core_components.progress import CancelToken, Progress
+from modules.core_components.values import FloatArray, Sample, Speech, VoicePrompt
+
+if TYPE_CHECKING:
+    import torch
+
+logger = logging.getLogger(__name__)
+
+REQUIRED_PACKAGES = ("torch", "transformers", "diffusers")
+ENGINE = "vibevoice"
+FOUR_BIT = "4-bit"
+
+_LATENTS = "latents"
+_PROMPT_VERSION = 1
+_LONGEST_REFERENCE_S = 30.0
+_SHORTEST_REFERENCE_S = 0.5
+# How much of a later part shows how loud it is.
+_LEVEL_S = 2.0
+# Speech takes about this many characters a second; a part that takes far longer does not end.
+_CHARACTERS_PER_SECOND = {"en": 14.0, "zh": 4.5}
+_PATIENCE, _LEAST_PATIENCE_S = 2.5, 10.0
+
+
+def create(entry: ModelEntry, context: EngineContext) -> VibeVoiceEngine:
+    """The engine factory of the catalog."""
+    return VibeVoiceEngine(entry, context)
+
+
+class VibeVoiceEngine:
+    """A handle on one VibeVoice (see `ScriptEngine`). It holds the weights for a part of a script,
+    and computes token by token, so that a listener who pauses stops nobody."""
+
+    sample_rate_hz = SAMPLE_RATE_HZ
+    options_type = VibeVoiceOptions
+    can_clone = True
+    max_speakers = MAX_SPEAKERS
+
+    def __init__(self, entry: ModelEntry, context: EngineContext) -> None:
+        self.model_id = entry.id
+        self.label = entry.label
+        self.languages = tuple(entry.languages)
+        self._entry = entry
+        self._context = context
+        self._four_bit = entry.id.endswith("4bit")
+        self.attention = ""  # what the weights were loaded with last
+
+    @property
+    def model_revision(self) -> str:
+        """Of the weights that are here now."""
+        return self._context.catalog.revision(self._entry)
+
+    @property
+    def precision(self) -> str:
+        """ "4-bit", or the float type of the device."""
+        return FOUR_BIT if self._four_bit else str(self._context.dtype).removeprefix("torch.")
+
+    def voices(self) -> tuple[str, ...]:
+        """None: each speaker has the voice of a sample."""
+        return ()
+
+    def load(self, cancel: CancelToken | None = None) -> None:
+        """Brings the weights into memory, so that the next sentence starts at once."""
+        with self._context.pool.lease(self._spec(), cancel, f"loading {self.label}"):
+            return
+
+    def prompt_parameters(self) -> Mapping[str, Any]:
+        """How much of a sample is listened to, in seconds."""
+        return {"version": _PROMPT_VERSION, "longest_s": _LONGEST_REFERENCE_S}
+
+    def prepare_voice(self, sample: Sample, progress: Progress, cancel: CancelToken) -> VoicePrompt:
+        """The acoustic latents of the sample's first 30 seconds; its text is not needed.
+
+        Raises BadInputError for a sample that is too short, and JobCancelled.
+        """
+        progress(0.0, "Listening to the voice")
+        sound = read_speech(sample.path, SAMPLE_RATE_HZ)
+        if sound.duration_s < _SHORTEST_REFERENCE_S:
+            raise BadInputError(
+                f"{sample.name} has only {sound.duration_s:.1f} seconds.",
+                "Give VibeVoice at least 3 seconds of the voice, better 10 to 30.",
+                "voice",
+            )
+        heard = sound.samples[: int(_LONGEST_REFERENCE_S * SAMPLE_RATE_HZ)]
+        holder = f"listening to {sample.name}"
+        with self._context.pool.lease(self._spec(), cancel, holder, run=True) as network:
+            configure_threads(self._context.threads)
+            latents = network.encode_voice(heard)
+        progress(1.0, "Listened to the voice")
+        revision = self.model_revision
+        key = VoicePromptStore.key(
+            sample, ENGINE, self.model_id, revision, self.prompt_parameters()
+        )
+        return VoicePrompt(key, ENGINE, self.model_id, revision, {_LATENTS: latents})
+
+    def stream(
+        self, text: str, voice: VoicePrompt | str, options: VibeVoiceOptions, cancel: CancelToken
+    ) -> Iterator[Speech]:
+        """The speech of `text`, token by token; nothing is computed before it is asked for.
+
+        Raises, before it returns, BadInputError for text, language or voice that cannot be spoken.
+        """
+        if isinstance(voice, str):
+            raise BadInputError(
+                f"{self.label} has no voice {voice!r}.", "Give it a sample of a voice.", "voice"
+            )
+        lines = [ScriptLine(0, paragraph) for paragraph in text.splitlines()]
+        return self.stream_script(lines, (voice,), options, cancel)
+
+    def stream_script(
+        self,
+        lines: Sequence[ScriptLine],
+        voices: Sequence[VoicePrompt],
+        options: VibeVoiceOptions,
+        cancel: CancelToken,
+    ) -> Iterator[Speech]:
+        """As `stream`, for up to four speakers (see `ScriptEngine`)."""
+        script = checked_script(lines, len(voices))
+        self._check_device()
+        if options.language not in self.languages:
+            raise BadInputError(
+                f"{self.label} does not speak {options.language!r}.",
+                f"It speaks {', '.join(self.languages)}.",
+                "language",
+            )
+        latents = [self._latents(voice) for voice in voices]
+        parts = plan_parts(script, options.language, options.sentences_per_part)
+        return self._spoken(parts, latents, options, cancel)
+
+    def _spoken(
+        self,
+        parts: Sequence[Part],
+        voices: Sequence[FloatArray],
+        options: VibeVoiceOptions,
+        cancel: CancelToken,
+    ) -> Iterator[Speech]:
+        joiner, levels = PieceJoiner(SAMPLE_RATE_HZ), LevelMatcher(SAMPLE_RATE_HZ)
+        for number, part in enumerate(parts):
+            last = number == len(parts) - 1
+            spoken = False
+            seed = (options.seed + number) % 2**31
+            with self._context.pool.lease(self._spec(), cancel, "speaking") as network:
+                chunks = self._chunks(network, part, voices, options, seed, cancel)
+                for chunk in _with_long_start(chunks, _LEVEL_S if number else 0.0):
+                    spoken = True
+                    yield from _heard(joiner.feed(levels.feed(chunk)))
+            if not spoken:
+                raise StudioError(
+                    f"{self.label} said nothing to {part.lines[0].text[:60]!r}.",
+                    "Try another seed, or a longer text.",
+                )
+            levels.end_piece()
+            yield from _heard(joiner.end_piece(0.0 if last else SENTENCE_PAUSE_S))
+
+    def _chunks(
+        self,
+        network: VibeVoiceNetwork,
+        part: Part,
+        voices: Sequence[FloatArray],
+        options: VibeVoiceOptions,
+        seed: int,
+        cancel: CancelToken,
+    ) -> Iterator[FloatArray]:
+        # The model knows the speakers of a part as 0, 1, ... in the order of their first words.
+        numbers = {speaker: number for number, speaker in enumerate(part.speakers)}
+        lines = [ScriptLine(numbers[line.speaker], line.text) for line in part.lines]
+        heard = [voices[speaker] for speaker in part.speakers]
+        most = _most_tokens(part, options)
+
+        def speak(give: Give) -> None:
+            configure_threads(self._context.threads)
+            if not network.speak(lines, heard, options, most, give) and not cancel.cancelled:
+                logger.warning("%s was broken off after %d tokens", self.label, most)
+
+        randomness = RandomStream(seed)
+        steps = SteppedWork(speak, f"speaking with {self.label}")
+        device = self._context.device
+        try:
+            while True:
+                cancel.raise_if_cancelled()
+                with self._context.pool.run_slot(device, cancel, "speaking"), randomness.drawing():
+                    chunk = next(steps, None)
+                if chunk is None:
+                    return
+                if len(chunk):
+                    yield chunk
+        finally:
+            steps.close()
+
+    def _latents(self, voice: VoicePrompt) -> FloatArray:
+        if voice.engine != ENGINE or voice.model_id != self.model_id:
+            raise BadInputError(
+                f"The prepared voice is for {voice.model_id}, not for {self.model_id}.",
+                "Prepare the sample again with this model.",
+                "voice",
+            )
+        latents: FloatArray = voice.tensors[_LATENTS]
+        return latents
+
+    def _check_device(self) -> None:
+        """Raises StudioError where the 4-bit weights cannot be used."""
+        if not self._four_bit:
+            return
+        if not self._context.device.startswith("cuda"):
+            raise StudioError(
+                f"{self.label} needs an NVIDIA GPU; the device here is {self._context.device}.",
+                "Choose VibeVoice 1.5B, or VibeVoice Large if there is memory for it.",
+            )
+        if importlib.util.find_spec("bitsandbytes") is None:
+            raise EngineMissingError(
+                f"{self.label} needs the Python package bitsandbytes, which is not installed.",
+                "Run the installer again (install.sh or install.bat).",
+            )
+
+    def _spec(self) -> ModelSpec[VibeVoiceNetwork]:
+        self._check_device()
+        device = self._context.device
+        # Weights of 4 bits stay where they were quantized.
+        swap: dict[str, Any] = {} if self._four_bit else {
+            "to_host": lambda network: network.moved_to("cpu"),
+            "to_device": lambda network: network.moved_to(device),
+        }  # fmt: skip
+        return ModelSpec(
+            key=model_key(self.model_id, self.model_revision, device, self.precision),
+            device=device,
+            nbytes=self._entry.memory_mb * 1_000_000,
+            load=self._load,
+            measure=lambda network: network.nbytes,
+            **swap,
+        )
+
+    def _load(self) -> VibeVoiceNetwork:
+        from transformers import VibeVoiceForConditionalGeneration
+
+        refuse_old_layout(self._entry, self._context.catalog.folder(self._entry))
+        context = self._context
+        quantized = {"quantization_config": _four_bits(context.dtype)} if self._four_bit else {}
+        model, processor, attention = load_checkpoint(
+            VibeVoiceForConditionalGeneration,
+            self.label,
+            context.ensure_model(self.model_id),
+            context.attention,
+            context.dtype,
+            context.device,
+            **quantized,
+        )
+        self.attention = attention
+        return VibeVoiceNetwork(model, processor)
+
+
+def _four_bits(dtype: torch.dtype) -> Any:
+    """The language model in 4 bits (NF4); what makes the sound keeps its numbers."""
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_compute_dtype=dtype,
+        llm_int8_skip_modules=[
+            "audio_tower", "semantic_tokenizer_encoder", "multi_modal_projector",
+            "semantic_connector", "diffusion_head", "lm_head",
+        ],
+    )  # fmt: skip
+
+
+def _most_tokens(part: Part, options: VibeVoiceOptions) -> int:
+    usual_s = part.characters / _CHARACTERS_PER_SECOND[options.language]
+    most_s = options.longest_part_s or max(_PATIENCE * usual_s, _LEAST_PATIENCE_S)
+    return math.ceil(most_s * SAMPLE_RATE_HZ / TOKEN_SAMPLES)
+
+
+def _with_long_start(chunks: Iterator[FloatArray], seconds: float) -> Iterator[FloatArray]:
+    """The chunks, of which the first is at least that long if there are so many."""
+    start: list[FloatArray] = []
+    for chunk in chunks:
+        start.append(chunk)
+        if sum(map(len, start)) >= seconds * SAMPLE_RATE_HZ:
+            yield np.concatenate(start)
+            yield from chunks
+            return
+    if start:
+        yield np.concatenate(start)
+
+
+def _heard(samples: FloatArray) -> Iterator[Speech]:
+    if len(samples):
+        yield Speech(samples, SAMPLE_RATE_HZ)

@@ -1,0 +1,112 @@
+"""A script cut into what VibeVoice speaks at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from modules.core_components.ai_models.engines.base import ScriptLine
+from modules.core_components.errors import BadInputError
+from modules.core_components.text.pieces import cut_evenly
+from modules.core_components.text.sentences import split_sentences
+
+MAX_SPEAKERS = 4
+LONGEST_SCRIPT = 200_000  # characters: some four hours of speech
+# Text and speech of a part lie in the model's memory of 32,768 tokens (Large; the small one has
+# twice that): 12,000 letters are some 3,500 tokens and 6,500 of speech; 12,000 Chinese characters
+# some 9,000 and 20,000.
+LONGEST_PART = 12_000
+
+_CONTROL = re.compile(r"<\|[^|<>]*\|>")
+_UNSPACED = ("zh",)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Lines that are spoken in one go, at least one."""
+
+    lines: tuple[ScriptLine, ...]
+
+    @property
+    def speakers(self) -> tuple[int, ...]:
+        """Who speaks in it, in the order of their first words."""
+        return tuple(dict.fromkeys(line.speaker for line in self.lines))
+
+    @property
+    def characters(self) -> int:
+        return sum(len(line.text) for line in self.lines)
+
+
+def checked_script(lines: Sequence[ScriptLine], voices: int) -> tuple[ScriptLine, ...]:
+    """The lines that have something to speak, without what would be a command to the model.
+
+    Raises BadInputError for more than four speakers, one without a voice, and for a script that
+    is empty or too long.
+    """
+    speakers = {line.speaker for line in lines}
+    if len(speakers) > MAX_SPEAKERS:
+        raise BadInputError(
+            f"The script has {len(speakers)} speakers; VibeVoice knows {MAX_SPEAKERS} at most.",
+            "Speak it in parts with fewer speakers, or with another engine line by line.",
+            "voice",
+        )
+    without = sorted(speaker for speaker in speakers if not 0 <= speaker < voices)
+    if without:
+        raise BadInputError(
+            f"Speaker {without[0] + 1} of the script has no voice.",
+            "Give each speaker a sample.",
+            "voice",
+        )
+    length = sum(len(line.text) for line in lines)
+    if length > LONGEST_SCRIPT:
+        raise BadInputError(
+            f"The script has {length:,} characters; the limit is {LONGEST_SCRIPT:,}.",
+            "Speak it in parts.",
+            "text",
+        )
+    cleaned = (ScriptLine(line.speaker, _speakable(line.text)) for line in lines)
+    kept = tuple(line for line in cleaned if any(map(str.isalnum, line.text)))
+    if not kept:
+        raise BadInputError(
+            "There is nothing in the text that can be spoken.", "Type words or numbers.", "text"
+        )
+    return kept
+
+
+def plan_parts(
+    lines: Iterable[ScriptLine], language: str, sentences_per_part: int
+) -> tuple[Part, ...]:
+    """Whole sentences in order, packed up to LONGEST_PART characters, and up to that many
+    sentences (0: any number). Neighbours of one line stay one line."""
+    parts: list[list[ScriptLine]] = []
+    characters = sentences = 0
+    for line, fresh in _pieces(lines, language):
+        full = sentences_per_part and sentences >= sentences_per_part
+        if not parts or full or characters + len(line.text) > LONGEST_PART:
+            parts.append([line])
+            characters = sentences = 0
+        elif fresh:
+            parts[-1].append(line)
+        else:
+            joint = "" if language in _UNSPACED else " "
+            whole = f"{parts[-1][-1].text}{joint}{line.text}"
+            parts[-1][-1] = ScriptLine(line.speaker, whole)
+        characters += len(line.text)
+        sentences += 1
+    return tuple(Part(tuple(part)) for part in parts)
+
+
+def _pieces(lines: Iterable[ScriptLine], language: str) -> Iterator[tuple[ScriptLine, bool]]:
+    """The sentences, and whether each begins a line."""
+    for line in lines:
+        fresh = True
+        for sentence in split_sentences(line.text, language):
+            for piece in cut_evenly(sentence, LONGEST_PART):
+                yield ScriptLine(line.speaker, piece), fresh
+                fresh = False
+
+
+def _speakable(text: str) -> str:
+    """One line of text; the model was trained on straight apostrophes."""
+    return " ".join(_CONTROL.sub(" ", text).replace("’", "'").split())

@@ -1,0 +1,237 @@
+"""VibeVoice-ASR as an engine: who said what and when."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from modules.core_components.ai_models.catalog import ModelEntry
+from modules.core_components.ai_models.engines.base import Transcription, TranscriptionInfo
+from modules.core_components.ai_models.engines.context import EngineContext
+from modules.core_components.ai_models.engines.registry import EngineMissingError
+from modules.core_components.ai_models.engines.vibevoice.checkpoint import (
+    load_checkpoint,
+    refuse_old_layout,
+)
+from modules.core_components.ai_models.engines.vibevoice_asr.answers import Answer, Utterance
+from modules.core_components.ai_models.engines.vibevoice_asr.network import (
+    SAMPLE_RATE_HZ,
+    Give,
+    VibeVoiceAsrNetwork,
+)
+from modules.core_components.ai_models.engines.vibevoice_asr.options import VibeVoiceAsrOptions
+from modules.core_components.ai_models.engines.vibevoice_asr.speakers import SpeakerNames
+from modules.core_components.ai_models.engines.vibevoice_asr.windows import windows
+from modules.core_components.ai_models.model_pool import ModelSpec, model_key
+from modules.core_components.ai_models.model_utils import RandomStream, configure_threads
+from modules.core_components.ai_models.stepped_work import SteppedWork
+from modules.core_components.audio.resample import resample
+from modules.core_components.errors import BadInputError, ModelMissingError, StudioError
+from modules.core_components.progress import CancelToken, Progress
+from modules.core_components.text.language_guess import guess_language
+from modules.core_components.values import FloatArray, Segment, Speech
+
+logger = logging.getLogger(__name__)
+
+REQUIRED_PACKAGES = ("torch", "transformers")
+_INAUDIBLE = 1e-4  # -80 dBFS: there is nothing to hear, and a model would make something up
+_SEED = 0  # of the noise that the acoustic encoder adds; the same recording, the same transcript
+_END = re.compile(r'"End"\s*:\s*([\d.]+)')
+
+
+def create(entry: ModelEntry, context: EngineContext) -> VibeVoiceAsrEngine:
+    """The engine factory of the catalog."""
+    return VibeVoiceAsrEngine(entry, context)
+
+
+@dataclass(frozen=True)
+class VibeVoiceAsrEngine:
+    """A handle on VibeVoice-ASR; it holds the weights while it listens to one stretch."""
+
+    entry: ModelEntry
+    context: EngineContext
+    options_type: type = VibeVoiceAsrOptions
+
+    @property
+    def model_id(self) -> str:
+        return self.entry.id
+
+    @property
+    def model_revision(self) -> str:
+        return self.context.catalog.revision(self.entry)
+
+    @property
+    def label(self) -> str:
+        return self.entry.label
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return self.entry.languages
+
+    def load(self, cancel: CancelToken | None = None) -> None:
+        """Brings the weights into memory, so that the next transcription starts at once."""
+        with self.context.pool.lease(self._spec(), cancel, f"loading {self.label}"):
+            return
+
+    def transcribe(
+        self, speech: Speech, options: VibeVoiceAsrOptions, progress: Progress, cancel: CancelToken
+    ) -> Transcription:
+        """Starts to listen; the segments do the work as they are consumed, a stretch at a time.
+
+        The model is leased for a stretch (an hour, unless the options say less), and between its
+        tokens other work gets its turn. Silence has no segments. Raises BadInputError for broken
+        audio, and JobCancelled.
+        """
+        if not np.isfinite(speech.samples).all():
+            raise BadInputError("The recording has samples that are not numbers.")
+        samples = resample(speech.samples, speech.sample_rate_hz, SAMPLE_RATE_HZ)
+        recording = Speech(samples, SAMPLE_RATE_HZ)
+        language = options.language.strip().lower().split("-")[0].replace("auto", "")
+        if not len(samples) or float(np.abs(samples).max()) < _INAUDIBLE:
+            nothing = TranscriptionInfo(language, 0.0, speech.duration_s, 0.0)
+            return Transcription(nothing, iter(()))
+        notes: list[str] = []
+        running = self._run(recording, language, options, progress, cancel, notes)
+        return Transcription(next(running), running, notes)
+
+    def _run(
+        self,
+        recording: Speech,
+        language: str,
+        options: VibeVoiceAsrOptions,
+        progress: Progress,
+        cancel: CancelToken,
+        notes: list[str],
+    ) -> Iterator[Any]:
+        """Yields the TranscriptionInfo, then the Segments."""
+        names = SpeakerNames(_Ear(self.context, notes))
+        duration_s = recording.duration_s
+        told = False
+
+        def listen(start_s: float, end_s: float) -> Answer:
+            first, last = int(start_s * SAMPLE_RATE_HZ), int(end_s * SAMPLE_RATE_HZ)
+
+            def report(at_s: float) -> None:
+                at_s = min(start_s + at_s, end_s)
+                progress(at_s / duration_s, f"Transcribed {_clock(at_s)} of {_clock(duration_s)}")
+
+            return self._answer(recording.samples[first:last], options, report, cancel)
+
+        progress(0.0, f"Loading {self.label}")
+        for window in windows(duration_s, options.window_minutes * 60.0, listen):
+            if window.note:
+                logger.warning("%s: %s", self.label, window.note)
+                notes.append(window.note)
+            speakers = names.of(recording, window.utterances)
+            if not told:
+                told = True
+                words = " ".join(one.text for one in window.utterances if not one.is_sound)
+                guessed = language or guess_language(words)
+                yield TranscriptionInfo(guessed, 1.0, duration_s, duration_s)
+            for one in window.utterances:
+                if one.text and (options.sounds or not one.is_sound):
+                    yield _segment(one, speakers)
+        if not told:
+            yield TranscriptionInfo(language, 0.0, duration_s, 0.0)
+        progress(1.0, "Transcribed")
+
+    def _answer(
+        self,
+        samples: FloatArray,
+        options: VibeVoiceAsrOptions,
+        report: Any,
+        cancel: CancelToken,
+    ) -> Answer:
+        answers: list[Answer] = []
+        holder = f"transcribing with {self.label}"
+        pool, device = self.context.pool, self.context.device
+        with pool.lease(self._spec(), cancel, holder) as network:
+
+            def work(give: Give) -> None:
+                configure_threads(self.context.threads)
+                answers.append(
+                    network.write_down(
+                        samples, options.hotwords.strip(), options.max_new_tokens, give,
+                        cancel.raise_if_cancelled,
+                    )
+                )  # fmt: skip
+
+            randomness = RandomStream(_SEED)
+            steps = SteppedWork(work, holder)
+            try:
+                while True:
+                    cancel.raise_if_cancelled()
+                    with pool.run_slot(device, cancel, holder), randomness.drawing():
+                        tail = next(steps, None)
+                    if tail is None:
+                        return answers[0]
+                    for reached in _END.findall(tail)[-1:]:
+                        report(float(reached))
+            finally:
+                steps.close()
+
+    def _spec(self) -> ModelSpec[VibeVoiceAsrNetwork]:
+        device = self.context.device
+        dtype = str(self.context.dtype).removeprefix("torch.")
+        return ModelSpec(
+            key=model_key(self.model_id, self.model_revision, device, dtype),
+            device=device,
+            nbytes=self.entry.memory_mb * 1_000_000,
+            load=self._load,
+            to_host=lambda network: network.moved_to("cpu"),
+            to_device=lambda network: network.moved_to(device),
+            measure=lambda network: network.nbytes,
+        )
+
+    def _load(self) -> VibeVoiceAsrNetwork:
+        from transformers import VibeVoiceAsrForConditionalGeneration
+
+        refuse_old_layout(self.entry, self.context.catalog.folder(self.entry))
+        model, processor, _ = load_checkpoint(
+            VibeVoiceAsrForConditionalGeneration,
+            self.label,
+            self.context.ensure_model(self.model_id),
+            self.context.attention,
+            self.context.dtype,
+            self.context.device,
+        )
+        return VibeVoiceAsrNetwork(model, processor)
+
+
+class _Ear:
+    """The speaker encoder, and a note where there is none."""
+
+    def __init__(self, context: EngineContext, notes: list[str]) -> None:
+        self._context = context
+        self._notes = notes
+        self._deaf = False
+
+    def __call__(self, clip: Speech) -> FloatArray | None:
+        if self._deaf:
+            return None
+        try:
+            embedding: FloatArray = self._context.engine("ge2e").embed(clip)
+            return embedding
+        except (ModelMissingError, EngineMissingError) as error:
+            self._deaf = True
+            self._notes.append(
+                "The speakers are numbered anew after each break, since the speaker encoder is "
+                f"missing. {error.hint}".strip()
+            )
+            return None
+        except StudioError:  # too short or too quiet to know anybody by
+            return None
+
+
+def _segment(one: Utterance, speakers: dict[int, str]) -> Segment:
+    name = speakers[one.speaker] if one.speaker is not None else None
+    return Segment(one.text, one.start_s, one.end_s, speaker=name)
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
