@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from pathlib import Path
 
@@ -31,6 +32,19 @@ class Power(BaseException):
 def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """These files need not outlive a power cut."""
     monkeypatch.setattr("os.fsync", lambda descriptor: None)
+
+
+class Blackout:
+    """The power that fails after so many batches."""
+
+    def __init__(self, after: int) -> None:
+        self._left = after
+
+    def __call__(self, batch: Batch) -> float:
+        self._left -= 1
+        if self._left < 0:
+            raise Power
+        return 1.0
 
 
 def final_weights(trainee: ToyTrainee) -> torch.Tensor:
@@ -75,20 +89,11 @@ def test_broken_off_anywhere_it_ends_as_if_it_had_not_been(
     whole = ToyTrainee()
     make_loop(tmp_path / "whole", whole, plan).run()
     for batches in (3, 2, 4, 100):
-        left = itertools.count(1)
-
-        def blackout(batch: Batch, left=left, batches=batches) -> float:
-            if next(left) > batches:
-                raise Power
-            return 1.0
-
-        broken = ToyTrainee(before_loss=blackout)
-        seconds = itertools.count(0, 3600.0)  # every step is worth a state
-        loop = make_loop(tmp_path / "broken", broken, plan, clock=lambda s=seconds: next(s))
-        try:
+        broken = ToyTrainee(before_loss=Blackout(after=batches))
+        clock = itertools.count(0, 3600).__next__  # every step is worth a state
+        loop = make_loop(tmp_path / "broken", broken, plan, clock=clock)
+        with contextlib.suppress(Power):
             loop.run()
-        except Power:
-            continue
     assert torch.equal(final_weights(broken), final_weights(whole))
     assert events(tmp_path / "broken", "start")[1]["resumed"]
 
