@@ -24,6 +24,7 @@ from modules.tools.services import Services
 CONVERSE = "converse"
 LINE_AGAIN = "line_again"
 JOIN = "join_conversation"
+KINDS = (CONVERSE, LINE_AGAIN, JOIN)
 
 
 def register(services: Services) -> None:
@@ -63,17 +64,27 @@ def submit_rest(services: Services, conversation_id: str) -> Job:
     """Queues the lines of a conversation that are not spoken yet, and the joining."""
     conversation = services.conversations.get(conversation_id)
     running = work_on(services, conversation.id)
-    if running is not None:
+    if running is not None and running.kind == CONVERSE:
         return running
     return services.jobs.submit(CONVERSE, conversation.title, {"conversation": conversation.id})
 
 
 def work_on(services: Services, conversation_id: str) -> Job | None:
-    """The job that speaks a conversation, or waits to do so."""
-    for job in services.jobs.list(states=ACTIVE, kind=CONVERSE):
-        if job.payload.get("conversation") == conversation_id:
+    """The job that works on a conversation, or waits to do so."""
+    for job in services.jobs.list(states=ACTIVE):
+        if job.kind in KINDS and job.payload.get("conversation") == conversation_id:
             return job
     return None
+
+
+def delete_conversation(services: Services, conversation_id: str) -> str:
+    """Moves a conversation to the trash; returns the id to restore it by.
+
+    Raises NotFoundError, BadInputError while it is being worked on.
+    """
+    if work_on(services, conversation_id) is not None:
+        raise BadInputError("This conversation is being spoken.", "Cancel that first.")
+    return services.conversations.delete(conversation_id)
 
 
 def submit_line(

@@ -20,7 +20,7 @@ from modules.tools.ready_models import (
     speaking_models,
 )
 from modules.tools.services import Services
-from modules.tools.voices import preset_voices
+from modules.tools.voices import PresetVoice, preset_voices
 from modules.ui.handlers import listen
 from modules.ui.option_controls import OptionControls
 from modules.ui.parts import menu, menu_update, panel
@@ -224,7 +224,7 @@ class CastPanel:
         """The voices that a model can speak with: labels and keys."""
         handle = self._services.tts.get(engine)
         presets = [
-            (f"{voice.label} ({voice.name})", _key("preset", voice.name))
+            (_label(voice), _key("preset", voice.name))
             for voice in preset_voices(self._services, handle)
         ]
         entry = self._services.tts.entry(engine)
@@ -276,6 +276,10 @@ def _cast_voice(choice: Choice) -> CastVoice:
 def _key(kind: str, name: str) -> str:
     """What stands for a voice in a menu: a sample and a preset may have one name."""
     return f"{kind}:{name}"
+
+
+def _label(voice: PresetVoice) -> str:
+    return voice.name if voice.label == voice.name else f"{voice.label} ({voice.name})"
 
 
 def _same(name: str) -> str:

@@ -98,7 +98,10 @@ class JobsView:
 
         def with_job(job_id: str, *values: Any) -> Any:
             job = self._job(job_id)
-            return gr.skip() if job is None else work(job, *values)
+            try:
+                return gr.skip() if job is None else work(job, *values)
+            except NotFoundError:  # what it works on was deleted since
+                return gr.skip()
 
         listen(self._timer.tick, with_job, [self.job_id, *inputs], outputs)
 

@@ -24,7 +24,12 @@ from modules.tools.conversation import (
     speak_conversation,
     speak_line_again,
 )
-from modules.tools.conversation_jobs import LINE_AGAIN, submit_conversation, submit_line
+from modules.tools.conversation_jobs import (
+    LINE_AGAIN,
+    delete_conversation,
+    submit_conversation,
+    submit_line,
+)
 from modules.tools.joined_conversation import export_conversation, join_conversation
 from modules.tools.services import Services
 from tests.fakes import SineEngine, SineOptions, add_noise, fake_entry
@@ -211,6 +216,8 @@ def test_jobs_speak_and_make_lines_again(services: Services) -> None:
     assert services.conversations.get(conversation_id).line("0002").style == "calm"
     with pytest.raises(BadInputError, match="no text"):
         submit_line(services, conversation_id, "0002", " ", None)
+    assert delete_conversation(services, conversation_id)
+    assert services.conversations.list() == ()
 
 
 @pytest.mark.usefixtures("bell")

@@ -10,7 +10,11 @@ from modules.core_components.errors import NotFoundError
 from modules.core_components.jobs import Job
 from modules.core_components.library.conversations import Conversation, Pauses
 from modules.tools.conversation import LONGEST_PAUSE_S, ConversationRequest
-from modules.tools.conversation_jobs import CONVERSE, JOIN, LINE_AGAIN, submit_conversation
+from modules.tools.conversation_jobs import (
+    KINDS,
+    delete_conversation,
+    submit_conversation,
+)
 from modules.ui.cast_panel import CastPanel
 from modules.ui.context import Studio
 from modules.ui.conversation_panel import ConversationPanel
@@ -41,7 +45,7 @@ class _ConversationTab:
             with gr.Column(scale=6, min_width=340):
                 self._build_request()
             with gr.Column(scale=6, min_width=340):
-                self._jobs = JobsView(self._services, (CONVERSE, LINE_AGAIN, JOIN))
+                self._jobs = JobsView(self._services, KINDS)
                 self._panel = ConversationPanel(self._services, self._jobs)
         title("Earlier conversations")
         with gr.Column(elem_classes="studio-short"):
@@ -88,7 +92,7 @@ class _ConversationTab:
         studio.on_show(tab, self._earlier_html, [self._panel.shown_id], [self._earlier])
         studio.on_open(self._find, [], [self._jobs.job_id, *shown, *written])
         asked = [self._script, *self._pauses, self._seed, self._title, *cast.inputs]
-        started = [self._jobs.job_id, *shown]
+        started = [self._jobs.job_id, *shown, self._earlier]
         listen(self._speak.click, self._submit, asked, started, line="cast")
         on_show = [self._panel.shown_id, self._panel.line_id]
         self._jobs.on_progress(self._grow, on_show, self._panel.growing)
@@ -113,7 +117,7 @@ class _ConversationTab:
             seed=None if seed is None else int(seed),
         )
         job = submit_conversation(self._services, request)
-        return [job.id, *self._panel.show(self._conversation_of(job))]
+        return [job.id, *self._shown(self._conversation_of(job))]
 
     def _find(self) -> list[Any]:
         """After a reload: the job that is followed, and the conversation it works on."""
@@ -136,8 +140,8 @@ class _ConversationTab:
         pauses = conversation.pauses
         cast = self._cast.remembered(conversation.cast)
         shown = self._cast.show(conversation.script, cast)
-        texts = [conversation.script, pauses.lines_s, pauses.speakers_s, conversation.title]
-        return [*texts, *shown]
+        # The title is not: another script would get it.
+        return [conversation.script, pauses.lines_s, pauses.speakers_s, "", *shown]
 
     def _grow(self, job: Job, shown: str, line_id: str) -> Any:
         if job.payload.get("conversation") != shown:
@@ -155,7 +159,7 @@ class _ConversationTab:
         return [*self._panel.show(conversation, line_id), self._earlier_html(conversation.id)]
 
     def _forget(self, shown: str) -> list[Any]:
-        self._services.conversations.delete(shown)
+        delete_conversation(self._services, shown)
         tell("The conversation is deleted.")
         return [*self._panel.show(None), self._earlier_html("")]
 
