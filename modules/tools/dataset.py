@@ -10,7 +10,7 @@ import logging
 import shutil
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -197,7 +197,7 @@ class _Building:
 
 def contents(dataset: Dataset) -> DatasetContents:
     """What a dataset holds; clips that the user left out count as dropped, by his reason."""
-    dropped: Counter[str] = Counter()
+    dropped: defaultdict[str, float] = defaultdict(float)
     for source in dataset.sources:
         for gap in source.dropped:
             dropped[gap.reason] += gap.end_s - gap.start_s

@@ -120,7 +120,7 @@ class Listener:
         kept = self.kept_in / f"{hashlib.sha256(about.encode()).hexdigest()[:32]}.json"
         known = _read_words(kept)
         if known is None:
-            options = parse_options(self.engine.options_type, self.options)
+            options: Any = parse_options(self.engine.options_type, self.options)
             running = self.engine.transcribe(window, options, progress, cancel)
             heard = (_words_of(segment) for segment in running.segments)
             known = tuple(word for words in heard for word in words)
