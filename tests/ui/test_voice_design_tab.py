@@ -40,6 +40,8 @@ def tab(services: Services) -> _VoiceDesignTab:
 
 
 def with_designer(services: Services) -> None:
+    """Puts the fake into the place of the real model, which is not downloaded here."""
+    services.tts._registry.remove(MODEL)
     entry = fake_entry(MODEL, "text-to-speech", ("voice-design",))
     services.tts.register_engine(MODEL, lambda entry, context: Designer(), entry)
 
