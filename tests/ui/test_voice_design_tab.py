@@ -11,16 +11,18 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech, VoicePrompt
 from modules.tools.services import Services
-from modules.tools.voice_design import MODEL, DesignRequest, design_voice
+from modules.tools.voice_design import DesignRequest, design_voice
 from modules.ui.context import Studio
 from modules.ui.tabs.voice_design import MISSING, MOST_TRIES, _VoiceDesignTab
 from tests.fakes import SineEngine, SineOptions, fake_entry
+
+DESIGNER = "designer-1"
 
 
 class Designer(SineEngine):
     """Hums at a pitch of its own for every description."""
 
-    model_id = MODEL
+    model_id = DESIGNER
     label = "Designer"
     can_clone = False
 
@@ -40,10 +42,8 @@ def tab(services: Services) -> _VoiceDesignTab:
 
 
 def with_designer(services: Services) -> None:
-    """Puts the fake into the place of the real model, which is not downloaded here."""
-    services.tts._registry.remove(MODEL)
-    entry = fake_entry(MODEL, "text-to-speech", ("voice-design",))
-    services.tts.register_engine(MODEL, lambda entry, context: Designer(), entry)
+    entry = fake_entry(DESIGNER, "text-to-speech", ("voice-design",))
+    services.tts.register_engine(DESIGNER, lambda entry, context: Designer(), entry)
 
 
 def test_without_the_model_the_tab_says_so(tab: _VoiceDesignTab) -> None:
@@ -59,14 +59,14 @@ def test_tries_stand_side_by_side_and_are_asked_for_with_seeds_in_a_row(
     assert tab._models(None, None)[2]["visible"]
     ids, empty, *_ = tab._show()
     assert (ids, empty["visible"]) == ([], True)
-    how = [MODEL, "en-us", 5, *(component.value for component in tab._engine.inputs[3:])]
+    how = [DESIGNER, "en-us", 5, *(component.value for component in tab._engine.inputs[3:])]
     tab._submit("a deep hum", "one two", 3, *how)
     for job in services.jobs.list():
         done = services.jobs.wait(job.id, 60.0)
         assert done.state == "done", done.error
     assert sorted(take.seed for take in services.takes.list()) == [5, 6, 7]
     for seed in range(MOST_TRIES):
-        design_voice(services, DesignRequest("high", "one", seed=seed, language="en-us"))
+        design_voice(services, DesignRequest("high", "one", DESIGNER, "en-us", seed))
     ids, empty, *_ = tab._show()
     assert len(ids) == MOST_TRIES
     assert not empty["visible"]
