@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +35,7 @@ class Answer:
     complete: bool
 
 
-def read_answer(parsed: str | Sequence[Any], finished: bool, length_s: float) -> Answer:
+def read_answer(parsed: str | list[Any], finished: bool, length_s: float) -> Answer:
     """`parsed` is what the processor returns for one recording of `length_s`: its segments, or the
     raw text where it found none; `finished` whether the model came to its end."""
     if isinstance(parsed, str):
