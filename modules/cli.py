@@ -8,15 +8,20 @@ from typing import Annotated, Any
 
 import typer
 
+from modules.cli_conversation import converse
+from modules.cli_dataset import dataset_app
 from modules.cli_models import models_app
 from modules.cli_pronunciations import pronunciations_app
 from modules.cli_support import (
+    audio_format_of,
     errors_reported,
     plain,
     print_json,
     progress_bar,
+    read_text_file,
     start_logging,
 )
+from modules.cli_train_results import train_app
 from modules.cli_tuned import tuned_app
 from modules.cli_voices import voices_app
 from modules.core_components.errors import BadInputError
@@ -34,6 +39,9 @@ app.add_typer(models_app, name="models")
 models_app.add_typer(tuned_app, name="tuned")
 app.add_typer(voices_app, name="voices")
 app.add_typer(pronunciations_app, name="pronunciations")
+app.add_typer(train_app, name="train")
+app.add_typer(dataset_app, name="dataset")
+app.command()(converse)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Text = Annotated[str, typer.Option(help="What to say; @FILE reads it from a file.")]
@@ -118,7 +126,7 @@ def clone(
             seed=seed,
             options=_engine_options(speed, parameters),
             score=scores,
-            output_format=_format_of(out),
+            output_format=audio_format_of(out),
         )
         take = speak(services, request, progress, cancel)
         _deliver(services, take, out, as_json)
@@ -156,7 +164,7 @@ def speak(
             seed=seed,
             options=_engine_options(speed, parameters),
             score=scores,
-            output_format=_format_of(out),
+            output_format=audio_format_of(out),
         )
         take = speak_tool(services, request, progress, cancel)
         _deliver(services, take, out, as_json)
@@ -187,7 +195,7 @@ def design(
         )
 
         services = open_services(context.obj)
-        _format_of(out)
+        audio_format_of(out)
         request = DesignRequest(
             description=describe,
             text=_read_text(text) or SUGGESTED_TEXT,
@@ -311,13 +319,7 @@ def run() -> int:
 def _read_text(text: str) -> str:
     if not text.startswith("@"):
         return text
-    path = Path(text[1:])
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInputError(
-            f"The text file {path} cannot be read ({error}).", "Give a UTF-8 text file."
-        ) from error
+    return read_text_file(Path(text[1:]))
 
 
 def _engine_options(speed: float, parameters: list[str] | None) -> dict[str, Any]:
@@ -329,16 +331,6 @@ def _engine_options(speed: float, parameters: list[str] | None) -> dict[str, Any
             raise BadInputError(f"{parameter!r} sets nothing.", "Write NAME=VALUE.")
         chosen[name.strip()] = {"true": True, "false": False}.get(value.strip().lower(), value)
     return chosen
-
-
-def _format_of(out: Path) -> str:
-    fmt = out.suffix.lstrip(".").lower()
-    if fmt not in ("wav", "flac", "mp3"):
-        raise BadInputError(
-            f"{out.name} does not say which audio format to write.",
-            "Let the name end in .wav, .flac or .mp3.",
-        )
-    return fmt
 
 
 def _transcript_target(out: Path | None, path: Path, fmt: str, earlier: list[Path]) -> Path | None:

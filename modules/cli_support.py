@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from modules.core_components.errors import JobCancelled, StudioError
+from modules.core_components.errors import BadInputError, JobCancelled, StudioError
 from modules.core_components.progress import CancelToken
 from modules.core_components.progress import Progress as ProgressListener
 
@@ -115,6 +115,27 @@ def progress_bar(quiet: bool) -> Iterator[tuple[ProgressListener, CancelToken]]:
             )
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def read_text_file(path: Path) -> str:
+    """The text of a UTF-8 file. Raises BadInputError."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInputError(
+            f"The text file {path} cannot be read ({error}).", "Give a UTF-8 text file."
+        ) from error
+
+
+def audio_format_of(out: Path) -> str:
+    """The audio format that a file's name asks for. Raises BadInputError."""
+    fmt = out.suffix.lstrip(".").lower()
+    if fmt not in ("wav", "flac", "mp3"):
+        raise BadInputError(
+            f"{out.name} does not say which audio format to write.",
+            "Let the name end in .wav, .flac or .mp3.",
+        )
+    return fmt
 
 
 def leave(code: int) -> None:

@@ -91,16 +91,17 @@ def add_run(
     run = services.training_runs.create(
         name, dataset, BASE, "en", dataclasses.asdict(TrainingPlan()), rows
     )
-    run.checkpoints_folder.mkdir()
+    checkpoints = run.files.checkpoints
+    checkpoints.mkdir()
     base = read_weights(services.catalog.folder(services.catalog.entry(BASE)) / "model.pth")
-    diary = EventWriter(run.progress_file)
+    diary = EventWriter(run.files.progress)
     for epoch, step in enumerate(steps, start=1):
         weights = {f"xtts.{key}": value for key, value in base.items()}
         weights["xtts.gpt.mel_head.weight"] = base["gpt.mel_head.weight"] * (1 + step / 100)
         weights["torch_mel_spectrogram_dvae.mel_stft.window"] = torch.ones(4)
         weights["dvae.codebook"] = torch.ones(4)
-        path = run.checkpoints_folder / f"{step}.pth"
-        torch.save({"model": weights, "optimizer": {"moments": torch.ones(1000)}}, path)
+        path = checkpoints / f"{step}.pth"
+        torch.save({"model": weights, "optimizer": {"moments": torch.ones(100_000)}}, path)
         diary.write("step", step=step, epoch=epoch, loss=4.0 - step / 10, step_s=0.5)
         diary.write("eval", step=step, epoch=epoch, loss=4.2 - step / 20)
         diary.write(

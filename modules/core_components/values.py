@@ -82,7 +82,8 @@ class Sample:
     """A recording the user owns: `samples/<name>.wav` with `samples/<name>.json` beside it.
 
     `audio_sha256` is the hash of the decoded audio (float32 samples and rate), so that a copy
-    under another name is still the same voice.
+    under another name is still the same voice. A voice that is taken from several recordings has
+    them in `parts`; it is no file of its own.
     """
 
     name: str
@@ -94,6 +95,12 @@ class Sample:
     consent: Consent | None = None
     created: str = ""
     info: Mapping[str, Any] = field(default_factory=dict)
+    parts: tuple[Sample, ...] = ()
+
+    @property
+    def recordings(self) -> tuple[Sample, ...]:
+        """The recordings to take the voice from."""
+        return self.parts or (self,)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import logging
 import shutil
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,21 +63,28 @@ class DatasetRequest:
 
 
 @dataclass(frozen=True)
-class DatasetSummary:
-    """What one building did, and what the dataset holds now (seconds of recordings).
+class DatasetContents:
+    """Rows and seconds of a dataset.
 
     `kept_s` and the seconds of `dropped_s`, by reason, add up to `recorded_s`.
     """
 
-    dataset: str
-    added: tuple[str, ...]
-    already_there: tuple[str, ...]
-    refused: tuple[Refused, ...]
     train_rows: int
     eval_rows: int
     recorded_s: float
     kept_s: float
     dropped_s: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class DatasetSummary:
+    """What one building did, and what the dataset holds now."""
+
+    dataset: str
+    added: tuple[str, ...]
+    already_there: tuple[str, ...]
+    refused: tuple[Refused, ...]
+    contents: DatasetContents
 
 
 def build_dataset(
@@ -184,13 +191,13 @@ class _Building:
             added=tuple(self._added),
             already_there=tuple(self._already_there),
             refused=tuple(self._refused),
-            **contents(dataset),
+            contents=contents(dataset),
         )
 
 
-def contents(dataset: Dataset) -> dict[str, object]:
-    """Rows and seconds of a dataset, as the summary has them."""
-    dropped: Counter[str] = Counter()
+def contents(dataset: Dataset) -> DatasetContents:
+    """What a dataset holds; clips that the user left out count as dropped, by his reason."""
+    dropped: defaultdict[str, float] = defaultdict(float)
     for source in dataset.sources:
         for gap in source.dropped:
             dropped[gap.reason] += gap.end_s - gap.start_s
@@ -198,10 +205,10 @@ def contents(dataset: Dataset) -> dict[str, object]:
             if clip.dropped:
                 dropped[clip.dropped] += clip.duration_s
     rows = dataset.rows
-    return {
-        "train_rows": sum(clip.subset != EVAL for clip in rows),
-        "eval_rows": sum(clip.subset == EVAL for clip in rows),
-        "recorded_s": sum(source.duration_s for source in dataset.sources),
-        "kept_s": sum(clip.duration_s for clip in rows),
-        "dropped_s": dict(sorted(dropped.items())),
-    }
+    return DatasetContents(
+        train_rows=sum(clip.subset != EVAL for clip in rows),
+        eval_rows=sum(clip.subset == EVAL for clip in rows),
+        recorded_s=sum(source.duration_s for source in dataset.sources),
+        kept_s=sum(clip.duration_s for clip in rows),
+        dropped_s=dict(sorted(dropped.items())),
+    )

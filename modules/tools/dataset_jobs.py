@@ -24,7 +24,7 @@ def register(services: Services) -> None:
         summary = build_dataset(services, request, job.progress, job.cancel)
         for refused in summary.refused:
             job.log(f"{refused.name}: {refused.message} {refused.hint}".strip())
-        return asdict(summary)
+        return {**asdict(summary), **asdict(summary.contents)}
 
     services.jobs.register(BUILD_DATASET, do_build)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,18 +23,29 @@ from modules.core_components.ai_models.engines.base import (
 from modules.core_components.audio.encode import audio_sha256
 from modules.core_components.audio.resample import resample
 from modules.core_components.audio.speech_regions import speech_regions
-from modules.core_components.dataset.cutting import Region
 from modules.core_components.dataset.known_text import spread
 from modules.core_components.dataset.sound import excerpt
-from modules.core_components.dataset.windows import listening_windows
-from modules.core_components.dataset.words import whole_words
-from modules.core_components.progress import CancelToken, Progress, scaled
+from modules.core_components.dataset.windows import joined_regions, listening_windows
+from modules.core_components.dataset.words import (
+    Region,
+    fitted_to_speech,
+    in_order,
+    middle_s,
+    unheard,
+    whole_words,
+    with_found,
+)
+from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
 from modules.core_components.values import Segment, Speech, Word
 from modules.tools.services import Services
 
 logger = logging.getLogger(__name__)
 
 _FORMAT = 1
+# Speech of this length without a word is listened to a second time, with a little around it;
+# stretches beside each other together, up to what Whisper takes at once.
+_UNHEARD_S, _MARGIN_S = 0.4, 0.2
+_JOINED_PAUSE_S, _TOGETHER_S = 1.0, 28.0
 _RATE_HZ = 16_000  # the listeners with word times hear at this rate
 
 
@@ -69,19 +80,47 @@ class Listener:
         audible = Speech(samples, _RATE_HZ)
         speech = speech_regions(audible)
         words: list[Word] = []
-        for start_s, end_s in listening_windows(speech, audible.duration_s):
-            cancel.raise_if_cancelled()
-            share = scaled(progress, start_s / audible.duration_s, end_s / audible.duration_s)
-            window = excerpt(audible, start_s, end_s)
-            words += [_moved(word, start_s) for word in self._words(window, share, cancel)]
+        for window in listening_windows(speech, audible.duration_s):
+            share = scaled(progress, *(at_s / audible.duration_s for at_s in window))
+            words += self._words(audible, window, share, cancel)
+        words = self._second_hearing(audible, words, speech, cancel)
         return Heard(tuple(words), tuple(speech))
 
-    def _words(self, window: Speech, progress: Progress, cancel: CancelToken) -> tuple[Word, ...]:
+    def _second_hearing(
+        self,
+        audible: Speech,
+        words: Sequence[Word],
+        speech: Sequence[Region],
+        cancel: CancelToken,
+    ) -> list[Word]:
+        """The words, and those of stretches in which somebody speaks and nothing was heard.
+
+        Among others a listener passes over short phrases; alone it hears them.
+        """
+        found = fitted_to_speech(in_order(words, audible.duration_s), speech)
+        missing = joined_regions(unheard(found, speech, _UNHEARD_S), _JOINED_PAUSE_S, _TOGETHER_S)
+        for start_s, end_s in missing:
+            around = max(start_s - _MARGIN_S, 0.0), min(end_s + _MARGIN_S, audible.duration_s)
+            again = self._words(audible, around, no_progress, cancel)
+            found = with_found(found, [w for w in again if start_s <= middle_s(w) < end_s])
+        return list(found)
+
+    def _words(
+        self, audible: Speech, region: Region, progress: Progress, cancel: CancelToken
+    ) -> list[Word]:
+        """The words of a part of the recording, with times in the recording."""
+        cancel.raise_if_cancelled()
+        heard = self._hear_once(excerpt(audible, *region), progress, cancel)
+        return [_moved(word, region[0]) for word in heard]
+
+    def _hear_once(
+        self, window: Speech, progress: Progress, cancel: CancelToken
+    ) -> tuple[Word, ...]:
         about = json.dumps([_FORMAT, audio_sha256(window), self.described()], sort_keys=True)
         kept = self.kept_in / f"{hashlib.sha256(about.encode()).hexdigest()[:32]}.json"
         known = _read_words(kept)
         if known is None:
-            options = parse_options(self.engine.options_type, self.options)
+            options: Any = parse_options(self.engine.options_type, self.options)
             running = self.engine.transcribe(window, options, progress, cancel)
             heard = (_words_of(segment) for segment in running.segments)
             known = tuple(word for words in heard for word in words)

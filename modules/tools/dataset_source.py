@@ -27,7 +27,7 @@ from modules.core_components.dataset.values import (
     Dataset,
     Source,
 )
-from modules.core_components.dataset.words import joined_text
+from modules.core_components.dataset.words import joined_text, middle_s
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.text.cues import Cue
 from modules.core_components.values import Speech, Word
@@ -144,9 +144,7 @@ class SourceMaker:
 
 def _within(piece: Piece, words: Sequence[Word]) -> list[Word]:
     """The words whose middle lies in the piece."""
-    return [
-        word for word in words if piece.start_s <= (word.start_s + word.end_s) / 2 < piece.end_s
-    ]
+    return [word for word in words if piece.start_s <= middle_s(word) < piece.end_s]
 
 
 def _from_clip_start(word: Word, piece: Piece) -> Word:

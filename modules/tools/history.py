@@ -36,7 +36,7 @@ def make_again(
     """
     first = services.takes.get(take_id)
     if first.kind == "sample":
-        sample = services.samples.get(first.voice)
+        sample = services.samples.voice(first.voice)
         if sample.audio_sha256 != first.sample_sha256:
             raise BadInputError(
                 f"The sample {first.voice!r} is another recording now.",

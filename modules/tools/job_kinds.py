@@ -17,10 +17,13 @@ from modules.core_components.ai_models.engines.kokoro.voice_packs import (
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job, JobContext
 from modules.tools import (
+    conversation_jobs,
     dataset_jobs,
     dataset_report_jobs,
     history,
+    judging_jobs,
     model_library,
+    training_jobs,
     transcribe,
     tuned_jobs,
     voice_clone,
@@ -119,9 +122,12 @@ def register_job_kinds(services: Services) -> None:
     services.jobs.register(EXPORT, do_export)
     services.jobs.register(LOAD, do_load)
     services.jobs.register(DEMO, do_demo)
+    conversation_jobs.register(services)
     dataset_jobs.register(services)
     dataset_report_jobs.register(services)
     tuned_jobs.register(services)
+    judging_jobs.register(services)
+    training_jobs.register(services)
 
 
 def submit_demo_sample(services: Services) -> None:

@@ -55,7 +55,7 @@ def texts_of(services: Services, run: TrainingRun) -> tuple[Text, ...]:
     dataset = services.datasets.get(run.dataset)
     held_out = [
         row
-        for row in read_rows(run.rows_file)
+        for row in read_rows(run.files.rows)
         if not row.for_training and (dataset.folder / row.audio_file).is_file()
     ]
     spread = np.linspace(0, len(held_out) - 1, min(MOST_HELD_OUT, len(held_out)))

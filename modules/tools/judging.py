@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from typing import Any
 
 from modules.core_components import atomic
 from modules.core_components.ai_models.downloads.disk import ensure_free
@@ -29,7 +30,7 @@ from modules.core_components.judgement import (
     judgement_from_json,
     propose,
 )
-from modules.core_components.library.training_runs import RUNNING, KeptCheckpoint, TrainingRun
+from modules.core_components.library.training_runs import ALIVE, KeptCheckpoint, TrainingRun
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
 from modules.tools.judged_takes import SEED, Ears, TakeFolder, Text, texts_of
 from modules.tools.services import Services
@@ -53,7 +54,7 @@ def judge_run(
     """
     cancel = cancel or CancelToken()
     run = services.training_runs.get(run_name)
-    if run.state == RUNNING:
+    if run.state in ALIVE:
         raise BadInputError(f"{run.name} is being trained.", "Stop it, or wait until it is done.")
     checkpoints = sorted(services.training_runs.checkpoints(run_name), key=lambda kept: kept.step)
     if not checkpoints:
@@ -146,7 +147,9 @@ def _speaker(
     place = Place(packed, revision=lambda: _identity(kept), checked=lambda: packed)
     try:
         pack(kept.path, base, packed)
-        yield XttsEngine(entry, services.tts.context, place)
+        # Its revision is read off the folder; the protocol would have it settable.
+        engine: Any = XttsEngine(entry, services.tts.context, place)
+        yield engine
     finally:
         services.tts.unload(entry.id)
         shutil.rmtree(packed, ignore_errors=True)

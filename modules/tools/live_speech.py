@@ -71,14 +71,14 @@ def voice_to_speak_with(
         return fixed_voice(services.tts.get(request.engine), request.voice)
     if is_voice_match(services.tts.entry(request.engine)):
         return _prepared(services, request)
-    sample = services.samples.get(request.voice)
+    sample = services.samples.voice(request.voice)
     prompt, _ = services.tts.prepare_voice(request.engine, sample, cancel=cancel)
     return prompt
 
 
 def _prepared(services: Services, request: SpeechRequest) -> VoicePrompt:
     """A voice match takes minutes: longer than a listener waits."""
-    sample = services.samples.get(request.voice)
+    sample = services.samples.voice(request.voice)
     prompt = services.tts.prepared_voice(request.engine, sample)
     if prompt is None:
         raise BadInputError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -24,32 +24,40 @@ from modules.tools.run_reference import RunReference
 VERSION = 1
 
 
+@dataclass(frozen=True)
+class CardFacts:
+    """What a model was made of."""
+
+    run: TrainingRun
+    checkpoint: KeptCheckpoint
+    dataset: Dataset
+    reference: RunReference
+    sizes: PackedSize
+
+
 def model_card(
     name: str,
-    run: TrainingRun,
-    kept: KeptCheckpoint,
-    dataset: Dataset,
-    reference: RunReference,
+    facts: CardFacts,
     base: ModelEntry,
     base_folder: Path,
-    sizes: PackedSize,
     judgement: Judgement | None,
     cancel: CancelToken,
 ) -> dict[str, Any]:
     """The card as plain JSON. Sizes are bytes, `minutes` those of the rows that were trained on."""
-    rows = read_rows(run.rows_file)
+    run, kept, dataset = facts.run, facts.checkpoint, facts.dataset
+    rows = read_rows(run.files.rows)
     trained = {row.clip_id for row in rows if row.for_training}
     seconds = sum(clip.duration_s for clip in dataset.clips if clip.id in trained)
     base_files = [path for path in sorted(base_folder.iterdir()) if path.suffix in _FILES]
-    state_bytes = run.state_file.stat().st_size if run.state_file.is_file() else None
+    state_bytes = run.files.state.stat().st_size if run.files.state.is_file() else None
     return {
         "version": VERSION,
         "name": name,
+        "base_model": base.id,
         "language": run.language,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "studio": APP_VERSION,
         "base": {
-            "model": base.id,
             "label": base.label,
             "sha256": {path.name: sha256_of(path, cancel) for path in base_files},
         },
@@ -70,8 +78,8 @@ def model_card(
         "scores": _scores(judgement, str(kept.step)),
         "scores_of_the_base": _scores(judgement, BASE),
         "reference": {
-            "clips": list(reference.clips),
-            "seconds": round(reference.sample.duration_s, 2),
+            "clips": list(facts.reference.clips),
+            "seconds": round(facts.reference.sample.duration_s, 2),
         },
         "text_frontend": {
             "name": "coqui-tts VoiceBpeTokenizer",
@@ -79,8 +87,8 @@ def model_card(
         },
         "bytes": {
             "training_state": state_bytes,
-            "checkpoint": sizes.before,
-            "published": sizes.after,
+            "checkpoint": facts.sizes.before,
+            "published": facts.sizes.after,
         },
         "licence": {
             "name": base.licence.name,

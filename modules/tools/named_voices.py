@@ -40,6 +40,9 @@ def find_voice(services: Services, engine: TTSEngine, name: str) -> NamedVoice:
         return NamedVoice(name, "preset", _preset_language(services, engine, name))
     if name in samples:
         return NamedVoice(name, "sample", nearest_language(engine, samples[name].language))
+    if "+" in name and all(part.strip() in samples for part in name.split("+")):
+        several = services.samples.voice(name)
+        return NamedVoice(several.name, "sample", nearest_language(engine, several.language))
     names = mix_names(name) if is_mix(name) else (name,)
     unknown = [part for part in names if part not in presets]
     if len(unknown) == len(names):
@@ -58,6 +61,12 @@ def find_voice(services: Services, engine: TTSEngine, name: str) -> NamedVoice:
         )
     largest, _ = max(parse_mix(name), key=lambda part: part[1])
     return NamedVoice(name, "preset", _preset_language(services, engine, largest))
+
+
+def find_sample(services: Services, engine: TTSEngine, name: str) -> NamedVoice:
+    """The sample of that name, whatever presets there are. Raises NotFoundError."""
+    sample = services.samples.get(name)
+    return NamedVoice(sample.name, "sample", nearest_language(engine, sample.language))
 
 
 def voices_to_choose(services: Services, model_id: str) -> tuple[NamedVoice, ...]:

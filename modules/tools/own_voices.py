@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from modules.core_components.ai_models.engines.base import PackEngine, TTSEngine
 from modules.core_components.ai_models.engines.kokoro.mixes import format_mix, parse_mix
@@ -26,6 +27,7 @@ __all__ = [
     "export_preset",
     "fixed_voice",
     "format_mix",
+    "has_packs",
     "import_voice",
     "parse_mix",
     "save_mix",
@@ -40,6 +42,11 @@ def fixed_voice(engine: TTSEngine, voice: str) -> VoicePrompt | str:
     The name itself where the engine's voices cannot change.
     """
     return engine.preset_prompt(voice) if isinstance(engine, PackEngine) else voice
+
+
+def has_packs(services: Services, model_id: str) -> bool:
+    """Whether the voices of a model can be mixed, imported and taken along as files."""
+    return isinstance(services.tts.get(model_id), PackEngine)
 
 
 def save_mix(
@@ -80,7 +87,7 @@ def export_preset(services: Services, voice: str, target: Path, model_id: str = 
 def _keep(
     services: Services, pack: FloatArray, label: str, language: str, made_from: str, model_id: str
 ) -> OwnVoice:
-    engine = services.tts.get(model_id)
+    engine = _pack_engine(services, model_id)
     if language:
         check_language(engine, language)
     # A sample of that name could not be called by its name any more.
@@ -89,9 +96,14 @@ def _keep(
 
 
 def _pack(services: Services, model_id: str, voice: str) -> FloatArray:
+    engine: Any = _pack_engine(services, model_id)
+    return voice_of_prompt(engine.preset_prompt(voice)).pack
+
+
+def _pack_engine(services: Services, model_id: str) -> TTSEngine:
     engine = services.tts.get(model_id)
     if not isinstance(engine, PackEngine):
         raise BadInputError(
             f"The voices of {engine.label} cannot be mixed or taken along.", "Choose Kokoro."
         )
-    return voice_of_prompt(engine.preset_prompt(voice)).pack
+    return engine

@@ -11,15 +11,14 @@ from modules.core_components.ai_models.engines.xtts.pack import pack
 from modules.core_components.errors import BadInputError, NotFoundError
 from modules.core_components.library.names import display_name, safe_stem, same_name_key
 from modules.core_components.library.training_runs import KeptCheckpoint, TrainingRun
-from modules.core_components.library.tuned_models import TunedModel
+from modules.core_components.library.tuned_models import CARD, TunedModel
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.tools.judging import read_judgement
-from modules.tools.model_card import model_card, readme
+from modules.tools.model_card import CardFacts, model_card, readme
 from modules.tools.run_reference import run_reference
 from modules.tools.services import Services
 
-# In the folder of the models, so that it becomes one of them by a rename.
-_IN_THE_MAKING = ".publishing-"
+REFERENCE, README = "reference.wav", "README.md"
 
 
 def publish(
@@ -41,30 +40,22 @@ def publish(
     label = _free_name(services, name)
     base = services.catalog.entry(run.base_model)
     base_folder = services.catalog.folder(base)
-    models = services.settings.finetune_folder
-    models.mkdir(parents=True, exist_ok=True)
-    ensure_free(models, (base_folder / WEIGHTS).stat().st_size)
-    folder = models / f"{_IN_THE_MAKING}{safe_stem(label)}"
-    shutil.rmtree(folder, ignore_errors=True)  # of an attempt that was killed
-    try:
+    ensure_free(services.settings.finetune_folder, (base_folder / WEIGHTS).stat().st_size)
+    with services.tuned_models.adding(label) as incoming:
+        folder = incoming.folder
         progress(0.0, "Choosing the reference")
         reference = run_reference(services, run, cancel)
         progress(0.1, "Leaving out what only training needs")
         sizes = pack(kept.path, base_folder, folder)
-        shutil.copyfile(reference.sample.path, folder / "reference.wav")
+        shutil.copyfile(reference.sample.path, folder / REFERENCE)
         cancel.raise_if_cancelled()
         progress(0.6, "Writing the model card")
-        dataset = services.datasets.get(run.dataset)
-        judgement = read_judgement(run)
-        card = model_card(
-            label, run, kept, dataset, reference, base, base_folder, sizes, judgement, cancel
-        )
-        atomic.write_bytes(folder / "README.md", readme(card).encode("utf-8"))
-        model = services.tuned_models.add(folder, card)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        about = CardFacts(run, kept, services.datasets.get(run.dataset), reference, sizes)
+        card = model_card(label, about, base, base_folder, read_judgement(run), cancel)
+        atomic.write_json(folder / CARD, card)
+        atomic.write_bytes(folder / README, readme(card).encode("utf-8"))
     progress(1.0, "Published")
-    return model
+    return services.tuned_models.get(incoming.folder.name)
 
 
 def _checkpoint(services: Services, run: TrainingRun, checkpoint: str) -> KeptCheckpoint:
@@ -87,6 +78,18 @@ def _free_name(services: Services, name: str) -> str:
             f"There already is a model named {label!r}.", "Choose another name.", "name"
         )
     return label
+
+
+def proposed_checkpoint(services: Services, run_name: str) -> str:
+    """The step that the run's judgement proposes. Raises BadInputError without a proposal."""
+    judgement = read_judgement(services.training_runs.get(run_name))
+    if judgement is None or not judgement.proposed:
+        raise BadInputError(
+            f"No checkpoint of {run_name!r} is proposed.",
+            judgement.reason if judgement else "Judge the run first, or name a checkpoint.",
+            "checkpoint",
+        )
+    return judgement.proposed
 
 
 def sizes_in_words(model: TunedModel) -> str:

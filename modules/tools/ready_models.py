@@ -40,6 +40,11 @@ def can_clone(entry: ModelEntry) -> bool:
     return bool(CLONING_ABILITIES & set(entry.abilities))
 
 
+def takes_several(entry: ModelEntry) -> bool:
+    """Whether the model can take one voice from several samples."""
+    return "several-clips" in entry.abilities
+
+
 def is_voice_match(entry: ModelEntry) -> bool:
     """Whether the model only comes near a voice, by fitting one of its own to it."""
     return "voice-match" in entry.abilities

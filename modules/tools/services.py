@@ -15,6 +15,7 @@ from modules.core_components.ai_models.downloads import Downloader
 from modules.core_components.ai_models.tts_manager import TTSManager
 from modules.core_components.jobs import JobRunner, JobStore
 from modules.core_components.library import (
+    ConversationLibrary,
     DatasetLibrary,
     PronunciationLibrary,
     SampleLibrary,
@@ -53,6 +54,7 @@ class Services:
     pronunciations: PronunciationLibrary
     training_runs: TrainingRunLibrary
     datasets: DatasetLibrary
+    conversations: ConversationLibrary
     jobs: JobRunner
     overrides: Mapping[str, Any] = field(default_factory=dict)
     live: LiveFeeds = field(default_factory=LiveFeeds)
@@ -118,6 +120,7 @@ def open_services(root: Path, overrides: Mapping[str, Any] | None = None) -> Ser
         pronunciations=PronunciationLibrary(settings.root / "pronunciations.json"),
         training_runs=TrainingRunLibrary(settings.training_folder),
         datasets=DatasetLibrary(settings.datasets_folder),
+        conversations=ConversationLibrary(settings.output_folder / "conversations"),
         jobs=JobRunner(
             # Trying out a voice does not wait until another is fitted, and a training, which may
             # take a night, keeps nobody from transcribing.

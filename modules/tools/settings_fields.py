@@ -101,15 +101,17 @@ def _about(services: Services, saved: Settings, name: str, label: str, words: st
         default=str(value) if isinstance(value, Path) else value,
         minimum=low,
         maximum=high,
-        choices=_choices(services, name),
+        choices=_choices(services, saved, name),
     )
 
 
-def _choices(services: Services, name: str) -> tuple[str, ...]:
+def _choices(services: Services, saved: Settings, name: str) -> tuple[str, ...]:
     if name == "tts_model":
         return services.tts.engine_ids()
     if name == "asr_model":
         return services.asr.engine_ids()
     if name == "language":
-        return services.tts.entry(services.settings.tts_model).languages
+        spoken = services.tts.entry(services.settings.tts_model).languages
+        # What is saved stays, though another model was chosen that calls it otherwise.
+        return tuple(dict.fromkeys((*spoken, saved.language)))
     return CHOICES.get(name, ())

@@ -22,13 +22,14 @@ from modules.core_components.ai_models.engines.base import AttentiveEngine, TTSE
 from modules.core_components.atomic import atomic_path
 from modules.core_components.audio.files import audio_sha256, read_speech
 from modules.core_components.errors import BadInputError
+from modules.core_components.library import TakeLibrary
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
 from modules.core_components.text.markup import has_markup
 from modules.core_components.values import FloatArray, Sample, Scores, Speech, Take, VoicePrompt
 from modules.core_components.version import APP_VERSION, computing_environment
 from modules.tools.own_voices import fixed_voice
 from modules.tools.pronunciations import with_pronunciations
-from modules.tools.ready_models import designs_voices
+from modules.tools.ready_models import designs_voices, takes_several
 from modules.tools.scores import score_speech
 from modules.tools.services import Services
 from modules.tools.spoken_steps import Passage, Silence, engine_options, passages, spoken_steps
@@ -124,6 +125,42 @@ def speak(
     take leaves nothing in the history.
     """
     cancel = cancel or CancelToken()
+    performed = perform(services, request, progress, cancel, hear)
+    scores = Scores()
+    if request.score:
+        progress(0.9, "Listening to the result")
+        scores = timed(
+            performed.timings_s,
+            "score",
+            lambda: score_speech(
+                services, performed.speech, performed.request, performed.sample, cancel
+            ),
+        )
+    take = keep(services, services.takes, performed, scores)
+    progress(1.0, "Done")
+    return take
+
+
+@dataclass(frozen=True)
+class Performance:
+    """Speech that is not kept yet, and how it came about. `request` is the completed one."""
+
+    request: SpeechRequest
+    engine: TTSEngine
+    sample: Sample | None
+    voice: VoicePrompt | str
+    speech: Speech
+    timings_s: dict[str, float]
+
+
+def perform(
+    services: Services,
+    request: SpeechRequest,
+    progress: Progress,
+    cancel: CancelToken,
+    hear: Callable[[Speech], None] = lambda piece: None,
+) -> Performance:
+    """Speaks the text; raises as `speak`. Until `keep`, finished passages wait on the disk."""
     request = complete_request(services, request)
     engine = services.tts.get(request.engine)
     timings: dict[str, float] = {}
@@ -138,19 +175,17 @@ def speak(
         "speak",
         lambda: _speak_passages(services, engine, voice, request, speaking, cancel, hear),
     )
-    scores = Scores()
-    if request.score:
-        progress(0.9, "Listening to the result")
-        scores = timed(
-            timings, "score", lambda: score_speech(services, speech, request, sample, cancel)
-        )
-    take = services.takes.save(
-        _take_fields(engine, request, sample, voice, speech, scores, timings),
-        speech,
-        request.output_format,
-    )
-    shutil.rmtree(_passages_folder(services, request, voice), ignore_errors=True)
-    progress(1.0, "Done")
+    return Performance(request, engine, sample, voice, speech, timings)
+
+
+def keep(
+    services: Services, takes: TakeLibrary, performed: Performance, scores: Scores | None = None
+) -> Take:
+    """Keeps speech as a take, with everything needed to make it again. Raises DiskFullError."""
+    request = performed.request
+    fields = _take_fields(performed, scores or Scores())
+    take = takes.save(fields, performed.speech, request.output_format)
+    shutil.rmtree(_passages_folder(services, request, performed.voice), ignore_errors=True)
     return take
 
 
@@ -164,10 +199,16 @@ def timed(timings: dict[str, float], name: str, work: Callable[[], Result]) -> R
 
 def _check_voice(services: Services, engine: TTSEngine, request: SpeechRequest) -> None:
     if request.kind == "sample":
-        services.samples.get(request.voice)
+        sample = services.samples.voice(request.voice)
         if not engine.can_clone:
             raise BadInputError(
                 f"{engine.label} cannot clone a voice.", "Choose an engine that can."
+            )
+        if sample.parts and not takes_several(services.tts.entry(engine.model_id)):
+            raise BadInputError(
+                f"{engine.label} takes a voice from one sample only.",
+                "Name one sample, or choose XTTS.",
+                "voice",
             )
     elif (request.kind == "description") != designs_voices(services.tts.entry(engine.model_id)):
         described = request.kind == "description"
@@ -184,7 +225,7 @@ def _prepare_voice(
 ) -> tuple[Sample | None, VoicePrompt | str]:
     if request.kind != "sample":
         return None, fixed_voice(services.tts.get(request.engine), request.voice)
-    sample = services.samples.get(request.voice)
+    sample = services.samples.voice(request.voice)
     prompt, _ = services.tts.prepare_voice(request.engine, sample, progress, cancel)
     return sample, prompt
 
@@ -269,15 +310,9 @@ def _passages_folder(services: Services, request: SpeechRequest, voice: VoicePro
     return services.settings.cache_folder / "speaking" / digest[:24]
 
 
-def _take_fields(
-    engine: TTSEngine,
-    request: SpeechRequest,
-    sample: Sample | None,
-    voice: VoicePrompt | str,
-    speech: Speech,
-    scores: Scores,
-    timings: Mapping[str, float],
-) -> dict[str, Any]:
+def _take_fields(performed: Performance, scores: Scores) -> dict[str, Any]:
+    request, engine, voice = performed.request, performed.engine, performed.voice
+    sample = performed.sample
     options: Any = engine_options(engine, request.options, request.language, request.seed or 0)
     return {
         "text": request.text,
@@ -293,14 +328,14 @@ def _take_fields(
         "prompt_key": voice.key if isinstance(voice, VoicePrompt) else None,
         "ref_text": sample.ref_text if sample else "",
         "scores": scores,
-        "timings_s": timings,
+        "timings_s": performed.timings_s,
         "app_version": APP_VERSION,
         "environment": computing_environment(
             engine.precision, engine.attention if isinstance(engine, AttentiveEngine) else ""
         ),
-        "notes": speech.notes,
+        "notes": performed.speech.notes,
         "made_from": request.made_from,
-        "audio_sha256": audio_sha256(speech),
+        "audio_sha256": audio_sha256(performed.speech),
     }
 
 

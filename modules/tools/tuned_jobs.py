@@ -21,7 +21,7 @@ def register(services: Services) -> None:
     def do_import(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
         archive = Path(payload["archive"])
         model = tuned_models.import_tuned(
-            services, archive, payload["name"], job.progress, job.cancel
+            services, archive, payload["name"], job.progress, job.cancel, payload["file_name"]
         )
         archive.unlink(missing_ok=True)
         return {"model": tuned_models.model_id_of(model)}
@@ -44,8 +44,9 @@ def submit_import(services: Services, archive: Path, name: str, accepted: bool) 
     if accepted:
         model_library.accept_licence(services, tuned_models.BASE)
     tuned_models.require_consent(services)
-    payload = {"archive": str(keep_upload(services, archive)), "name": name.strip() or archive.stem}
-    return services.jobs.submit(IMPORT_TUNED, f"Import {payload['name']}", payload)
+    kept = keep_upload(services, archive)
+    payload = {"archive": str(kept), "name": name.strip(), "file_name": archive.name}
+    return services.jobs.submit(IMPORT_TUNED, f"Import {archive.name}", payload)
 
 
 def submit_export(services: Services, model_id: str) -> Job:

@@ -45,6 +45,7 @@ _LIMITS = {
     CARD: 5 * _MB,
 }
 _BLOCK = 1 << 20
+_SAID_ELSEWHERE = ("name", "label", "base_model", "licence")
 
 
 def needs_consent(services: Services) -> bool:
@@ -64,8 +65,10 @@ def import_tuned(
     name: str = "",
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
+    file_name: str = "",
 ) -> TunedModel:
-    """Takes in the zip of a fine-tuned XTTS, by default under the file's name.
+    """Takes in the zip of a fine-tuned XTTS, by default under the name on its card, else under
+    the file's (`file_name`, where the file was called otherwise before).
 
     Only the files of a model are taken, and everything is read before it counts as one. Raises
     LicenceNotAcceptedError, BadInputError for what is no such zip, ModelMissingError or
@@ -73,13 +76,14 @@ def import_tuned(
     """
     require_consent(services)
     unpacking, cancel = scaled(progress, 0.0, 0.9), cancel or CancelToken()
-    with services.tuned_models.adding(name.strip() or archive.stem) as incoming:
+    with services.tuned_models.adding(Path(file_name or archive.name).stem) as incoming:
         left_out = extract(archive, incoming.folder, _LIMITS, unpacking, cancel)
         progress(0.9, "Reading the model")
         check_tuned(incoming.folder)
         card = dict(read_tuned_model(incoming.folder).card)
-        card["imported_from"] = archive.name
+        card["imported_from"] = file_name or archive.name
         card["left_out"] = list(left_out[:100])
+        incoming.name = name.strip() or str(card.get("name") or incoming.name)
         if name.strip():
             card["label"] = name.strip()
         atomic.write_json(incoming.folder / CARD, card)
@@ -118,7 +122,7 @@ def card_facts(model: TunedModel) -> dict[str, str]:
     file."""
     facts = {}
     for key, value in model.card.items():
-        if key in ("name", "label") or isinstance(value, list | dict) or value in ("", None):
+        if key in _SAID_ELSEWHERE or isinstance(value, list | dict) or value in ("", None):
             continue
         facts[key.replace("_", " ").capitalize()] = _plain(value)
     return facts

@@ -17,17 +17,21 @@ from modules.core_components.values import Speech, VoicePrompt
 from modules.tools.own_voices import fixed_voice
 from modules.tools.services import Services
 from modules.tools.speech import CHARACTERS_PER_SECOND
+from modules.tools.voices import nearest_language
 
 # About a tenth of a megabyte each: the stock voices, and room for mixes that are being tried out.
 KEPT_PREVIEWS = 300
 SENTENCES: Mapping[str, str] = {
+    "de": "Hallo! So klinge ich, wenn ich dir etwas vorlese.",
     "en": "Hello! This is how I sound when I read something to you.",
     "es": "¡Hola! Así suena mi voz cuando te leo algo.",
     "fr": "Bonjour ! Voici ma voix quand je vous lis quelque chose.",
     "hi": "नमस्ते! जब मैं आपके लिए पढ़ता हूँ, तो मेरी आवाज़ ऐसी लगती है।",
     "it": "Ciao! Ecco come suona la mia voce quando ti leggo qualcosa.",
     "ja": "こんにちは。これが私の声です。",
+    "ko": "안녕하세요! 제 목소리는 이렇게 들립니다.",
     "pt": "Olá! É assim que soa a minha voz quando leio para você.",
+    "ru": "Здравствуйте! Вот так я звучу, когда читаю вам вслух.",
     "zh": "你好！这就是我朗读时的声音。",
 }
 
@@ -74,7 +78,7 @@ def make_preview(
 
 def _spoken(services: Services, engine: TTSEngine, language: str) -> str:
     wanted = language or services.settings.language
-    return wanted if wanted in engine.languages else engine.languages[0]
+    return nearest_language(engine, wanted) or engine.languages[0]
 
 
 def _sentence(language: str) -> str:

@@ -165,9 +165,8 @@ class ClipEditor:
     def _transcribe(self, dataset: str, clip: str, model: str | None) -> str:
         if not model:
             raise BadInputError("No listening model is installed.", "Get one on the Models tab.")
-        return (
-            f"Heard: {dataset_editor.transcribe_again(self._services, dataset, clip, model).text}"
-        )
+        mended = dataset_editor.transcribe_again(self._services, dataset, clip, model)
+        return f"Heard: {mended.text}"
 
 
 def _heard_text(report: DatasetReport | None, clip_id: str) -> Any:

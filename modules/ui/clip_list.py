@@ -21,7 +21,7 @@ from modules.ui.dataset_report_html import finding_badge, kind_name
 from modules.ui.parts import choice_list, panel
 from modules.ui.snippets import badge, duration_text, excerpt, table_html
 
-PAGE = 12
+PAGE = 8
 HEADERS = ("Said", "Length")
 NO_CLIPS = "No clips yet. Add recordings above."
 NO_MATCH = "No clip is like this."

@@ -108,7 +108,7 @@ window.addEventListener('studio-marked', event => {
   const [start, end] = event.detail;
   if (clip && start < end) mark(start, end, false);
 });
-watch('value', () => {
+const draw = () => {
   stop();
   clip = props.value ? JSON.parse(props.value) : null;
   frame.remove();
@@ -121,4 +121,7 @@ watch('value', () => {
   text.replaceChildren(...clip.words.map(([word]) => make('button', '', word)));
   mark(0, clip.seconds, false);
   element.append(frame);
-});
+};
+watch('value', draw);
+// In a part of the page that was hidden so far the value is there before the script.
+draw();

@@ -16,25 +16,10 @@ from modules.ui.sample_panel import CONSENT
 
 NONE = "None yet"
 # The languages of XTTS, by ISO 639-1.
-LANGUAGES = [
-    "en",
-    "es",
-    "fr",
-    "de",
-    "it",
-    "pt",
-    "pl",
-    "tr",
-    "ru",
-    "nl",
-    "cs",
-    "ar",
-    "zh",
-    "ja",
-    "hu",
-    "ko",
-    "hi",
-]
+LANGUAGES = (
+    *("en", "es", "fr", "de", "it", "pt", "pl", "tr", "ru"),
+    *("nl", "cs", "ar", "zh", "ja", "hu", "ko", "hi"),
+)
 
 
 class DatasetChoice:
@@ -46,8 +31,12 @@ class DatasetChoice:
         self.name = menu("Dataset", NONE)
         with gr.Accordion("New dataset", open=False) as self._new:
             self._build_form()
+        self._tools: Any = None
+
+    def build_removal(self) -> ConfirmedButton:
+        """Draws the button that deletes the chosen dataset."""
         with gr.Column(visible=False) as self._tools:
-            self.delete = ConfirmedButton(
+            return ConfirmedButton(
                 "Delete this dataset", "It moves to datasets/.trash.", "Delete it"
             )
 

@@ -24,8 +24,8 @@ NONE = "None installed"
 AUTO = "auto"
 NO_MODEL = "No listening model is installed yet. Get one on the Models tab: Whisper base is small."
 WHAT = (
-    "Recordings, videos, archives (zip, tar), subtitles (srt, vtt) with their recording of the same "
-    "name, or an LJSpeech dataset as an archive. What is there already is not taken twice."
+    "Recordings, videos, archives (zip, tar), subtitles (srt, vtt) with their recording of the "
+    "same name, or an LJSpeech dataset as an archive. What is there already is not taken twice."
 )
 _TOLD = 5
 

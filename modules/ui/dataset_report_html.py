@@ -79,7 +79,8 @@ def report_html(report: DatasetReport) -> str:
     whole = [*report.findings_of("")]
     cards = "".join(_card(finding) for finding in whole if finding.kind != "short")
     return (
-        f"{gauge_html(report.minutes)}{_tiles(report)}{cards}{_plots(report)}{_not_checked(report)}"
+        f"<div class='studio-report'>{gauge_html(report.minutes)}{_tiles(report)}{cards}"
+        f"{_plots(report)}{_not_checked(report)}</div>"
     )
 
 
@@ -114,6 +115,7 @@ def _card(finding: Finding) -> str:
 
 def _plots(report: DatasetReport) -> str:
     found = report.measures
+    otherwise = [min(100 * rate, 100) for rate in _known([m.heard_otherwise for m in found])]
     plots = (
         Histogram("Length", "s", [m.duration_s for m in found], 1.0, 11.6),
         Histogram("Loudness as recorded", "LUFS", _known([m.recorded_lufs for m in found]), -45),
@@ -126,10 +128,7 @@ def _plots(report: DatasetReport) -> str:
             "Likeness to the main voice", "", _known([m.voice for m in found]),
             SAME_SPEAKER - 0.1, decimals=2,
         ),
-        Histogram(
-            "Heard otherwise", "%", [100 * r for r in _known([m.heard_otherwise for m in found])],
-            high=10.0, decimals=0,
-        ),
+        Histogram("Heard otherwise", "%", otherwise, high=10.0, decimals=0),
     )  # fmt: skip
     drawn = "".join(histogram_html(plot) for plot in plots)
     return f"<div class='studio-plots'>{drawn}</div>"

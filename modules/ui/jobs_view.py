@@ -91,6 +91,20 @@ class JobsView:
 
         listen(self.finished.change, with_job, [self.finished, *inputs], outputs)
 
+    def on_progress(
+        self, work: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any]
+    ) -> None:
+        """Calls `work(job, *inputs)` about every second while a followed job goes on."""
+
+        def with_job(job_id: str, *values: Any) -> Any:
+            job = self._job(job_id)
+            try:
+                return gr.skip() if job is None else work(job, *values)
+            except NotFoundError:  # what it works on was deleted since
+                return gr.skip()
+
+        listen(self._timer.tick, with_job, [self.job_id, *inputs], outputs)
+
     def find(self) -> str:
         """The job to show on a freshly opened page; empty when there is none."""
         unfinished = self._unfinished()

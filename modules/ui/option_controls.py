@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gradio as gr
@@ -54,6 +54,14 @@ class OptionControls:
                 return {item.name: value for item, value in zip(fields, own, strict=True)}
             start += len(fields)
         return {}
+
+    def values(self, chosen: type, options: Mapping[str, Any]) -> list[Any]:
+        """Values for `components`: the given options of the chosen kind; all others' defaults."""
+        return [
+            options.get(item.name, item.default) if options_type is chosen else item.default
+            for options_type, fields in self._fields.items()
+            for item in fields
+        ]
 
 
 def option_control(item: OptionField, value: Any = None) -> Any:

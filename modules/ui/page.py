@@ -11,7 +11,7 @@ from modules.tools.services import Services
 from modules.ui.live import is_logged_in, live_routes
 from modules.ui.safety import served_folders
 from modules.ui.studio import build_studio
-from modules.ui.theme import STYLESHEET, StudioTheme
+from modules.ui.theme import STYLESHEETS, StudioTheme
 
 USER = "studio"
 
@@ -37,7 +37,7 @@ def create_page(services: Services, password: str = "") -> FastAPI:
         mcp_server=False,
         footer_links=[],
         theme=StudioTheme(),
-        css_paths=[STYLESHEET],
+        css_paths=list(STYLESHEETS),
     )
     mounted: Any = app.routes[-1]
     # Only then does Gradio check that a file named in a request is one that was uploaded.

@@ -39,11 +39,11 @@ def histogram_html(plot: Histogram) -> str:
     label = f"{plot.title}: {len(plot.values)} clips, median {middle:.{plot.decimals}f} {plot.unit}"
     ends = [f"{edge:g}" for edge in (start, start + len(counts) * step)]
     return (
-        f"<figure class='studio-plot'><figcaption>{html.escape(plot.title)}"
-        f"<span>median {middle:.{plot.decimals}f} {unit}</span></figcaption>"
+        f"<figure class='studio-plot'><figcaption>{html.escape(plot.title)}</figcaption>"
         f"<svg viewBox='0 0 {len(counts)} {_HEIGHT}' preserveAspectRatio='none' role='img' "
         f"aria-label='{html.escape(label, quote=True)}'>{bars}</svg>"
-        f"<div><span>{ends[0]}</span><span>{ends[1]} {unit}</span></div></figure>"
+        f"<div><span>{ends[0]}</span><span>median {middle:.{plot.decimals}f}</span>"
+        f"<span>{ends[1]} {unit}</span></div></figure>"
     )
 
 

@@ -113,6 +113,11 @@ def guards(host: str) -> list[Middleware]:
 def served_folders(services: Services) -> list[str]:
     """What the page may hand to a browser besides what it was given: recordings and exports."""
     settings = services.settings
-    own = (settings.output_folder, settings.samples_folder, settings.datasets_folder)
+    own = (
+        settings.output_folder,
+        settings.samples_folder,
+        settings.datasets_folder,
+        settings.training_folder,
+    )
     made = (services.exports_folder, services.previews_folder)
     return [str(folder) for folder in (*own, *made)]

@@ -40,7 +40,7 @@ class SamplePanel:
             self._ref_text = gr.Textbox(
                 value="",
                 label="What the sample says",
-                info="Engines that clone directly need the words; voice match does not.",
+                info="Some engines that clone need the words; XTTS and voice match do not.",
                 lines=3,
             )
             with gr.Row():

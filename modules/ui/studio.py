@@ -13,6 +13,7 @@ from modules.ui.endpoints import add_endpoints
 from modules.ui.handlers import listen
 from modules.ui.parts import panel
 from modules.ui.tabs import (
+    conversation,
     dataset,
     history,
     models,
@@ -20,6 +21,7 @@ from modules.ui.tabs import (
     train_xtts,
     transcribe,
     voice_clone,
+    voice_design,
     voice_presets,
 )
 from modules.ui.theme import RESTORE_SHADE, SWITCH_SHADE
@@ -28,6 +30,8 @@ TITLE = "Voice Clone Studio"
 TABS = (
     voice_clone,
     voice_presets,
+    conversation,
+    voice_design,
     transcribe,
     dataset,
     train_xtts,

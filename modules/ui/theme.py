@@ -10,7 +10,10 @@ from pathlib import Path
 import gradio as gr
 from gradio.themes.utils import colors, fonts, sizes
 
-STYLESHEET = Path(__file__).with_name("studio.css")
+# What all tabs share, then what single tabs need besides.
+STYLESHEETS = tuple(
+    Path(__file__).with_name(f"{name}.css") for name in ("studio", "dataset", "training")
+)
 
 # Remembers the choice of light or dark; before the first choice the system's setting holds.
 RESTORE_SHADE = """() => {

@@ -10,7 +10,7 @@ import gradio as gr
 from modules.core_components.errors import NotFoundError
 from modules.core_components.jobs import Job
 from modules.core_components.jobs.job import FAILED, QUEUED
-from modules.core_components.library.training_runs import NEW, RUNNING
+from modules.core_components.library.training_runs import ALIVE, NEW
 from modules.tools.services import Services
 from modules.tools.train_xtts import TRAIN, resume_training, stop_after_epoch, stop_training
 from modules.tools.training_curves import Curves, read_curves
@@ -29,7 +29,7 @@ from modules.ui.snippets import (
 
 POLL_S = 1.5
 NO_RUN = "No training yet. Prepare one on the first page."
-_KINDS = {"running": "good", "done": "good", "failed": "bad", "interrupted": "warn"}
+_KINDS = dict.fromkeys((*ALIVE, "done"), "good") | {"failed": "bad", "interrupted": "warn"}
 _ENDED_EARLY = ("stopped", "failed", "interrupted")
 
 
@@ -90,7 +90,7 @@ class LiveTraining:
             return [empty_html(NO_RUN), "", "", *[hidden] * 5, gr.Timer(active=False)]
         job = self._job(name)
         waits = job is not None and job.state == QUEUED
-        runs = curves.state == RUNNING or (job is not None and job.is_active)
+        runs = curves.state in ALIVE or (job is not None and job.is_active)
         resumable = not runs and curves.state in (*_ENDED_EARLY, NEW)
         points = list(zip(curves.steps, curves.train_losses, strict=True))
         evaluated = list(zip(curves.eval_steps, curves.eval_losses, strict=True))
@@ -146,7 +146,7 @@ def _head_html(name: str, curves: Curves, job: Job | None) -> str:
     }
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in curves.notes[-5:])
     told = ""
-    if job is not None and job.state == FAILED and curves.state != RUNNING:
+    if job is not None and job.state == FAILED and curves.state not in ALIVE:
         told = error_html(job.error, job.hint)
     elif curves.outcome:
         told = error_html(curves.outcome, curves.hint)
@@ -164,12 +164,12 @@ def _state_words(curves: Curves, job: Job | None) -> str:
     return {
         "new": "not begun",
         "interrupted": "interrupted: what was done is kept",
-        "stopped": "stopped",
+        "saving": "stopping: its state is being written",
     }.get(curves.state, curves.state)
 
 
 def _left(curves: Curves) -> str:
-    if curves.state != RUNNING or curves.eta_s is None:
+    if curves.state not in ALIVE or curves.eta_s is None:
         return ""
     return duration_text(curves.eta_s)
 

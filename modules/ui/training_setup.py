@@ -15,6 +15,7 @@ from modules.core_components.ai_models.engines.xtts.training.presets import (
     PRESETS,
     STANDARD,
     departures,
+    switched,
     with_preset,
 )
 from modules.core_components.errors import BadInputError
@@ -63,6 +64,7 @@ class TrainingSetup:
         self._preset = gr.Radio(
             [(name.capitalize(), name) for name in PRESETS], value=STANDARD, label="Preset"
         )
+        self._preset_in_use = gr.State(STANDARD)
         self._preset_note = panel(_preset_html(STANDARD, {}))
         start = with_preset(STANDARD)
         with gr.Accordion("Every parameter", open=False):
@@ -86,24 +88,21 @@ class TrainingSetup:
         chosen = [self._dataset, self._base]
         for component in chosen:
             listen(component.input, self.refresh, chosen, self.outputs, unchecked=True)
-        listen(self._preset.input, self._use_preset, [self._preset], self._preset_outputs)
+        presets = [self._preset, self._preset_in_use]
+        used = [self._preset_in_use, self._preset_note, *self._options]
+        listen(self._preset.input, self._use_preset, [*presets, *self._options], used)
         for control in self._options:
             listen(
                 control.change,
                 self._show_departures,
                 [self._preset, *self._options],
                 [self._preset_note],
-                unchecked=True,
                 line="training-preset",
             )
         listen(self._download.click, self._fetch, [self._base, self._accept], [jobs])
         report = [self._report, self._rejected]
         listen(self._look.click, self._preflight, self.inputs, report, show_progress="minimal")
         listen(self._train.click, self._start, self.inputs, [self.started], show_progress="minimal")
-
-    @property
-    def _preset_outputs(self) -> list[Any]:
-        return [self._preset_note, *self._options]
 
     def refresh(self, dataset: str | None = None, base: str | None = None) -> list[Any]:
         """Datasets and bases as they are now; what is chosen stays chosen."""
@@ -175,9 +174,10 @@ class TrainingSetup:
             job_id = submit_download(self._services, model_id).id
         return job_id
 
-    def _use_preset(self, preset: str) -> list[Any]:
-        values = with_preset(preset)
-        return [_preset_html(preset, {}), *(values[item.name] for item in self._fields)]
+    def _use_preset(self, preset: str, before: str, *values: Any) -> list[Any]:
+        options = switched(before, preset, self._read(values))
+        shown = [options[item.name] for item in self._fields]
+        return [preset, _preset_html(preset, options), *shown]
 
     def _show_departures(self, preset: str, *values: Any) -> str:
         return _preset_html(preset, self._read(values))
@@ -207,7 +207,11 @@ def _preset_html(preset: str, options: dict[str, Any]) -> str:
         f"<li>{html.escape(label)}: {mine} instead of {its}</li>"
         for label, (its, mine) in departures(preset, options).items()
     )
-    yours = f"<div>Changed by you, and kept:</div><ul>{changed}</ul>" if changed else ""
+    yours = (
+        f"<div>Changed by you, and kept:</div><ul class='studio-notes'>{changed}</ul>"
+        if changed
+        else ""
+    )
     return (
         f"<div class='studio-note'>{html.escape(ABOUT[preset])} It sets: {html.escape(sets)}. "
         f"Everything else has its default.{yours}</div>"

@@ -40,7 +40,7 @@ class TunedModelsPanel:
             self._file = gr.File(
                 label="Zip of the model", file_types=[tuned_models.SUFFIX], height=130
             )
-            self._name = gr.Textbox(value="", label="Name", placeholder="As the file's")
+            self._name = gr.Textbox(value="", label="Name", placeholder="As on its card")
             self._accept = gr.Checkbox(
                 label="I accept the Coqui Public Model License (non-commercial use only)",
                 value=False,

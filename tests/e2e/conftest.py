@@ -35,7 +35,7 @@ CHROMIUM_OPTIONS = [
 class StudioProcess:
     """`python app.py` over a data root; can be killed and started again."""
 
-    def __init__(self, root: Path, models: Path) -> None:
+    def __init__(self, root: Path, models: Path, catalog: Path | None = None) -> None:
         self.root = root
         self.url = ""
         self._environment = {
@@ -43,6 +43,8 @@ class StudioProcess:
             "VOICE_STUDIO_MODELS": str(models),
             "PYTHONUNBUFFERED": "1",
         }
+        if catalog is not None:
+            self._environment["VOICE_STUDIO_CATALOG"] = str(catalog)
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:

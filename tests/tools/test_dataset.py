@@ -7,11 +7,13 @@ import tarfile
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
+from modules.core_components.ai_models.engines.base import Transcription
 from modules.core_components.audio.measure import loudness_lufs
 from modules.core_components.dataset.values import SAMPLE_RATE_HZ, Dataset
 from modules.core_components.errors import (
@@ -58,7 +60,9 @@ def test_a_recording_becomes_clips_of_the_trainers_kind(
     summary = add(services, hum(tmp_path / "talk.flac", 40.0, 48_000))
     dataset = services.datasets.get(NAME)
     assert summary.added == ("talk.flac",)
-    assert summary.kept_s + sum(summary.dropped_s.values()) == pytest.approx(40.0, abs=1e-6)
+    assert summary.contents.kept_s + sum(summary.contents.dropped_s.values()) == pytest.approx(
+        40.0, abs=1e-6
+    )
     assert len(dataset.clips) > 5
     for clip in dataset.clips:
         samples, rate_hz = soundfile.read(dataset.wav_of(clip), dtype="float32")
@@ -69,7 +73,7 @@ def test_a_recording_becomes_clips_of_the_trainers_kind(
         assert all(0 <= word.start_s <= word.end_s <= clip.duration_s for word in clip.words)
     assert dataset.sources[0].made_with["listener"] == COUNTER
     assert len((dataset.folder / "metadata_train.csv").read_text().splitlines()) - 1 == (
-        summary.train_rows
+        summary.contents.train_rows
     )
 
 
@@ -159,7 +163,9 @@ def test_a_recording_without_speech_is_accounted_for(
     summary = add(services, quiet)
     assert (summary.added, summary.refused[0].name) == ((), "click.wav")
     assert (
-        summary.recorded_s == pytest.approx(0.4) == pytest.approx(sum(summary.dropped_s.values()))
+        summary.contents.recorded_s
+        == pytest.approx(0.4)
+        == pytest.approx(sum(summary.contents.dropped_s.values()))
     )
     assert add(services, quiet).already_there == ("click.wav",)
 
@@ -234,7 +240,7 @@ def test_an_imported_evaluation_set_stays_one(
             file.write(f"wavs/{number}.wav|Text {number}.|Zoë\n")
     (tmp_path / "in" / "metadata_train.csv").open("a").write("wavs/9.wav|one | too many|Zoë\n")
     summary = add(services, tmp_path / "in")
-    assert (summary.train_rows, summary.eval_rows) == (3, 4)
+    assert (summary.contents.train_rows, summary.contents.eval_rows) == (3, 4)
     assert "| too many" in summary.refused[0].message
     clips = services.datasets.get(NAME).clips
     assert {clip.text for clip in clips if clip.subset == "eval"} == {
@@ -268,6 +274,27 @@ def test_a_long_recording_is_kept_window_by_window(
     assert listener.asked == 3
     build_dataset(services, replace(request, replace=True))
     assert listener.asked == 3  # cut anew from what was heard
+
+
+def test_speech_without_words_is_listened_to_again(
+    services: Services,
+    listener: CounterListener,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hear = CounterListener.transcribe
+
+    def deaf_at_first(self: CounterListener, speech: Speech, *rest: Any) -> Transcription:
+        running = hear(self, speech, *rest)
+        (segment,) = running.segments
+        words = segment.words[:10] if self.asked == 1 else segment.words
+        return replace(running, segments=iter([replace(segment, words=words)]))
+
+    monkeypatch.setattr(CounterListener, "transcribe", deaf_at_first)
+    summary = add(services, hum(tmp_path / "talk.wav", 20.0))
+    assert listener.asked == 2
+    assert summary.contents.kept_s > 19
+    assert sum(len(clip.words) for clip in services.datasets.get(NAME).clips) >= 39
 
 
 def test_a_full_disk_stops_and_leaves_what_is_whole(

@@ -1,7 +1,9 @@
-"""Checkpoints are heard through the real engine on the tiny base; the ears are stand-ins."""
+"""Checkpoints are heard through the real engine on the tiny base, and published; the ears are
+stand-ins, coqui's own `Xtts` is not."""
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,11 +14,17 @@ import pytest
 
 from modules.core_components.ai_models import reset_managers
 from modules.core_components.audio.files import read_speech
-from modules.core_components.errors import BadInputError, JobCancelled
+from modules.core_components.errors import (
+    BadInputError,
+    CorruptFileError,
+    JobCancelled,
+    NotFoundError,
+)
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech
 from modules.tools import judged_takes
 from modules.tools.judging import judge_run, read_judgement
+from modules.tools.publish import publish
 from modules.tools.services import Services
 from tests.fakes import ECHO, EchoListener, fake_entry
 from tests.xtts_studio import add_dataset, add_run, open_xtts_studio
@@ -41,7 +49,8 @@ def studio(tmp_path_factory: pytest.TempPathFactory, tiny_xtts: Path) -> Iterato
         # Silero hears no voice in what random numbers say.
         patch.setattr(judged_takes, "trim_to_speech", lambda speech: speech)
         patch.setattr(judged_takes, "speech_seconds", lambda speech: speech.duration_s)
-        add_dataset(services, clips=6, evaluated=2)
+        patch.setattr(judged_takes, "judging_sentences", lambda language: ("It is a fine day.",))
+        add_dataset(services, clips=6, clip_s=2.0, evaluated=2)
         yield services
         services.close()
         reset_managers()
@@ -79,17 +88,17 @@ def test_base_and_checkpoints_are_judged_and_what_is_done_is_kept(
     with pytest.raises(JobCancelled):
         judge_run(studio, "first", progress, cancel)
     before = takes(run_folder)
-    assert len(before) == 5 + 2  # the base's, and two of the first checkpoint's
+    assert len(before) == 3 + 2  # the base's, and two of the first checkpoint's
     assert read_judgement(studio.training_runs.get("first")) is None
 
     found = judge_run(studio, "first")
     assert [row.checkpoint for row in found.rows] == ["base", "6", "12"]
     after = takes(run_folder)
-    assert len(after) == 3 * 5
+    assert len(after) == 3 * 3
     assert before.items() <= after.items()  # nothing was spoken twice
     assert not list((run_folder / "judgement").glob(".candidate*"))
     kinds = [take.kind for take in found.rows[1].takes]
-    assert kinds == ["sentence"] * 3 + ["held out"] * 2
+    assert kinds == ["sentence"] + ["held out"] * 2
     for row in found.rows:
         assert row.similarity_self == pytest.approx(1.0, abs=0.01)
         assert row.word_error_rate is not None
@@ -99,25 +108,91 @@ def test_base_and_checkpoints_are_judged_and_what_is_done_is_kept(
     assert read_judgement(studio.training_runs.get("first")) == found
     assert found.real_clips.keys() == {"aa_0004", "aa_0005"}
 
+    said = [read_speech(run_folder / row.takes[0].audio).samples for row in found.rows]
+    assert not np.array_equal(said[0], said[1])
+    assert not np.array_equal(said[1], said[2])
+
     assert judge_run(studio, "first") == found
     assert takes(run_folder) == after
-
-
-def test_the_checkpoints_do_not_say_the_same(studio: Services, run_folder: Path) -> None:
-    found = judge_run(studio, "first")
-    said = [read_speech(run_folder / row.takes[0].audio).samples for row in found.rows]
-    assert not any(
-        len(one) == len(other) and np.array_equal(one, other)
-        for one, other in ((said[0], said[1]), (said[1], said[2]))
-    )
 
 
 def test_a_run_that_trains_or_has_nothing_is_not_judged(studio: Services, run_folder: Path) -> None:
     from filelock import FileLock
 
     run = studio.training_runs.get("first")
-    with FileLock(run.lock_file), pytest.raises(BadInputError, match="being trained"):
+    with FileLock(run.files.lock), pytest.raises(BadInputError, match="being trained"):
         judge_run(studio, "first")
-    shutil.rmtree(run.checkpoints_folder)
+    shutil.rmtree(run.files.checkpoints)
     with pytest.raises(BadInputError, match="no checkpoint"):
         judge_run(studio, "first")
+
+
+def test_a_published_checkpoint_speaks_in_plain_coqui(studio: Services, run_folder: Path) -> None:
+    import torch
+    from TTS.tts.configs.xtts_config import XttsConfig
+    from TTS.tts.models.xtts import Xtts
+
+    model = publish(studio, "first", "12", "Anna's voice")
+    assert model.label == "Anna's voice"
+    assert model.base_model == "xtts-v2.0.3"
+    folder = model.folder
+    content = torch.load(folder / "model.pth", weights_only=True)
+    assert list(content) == ["model"]
+    assert not [key for key in content["model"] if key.startswith(("dvae", "torch_mel", "xtts."))]
+
+    config = XttsConfig()
+    config.load_json(folder / "config.json")
+    coqui = Xtts(config)
+    coqui.load_checkpoint(config, checkpoint_dir=folder)
+    moved = coqui.state_dict()["gpt.mel_head.weight"]
+    assert torch.equal(moved, content["model"]["gpt.mel_head.weight"])
+    latents = coqui.get_conditioning_latents([folder / "reference.wav"])
+    said = coqui.inference("Hello.", "en", *latents)["wav"]
+    assert len(said) > 1000
+    assert np.isfinite(said).all()
+
+    assert "xtts-Anna_s_voice" in studio.tts.engine_ids()
+    assert "reference" in studio.tts.get("xtts-Anna_s_voice").voices()
+    card = json.loads((folder / "model_card.json").read_text(encoding="utf-8"))
+    assert card["data"] == {
+        "dataset": "Anna", "speaker": "Anna", "minutes": 0.1, "clips": 4, "held_out": 2,
+    }  # fmt: skip
+    assert card["training"]["step"] == 12
+    assert card["bytes"]["checkpoint"] > card["bytes"]["published"]
+    assert set(card["base"]["sha256"]) >= {"model.pth", "vocab.json", "config.json"}
+    assert card["licence"]["commercial"] is False
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    assert "published without being judged" in text
+
+    with pytest.raises(BadInputError, match="already"):
+        publish(studio, "first", "12", "Anna's  voice")
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "name", "error", "words"),
+    [
+        ("7", "Other", NotFoundError, "It has: 6, 12"),
+        ("12", " / ", BadInputError, "no name"),
+    ],
+)
+def test_what_cannot_be_published_leaves_nothing(
+    studio: Services,
+    run_folder: Path,
+    checkpoint: str,
+    name: str,
+    error: type[Exception],
+    words: str,
+) -> None:
+    before = set(studio.settings.finetune_folder.glob("*"))
+    with pytest.raises(error, match=words):
+        publish(studio, "first", checkpoint, name)
+    assert set(studio.settings.finetune_folder.glob("*")) == before
+
+
+def test_a_broken_checkpoint_is_not_published(studio: Services, run_folder: Path) -> None:
+    run = studio.training_runs.get("first")
+    (run.files.checkpoints / "12.pth").write_bytes(b"half a file")
+    before = set(studio.settings.finetune_folder.glob("*"))
+    with pytest.raises(CorruptFileError):
+        publish(studio, "first", "12", "Broken")
+    assert set(studio.settings.finetune_folder.glob("*")) == before

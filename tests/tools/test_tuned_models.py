@@ -65,7 +65,7 @@ def test_an_imported_model_stands_everywhere_at_once(services: Services, archive
     before = services.tts.engine_ids()
     model = tuned_models.import_tuned(services, archive)
     model_id = tuned_models.model_id_of(model)
-    assert model_id == "xtts-anna"
+    assert model_id == "xtts-Anna"
     assert services.tts.engine_ids() == (*before, model_id)
     assert services.tts.available(model_id)
     assert services.tts.get(model_id).languages == ("it", "en")
@@ -80,7 +80,7 @@ def test_an_imported_model_stands_everywhere_at_once(services: Services, archive
     ]
     request = SpeechRequest("Ciao.", "reference", "preset", model_id)
     assert complete_request(services, request).language == "it"
-    assert find_voice(services, services.tts.get("xtts-anna"), "Ana Florence").kind == "preset"
+    assert find_voice(services, services.tts.get(model_id), "Ana Florence").kind == "preset"
     assert "Anna" in submit_load(services, model_id).title
     assert model_library.check(services, (model_id,))[0].problem == ""
 
@@ -118,8 +118,8 @@ def test_a_packed_model_is_taken_in_again(
 
 def test_the_jobs_do_both(services: Services, archive: Path) -> None:
     imported = services.jobs.wait(submit_import(services, archive, "", accepted=False).id, 60)
-    assert imported.result == {"model": "xtts-anna"}
-    packed = services.jobs.wait(submit_export(services, "xtts-anna").id, 60)
+    assert imported.result == {"model": "xtts-Anna"}
+    packed = services.jobs.wait(submit_export(services, "xtts-Anna").id, 60)
     assert packed.result is not None
     assert zipfile.is_zipfile(packed.result["file"])
 
@@ -148,4 +148,4 @@ def test_nothing_is_taken_in_before_the_licence_is_accepted(
         tuned_models.import_tuned(services, archive)
     with pytest.raises(LicenceNotAcceptedError):
         submit_import(services, archive, "", accepted=False)
-    assert submit_import(services, archive, "", accepted=True).title == "Import anna"
+    assert submit_import(services, archive, "", accepted=True).title == "Import anna.zip"

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from modules.core_components.errors import BadInputError
 from modules.core_components.text.language_names import language_name
+from modules.tools.named_voices import find_voice
 from modules.tools.ready_models import (
     can_clone,
     has_stock_voices,
@@ -12,8 +16,9 @@ from modules.tools.ready_models import (
     speaking_models,
 )
 from modules.tools.services import Services
+from modules.tools.speech import SpeechRequest, complete_request
 from modules.tools.voices import describe_voice, prepared_voice, preset_voices
-from tests.fakes import ECHO, SINE, SineOptions, add_noise
+from tests.fakes import ECHO, SINE, SineEngine, SineOptions, add_noise, fake_entry
 
 
 def test_only_what_can_be_used_now_is_offered(services: Services) -> None:
@@ -72,3 +77,18 @@ def test_language_names() -> None:
         "Cantonese",
         "xx",
     ]
+
+
+def test_several_samples_are_for_models_that_take_them(services: Services) -> None:
+    for name in ("Anna", "Berta"):
+        add_noise(services, name)
+    request = SpeechRequest("Hello.", "Anna + Berta", "sample", SINE)
+    with pytest.raises(BadInputError, match="one sample only"):
+        complete_request(services, request)
+    several = fake_entry("several-1", "text-to-speech", ("clone", "several-clips"))
+    engine = SineEngine()
+    engine.model_id = "several-1"
+    services.tts.register_engine("several-1", lambda entry, context: engine, several)
+    found = find_voice(services, engine, "Anna+Berta")
+    assert (found.name, found.kind) == ("Anna + Berta", "sample")
+    complete_request(services, replace(request, engine="several-1"))

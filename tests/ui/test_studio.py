@@ -13,18 +13,23 @@ from modules.ui.endpoints import PUBLIC
 from modules.ui.server import create_app
 from modules.ui.studio import TABS, build_studio
 from modules.ui.take_panel import again_note, scores_html
-from modules.ui.theme import STYLESHEET, StudioTheme
+from modules.ui.theme import STYLESHEETS, StudioTheme
 from tests.fakes import SINE, add_noise
 from tests.ui.page_client import HERE, call, open_page
 
 
 def test_the_page_has_its_tabs_and_nothing_public_but_its_endpoints(services: Services) -> None:
     config = build_studio(services).config
-    tabs = [c["props"]["label"] for c in config["components"] if c["type"] == "tabitem"]
-    assert [tab for tab in tabs if tab not in ("File", "Microphone")] == [
+    tabs = [c["props"] for c in config["components"] if c["type"] == "tabitem"]
+    names = {tab.__name__.rpartition(".")[2].replace("_", "-") for tab in TABS}
+    assert [tab["label"] for tab in tabs if tab.get("id") in names] == [
         "Voice Clone",
         "Voice Presets",
+        "Conversation",
+        "Voice Design",
         "Transcribe",
+        "Dataset",
+        "Train XTTS",
         "Models",
         "History",
         "Settings",
@@ -36,10 +41,11 @@ def test_the_page_has_its_tabs_and_nothing_public_but_its_endpoints(services: Se
 def test_the_theme_asks_no_other_host_for_anything() -> None:
     theme = StudioTheme()
     assert theme._stylesheets == []
-    css = STYLESHEET.read_text(encoding="utf-8")
-    assert "http" not in css
-    assert "@import" not in css
-    assert len(css.splitlines()) <= 100
+    for stylesheet in STYLESHEETS:
+        css = stylesheet.read_text(encoding="utf-8")
+        assert "http" not in css
+        assert "@import" not in css
+        assert len(css.splitlines()) <= 100
 
 
 def test_a_program_can_speak_through_the_endpoints(services: Services) -> None:

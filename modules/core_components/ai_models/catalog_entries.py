@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 TASKS = ("text-to-speech", "speech-to-text", "support")
 ABILITIES = (
     "clone", "voice-match", "stock-voices", "streaming", "styles", "speakers", "voice-design",
-    "word-times", "language-detection",
+    "word-times", "language-detection", "several-clips",
 )  # fmt: skip
 REGISTRIES = {"pypi": "PyPI", "npm": "npm"}
 

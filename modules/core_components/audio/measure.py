@@ -43,8 +43,18 @@ def silence_fraction(speech: Speech) -> float:
     levels = _frame_levels_dbfs(speech)
     if not len(levels):
         return 1.0
-    threshold = max(float(np.percentile(levels, 95)) - _SILENCE_BELOW_LOUD_DB, _SILENCE_DBFS)
-    return float((levels < threshold).mean())
+    return float((levels < _pause_below_dbfs(levels)).mean())
+
+
+def sounding_span_s(speech: Speech) -> tuple[float, float]:
+    """From where to where it sounds, in seconds: silence (see `silence_fraction`) at both ends is
+    left out. (0, 0) where nothing sounds."""
+    levels = _frame_levels_dbfs(speech)
+    sounding = np.flatnonzero(levels >= _pause_below_dbfs(levels)) if len(levels) else levels
+    if not len(sounding):
+        return (0.0, 0.0)
+    end_s = (int(sounding[-1]) + 1) * _FRAME_S
+    return (int(sounding[0]) * _FRAME_S, min(end_s, speech.duration_s))
 
 
 def loud_level_dbfs(speech: Speech) -> float:
@@ -95,6 +105,10 @@ def bandwidth_hz(speech: Speech) -> float:
         power += (np.abs(np.fft.rfft(frames[start : start + 256] * shape)) ** 2).sum(axis=0)
     within = np.flatnonzero(power >= power.max() * 10 ** (-_BAND_BELOW_PEAK_DB / 10))
     return float(within[-1] * speech.sample_rate_hz / window)
+
+
+def _pause_below_dbfs(levels: FloatArray) -> float:
+    return max(float(np.percentile(levels, 95)) - _SILENCE_BELOW_LOUD_DB, _SILENCE_DBFS)
 
 
 def _silent_power() -> float:

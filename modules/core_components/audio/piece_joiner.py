@@ -7,6 +7,7 @@ silence.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from modules.core_components.values import FloatArray
 
@@ -19,6 +20,7 @@ _KEPT_AFTER_S = 0.15
 _FADE_S = 0.004
 _WINDOW_S = 0.005
 _SILENCE_BELOW_PEAK = 10 ** (-40 / 20)
+_SILENCE = 10 ** (-50 / 20)  # whatever the peak so far
 
 
 class PieceJoiner:
@@ -43,14 +45,17 @@ class PieceJoiner:
     def feed(self, samples: FloatArray) -> FloatArray:
         """The next chunk of the piece in, what is certain to be heard out; float32 [n] both."""
         self._held = np.concatenate([self._held, samples])
-        end = self._end_of_sound()
-        if end == 0:
+        # The last samples wait in any case: they may have to be faded out.
+        end = self._end_of_sound() - self._fade
+        if end <= 0:
             return np.zeros(0, np.float32)
-        ready, self._held = self._held[:end].copy(), self._held[end:]
+        start = 0
+        if not self._voiced:
+            start = min(end, max(0, self._start_of_sound() - self._kept_before))
+        ready, self._held = self._held[start:end].copy(), self._held[end:]
         if not self._voiced:
             self._voiced = True
-            start = max(0, self._start_of_sound(ready) - self._kept_before)
-            ready = _faded_in(ready[start:], self._fade)
+            ready = _faded_in(ready, self._fade)
         return ready
 
     def end_piece(self, pause_s: float) -> FloatArray:
@@ -65,14 +70,18 @@ class PieceJoiner:
 
     def _end_of_sound(self) -> int:
         """Just behind the last window of the held samples that is not silent; 0: all are."""
-        peaks = self._peaks(self._held)
-        self._peak = max(self._peak, float(peaks.max(initial=0.0)))
-        loud = np.flatnonzero(peaks > self._peak * _SILENCE_BELOW_PEAK)
+        self._peak = max(self._peak, float(self._peaks(self._held).max(initial=0.0)))
+        loud = self._loud_windows(self._held)
         return (int(loud[-1]) + 1) * self._window if len(loud) else 0
 
-    def _start_of_sound(self, samples: FloatArray) -> int:
-        loud = np.flatnonzero(self._peaks(samples) > self._peak * _SILENCE_BELOW_PEAK)
+    def _start_of_sound(self) -> int:
+        loud = self._loud_windows(self._held)
         return int(loud[0]) * self._window
+
+    def _loud_windows(self, samples: FloatArray) -> NDArray[np.int64]:
+        return np.flatnonzero(
+            self._peaks(samples) > max(self._peak * _SILENCE_BELOW_PEAK, _SILENCE)
+        )
 
     def _peaks(self, samples: FloatArray) -> FloatArray:
         whole = len(samples) // self._window * self._window

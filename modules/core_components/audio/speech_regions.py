@@ -8,9 +8,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from modules.core_components.audio.fades import faded
 from modules.core_components.audio.resample import resample
 from modules.core_components.errors import BadInputError
-from modules.core_components.values import FloatArray, Speech
+from modules.core_components.values import Speech
 
 Region = tuple[float, float]
 
@@ -18,7 +19,6 @@ _VAD_RATE_HZ = 16_000
 _MIN_PAUSE_MS = 200
 _MIN_SPEECH_MS = 100
 _PADDING_MS = 60
-_FADE_S = 0.005
 _LONGEST_PIECE_S = 2.0
 
 
@@ -110,14 +110,5 @@ def _joined(speech: Speech, regions: list[Region]) -> Speech:
     pieces = []
     for start_s, end_s in regions:
         first, last = max(0, round(start_s * rate_hz)), round(end_s * rate_hz)
-        pieces.append(_faded(speech.samples[first:last], rate_hz))
+        pieces.append(faded(speech.samples[first:last], rate_hz))
     return Speech(np.concatenate(pieces), rate_hz)
-
-
-def _faded(samples: FloatArray, rate_hz: int) -> FloatArray:
-    size = min(round(_FADE_S * rate_hz), len(samples) // 2)
-    ramp = np.linspace(0.0, 1.0, size, endpoint=False, dtype=np.float32)
-    shape = np.ones(len(samples), dtype=np.float32)
-    shape[:size] = ramp
-    shape[len(samples) - size :] = ramp[::-1]
-    return samples * shape

@@ -19,11 +19,15 @@ from modules.core_components.dataset.values import (
     SHORTEST_S,
     Stretch,
 )
-from modules.core_components.dataset.words import fitted_to_speech, in_order, joined_text
+from modules.core_components.dataset.words import (
+    Region,
+    fitted_to_speech,
+    in_order,
+    joined_text,
+)
 from modules.core_components.text.sentences import split_sentences
 from modules.core_components.values import Word
 
-Region = tuple[float, float]
 # A run of words as positions [first, last) in the recording's words.
 Span = tuple[int, int]
 
@@ -90,7 +94,8 @@ def cut_words(
     `speech` are the stretches where somebody speaks: they sharpen the times of the words, and tell
     silence from speech that the listener wrote nothing down for.
     """
-    heard = fitted_to_speech(in_order(words, duration_s), speech)
+    ordered = in_order(words, duration_s)
+    heard = in_order(fitted_to_speech(ordered, speech), duration_s)
     cutter = _Cutter(heard, duration_s, rules, count_tokens)
     pieces: list[Piece] = []
     lost: list[Stretch] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
 
-from modules.core_components.dataset.words import is_unspaced
+from modules.core_components.dataset.words import is_unspaced, sounds
 from modules.core_components.text.cues import Cue
 from modules.core_components.values import Word
 
@@ -59,7 +59,7 @@ def _timed(
     """The words of one cue, and how many of the heard words are used up with it."""
     written = list(_written(text))
     matcher = difflib.SequenceMatcher(
-        None, [_sounds(unit) for unit in written], [_sounds(word.text) for word in heard], False
+        None, [sounds(unit) for unit in written], [sounds(word.text) for word in heard], False
     )
     words: list[Word] = []
     at, used, free_from_s = 0, 0, start_s
@@ -94,8 +94,3 @@ def _units(token: str) -> Iterable[str]:
         else:
             units[-1] += character
     return units
-
-
-def _sounds(text: str) -> str:
-    """What two spellings of a word have in common; never empty, so that marks match only marks."""
-    return "".join(c for c in text.casefold() if c.isalnum()) or text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 
@@ -100,7 +101,7 @@ def _moved(word: Word, start_s: float, end_s: float) -> Word:
     return replace(word, start_s=begin, end_s=end)
 
 
-def _place(opcodes: list[tuple[str, int, int, int, int]], at: int, text: str) -> int:
+def _place(opcodes: Sequence[tuple[str, int, int, int, int]], at: int, text: str) -> int:
     """Where in `text` the character `at` of what was heard stands, at the edge of a word."""
     for _, heard_from, heard_to, text_from, text_to in opcodes:
         if heard_from <= at < heard_to:

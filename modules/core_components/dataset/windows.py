@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from modules.core_components.dataset.cutting import Region
+from modules.core_components.dataset.words import Region
 
 LONGEST_WINDOW_S = 600.0
 _EARLIEST = 0.5
@@ -34,3 +34,17 @@ def listening_windows(
         start_s = end_s
     windows.append((start_s, duration_s))
     return tuple(windows)
+
+
+def joined_regions(
+    regions: Sequence[Region], longest_pause_s: float, longest_s: float
+) -> tuple[Region, ...]:
+    """Neighbours made one where the pause between is short and the whole not too long."""
+    joined: list[Region] = []
+    for start_s, end_s in regions:
+        near = bool(joined) and start_s - joined[-1][1] <= longest_pause_s
+        if near and end_s - joined[-1][0] <= longest_s:
+            joined[-1] = (joined[-1][0], end_s)
+        else:
+            joined.append((start_s, end_s))
+    return tuple(joined)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import groupby
 
 from modules.core_components.values import Segment, Word
 
@@ -15,6 +16,12 @@ _UNSPACED = (
 )
 # A word that touches speech for less than this is not drawn into it.
 _LEAST_OVERLAP_S = 0.02
+# So far a word may have begun before, or end after, the time that the listener gave it.
+_REACH_S = 0.8
+_NEAR_S = 0.5
+_BESIDE_S = 1.5
+
+Region = tuple[float, float]
 
 
 def joined_text(words: Iterable[Word]) -> str:
@@ -66,31 +73,136 @@ def in_order(words: Iterable[Word], duration_s: float) -> tuple[Word, ...]:
     return tuple(ordered)
 
 
-def fitted_to_speech(
-    words: Iterable[Word], regions: Sequence[tuple[float, float]]
-) -> tuple[Word, ...]:
-    """Words whose times reach into a pause, drawn back to where somebody speaks.
+def fitted_to_speech(words: Sequence[Word], regions: Sequence[Region]) -> tuple[Word, ...]:
+    """The same words, their times drawn to where somebody speaks.
 
-    Listeners let the word before or after a pause swallow it. `regions` are stretches of speech as
-    (start, end) in seconds; both come in order. A word that touches several keeps the part that it
-    fills most; one that touches none is left as it is.
+    `regions` are stretches of speech; both come in order and without overlaps. Listeners let the
+    words beside a pause swallow it, or begin late and end early. So a word keeps what it has of
+    the region that it fills most, and the first and last words of a region reach to its edges,
+    unless so much lies between that words may be missing there. A word beside all regions goes
+    to one next to it that has no words.
     """
-    fitted: list[Word] = []
+    fitted = list(words)
+    places = _places(words, regions) if regions else []
+    for region, inside in groupby(range(len(places)), key=lambda index: places[index]):
+        if region is None:
+            continue
+        indices = list(inside)
+        start_s, end_s = regions[region]
+        for index in indices:
+            word = fitted[index]
+            first_s = min(max(word.start_s, start_s), end_s)
+            last_s = max(min(word.end_s, end_s), first_s)
+            fitted[index] = replace(word, start_s=first_s, end_s=last_s)
+        first, last = fitted[indices[0]], fitted[indices[-1]]
+        if first.start_s - start_s <= _REACH_S:
+            fitted[indices[0]] = replace(first, start_s=start_s)
+            last = fitted[indices[-1]]
+        if end_s - last.end_s <= _REACH_S:
+            fitted[indices[-1]] = replace(last, end_s=end_s)
+    return tuple(fitted)
+
+
+def unheard(words: Sequence[Word], regions: Sequence[Region], least_s: float) -> list[Region]:
+    """Stretches of speech of at least `least_s` in which none of the (fitted) words is."""
+    found: list[Region] = []
+    first = 0
+    for start_s, end_s in regions:
+        at_s = start_s
+        while first < len(words) and words[first].end_s <= start_s:
+            first += 1
+        for word in words[first:]:
+            if word.start_s >= end_s:
+                break
+            if word.start_s - at_s >= least_s:
+                found.append((at_s, word.start_s))
+            at_s = max(at_s, word.end_s)
+        if end_s - at_s >= least_s:
+            found.append((at_s, end_s))
+    return found
+
+
+def with_found(words: Sequence[Word], found: Sequence[Word]) -> tuple[Word, ...]:
+    """The words with others that a second hearing found between them; both in order of time.
+
+    A listener may have heard such a word at the first time and only put it beside its place: then
+    the words next to the found ones are the same, and give way to them.
+    """
+    if not found:
+        return tuple(words)
+    position = sum(middle_s(word) < middle_s(found[0]) for word in words)
+    before, after = list(words[:position]), list(words[position:])
+    said = [sounds(word.text) for word in found]
+    earliest_s, latest_s = found[0].start_s - _BESIDE_S, found[-1].end_s + _BESIDE_S
+    for count in range(len(said), 0, -1):
+        beside = before[-count:]
+        if beside and beside[0].start_s >= earliest_s and _say(beside, said[:count]):
+            del before[-count:]
+            break
+    for count in range(len(said), 0, -1):
+        beside = after[:count]
+        if beside and beside[-1].end_s <= latest_s and _say(beside, said[-count:]):
+            del after[:count]
+            break
+    return (*before, *found, *after)
+
+
+def _say(words: Sequence[Word], said: Sequence[str]) -> bool:
+    return [sounds(word.text) for word in words] == list(said)
+
+
+def middle_s(word: Word) -> float:
+    """The time in the middle of a word."""
+    return (word.start_s + word.end_s) / 2
+
+
+def sounds(text: str) -> str:
+    """What two spellings of a word have in common; never empty, so that marks match only marks."""
+    return "".join(c for c in text.casefold() if c.isalnum()) or text
+
+
+def _places(words: Sequence[Word], regions: Sequence[Region]) -> list[int | None]:
+    """For each word the position of its region; never one before that of an earlier word."""
+    places: list[int | None] = []
     first = 0
     for word in words:
         while first < len(regions) and regions[first][1] <= word.start_s:
             first += 1
-        best: tuple[float, float] | None = None
-        for start_s, end_s in regions[first:]:
+        best, most_s = None, _LEAST_OVERLAP_S
+        for position in range(first, len(regions)):
+            start_s, end_s = regions[position]
             if start_s >= word.end_s:
                 break
-            part = (max(start_s, word.start_s), min(end_s, word.end_s))
-            if best is None or part[1] - part[0] > best[1] - best[0]:
-                best = part
-        if best is not None and best[1] - best[0] > _LEAST_OVERLAP_S:
-            word = replace(word, start_s=best[0], end_s=best[1])
-        fitted.append(word)
-    return tuple(fitted)
+            overlap_s = min(end_s, word.end_s) - max(start_s, word.start_s)
+            if overlap_s > most_s:
+                best, most_s = position, overlap_s
+        places.append(best)
+    taken = set(places)
+    for index, word in enumerate(words):
+        if places[index] is None:
+            places[index] = _empty_neighbour(word, places, index, regions, taken)
+    return places
+
+
+def _empty_neighbour(
+    word: Word,
+    places: Sequence[int | None],
+    index: int,
+    regions: Sequence[Region],
+    taken: set[int | None],
+) -> int | None:
+    """The region around a word, or the nearest without words, between those of its neighbours."""
+    before = next((place for place in reversed(places[:index]) if place is not None), -1)
+    after = next((place for place in places[index + 1 :] if place is not None), len(regions))
+    candidates = []
+    for position in range(before, after + 1):
+        if not 0 <= position < len(regions):
+            continue
+        start_s, end_s = regions[position]
+        away_s = max(start_s - word.end_s, word.start_s - end_s, 0.0)
+        if away_s == 0 or (position not in taken and away_s <= _NEAR_S):
+            candidates.append((away_s, position))
+    return min(candidates)[1] if candidates else None
 
 
 def is_unspaced(character: str) -> bool:

@@ -1,5 +1,6 @@
-"""What is the user's: samples, voices and models he keeps, how words are said, datasets, takes."""
+"""What is the user's: samples, voices, models, datasets, takes, conversations, and more."""
 
+from modules.core_components.library.conversations import ConversationLibrary
 from modules.core_components.library.datasets import DatasetLibrary
 from modules.core_components.library.pronunciations import PronunciationLibrary
 from modules.core_components.library.samples import SampleLibrary
@@ -9,6 +10,7 @@ from modules.core_components.library.tuned_models import TunedModelLibrary
 from modules.core_components.library.voices import VoiceLibrary
 
 __all__ = [
+    "ConversationLibrary",
     "DatasetLibrary",
     "PronunciationLibrary",
     "SampleLibrary",

@@ -75,7 +75,9 @@ def _members(archive: Path) -> Iterator[tuple[str, Callable[[], IO[bytes]]]]:
         with zipfile.ZipFile(archive) as packed:
             for info in packed.infolist():
                 mode = info.external_attr >> 16
-                if not info.is_dir() and (stat.S_ISREG(mode) or not stat.S_IFMT(mode)):
+                if info.filename[-1:] not in ("", "/") and (
+                    stat.S_ISREG(mode) or not stat.S_IFMT(mode)
+                ):
                     yield info.filename, lambda info=info: packed.open(info)  # type: ignore[misc]
         return
     with tarfile.open(archive) as taped:

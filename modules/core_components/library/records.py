@@ -15,7 +15,7 @@ from modules.core_components.values import Consent, Sample, Scores, Take
 
 Value = TypeVar("Value")
 
-_NOT_STORED = ("id", "path")
+_NOT_STORED = ("id", "path", "parts")
 
 
 def sample_to_json(sample: Sample) -> dict[str, Any]:
@@ -80,8 +80,13 @@ def take_from_json(take_id: str, path: Path, record: Mapping[str, Any]) -> Take:
         timings_s=_of_type(record, "timings_s", {}),
         environment=_of_type(record, "environment", {}),
         made_from=_text_or_none(record, "made_from"),
-        notes=tuple(note for note in _of_type(record, "notes", []) if isinstance(note, str)),
+        notes=_texts(record, "notes"),
     )
+
+
+def _texts(record: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    noted: list[Any] = _of_type(record, name, [])
+    return tuple(text for text in noted if isinstance(text, str))
 
 
 def _consent(record: Mapping[str, Any]) -> Consent:

@@ -28,6 +28,8 @@ from modules.core_components.values import Consent, Sample, Speech
 
 logger = logging.getLogger(__name__)
 
+_AND = "+"
+
 _MAX_RATE_HZ = 48_000
 _PEAK_OF_OVERLOADED = 0.99
 
@@ -58,6 +60,16 @@ class SampleLibrary:
     def unusable(self) -> Mapping[str, str]:
         """wav files in the folder that cannot be samples, each with the reason."""
         return self._scan()[1]
+
+    def voice(self, name: str) -> Sample:
+        """A sample by its name, or the voice of several: "Anna + Anna 2" is taken from both.
+
+        Raises NotFoundError.
+        """
+        names = [part.strip() for part in name.split(_AND)]
+        if len(names) == 1 or any(sample.name == name for sample in self.list()):
+            return self.get(name)
+        return _together([self.get(part) for part in names])
 
     def get(self, name: str) -> Sample:
         """A sample by its name, or by its file name without suffix. Raises NotFoundError."""
@@ -237,3 +249,16 @@ def _origin(audio: Path | str | bytes) -> dict[str, str]:
         while block := file.read(1 << 20):
             digest.update(block)
     return {"original_name": Path(audio).name, "original_sha256": digest.hexdigest()}
+
+
+def _together(samples: Sequence[Sample]) -> Sample:
+    first = samples[0]
+    hashes = ",".join(sample.audio_sha256 for sample in samples)
+    return replace(
+        first,
+        name=f" {_AND} ".join(sample.name for sample in samples),
+        audio_sha256=hashlib.sha256(hashes.encode()).hexdigest(),
+        duration_s=sum(sample.duration_s for sample in samples),
+        ref_text=" ".join(sample.ref_text for sample in samples if sample.ref_text),
+        parts=tuple(samples),
+    )

@@ -50,9 +50,11 @@ class TunedModel:
 
 @dataclass
 class Incoming:
-    """A model on its way in: `folder` takes its files, and is the model's own at the end."""
+    """A model on its way in: `folder` takes its files, and is the model's own at the end; `name`
+    may still change until then."""
 
     folder: Path
+    name: str
 
 
 class TunedModelLibrary:
@@ -96,7 +98,7 @@ class TunedModelLibrary:
         try:
             with atomic.full_disk_reported(place):
                 place.mkdir()
-                yield (incoming := Incoming(place))
+                yield (incoming := Incoming(place, name))
                 lacking = [needed for needed in NEEDED if not (place / needed).is_file()]
                 if lacking:
                     raise BadInputError(
@@ -104,7 +106,7 @@ class TunedModelLibrary:
                         f"A fine-tuned XTTS is {', '.join(NEEDED)}, and its reference clips.",
                     )
                 with self._lock:
-                    free = free_stem(self.folder, safe_stem(name, "model"))
+                    free = free_stem(self.folder, safe_stem(incoming.name, "model"))
                     incoming.folder = place.rename(self.folder / free)
         finally:
             shutil.rmtree(place, ignore_errors=True)

@@ -6,7 +6,8 @@ _REGIONS = {"us": "US", "gb": "UK", "br": "Brazil", "fr": "France", "cn": "China
 
 # ISO 639 codes as Whisper and the speaking models use them.
 _TABLE = """\
-af Afrikaans, am Amharic, ar Arabic, as Assamese, az Azerbaijani, ba Bashkir, be Belarusian,
+auto Automatic, af Afrikaans, am Amharic, ar Arabic, as Assamese, az Azerbaijani, ba Bashkir,
+be Belarusian,
 bg Bulgarian, bn Bengali, bo Tibetan, br Breton, bs Bosnian, ca Catalan, cs Czech, cy Welsh,
 da Danish, de German, el Greek, en English, es Spanish, et Estonian, eu Basque, fa Persian,
 fi Finnish, fo Faroese, fr French, gl Galician, gu Gujarati, ha Hausa, haw Hawaiian, he Hebrew,

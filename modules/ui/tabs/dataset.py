@@ -16,6 +16,7 @@ from modules.ui.clip_editor import ClipEditor
 from modules.ui.clip_list import ClipList
 from modules.ui.context import Studio
 from modules.ui.dataset_choice import DatasetChoice
+from modules.ui.dataset_export_button import build_export
 from modules.ui.dataset_recordings import RecordingsPanel, tell_summary
 from modules.ui.dataset_report_html import report_html
 from modules.ui.handlers import listen
@@ -44,6 +45,8 @@ class _DatasetTab:
             with gr.Column(scale=5, min_width=320):
                 self._choice = DatasetChoice(self._services)
                 self._recordings = RecordingsPanel(self._services)
+                build_export(self._services, self._choice.chosen)
+                self._removal = self._choice.build_removal()
             with gr.Column(scale=7, min_width=340):
                 self._jobs = JobsView(self._services, KINDS)
                 self._build_report()
@@ -75,7 +78,7 @@ class _DatasetTab:
         studio.on_open(self._jobs.find, [], [self._jobs.job_id])
         listen(self._choice.name.input, self._choose, [self._choice.name], everything, line=LINE)
         listen(self._choice.created, self._choose, [chosen], everything, line=LINE)
-        self._choice.delete.on_confirm(self._delete, [chosen], everything)
+        self._removal.on_confirm(self._delete, [chosen], everything)
         self._recordings.listen(chosen, self._jobs)
         listen(self._look.click, self._submit_look, [chosen, self._second], [self._jobs.job_id])
         self._jobs.on_finished(self._after_job, asked, [self._jobs.job_id, *everything])

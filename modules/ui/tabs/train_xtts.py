@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from modules.core_components.library.training_runs import ALIVE, INTERRUPTED
 from modules.tools.job_kinds import DOWNLOAD
 from modules.tools.services import Services
 from modules.ui.context import Studio
@@ -38,19 +39,23 @@ class _TrainTab:
                 self._setup = TrainingSetup(self._services)
             with gr.Tab("2 · Train", id=TRAIN):
                 self._live = LiveTraining(self._services, self._run)
-            with gr.Tab("3 · Judge and publish", id=JUDGE):
+            with gr.Tab("3 · Judge and publish", id=JUDGE) as self._judging:
                 self._judge = TrainingJudge(self._services, self._run)
         self._listen(studio, tab)
 
     def _listen(self, studio: Studio, tab: gr.Tab) -> None:
         chosen = self._setup.inputs[1:3]
         studio.on_show(tab, self._setup.refresh, chosen, self._setup.outputs, unchecked=True)
-        shown = [self._run, self._menu, *self._live.outputs, *self._judge.outputs]
+        shown = [self._run, self._menu, *self._live.outputs]
         studio.on_show(tab, self._show, [self._run], shown, line=LINE)
         studio.on_open(self._step, [], [self._steps])
         studio.on_open(self._judge.jobs.find, [], [self._judge.jobs.job_id])
         studio.on_open(self._downloads.find, [], [self._downloads.job_id])
         listen(self._menu.input, self._show, [self._menu], shown, line=LINE)
+        # Players drawn while nobody can see them keep the browser busy: only on their own page.
+        run = [self._run]
+        listen(self._judging.select, self._judge.show, run, self._judge.outputs, line=LINE)
+        listen(self._menu.input, lambda: gr.update(selected=TRAIN), [], [self._steps])
         self._setup.listen(self._downloads.job_id)
         self._live.listen()
         self._live.on_deleted(self._show, shown)
@@ -67,17 +72,16 @@ class _TrainTab:
         """A run on all steps; without a name the one that runs, or else the last one begun."""
         runs = self._services.training_runs.list()
         names = [run.name for run in runs]
-        running = next((run.name for run in runs if run.state == "running"), "")
+        running = next((run.name for run in runs if run.state in ALIVE), "")
         chosen = name if name in names else running or next(iter(names), "")
         return [
             chosen,
             menu_update([(run, run) for run in names], chosen, NO_RUN),
             *self._live.show(chosen),
-            *self._judge.show(chosen),
         ]
 
     def _step(self) -> Any:
         """Who opens the page while something is trained, or was broken off, sees that first."""
         runs = self._services.training_runs.list()
-        waits = any(run.state in ("running", "interrupted") for run in runs)
+        waits = any(run.state in (*ALIVE, INTERRUPTED) for run in runs)
         return gr.update(selected=TRAIN if waits else PREPARE)

@@ -10,7 +10,7 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
 from modules.tools.job_kinds import AGAIN, SPEAK_PRESET, submit_speech
 from modules.tools.named_voices import find_voice
-from modules.tools.own_voices import save_mix
+from modules.tools.own_voices import has_packs, save_mix
 from modules.tools.ready_models import has_stock_voices
 from modules.ui.context import Studio
 from modules.ui.engine_panel import EnginePanel
@@ -90,6 +90,9 @@ class _VoicePresetsTab:
         )
         groups = [self._one_group, self._mix_group, self._save_group, self._file_place]
         listen(self._kind.input, _show_kind, [self._kind], groups, queue=False)
+        packs = [self._kind, *groups, self._import_place]
+        studio.on_show(tab, self._show_packs, [ready, self._kind], packs)
+        listen(ready.change, self._show_packs, [ready, self._kind], packs)
         listen(self._hear.click, self._hear_mix, [ready, mix, language], self._preview.outputs)
         kept = listen(
             self._save.click, self._save_mix, [ready, mix, self._name], [chosen, self._name]
@@ -111,9 +114,17 @@ class _VoicePresetsTab:
         voices = self._list.voices(model_id)
         return [found, *rest, *self._mixer.offer(voices), self._own_tools(model_id, found)]
 
+    def _show_packs(self, model_id: str, kind: str) -> list[Any]:
+        """Mixing and voice files, where the model's voices are packs of numbers."""
+        if not model_id or has_packs(self._services, model_id):
+            return [gr.update(visible=True), *_show_kind(kind), gr.update(visible=True)]
+        one, mix, save, _ = _show_kind(ONE)
+        hidden = gr.update(visible=False)
+        return [gr.update(value=ONE, visible=False), one, mix, save, hidden, hidden]
+
     def _own_tools(self, model_id: str, name: str) -> Any:
         voice = self._list.voice(model_id, name)
-        return gr.update(visible=voice is not None and voice.is_own)
+        return _visible(voice is not None and voice.is_own)
 
     def _choose(self, model_id: str, row: gr.EventData) -> list[Any]:
         """Chooses a voice, sets the text's language to its own, and plays it."""
@@ -155,6 +166,10 @@ def _name_of(kept: str) -> Any:
     return kept or gr.skip()
 
 
+def _visible(here: bool) -> Any:
+    return gr.update(visible=here)
+
+
 def _show_kind(kind: str) -> tuple[Any, ...]:
-    one, mix = gr.update(visible=kind == ONE), gr.update(visible=kind == MIX)
+    one, mix = _visible(kind == ONE), _visible(kind == MIX)
     return one, mix, mix, one

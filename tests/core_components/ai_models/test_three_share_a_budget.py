@@ -94,7 +94,10 @@ def test_two_hundred_mixed_requests_all_succeed_within_the_budget(weights: Path)
     import torch
 
     device = Device()
-    pool = ModelPool({DEVICE: BUDGET, HOST: 2 * BUDGET}, meter=lambda device: 0)
+    # Collecting garbage at each swap would take seconds behind tests that imported much.
+    pool = ModelPool(
+        {DEVICE: BUDGET, HOST: 2 * BUDGET}, meter=lambda device: 0, reclaim=lambda: None
+    )
     models = {
         "speaking": (device.spec("speaking", weights), 1.0),
         "listening": (device.spec("listening", weights), 2.0),

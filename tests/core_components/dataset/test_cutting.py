@@ -153,7 +153,7 @@ def recordings(draw: st.DrawFn) -> tuple[list[Word], float, list[tuple[float, fl
     return words, duration_s, list(zip(edges[::2], edges[1::2], strict=False))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(recordings(), st.sampled_from([CutRules(), CutRules(longest_s=4.0, most_tokens=25)]))
 def test_no_word_is_lost_or_twice_and_every_second_is_told(
     recording: tuple[list[Word], float, list[tuple[float, float]]], rules: CutRules

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modules.core_components.dataset.windows import listening_windows
+from modules.core_components.dataset.windows import joined_regions, listening_windows
 
 
 def test_a_window_ends_in_the_longest_pause_of_its_second_half() -> None:
@@ -28,3 +28,9 @@ def test_windows_cover_the_recording(edges: list[float], duration_s: float) -> N
     assert (windows[0][0], windows[-1][1]) == (0.0, duration_s)
     assert all(before[1] == after[0] for before, after in pairwise(windows))
     assert all(0 < end - start <= 60.0 + 1e-9 for start, end in windows)
+
+
+def test_neighbours_are_listened_to_together() -> None:
+    regions = [(0.0, 2.0), (2.5, 4.0), (6.0, 7.0), (7.1, 12.0)]
+    joined = joined_regions(regions, longest_pause_s=1.0, longest_s=5.0)
+    assert joined == ((0.0, 4.0), (6.0, 7.0), (7.1, 12.0))

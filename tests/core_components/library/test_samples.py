@@ -390,3 +390,18 @@ def test_a_trash_id_is_never_a_path(library: SampleLibrary, trash_id: str) -> No
     library.delete("Anna")
     with pytest.raises(NotFoundError):
         library.restore(trash_id)
+
+
+def test_a_voice_of_several_samples(library: SampleLibrary) -> None:
+    one, two = (library.add(wav(seed), f"Anna {seed}", f"Text {seed}.") for seed in (1, 2))
+    both = library.voice("Anna 1 + Anna 2")
+    assert [part.name for part in both.recordings] == ["Anna 1", "Anna 2"]
+    assert both.audio_sha256 not in (one.audio_sha256, two.audio_sha256)
+    assert both.audio_sha256 != library.voice("Anna 2+Anna 1").audio_sha256
+    assert both.ref_text == "Text 1. Text 2."
+    assert library.voice("Anna 1") == one
+    assert one.recordings == (one,)
+    plus = library.add(wav(3), "Anna 1 + Anna 2")
+    assert library.voice("Anna 1 + Anna 2") == plus
+    with pytest.raises(NotFoundError, match="Berta"):
+        library.voice("Anna 1 + Berta")

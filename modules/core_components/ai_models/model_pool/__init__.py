@@ -15,9 +15,10 @@ from modules.core_components.ai_models.model_pool.records import (
     Resident,
     model_key,
 )
+from modules.core_components.ai_models.model_pool.reservation import whole_device
 from modules.core_components.ai_models.model_pool.sizes import SizeBook
 
 __all__ = [
     "HOST", "ModelPool", "ModelSpec", "Place", "Resident", "SizeBook", "automatic_budgets",
-    "configure_model_pool", "get_model_pool", "is_out_of_memory", "model_key",
+    "configure_model_pool", "get_model_pool", "is_out_of_memory", "model_key", "whole_device",
 ]  # fmt: skip

@@ -14,7 +14,7 @@ from modules.core_components.ai_models.model_pool.waiting_room import (
     WaitingRoom,
     users_of,
 )
-from modules.core_components.errors import ModelTooLargeError
+from modules.core_components.errors import ModelBusyError, ModelTooLargeError
 
 
 class Admission:
@@ -36,7 +36,7 @@ class Admission:
         Returns its entry, with `request` among the leases. Or, second, an entry that has to go
         first: it is marked as leaving and to be put out without the lock before the next try.
 
-        Raises ModelTooLargeError, and what waiting raises (see `WaitingRoom.wait`).
+        Raises ModelTooLargeError, ModelBusyError, and what waiting raises (see `WaitingRoom.wait`).
         """
         while True:
             entry = self._books.entries.get(spec.key)
@@ -60,6 +60,7 @@ class Admission:
                 if victim is not None:
                     victim.place = Place.LEAVING
                     return victim, victim
+                self._refuse_behind_long_work(spec, request)
                 obstacle = self._room_obstacle(request, spec.device, nbytes)
             self._room.wait(request, obstacle)
 
@@ -71,6 +72,17 @@ class Admission:
     def waiting(self) -> tuple[str, ...]:
         """Who waits for room, in the order in which they will get it."""
         return tuple(r.holder for r in sorted(self._books.line, key=lambda r: r.number))
+
+    def _refuse_behind_long_work(self, spec: ModelSpec[Any], request: Request) -> None:
+        """Raises ModelBusyError where waiting would take hours (see `ModelSpec.busy_hint`)."""
+        for entry in self._books.on(spec.device):
+            if entry.spec.busy_hint and entry.leases and entry.spec.key != spec.key:
+                holders = ", ".join(lease.holder for lease in entry.leases)
+                raise ModelBusyError(
+                    f"{holders} has all the memory of {spec.device}, so {request.holder} has to "
+                    "wait.",
+                    entry.spec.busy_hint,
+                )
 
     def _ahead_of(self, request: Request, device: str) -> list[Request]:
         """Who waits for room since earlier.

@@ -187,6 +187,11 @@ class ModelPool:
             lambda e: e.place is Place.HOST and self._books.free_bytes(HOST) < 0
         )
 
+    def budget(self, device: str) -> int:
+        """The bytes that models may take on a device. Raises StudioError for one not here."""
+        with self._lock:
+            return self._books.budget(device)
+
     def snapshot(self) -> tuple[Resident, ...]:
         """What sits in memory now, and who uses it."""
         with self._lock:

@@ -25,7 +25,8 @@ class ModelSpec(Generic[ModelT]):
     on its device. `free` is called once, with whichever form the model has then; without it the
     pool just lets go. `to_host` and `to_device` move a model to CPU memory and back and return
     it; an engine that cannot move gives neither. `measure` returns the bytes of a loaded model;
-    without it the pool compares the device's memory before and after.
+    without it the pool compares the device's memory before and after. With a `busy_hint`, who
+    finds no room because of this model's users does not wait for them: it is held for hours.
     """
 
     key: str
@@ -36,6 +37,7 @@ class ModelSpec(Generic[ModelT]):
     to_host: Callable[[ModelT], ModelT] | None = None
     to_device: Callable[[ModelT], ModelT] | None = None
     measure: Callable[[ModelT], int] | None = None
+    busy_hint: str = ""
 
     def __post_init__(self) -> None:
         if (self.to_host is None) != (self.to_device is None):

@@ -94,7 +94,7 @@ class VibeVoiceNetwork:
         listening, end = self._listening, self.model.config.eos_token_id
         last_token = end
 
-        class HandOut(StoppingCriteria):  # type: ignore[misc]
+        class HandOut(StoppingCriteria):
             """Runs once a token, behind all that is computed for it."""
 
             def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:

@@ -75,7 +75,7 @@ class VibeVoiceAsrNetwork:
 
         tokenizer = self.processor.tokenizer
 
-        class HandOut(StoppingCriteria):  # type: ignore[misc]
+        class HandOut(StoppingCriteria):
             def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
                 count = input_ids.shape[1] - asked
                 wanted = True

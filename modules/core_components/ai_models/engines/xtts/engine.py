@@ -119,14 +119,15 @@ class XttsEngine:
         }
 
     def prepare_voice(self, sample: Sample, progress: Progress, cancel: CancelToken) -> VoicePrompt:
-        """The latents of a sample's voice; seconds on a CPU.
+        """The latents of the voice of a sample, or of several; seconds on a CPU.
 
         Raises BadInputError for a sample that is too short, and JobCancelled.
         """
         key = VoicePromptStore.key(
             sample, ENGINE, self.model_id, self.model_revision, self.prompt_parameters()
         )
-        return self._prompt((sample.path,), key, progress, cancel)
+        clips = [recording.path for recording in sample.recordings]
+        return self._prompt(clips, key, progress, cancel)
 
     def stream(
         self, text: str, voice: VoicePrompt | str, options: XttsOptions, cancel: CancelToken

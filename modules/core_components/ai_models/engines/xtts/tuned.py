@@ -68,7 +68,7 @@ def entry_of(model: TunedModel, licence: Licence) -> ModelEntry:
         sample_rate_hz=SAMPLE_RATE_HZ,
         memory_mb=weights_mb + _WORKING_MB,
         download_mb=0,
-        abilities=("clone", "stock-voices", "streaming"),
+        abilities=("clone", "several-clips", "stock-voices", "streaming"),
         starter=False,
         engine="",
         note=f"Fine-tuned from {model.base_model}." if model.base_model else "Fine-tuned.",

@@ -272,7 +272,7 @@ def test_what_each_kind_takes(manager: TTSManager, sample: Sample) -> None:
     base, design = manager.get_qwen3_base(), manager.get_qwen3_voice_design()
     prompt, _ = manager.prepare_voice(BASE, wordless)
     assert prompt.info["mode"] == "voice-only"
-    assert len(spoken(base, prompt)) > 4 * FRAME
+    assert len(spoken(base, prompt)) >= 2 * FRAME
     with pytest.raises(BadInputError, match="words of the sample are not known"):
         chunks(base, prompt, likeness="in-context")
     small, large = (manager.get_qwen3_custom_voice(size) for size in ("0.6B", "1.7B"))
@@ -315,7 +315,7 @@ def test_a_limit_that_cuts_off_is_told(manager: TTSManager) -> None:
 
 def test_long_texts_are_joined_without_gap_or_jump(manager: TTSManager) -> None:
     custom = manager.get_qwen3_custom_voice()
-    text = " ".join(f"This is sentence number {number} of a longer text." for number in range(16))
+    text = " ".join(f"This is sentence number {number} of a longer text." for number in range(24))
     samples = spoken(custom, "Ryan", text, max_new_tokens=30)
     quiet = np.convolve(np.abs(samples), np.ones(240) / 240, "same") < 1e-3
     edges = np.flatnonzero(np.diff(np.pad(quiet.astype(int), 1)))

@@ -30,20 +30,21 @@ from modules.core_components.errors import (
 )
 from modules.core_components.library.tuned_models import read_tuned_model
 from modules.core_components.progress import CancelToken, no_progress
-from modules.core_components.values import FloatArray, Sample, Speech
+from modules.core_components.values import FloatArray, Sample, Speech, VoicePrompt
 from tests.tiny_xtts import SPEAKERS
 
 TEXT = "Hello there, this is a test."
 
 
-def streamed(
-    engine: XttsEngine, text: str, cancel: CancelToken, **options: Any
-) -> Iterator[Speech]:
-    return engine.stream(text, SPEAKERS[0], XttsOptions(**options), cancel)
+def streamed(engine: XttsEngine, cancel: CancelToken, **options: Any) -> Iterator[Speech]:
+    return engine.stream(TEXT, SPEAKERS[0], XttsOptions(**options), cancel)
 
 
-def spoken(engine: XttsEngine, text: str = TEXT, **options: Any) -> FloatArray:
-    return np.concatenate([p.samples for p in streamed(engine, text, CancelToken(), **options)])
+def spoken(
+    engine: XttsEngine, text: str = TEXT, voice: str | VoicePrompt = SPEAKERS[0], **options: Any
+) -> FloatArray:
+    pieces = engine.stream(text, voice, XttsOptions(**options), CancelToken())
+    return np.concatenate([piece.samples for piece in pieces])
 
 
 @pytest.fixture

@@ -9,8 +9,10 @@ its memory is free when it ends.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from modules.core_components.ai_models.engines.xtts.training.checkpoints import CheckpointStore
 from modules.core_components.ai_models.engines.xtts.training.loop import TrainingLoop
@@ -60,19 +62,10 @@ def train(files: RunFiles, requests: StopRequests) -> str:
         scalars.close()
 
 
-def main(folder: Path) -> int:
-    """Holds the run's lock while it trains; returns the exit code."""
+def train_and_tell(files: RunFiles, requests: StopRequests) -> int:
+    """Holds the run's lock while it trains and writes how that ended; returns the exit code."""
     from filelock import FileLock
 
-    files = RunFiles(folder)
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
-    requests = StopRequests(files.stop, files.stop_after_epoch)
-    requests.heed_signals()
-    requests.watch_parent(sys.stdin.buffer)
     with FileLock(files.lock, timeout=_WAIT_FOR_LOCK_S):
         diary = EventWriter(files.progress)
         try:
@@ -95,5 +88,29 @@ def main(folder: Path) -> int:
     return 0
 
 
+def main(folder: Path) -> int:
+    """Trains, heeding the system's signals and the studio's end; returns the exit code."""
+    files = RunFiles(folder)
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    requests = StopRequests(files.stop, files.stop_after_epoch)
+    requests.heed_signals()
+    requests.watch_parent(sys.stdin.fileno())
+    return train_and_tell(files, requests)
+
+
+def leave(code: int) -> NoReturn:
+    """Ends the process now that all is on the disk.
+
+    Taking down the model and the processes that read clips in good order takes seconds, for which
+    whoever pressed Stop would wait, and nothing comes of it; readers end with their parent.
+    """
+    logging.shutdown()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    leave(main(Path(sys.argv[1])))

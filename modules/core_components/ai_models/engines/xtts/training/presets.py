@@ -48,6 +48,15 @@ def with_preset(name: str) -> dict[str, Any]:
     return {**defaults, **PRESETS[name]}
 
 
+def switched(before: str, after: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options when the preset changes: what its user had set himself stays as he set it."""
+    old, new = with_preset(before), with_preset(after)
+    return {
+        name: options[name] if options.get(name, old[name]) != old[name] else value
+        for name, value in new.items()
+    }
+
+
 def departures(name: str, options: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Where `options` differ from the preset: by label, its value and theirs."""
     labels = {item.name: item.label for item in describe_options(TrainingPlan)}

@@ -17,18 +17,17 @@ class Scalars(Protocol):
 
 
 class TensorBoardScalars:
-    """Event files in `folder`. After going back, what was written for later steps is hidden."""
+    """Event files in `folder`, one a start. Steps that were taken again are drawn twice; the diary
+    knows which of them count."""
 
-    def __init__(self, folder: Path, step: int = 0) -> None:
+    def __init__(self, folder: Path) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(  # type: ignore[no-untyped-call]
-            str(folder), purge_step=step + 1 if step else None
-        )
+        self._writer = SummaryWriter(str(folder))
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         for name, value in values.items():
-            self._writer.add_scalar(name, value, step)  # type: ignore[no-untyped-call]
+            self._writer.add_scalar(name, value, step)
 
     def close(self) -> None:
-        self._writer.close()  # type: ignore[no-untyped-call]
+        self._writer.close()

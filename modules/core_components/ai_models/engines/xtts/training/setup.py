@@ -46,8 +46,11 @@ class TrainingSetup:
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
             plan = parse_options(TrainingPlan, record.pop("plan"))
-            texts = {name: record.pop(name) for name in ("language", "device", "threads")}
-            return cls(plan, **texts, **{name: Path(value) for name, value in record.items()})
+            language, device, threads = (
+                record.pop(key) for key in ("language", "device", "threads")
+            )
+            files = {name: Path(value) for name, value in record.items()}
+            return cls(plan, language, device, threads, **files)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise CorruptFileError(
                 f"{path} does not say what is to be trained ({error!r}).", "Resume the training."

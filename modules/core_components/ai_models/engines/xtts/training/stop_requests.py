@@ -7,11 +7,11 @@ when the studio is gone, killed or closed.
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from pathlib import Path
 from types import FrameType
-from typing import BinaryIO
 
 
 class StopRequests:
@@ -39,11 +39,13 @@ class StopRequests:
             self.reason = reason
             self._stop.set()
 
-    def watch_parent(self, pipe: BinaryIO) -> None:
-        """Stops when the other end of `pipe` is closed."""
+    def watch_parent(self, descriptor: int) -> None:
+        """Stops when the other end of the pipe is closed."""
 
         def wait_for_end() -> None:
-            while pipe.read(1024):
+            # Not through sys.stdin: its lock would be held for good, and a process that is forked
+            # to read clips closes sys.stdin first of all.
+            while os.read(descriptor, 1024):
                 pass
             self.stop("The studio was closed.")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from modules.core_components.ai_models.engines.xtts.checkpoint import (
@@ -177,7 +177,7 @@ class XttsTrainee:
         import torch
 
         workers = loading_processes(self._setup.plan, self._setup.language)
-        loader = torch.utils.data.DataLoader(
+        loader: Iterable[Batch] = torch.utils.data.DataLoader(
             clips,  # type: ignore[arg-type]  # has what a map-style data set needs
             batch_sampler=[[(epoch, number) for number in batch] for batch in wanted],
             collate_fn=clips.collate,

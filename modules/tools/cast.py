@@ -1,0 +1,146 @@
+"""Which voice speaks whom: what a user chose for a speaker, checked and fixed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from modules.core_components.ai_models.engines.base import TTSEngine, describe_options
+from modules.core_components.errors import BadInputError, StudioError
+from modules.core_components.library.conversations import CastMember, Line
+from modules.core_components.values import VoicePrompt
+from modules.tools.named_voices import (
+    NamedVoice,
+    find_sample,
+    find_voice,
+)
+from modules.tools.own_voices import fixed_voice
+from modules.tools.services import Services
+from modules.tools.speech import SpeechRequest
+from modules.tools.voices import usual_language
+
+# What engines call the option that says how something is spoken.
+STYLE_OPTIONS = ("instruct", "style")
+
+
+@dataclass(frozen=True)
+class CastVoice:
+    """A voice as a user names it: a stock voice, a mix, one of his own, or a sample.
+
+    "" is the default engine, and the voice's own language or else the settings'. `kind` ("preset"
+    or "sample") is only needed where a sample and a preset have one name.
+    """
+
+    voice: str
+    engine: str = ""
+    kind: str = ""
+    language: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def cast_of(
+    services: Services, speakers: Iterable[str], voices: Mapping[str, CastVoice]
+) -> tuple[CastMember, ...]:
+    """Everybody with his voice, as it is now.
+
+    Raises BadInputError for a speaker without a voice, a voice for nobody, and a voice that is not
+    there; ModelMissingError where its model is not.
+    """
+    speakers = tuple(speakers)
+    given = {name.casefold(): voice for name, voice in voices.items()}
+    silent = [name for name in speakers if name.casefold() not in given]
+    if silent:
+        raise BadInputError(
+            f"No voice is chosen for {', '.join(silent)}.",
+            "Give every speaker of the script a voice. If that is no speaker, indent the line.",
+            "voice",
+        )
+    known = {name.casefold() for name in speakers}
+    strangers = [name for name in voices if name.casefold() not in known]
+    if strangers:
+        raise BadInputError(
+            f"Nobody in the script is called {', '.join(strangers)}.",
+            f"It has {', '.join(speakers)}.",
+            "voice",
+        )
+    return tuple(_member(services, name, given[name.casefold()]) for name in speakers)
+
+
+def check_voice_is_the_same(services: Services, member: CastMember) -> None:
+    """Raises BadInputError, NotFoundError when the voice is gone or another one than it was."""
+    if _voice_key(services, member) != member.voice_key:
+        what = "recording" if member.kind == "sample" else "voice"
+        raise BadInputError(
+            f"{member.voice!r}, the voice of {member.speaker}, is another {what} now.",
+            f"Bring back the {what} the conversation began with, or begin a new one.",
+            "voice",
+        )
+
+
+def request_of_line(services: Services, member: CastMember, line: Line) -> SpeechRequest:
+    """The wish to speak a line. A style is handed to engines that have one; others leave it out."""
+    options = dict(member.options)
+    style_option = style_option_of(services.tts.get(member.engine))
+    if line.style and style_option:
+        options[style_option] = line.style
+    return SpeechRequest(
+        text=line.text,
+        voice=member.voice,
+        kind=member.kind,
+        engine=member.engine,
+        language=member.language,
+        seed=line.seed,
+        options=options,
+        score=False,
+        output_format="wav",
+    )
+
+
+@contextmanager
+def errors_told_of(whom: str) -> Iterator[None]:
+    """Says of each StudioError in the block whom it is about."""
+    try:
+        yield
+    except StudioError as error:
+        raise type(error)(f"{whom}: {error.message}", error.hint) from error
+
+
+def style_option_of(engine: TTSEngine) -> str:
+    """The name of the engine's option for styles; "" where it has none."""
+    names = {item.name for item in describe_options(engine.options_type)}
+    return next((name for name in STYLE_OPTIONS if name in names), "")
+
+
+def _member(services: Services, speaker: str, wanted: CastVoice) -> CastMember:
+    model_id = wanted.engine or services.settings.tts_model
+    engine = services.tts.get(model_id)
+    with errors_told_of(speaker):
+        voice = _found(services, engine, wanted)
+        usual = usual_language(services, engine)
+        member = CastMember(
+            speaker=speaker,
+            voice=voice.name,
+            kind=voice.kind,
+            engine=model_id,
+            language=wanted.language or voice.language or usual,
+            options=dict(wanted.options),
+        )
+        return dataclasses.replace(member, voice_key=_voice_key(services, member))
+
+
+def _found(services: Services, engine: TTSEngine, wanted: CastVoice) -> NamedVoice:
+    if not wanted.voice.strip():
+        raise BadInputError("No voice is chosen.", "Choose a stock voice or a sample.", "voice")
+    if wanted.kind == "sample":
+        return find_sample(services, engine, wanted.voice)
+    return find_voice(services, engine, wanted.voice)
+
+
+def _voice_key(services: Services, member: CastMember) -> str:
+    if member.kind == "sample":
+        return services.samples.get(member.voice).audio_sha256
+    voice = fixed_voice(services.tts.get(member.engine), member.voice)
+    return voice.key if isinstance(voice, VoicePrompt) else ""

@@ -1,0 +1,242 @@
+"""A script in, a conversation out: every line kept as soon as it is spoken, then all joined.
+
+Each line's voice may be of any engine. What was spoken once is not spoken again: a run that was
+killed or cancelled goes on with the first line that is missing, and within it with the first
+passage (see `speech`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from modules.core_components.errors import BadInputError
+from modules.core_components.library.conversations import Conversation, Line, Pauses
+from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
+from modules.core_components.text.markup import without_markup
+from modules.core_components.text.script import (
+    ScriptLine,
+    parse_script,
+    speakers_of,
+    split_style,
+)
+from modules.core_components.values import Speech, Word
+from modules.core_components.version import APP_VERSION
+from modules.tools.cast import (
+    CastVoice,
+    cast_of,
+    check_voice_is_the_same,
+    errors_told_of,
+    request_of_line,
+)
+from modules.tools.joined_conversation import join_conversation
+from modules.tools.services import Services
+from modules.tools.speech import complete_request, keep, perform
+from modules.tools.word_times import timed_from_the_start
+
+LONGEST_PAUSE_S = 5.0
+# Lines are far apart in seed, since a text counts its own passages up from the seed.
+_SEED_STEP = 1_000_003
+
+
+@dataclass(frozen=True)
+class ConversationRequest:
+    """What to say (see `text.script`), and who says it: a voice for each speaker of the script.
+
+    `seed` None draws one; every line has its own, which follows from it.
+    """
+
+    script: str
+    cast: Mapping[str, CastVoice]
+    title: str = ""
+    pauses: Pauses = field(default_factory=Pauses)
+    seed: int | None = None
+
+
+def begin_conversation(services: Services, request: ConversationRequest) -> Conversation:
+    """Checks everything that can be checked without a model, and keeps the conversation.
+
+    One of the same script, voices and pauses that is not complete yet is taken up again, unless
+    the seed is to be another one. Raises StudioError subclasses, each saying what to do.
+    """
+    script = _checked_script(services, request.script)
+    check_pauses(request.pauses)
+    spoken = parse_script(script)
+    cast = cast_of(services, speakers_of(spoken), request.cast)
+    seed = request.seed if request.seed is not None and request.seed >= 0 else None
+    if (begun := _begun_before(services, request, script, seed)) is not None and begun.cast == cast:
+        return begun
+    seed = secrets.randbelow(2**31) if seed is None else seed
+    lines = tuple(_line(index, line, seed) for index, line in enumerate(spoken))
+    members = {member.speaker: member for member in cast}
+    for line, written in zip(lines, spoken, strict=True):
+        with errors_told_of(f"Line {written.number}, {line.speaker}"):
+            complete_request(services, request_of_line(services, members[line.speaker], line))
+    title = request.title.strip() or _title(spoken)
+    return services.conversations.add(title, script, seed, cast, lines, request.pauses, APP_VERSION)
+
+
+def speak_conversation(
+    services: Services,
+    conversation_id: str,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> Conversation:
+    """Speaks the lines that are missing and joins all.
+
+    Lines of one engine are spoken after each other, so that each model is loaded once. Raises
+    StudioError for what cannot be done and JobCancelled; the lines that were spoken stay.
+    """
+    cancel = cancel or CancelToken()
+    conversation = services.conversations.get(conversation_id)
+    missing = _engine_by_engine(conversation)
+    for speaker in dict.fromkeys(line.speaker for line in missing):
+        check_voice_is_the_same(services, conversation.member(speaker))
+    numbers = {line.id: index for index, line in enumerate(conversation.lines, start=1)}
+    lengths = [len(line.text) for line in missing]
+    ends = [0.97 * end / sum(lengths) for end in itertools.accumulate(lengths)]
+    for line, start, end in zip(missing, [0.0, *ends], ends, strict=False):
+        cancel.raise_if_cancelled()
+        message = f"Line {numbers[line.id]} of {len(numbers)}: {line.speaker}"
+        progress(start, message)
+        told = _told_as(scaled(progress, start, end), message)
+        conversation = _speak_line(services, conversation, line, told, cancel)
+    progress(0.97, "Joining the lines")
+    joined = join_conversation(services, conversation.id)
+    progress(1.0, "Done")
+    return joined
+
+
+def speak_line_again(
+    services: Services,
+    conversation_id: str,
+    line_id: str,
+    text: str | None = None,
+    seed: int | None = None,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> Conversation:
+    """Speaks one line anew, with another text (which may begin with a style) or seed; None leaves
+    the text and draws a seed. Then all are joined again, unless lines are missing.
+
+    The old recording moves to the conversation's trash once the new one is there. Raises as
+    `speak_conversation`.
+    """
+    cancel = cancel or CancelToken()
+    conversation = services.conversations.get(conversation_id)
+    line = changed_line(services, conversation, line_id, text, seed)
+    check_voice_is_the_same(services, conversation.member(line.speaker))
+    conversation = _speak_line(services, conversation, line, scaled(progress, 0.0, 0.9), cancel)
+    if conversation.made == len(conversation.lines):
+        progress(0.9, "Joining the lines")
+        conversation = join_conversation(services, conversation.id)
+    progress(1.0, "Done")
+    return conversation
+
+
+def changed_line(
+    services: Services,
+    conversation: Conversation,
+    line_id: str,
+    text: str | None,
+    seed: int | None,
+) -> Line:
+    """The line with another text and seed, checked. Raises as `begin_conversation`."""
+    line = conversation.line(line_id)
+    style, words = (line.style, line.text) if text is None else split_style(text)
+    seed = secrets.randbelow(2**31) if seed is None or seed < 0 else seed
+    changed = dataclasses.replace(line, text=words, style=style, seed=seed)
+    complete_request(
+        services, request_of_line(services, conversation.member(line.speaker), changed)
+    )
+    return changed
+
+
+def _speak_line(
+    services: Services,
+    conversation: Conversation,
+    line: Line,
+    progress: Progress,
+    cancel: CancelToken,
+) -> Conversation:
+    """Speaks a line and keeps it; another recording of it goes to the trash."""
+    library = services.conversations
+    request = request_of_line(services, conversation.member(line.speaker), line)
+    heard: list[Speech] = []
+    performed = perform(services, request, progress, cancel, heard.append)
+    takes = library.takes(conversation)
+    take = keep(services, takes, performed)
+    library.keep_words(conversation, take, _words(heard))
+    old = conversation.line(line.id).take
+    changed = library.put_line(conversation.id, dataclasses.replace(line, take=take.id))
+    if old:
+        takes.delete(old)
+    return changed
+
+
+def _words(pieces: Sequence[Speech]) -> tuple[Word, ...]:
+    return tuple(word for piece in timed_from_the_start(pieces) for word in piece.words)
+
+
+def _engine_by_engine(conversation: Conversation) -> list[Line]:
+    """The missing lines, those of the engine that speaks first before all others."""
+    engines = [conversation.member(line.speaker).engine for line in conversation.lines]
+    order = {engine: index for index, engine in enumerate(dict.fromkeys(engines))}
+    missing = [line for line in conversation.lines if not line.take]
+    return sorted(missing, key=lambda line: order[conversation.member(line.speaker).engine])
+
+
+def _begun_before(
+    services: Services, request: ConversationRequest, script: str, seed: int | None
+) -> Conversation | None:
+    """The last conversation of this script that is not complete."""
+    for known in services.conversations.list():
+        same = known.script == script and known.pauses == request.pauses
+        if same and not known.is_complete:
+            return known if seed in (None, known.seed) else None
+    return None
+
+
+def _checked_script(services: Services, script: str) -> str:
+    limit = services.settings.max_text_characters
+    if len(script) > limit:
+        raise BadInputError(
+            f"The script has {len(script):,} characters; the limit is {limit:,}.",
+            "Make several conversations of it, or raise max_text_characters in the settings.",
+            "script",
+        )
+    return script.strip("\n")
+
+
+def check_pauses(pauses: Pauses) -> None:
+    """Raises BadInputError for a pause that is negative or too long."""
+    for seconds in dataclasses.astuple(pauses):
+        if not 0 <= seconds <= LONGEST_PAUSE_S:
+            raise BadInputError(
+                f"A pause of {seconds:g} seconds between lines is not possible.",
+                f"It must lie between 0 and {LONGEST_PAUSE_S:g}.",
+                "pauses",
+            )
+
+
+def _line(index: int, line: ScriptLine, seed: int) -> Line:
+    return Line(
+        id=f"{index + 1:04d}",
+        speaker=line.speaker,
+        text=line.text,
+        seed=(seed + index * _SEED_STEP) % 2**31,
+        style=line.style,
+    )
+
+
+def _told_as(progress: Progress, message: str) -> Progress:
+    return lambda fraction, _: progress(fraction, message)
+
+
+def _title(lines: Sequence[ScriptLine]) -> str:
+    speakers = speakers_of(lines)
+    names = ", ".join(speakers[:3]) + (" and others" if len(speakers) > 3 else "")
+    return f"{names}: {' '.join(without_markup(lines[0].text).split())[:40]}"

@@ -1,0 +1,310 @@
+"""Who speaks with which voice: a row of menus for each speaker that the script names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gradio as gr
+
+from modules.core_components.errors import BadInputError
+from modules.core_components.library.conversations import CastMember
+from modules.core_components.text.language_names import language_name
+from modules.core_components.text.script import parse_script, speakers_of
+from modules.tools.cast import CastVoice, style_option_of
+from modules.tools.ready_models import (
+    can_clone,
+    has_stock_voices,
+    is_voice_match,
+    option_types,
+    speaking_models,
+)
+from modules.tools.services import Services
+from modules.tools.voices import PresetVoice, preset_voices
+from modules.ui.handlers import listen
+from modules.ui.option_controls import OptionControls
+from modules.ui.parts import menu, menu_update, panel
+from modules.ui.snippets import empty_html, excerpt
+
+MOST_SPEAKERS = 8
+NONE = "None installed"
+OWN_LANGUAGE = "The voice's own"
+NOBODY_YET = "The speakers appear here as soon as the script names them."
+NO_MODEL = "No speaking model is installed yet. Get one on the Models tab; Kokoro is small."
+
+# What the page remembers of a speaker: "engine", "voice" (see `_key`), "language", "options".
+Choice = dict[str, Any]
+
+
+class CastPanel:
+    """Menus for up to eight speakers; `cast` remembers what was chosen for each, also for those
+    that the script does not name at the moment."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self.cast = gr.State({})
+        self._speakers = gr.State([])
+        self._note = panel(empty_html(NOBODY_YET))
+        self._rows: list[Any] = []
+        self._engines: list[Any] = []
+        self._voices: list[Any] = []
+        for _ in range(MOST_SPEAKERS):
+            with gr.Row(visible=False) as row:
+                # Custom values: a mix is typed, and a voice on show may be gone by now.
+                self._voices.append(
+                    gr.Dropdown([], label="Voice", allow_custom_value=True, min_width=190, scale=3)
+                )
+                self._engines.append(menu("Engine", NONE, min_width=190))
+            self._rows.append(row)
+        with gr.Accordion("Language and options", open=False, visible=False) as self._more:
+            with gr.Row():
+                self._whose = menu("Of", "Nobody")
+                self._language = menu("Language", OWN_LANGUAGE)
+            self._styles = panel()
+            self._options = OptionControls(option_types(services), None)
+        self._listen()
+
+    @property
+    def inputs(self) -> list[Any]:
+        """What `read` takes."""
+        return [self._speakers, self.cast]
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What `show` gives values for."""
+        menus = [*self._rows, *self._voices, *self._engines]
+        return [self.cast, self._speakers, self._note, *menus, *self._editor]
+
+    def show(self, script: str, cast: Mapping[str, Choice]) -> list[Any]:
+        """A row for each speaker of the script, with what was chosen for him or a proposal."""
+        speakers = _speakers(script)
+        models = [model_id for _, model_id in self._models()]
+        usual = self._services.settings.tts_model
+        engine = usual if usual in models else next(iter(models), "")
+        cast = {**cast}
+        for number, name in enumerate(speakers):
+            if cast.get(_same(name), {}).get("engine") not in models and models:
+                cast[_same(name)] = self._proposal(name, number, engine, cast)
+        shown = speakers[:MOST_SPEAKERS]
+        rows = [gr.update(visible=bool(models) and n < len(shown)) for n in range(MOST_SPEAKERS)]
+        choices = [cast.get(_same(name), {}) for name in shown] if models else []
+        voices = [
+            self._voice_menu(name, choice) for name, choice in zip(shown, choices, strict=False)
+        ]
+        engines = [
+            self._engine_menu(name, choice) for name, choice in zip(shown, choices, strict=False)
+        ]
+        rest = [gr.skip()] * (MOST_SPEAKERS - len(voices))
+        first = shown[0] if choices else ""
+        return [
+            cast,
+            speakers,
+            _note(speakers, models),
+            *rows,
+            *voices,
+            *rest,
+            *engines,
+            *rest,
+            *self._edit(speakers, cast, first),
+        ]
+
+    def notice(
+        self, script: str, speakers: Sequence[str], cast: Mapping[str, Choice]
+    ) -> list[Any] | Any:
+        """As `show`, but nothing changes while the script names the same speakers as before."""
+        return gr.skip() if _speakers(script) == list(speakers) else self.show(script, cast)
+
+    def read(self, speakers: Sequence[str], cast: Mapping[str, Choice]) -> dict[str, CastVoice]:
+        """The voices of the speakers; those without a choice are left out."""
+        chosen = {name: cast[_same(name)] for name in speakers if _same(name) in cast}
+        return {name: _cast_voice(choice) for name, choice in chosen.items()}
+
+    @staticmethod
+    def remembered(cast: Sequence[CastMember]) -> dict[str, Choice]:
+        """What `cast` holds after the choices of an earlier conversation."""
+        return {
+            _same(member.speaker): {
+                "engine": member.engine,
+                "voice": _key(member.kind, member.voice),
+                "language": member.language,
+                "options": dict(member.options),
+            }
+            for member in cast
+        }
+
+    @property
+    def _editor(self) -> list[Any]:
+        fixed = [self._more, self._whose, self._language, self._styles]
+        return [*fixed, *self._options.groups, *self._options.components]
+
+    def _listen(self) -> None:
+        known = [self._speakers, self.cast]
+        for number in range(MOST_SPEAKERS):
+            listen(
+                self._voices[number].input,
+                _keep_voice(number),
+                [*known, self._voices[number]],
+                [self.cast],
+                line="cast",
+            )
+            listen(
+                self._engines[number].input,
+                self._keep_engine(number),
+                [*known, self._engines[number], self._whose],
+                [self.cast, self._voices[number], *self._editor],
+                line="cast",
+            )
+        listen(self._whose.input, self._edit, [*known, self._whose], self._editor, line="cast")
+        values = [self._language, *self._options.components]
+        for component in values:
+            listen(
+                component.input,
+                self._keep_options,
+                [*known, self._whose, *values],
+                [self.cast],
+                line="cast",
+            )
+
+    def _keep_engine(self, number: int) -> Any:
+        def keep(
+            speakers: list[str], cast: dict[str, Choice], engine: str, whose: str
+        ) -> list[Any]:
+            name = speakers[number]
+            others = {key: choice for key, choice in cast.items() if key != _same(name)}
+            proposal = self._proposal(name, number, engine, others)
+            cast = {**cast, _same(name): proposal}
+            return [cast, self._voice_menu(name, proposal), *self._edit(speakers, cast, whose)]
+
+        return keep
+
+    def _keep_options(
+        self, speakers: list[str], cast: dict[str, Choice], whose: str, language: str, *values: Any
+    ) -> dict[str, Choice]:
+        choice = cast.get(_same(whose), {})
+        if not choice:  # the script does not name him any more
+            return cast
+        kind = self._services.tts.get(choice["engine"]).options_type
+        options = self._options.read(kind, values)
+        return {**cast, _same(whose): {**choice, "language": language, "options": options}}
+
+    def _edit(self, speakers: list[str], cast: Mapping[str, Choice], whose: str) -> list[Any]:
+        """The language and the options of one speaker."""
+        whose = whose if whose in speakers else (speakers[0] if speakers else "")
+        choice = cast.get(_same(whose), {})
+        engine = choice.get("engine", "")
+        if not engine:
+            unchanged = len(self._options.groups) + len(self._options.components) + 3
+            return [gr.update(visible=False), *[gr.skip()] * unchanged]
+        handle = self._services.tts.get(engine)
+        languages = [(OWN_LANGUAGE, ""), *((language_name(c), c) for c in handle.languages)]
+        return [
+            gr.update(visible=True),
+            menu_update([(name, name) for name in speakers], whose, "Nobody"),
+            menu_update(languages, choice.get("language", ""), OWN_LANGUAGE),
+            _styles_note(handle.label, bool(style_option_of(handle))),
+            *self._options.show(handle.options_type),
+            *self._options.values(handle.options_type, choice.get("options", {})),
+        ]
+
+    def _proposal(self, name: str, number: int, engine: str, cast: Mapping[str, Choice]) -> Choice:
+        """A voice that bears the speaker's name, or else one of his language that is free."""
+        offered = [value for _, value in self._offered(engine)]
+        named = [value for value in offered if _same(value.partition(":")[2]) == _same(name)]
+        language = self._services.settings.language
+        presets = preset_voices(self._services, self._services.tts.get(engine))
+        near = [_key("preset", v.name) for v in presets if v.language in ("", language)] or offered
+        taken = {choice.get("voice") for choice in cast.values()}
+        free = [value for value in near if value not in taken]
+        # Neighbours in the list, which is sorted by sex, sound alike.
+        spread = free[number % 2 * 2 * len(free) // 3 :]
+        voice = next(iter([*named, *spread, *near]), "")
+        return {"engine": engine, "voice": voice, "language": "", "options": {}}
+
+    def _offered(self, engine: str) -> list[tuple[str, str]]:
+        """The voices that a model can speak with: labels and keys."""
+        handle = self._services.tts.get(engine)
+        presets = [
+            (_label(voice), _key("preset", voice.name))
+            for voice in preset_voices(self._services, handle)
+        ]
+        entry = self._services.tts.entry(engine)
+        if not can_clone(entry):
+            return presets
+        how = "sample, voice match" if is_voice_match(entry) else "sample"
+        samples = self._services.samples.list()
+        return [*((f"{s.name} ({how})", _key("sample", s.name)) for s in samples), *presets]
+
+    def _voice_menu(self, name: str, choice: Choice) -> Any:
+        offered = self._offered(choice["engine"])
+        voice = choice["voice"]
+        if voice not in (key for _, key in offered):  # a mix stands there as it was typed
+            voice = voice.removeprefix("preset:")
+        return gr.update(label=f"Voice of {name}", choices=offered, value=voice)
+
+    def _engine_menu(self, name: str, choice: Choice) -> Any:
+        return gr.update(label=f"Engine of {name}", choices=self._models(), value=choice["engine"])
+
+    def _models(self) -> list[tuple[str, str]]:
+        """The installed models that have voices, or take those of samples."""
+        entries = speaking_models(self._services)
+        return [(e.label, e.id) for e in entries if can_clone(e) or has_stock_voices(e)]
+
+
+def _keep_voice(number: int) -> Any:
+    def keep(speakers: list[str], cast: dict[str, Choice], voice: str | None) -> Any:
+        key = _same(speakers[number])
+        # The language goes with the voice: another voice speaks its own.
+        return {**cast, key: {**cast[key], "voice": voice or "", "language": ""}}
+
+    return keep
+
+
+def _speakers(script: str) -> list[str]:
+    try:
+        return list(speakers_of(parse_script(script)))
+    except BadInputError:
+        return []
+
+
+def _cast_voice(choice: Choice) -> CastVoice:
+    kind, mark, name = choice["voice"].partition(":")
+    if not mark or kind not in ("preset", "sample"):
+        kind, name = "", choice["voice"]
+    return CastVoice(name, choice["engine"], kind, choice["language"], choice["options"])
+
+
+def _key(kind: str, name: str) -> str:
+    """What stands for a voice in a menu: a sample and a preset may have one name."""
+    return f"{kind}:{name}"
+
+
+def _label(voice: PresetVoice) -> str:
+    return voice.name if voice.label == voice.name else f"{voice.label} ({voice.name})"
+
+
+def _same(name: str) -> str:
+    return name.casefold()
+
+
+def _note(speakers: Sequence[str], models: Sequence[str]) -> Any:
+    if not models:
+        return gr.update(value=empty_html(NO_MODEL), visible=True)
+    if not speakers:
+        return gr.update(value=empty_html(NOBODY_YET), visible=True)
+    if len(speakers) <= MOST_SPEAKERS:
+        return gr.update(visible=False)
+    names = excerpt(", ".join(speakers[MOST_SPEAKERS:]), 200)
+    words = (
+        f"The script has {len(speakers)} speakers and the page has room for {MOST_SPEAKERS}. "
+        f"The voices of {names} are proposed ones. A line that is no speaker's begins with a space."
+    )
+    return gr.update(value=f"<div class='studio-job warn'><div>{words}</div></div>", visible=True)
+
+
+def _styles_note(label: str, has_styles: bool) -> str:
+    words = (
+        f"{label} speaks in the style that stands in parentheses before the words."
+        if has_styles
+        else f"{label} has no styles: what stands in parentheses before the words is left out."
+    )
+    return f"<div class='studio-note'>{words}</div>"

@@ -1,0 +1,195 @@
+"""Conversation: a script with speakers, a voice of any engine for each, one recording."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from modules.core_components.errors import NotFoundError
+from modules.core_components.jobs import Job
+from modules.core_components.library.conversations import Conversation, Pauses
+from modules.tools.conversation import LONGEST_PAUSE_S, ConversationRequest
+from modules.tools.conversation_jobs import (
+    KINDS,
+    delete_conversation,
+    submit_conversation,
+)
+from modules.ui.cast_panel import CastPanel
+from modules.ui.context import Studio
+from modules.ui.conversation_panel import ConversationPanel
+from modules.ui.handlers import listen, tell
+from modules.ui.jobs_view import JobsView
+from modules.ui.parts import choice_list, panel, title
+from modules.ui.snippets import badge, duration_text, excerpt, local_time, table_html
+
+EXAMPLE = "Anna: Good morning, Ben.\nBen: (sleepy) Morning. [pause:1s] Is there coffee?"
+ABOUT = (
+    "A line begins with a name and a colon, and goes on until the next. <code>[pause:1.5s]</code> "
+    "is silence; a line in (parentheses) is not spoken."
+)
+NO_EARLIER = "No conversations yet."
+HEADERS = ("Conversation", "Lines", "Length", "Made")
+
+
+def build(studio: Studio) -> None:
+    """The tab inside the current `gr.Tabs`."""
+    with gr.Tab("Conversation", id="conversation") as tab:
+        _ConversationTab(studio, tab)
+
+
+class _ConversationTab:
+    def __init__(self, studio: Studio, tab: gr.Tab) -> None:
+        self._services = studio.services
+        with gr.Row():
+            with gr.Column(scale=6, min_width=340):
+                self._build_request()
+            with gr.Column(scale=6, min_width=340):
+                self._jobs = JobsView(self._services, KINDS)
+                self._panel = ConversationPanel(self._services, self._jobs)
+        title("Earlier conversations")
+        with gr.Column(elem_classes="studio-short"):
+            self._earlier = choice_list()
+        self._panel.on_join(self._jobs, self._pauses)
+        self._listen(studio, tab)
+
+    def _build_request(self) -> None:
+        title("Script")
+        self._script = gr.Textbox(
+            value="",
+            label="Script",
+            show_label=False,
+            lines=10,
+            max_lines=24,
+            placeholder=EXAMPLE,
+        )
+        panel(f"<div class='studio-note'>{ABOUT}</div>")
+        title("Voices")
+        self._cast = CastPanel(self._services)
+        standard = Pauses()
+        with gr.Row():
+            self._pauses = [
+                _pause("Between lines", standard.lines_s),
+                _pause("Between speakers", standard.speakers_s),
+            ]
+        with gr.Accordion("Seed and title", open=False), gr.Row():
+            self._seed = gr.Number(
+                label="Seed of the conversation",
+                info="Each line has its own, which follows from it. -1: a new one.",
+                value=-1,
+                precision=0,
+            )
+            self._title = gr.Textbox(value="", label="Title", info="Empty: from the first words.")
+        self._speak = gr.Button("Speak the conversation", variant="primary", size="lg")
+
+    def _listen(self, studio: Studio, tab: gr.Tab) -> None:
+        cast, shown = self._cast, self._panel.outputs
+        written = [self._script, *self._pauses, self._title, *cast.outputs]
+        noticed = [self._script, *cast.inputs]
+        # On opening, `_find` shows the voices.
+        listen(tab.select, cast.show, noticed[::2], cast.outputs, line="cast")
+        listen(self._script.change, cast.notice, noticed, cast.outputs, line="cast")
+        studio.on_show(tab, self._earlier_html, [self._panel.shown_id], [self._earlier])
+        studio.on_open(self._find, [], [self._jobs.job_id, *shown, *written])
+        asked = [self._script, *self._pauses, self._seed, self._title, *cast.inputs]
+        started = [self._jobs.job_id, *shown, self._earlier]
+        listen(self._speak.click, self._submit, asked, started, line="cast")
+        on_show = [self._panel.shown_id, self._panel.line_id]
+        self._jobs.on_progress(self._grow, on_show, self._panel.growing)
+        self._jobs.on_finished(self._show_job, on_show, [*shown, self._earlier])
+        listen(self._earlier.select, self._open, [], [*shown, *written])
+        self._panel.delete.on_confirm(self._forget, [self._panel.shown_id], [*shown, self._earlier])
+
+    def _submit(
+        self,
+        script: str,
+        lines_s: float,
+        speakers_s: float,
+        seed: float | None,
+        name: str,
+        *cast: Any,
+    ) -> list[Any]:
+        request = ConversationRequest(
+            script=script,
+            cast=self._cast.read(*cast),
+            title=name,
+            pauses=Pauses(lines_s, speakers_s),
+            seed=None if seed is None else int(seed),
+        )
+        job = submit_conversation(self._services, request)
+        return [job.id, *self._shown(self._conversation_of(job))]
+
+    def _find(self) -> list[Any]:
+        """After a reload: the job that is followed, and the conversation it works on."""
+        job_id = self._jobs.find()
+        try:
+            job = self._services.jobs.get(job_id)
+            conversation = self._conversation_of(job)
+        except NotFoundError:
+            unchanged = [gr.skip()] * (len(self._panel.outputs) + 4)
+            return [job_id, *unchanged, *self._cast.show("", {})]
+        line_id = str(job.payload.get("line", ""))
+        return [job_id, *self._panel.show(conversation, line_id), *self._written(conversation)]
+
+    def _open(self, row: gr.EventData) -> list[Any]:
+        conversation = self._services.conversations.get(row.id)
+        return [*self._panel.show(conversation), *self._written(conversation)]
+
+    def _written(self, conversation: Conversation) -> list[Any]:
+        """What the user wrote and chose for a conversation, back in its place."""
+        pauses = conversation.pauses
+        cast = self._cast.remembered(conversation.cast)
+        shown = self._cast.show(conversation.script, cast)
+        # The title is not: another script would get it.
+        return [conversation.script, pauses.lines_s, pauses.speakers_s, "", *shown]
+
+    def _grow(self, job: Job, shown: str, line_id: str) -> Any:
+        if job.payload.get("conversation") != shown:
+            return gr.skip()
+        return self._panel.grown(self._conversation_of(job), line_id)
+
+    def _show_job(self, job: Job, shown: str, line_id: str) -> list[Any]:
+        conversation = self._conversation_of(job)
+        if conversation.id != shown:  # the user looks at another one by now
+            unchanged = [gr.skip()] * len(self._panel.outputs)
+            return [*unchanged, self._earlier_html(shown)] if shown else self._shown(conversation)
+        return self._shown(conversation, str(job.payload.get("line", line_id)))
+
+    def _shown(self, conversation: Conversation, line_id: str = "") -> list[Any]:
+        return [*self._panel.show(conversation, line_id), self._earlier_html(conversation.id)]
+
+    def _forget(self, shown: str) -> list[Any]:
+        delete_conversation(self._services, shown)
+        tell("The conversation is deleted.")
+        return [*self._panel.show(None), self._earlier_html("")]
+
+    def _earlier_html(self, shown: str) -> str:
+        rows = [(one.id, _row(one)) for one in self._services.conversations.list()]
+        return table_html(HEADERS, rows, shown, NO_EARLIER)
+
+    def _conversation_of(self, job: Job) -> Conversation:
+        return self._services.conversations.get(job.payload["conversation"])
+
+
+def _pause(label: str, seconds: float) -> Any:
+    return gr.Slider(
+        0,
+        LONGEST_PAUSE_S,
+        value=seconds,
+        step=0.05,
+        label=label,
+        info="Seconds of silence.",
+        min_width=150,
+    )
+
+
+def _row(one: Conversation) -> list[str]:
+    made = badge(f"{one.made} of {len(one.lines)}", "warn") if not one.is_complete else ""
+    length = duration_text(one.whole.duration_s) if one.whole else "–"
+    speakers = ", ".join(member.speaker for member in one.cast)
+    return [
+        f"{excerpt(one.title, 80)}<small>{excerpt(speakers, 80)}</small>",
+        made or f"<span class='figure'>{len(one.lines)}</span>",
+        f"<span class='figure'>{length}</span>",
+        f"<span class='figure'>{local_time(one.created)}</span>",
+    ]

@@ -1,0 +1,77 @@
+"""The dataset report and its plots as HTML."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from modules.core_components.dataset.report import BAD, ClipMeasures, DatasetReport, Finding
+from modules.ui.clip_player import peaks
+from modules.ui.dataset_report_html import findings_html, gauge_html, report_html
+from modules.ui.plots import Histogram, bins, histogram_html
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words", "kind"),
+    [
+        (0.0, "Too little", "bad"),
+        (1.9, "Too little", "bad"),
+        (2.0, "Enough to try", "warn"),
+        (11.0, "Nearly there", "good"),
+        (30.0, "A good amount", "good"),
+        (600.0, "A good amount", "good"),
+    ],
+)
+def test_the_gauge_says_whether_it_is_enough(minutes: float, words: str, kind: str) -> None:
+    html = gauge_html(minutes)
+    assert words in html
+    assert f"studio-gauge {kind}" in html
+    (width,) = re.findall(r"width:([\d.]+)%", html)
+    assert 0 <= float(width) <= 100
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[3.0], [2.0, 2.0], [-23.1, -17.0, -45.5], [0.0, 1.0], list(np.linspace(0.31, 11.6, 500))],
+)
+def test_every_value_is_in_a_bin_of_round_width(values: list[float]) -> None:
+    start, step, counts = bins(values)
+    assert sum(counts) == len(values)
+    assert start <= min(values)
+    assert max(values) <= start + step * len(counts) + 1e-9
+    assert len(counts) <= 22
+    assert counts[0] > 0 < counts[-1]
+
+
+def test_doubtful_bars_are_marked_and_what_is_typed_is_escaped() -> None:
+    plot = Histogram("<b>Noise</b>", "dB", [5.0, 30.0, 31.0, 60.0], low=15.0, high=50.0)
+    html = histogram_html(plot)
+    assert html.count("class='doubtful'") == 2
+    assert "<b>" not in html
+    assert "2 clips" in html or html.count("1 clip<") == 4
+    assert histogram_html(Histogram("Nothing", "", [])) == ""
+
+
+def test_a_report_is_shown_with_what_nobody_looked_at() -> None:
+    measures = (ClipMeasures("a", 3.0, -23.0, -20.0, 40.0, 0.0, 8000.0, 14.0, 0.9, 1.5),)
+    findings = (
+        Finding("", "voice", BAD, "2 people <i>speak</i>", "Drop them."),
+        Finding("a", "heard", BAD, "Heard: “<script>”", "Listen."),
+    )
+    report = DatasetReport(
+        "Anna", "en", 3.0, 4, 1, 0.5, 2, 2, measures, findings, ("Whether: no model.",), {}, 7
+    )
+    html = report_html(report)
+    assert "2 people &lt;i&gt;speak" in html
+    assert "7 clips: nobody looked at them yet." in html
+    assert "Whether: no model." in html
+    assert html.count("<figure") == 7
+    assert "&lt;script&gt;" in findings_html(report.findings_of("a"))
+
+
+def test_peaks_are_those_of_the_loudest_slice() -> None:
+    samples = np.concatenate([np.full(100, 0.1), np.full(100, -0.4)]).astype(np.float32)
+    assert peaks(samples, 4) == [0.25, 0.25, 1.0, 1.0]
+    assert peaks(np.zeros(10, np.float32), 2) == [0.0, 0.0]
