@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-WIDTH, HEIGHT = 720, 250
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 14, 30
+WIDTH, HEIGHT = 960, 280
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 14, 16, 34
 # More points than the picture has pixels only cost time.
 _MOST_POINTS = 400
 _MOST_TICKS = 5
