@@ -252,14 +252,15 @@ def break_off(given: argparse.Namespace, files: list[Path], work: Path) -> None:
     services.close()
     shutil.copytree(work / "whole", work / "broken")
 
-    _, whole_s = timed(lambda: start(work, "whole").wait())
+    whole = start(work, "whole")
+    _, whole_s = timed(whole.wait)
     chance = random.Random(given.seed)
-    # Each attempt goes on where the last one was, so moments are drawn from what is left.
+    # Each attempt goes on where the last one was; together they do not reach the end.
     killed, moments = 0, []
     begin_s = time.monotonic()
     while killed < given.kills:
         process = start(work, "broken")
-        moment_s = chance.uniform(1.0, max(2.0, 2 * whole_s / given.kills))
+        moment_s = chance.uniform(0.0, 1.8 * whole_s / given.kills)
         try:
             process.wait(moment_s)
         except subprocess.TimeoutExpired:
@@ -269,26 +270,30 @@ def break_off(given: argparse.Namespace, files: list[Path], work: Path) -> None:
             done = len(list((work / "broken/datasets/d/sources").glob("[!.]*.json")))
             moments.append(f"{moment_s:.1f} s (with {done} of {len(files)})")
         else:
-            print(f"finished after {killed} kills; take more recordings for more")
-            break
+            sys.exit(f"It was done after {killed} kills; take more recordings.")
     assert start(work, "broken").wait() == 0
-    whole, broken = (hashes(work / name / "datasets" / "d") for name in ("whole", "broken"))
+    expected, broken = (hashes(work / name / "datasets" / "d") for name in ("whole", "broken"))
     print(f"one go: {whole_s:.1f} s; killed {killed} times after {', '.join(moments)}")
     print(f"all attempts together: {time.monotonic() - begin_s:.1f} s")
-    assert whole == broken, sorted(set(whole.items()) ^ set(broken.items()))
-    print(f"{len(whole)} files, the same bytes")
+    assert expected == broken, sorted(set(expected.items()) ^ set(broken.items()))
+    print(f"{len(expected)} files, the same bytes")
 
 
 def start(work: Path, name: str) -> subprocess.Popen[bytes]:
-    """The building in a process of its own."""
+    """The building in a process of its own, which has just loaded the model."""
     code = (
         "import json, sys; from pathlib import Path; import bench.dataset as bench; "
         "work = Path(sys.argv[1]); given = json.loads((work / 'request.json').read_text()); "
         "services = bench.open_services(work / sys.argv[2]); "
         "given['inputs'] = tuple(given['inputs']); "
+        "services.asr.get(given['model_id']).load(); print('ready', flush=True); "
         "bench.build_dataset(services, bench.DatasetRequest('d', **given))"
     )
-    return subprocess.Popen([sys.executable, "-c", code, str(work), name], cwd=ROOT)
+    command = [sys.executable, "-c", code, str(work), name]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    return process
 
 
 def hashes(folder: Path) -> Mapping[str, str]:
