@@ -17,6 +17,7 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.values import FloatArray, OwnVoice, VoicePrompt
 from modules.tools.named_voices import find_voice
 from modules.tools.services import Services
+from modules.tools.voices import check_language
 
 # The grammar of mixes is Kokoro's; faces know it from here.
 __all__ = [
@@ -80,12 +81,8 @@ def _keep(
     services: Services, pack: FloatArray, label: str, language: str, made_from: str, model_id: str
 ) -> OwnVoice:
     engine = services.tts.get(model_id)
-    if language and language not in engine.languages:
-        raise BadInputError(
-            f"{engine.label} does not speak {language!r}.",
-            f"It speaks {', '.join(engine.languages)}.",
-            "language",
-        )
+    if language:
+        check_language(engine, language)
     # A sample of that name could not be called by its name any more.
     taken = {*engine.voices(), *(sample.name for sample in services.samples.list())}
     return services.voices.add(label, pack_bytes(pack), model_id, language, made_from, taken)

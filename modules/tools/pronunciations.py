@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
-from modules.core_components.ai_models.engines.base import TTSEngine, describe_options
-from modules.core_components.errors import BadInputError
+from modules.core_components.ai_models.engines.base import (
+    PhonemeEngine,
+    TTSEngine,
+    describe_options,
+)
 from modules.core_components.text.pronunciations import (
     check_entry,
     format_pronunciations,
+    is_phonemes,
     used_in,
 )
 from modules.tools.services import Services
+from modules.tools.voices import check_language
 
 OPTION = "pronunciations"
-
-
-@runtime_checkable
-class PhonemeEngine(Protocol):
-    """An engine that can show how it reads a text."""
-
-    def phonemize(self, text: str, language: str) -> tuple[Any, ...]: ...
 
 
 def list_pronunciations(services: Services, language: str = "") -> dict[str, Mapping[str, str]]:
@@ -39,17 +37,11 @@ def add_pronunciation(services: Services, language: str, word: str, sound: str) 
     chosen engine does not speak and for what it cannot say, naming the sound.
     """
     engine = services.tts.get(services.settings.tts_model)
-    if language not in engine.languages:
-        raise BadInputError(
-            f"{engine.label} does not speak {language!r}.",
-            f"It speaks {', '.join(engine.languages)}.",
-            "language",
-        )
+    check_language(engine, language)
     check_entry(word.strip(), sound.strip())
     if isinstance(engine, PhonemeEngine):
         given = sound.strip()
-        is_phonemes = len(given) > 1 and given[0] == given[-1] == "/"
-        engine.phonemize(f"[{word.strip()}]({given})" if is_phonemes else given, language)
+        engine.phonemize(f"[{word.strip()}]({given})" if is_phonemes(given) else given, language)
     services.pronunciations.put(language, word, sound)
 
 

@@ -31,6 +31,7 @@ from modules.tools.pronunciations import with_pronunciations
 from modules.tools.scores import score_speech
 from modules.tools.services import Services
 from modules.tools.spoken_steps import Passage, Silence, engine_options, passages, spoken_steps
+from modules.tools.voices import check_language
 
 Result = TypeVar("Result")
 
@@ -102,12 +103,7 @@ def complete_request(services: Services, request: SpeechRequest) -> SpeechReques
 def language_to_speak(services: Services, engine: TTSEngine, language: str) -> str:
     """That language, or the one in the settings for "". Raises BadInputError."""
     language = language or services.settings.language
-    if language not in engine.languages:
-        raise BadInputError(
-            f"{engine.label} does not speak {language!r}.",
-            f"It speaks {', '.join(engine.languages)}.",
-            "language",
-        )
+    check_language(engine, language)
     return language
 
 

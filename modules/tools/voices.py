@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from modules.core_components.ai_models.engines.base import TTSEngine
 from modules.core_components.ai_models.engines.kokoro.languages import LANGUAGES
+from modules.core_components.errors import BadInputError
 from modules.core_components.values import OwnVoice, VoicePrompt
 from modules.tools.ready_models import speaking_models
 from modules.tools.services import Services
@@ -53,6 +54,16 @@ def describe_voice(name: str) -> PresetVoice:
         return PresetVoice(name, name, "unreadable")
     label = f"{rest.capitalize()} · {language.name}, {_SEXES[prefix[1]]}"
     return PresetVoice(name, label, language.code)
+
+
+def check_language(engine: TTSEngine, language: str) -> None:
+    """Raises BadInputError for a language that the engine does not speak."""
+    if language not in engine.languages:
+        raise BadInputError(
+            f"{engine.label} does not speak {language!r}.",
+            f"It speaks {', '.join(engine.languages)}.",
+            "language",
+        )
 
 
 def prepared_voice(services: Services, sample_name: str, model_id: str) -> VoicePrompt | None:

@@ -41,6 +41,11 @@ def format_pronunciations(entries: Mapping[str, str]) -> str:
     return "\n".join(f"{word} = {sound}" for word, sound in sorted(entries.items()))
 
 
+def is_phonemes(sound: str) -> bool:
+    """Whether a pronunciation is phonemes between slashes, and not other words."""
+    return len(sound) > 1 and sound[0] == sound[-1] == "/"
+
+
 def used_in(text: str, entries: Mapping[str, str]) -> dict[str, str]:
     """The entries whose words stand in the text, in whatever case, alone or within others."""
     folded = text.casefold()

@@ -103,8 +103,8 @@ class KokoroEngine:
         self._entry = entry
         self._context = context
         self._build = BUILDS[entry.version]
-        self.languages = self._build.languages
-        self.can_clone = self._build.can_clone
+        self.languages = tuple(entry.languages)
+        self.can_clone = "voice-match" in entry.abilities
         # A fit begins with stock voices only: what its user keeps must not change it.
         self._stock = VoiceFolder(self._folder / "voices")
         own = VoiceLibrary(context.voices_folder) if context.voices_folder else None

@@ -25,7 +25,6 @@ _READINGS = {
 _LONGEST_WORD = max(map(len, JA_WORDS))
 _REPEATED = regex.compile(r"([\p{Hiragana}\p{Katakana}])[ゝヽ]")
 _VOICED = regex.compile(r"([かきくけこさしすせそたちつてとはひふへほ])[ゞヾ]")
-_KANJI_AGAIN = regex.compile(r"(\p{Han})々")
 _SMALL_KANA = str.maketrans("ゃゅょぁぃぅぇぉっ", "やゆよあいうえおつ")
 
 

@@ -29,7 +29,7 @@ from modules.core_components.ai_models.engines.kokoro.speakable import (
 )
 from modules.core_components.ai_models.engines.kokoro.written_words import SpokenWord, WrittenWords
 from modules.core_components.errors import BadInputError, StudioError
-from modules.core_components.text.pronunciations import used_in
+from modules.core_components.text.pronunciations import is_phonemes, used_in
 from modules.core_components.text.sentences import split_sentences
 
 # Reads a text, in which each PLACE stands for what is given for it, in order.
@@ -118,7 +118,7 @@ class Phonemizer:
             self._reader(language)
 
     def _pronunciation(self, sound: str, language: Language) -> str:
-        if len(sound) > 1 and sound[0] == sound[-1] == "/":
+        if is_phonemes(sound):
             return sound.strip("/").strip()
         return assemble(self._pieces(sound, (), language)).phonemes
 
