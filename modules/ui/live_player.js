@@ -5,6 +5,7 @@ const MOST_UNPLAYED_S = 600;  // beyond that the server keeps what comes
 const SHOWN_AHEAD = 1500;     // characters of the text that is still to come
 const FAR = 400;              // a word further on than this is not the one that is spoken
 const MARK_EVERY_MS = 50;
+const WAKE_MS = 3000;         // a busy machine's sound needs a while before it runs again
 
 const make = (tag, css, text = '') => {
   const made = document.createElement(tag);
@@ -25,7 +26,14 @@ words.tabIndex = 0;
 
 let context = null;
 let run = null;
+let woken = 0;
 const line = [];
+
+// Until the sound really runs the context still calls itself suspended.
+const wake = () => {
+  woken = performance.now();
+  context.resume();
+};
 
 const say = (state, text) => {
   stage.dataset.state = state;
@@ -41,7 +49,7 @@ const panel = element.closest('[role=tabpanel]') || document;
 const unlock = event => {
   if (!event.target.closest('button') || stage.contains(event.target)) return;
   context = context || new AudioContext({ sampleRate: 24000 });
-  if (context.state === 'suspended' && !(run && run.paused)) context.resume();
+  if (context.state === 'suspended' && !(run && run.paused)) wake();
 };
 panel.addEventListener('click', unlock, true);
 
@@ -99,7 +107,8 @@ const mark = job => {
     if (out) words.scrollTop = span.offsetTop - words.clientHeight / 3;
   }
   if (job.started && stage.dataset.state === 'waiting') say('playing', 'Speaking');
-  if (context.state === 'suspended' && !job.paused && job.started) pause(job, true);
+  const silenced = context.state === 'suspended' && performance.now() - woken > WAKE_MS;
+  if (silenced && !job.paused && job.started) pause(job, true);
   if (job.end === 'done' && now >= job.next) finish(job, 'done', 'Spoken to the end.');
 };
 
@@ -117,7 +126,7 @@ const finish = (job, state, text) => {
 
 const pause = (job, paused) => {
   job.paused = paused;
-  if (paused) context.suspend(); else context.resume();
+  if (paused) context.suspend(); else wake();
   say(paused ? 'paused' : 'playing', paused ? 'Paused; the take is made all the same' : 'Speaking');
 };
 toggle.addEventListener('click', () => run && pause(run, !run.paused));
@@ -149,7 +158,7 @@ const hear = async id => {
   };
   run = job;
   context = context || new AudioContext({ sampleRate: 24000 });
-  if (context.state === 'suspended') context.resume();
+  if (context.state === 'suspended') wake();
   words.replaceChildren(job.rest);
   stage.dataset.gaps = 0;
   window.dispatchEvent(new CustomEvent('studio-live', { detail: stage }));

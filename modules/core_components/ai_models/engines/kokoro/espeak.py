@@ -38,17 +38,18 @@ class EspeakPieces:
         """The pieces of `text` in order."""
         phonemes = self._phonemes(text)
         words = [word.span() for word in _MAY_BE_READ.finditer(text)]
+        if not words:  # nothing, or a sign alone that espeak has a name for
+            return [Piece(0, 0, phonemes)]
         groups = [group.span() for group in re.finditer(r"\S+", phonemes)]
         voiced = [(a, b) for a, b in groups if any(map(str.isalpha, phonemes[a:b]))]
         if len(voiced) == len(words):
             bounds = [start for start, _ in voiced]
         else:
             bounds = self._bounds(text, words, phonemes, voiced)
-        bounds = [0, *bounds[1:], len(phonemes)] if words else [0, len(phonemes)]
-        places = words or [(0, 0)]
+        bounds = [0, *bounds[1:], len(phonemes)]
         return [
             Piece(first, last, phonemes[start:end])
-            for (first, last), (start, end) in zip(places, pairwise(bounds), strict=True)
+            for (first, last), (start, end) in zip(words, pairwise(bounds), strict=True)
         ]
 
     def _phonemes(self, text: str) -> str:

@@ -96,6 +96,11 @@ def test_given_phonemes_are_spoken_in_every_language(phonemizer: Phonemizer, lan
         spoken(phonemizer, "[x](//)", language)
 
 
+def test_a_sign_between_given_phonemes_is_read_by_its_name(phonemizer: Phonemizer) -> None:
+    (sentence,) = phonemizer.sentences("[casa](/kˈasa/) * [casa](/kˈasa/)", "es", VOCABULARY)
+    assert "astɛɾˈisko" in sentence.phonemes
+
+
 def test_half_a_link_is_text(phonemizer: Phonemizer) -> None:
     assert "ˈɛks" in spoken(phonemizer, "[x](/a", "en-us")
 
