@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 START_S = 180.0
+# The page is built at its first visit.
+OPENING_MS = 120_000
 CHROMIUM = os.environ.get("STUDIO_CHROMIUM", "/usr/bin/chromium")
 CHROMIUM_OPTIONS = [
     "--headless=new",
@@ -138,7 +140,7 @@ def watched_page(chromium: Browser, url: str) -> Iterator[Page]:
             else complaints.append(f"asked another host: {request.url}")
         ),
     )
-    page.goto(url)
+    page.goto(url, timeout=OPENING_MS)
     yield page
     context.close()
     assert not complaints, "\n".join(complaints)

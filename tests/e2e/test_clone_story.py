@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from modules.core_components.ai_models.engines.kokoro.voice_packs import load_pack
-from tests.e2e.conftest import APP, StudioProcess
+from tests.e2e.conftest import APP, OPENING_MS, StudioProcess
 from tests.e2e.studio_page import StudioPage
 
 pytestmark = pytest.mark.e2e
@@ -46,7 +46,7 @@ def test_a_fit_survives_reload_and_crash_and_the_take_repeats(
 ) -> None:
     # Not the fixture `page`: a page whose server dies complains, and may.
     page = chromium.new_page(viewport={"width": 1320, "height": 1400})
-    page.goto(studio.url)
+    page.goto(studio.url, timeout=OPENING_MS)
     screen = StudioPage(page)
     screen.add_sample(sample, "The captain", "Nobody: a mixed stock voice")
     expect(screen.told("is ready")).to_be_visible()
@@ -63,7 +63,7 @@ def test_a_fit_survives_reload_and_crash_and_the_take_repeats(
     studio.kill()
     studio.start()
     reopened = chromium.new_page(viewport={"width": 1320, "height": 1400})
-    reopened.goto(studio.url)
+    reopened.goto(studio.url, timeout=OPENING_MS)
     screen = StudioPage(reopened)
     expect(screen.text("The studio ended while this ran.")).to_be_visible()
     screen.button("Resume").click()

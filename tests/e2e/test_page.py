@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from modules.core_components.audio.files import read_speech, write_speech
 from modules.core_components.text.word_errors import word_error_rate
 from modules.core_components.values import Speech
-from tests.e2e.conftest import StudioProcess
+from tests.e2e.conftest import OPENING_MS, StudioProcess
 from tests.e2e.studio_page import SPEAKING_MS, StudioPage
 
 pytestmark = pytest.mark.e2e
@@ -42,7 +42,7 @@ def screen(page: Page) -> StudioPage:
 def spoken(studio: StudioProcess, chromium: Browser) -> Path:
     """A take of SENTENCE in a stock voice, made on the page."""
     page = chromium.new_page()
-    page.goto(studio.url)
+    page.goto(studio.url, timeout=OPENING_MS)
     screen = StudioPage(page)
     screen.use_stock_voice()
     screen.set_seed(7)
@@ -214,7 +214,7 @@ def test_every_tab_fits_its_window(
         viewport={"width": width, "height": 900}, color_scheme="dark" if look == "dark" else "light"
     )
     page = context.new_page()
-    page.goto(studio.url)
+    page.goto(studio.url, timeout=OPENING_MS)
     screen = StudioPage(page)
     for tab, landmark in TABS.items():
         screen.open_tab(tab)
