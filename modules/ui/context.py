@@ -34,6 +34,7 @@ class Studio:
         unchecked: bool = False,
         line: str | None = None,
     ) -> None:
-        """Calls `work` when the page is opened and each time its tab is chosen."""
-        for event in (self.page.load, tab.select):
+        """Calls `work` each time its tab is chosen, the first one by opening the page."""
+        is_first = tab.parent is not None and tab.parent.children[0] is tab
+        for event in (self.page.load, tab.select) if is_first else (tab.select,):
             listen(event, work, inputs, outputs, unchecked=unchecked, line=line)

@@ -41,6 +41,9 @@ def listen(
         inputs=inputs,
         outputs=outputs,
         show_progress=show_progress,
+        # Without this the browser tells every output of every handler each time that one of them
+        # begins or ends, with two walks over the whole page for each: minutes on a large page.
+        show_progress_on=[] if show_progress == "hidden" else None,
         queue=queue,
         preprocess=not unchecked,
         concurrency_id=line,
