@@ -112,7 +112,7 @@ class Cost:
 def swapping(manager: TTSManager) -> ModelSpec[Any]:
     """The engine's own spec; on the CPU its moves are copies from buffer to buffer."""
     engine: Any = manager.get(MODEL)
-    spec: ModelSpec[Any] = engine._spec()
+    spec: ModelSpec[Any] = engine.model_spec()
     if spec.device != "cpu":
         return spec
     buffers = TwoBuffers()

@@ -27,17 +27,22 @@ _seeding = threading.RLock()
 _AMPERE = (8, 0)  # first with bfloat16 units, and what flash-attention 2 is built for
 
 
+def devices_here() -> list[str]:
+    """The devices of this machine, the fastest first: "cuda:0", ..., "mps", "cpu"."""
+    import torch
+
+    gpus = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    return [*gpus, *(["mps"] if torch.backends.mps.is_available() else []), "cpu"]
+
+
 def get_device(preference: str = "auto") -> str:
     """The device to compute on: "cuda:0", "mps" or "cpu", or the one that `preference` names.
 
     Raises StudioError for a device that is not here.
     """
-    import torch
-
     if preference == "cpu":
         return "cpu"
-    gpus = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
-    here = [*gpus, *(["mps"] if torch.backends.mps.is_available() else []), "cpu"]
+    here = devices_here()
     if preference in ("auto", ""):
         return here[0]
     wanted = "cuda:0" if preference == "cuda" else preference
@@ -49,13 +54,16 @@ def get_device(preference: str = "auto") -> str:
     )
 
 
-def get_dtype(device: str | None = None) -> torch.dtype:
-    """The float type for weights on a device.
+def get_dtype(device: str | None = None, preference: str = "auto") -> torch.dtype:
+    """The float type for weights on a device: "float32" or "bfloat16" where that is preferred.
 
-    bfloat16 on GPUs that compute with it, float16 on older ones; float32 on the CPU and on Apple's
-    GPU, where float16 gives NaN when sampling.
+    Else bfloat16 on GPUs that compute with it, float16 on older ones; float32 on the CPU and on
+    Apple's GPU, where float16 gives NaN when sampling.
     """
     import torch
+
+    if preference != "auto":
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[preference]
 
     device = device or get_device()
     if not device.startswith("cuda"):

@@ -77,7 +77,7 @@ def joined(pieces: Any) -> FloatArray:
 
 def borrowed(studio: TTSManager) -> Any:
     engine: Any = studio.get(MODEL)
-    return studio.pool.lease(engine._spec(), None, "a test")
+    return studio.pool.lease(engine.model_spec(), None, "a test")
 
 
 def test_it_says_what_transformers_says(studio: TTSManager, voices: list[VoicePrompt]) -> None:
