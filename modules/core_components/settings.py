@@ -152,7 +152,7 @@ def parse_gpu_budgets(text: str) -> dict[str, float]:
         except ValueError:
             budgets[device] = -1.0
         low, high = RANGES["gpu_memory_budget_gb"]
-        if not device or not low <= budgets[device] <= high:
+        if not device.startswith(("cuda:", "mps")) or not low <= budgets[device] <= high:
             raise BadInputError(
                 f"{part!r} is not the memory of a GPU.", "Write it like this: cuda:0=8, cuda:1=20."
             )

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from modules.core_components.ai_models.model_utils import devices_here, get_device
-from modules.core_components.errors import BadInputError
+from modules.core_components.ai_models.model_utils import get_device
 from modules.core_components.settings import parse_gpu_budgets
 
 
@@ -14,12 +13,6 @@ def check_devices(changes: Mapping[str, Any]) -> None:
     """Raises StudioError that names the devices that are here, for settings that name another."""
     named = [changes.get("device"), changes.get("listening_device")]
     named += [own.get("device") for own in changes.get("model_settings", {}).values()]
+    named += parse_gpu_budgets(changes.get("gpu_memory_budgets", ""))
     for device in filter(None, named):
         get_device(device)
-    budgets = parse_gpu_budgets(changes.get("gpu_memory_budgets", ""))
-    strangers = sorted(set(budgets) - set(devices_here())) if budgets else []
-    if strangers:
-        raise BadInputError(
-            f"The device {strangers[0]!r} is not on this machine.",
-            f"There are: {', '.join(devices_here())}.",
-        )

@@ -35,6 +35,12 @@ def load_plan(services: Services, model_id: str) -> LoadPlan | None:
     return None if engine is None else pool.plan(engine.model_spec())
 
 
+def smaller_sizes(services: Services, model_id: str) -> tuple[str, ...]:
+    """The sizes of a model that would fit where it does not. Raises as `load_plan`."""
+    engine = pooled_engine(services, model_id)
+    return () if engine is None else tuple(engine.model_spec().instead())
+
+
 def tell_load(services: Services, model_id: str, progress: Progress) -> None:
     """Says by `progress` what will leave memory for a model that is not there yet.
 

@@ -52,6 +52,8 @@ def configure_model(services: Services, model_id: str, changes: Mapping[str, Any
     manager = manager_of(services, model_id)
     manager.entry(model_id)
     before = services.settings.of_model(model_id)
+    if not changes:
+        return before
     given = {**dataclasses.asdict(before), **changes}
     after = parse_model_settings({model_id: given})[model_id]
     own = {**services.settings.model_settings, model_id: after}

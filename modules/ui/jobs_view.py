@@ -76,8 +76,8 @@ class JobsView:
 
     def on_finished(
         self, work: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any]
-    ) -> None:
-        """Calls `work(job, *inputs)` when a followed job is done."""
+    ) -> Any:
+        """Calls `work(job, *inputs)` when a followed job is done; returns what `listen` does."""
 
         def with_job(job_id: str, *values: Any) -> Any:
             job = self._job(job_id)
@@ -89,7 +89,7 @@ class JobsView:
             except NotFoundError:  # what it made was deleted since
                 return gr.skip()
 
-        listen(self.finished.change, with_job, [self.finished, *inputs], outputs)
+        return listen(self.finished.change, with_job, [self.finished, *inputs], outputs)
 
     def on_progress(
         self, work: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any]

@@ -50,7 +50,7 @@ def get_device(preference: str = "auto") -> str:
         return wanted
     raise StudioError(
         f"The device {preference!r} is not on this machine.",
-        f"Choose auto or one of {', '.join(here)} in Settings.",
+        f"There is {', '.join(here)}; auto takes the first.",
     )
 
 
