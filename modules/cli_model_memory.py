@@ -22,7 +22,8 @@ def plan(context: typer.Context, model: Model, as_json: Json = False) -> None:
         found = load_plan(services, model)
         smaller = smaller_sizes(services, model) if found and not found.fits else ()
     if as_json:
-        print_json({"plan": found, "would_fit": smaller})
+        words = found.in_words() if found else ""
+        print_json({"plan": found, "in_words": words, "would_fit": smaller})
         return
     typer.echo(found.in_words() if found else f"{model} is not kept by the studio's memory.")
     if smaller:

@@ -27,14 +27,6 @@ _seeding = threading.RLock()
 _AMPERE = (8, 0)  # first with bfloat16 units, and what flash-attention 2 is built for
 
 
-def devices_here() -> list[str]:
-    """The devices of this machine, the fastest first: "cuda:0", ..., "mps", "cpu"."""
-    import torch
-
-    gpus = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
-    return [*gpus, *(["mps"] if torch.backends.mps.is_available() else []), "cpu"]
-
-
 def get_device(preference: str = "auto") -> str:
     """The device to compute on: "cuda:0", "mps" or "cpu", or the one that `preference` names.
 
@@ -42,7 +34,10 @@ def get_device(preference: str = "auto") -> str:
     """
     if preference == "cpu":
         return "cpu"
-    here = devices_here()
+    import torch
+
+    gpus = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    here = [*gpus, *(["mps"] if torch.backends.mps.is_available() else []), "cpu"]
     if preference in ("auto", ""):
         return here[0]
     wanted = "cuda:0" if preference == "cuda" else preference
@@ -50,7 +45,7 @@ def get_device(preference: str = "auto") -> str:
         return wanted
     raise StudioError(
         f"The device {preference!r} is not on this machine.",
-        f"There is {', '.join(here)}; auto takes the first.",
+        f"This machine has {', '.join(here)}; auto takes the first.",
     )
 
 
