@@ -109,7 +109,8 @@ class ModelPool:
         try:
             entry = self._referenced(spec, request)
         except ModelTooLargeError as error:
-            raise ModelTooLargeError(error.message, what_else_fits(spec)) from error
+            # Asked here, without the lock; one that the load itself leased has its own hint.
+            raise ModelTooLargeError(error.message, error.hint or what_else_fits(spec)) from error
         try:
             with self._slots.taken(spec.device, request) if run else nullcontext():
                 yield entry.model
