@@ -11,7 +11,7 @@ from modules.core_components.errors import BadInputError, NotFoundError, StudioE
 from modules.core_components.model_settings import ModelSettings
 from modules.tools import model_library
 from modules.tools.job_kinds import submit_load
-from modules.tools.load_plans import load_plan, smaller_sizes
+from modules.tools.load_plans import load_plan, smaller_sizes, tell_load
 from modules.tools.model_settings import configure_model, model_choices
 from modules.tools.services import Services
 from tests.fakes import LARGE_TONE, SINE, SMALL_TONE, add_tones
@@ -40,6 +40,16 @@ def test_a_load_says_first_what_leaves(studio: Services) -> None:
     assert job.state == "done"
     assert job.message == plan.in_words()
     assert in_memory(studio) == [f"{SMALL_TONE}@r1/auto/cuda:0"]
+
+
+def test_work_says_it_too_before_it_begins(studio: Services) -> None:
+    told: list[tuple[float, str]] = []
+    tell_load(studio, LARGE_TONE, lambda *news: told.append(news))
+    assert told == [(0.0, "Loading tone-large needs 0.65 GiB on cuda:0, which are free.")]
+    model_library.load(studio, LARGE_TONE)
+    tell_load(studio, LARGE_TONE, lambda *news: told.append(news))
+    tell_load(studio, SINE, lambda *news: told.append(news))
+    assert len(told) == 1, "there is nothing to be loaded"
 
 
 def test_what_does_not_fit_fails_before_it_is_loaded(studio: Services) -> None:

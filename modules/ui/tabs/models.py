@@ -66,7 +66,8 @@ class _ModelsTab:
                 self._memory_of_one = ModelMemoryPanel(self._services)
                 self._tuned.build_import()
             with gr.Column(scale=5, min_width=320):
-                self._jobs = JobsView(self._services, (DOWNLOAD, LOAD, IMPORT_TUNED, EXPORT_TUNED))
+                kinds = (DOWNLOAD, LOAD, IMPORT_TUNED, EXPORT_TUNED)
+                self._jobs = JobsView(self._services, kinds, failures_first=True)
                 self._build_details()
                 self._build_memory()
         self._listen(studio, tab)
