@@ -27,6 +27,7 @@ from modules.core_components.progress import CancelToken, Progress, no_progress,
 from modules.core_components.text.markup import has_markup
 from modules.core_components.values import FloatArray, Sample, Scores, Speech, Take, VoicePrompt
 from modules.core_components.version import APP_VERSION, computing_environment
+from modules.tools.load_plans import tell_load
 from modules.tools.own_voices import fixed_voice
 from modules.tools.pronunciations import with_pronunciations
 from modules.tools.ready_models import designs_voices, takes_several
@@ -163,6 +164,7 @@ def perform(
     """Speaks the text; raises as `speak`. Until `keep`, finished passages wait on the disk."""
     request = complete_request(services, request)
     engine = services.tts.get(request.engine)
+    tell_load(services, request.engine, progress)
     timings: dict[str, float] = {}
     sample, voice = timed(
         timings,

@@ -21,6 +21,7 @@ from modules.core_components.library.names import unique_path
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.text.subtitles import FORMATS, render
 from modules.core_components.values import Segment, Speech, Transcript
+from modules.tools.load_plans import tell_load
 from modules.tools.services import Services
 
 HOTWORDS = "hotwords"
@@ -82,6 +83,7 @@ def transcribe_speech(
 ) -> Transcript:
     """Listens to audio in memory; raises JobCancelled between segments once `cancel` is set."""
     listener = services.asr.get(model_id or services.settings.asr_model)
+    tell_load(services, listener.model_id, progress)
     running = _started(listener, speech, language, progress, cancel, given or {})
     segments = tuple(running.segments)
     return Transcript(
