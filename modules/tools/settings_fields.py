@@ -40,6 +40,8 @@ _GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "gpu_memory_budget_gb": ("Memory on the GPU", "Gigabytes for models; 0 is automatic."),
         "cpu_memory_budget_gb": ("Main memory", "Gigabytes for models; 0 is automatic."),
         "idle_unload_minutes": ("Unload when idle for", "Minutes; 0 keeps models in memory."),
+        "prepared_voices_mb": ("Prepared voices on disk", "Megabytes; the least used go first."),
+        "prepared_voices_memory_mb": ("Prepared voices in memory", "Megabytes of them."),
     },
     "Folders": {
         "samples_folder": ("Samples", "The voices you brought in."),

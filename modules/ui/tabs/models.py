@@ -20,6 +20,7 @@ from modules.ui.context import Studio
 from modules.ui.handlers import listen, tell
 from modules.ui.jobs_view import JobsView
 from modules.ui.parts import choice_list, panel, title
+from modules.ui.prompt_cache_panel import PromptCachePanel
 from modules.ui.snippets import (
     badge,
     duration_text,
@@ -67,6 +68,7 @@ class _ModelsTab:
                 self._jobs = JobsView(self._services, (DOWNLOAD, LOAD, IMPORT_TUNED, EXPORT_TUNED))
                 self._build_details()
                 self._build_memory()
+                PromptCachePanel(studio, tab)
         self._listen(studio, tab)
 
     def _build_details(self) -> None:
