@@ -148,13 +148,16 @@ def speak(
 ) -> None:
     """Speaks a text with a stock voice or with a sample that is already in the library."""
     with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
+        from modules.tools.fallback import choose_speaking_model, told_of
         from modules.tools.named_voices import find_voice
         from modules.tools.services import open_services
         from modules.tools.speech import SpeechRequest
         from modules.tools.speech import speak as speak_tool
 
         services = open_services(context.obj)
-        named = find_voice(services, services.tts.get(engine or services.settings.tts_model), voice)
+        choice = choose_speaking_model(services, engine)
+        with told_of(choice):
+            named = find_voice(services, services.tts.get(choice.model_id), voice)
         request = SpeechRequest(
             text=_read_text(text),
             voice=named.name,
@@ -246,6 +249,8 @@ def transcribe(
                     raise
                 failed.append({"file": str(path), "error": error.message, "hint": error.hint})
                 continue
+            for note in transcript.notes:
+                logger.warning("%s: %s", path, note)
             target = _transcript_target(out, path, fmt, files[:index])
             if target is not None:
                 write_transcript(transcript, fmt, target)

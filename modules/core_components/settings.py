@@ -22,6 +22,8 @@ from modules.core_components.errors import BadInputError
 logger = logging.getLogger(__name__)
 
 USER_FILE = "config.json"
+# The value of a fallback model: there is none, what cannot be used is an error.
+NO_FALLBACK = "none"
 # Weights are large: several studios, and the tests, may share one folder of them.
 MODELS_FOLDER_VARIABLE = "VOICE_STUDIO_MODELS"
 

@@ -6,6 +6,7 @@ import logging
 import threading
 
 from modules.core_components.errors import StudioError
+from modules.tools.fallback import choose_speaking_model
 from modules.tools.services import Services
 
 logger = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ def preload(services: Services) -> threading.Thread | None:
 
 
 def _load(services: Services) -> None:
-    model_id = services.settings.tts_model
+    model_id = choose_speaking_model(services).model_id
     try:
         services.tts.get(model_id).load()
     except StudioError as error:

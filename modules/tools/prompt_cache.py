@@ -1,4 +1,4 @@
-"""The cache of prepared voices as a user meets it: how much of it each model has, and clearing it."""
+"""The cache of prepared voices: how much of it each model has, and clearing it."""
 
 from __future__ import annotations
 

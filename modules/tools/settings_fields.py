@@ -9,13 +9,15 @@ from typing import Any
 
 from modules.core_components.ai_models.engines.base import OptionField
 from modules.core_components.errors import BadInputError
-from modules.core_components.settings import CHOICES, RANGES, Settings
+from modules.core_components.settings import CHOICES, NO_FALLBACK, RANGES, Settings
 from modules.tools.services import RESTART_SETTINGS, Services
 
 _GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Speaking and listening": {
         "tts_model": ("Speaking model", "Chosen when nothing else is asked for."),
         "asr_model": ("Listening model", "Transcribes samples and reads takes back."),
+        "fallback_tts_model": ("If it is missing, speak with", "Told each time it is used."),
+        "fallback_asr_model": ("If it is missing, listen with", "Told each time it is used."),
         "language": ("Language", "Spoken by default; en-us is American English."),
         "output_format": ("Format of new takes", "wav and flac lose nothing; mp3 is small."),
         "preload_model": ("Load at the start", "The speaking model; the first word comes sooner."),
@@ -112,6 +114,10 @@ def _choices(services: Services, saved: Settings, name: str) -> tuple[str, ...]:
         return services.tts.engine_ids()
     if name == "asr_model":
         return services.asr.engine_ids()
+    if name == "fallback_tts_model":
+        return (NO_FALLBACK, *services.tts.engine_ids())
+    if name == "fallback_asr_model":
+        return (NO_FALLBACK, *services.asr.engine_ids())
     if name == "language":
         spoken = services.tts.entry(services.settings.tts_model).languages
         # What is saved stays, though another model was chosen that calls it otherwise.

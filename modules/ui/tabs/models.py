@@ -28,6 +28,7 @@ from modules.ui.snippets import (
     facts_html,
     size_text,
     table_html,
+    warning_html,
 )
 from modules.ui.tuned_models_panel import TunedModelsPanel, packed_file
 
@@ -130,7 +131,7 @@ class _ModelsTab:
             table_html(HEADERS, rows, chosen),
             *self._details(models.get(chosen)),
             gr.update(
-                value=f"<div class='studio-job warn'><div>{OFFLINE}</div></div>",
+                value=warning_html(OFFLINE),
                 visible=self._services.settings.offline_mode,
             ),
             self._memory_html(),
