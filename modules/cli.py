@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from modules.cli_bench import bench
 from modules.cli_conversation import converse
 from modules.cli_dataset import dataset_app
 from modules.cli_models import models_app
@@ -42,6 +43,7 @@ app.add_typer(pronunciations_app, name="pronunciations")
 app.add_typer(train_app, name="train")
 app.add_typer(dataset_app, name="dataset")
 app.command()(converse)
+app.command()(bench)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Text = Annotated[str, typer.Option(help="What to say; @FILE reads it from a file.")]

@@ -17,6 +17,7 @@ from modules.core_components.ai_models.engines.kokoro.voice_packs import (
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job, JobContext
 from modules.tools import (
+    benchmark_jobs,
     conversation_jobs,
     dataset_jobs,
     dataset_report_jobs,
@@ -122,6 +123,7 @@ def register_job_kinds(services: Services) -> None:
     services.jobs.register(EXPORT, do_export)
     services.jobs.register(LOAD, do_load)
     services.jobs.register(DEMO, do_demo)
+    benchmark_jobs.register(services)
     conversation_jobs.register(services)
     dataset_jobs.register(services)
     dataset_report_jobs.register(services)

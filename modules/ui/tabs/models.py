@@ -11,10 +11,12 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
 from modules.core_components.text.language_names import language_name
 from modules.tools import model_library
+from modules.tools.benchmark_jobs import BENCHMARK
 from modules.tools.job_kinds import DOWNLOAD, LOAD, submit_download, submit_load
 from modules.tools.model_library import ModelOverview
 from modules.tools.tuned_jobs import EXPORT_TUNED, IMPORT_TUNED
 from modules.tools.tuned_models import card_facts
+from modules.ui.benchmark_panel import BenchmarkPanel
 from modules.ui.confirmed_button import ConfirmedButton
 from modules.ui.context import Studio
 from modules.ui.handlers import listen, tell
@@ -33,6 +35,7 @@ from modules.ui.snippets import (
 from modules.ui.tuned_models_panel import TunedModelsPanel, packed_file
 
 LOOK_S = 3.0
+KINDS = (DOWNLOAD, LOAD, IMPORT_TUNED, EXPORT_TUNED, BENCHMARK)
 LINE = "models-list"
 HEADERS = ("Model", "State", "Size", "Licence", "Languages")
 TASKS = [
@@ -66,10 +69,11 @@ class _ModelsTab:
                 self._tuned = TunedModelsPanel(self._services)
                 self._tuned.build_import()
             with gr.Column(scale=5, min_width=320):
-                self._jobs = JobsView(self._services, (DOWNLOAD, LOAD, IMPORT_TUNED, EXPORT_TUNED))
+                self._jobs = JobsView(self._services, KINDS)
                 self._build_details()
                 self._build_memory()
                 PromptCachePanel(studio, tab)
+                BenchmarkPanel(studio, tab, self._jobs)
         self._listen(studio, tab)
 
     def _build_details(self) -> None:
@@ -119,7 +123,7 @@ class _ModelsTab:
         return self._show(task, row.id)
 
     def _after_job(self, job: Job, task: str) -> list[Any]:
-        return self._show(task, (job.result or {})["model"], packed_file(job))
+        return self._show(task, (job.result or {}).get("model", ""), packed_file(job))
 
     def _show(self, task: str, chosen: str, packed: str = "") -> list[Any]:
         models = {item.entry.id: item for item in model_library.list_models(self._services)}
