@@ -73,7 +73,7 @@ class _ModelsTab:
                 self._build_details()
                 self._build_memory()
                 PromptCachePanel(studio, tab)
-                BenchmarkPanel(studio, tab, self._jobs)
+        BenchmarkPanel(studio, tab, self._jobs)
         self._listen(studio, tab)
 
     def _build_details(self) -> None:
