@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -156,3 +158,18 @@ def test_the_key_does_not_depend_on_the_order_of_parameters() -> None:
         return VoicePromptStore.key(SAMPLE, "kokoro", "kokoro-v1.0", "r1", parameters)
 
     assert made({"a": 1, "b": 2}) == made({"b": 2, "a": 1}) != made({"a": 2, "b": 1})
+
+
+def test_another_process_finds_what_this_one_kept(tmp_path: Path) -> None:
+    VoicePromptStore(tmp_path).put(prompt(1))
+    script = (
+        "import sys; from pathlib import Path; "
+        "from tests.core_components.ai_models.test_voice_prompts import VoicePromptStore, key; "
+        "found = VoicePromptStore(Path(sys.argv[1])).get(key(1)); "
+        "print(found.info['similarity'], found.tensors['pack'].sum())"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)],
+        capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3],
+    )  # fmt: skip
+    assert told.stdout.split() == ["0.87", "15.0"]
