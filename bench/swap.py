@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from modules.core_components.ai_models.model_pool import HOST, ModelPool, ModelSpec
 from modules.core_components.ai_models.tts_manager import TTSManager
 from modules.core_components.settings import load_settings
-from tests.tiny_vibevoice import FOLDERS, build_tiny_vibevoice
+from tests.tiny_vibevoice import FOLDERS, TINY, build_tiny_vibevoice
 
 MODEL = "vibevoice-1.5b"
 WANTED = 5.0
@@ -50,7 +50,9 @@ def main() -> int:
 def measured(root: Path, layers: int, rounds: int) -> dict[str, Any]:
     """Medians in seconds over the rounds, of one checkpoint."""
     checkpoint = root / "models" / FOLDERS[MODEL]
-    build_tiny_vibevoice(checkpoint, width=1536, layers=layers)
+    wide = {"hidden_size": 1536, "intermediate_size": 1536, "num_hidden_layers": layers}
+    sizes = dataclasses.replace(TINY, text={**TINY.text, **wide})
+    build_tiny_vibevoice(checkpoint, sizes)
     manager = TTSManager(load_settings(root, {"models_folder": str(root / "models")}))
     spec = swapping(manager)
     other = ModelSpec("room for one", spec.device, ROOM, lambda: None, measure=lambda _: ROOM)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ CHARACTERS_PER_SECOND = 15.0
 def speak_passages(
     engine: TTSEngine,
     voice: VoicePrompt | str,
-    steps: Sequence[Passage | Silence],
+    steps: tuple[Passage | Silence, ...],
     folder: Path,
     progress: Progress,
     cancel: CancelToken,
