@@ -2,8 +2,8 @@
 
 `python bench/vibevoice_tts.py` on a machine with an NVIDIA GPU builds a random checkpoint of the
 size of the 1.5B (what it says is noise, what it costs is not; it has a word head of its own, 0.2
-billion numbers more), on any other a tiny one, which only shows that the script works. It prints the table of `bench/qwen3_tts.py`, for as many diffusion
-steps as are published and for half of them.
+billion numbers more), on any other a tiny one, which only shows that the script works. It prints
+the table of `bench/qwen3_tts.py`, for as many diffusion steps as are published and for half.
 """
 
 from __future__ import annotations

@@ -40,7 +40,8 @@ def fallback_headers(model_id: str, note: str) -> dict[str, str]:
     """What says that another model than the one asked for answers, and why; none without a note."""
     if not note:
         return {}
-    return {FALLBACK_MODEL: model_id, FALLBACK_NOTE: note.encode("ascii", "replace").decode()}
+    in_one_line = " ".join(note.split()).encode("ascii", "replace").decode()
+    return {FALLBACK_MODEL: model_id, FALLBACK_NOTE: in_one_line}
 
 
 async def whole(

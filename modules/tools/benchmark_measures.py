@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -90,7 +91,7 @@ def measure_listener(
     listener = services.asr.get(figures.model_id)
     load_s = _seconds(lambda: listener.load(cancel))
     progress(0.5, f"{listener.label}: listening")
-    options = parse_options(listener.options_type, {"language": "en"})
+    options: Any = parse_options(listener.options_type, {"language": "en"})
     start, first_s = time.monotonic(), 0.0
     said = []
     for segment in listener.transcribe(speech, options, progress, cancel).segments:
