@@ -25,10 +25,7 @@ from statistics import median
 import psutil
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from tiny_xtts import build_tiny_xtts, install_tiny_xtts
 
 from bench.asterisk_clips import asterisk_rows
 from modules.core_components.ai_models.engines.xtts.training.checkpoints import CheckpointStore
@@ -52,6 +49,7 @@ from modules.core_components.ai_models.model_utils import (
     get_device,
 )
 from modules.core_components.library.training_events import EventWriter
+from tests.tiny_xtts import build_tiny_xtts, install_tiny_xtts
 
 WARM_UP_STEPS = 2
 FULL_SIZE = {

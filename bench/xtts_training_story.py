@@ -18,10 +18,7 @@ import numpy as np
 import psutil
 import soundfile
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from tiny_xtts import build_tiny_xtts
 
 from bench.asterisk_clips import asterisk_rows
 from modules.core_components.ai_models.engines.xtts.training.plan import TrainingPlan
@@ -39,6 +36,7 @@ from modules.core_components.library.training_events import (
     read_events,
 )
 from modules.core_components.library.training_runs import TrainingRun, TrainingRunLibrary
+from tests.tiny_xtts import build_tiny_xtts
 
 POLL_S = 0.05
 

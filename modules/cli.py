@@ -11,6 +11,7 @@ import typer
 from modules.cli_bench import bench
 from modules.cli_conversation import converse
 from modules.cli_dataset import dataset_app
+from modules.cli_model_memory import configure, plan
 from modules.cli_models import models_app
 from modules.cli_pronunciations import pronunciations_app
 from modules.cli_support import (
@@ -38,6 +39,8 @@ app = typer.Typer(
 )
 app.add_typer(models_app, name="models")
 models_app.add_typer(tuned_app, name="tuned")
+models_app.command()(plan)
+models_app.command()(configure)
 app.add_typer(voices_app, name="voices")
 app.add_typer(pronunciations_app, name="pronunciations")
 app.add_typer(train_app, name="train")

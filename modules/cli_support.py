@@ -44,8 +44,8 @@ def start_logging(folder: Path, verbose: bool) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Exactly one JSON object on standard output."""
-    sys.stdout.write(json.dumps(plain(value), indent=2, ensure_ascii=False) + "\n")
+    """Exactly one JSON object, on a line of its own, on standard output."""
+    sys.stdout.write(json.dumps(plain(value), ensure_ascii=False) + "\n")
 
 
 def plain(value: Any) -> Any:

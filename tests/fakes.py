@@ -13,6 +13,8 @@ import numpy as np
 
 from modules.core_components.ai_models.catalog import Licence, ModelEntry
 from modules.core_components.ai_models.engines.base import Transcription, TranscriptionInfo, option
+from modules.core_components.ai_models.engines.context import EngineContext
+from modules.core_components.ai_models.model_pool import ModelPool, ModelSpec
 from modules.core_components.audio.files import write_speech
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, Progress
@@ -23,6 +25,7 @@ from modules.tools.services import Services, open_services
 RATE_HZ = 16_000
 SINE = "sine-1"
 ECHO = "echo-1"
+LARGE_TONE, SMALL_TONE = "tone-large", "tone-small"
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,42 @@ class EchoListener:
         return Transcription(info, iter(segments))
 
 
-def fake_entry(model_id: str, task: str, abilities: tuple[str, ...]) -> ModelEntry:
+class ToneEngine:
+    """A speaking engine that says nothing; its weights are a word in the pool."""
+
+    configurable = ("precision",)
+
+    def __init__(self, entry: ModelEntry, context: EngineContext) -> None:
+        self._entry, self._context = entry, context
+
+    def model_spec(self) -> ModelSpec[str]:
+        precision = self._context.precision_preference
+        return self._context.model_spec(
+            self._entry,
+            "r1",
+            precision,
+            load=lambda: f"{self._entry.id} in {precision}",
+            measure=lambda _: self._entry.memory_mb * 1_000_000,
+        )
+
+    def load(self, cancel: CancelToken | None = None) -> None:
+        with self._context.pool.lease(self.model_spec(), cancel, "loading"):
+            return
+
+
+def add_tones(services: Services, devices_mb: Mapping[str, int]) -> None:
+    """Two models of 700 and 400 MB, and a pool with that much room on each device."""
+    budgets = {device: size_mb * 1_000_000 for device, size_mb in devices_mb.items()}
+    services.tts._own_pool = ModelPool(budgets, reclaim=lambda: None)
+    services.tts.configure(services.settings)
+    for model_id, size_mb in ((LARGE_TONE, 700), (SMALL_TONE, 400)):
+        entry = fake_entry(model_id, "text-to-speech", ("clone",), size_mb)
+        services.tts.register_engine(model_id, ToneEngine, entry)
+
+
+def fake_entry(
+    model_id: str, task: str, abilities: tuple[str, ...], memory_mb: int = 1
+) -> ModelEntry:
     """A catalog entry without sources: its weights are always here."""
     return ModelEntry(
         id=model_id,
@@ -132,7 +170,7 @@ def fake_entry(model_id: str, task: str, abilities: tuple[str, ...]) -> ModelEnt
         licence=Licence("MIT", "https://example.org", True, False, ""),
         languages=("en-us", "it"),
         sample_rate_hz=RATE_HZ,
-        memory_mb=1,
+        memory_mb=memory_mb,
         download_mb=0,
         abilities=abilities,
         starter=False,

@@ -53,7 +53,8 @@ start_types
 step "unit tests" run_pytest 1 -m "not e2e" -n "$cores" --dist loadfile "$@"
 step "mypy, which ran meanwhile" finish_types
 # Two at a time: while one waits for its page, the other computes.
-step "end-to-end tests" run_pytest $(((cores + 1) / 2)) -m e2e -n 2 --dist loadfile "$@"
+step "end-to-end tests" run_pytest $(((cores + 1) / 2)) -m e2e -n 2 --dist loadfile \
+    --no-loadscope-reorder "$@"
 
 if [ "${#failed[@]}" -gt 0 ]; then
     printf '\nFAILED: %s\n' "$(IFS=,; echo "${failed[*]}")"

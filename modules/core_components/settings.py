@@ -18,6 +18,12 @@ from typing import Any
 
 from modules.core_components import atomic
 from modules.core_components.errors import BadInputError
+from modules.core_components.model_settings import (
+    ATTENTIONS,
+    PRECISIONS,
+    ModelSettings,
+    parse_model_settings,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +35,8 @@ MODELS_FOLDER_VARIABLE = "VOICE_STUDIO_MODELS"
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "output_format": ("wav", "flac", "mp3"),
-    "precision": ("auto", "float32", "bfloat16"),
-    "attention_mechanism": ("auto", "flash_attention_2", "sdpa", "eager"),
+    "precision": PRECISIONS,
+    "attention_mechanism": ATTENTIONS,
 }
 RANGES: Mapping[str, tuple[float, float]] = {
     "gpu_memory_budget_gb": (0, 1024),
@@ -50,7 +56,11 @@ RANGES: Mapping[str, tuple[float, float]] = {
 
 @dataclass(frozen=True)
 class Settings:
-    """The user's choices. Folders are absolute; a budget or thread count of 0 means automatic."""
+    """The user's choices. Folders are absolute; a budget or thread count of 0 means automatic.
+
+    An empty `listening_device` means `device`; `gpu_memory_budgets` are those of single GPUs (see
+    `parse_gpu_budgets`).
+    """
 
     root: Path
     samples_folder: Path
@@ -70,10 +80,12 @@ class Settings:
     score_takes: bool
     preload_model: bool
     device: str
+    listening_device: str
     attention_mechanism: str
     precision: str
     offline_mode: bool
     gpu_memory_budget_gb: float
+    gpu_memory_budgets: str
     cpu_memory_budget_gb: float
     idle_unload_minutes: float
     prepared_voices_mb: int
@@ -85,6 +97,11 @@ class Settings:
     api_max_text_characters: int
     api_queue_length: int
     port: int
+    model_settings: Mapping[str, ModelSettings]
+
+    def of_model(self, model_id: str) -> ModelSettings:
+        """What was chosen for one model alone."""
+        return self.model_settings.get(model_id, ModelSettings())
 
 
 def app_folder() -> Path:
@@ -114,7 +131,8 @@ def load_settings(root: Path, overrides: Mapping[str, Any] | None = None) -> Set
     folders = {
         name: (root / value).resolve() for name, value in values.items() if name.endswith("_folder")
     }
-    return Settings(root=root, **{**values, **folders})
+    own = {"model_settings": parse_model_settings(values["model_settings"])}
+    return Settings(root=root, **{**values, **folders, **own})
 
 
 def save_settings(root: Path, changes: Mapping[str, Any]) -> Settings:
@@ -130,6 +148,23 @@ def save_settings(root: Path, changes: Mapping[str, Any]) -> Settings:
     kept = {name: value for name, value in chosen.items() if value != defaults[name]}
     atomic.write_json(root / USER_FILE, kept)
     return load_settings(root)
+
+
+def parse_gpu_budgets(text: str) -> dict[str, float]:
+    """Gigabytes by GPU, from such as "cuda:0=8, cuda:1=20". Raises BadInputError."""
+    budgets = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        device, _, gigabytes = (word.strip() for word in part.partition("="))
+        try:
+            budgets[device] = float(gigabytes)
+        except ValueError:
+            budgets[device] = -1.0
+        low, high = RANGES["gpu_memory_budget_gb"]
+        if not device.startswith(("cuda:", "mps")) or not low <= budgets[device] <= high:
+            raise BadInputError(
+                f"{part!r} is not the memory of a GPU.", "Write it like this: cuda:0=8, cuda:1=20."
+            )
+    return budgets
 
 
 def _usable_user_values(root: Path, defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -176,11 +211,16 @@ def _checked(name: str, value: Any, defaults: Mapping[str, Any]) -> Any:
     if name in RANGES and not RANGES[name][0] <= value <= RANGES[name][1]:
         low, high = RANGES[name]
         raise BadInputError(f"The setting {name} is {value}.", f"It must lie in {low} to {high}.")
+    if name == "gpu_memory_budgets":
+        parse_gpu_budgets(value)
+    if name == "model_settings":
+        parse_model_settings(value)
     if name.endswith("_folder") and not value.strip():
         raise BadInputError(f"The setting {name} is empty.", "Give a folder.")
     return value
 
 
 def field_names() -> tuple[str, ...]:
-    """The names a user may set."""
-    return tuple(item.name for item in dataclasses.fields(Settings) if item.name != "root")
+    """The names a user may set for the whole studio; `model_settings` are those of one model."""
+    names = (item.name for item in dataclasses.fields(Settings))
+    return tuple(name for name in names if name not in ("root", "model_settings"))

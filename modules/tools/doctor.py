@@ -51,7 +51,7 @@ def examine(root: Path) -> tuple[Finding, ...]:
         *(partial(_package, name) for name in PACKAGES),
         _ffmpeg,
         _english_pipeline,
-        _device,
+        lambda: _device(settings),
         lambda: _free_space(settings),
         lambda: _writable(settings),
         lambda: _starter_models(settings),
@@ -101,10 +101,16 @@ def _english_pipeline() -> Finding:
     )
 
 
-def _device() -> Finding:
-    device = get_device()
-    note = "" if device.startswith(("cuda", "mps")) else " (works; a GPU would be faster)"
-    return Finding("Device", True, f"{device}{note}")
+def _device(settings: Settings) -> Finding:
+    """The devices that the settings name, for all models and for single ones."""
+    own = (model.device for model in settings.model_settings.values())
+    named = {settings.device, settings.listening_device, *own} - {""}
+    try:
+        devices = sorted({get_device(name) for name in named})
+    except StudioError as error:
+        return Finding("Device", False, error.message, error.hint)
+    note = " (works; a GPU would be faster)" if devices == ["cpu"] else ""
+    return Finding("Device", True, f"{', '.join(devices)}{note}")
 
 
 def _free_space(settings: Settings) -> Finding:

@@ -16,6 +16,7 @@ from modules.core_components.ai_models.engines.kokoro.voice_packs import (
 )
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job, JobContext
+from modules.core_components.jobs.job import RESUMABLE
 from modules.tools import (
     benchmark_jobs,
     conversation_jobs,
@@ -31,6 +32,7 @@ from modules.tools import (
 )
 from modules.tools.demo_sample import demo_sample_wanted, ensure_demo_sample
 from modules.tools.inbox import keep_upload
+from modules.tools.load_plans import tell_load
 from modules.tools.services import Services
 from modules.tools.speech import SpeechRequest, complete_request, speak
 from modules.tools.voice_previews import make_preview
@@ -105,6 +107,7 @@ def register_job_kinds(services: Services) -> None:
 
     def do_load(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
         job.progress(0.0, "Loading")
+        tell_load(services, payload["model"], job.progress)
         model_library.load(services, payload["model"], job.cancel)
         return {"model": payload["model"]}
 
@@ -121,7 +124,7 @@ def register_job_kinds(services: Services) -> None:
     services.jobs.register(DOWNLOAD, do_download, lane="network")
     services.jobs.register(REFERENCE, do_reference)
     services.jobs.register(EXPORT, do_export)
-    services.jobs.register(LOAD, do_load)
+    services.jobs.register(LOAD, do_load, lane="loading")
     services.jobs.register(DEMO, do_demo)
     benchmark_jobs.register(services)
     conversation_jobs.register(services)
@@ -213,6 +216,11 @@ def submit_export(services: Services, sample_name: str, engine: str, suffix: str
 
 
 def submit_load(services: Services, model_id: str) -> Job:
-    """Queues bringing a model into memory."""
+    """Queues bringing a model into memory; a second wish for the same model joins the first."""
     entry = model_library.model_state(services, model_id).entry
+    for job in services.jobs.list(kind=LOAD):
+        if job.payload.get("model") == model_id and job.is_active:
+            return job
+        if job.payload.get("model") == model_id and job.state in RESUMABLE:
+            services.jobs.dismiss(job.id)  # this is the new try
     return services.jobs.submit(LOAD, f"Load {entry.label}", {"model": model_id})

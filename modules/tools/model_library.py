@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modules.core_components.ai_models import catalog as catalogs
-from modules.core_components.ai_models.base_manager import Availability, BaseManager
+from modules.core_components.ai_models.base_manager import Availability
 from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.ai_models.engines.xtts.tuned import check_tuned, model_id_of
 from modules.core_components.ai_models.model_status import model_status
 from modules.core_components.errors import BadInputError, CorruptFileError, ModelMissingError
 from modules.core_components.library.tuned_models import TunedModel
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
+from modules.tools.load_plans import manager_of
 from modules.tools.services import Services
 
 
@@ -142,12 +143,12 @@ def delete(services: Services, model_id: str) -> int:
 
 def load(services: Services, model_id: str, cancel: CancelToken | None = None) -> None:
     """Brings a model into memory, where it stays until it was idle for long or room is needed."""
-    _manager(services, model_id).context.engine(model_id).load(cancel)
+    manager_of(services, model_id).context.engine(model_id).load(cancel)
 
 
 def unload(services: Services, model_id: str) -> None:
     """Takes a model out of memory: now, or when the last one who uses it is done."""
-    _manager(services, model_id).unload(model_id)
+    manager_of(services, model_id).unload(model_id)
 
 
 def unload_unused(services: Services, model_id: str) -> int:
@@ -206,11 +207,6 @@ def check(
     return tuple(checked)
 
 
-def _manager(services: Services, model_id: str) -> BaseManager:
-    listens = model_id in services.asr.engine_ids()
-    return services.asr if listens else services.tts
-
-
 def _refuse_if_used(services: Services, model_id: str, purpose: str) -> None:
     users = [
         holder
@@ -219,7 +215,7 @@ def _refuse_if_used(services: Services, model_id: str, purpose: str) -> None:
         for holder in loaded.holders
     ]
     if users:
-        label = _manager(services, model_id).entry(model_id).label
+        label = manager_of(services, model_id).entry(model_id).label
         raise ModelInUseError(
             f"{label} is in use ({', '.join(users)}).",
             f"Wait until that is done, or cancel it, then {purpose} the model.",
@@ -227,7 +223,7 @@ def _refuse_if_used(services: Services, model_id: str, purpose: str) -> None:
 
 
 def _state(services: Services, model_id: str, loaded: tuple[LoadedModel, ...]) -> ModelState:
-    manager = _manager(services, model_id)
+    manager = manager_of(services, model_id)
     entry, availability = manager.entry(model_id), manager.availability(model_id)
     mine = tuple(model for model in loaded if model.model_id == model_id)
     return ModelState(entry, availability, mine)

@@ -1,32 +1,31 @@
-"""The speaking model, brought into memory while the studio opens."""
+"""Models brought into memory while the studio opens."""
 
 from __future__ import annotations
 
 import logging
-import threading
 
 from modules.core_components.errors import StudioError
+from modules.core_components.jobs import Job
 from modules.tools.fallback import choose_speaking_model
+from modules.tools.job_kinds import submit_load
 from modules.tools.services import Services
 
 logger = logging.getLogger(__name__)
 
 
-def preload(services: Services) -> threading.Thread | None:
-    """Loads the default speaking model in a thread, if the settings ask for it.
+def preload(services: Services) -> tuple[Job, ...]:
+    """Queues loading the speaking model, if the settings ask for it, and those set to come first.
 
-    Nothing waits for it; what goes wrong is logged, and told to whoever speaks first.
+    Nothing waits for them. The Models tab shows how far they are; one that fails stops neither the
+    others nor the start: the tab says why, and so does the log.
     """
-    if not services.settings.preload_model:
-        return None
-    thread = threading.Thread(target=_load, args=(services,), name="preload", daemon=True)
-    thread.start()
-    return thread
-
-
-def _load(services: Services) -> None:
-    model_id = choose_speaking_model(services).model_id
-    try:
-        services.tts.get(model_id).load()
-    except StudioError as error:
-        logger.warning("%s was not preloaded: %s", model_id, error.message)
+    settings = services.settings
+    wanted = [choose_speaking_model(services).model_id] if settings.preload_model else []
+    wanted += [model_id for model_id, own in settings.model_settings.items() if own.preload]
+    queued = []
+    for model_id in dict.fromkeys(wanted):
+        try:
+            queued.append(submit_load(services, model_id))
+        except StudioError as error:  # a model that was deleted since
+            logger.warning("%s is not loaded at the start: %s", model_id, error.message)
+    return tuple(queued)

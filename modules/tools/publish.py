@@ -84,9 +84,10 @@ def proposed_checkpoint(services: Services, run_name: str) -> str:
     """The step that the run's judgement proposes. Raises BadInputError without a proposal."""
     judgement = read_judgement(services.training_runs.get(run_name))
     if judgement is None or not judgement.proposed:
+        why = judgement.reason if judgement else "Judge the run first."
         raise BadInputError(
             f"No checkpoint of {run_name!r} is proposed.",
-            judgement.reason if judgement else "Judge the run first, or name a checkpoint.",
+            f"{why} To publish one all the same, name its step.",
             "checkpoint",
         )
     return judgement.proposed

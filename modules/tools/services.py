@@ -25,6 +25,7 @@ from modules.core_components.library import (
     VoiceLibrary,
 )
 from modules.core_components.settings import Settings, load_settings, save_settings
+from modules.tools.devices import check_devices
 from modules.tools.live_feed import LiveFeeds
 
 logger = logging.getLogger(__name__)
@@ -33,8 +34,9 @@ logger = logging.getLogger(__name__)
 RESTART_SETTINGS = frozenset(
     {"samples_folder", "output_folder", "voices_folder", "models_folder", "cache_folder"}
     | {"datasets_folder", "training_folder", "finetune_folder"}
-    | {"port", "device"}
-    | {"gpu_memory_budget_gb", "cpu_memory_budget_gb", "torch_threads", "idle_unload_minutes"}
+    | {"port", "device", "listening_device"}
+    | {"gpu_memory_budget_gb", "gpu_memory_budgets", "cpu_memory_budget_gb"}
+    | {"torch_threads", "idle_unload_minutes"}
     | {"api_queue_length"}
 )
 
@@ -77,8 +79,10 @@ class Services:
     def change_settings(self, changes: Mapping[str, Any]) -> tuple[str, ...]:
         """Saves the changes; returns the names of those that take effect at the next start.
 
-        Raises BadInputError or DiskFullError; then nothing is saved.
+        Raises BadInputError, DiskFullError, and StudioError for a device that is not here; then
+        nothing is saved.
         """
+        check_devices(changes)
         save_settings(self.settings.root, changes)
         now = {name: getattr(self.settings, name) for name in RESTART_SETTINGS}
         wanted = self.saved_settings()
@@ -125,7 +129,8 @@ def open_services(root: Path, overrides: Mapping[str, Any] | None = None) -> Ser
             # Trying out a voice does not wait until another is fitted, and a training, which may
             # take a night, keeps nobody from transcribing.
             JobStore(settings.cache_folder / "jobs.sqlite"),
-            lanes={"compute": 1, "network": 1, "preview": 1, "training": 1},
+            # Bringing a model in ahead of its use keeps nobody from using another.
+            lanes={"compute": 1, "network": 1, "preview": 1, "training": 1, "loading": 1},
         ),
         overrides=dict(overrides or {}),
     )

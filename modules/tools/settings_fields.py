@@ -1,4 +1,7 @@
-"""The settings in words: what each one means, what it may be, and when a change takes effect."""
+"""The settings in words: what each one means, what it may be, and when a change takes effect.
+
+What is chosen for one model alone is in `model_settings`, on the Models tab.
+"""
 
 from __future__ import annotations
 
@@ -35,11 +38,13 @@ _GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "port": ("Port", "Where the page answers on this machine."),
     },
     "Computing": {
-        "device": ("Device", "auto takes the first GPU there is; cpu and cuda:0 force one."),
+        "device": ("Device", "auto takes the first GPU; a model may have its own (Models)."),
+        "listening_device": ("Device for listening", "Empty: the same."),
         "attention_mechanism": ("Attention", "auto tries the fastest that works here."),
-        "precision": ("Numbers", "auto measures whether bfloat16 speaks faster on this machine."),
+        "precision": ("Numbers", "auto takes what is fast here, and measures it for Kokoro."),
         "torch_threads": ("Threads", "0 leaves it to torch."),
         "gpu_memory_budget_gb": ("Memory on the GPU", "Gigabytes for models; 0 is automatic."),
+        "gpu_memory_budgets": ("Memory on single GPUs", "Such as cuda:0=8, cuda:1=20; gigabytes."),
         "cpu_memory_budget_gb": ("Main memory", "Gigabytes for models; 0 is automatic."),
         "idle_unload_minutes": ("Unload when idle for", "Minutes; 0 keeps models in memory."),
         "prepared_voices_mb": ("Prepared voices on disk", "Megabytes; the least used go first."),

@@ -34,6 +34,7 @@ from modules.tools.fallback import (
     told_of,
     without,
 )
+from modules.tools.load_plans import tell_load
 from modules.tools.named_voices import find_voice
 from modules.tools.own_voices import fixed_voice
 from modules.tools.pronunciations import with_pronunciations
@@ -226,6 +227,7 @@ def _performed(
     hear: Callable[[Speech], None],
 ) -> Performance:
     engine = services.tts.get(request.engine)
+    tell_load(services, request.engine, progress)
     timings: dict[str, float] = {}
     sample, voice = timed(
         timings,

@@ -15,7 +15,7 @@ from modules.core_components.ai_models.engines.xtts.training.rows import row_to_
 from modules.core_components.ai_models.engines.xtts.training.setup import TrainingSetup
 from modules.core_components.errors import BadInputError, JobCancelled, StudioError
 from modules.core_components.jobs import Job
-from modules.core_components.jobs.job import ACTIVE, INTERRUPTED
+from modules.core_components.jobs.job import ACTIVE, INTERRUPTED, QUEUED
 from modules.core_components.library import training_events
 from modules.core_components.library.training_events import Event, EventReader, read_events
 from modules.core_components.library.training_runs import ALIVE, TrainingRun
@@ -82,11 +82,13 @@ def reopen_run(
     BadInputError while it runs and for options out of range.
     """
     run = services.training_runs.get(name)
-    if run.state in ALIVE or _job_of(services, run, ACTIVE):
+    if _is_under_way(services, run):
         raise BadInputError(
             f"The training {run.name} is under way: it is {run.state}.",
             "Wait until it has ended, or stop it first.",
         )
+    # Not when the process starts: whoever presses Stop while it still loads would not be heard.
+    _forget_wishes(run)
     changes = dict(options or {})
     if more_epochs:
         evals = [e for e in read_events(run.files.progress) if e["kind"] == training_events.EVAL]
@@ -115,17 +117,17 @@ def stop_training(services: Services, name: str) -> TrainingRun:
     Raises NotFoundError.
     """
     run = services.training_runs.get(name)
-    if run.state in ALIVE:
-        run.files.stop.touch()
-    elif job := _job_of(services, run, ACTIVE):
+    if job := _job_of(services, run, (QUEUED,)):
         services.jobs.cancel(job.id)
+    elif _is_under_way(services, run):
+        run.files.stop.touch()
     return run
 
 
 def stop_after_epoch(services: Services, name: str) -> TrainingRun:
     """Asks a training to stop when it has heard every clip once more. Raises NotFoundError."""
     run = services.training_runs.get(name)
-    if run.state in ALIVE:
+    if _is_under_way(services, run):
         run.files.stop_after_epoch.touch()
     return run
 
@@ -142,14 +144,13 @@ def train(
     run = services.training_runs.get(payload["run"])
     progress(0.0, "Waiting for the memory of the device")
     _setup_of(services, run).write(run.files.setup)
-    for wish in (run.files.stop, run.files.stop_after_epoch):
-        wish.unlink(missing_ok=True)
     diary = EventReader(run.files.progress)
     diary.new()  # what earlier starts wrote
     context = services.tts.context
     supervisor = TrainingSupervisor(services.tts.pool, context.device, run, cancel)
     supervisor.start()
     last = _followed(run, supervisor, diary, progress, cancel)
+    _forget_wishes(run)
     if supervisor.error is not None:
         raise supervisor.error
     if cancel.cancelled:
@@ -221,6 +222,16 @@ def _setup_of(services: Services, run: TrainingRun) -> TrainingSetup:
 
 def _queued(services: Services, run: TrainingRun) -> Job:
     return services.jobs.submit(TRAIN, f"Train {run.name}", {"run": run.name})
+
+
+def _is_under_way(services: Services, run: TrainingRun) -> bool:
+    """Also while its process still starts, or waits for its turn."""
+    return run.state in ALIVE or _job_of(services, run, ACTIVE) is not None
+
+
+def _forget_wishes(run: TrainingRun) -> None:
+    for wish in (run.files.stop, run.files.stop_after_epoch):
+        wish.unlink(missing_ok=True)
 
 
 def _job_of(services: Services, run: TrainingRun, states: tuple[str, ...]) -> Job | None:

@@ -31,6 +31,7 @@ from modules.tools.fallback import (
     told_of,
     without,
 )
+from modules.tools.load_plans import tell_load
 from modules.tools.services import Services
 
 logger = logging.getLogger(__name__)
@@ -139,6 +140,7 @@ def transcribe_speech(
 ) -> Transcript:
     """Listens to audio in memory; raises JobCancelled between segments once `cancel` is set."""
     listener = services.asr.get(model_id or services.settings.asr_model)
+    tell_load(services, listener.model_id, progress)
     running = _started(listener, speech, language, progress, cancel, given or {})
     segments = tuple(running.segments)
     return Transcript(

@@ -40,12 +40,16 @@ class JobsView:
     """A panel that follows the jobs of some kinds, one at a time, in their order.
 
     `job_id` is the job on show: write a new job's id there and the panel follows it. `finished`
-    changes to the id of each followed job once it is done; listen to it to show the result.
+    changes to the id of each followed job once it is done; listen to it to show the result. With
+    `failures_first` an opened page shows what failed lately before what was done since.
     """
 
-    def __init__(self, services: Services, kinds: Sequence[str]) -> None:
+    def __init__(
+        self, services: Services, kinds: Sequence[str], failures_first: bool = False
+    ) -> None:
         self._services = services
         self._kinds = tuple(kinds)
+        self._failures_first = failures_first
         self.job_id = gr.State("")
         self.finished = gr.State("")
         self._panel = panel(visible=False)
@@ -76,8 +80,8 @@ class JobsView:
 
     def on_finished(
         self, work: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any]
-    ) -> None:
-        """Calls `work(job, *inputs)` when a followed job is done."""
+    ) -> Any:
+        """Calls `work(job, *inputs)` when a followed job is done; returns what `listen` does."""
 
         def with_job(job_id: str, *values: Any) -> Any:
             job = self._job(job_id)
@@ -89,7 +93,7 @@ class JobsView:
             except NotFoundError:  # what it made was deleted since
                 return gr.skip()
 
-        listen(self.finished.change, with_job, [self.finished, *inputs], outputs)
+        return listen(self.finished.change, with_job, [self.finished, *inputs], outputs)
 
     def on_progress(
         self, work: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any]
@@ -111,7 +115,10 @@ class JobsView:
         if unfinished:
             return unfinished
         ended = [job for job in self._jobs((DONE, FAILED)) if _age_s(job) < RECENT_S]
-        return max(ended, key=_ended).id if ended else ""
+        return max(ended, key=self._weight).id if ended else ""
+
+    def _weight(self, job: Job) -> tuple[bool, float]:
+        return self._failures_first and job.state == FAILED, _ended(job)
 
     def _unfinished(self) -> str:
         """What runs or waits; else what was interrupted and could be resumed."""

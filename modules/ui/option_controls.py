@@ -9,7 +9,7 @@ import gradio as gr
 
 from modules.core_components.ai_models.engines.base import OptionField, describe_options
 
-# A slider over more than this factor cannot be set to a small value by hand.
+# A slider with more steps than this, or over a larger factor, cannot be set by hand.
 _WIDEST_SLIDER = 1000
 # Part of every request, with controls of their own beside the engine's; pronunciations come from
 # the dictionary.
@@ -77,13 +77,14 @@ def option_control(item: OptionField, value: Any = None) -> Any:
         return gr.Dropdown(choices=list(item.choices), **about)
     if isinstance(item.default, (int, float)):
         whole = isinstance(item.default, int)
-        if item.minimum is None or item.maximum is None or _spans_decades(item):
-            return gr.Number(precision=0 if whole else None, **about)
         step = item.step or (1 if whole else 0.05)
+        if item.minimum is None or item.maximum is None or _too_fine_for_a_slider(item, step):
+            return gr.Number(precision=0 if whole else None, **about)
         return gr.Slider(item.minimum, item.maximum, step=step, **about)
     return gr.Textbox(**about)
 
 
-def _spans_decades(item: OptionField) -> bool:
+def _too_fine_for_a_slider(item: OptionField, step: float) -> bool:
     low, high = item.minimum or 0.0, item.maximum or 0.0
-    return item.step is None and low > 0 and high / low > _WIDEST_SLIDER
+    spans_decades = item.step is None and low > 0 and high / low > _WIDEST_SLIDER
+    return spans_decades or high - low > _WIDEST_SLIDER * step

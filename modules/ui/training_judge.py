@@ -168,7 +168,7 @@ def _heard(folder: Path, row: JudgedCheckpoint | None, key: str, side: str) -> A
     take = next((take for take in row.takes if take.key == key), None) if row else None
     if row is None or take is None:
         return gr.update(value=None, label=f"Take {side}")
-    heard = f" · heard: {take.heard}" if take.word_error_rate else ""
+    heard = f" · heard: {take.heard or 'nothing'}" if take.word_error_rate else ""
     path = folder / take.audio
     label = f"{side}: {_row_label(row)}{heard}"[:120]
     return gr.update(value=str(path) if path.is_file() else None, label=label)

@@ -112,12 +112,8 @@ class LiveTraining:
         return next((job for job in jobs if job.payload.get("run") == name), None)
 
     def _stop_now(self, name: str) -> list[Any]:
-        job = self._job(name)
-        if job is not None and job.state == QUEUED:
-            self._services.jobs.cancel(job.id)
-        else:
-            stop_training(self._services, name)
-            tell("It keeps its state and stops.")
+        stop_training(self._services, name)
+        tell("It keeps its state and stops.")
         return self.show(name)
 
     def _stop_later(self, name: str) -> list[Any]:

@@ -106,17 +106,25 @@ def build_the_dataset(screen: StudioPage, recordings: Path) -> None:
     photograph(page, "story_dataset")
 
 
+def set_number(page: Page, label: str, value: str) -> None:
+    """Writes into the box of a slider or of a plain number."""
+    box = page.get_by_role("spinbutton", name=re.compile(label)).locator("visible=true")
+    box.first.fill(value)
+    box.first.press("Enter")
+
+
 def prepare_and_train(screen: StudioPage) -> None:
     page = screen.page
     screen.open_tab("Train XTTS")
     page.get_by_label("Name of the training").fill(FIRST)
     page.get_by_label("Quick", exact=True).check()
     page.get_by_role("button", name=re.compile("Every parameter")).click()
-    page.get_by_label("Epochs", exact=True).locator("visible=true").fill("40")
-    page.get_by_label("Learning rate", exact=True).locator("visible=true").fill("0.001")
+    set_number(page, "Epochs", "40")
+    set_number(page, "Early stopping", "0")
+    set_number(page, "Learning rate", "0.001")
     expect(screen.text("Epochs: 40 instead of 3")).to_be_visible()
     screen.button("Preflight").click()
-    expect(screen.text(re.compile("rows"))).to_be_visible()
+    expect(screen.text(re.compile(r"Ready: \d+ rows"))).to_be_visible()
     photograph(page, "story_preflight")
     screen.button("Train").click()
     expect(page.locator("svg.studio-curves polyline.train").first).to_be_visible(
@@ -145,7 +153,8 @@ def judge_and_publish(screen: StudioPage) -> None:
     photograph(page, "story_judged")
     page.get_by_label("Name of the voice").fill("Lighthouse keeper")
     screen.button("Publish").click()
-    expect(screen.text("stands in every tab")).to_be_visible(timeout=SPEAKING_MS)
+    expect(screen.text("Lighthouse keeper is published.")).to_be_visible(timeout=SPEAKING_MS)
+    photograph(page, "story_published")
 
 
 def speak_with_it(screen: StudioPage) -> None:

@@ -7,38 +7,62 @@ from dataclasses import replace
 import pytest
 
 from modules.core_components.errors import ModelMissingError
+from modules.core_components.model_settings import ModelSettings
 from modules.tools.preload import preload
 from modules.tools.services import Services
-from tests.fakes import SineEngine
+from tests.fakes import ECHO, SINE, EchoListener, SineEngine
+
+SOON_S = 20.0
 
 
 @pytest.fixture
 def wished(services: Services) -> Services:
-    services.settings = replace(services.settings, preload_model=True)
+    """A studio that loads its speaking model, and its listening one, at the start."""
+    own = {ECHO: ModelSettings(preload=True), SINE: ModelSettings(keep_loaded=True)}
+    services.settings = replace(services.settings, preload_model=True, model_settings=own)
     return services
 
 
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was loaded, in order."""
+    loaded: list[str] = []
+    for engine in (SineEngine, EchoListener):
+        load = lambda self, cancel=None: loaded.append(self.model_id)  # noqa: E731
+        monkeypatch.setattr(engine, "load", load, raising=False)
+    return loaded
+
+
 def test_nothing_is_loaded_unless_it_is_wished(services: Services) -> None:
-    assert preload(services) is None
+    assert preload(services) == ()
 
 
-def test_the_default_model_is_loaded(wished: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    loaded = []
-    monkeypatch.setattr(SineEngine, "load", lambda self, cancel=None: loaded.append(self.model_id))
-    thread = preload(wished)
-    assert thread is not None
-    thread.join(30)
-    assert loaded == [wished.settings.tts_model]
+def test_the_default_model_and_those_chosen_are_loaded(wished: Services, loaded: list[str]) -> None:
+    jobs = preload(wished)
+    assert [wished.jobs.wait(job.id, SOON_S).state for job in jobs] == ["done", "done"]
+    assert loaded == [SINE, ECHO]
 
 
-def test_a_failure_is_logged_and_nothing_more(
-    wished: Services, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_a_failure_is_shown_and_stops_nothing_else(
+    wished: Services, loaded: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(self: SineEngine, cancel: object = None) -> None:
         raise ModelMissingError("It is gone.", "Get it.")
 
     monkeypatch.setattr(SineEngine, "load", fail)
-    thread = preload(wished)
-    assert thread is not None
-    thread.join(30)
-    assert "It is gone." in caplog.text
+    first, second = [wished.jobs.wait(job.id, SOON_S) for job in preload(wished)]
+    assert (first.state, first.error, first.hint) == ("failed", "It is gone.", "Get it.")
+    assert second.state == "done"
+    assert loaded == [ECHO]
+    again = [wished.jobs.wait(job.id, SOON_S) for job in preload(wished)]
+    failures = wished.jobs.list(states=("failed",))
+    assert [job.id for job in failures] == [again[0].id], "the next start's try takes its place"
+
+
+def test_a_model_that_was_deleted_since_is_logged(
+    services: Services, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = {"gone-1": ModelSettings(preload=True)}
+    services.settings = replace(services.settings, model_settings=own)
+    assert preload(services) == ()
+    assert "gone-1 is not loaded at the start" in caplog.text

@@ -31,6 +31,7 @@ from modules.core_components.jobs import Job
 from modules.core_components.library.training_events import (
     BACK,
     CHECKPOINT,
+    END,
     EVAL,
     NOTE,
     SAVING,
@@ -47,6 +48,7 @@ from modules.tools.train_xtts import (
     TrainingRequest,
     resume_training,
     start_training,
+    stop_after_epoch,
     stop_training,
     train,
 )
@@ -237,6 +239,16 @@ class Hung(SlowToSave):
         self.killed.set()
 
 
+class StillLoading(SlowToSave):
+    """A process that hears the wish to stop after an epoch before it has said a word."""
+
+    def wait(self) -> int:
+        while not self._files.stop_after_epoch.exists():
+            assert not self.killed.wait(0.01)
+        EventWriter(self._files.progress).write(END, outcome="stopped", text="", hint="")
+        return 0
+
+
 def cancelled_at_once(studio: Services, name: str) -> None:
     """Trains a new run with a token that is set as soon as the training has its device."""
     run = studio.training_runs.create(name, "Short", BASE, "en", PLAN, [])
@@ -261,6 +273,18 @@ def test_the_job_is_over_while_the_state_is_written_and_the_memory_is_kept_until
     SlowToSave.may_end.set()
     next(t for t in threading.enumerate() if t.name == "training-slow").join(SOON_S)
     assert not studio.tts.pool.snapshot()
+
+
+def test_a_wish_said_while_the_process_still_loads_is_heard(
+    studio: Services, story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training_supervisor, "TrainingProcess", StillLoading)
+    run = studio.training_runs.create("early", "Short", BASE, "en", PLAN, [])
+    job = resume_training(studio, run.name)
+    stop_after_epoch(studio, run.name)
+    ended = studio.jobs.wait(job.id, SOON_S)
+    assert ended.result == {"run": "early", "outcome": "stopped"}
+    assert not run.files.stop_after_epoch.exists()
 
 
 def test_a_process_that_hangs_is_ended(

@@ -25,14 +25,19 @@ def fire(
 
 
 def open_page(client: TestClient) -> list[dict[str, Any]]:
-    """Fires what the page fires when it is opened; returns the outcomes."""
+    """Fires what the page fires when it is opened and each tab is chosen; returns the outcomes."""
     config = client.get("/config").json()
+    tabs = {item["id"] for item in config["components"] if item["type"] == "tabitem"}
     values = {item["id"]: item["props"].get("value") for item in config["components"]}
     return [
         fire(client, event["id"], [values[number] for number in event["inputs"]])
         for event in config["dependencies"]
-        if event["backend_fn"] and any(name == "load" for _, name in event["targets"])
+        if event["backend_fn"] and any(is_opening(*target, tabs) for target in event["targets"])
     ]
+
+
+def is_opening(component: int, event: str, tabs: set[int]) -> bool:
+    return event == "load" or (event == "select" and component in tabs)
 
 
 def call(client: TestClient, name: str, data: list[Any]) -> dict[str, Any]:

@@ -124,6 +124,17 @@ def test_a_job_dismissed_elsewhere_is_no_error(fake: Fake, view: JobsView) -> No
     assert not gone["timer"].active
 
 
+def test_a_failure_is_shown_before_what_was_done_since(services: Services) -> None:
+    with gr.Blocks():
+        usual = JobsView(services, (SPEAK,))
+        careful = JobsView(services, (SPEAK,), failures_first=True)
+    failed = submit_speech(services, SpeechRequest("hello", "nobody", "preset", seed=1))
+    assert services.jobs.wait(failed.id, WAIT_S).state == "failed"
+    done = submit(services, "one")
+    assert services.jobs.wait(done.id, WAIT_S).state == "done"
+    assert (usual.find(), careful.find()) == (done.id, failed.id)
+
+
 def test_an_interrupted_job_is_offered_again(fake: Fake, view: JobsView) -> None:
     services, engine = fake
     engine.may_speak.clear()

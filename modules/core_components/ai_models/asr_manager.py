@@ -5,12 +5,16 @@ from __future__ import annotations
 from modules.core_components.ai_models.base_manager import BaseManager
 from modules.core_components.ai_models.engines.base import ASREngine
 from modules.core_components.ai_models.engines.ge2e import SpeakerEncoderHandle
+from modules.core_components.settings import Settings
 
 
 class ASRManager(BaseManager):
     """Handles on the listening engines; as with the TTSManager, nothing is loaded by a getter."""
 
     task = "speech-to-text"
+
+    def device_preference(self, settings: Settings) -> str:
+        return settings.listening_device or settings.device
 
     def get(self, model_id: str) -> ASREngine:
         engine: ASREngine = super().get(model_id)

@@ -32,7 +32,7 @@ from modules.core_components.ai_models.model_pool import (
 )
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
 from modules.core_components.errors import NotFoundError
-from modules.core_components.settings import Settings, app_folder
+from modules.core_components.settings import Settings, app_folder, parse_gpu_budgets
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,10 @@ class Availability:
 
 
 class BaseManager(LoaderRecipe):
-    """The engines for the models of `task`. Everything here is safe from every thread."""
+    """The engines for the models of `task`. Everything here is safe from every thread.
+
+    They run on the device that `device_preference` names, unless a model has its own.
+    """
 
     task = ""
 
@@ -92,7 +95,7 @@ class BaseManager(LoaderRecipe):
             self.context = EngineContext(
                 pool=self.pool,
                 catalog=catalog,
-                device_preference=settings.device,
+                device_preference=self.device_preference(settings),
                 attention_preference=settings.attention_mechanism,
                 threads=settings.torch_threads,
                 cache_folder=settings.cache_folder,
@@ -103,10 +106,26 @@ class BaseManager(LoaderRecipe):
                 prompts=self.prompts,
             )
 
+    def device_preference(self, settings: Settings) -> str:
+        """The device for the models of this task."""
+        return settings.device
+
     @property
     def user_config(self) -> Mapping[str, Any]:
         """The settings by name, as loaders written for other studios read them."""
         return dataclasses.asdict(self.settings)
+
+    def context_of(self, model_id: str) -> EngineContext:
+        """The surroundings of one model's engine, with what was chosen for it alone."""
+        own = self.settings.of_model(model_id)
+        usual = self.context
+        return dataclasses.replace(
+            usual,
+            device_preference=own.device or usual.device_preference,
+            attention_preference=own.attention_mechanism or usual.attention_preference,
+            precision_preference=own.precision or usual.precision_preference,
+            keep_loaded=own.keep_loaded,
+        )
 
     def engine_ids(self) -> tuple[str, ...]:
         """The models of this task that have an engine, here or still to be downloaded."""
@@ -176,7 +195,8 @@ class BaseManager(LoaderRecipe):
     def _handle(self, model_id: str) -> Any:
         with self._lock:
             if model_id not in self._handles:
-                self._handles[model_id] = self._registry.get(model_id).create(self.context)
+                context = self.context_of(model_id)
+                self._handles[model_id] = self._registry.get(model_id).create(context)
             return self._handles[model_id]
 
     def _unload_where(self, mine: Callable[[str], bool]) -> None:
@@ -204,7 +224,10 @@ def _prompt_store(settings: Settings) -> VoicePromptStore:
 def _process_pool(settings: Settings) -> ModelPool:
     return configure_model_pool(
         budgets=partial(
-            automatic_budgets, settings.cpu_memory_budget_gb, settings.gpu_memory_budget_gb
+            automatic_budgets,
+            settings.cpu_memory_budget_gb,
+            settings.gpu_memory_budget_gb,
+            parse_gpu_budgets(settings.gpu_memory_budgets),
         ),
         idle_after_s=settings.idle_unload_minutes * 60,
         sizes_file=settings.cache_folder / "sizes.json",

@@ -31,11 +31,14 @@ class LoaderRecipe:
 
     pool: ModelPool
     settings: Settings
-    context: EngineContext
 
     def __init__(self) -> None:
         self.recipe_models: set[str] = set()
         self._next = threading.local()
+
+    def context_of(self, model_id: str) -> EngineContext:
+        """The surroundings of one model's engine; the manager knows them."""
+        raise NotImplementedError
 
     def _check_and_unload_if_different(self, model_id: str) -> None:
         """Says which model the next `_load_model_with_attention` of this thread loads.
@@ -54,7 +57,8 @@ class LoaderRecipe:
         """
         model_id = getattr(self._next, "model_id", str(source))
         load: Callable[..., Any] = getattr(loader, "from_pretrained", loader)
-        device = str(arguments.get("device_map") or self.context.device)
+        context = self.context_of(model_id)
+        device = str(arguments.get("device_map") or context.device)
         if self.settings.offline_mode:
             arguments["local_files_only"] = True
         used: list[str] = []
@@ -62,7 +66,7 @@ class LoaderRecipe:
         def load_best() -> Any:
             model, attention = load_with_attention(
                 lambda name: load(str(source), attn_implementation=name, **arguments),
-                used or self.context.attention,
+                used or context.attention,
             )
             used[:] = [attention]
             return model

@@ -32,10 +32,10 @@ def get_device(preference: str = "auto") -> str:
 
     Raises StudioError for a device that is not here.
     """
-    import torch
-
     if preference == "cpu":
         return "cpu"
+    import torch
+
     gpus = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
     here = [*gpus, *(["mps"] if torch.backends.mps.is_available() else []), "cpu"]
     if preference in ("auto", ""):
@@ -45,17 +45,20 @@ def get_device(preference: str = "auto") -> str:
         return wanted
     raise StudioError(
         f"The device {preference!r} is not on this machine.",
-        f"Choose auto or one of {', '.join(here)} in Settings.",
+        f"This machine has {', '.join(here)}; auto takes the first.",
     )
 
 
-def get_dtype(device: str | None = None) -> torch.dtype:
-    """The float type for weights on a device.
+def get_dtype(device: str | None = None, preference: str = "auto") -> torch.dtype:
+    """The float type for weights on a device: "float32" or "bfloat16" where that is preferred.
 
-    bfloat16 on GPUs that compute with it, float16 on older ones; float32 on the CPU and on Apple's
-    GPU, where float16 gives NaN when sampling.
+    Else bfloat16 on GPUs that compute with it, float16 on older ones; float32 on the CPU and on
+    Apple's GPU, where float16 gives NaN when sampling.
     """
     import torch
+
+    if preference != "auto":
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[preference]
 
     device = device or get_device()
     if not device.startswith("cuda"):

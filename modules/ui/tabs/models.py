@@ -21,6 +21,7 @@ from modules.ui.confirmed_button import ConfirmedButton
 from modules.ui.context import Studio
 from modules.ui.handlers import listen, tell
 from modules.ui.jobs_view import JobsView
+from modules.ui.model_memory_panel import ModelMemoryPanel
 from modules.ui.parts import choice_list, panel, title
 from modules.ui.prompt_cache_panel import PromptCachePanel
 from modules.ui.snippets import (
@@ -67,9 +68,10 @@ class _ModelsTab:
                 self._task = gr.Radio(TASKS, value=TASKS[0][1], show_label=False, container=False)
                 self._list = choice_list()
                 self._tuned = TunedModelsPanel(self._services)
+                self._memory_of_one = ModelMemoryPanel(self._services)
                 self._tuned.build_import()
             with gr.Column(scale=5, min_width=320):
-                self._jobs = JobsView(self._services, KINDS)
+                self._jobs = JobsView(self._services, KINDS, failures_first=True)
                 self._build_details()
                 self._build_memory()
                 PromptCachePanel(studio, tab)
@@ -84,6 +86,7 @@ class _ModelsTab:
             self._load = gr.Button("Load into memory", size="sm", visible=False)
             self._unload = gr.Button("Unload", size="sm", visible=False)
             self._tuned.build_export()
+        self._memory_of_one.build()
         with gr.Column(visible=False) as self._removal:
             self._delete = ConfirmedButton(
                 "Delete",
@@ -104,17 +107,18 @@ class _ModelsTab:
         shown = [self._chosen, self._list, *details, *places]
         studio.on_show(tab, self._show, asked, shown, line=LINE)
         studio.on_open(self._jobs.find, [], [self._jobs.job_id])
-        listen(self._task.input, self._show_task, [self._task], shown, line=LINE)
-        listen(self._list.select, self._show_chosen, [self._task], shown, line=LINE)
+        tasks = listen(self._task.input, self._show_task, [self._task], shown, line=LINE)
+        one = listen(self._list.select, self._show_chosen, [self._task], shown, line=LINE)
         listen(self._timer.tick, self._memory_html, [], [self._memory], queue=False)
         submit = [self._chosen, self._accept]
         listen(self._download.click, self._submit_download, submit, [self._jobs.job_id])
         listen(self._load.click, self._submit_load, [self._chosen], [self._jobs.job_id])
-        listen(self._unload.click, self._let_go, asked, shown)
-        listen(self._unload_all.click, self._let_all_go, asked, shown)
+        gone = listen(self._unload.click, self._let_go, asked, shown)
+        all_gone = listen(self._unload_all.click, self._let_all_go, asked, shown)
         self._delete.on_confirm(self._remove, asked, shown)
         self._tuned.follow_in(self._jobs.job_id, self._chosen)
-        self._jobs.on_finished(self._after_job, [self._task], shown)
+        done = self._jobs.on_finished(self._after_job, [self._task], shown)
+        self._memory_of_one.follow([tasks, one, gone, all_gone, done], self._chosen)
 
     def _show_task(self, task: str) -> list[Any]:
         return self._show(task, "")

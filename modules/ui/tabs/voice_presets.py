@@ -25,6 +25,7 @@ from modules.ui.voice_list import VoiceList
 from modules.ui.voice_mixer import VoiceMixer, checked_mix
 from modules.ui.voice_preview import VoicePreview
 
+LINE = "voice-presets"
 ONE, MIX = "one", "mix"
 
 
@@ -77,11 +78,11 @@ class _VoicePresetsTab:
         listed = [ready, self._list.language, chosen]
         shown = [*self._list.outputs, *self._mixer.menus, self._files.own_tools]
         studio.on_show(tab, self._models, [engine, language], self._engine.outputs, unchecked=True)
-        studio.on_show(tab, self._show, listed, shown)
+        studio.on_show(tab, self._show, listed, shown, line=LINE)
         studio.on_open(self._jobs.find, [], [self._jobs.job_id])
         listen(engine.input, self._models, [engine, language], self._engine.outputs, unchecked=True)
-        listen(ready.change, self._show, listed, shown)
-        listen(self._list.language.input, self._show, listed, shown)
+        listen(ready.change, self._show, listed, shown, line=LINE)
+        listen(self._list.language.input, self._show, listed, shown, line=LINE)
         listen(
             self._list.rows.select,
             self._choose,
@@ -91,8 +92,8 @@ class _VoicePresetsTab:
         groups = [self._one_group, self._mix_group, self._save_group, self._file_place]
         listen(self._kind.input, _show_kind, [self._kind], groups, queue=False)
         packs = [self._kind, *groups, self._import_place]
-        studio.on_show(tab, self._show_packs, [ready, self._kind], packs)
-        listen(ready.change, self._show_packs, [ready, self._kind], packs)
+        studio.on_show(tab, self._show_packs, [ready, self._kind], packs, line=LINE)
+        listen(ready.change, self._show_packs, [ready, self._kind], packs, line=LINE)
         listen(self._hear.click, self._hear_mix, [ready, mix, language], self._preview.outputs)
         kept = listen(
             self._save.click, self._save_mix, [ready, mix, self._name], [chosen, self._name]

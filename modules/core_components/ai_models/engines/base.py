@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
+from modules.core_components.ai_models.model_pool import ModelSpec
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.values import Sample, Segment, Speech, VoicePrompt
@@ -153,6 +154,21 @@ class AttentiveEngine(Protocol):
     @property
     def attention(self) -> str:
         """The one that the weights were loaded with last; "" before."""
+        ...
+
+
+@runtime_checkable
+class PooledEngine(Protocol):
+    """An engine whose weights lie in the pool.
+
+    `configurable` are the settings, besides the device, that its weights are loaded by and that a
+    user may choose for this model alone: "precision", "attention_mechanism".
+    """
+
+    configurable: tuple[str, ...]
+
+    def model_spec(self) -> ModelSpec[Any]:
+        """What the pool would load for it; raises StudioError where it cannot run."""
         ...
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from modules.core_components.ai_models.catalog import Catalog
-from modules.core_components.ai_models.model_pool import ModelPool
+from modules.core_components.ai_models.catalog import Catalog, ModelEntry
+from modules.core_components.ai_models.engines.fitting_sizes import fitting_sizes
+from modules.core_components.ai_models.model_pool import ModelPool, ModelSpec, model_key
 from modules.core_components.ai_models.model_utils import (
     get_attention_implementation,
     get_device,
@@ -21,6 +22,8 @@ from modules.core_components.ai_models.voice_prompts import VoicePromptStore
 if TYPE_CHECKING:
     import torch
 
+ModelT = TypeVar("ModelT")
+
 
 @dataclass(frozen=True)
 class EngineContext:
@@ -29,7 +32,9 @@ class EngineContext:
     `ensure_model` gives the folder of a model whose files were checked, or raises
     ModelMissingError or CorruptFileError; call it in `ModelSpec.load`. `engine` gives the handle
     of another model, such as the speaker encoder's. A thread count of 0 means one a usable core.
-    The user's own voices lie in `voices_folder`, prepared ones in `prompts`.
+    The user's own voices lie in `voices_folder`, prepared ones in `prompts`. What a user chose for
+    one model alone is in its context already; with `keep_loaded` its weights stay however long
+    nobody uses them.
     """
 
     pool: ModelPool
@@ -43,6 +48,7 @@ class EngineContext:
     prompts: VoicePromptStore
     precision_preference: str = "auto"
     voices_folder: Path | None = None
+    keep_loaded: bool = False
 
     @property
     def models_folder(self) -> Path:
@@ -55,8 +61,8 @@ class EngineContext:
 
     @cached_property
     def dtype(self) -> torch.dtype:
-        """The float type for weights on the device."""
-        return get_dtype(self.device)
+        """The float type for weights on the device: as preferred, else what suits it."""
+        return get_dtype(self.device, self.precision_preference)
 
     @cached_property
     def attention(self) -> list[str]:
@@ -67,3 +73,25 @@ class EngineContext:
     def cpu_threads(self) -> int:
         """The threads that one computation on the CPU may use."""
         return self.threads or usable_cores()
+
+    def model_spec(
+        self,
+        entry: ModelEntry,
+        revision: str,
+        precision: str,
+        load: Callable[[], ModelT],
+        device: str | None = None,
+        **ways: Any,
+    ) -> ModelSpec[ModelT]:
+        """What the pool needs to know of a model; `ways` are the further fields of `ModelSpec`."""
+        device = device or self.device
+        return ModelSpec(
+            key=model_key(entry.id, revision, device, precision),
+            device=device,
+            nbytes=entry.memory_mb * 1_000_000,
+            load=load,
+            label=entry.label,
+            instead=partial(fitting_sizes, self, entry),
+            keep=self.keep_loaded,
+            **ways,
+        )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.ai_models.engines.context import EngineContext
-from modules.core_components.ai_models.model_pool import ModelSpec, model_key
+from modules.core_components.ai_models.model_pool import ModelSpec
 from modules.core_components.ai_models.model_utils import module_bytes, seeded
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import FloatArray, Speech
@@ -32,6 +32,7 @@ class SpeakerEncoderHandle:
 
     entry: ModelEntry
     context: EngineContext
+    configurable: tuple[str, ...] = ()
 
     def embed(self, speech: Speech) -> FloatArray:
         """The speaker's embedding, float32 [256] of unit length; a dot product compares two.
@@ -50,12 +51,12 @@ class SpeakerEncoderHandle:
     def borrowed(self, cancel: CancelToken | None = None) -> Iterator[SpeakerEncoder]:
         """The module itself with a run slot, for work that needs its gradient."""
         holder = "comparing voices"
-        with self.context.pool.lease(self._spec(), cancel, holder, run=True) as encoder:
+        with self.context.pool.lease(self.model_spec(), cancel, holder, run=True) as encoder:
             yield encoder
 
-    def _spec(self) -> ModelSpec[SpeakerEncoder]:
+    def model_spec(self) -> ModelSpec[SpeakerEncoder]:
+        """The weights, for the pool."""
         device = self.context.device
-        revision = self.context.catalog.revision(self.entry)
 
         def load() -> SpeakerEncoder:
             from modules.core_components.ai_models.engines.speaker_encoder import (
@@ -67,10 +68,10 @@ class SpeakerEncoderHandle:
             with seeded(0):
                 return load_speaker_encoder(weights, device)
 
-        return ModelSpec(
-            key=model_key(self.entry.id, revision, device, "float32"),
-            device=device,
-            nbytes=self.entry.memory_mb * 1_000_000,
+        return self.context.model_spec(
+            self.entry,
+            self.context.catalog.revision(self.entry),
+            "float32",
             load=load,
             to_host=lambda encoder: encoder.to("cpu"),
             to_device=lambda encoder: encoder.to(device),

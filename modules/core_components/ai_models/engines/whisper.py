@@ -16,7 +16,7 @@ from modules.core_components.ai_models.engines.base import (
     option,
 )
 from modules.core_components.ai_models.engines.context import EngineContext
-from modules.core_components.ai_models.model_pool import ModelSpec, is_out_of_memory, model_key
+from modules.core_components.ai_models.model_pool import ModelSpec, is_out_of_memory
 from modules.core_components.audio.resample import resample
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.progress import CancelToken, Progress
@@ -104,6 +104,7 @@ class WhisperEngine:
     entry: ModelEntry
     context: EngineContext
     options_type: type = WhisperOptions
+    configurable: tuple[str, ...] = ()  # its precision is one of its options
 
     @property
     def model_id(self) -> str:
@@ -123,7 +124,7 @@ class WhisperEngine:
 
     def load(self, cancel: CancelToken | None = None) -> None:
         """Brings the weights into memory, so that the next transcription starts at once."""
-        with self.context.pool.lease(self._spec(WhisperOptions()), cancel, f"loading {self.label}"):
+        with self.context.pool.lease(self.model_spec(), cancel, f"loading {self.label}"):
             return
 
     def transcribe(
@@ -162,11 +163,10 @@ class WhisperEngine:
         """Yields the TranscriptionInfo, then the Segments."""
         pool, spec, holder = (
             self.context.pool,
-            self._spec(options),
+            self.model_spec(options.precision),
             f"transcribing with {self.label}",
         )
         duration_s = len(samples) / SAMPLE_RATE_HZ
-        progress(0.0, f"Loading {self.label}")
         with pool.lease(spec, cancel, holder) as model:
             progress(0.0, "Listening")
             with pool.run_slot(spec.device, cancel, holder):
@@ -239,19 +239,21 @@ class WhisperEngine:
             )
         return code
 
-    def _spec(self, options: WhisperOptions) -> ModelSpec[WhisperModel]:
+    def model_spec(self, precision: str = "auto") -> ModelSpec[WhisperModel]:
+        """The weights in these numbers, for the pool."""
         # Imported before the load, so that the package's own memory is not taken for the model's.
         importlib.import_module("faster_whisper")
         device = self._device()
-        compute_type = _compute_type(device, options.precision)
+        compute_type = _compute_type(device, precision)
         swap: Mapping[str, Any] = {}
         if device != "cpu":
             swap = {"to_host": _to_host, "to_device": _to_device}
-        return ModelSpec(
-            key=model_key(self.entry.id, self.model_revision, device, compute_type),
-            device=device,
-            nbytes=self.entry.memory_mb * 1_000_000,
+        return self.context.model_spec(
+            self.entry,
+            self.model_revision,
+            compute_type,
             load=lambda: self._load(device, compute_type),
+            device=device,
             free=lambda model: model.model.unload_model(),
             **swap,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modules.core_components.ai_models.model_pool.budgets import automatic_budgets, is_out_of_memory
+from modules.core_components.ai_models.model_pool.plans import LoadPlan, Way, gib
 from modules.core_components.ai_models.model_pool.pool import ModelPool
 from modules.core_components.ai_models.model_pool.process_pool import (
     configure_model_pool,
@@ -19,6 +20,7 @@ from modules.core_components.ai_models.model_pool.reservation import whole_devic
 from modules.core_components.ai_models.model_pool.sizes import SizeBook
 
 __all__ = [
-    "HOST", "ModelPool", "ModelSpec", "Place", "Resident", "SizeBook", "automatic_budgets",
-    "configure_model_pool", "get_model_pool", "is_out_of_memory", "model_key", "whole_device",
+    "HOST", "LoadPlan", "ModelPool", "ModelSpec", "Place", "Resident", "SizeBook", "Way",
+    "automatic_budgets", "configure_model_pool", "get_model_pool", "gib", "is_out_of_memory",
+    "model_key", "whole_device",
 ]  # fmt: skip

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
-from modules.core_components.ai_models.model_pool.books import MemoryBooks, gib
+from modules.core_components.ai_models.model_pool.books import MemoryBooks
+from modules.core_components.ai_models.model_pool.plans import (
+    LoadPlan,
+    Way,
+    gib,
+    plan_load,
+)
 from modules.core_components.ai_models.model_pool.records import Entry, ModelSpec, Place, Request
 from modules.core_components.ai_models.model_pool.sizes import SizeBook
 from modules.core_components.ai_models.model_pool.waiting_room import (
@@ -15,6 +22,8 @@ from modules.core_components.ai_models.model_pool.waiting_room import (
     users_of,
 )
 from modules.core_components.errors import ModelBusyError, ModelTooLargeError
+
+logger = logging.getLogger(__name__)
 
 
 class Admission:
@@ -51,7 +60,7 @@ class Admission:
                     return entry, entry
                 obstacle = self._departure_obstacle(entry)
             else:
-                nbytes = self._needed(spec)
+                nbytes = self._needed(spec, request)
                 self._books.line[request] = spec
                 leaving = entry is not None and entry.place is Place.LEAVING
                 if first and not leaving and nbytes <= self._books.free_bytes(spec.device):
@@ -63,6 +72,10 @@ class Admission:
                 self._refuse_behind_long_work(spec, request)
                 obstacle = self._room_obstacle(request, spec.device, nbytes)
             self._room.wait(request, obstacle)
+
+    def plan(self, spec: ModelSpec[Any]) -> LoadPlan:
+        """What asking for the model would do now. Raises StudioError for an unknown device."""
+        return plan_load(self._books, spec, self.sizes.get(spec.key), self._clock())
 
     def leave_line(self, request: Request) -> None:
         """Lets the others pass a request that was granted, failed or given up."""
@@ -97,17 +110,14 @@ class Admission:
             if wanted.device == device and other.number < request.number
         ]
 
-    def _needed(self, spec: ModelSpec[Any]) -> int:
+    def _needed(self, spec: ModelSpec[Any], request: Request) -> int:
         """The bytes to reserve. Raises ModelTooLargeError if they can never be had."""
-        nbytes = self.sizes.get(spec.key) or spec.nbytes
-        budget = self._books.budget(spec.device)
-        if nbytes > budget:
-            raise ModelTooLargeError(
-                f"{spec.key} takes {gib(nbytes)}, but models may only use {gib(budget)} on "
-                f"{spec.device}.",
-                "Raise the memory budget in Settings, or choose a smaller model.",
-            )
-        return nbytes
+        plan = self.plan(spec)
+        if plan.way is Way.TOO_LARGE:
+            raise ModelTooLargeError(plan.in_words())
+        if request not in self._books.line:  # once, not at every try
+            logger.info("%s", plan.in_words())
+        return plan.nbytes
 
     def _reserved(self, spec: ModelSpec[Any], request: Request, nbytes: int) -> Entry:
         entry = self._books.entries.get(spec.key)

@@ -75,23 +75,31 @@ class MemoryBooks:
             for entry in self.on(account)
             if entry.at_rest and entry.account == account and entry.spec.key not in wanted
         ]
-        return sorted(at_rest, key=lambda entry: entry.since_s)
+        return sorted(at_rest, key=lambda entry: (entry.spec.keep, entry.since_s))
 
-    def victim(self, account: str, nbytes: int) -> Entry | None:
-        """The next entry to put out so that `nbytes` fit.
+    def leaving_for(self, account: str, nbytes: int) -> tuple[Entry, ...]:
+        """The entries to put out, in this order, so that `nbytes` fit.
 
         None when what is on its way out is enough, and when not even all that is idle would be:
         then nothing shall leave in vain.
         """
-        idle = self.idle(account)
-        reclaimable = sum(entry.charges[account] for entry in idle)
         leaving = sum(
             entry.charges[account]
             for entry in self.on(account)
             if entry.place is Place.LEAVING and entry.account == account
         )
         missing = nbytes - self.free_bytes(account) - leaving
-        return idle[0] if 0 < missing <= reclaimable else None
+        chosen: list[Entry] = []
+        for entry in self.idle(account):
+            if missing <= 0:
+                break
+            chosen.append(entry)
+            missing -= entry.charges[account]
+        return tuple(chosen) if missing <= 0 else ()
+
+    def victim(self, account: str, nbytes: int) -> Entry | None:
+        """The first of `leaving_for`; once it is gone, the first of the rest."""
+        return next(iter(self.leaving_for(account, nbytes)), None)
 
     def pinned_bytes(self, account: str, threads: Collection[threading.Thread]) -> int:
         """What stays taken for as long as `threads` do not let go."""
@@ -103,8 +111,3 @@ class MemoryBooks:
 
     def snapshot(self) -> tuple[Entry, ...]:
         return tuple(self.entries.values())
-
-
-def gib(nbytes: int) -> str:
-    """A size for people."""
-    return f"{nbytes / 2**30:.2f} GiB"

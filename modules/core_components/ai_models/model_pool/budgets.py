@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from modules.core_components.ai_models.model_pool.records import HOST
 
 _GIB = 2**30
+_NONE: Mapping[str, float] = MappingProxyType({})
 _CPU_SHARE = 0.5
 _HOST_SHARE = 0.25
 # A synthesis needs memory beside the weights: activations, caches, cuDNN's workspaces.
@@ -15,11 +17,14 @@ _GPU_WORK_SHARE, _GPU_WORK_LEAST = 0.1, 1 * _GIB
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
-def automatic_budgets(cpu_gb: float = 0.0, gpu_gb: float = 0.0) -> Mapping[str, int]:
+def automatic_budgets(
+    cpu_gb: float = 0.0, gpu_gb: float = 0.0, single_gpus_gb: Mapping[str, float] = _NONE
+) -> Mapping[str, int]:
     """Bytes for models by device, from the user's settings (GB; 0 means automatic).
 
-    Automatic is half of the memory for models on the CPU, a quarter more for the copies that GPU
-    models leave there, and all of a GPU but a working reserve.
+    `gpu_gb` holds for every GPU that `single_gpus_gb` does not name. Automatic is half of the
+    memory for models on the CPU, a quarter more for the copies that GPU models leave there, and all
+    of a GPU but a working reserve.
     """
     total = total_memory_bytes()
     accelerators = _accelerators(total)
@@ -29,7 +34,8 @@ def automatic_budgets(cpu_gb: float = 0.0, gpu_gb: float = 0.0) -> Mapping[str, 
     budgets = {"cpu": cpu, HOST: copies}
     for device, size in accelerators.items():
         reserve = max(int(size * _GPU_WORK_SHARE), _GPU_WORK_LEAST)
-        budgets[device] = int(gpu_gb * _GIB) or max(size - reserve, 0)
+        wanted_gb = single_gpus_gb.get(device, gpu_gb)
+        budgets[device] = int(wanted_gb * _GIB) or max(size - reserve, 0)
     return budgets
 
 

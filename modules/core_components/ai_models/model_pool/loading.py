@@ -7,8 +7,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from modules.core_components.ai_models.model_pool.books import MemoryBooks, gib
+from modules.core_components.ai_models.model_pool.books import MemoryBooks
 from modules.core_components.ai_models.model_pool.departures import Departures
+from modules.core_components.ai_models.model_pool.plans import gib
 from modules.core_components.ai_models.model_pool.records import Entry, Place
 from modules.core_components.ai_models.model_pool.sizes import SizeBook
 from modules.core_components.ai_models.model_pool.waiting_room import WaitingRoom

@@ -29,6 +29,7 @@ from modules.core_components.ai_models.model_pool.books import Budgets, MemoryBo
 from modules.core_components.ai_models.model_pool.budgets import is_out_of_memory, memory_in_use
 from modules.core_components.ai_models.model_pool.departures import Departures
 from modules.core_components.ai_models.model_pool.loading import Loading
+from modules.core_components.ai_models.model_pool.plans import LoadPlan, what_else_fits
 from modules.core_components.ai_models.model_pool.records import (
     HOST,
     Entry,
@@ -42,6 +43,7 @@ from modules.core_components.ai_models.model_pool.sizes import SizeBook
 from modules.core_components.ai_models.model_pool.sweeper import IdleSweeper
 from modules.core_components.ai_models.model_pool.waiting_room import Obstacle, Threads, WaitingRoom
 from modules.core_components.ai_models.model_utils import empty_cuda_cache
+from modules.core_components.errors import ModelTooLargeError
 from modules.core_components.progress import CancelToken
 
 ModelT = TypeVar("ModelT")
@@ -104,7 +106,11 @@ class ModelPool:
         JobCancelled, and whatever `spec.load` raises.
         """
         request = self._room.request(holder, cancel, timeout_s)
-        entry = self._referenced(spec, request)
+        try:
+            entry = self._referenced(spec, request)
+        except ModelTooLargeError as error:
+            # Asked here, without the lock; one that the load itself leased has its own hint.
+            raise ModelTooLargeError(error.message, error.hint or what_else_fits(spec)) from error
         try:
             with self._slots.taken(spec.device, request) if run else nullcontext():
                 yield entry.model
@@ -161,7 +167,9 @@ class ModelPool:
         self._departures.drop_all(
             lambda entry: entry.place is Place.HOST and entry.since_s <= before_s
         )
-        self._departures.put_out_all(lambda entry: entry.idle and entry.since_s <= before_s)
+        self._departures.put_out_all(
+            lambda entry: entry.idle and not entry.spec.keep and entry.since_s <= before_s
+        )
 
     def configure(
         self,
@@ -186,6 +194,14 @@ class ModelPool:
         self._departures.drop_all(
             lambda e: e.place is Place.HOST and self._books.free_bytes(HOST) < 0
         )
+
+    def plan(self, spec: ModelSpec[Any]) -> LoadPlan:
+        """What a lease would do now: whether there is room, and what would leave for it.
+
+        Nothing is done. Raises StudioError for a device that is not here.
+        """
+        with self._lock:
+            return self._admission.plan(spec)
 
     def budget(self, device: str) -> int:
         """The bytes that models may take on a device. Raises StudioError for one not here."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Generic, TypeVar
@@ -27,6 +27,8 @@ class ModelSpec(Generic[ModelT]):
     it; an engine that cannot move gives neither. `measure` returns the bytes of a loaded model;
     without it the pool compares the device's memory before and after. With a `busy_hint`, who
     finds no room because of this model's users does not wait for them: it is held for hours.
+    `label` is the model's name for people, `instead` names those that would fit where it does
+    not. With `keep` it does not leave for being idle, and only last of all to make room.
     """
 
     key: str
@@ -38,6 +40,14 @@ class ModelSpec(Generic[ModelT]):
     to_device: Callable[[ModelT], ModelT] | None = None
     measure: Callable[[ModelT], int] | None = None
     busy_hint: str = ""
+    label: str = ""
+    instead: Callable[[], Sequence[str]] = tuple
+    keep: bool = False
+
+    @property
+    def name(self) -> str:
+        """What people read."""
+        return self.label or self.key.partition("@")[0]
 
     def __post_init__(self) -> None:
         if (self.to_host is None) != (self.to_device is None):

@@ -41,7 +41,7 @@ from modules.core_components.ai_models.engines.kokoro.speaking_voice import (
 from modules.core_components.ai_models.engines.kokoro.utterance import SAMPLE_RATE_HZ, Utterance
 from modules.core_components.ai_models.engines.kokoro.versions import BUILDS
 from modules.core_components.ai_models.engines.kokoro.voices import VoiceFolder
-from modules.core_components.ai_models.model_pool import ModelSpec, model_key
+from modules.core_components.ai_models.model_pool import ModelSpec
 from modules.core_components.ai_models.model_utils import configure_threads
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
 from modules.core_components.library import VoiceLibrary
@@ -96,6 +96,7 @@ class KokoroEngine:
 
     sample_rate_hz = SAMPLE_RATE_HZ
     options_type = KokoroOptions
+    configurable = ("precision",)
 
     def __init__(self, entry: ModelEntry, context: EngineContext) -> None:
         self.model_id = entry.id
@@ -134,7 +135,7 @@ class KokoroEngine:
         with ThreadPoolExecutor(1, "pronunciation") as beside:
             # The dictionaries take as long as the weights, and not the same core.
             prepared = beside.submit(get_phonemizer().prepare, self.languages[0])
-            with self._context.pool.lease(self._spec, cancel, f"loading {self.label}"):
+            with self._context.pool.lease(self.model_spec(), cancel, f"loading {self.label}"):
                 prepared.result()
 
     def prompt_parameters(self) -> Mapping[str, Any]:
@@ -252,7 +253,7 @@ class KokoroEngine:
 
     @contextmanager
     def _borrowed(self, holder: str, cancel: CancelToken) -> Iterator[KokoroV1Wrapper]:
-        with self._context.pool.lease(self._spec, cancel, holder, run=True) as model:
+        with self._context.pool.lease(self.model_spec(), cancel, holder, run=True) as model:
             configure_threads(self._context.threads)
             yield model
 
@@ -264,8 +265,8 @@ class KokoroEngine:
     def _vocabulary(self) -> frozenset[str]:
         return self._build.wrapper.readable(self._folder / CONFIG_FILE)
 
-    @property
-    def _spec(self) -> ModelSpec[KokoroV1Wrapper]:
+    def model_spec(self) -> ModelSpec[KokoroV1Wrapper]:
+        """The weights, for the pool."""
         device = self._context.device
         precision, build = self.precision, self._build
 
@@ -275,10 +276,10 @@ class KokoroEngine:
                 folder / CONFIG_FILE, folder / build.weights_file, device, precision
             )
 
-        return ModelSpec(
-            key=model_key(self.model_id, self.model_revision, device, precision),
-            device=device,
-            nbytes=self._entry.memory_mb * 1_000_000,
+        return self._context.model_spec(
+            self._entry,
+            self.model_revision,
+            precision,
             load=load,
             to_host=lambda model: model.moved_to("cpu"),
             to_device=lambda model: model.moved_to(device),

@@ -51,7 +51,7 @@ from modules.core_components.ai_models.engines.qwen3_tts.prompts import (
     prompt_of_item,
     prompt_parameters,
 )
-from modules.core_components.ai_models.model_pool import ModelSpec, model_key
+from modules.core_components.ai_models.model_pool import ModelSpec
 from modules.core_components.ai_models.model_utils import configure_threads
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
 from modules.core_components.audio.files import read_speech
@@ -88,6 +88,7 @@ class Qwen3TTSEngine(PackageCalls):
     """
 
     sample_rate_hz = SAMPLE_RATE_HZ
+    configurable = ("precision", "attention_mechanism")
 
     def __init__(self, entry: ModelEntry, context: EngineContext) -> None:
         self.model_id = entry.id
@@ -116,7 +117,7 @@ class Qwen3TTSEngine(PackageCalls):
 
     def load(self, cancel: CancelToken | None = None) -> None:
         """Brings the weights into memory, so that the next sentence starts at once."""
-        with self._context.pool.lease(self._spec, cancel, f"loading {self.label}"):
+        with self._context.pool.lease(self.model_spec(), cancel, f"loading {self.label}"):
             return
 
     def prompt_parameters(self) -> Mapping[str, Any]:
@@ -190,7 +191,7 @@ class Qwen3TTSEngine(PackageCalls):
 
     @contextmanager
     def _borrowed(self, holder: str, cancel: CancelToken | None) -> Iterator[QwenNetwork]:
-        with self._context.pool.lease(self._spec, cancel, holder, run=True) as network:
+        with self._context.pool.lease(self.model_spec(), cancel, holder, run=True) as network:
             configure_threads(self._context.threads)
             yield network
 
@@ -267,7 +268,7 @@ class Qwen3TTSEngine(PackageCalls):
     ) -> Iterator[Speech]:
         """`has_time`: others are heard meanwhile, so the first chunk may be a long one."""
         utterance: Utterance | None = None
-        with self._context.pool.lease(self._spec, cancel, "speaking") as network:
+        with self._context.pool.lease(self.model_spec(), cancel, "speaking") as network:
             replay = options.backend != "plain" and network.can_replay
             while utterance is None or not utterance.finished:
                 with self._context.pool.run_slot(self._context.device, cancel, "speaking"):
@@ -292,8 +293,8 @@ class Qwen3TTSEngine(PackageCalls):
     def _folder(self) -> Path:
         return self._context.catalog.folder(self._entry)
 
-    @property
-    def _spec(self) -> ModelSpec[QwenNetwork]:
+    def model_spec(self) -> ModelSpec[QwenNetwork]:
+        """The weights, for the pool."""
         context, device = self._context, self._context.device
         attention = context.attention
         if graphs_possible(device) and context.attention_preference == "auto":
@@ -308,10 +309,10 @@ class Qwen3TTSEngine(PackageCalls):
             self.attention = network.attention
             return network
 
-        return ModelSpec(
-            key=model_key(self.model_id, self.model_revision, device, self.precision),
-            device=device,
-            nbytes=self._entry.memory_mb * 1_000_000,
+        return context.model_spec(
+            self._entry,
+            self.model_revision,
+            self.precision,
             load=load,
             to_host=partial(QwenNetwork.moved_to, device="cpu"),
             to_device=partial(QwenNetwork.moved_to, device=device),

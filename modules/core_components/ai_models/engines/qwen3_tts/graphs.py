@@ -68,7 +68,7 @@ class Graphs:
                 dtype=self._dtype,
                 **drawing,
             )
-            with contextlib.redirect_stdout(sys.stderr):  # it prints what it does
+            with self._recording():
                 recorded.capture()
             self._predictors = {key: recorded}  # one is enough to keep
         return self._predictors[key]
@@ -96,6 +96,14 @@ class Graphs:
         if self._speaking is speaking:
             self._speaking = None
 
+    @contextlib.contextmanager
+    def _recording(self) -> Iterator[None]:
+        """On the model's own GPU, which need not be the first; the package prints what it does."""
+        import torch
+
+        with torch.cuda.device(self._device), contextlib.redirect_stdout(sys.stderr):
+            yield
+
     def _memory(self) -> list[tuple[Any, ...]]:
         layers = self.steps.static_cache.layers
         return [(layer.keys, layer.values, layer.cumulative_length) for layer in layers]
@@ -110,7 +118,7 @@ class Graphs:
             dtype=self._dtype,
             max_seq_len=MOST_FRAMES,
         )
-        with contextlib.redirect_stdout(sys.stderr):
+        with self._recording():
             recorded.capture()
         return recorded
 

@@ -31,7 +31,7 @@ from modules.core_components.ai_models.engines.vibevoice.script import (
     checked_script,
     plan_parts,
 )
-from modules.core_components.ai_models.model_pool import ModelSpec, model_key
+from modules.core_components.ai_models.model_pool import ModelSpec
 from modules.core_components.ai_models.model_utils import RandomStream, configure_threads
 from modules.core_components.ai_models.stepped_work import SteppedWork
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
@@ -83,6 +83,8 @@ class VibeVoiceEngine:
         self._entry = entry
         self._context = context
         self._four_bit = entry.id.endswith("4bit")
+        attention = "attention_mechanism"
+        self.configurable = (attention,) if self._four_bit else ("precision", attention)
         self.attention = ""  # what the weights were loaded with last
 
     @property
@@ -101,7 +103,7 @@ class VibeVoiceEngine:
 
     def load(self, cancel: CancelToken | None = None) -> None:
         """Brings the weights into memory, so that the next sentence starts at once."""
-        with self._context.pool.lease(self._spec(), cancel, f"loading {self.label}"):
+        with self._context.pool.lease(self.model_spec(), cancel, f"loading {self.label}"):
             return
 
     def prompt_parameters(self) -> Mapping[str, Any]:
@@ -123,7 +125,7 @@ class VibeVoiceEngine:
             )
         heard = sound.samples[: int(_LONGEST_REFERENCE_S * SAMPLE_RATE_HZ)]
         holder = f"listening to {sample.name}"
-        with self._context.pool.lease(self._spec(), cancel, holder, run=True) as network:
+        with self._context.pool.lease(self.model_spec(), cancel, holder, run=True) as network:
             configure_threads(self._context.threads)
             latents = network.encode_voice(heard)
         progress(1.0, "Listened to the voice")
@@ -179,7 +181,7 @@ class VibeVoiceEngine:
             last = number == len(parts) - 1
             spoken = False
             seed = (options.seed + number) % 2**31
-            with self._context.pool.lease(self._spec(), cancel, "speaking") as network:
+            with self._context.pool.lease(self.model_spec(), cancel, "speaking") as network:
                 chunks = self._chunks(network, part, voices, options, seed, cancel)
                 for chunk in _with_long_start(chunks, _LEVEL_S if number else 0.0):
                     spoken = True
@@ -252,7 +254,8 @@ class VibeVoiceEngine:
                 "Run the installer again (install.sh or install.bat).",
             )
 
-    def _spec(self) -> ModelSpec[VibeVoiceNetwork]:
+    def model_spec(self) -> ModelSpec[VibeVoiceNetwork]:
+        """The weights, for the pool. Raises StudioError where they cannot be used."""
         self._check_device()
         device = self._context.device
         # Weights of 4 bits stay where they were quantized.
@@ -260,10 +263,10 @@ class VibeVoiceEngine:
             "to_host": lambda network: network.moved_to("cpu"),
             "to_device": lambda network: network.moved_to(device),
         }  # fmt: skip
-        return ModelSpec(
-            key=model_key(self.model_id, self.model_revision, device, self.precision),
-            device=device,
-            nbytes=self._entry.memory_mb * 1_000_000,
+        return self._context.model_spec(
+            self._entry,
+            self.model_revision,
+            self.precision,
             load=self._load,
             measure=lambda network: network.nbytes,
             **swap,

@@ -27,7 +27,7 @@ from modules.core_components.ai_models.engines.vibevoice_asr.network import (
 from modules.core_components.ai_models.engines.vibevoice_asr.options import VibeVoiceAsrOptions
 from modules.core_components.ai_models.engines.vibevoice_asr.speakers import SpeakerNames
 from modules.core_components.ai_models.engines.vibevoice_asr.windows import windows
-from modules.core_components.ai_models.model_pool import ModelSpec, model_key
+from modules.core_components.ai_models.model_pool import ModelSpec
 from modules.core_components.ai_models.model_utils import RandomStream, configure_threads
 from modules.core_components.ai_models.stepped_work import SteppedWork
 from modules.core_components.audio.resample import resample
@@ -56,6 +56,7 @@ class VibeVoiceAsrEngine:
     entry: ModelEntry
     context: EngineContext
     options_type: type = VibeVoiceAsrOptions
+    configurable: tuple[str, ...] = ("precision", "attention_mechanism")
 
     @property
     def model_id(self) -> str:
@@ -75,7 +76,7 @@ class VibeVoiceAsrEngine:
 
     def load(self, cancel: CancelToken | None = None) -> None:
         """Brings the weights into memory, so that the next transcription starts at once."""
-        with self.context.pool.lease(self._spec(), cancel, f"loading {self.label}"):
+        with self.context.pool.lease(self.model_spec(), cancel, f"loading {self.label}"):
             return
 
     def transcribe(
@@ -122,7 +123,6 @@ class VibeVoiceAsrEngine:
 
             return self._answer(recording.samples[first:last], options, report, cancel)
 
-        progress(0.0, f"Loading {self.label}")
         for window in windows(duration_s, options.window_minutes * 60.0, listen):
             if window.note:
                 logger.warning("%s: %s", self.label, window.note)
@@ -150,7 +150,7 @@ class VibeVoiceAsrEngine:
         answers: list[Answer] = []
         holder = f"transcribing with {self.label}"
         pool, device = self.context.pool, self.context.device
-        with pool.lease(self._spec(), cancel, holder) as network:
+        with pool.lease(self.model_spec(), cancel, holder) as network:
 
             def work(give: Give) -> None:
                 configure_threads(self.context.threads)
@@ -175,13 +175,13 @@ class VibeVoiceAsrEngine:
             finally:
                 steps.close()
 
-    def _spec(self) -> ModelSpec[VibeVoiceAsrNetwork]:
+    def model_spec(self) -> ModelSpec[VibeVoiceAsrNetwork]:
+        """The weights, for the pool."""
         device = self.context.device
-        dtype = str(self.context.dtype).removeprefix("torch.")
-        return ModelSpec(
-            key=model_key(self.model_id, self.model_revision, device, dtype),
-            device=device,
-            nbytes=self.entry.memory_mb * 1_000_000,
+        return self.context.model_spec(
+            self.entry,
+            self.model_revision,
+            str(self.context.dtype).removeprefix("torch."),
             load=self._load,
             to_host=lambda network: network.moved_to("cpu"),
             to_device=lambda network: network.moved_to(device),

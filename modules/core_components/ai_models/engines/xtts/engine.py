@@ -30,7 +30,7 @@ from modules.core_components.ai_models.engines.xtts.speakers import (
     prompt_tensors,
     studio_speakers,
 )
-from modules.core_components.ai_models.model_pool import ModelSpec, model_key
+from modules.core_components.ai_models.model_pool import ModelSpec
 from modules.core_components.ai_models.model_utils import configure_threads
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
 from modules.core_components.audio.files import read_speech
@@ -83,6 +83,7 @@ class XttsEngine:
     options_type = XttsOptions
     can_clone = True
     precision = "float32"
+    configurable = ()
 
     def __init__(self, entry: ModelEntry, context: EngineContext, place: Place) -> None:
         self.model_id = entry.id
@@ -104,7 +105,7 @@ class XttsEngine:
 
     def load(self, cancel: CancelToken | None = None) -> None:
         """Brings the weights into memory, so that the next sentence starts at once."""
-        with self._context.pool.lease(self._spec, cancel, f"loading {self.label}"):
+        with self._context.pool.lease(self.model_spec(), cancel, f"loading {self.label}"):
             return
 
     def prompt_parameters(self) -> Mapping[str, Any]:
@@ -152,7 +153,7 @@ class XttsEngine:
         seed = options.seed
         for number, piece in enumerate(pieces, start=1):
             pause_s = PARAGRAPH_PAUSE_S if piece.ends_paragraph else SENTENCE_PAUSE_S
-            with self._context.pool.lease(self._spec, cancel, "speaking") as network:
+            with self._context.pool.lease(self.model_spec(), cancel, "speaking") as network:
                 parts = network.fitting_parts(piece.text, options.language)
                 for part_number, part in enumerate(parts, start=1):
                     last = number == len(pieces) and part_number == len(parts)
@@ -221,20 +222,20 @@ class XttsEngine:
                     "Give XTTS at least 3 seconds of the voice, better 6 to 30.",
                 )
         holder = f"listening to {clips[0].stem}"
-        with self._context.pool.lease(self._spec, cancel, holder, run=True) as network:
+        with self._context.pool.lease(self.model_spec(), cancel, holder, run=True) as network:
             configure_threads(self._context.threads)
             latents = network.condition([sound.samples for sound in sounds])
         progress(1.0, "Listened to the voice")
         tensors = prompt_tensors(latents)
         return VoicePrompt(key, ENGINE, self.model_id, self.model_revision, tensors)
 
-    @property
-    def _spec(self) -> ModelSpec[XttsNetwork]:
+    def model_spec(self) -> ModelSpec[XttsNetwork]:
+        """The weights, for the pool."""
         device = self._context.device
-        return ModelSpec(
-            key=model_key(self.model_id, self.model_revision, device, self.precision),
-            device=device,
-            nbytes=self._entry.memory_mb * 1_000_000,
+        return self._context.model_spec(
+            self._entry,
+            self.model_revision,
+            self.precision,
             load=lambda: XttsNetwork(self._place.checked(), device),
             to_host=lambda network: network.moved_to("cpu"),
             to_device=lambda network: network.moved_to(device),

@@ -25,6 +25,7 @@ from modules.core_components.errors import (
     ModelMissingError,
     StudioError,
 )
+from modules.core_components.model_settings import ModelSettings
 from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.settings import app_folder, load_settings
 from modules.core_components.values import FloatArray, Sample, VoicePrompt
@@ -78,7 +79,7 @@ def joined(pieces: Any) -> FloatArray:
 
 def borrowed(studio: TTSManager) -> Any:
     engine: Any = studio.get(MODEL)
-    return studio.pool.lease(engine._spec(), None, "a test")
+    return studio.pool.lease(engine.model_spec(), None, "a test")
 
 
 def test_it_says_what_transformers_says(studio: TTSManager, voices: list[VoicePrompt]) -> None:
@@ -342,3 +343,17 @@ def test_damaged_weights_are_named(
         index.write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(CorruptFileError, match="could not be loaded"):
         manager.get(MODEL).load()
+
+
+def test_numbers_and_attention_chosen_for_it_alone(
+    studio: TTSManager, voices: list[VoicePrompt]
+) -> None:
+    own = {MODEL: ModelSettings(precision="bfloat16", attention_mechanism="eager")}
+    chosen = TTSManager(dataclasses.replace(studio.settings, model_settings=own), studio.pool)
+    engine: Any = chosen.get(MODEL)
+    assert len(spoken(engine, voices[0]))
+    assert (engine.precision, engine.attention) == ("bfloat16", "eager")
+    with studio.pool.lease(engine.model_spec()) as network:
+        assert str(network.model.dtype) == "torch.bfloat16"
+    other: Any = chosen.get("vibevoice-large")
+    assert other.precision == "float32"

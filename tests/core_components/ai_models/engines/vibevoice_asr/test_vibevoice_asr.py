@@ -101,7 +101,7 @@ def prompts_of(
 
 def test_hotwords_are_in_the_prompt(studio: ASRManager) -> None:
     engine: Any = studio.get(MODEL)
-    with studio.pool.lease(engine._spec(), None, "a test") as network:
+    with studio.pool.lease(engine.model_spec(), None, "a test") as network:
         request = network.processor.apply_transcription_request(
             audio=noise(1.0).samples, prompt="Zanzibar"
         )
@@ -138,7 +138,7 @@ def test_cancelling_while_it_listens_and_while_it_writes(studio: ASRManager) -> 
     engine: Any = studio.get(MODEL)
     for layer in ("acoustic_tokenizer_encoder", "language_model"):
         cancel = CancelToken()
-        with studio.pool.lease(engine._spec(), None, "a test") as network:
+        with studio.pool.lease(engine.model_spec(), None, "a test") as network:
             module = getattr(network.model.model, layer)
             hook = module.register_forward_pre_hook(lambda *_, token=cancel: token.cancel())
             with pytest.raises(JobCancelled):

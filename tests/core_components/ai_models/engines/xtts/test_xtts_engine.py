@@ -120,7 +120,7 @@ def test_cancelling_stops_the_computing(
 ) -> None:
     cancel, steps = CancelToken(), []
     engine.load()
-    with xtts_context.pool.lease(engine._spec) as network:
+    with xtts_context.pool.lease(engine.model_spec()) as network:
         inner = network.model.gpt.gpt_inference
 
     def counted(*arguments: Any, **named: Any) -> Any:

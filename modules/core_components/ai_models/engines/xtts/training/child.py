@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 # The process before this one may still be writing its last state.
 _WAIT_FOR_LOCK_S = 300.0
+EPOCH_ENDED = "It was stopped at the end of an epoch."
 
 
 def train(files: RunFiles, requests: StopRequests) -> str:
@@ -83,7 +84,7 @@ def train_and_tell(files: RunFiles, requests: StopRequests) -> int:
                 hint="Its log tells where. Resume it: it goes on from its last state.",
             )
             return 1
-        text = "All epochs are done." if outcome == DONE else requests.reason
+        text = "All epochs are done." if outcome == DONE else requests.reason or EPOCH_ENDED
         diary.write(END, outcome=outcome, text=text, hint="")
     return 0
 

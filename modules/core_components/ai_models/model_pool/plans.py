@@ -1,0 +1,127 @@
+"""What bringing a model in would do to the memory of its device, told before it is done.
+
+The plan is made of the same books by the same choice (`MemoryBooks.leaving_for`) as the eviction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from modules.core_components.ai_models.model_pool.books import MemoryBooks
+from modules.core_components.ai_models.model_pool.records import Entry, ModelSpec, Place
+
+
+class Way(str, Enum):
+    """How a model would come in."""
+
+    HERE = "here"  # it is there, or on its way
+    ROOM = "room"  # after those in `leaving`, which may be none
+    BUSY = "busy"  # once others let go of the room
+    TOO_LARGE = "too large"
+
+
+@dataclass(frozen=True)
+class Leaver:
+    """A model that makes room; `idle_s` is how long nobody has used it."""
+
+    name: str
+    nbytes: int
+    idle_s: float
+
+
+@dataclass(frozen=True)
+class LoadPlan:
+    """What a lease of a model would do now.
+
+    `nbytes` is what the model takes: as `measured` at an earlier load, else as planned. `budget`
+    are the bytes for models on `device`; `returns`: it is copied back from CPU memory.
+    """
+
+    name: str
+    device: str
+    nbytes: int
+    measured: bool
+    budget: int
+    way: Way
+    leaving: tuple[Leaver, ...] = ()
+    returns: bool = False
+
+    @property
+    def fits(self) -> bool:
+        """Whether its device can ever hold it."""
+        return self.nbytes <= self.budget
+
+    def in_words(self) -> str:
+        """A sentence or two for people."""
+        size = f"{gib(self.nbytes)} on {self.device}"
+        if self.way is Way.HERE:
+            return f"{self.name} is in memory ({size})."
+        if self.way is Way.TOO_LARGE:
+            budget = f"{gib(self.budget)} on {self.device}"
+            return f"{self.name} takes {gib(self.nbytes)}, but models may only use {budget}."
+        comes = "Taking {} back from CPU memory" if self.returns else "Loading {}"
+        needs = f"{comes.format(self.name)} needs {size}"
+        if self.way is Way.BUSY:
+            return f"{needs}; it waits for room that others use now."
+        if not self.leaving:
+            return f"{needs}, which are free."
+        verb = "leaves" if len(self.leaving) == 1 else "leave"
+        leavers = [f"{one.name} ({gib(one.nbytes)}, {_ago(one.idle_s)})" for one in self.leaving]
+        return f"{needs}; {' and '.join(leavers)} {verb}."
+
+
+def plan_load(
+    books: MemoryBooks, spec: ModelSpec[Any], measured: int | None, now_s: float
+) -> LoadPlan:
+    """The plan by the books as they are; nothing is changed. Needs the pool's lock held.
+
+    `measured` is the size of the model if it was loaded before. Raises StudioError for a device
+    that is not here.
+    """
+    entry = books.entries.get(spec.key)
+    nbytes, budget = measured or spec.nbytes, books.budget(spec.device)
+    leaving: Sequence[Entry] = ()
+    if entry is not None and (entry.arriving or entry.place is Place.DEVICE):
+        way = Way.HERE
+    elif nbytes > budget:
+        way = Way.TOO_LARGE
+    else:
+        leaving = books.leaving_for(spec.device, nbytes)
+        way = Way.ROOM if leaving or nbytes <= books.free_bytes(spec.device) else Way.BUSY
+    return LoadPlan(
+        name=spec.name,
+        device=spec.device,
+        nbytes=nbytes,
+        measured=measured is not None,
+        budget=budget,
+        way=way,
+        leaving=tuple(
+            Leaver(other.spec.name, other.charges[spec.device], now_s - other.since_s)
+            for other in leaving
+        ),
+        returns=entry is not None and entry.place is Place.HOST,
+    )
+
+
+def what_else_fits(spec: ModelSpec[Any]) -> str:
+    """The hint for a model that its device can never hold. Not with the pool's lock held."""
+    return (
+        f"Choose {' or '.join(spec.instead()) or 'a smaller model'}, raise the memory budget in "
+        "Settings, or give the model another device."
+    )
+
+
+def gib(nbytes: int) -> str:
+    """A size for people."""
+    return f"{nbytes / 2**30:.2f} GiB"
+
+
+def _ago(seconds: float) -> str:
+    if seconds < 60:
+        return "used just now"
+    minutes = round(seconds / 60)
+    ago = f"{minutes} min" if minutes < 60 else f"{seconds / 3600:.0f} h"
+    return f"last used {ago} ago"
