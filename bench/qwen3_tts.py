@@ -12,7 +12,6 @@ import argparse
 import dataclasses
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -22,10 +21,17 @@ from app import prepare_environment
 
 prepare_environment()
 
+from bench.speaking_figures import (  # noqa: E402
+    SECONDS,
+    TEXT,
+    Stream,
+    print_table,
+    roomy_pool,
+    rows_of,
+)
 from modules.core_components.ai_models.engines.qwen3_tts.engine import (  # noqa: E402
     Qwen3TTSEngine,
 )
-from modules.core_components.ai_models.model_pool import ModelPool  # noqa: E402
 from modules.core_components.ai_models.tts_manager import TTSManager  # noqa: E402
 from modules.core_components.progress import CancelToken  # noqa: E402
 from modules.core_components.settings import Settings, load_settings  # noqa: E402
@@ -37,9 +43,6 @@ from tests.tiny_qwen import (  # noqa: E402
     build_tiny_qwen,
     install_tiny_qwen,
 )
-
-TEXT = "The harbour was quiet before dawn, and a single lamp burned above the customs house."
-SECONDS = 10.0
 
 _PREDICTOR = {
     "hidden_size": 1024, "intermediate_size": 3072, "num_hidden_layers": 5,
@@ -65,49 +68,22 @@ LARGE = dataclasses.replace(
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class Figures:
-    """Of one utterance: seconds until the first audio, and a second of audio's in computing."""
-
-    first_audio_s: float
-    real_time_factor: float
-
-
-def spoken(engine: Qwen3TTSEngine, backend: str, seed: int) -> Figures:
-    options = engine.options_type(
-        language="en", backend=backend, seed=seed, max_new_tokens=int(SECONDS * 12.5) + 1
-    )
-    start = time.monotonic()
-    first_s, audio_s = 0.0, 0.0
-    for piece in engine.stream(TEXT, SPEAKERS[0], options, CancelToken()):
-        first_s = first_s or time.monotonic() - start
-        audio_s += piece.duration_s
-    return Figures(first_s, (time.monotonic() - start) / audio_s)
-
-
-def timed_load(engine: Qwen3TTSEngine) -> float:
-    start = time.monotonic()
-    engine.load()
-    return time.monotonic() - start
-
-
 def rows(settings: Settings, catalog_file: Path, gpu: bool) -> Iterator[tuple[object, ...]]:
     backends = ("plain", "accelerated") if gpu else ("plain",)
     for size in ("0.6B", "1.7B"):
-        pool = ModelPool({"cpu": 2**37, "cuda:0": 2**37, "host": 2**36})
+        pool = roomy_pool()
         engine = TTSManager(settings, pool, catalog_file).get_qwen3_custom_voice(size)
-        load_s = timed_load(engine)
-        (resident,) = pool.snapshot()
-        for backend in backends:
-            spoken(engine, backend, seed=0)  # the first time things are compiled and recorded
-            figures = [spoken(engine, backend, seed) for seed in (1, 2, 3)]
-            first = sorted(item.first_audio_s for item in figures)[1]
-            factor = sorted(item.real_time_factor for item in figures)[1]
-            yield size, backend, first, factor, resident.nbytes / 2**30, load_s, "-"
-        if gpu:
-            pool.configure(budgets={"cpu": 2**37, "cuda:0": 1, "host": 2**36})  # out of the GPU
-            pool.configure(budgets={"cpu": 2**37, "cuda:0": 2**37, "host": 2**36})
-            yield size, "back from CPU memory", "-", "-", "-", "-", timed_load(engine)
+
+        def speaking(backend: str, engine: Qwen3TTSEngine = engine) -> Stream:
+            options = engine.options_type(
+                language="en", backend=backend, max_new_tokens=int(SECONDS * 12.5) + 1
+            )
+            return lambda seed: engine.stream(
+                TEXT, SPEAKERS[0], dataclasses.replace(options, seed=seed), CancelToken()
+            )
+
+        ways = {f"{backend} backend": speaking(backend) for backend in backends}
+        yield from rows_of(f"Qwen3-TTS {size}", pool, engine, ways, gpu)
         pool.close()
 
 
@@ -131,12 +107,10 @@ def main() -> None:
             root, {"models_folder": str(root / "models"), "device": arguments.device}
         )
         catalog_file = install_tiny_qwen(built, settings.models_folder)
-        print(f"Random checkpoints of {'the real sizes' if gpu else 'a tiny size'}, {SECONDS:g} s.")
-        print("| model | backend | first audio s | real-time factor | GiB | load s | back s |")
-        print("|---|---|---|---|---|---|---|")
-        for row in rows(settings, catalog_file, gpu):
-            cells = (f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row)
-            print(f"| {' | '.join(cells)} |", flush=True)
+        about = (
+            f"Random checkpoints of {'the real sizes' if gpu else 'a tiny size'}, {SECONDS:g} s."
+        )
+        print_table(about, rows(settings, catalog_file, gpu))
 
 
 if __name__ == "__main__":

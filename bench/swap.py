@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from modules.core_components.ai_models.model_pool import HOST, ModelPool, ModelSpec
 from modules.core_components.ai_models.tts_manager import TTSManager
 from modules.core_components.settings import load_settings
-from tests.tiny_vibevoice import FOLDERS, build_tiny_vibevoice
+from tests.tiny_vibevoice import FOLDERS, TINY, build_tiny_vibevoice
 
 MODEL = "vibevoice-1.5b"
 WANTED = 5.0
@@ -47,7 +47,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         checkpoint = root / "models" / FOLDERS[MODEL]
-        build_tiny_vibevoice(checkpoint, width=1536, layers=given.layers)
+        layers = {"hidden_size": 1536, "intermediate_size": 1536, "num_hidden_layers": given.layers}
+        build_tiny_vibevoice(checkpoint, dataclasses.replace(TINY, text={**TINY.text, **layers}))
         manager = TTSManager(load_settings(root, {"models_folder": str(root / "models")}))
         engine: Any = manager.get(MODEL)
         spec = engine.model_spec()

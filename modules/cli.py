@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from modules.cli_bench import bench
 from modules.cli_conversation import converse
 from modules.cli_dataset import dataset_app
 from modules.cli_model_memory import configure, plan
@@ -45,6 +46,7 @@ app.add_typer(pronunciations_app, name="pronunciations")
 app.add_typer(train_app, name="train")
 app.add_typer(dataset_app, name="dataset")
 app.command()(converse)
+app.command()(bench)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Text = Annotated[str, typer.Option(help="What to say; @FILE reads it from a file.")]
@@ -151,13 +153,16 @@ def speak(
 ) -> None:
     """Speaks a text with a stock voice or with a sample that is already in the library."""
     with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
+        from modules.tools.fallback import choose_speaking_model, told_of
         from modules.tools.named_voices import find_voice
         from modules.tools.services import open_services
         from modules.tools.speech import SpeechRequest
         from modules.tools.speech import speak as speak_tool
 
         services = open_services(context.obj)
-        named = find_voice(services, services.tts.get(engine or services.settings.tts_model), voice)
+        choice = choose_speaking_model(services, engine)
+        with told_of(choice):
+            named = find_voice(services, services.tts.get(choice.model_id), voice)
         request = SpeechRequest(
             text=_read_text(text),
             voice=named.name,
@@ -249,6 +254,8 @@ def transcribe(
                     raise
                 failed.append({"file": str(path), "error": error.message, "hint": error.hint})
                 continue
+            for note in transcript.notes:
+                logger.warning("%s: %s", path, note)
             target = _transcript_target(out, path, fmt, files[:index])
             if target is not None:
                 write_transcript(transcript, fmt, target)

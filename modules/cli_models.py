@@ -102,3 +102,35 @@ def delete(
         print_json({"deleted": models})
     else:
         typer.echo(f"Deleted: {', '.join(models)}")
+
+
+@models_app.command()
+def prompts(
+    context: typer.Context,
+    models: Models = None,
+    clear: Annotated[
+        bool, typer.Option("--clear", help="Delete them, all or those of the models named.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """The voices prepared from samples: how many and how large for each model."""
+    from modules.tools.prompt_cache import clear_prepared_voices, prepared_voices
+    from modules.tools.services import open_services
+
+    with errors_reported(as_json):
+        services = open_services(context.obj)
+        freed = 0
+        if clear:
+            freed = sum(clear_prepared_voices(services, name) for name in models or (None,))
+        rows = [row for row in prepared_voices(services) if not models or row.model_id in models]
+    if as_json:
+        print_json({"prepared": rows, "freed_bytes": freed})
+        return
+    if clear:
+        typer.echo(f"Freed: {freed / 1e6:,.1f} MB")
+    table = Table("model", "revision", "voices", "size", "", box=None)
+    for row in rows:
+        stale = "" if row.current else "not used any more"
+        size = f"{row.nbytes / 1e6:,.1f} MB"
+        table.add_row(row.label, row.revision[:12], str(row.count), size, stale)
+    Console().print(table)

@@ -106,6 +106,9 @@ class EchoListener:
     languages = ("en", "it")
     options_type = EchoOptions
 
+    def load(self, cancel: CancelToken | None = None) -> None:
+        """An echo needs no weights."""
+
     def transcribe(
         self, speech: Speech, options: EchoOptions, progress: Progress, cancel: CancelToken
     ) -> Transcription:

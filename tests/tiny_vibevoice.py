@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,33 @@ _ENCODER = {
 }
 
 
-def build_tiny_vibevoice(folder: Path, width: int = 32, layers: int = 1) -> Path:
+@dataclass(frozen=True)
+class Sizes:
+    """How large the parts are, by the names of the configurations; what is left out is as large as
+    in the published 1.5B. `vocabulary` counts tokens that nobody uses, too."""
+
+    text: Mapping[str, Any]
+    codec: Mapping[str, Any]
+    acoustic_width: int
+    semantic_width: int
+    head: Mapping[str, Any]
+    vocabulary: int = 0
+    dtype: str = "float32"
+
+
+TINY = Sizes(
+    text={
+        "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1,
+        "num_attention_heads": 2, "num_key_value_heads": 1,
+    },
+    codec=_ENCODER,
+    acoustic_width=8,
+    semantic_width=16,
+    head={"num_hidden_layers": 1, "intermediate_size": 32, "frequency_embedding_size": 32},
+)  # fmt: skip
+
+
+def build_tiny_vibevoice(folder: Path, sizes: Sizes = TINY) -> Path:
     """Writes a random VibeVoice to `folder`; always the same numbers.
 
     It speaks for 1 to 60 tokens of 133 ms, by the seed.
@@ -91,14 +118,16 @@ def build_tiny_vibevoice(folder: Path, width: int = 32, layers: int = 1) -> Path
     tokenizer = _tokenizer(folder)
     ids = {name: tokenizer.convert_tokens_to_ids(name) for name in _SPECIALS}
     config = VibeVoiceConfig(
-        audio_config={"model_type": "vibevoice_acoustic_tokenizer", "hidden_size": 8, **_ENCODER},
+        audio_config={
+            "model_type": "vibevoice_acoustic_tokenizer",
+            "hidden_size": sizes.acoustic_width, **sizes.codec,
+        },
         semantic_model_config={
-            "model_type": "vibevoice_acoustic_tokenizer_encoder", "hidden_size": 16, **_ENCODER,
+            "model_type": "vibevoice_acoustic_tokenizer_encoder",
+            "hidden_size": sizes.semantic_width, **sizes.codec,
         },
-        text_config=_text_config(len(tokenizer), width, layers),
-        diffusion_head_config={
-            "num_hidden_layers": 1, "intermediate_size": 32, "frequency_embedding_size": 32,
-        },
+        text_config=_text_config(max(len(tokenizer), sizes.vocabulary), sizes.text),
+        diffusion_head_config=dict(sizes.head),
         pad_token_id=ids["<|endoftext|>"],
         eos_token_id=ids["<|endoftext|>"],
         audio_bos_token_id=ids["<|vision_start|>"],
@@ -109,7 +138,7 @@ def build_tiny_vibevoice(folder: Path, width: int = 32, layers: int = 1) -> Path
         torch.manual_seed(1)
         model = VibeVoiceForConditionalGeneration(config)
         _let_it_end(model, ids)
-        _make_audible(model.model)
+        _make_audible(model.model, sizes.acoustic_width)
     settings = {
         "eos_token_id": ids["<|endoftext|>"],
         "pad_token_id": ids["<|endoftext|>"],
@@ -125,7 +154,7 @@ def build_tiny_vibevoice(folder: Path, width: int = 32, layers: int = 1) -> Path
     VibeVoiceProcessor(
         VibeVoiceAcousticTokenizerFeatureExtractor(), tokenizer, chat_template=_SPEAKING_TEMPLATE
     ).save_pretrained(folder)
-    _save(model, settings, folder, shards=2)
+    _save(model, settings, folder, shards=2, dtype=sizes.dtype)
     return folder
 
 
@@ -149,7 +178,9 @@ def build_tiny_vibevoice_asr(folder: Path) -> Path:
     config = VibeVoiceAsrConfig(
         acoustic_tokenizer_encoder_config={**encoder, "hidden_size": 8},
         semantic_tokenizer_encoder_config={**encoder, "hidden_size": 16},
-        text_config=_text_config(len(tokenizer), 64),
+        text_config=_text_config(
+            len(tokenizer), {**TINY.text, "hidden_size": 64, "intermediate_size": 64}
+        ),
         audio_token_id=ids["<|box_start|>"],
         audio_bos_token_id=ids["<|object_ref_start|>"],
         audio_eos_token_id=ids["<|object_ref_end|>"],
@@ -178,15 +209,11 @@ def install_tiny(tiny: Path, models_folder: Path, *model_ids: str) -> None:
         shutil.copytree(tiny, models_folder / FOLDERS[model_id], dirs_exist_ok=True)
 
 
-def _text_config(vocabulary: int, width: int, layers: int = 1) -> dict[str, Any]:
+def _text_config(vocabulary: int, sizes: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "model_type": "qwen2",
         "vocab_size": vocabulary,
-        "hidden_size": width,
-        "intermediate_size": width,
-        "num_hidden_layers": layers,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 1,
+        **sizes,
         "max_position_embeddings": 32_768,
         "tie_word_embeddings": False,
     }
@@ -246,7 +273,7 @@ def _let_it_end(model: Any, ids: Mapping[str, int]) -> None:
     head[ids["<|endoftext|>"], 1] = 0.7
 
 
-def _make_audible(model: Any) -> None:
+def _make_audible(model: Any, acoustic_width: int) -> None:
     """Layers as they are built let next to nothing through; these are about as loud as speech."""
     import torch
 
@@ -255,7 +282,7 @@ def _make_audible(model: Any) -> None:
             if isinstance(layer, (torch.nn.Conv1d, torch.nn.ConvTranspose1d)):
                 heard = layer.weight[0].numel() if isinstance(layer, torch.nn.Conv1d) else 8
                 torch.nn.init.normal_(layer.weight, std=heard**-0.5)
-    loudness = model.audio_tower.decode(torch.randn(1, 20, 8)).audio.std()
+    loudness = model.audio_tower.decode(torch.randn(1, 20, acoustic_width)).audio.std()
     model.audio_tower.decoder.head.conv.weight *= 0.1 / loudness
     model.audio_tower.decoder.head.conv.bias.zero_()
 
@@ -271,11 +298,19 @@ def _recite(model: Any, chain: Sequence[int]) -> None:
         model.lm_head.weight[following] = embedded[token] / embedded[token].norm()
 
 
-def _save(model: Any, settings: Mapping[str, Any], folder: Path, shards: int) -> None:
+def _save(
+    model: Any,
+    settings: Mapping[str, Any],
+    folder: Path,
+    shards: int,
+    dtype: str = "float32",
+) -> None:
     """config.json, generation_config.json, and the weights in as many files as published."""
+    import torch
     from safetensors.torch import save_file
     from transformers import GenerationConfig
 
+    model.to(getattr(torch, dtype))
     model.config.save_pretrained(folder)
     GenerationConfig(**settings).save_pretrained(folder)
     state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from contextlib import closing
 
 from fastapi import Request
@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 Make = Callable[[CancelToken], Generator[bytes, None, None]]
 LastWords = Callable[[Exception], bytes]
+FALLBACK_MODEL, FALLBACK_NOTE = "X-Fallback-Model", "X-Fallback-Note"
 
 
 class BrokenOffError(Exception):
@@ -35,14 +36,28 @@ def in_turn(context: ApiContext, request: Request, make: Make) -> Make:
     return made
 
 
-async def whole(request: Request, make: Make, media_type: str) -> Response:
+def fallback_headers(model_id: str, note: str) -> dict[str, str]:
+    """What says that another model than the one asked for answers, and why; none without a note."""
+    if not note:
+        return {}
+    in_one_line = " ".join(note.split()).encode("ascii", "replace").decode()
+    return {FALLBACK_MODEL: model_id, FALLBACK_NOTE: in_one_line}
+
+
+async def whole(
+    request: Request, make: Make, media_type: str, headers: Mapping[str, str] | None = None
+) -> Response:
     """The one piece that `make` yields; raises what `make` raises."""
     pieces = Work(request, make).pieces()
-    return Response(await anext(pieces), media_type=media_type)
+    return Response(await anext(pieces), headers=headers, media_type=media_type)
 
 
 async def streamed(
-    request: Request, make: Make, media_type: str, last_words: LastWords | None = None
+    request: Request,
+    make: Make,
+    media_type: str,
+    headers: Mapping[str, str] | None = None,
+    last_words: LastWords | None = None,
 ) -> Response:
     """The pieces of `make` as they come.
 
@@ -52,7 +67,7 @@ async def streamed(
     """
     pieces = Work(request, make).pieces()
     first = await anext(pieces, b"")
-    return StreamingResponse(_sent(first, pieces, last_words), media_type=media_type)
+    return StreamingResponse(_sent(first, pieces, last_words), 200, headers, media_type)
 
 
 async def _sent(

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from modules.api.answers import in_turn, streamed, whole
+from modules.api.answers import fallback_headers, in_turn, streamed, whole
 from modules.api.context import ApiContext
 from modules.api.errors import told
 from modules.api.spoken import SpeechBody, checked_request
@@ -72,9 +72,10 @@ def caption_routes(context: ApiContext) -> APIRouter:
                     yield json.dumps(_whole(timed, fmt)).encode()
 
         work = in_turn(context, request, make)
+        headers = fallback_headers(wanted.engine, wanted.note)
         if in_lines:
-            return await streamed(request, work, _LINES, lambda error: _line(told(error)))
-        return await whole(request, work, "application/json")
+            return await streamed(request, work, _LINES, headers, lambda error: _line(told(error)))
+        return await whole(request, work, "application/json", headers)
 
     return router
 

@@ -19,6 +19,7 @@ from modules.api.names import (
 from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.errors import NotFoundError
 from modules.core_components.version import APP_VERSION
+from modules.tools.fallback import choose_speaking_model
 from modules.tools.named_voices import NamedVoice, voices_to_choose
 from modules.tools.ready_models import listening_models, speaking_models
 from modules.tools.services import Services
@@ -48,7 +49,7 @@ def listing_routes(context: ApiContext) -> APIRouter:
     @router.get("/v1/audio/voices")
     def list_voices(model: str = SPEAKING_ALIASES[0]) -> Answer:
         """The voices of a speaking model: stock, your own, prepared samples, OpenAI's names."""
-        model_id = speaking_model(services, model)
+        model_id = choose_speaking_model(services, speaking_model(services, model)).model_id
         voices = [
             _voice(voice.name, voice.label or voice.name, _kind(voice), voice.language)
             for voice in voices_to_choose(services, model_id)

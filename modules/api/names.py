@@ -8,6 +8,11 @@ from modules.api.errors import blamed_on
 from modules.core_components.ai_models.base_manager import BaseManager
 from modules.core_components.ai_models.engines.base import TTSEngine
 from modules.core_components.errors import BadInputError, ModelMissingError, NotFoundError
+from modules.tools.fallback import (
+    ModelChoice,
+    choose_listening_model,
+    choose_speaking_model,
+)
 from modules.tools.named_voices import NamedVoice, find_voice
 from modules.tools.services import Services
 
@@ -39,19 +44,21 @@ OPENAI_VOICES: Mapping[str, str] = {
 
 
 def speaking_model(services: Services, name: str) -> str:
-    """The id of the installed speaking model that a program means.
+    """The id of the speaking model that a program means, installed or with a fallback for it.
 
     Raises ApiError (404, blaming "model") for a name that means none, ModelMissingError when the
     studio's own default is not installed.
     """
     default = services.settings.tts_model
-    return _model(services.tts, default if name in SPEAKING_ALIASES else name, default)
+    wanted = default if name in SPEAKING_ALIASES else name
+    return _model(services.tts, choose_speaking_model(services, wanted), wanted, default)
 
 
 def listening_model(services: Services, name: str) -> str:
     """As `speaking_model`, for models that listen."""
     default = services.settings.asr_model
-    return _model(services.asr, default if name in LISTENING_ALIASES else name, default)
+    wanted = default if name in LISTENING_ALIASES else name
+    return _model(services.asr, choose_listening_model(services, wanted), wanted, default)
 
 
 def voice_of(services: Services, engine: TTSEngine, name: str) -> NamedVoice:
@@ -67,7 +74,9 @@ def voice_of(services: Services, engine: TTSEngine, name: str) -> NamedVoice:
         return find_voice(services, engine, stand_in if stand_in in stock else stock[0])
 
 
-def _model(manager: BaseManager, model_id: str, default: str) -> str:
+def _model(manager: BaseManager, choice: ModelChoice, model_id: str, default: str) -> str:
+    if choice.note:
+        return model_id
     known = manager.engine_ids()
     if model_id in known and manager.available(model_id):
         return model_id

@@ -79,6 +79,6 @@ def phoneme_routes(context: ApiContext) -> APIRouter:
             wanted = await checked_request(context, body, body.phonemes)
             phoneme_engine(services, wanted.engine)
             speech = partial(open_phoneme_speech, services, wanted)
-            return await sound(context, request, body, speech)
+            return await sound(context, request, body, wanted, speech)
 
     return router

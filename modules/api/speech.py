@@ -9,13 +9,14 @@ from typing import Any, Literal
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from modules.api.answers import in_turn, streamed, whole
+from modules.api.answers import fallback_headers, in_turn, streamed, whole
 from modules.api.context import ApiContext
 from modules.api.spoken import SpeechBody, SpeechFields, checked_request
 from modules.core_components.audio.stream_encode import MEDIA_TYPES, encode_pieces, encode_whole
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech
 from modules.tools.live_speech import open_live_speech
+from modules.tools.speech import SpeechRequest
 
 OpenSpeech = Callable[[CancelToken], Generator[Speech, None, None]]
 
@@ -38,6 +39,7 @@ def speech_routes(context: ApiContext) -> APIRouter:
             context,
             request,
             body,
+            wanted,
             lambda cancel: open_live_speech(context.services, wanted, cancel),
         )
 
@@ -45,7 +47,11 @@ def speech_routes(context: ApiContext) -> APIRouter:
 
 
 async def sound(
-    context: ApiContext, request: Request, fields: SpeechFields, open_speech: OpenSpeech
+    context: ApiContext,
+    request: Request,
+    fields: SpeechFields,
+    wanted: SpeechRequest,
+    open_speech: OpenSpeech,
 ) -> Response:
     """The speech in the format that the fields ask for; opened when its turn has come."""
 
@@ -58,7 +64,10 @@ async def sound(
 
     answer = streamed if fields.streamed else whole
     return await answer(
-        request, in_turn(context, request, make), MEDIA_TYPES[fields.response_format]
+        request,
+        in_turn(context, request, make),
+        MEDIA_TYPES[fields.response_format],
+        fallback_headers(wanted.engine, wanted.note),
     )
 
 

@@ -11,6 +11,7 @@ from modules.api.context import ApiContext
 from modules.api.errors import blamed_on
 from modules.api.names import speaking_model, voice_of
 from modules.core_components.errors import BadInputError
+from modules.tools.fallback import choose_speaking_model, told_of
 from modules.tools.live_speech import check_live_request
 from modules.tools.services import Services
 from modules.tools.speech import SpeechRequest
@@ -53,9 +54,10 @@ async def checked_request(context: ApiContext, fields: SpeechFields, text: str) 
 
 def _checked(services: Services, fields: SpeechFields, text: str) -> SpeechRequest:
     model_id = speaking_model(services, fields.model)
-    engine = services.tts.get(model_id)
+    choice = choose_speaking_model(services, model_id)
     try:
-        voice = voice_of(services, engine, fields.voice)
+        with told_of(choice):
+            voice = voice_of(services, services.tts.get(choice.model_id), fields.voice)
     except BadInputError as error:
         raise blamed_on("voice", error, "voice_not_found") from error
     options: dict[str, Any] = {} if fields.speed == 1.0 else {"speed": fields.speed}

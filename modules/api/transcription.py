@@ -14,7 +14,7 @@ from fastapi import APIRouter, File, Form, Request, UploadFile
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from modules.api.answers import in_turn, streamed, whole
+from modules.api.answers import fallback_headers, in_turn, streamed, whole
 from modules.api.context import ApiContext
 from modules.api.errors import blamed_on, told
 from modules.api.names import LISTENING_ALIASES, listening_model
@@ -33,7 +33,7 @@ from modules.core_components.progress import CancelToken, no_progress
 from modules.tools.services import Services
 from modules.tools.transcribe import (
     TranscribeRequest,
-    check_transcription,
+    complete_transcription,
     live_transcription,
     transcribe,
 )
@@ -112,6 +112,7 @@ async def _heard(
     services = context.services
     wanted = await run_in_threadpool(_checked, services, wanted, shape)
     folder, wanted = await run_in_threadpool(_stored, services, file, wanted)
+    headers = fallback_headers(wanted.model_id, wanted.note)
 
     def make(cancel: CancelToken) -> Generator[bytes, None, None]:
         if shape.stream:
@@ -127,8 +128,8 @@ async def _heard(
 
     try:
         if shape.stream:
-            return await streamed(request, kept, EVENTS, lambda error: event(told(error)))
-        return await whole(request, kept, media_type(shape.response_format))
+            return await streamed(request, kept, EVENTS, headers, lambda error: event(told(error)))
+        return await whole(request, kept, media_type(shape.response_format), headers)
     except BadInputError as error:
         raise blamed_on(error.about or "file", error) from error
 
@@ -148,8 +149,8 @@ def _checked(services: Services, wanted: TranscribeRequest, shape: Shape) -> Tra
             "timestamp_granularities",
         )
     wanted = replace(wanted, model_id=listening_model(services, wanted.model_id))
-    check_transcription(services, wanted)
-    return wanted
+    # The header is sent before the model is loaded: what would be chosen then, it could not tell.
+    return replace(complete_transcription(services, wanted), may_fall_back=False)
 
 
 def _stored(

@@ -28,6 +28,8 @@ from modules.core_components.model_settings import (
 logger = logging.getLogger(__name__)
 
 USER_FILE = "config.json"
+# The value of a fallback model: there is none, what cannot be used is an error.
+NO_FALLBACK = "none"
 # Weights are large: several studios, and the tests, may share one folder of them.
 MODELS_FOLDER_VARIABLE = "VOICE_STUDIO_MODELS"
 
@@ -40,6 +42,8 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "gpu_memory_budget_gb": (0, 1024),
     "cpu_memory_budget_gb": (0, 4096),
     "idle_unload_minutes": (0, 24 * 60),
+    "prepared_voices_mb": (1, 1_000_000),
+    "prepared_voices_memory_mb": (1, 100_000),
     "torch_threads": (0, 256),
     "max_sample_minutes": (0.1, 600),
     "max_text_characters": (1, 10_000_000),
@@ -69,6 +73,8 @@ class Settings:
     cache_folder: Path
     tts_model: str
     asr_model: str
+    fallback_tts_model: str
+    fallback_asr_model: str
     language: str
     output_format: str
     score_takes: bool
@@ -82,6 +88,8 @@ class Settings:
     gpu_memory_budgets: str
     cpu_memory_budget_gb: float
     idle_unload_minutes: float
+    prepared_voices_mb: int
+    prepared_voices_memory_mb: int
     torch_threads: int
     max_sample_minutes: float
     max_text_characters: int

@@ -96,6 +96,7 @@ def request_of_line(services: Services, member: CastMember, line: Line) -> Speec
         options=options,
         score=False,
         output_format="wav",
+        may_fall_back=False,  # the cast is fixed when a conversation begins
     )
 
 

@@ -18,6 +18,7 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job, JobContext
 from modules.core_components.jobs.job import RESUMABLE
 from modules.tools import (
+    benchmark_jobs,
     conversation_jobs,
     dataset_jobs,
     dataset_report_jobs,
@@ -125,6 +126,7 @@ def register_job_kinds(services: Services) -> None:
     services.jobs.register(EXPORT, do_export)
     services.jobs.register(LOAD, do_load, lane="loading")
     services.jobs.register(DEMO, do_demo)
+    benchmark_jobs.register(services)
     conversation_jobs.register(services)
     dataset_jobs.register(services)
     dataset_report_jobs.register(services)

@@ -6,6 +6,7 @@ import logging
 
 from modules.core_components.errors import StudioError
 from modules.core_components.jobs import Job
+from modules.tools.fallback import choose_speaking_model
 from modules.tools.job_kinds import submit_load
 from modules.tools.services import Services
 
@@ -19,7 +20,7 @@ def preload(services: Services) -> tuple[Job, ...]:
     others nor the start: the tab says why, and so does the log.
     """
     settings = services.settings
-    wanted = [settings.tts_model] if settings.preload_model else []
+    wanted = [choose_speaking_model(services).model_id] if settings.preload_model else []
     wanted += [model_id for model_id, own in settings.model_settings.items() if own.preload]
     queued = []
     for model_id in dict.fromkeys(wanted):

@@ -12,13 +12,15 @@ from typing import Any
 
 from modules.core_components.ai_models.engines.base import OptionField
 from modules.core_components.errors import BadInputError
-from modules.core_components.settings import CHOICES, RANGES, Settings
+from modules.core_components.settings import CHOICES, NO_FALLBACK, RANGES, Settings
 from modules.tools.services import RESTART_SETTINGS, Services
 
 _GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Speaking and listening": {
         "tts_model": ("Speaking model", "Chosen when nothing else is asked for."),
         "asr_model": ("Listening model", "Transcribes samples and reads takes back."),
+        "fallback_tts_model": ("If it is missing, speak with", "Told each time it is used."),
+        "fallback_asr_model": ("If it is missing, listen with", "Told each time it is used."),
         "language": ("Language", "Spoken by default; en-us is American English."),
         "output_format": ("Format of new takes", "wav and flac lose nothing; mp3 is small."),
         "preload_model": ("Load at the start", "The speaking model; the first word comes sooner."),
@@ -45,6 +47,8 @@ _GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "gpu_memory_budgets": ("Memory on single GPUs", "Such as cuda:0=8, cuda:1=20; gigabytes."),
         "cpu_memory_budget_gb": ("Main memory", "Gigabytes for models; 0 is automatic."),
         "idle_unload_minutes": ("Unload when idle for", "Minutes; 0 keeps models in memory."),
+        "prepared_voices_mb": ("Prepared voices on disk", "Megabytes; the least used go first."),
+        "prepared_voices_memory_mb": ("Prepared voices in memory", "Megabytes of them."),
     },
     "Folders": {
         "samples_folder": ("Samples", "The voices you brought in."),
@@ -115,6 +119,10 @@ def _choices(services: Services, saved: Settings, name: str) -> tuple[str, ...]:
         return services.tts.engine_ids()
     if name == "asr_model":
         return services.asr.engine_ids()
+    if name == "fallback_tts_model":
+        return (NO_FALLBACK, *services.tts.engine_ids())
+    if name == "fallback_asr_model":
+        return (NO_FALLBACK, *services.asr.engine_ids())
     if name == "language":
         spoken = services.tts.entry(services.settings.tts_model).languages
         # What is saved stays, though another model was chosen that calls it otherwise.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import secrets
 import shutil
 import time
@@ -16,30 +17,37 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-
 from modules.core_components.ai_models.engines.base import AttentiveEngine, TTSEngine
-from modules.core_components.atomic import atomic_path
 from modules.core_components.audio.files import audio_sha256, read_speech
 from modules.core_components.errors import BadInputError
 from modules.core_components.library import TakeLibrary
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
 from modules.core_components.text.markup import has_markup
-from modules.core_components.values import FloatArray, Sample, Scores, Speech, Take, VoicePrompt
+from modules.core_components.values import Sample, Scores, Speech, Take, VoicePrompt
 from modules.core_components.version import APP_VERSION, computing_environment
+from modules.tools.fallback import (
+    UNUSABLE,
+    ModelChoice,
+    choose_speaking_model,
+    fitting_options,
+    instead_of_broken,
+    told_of,
+    without,
+)
 from modules.tools.load_plans import tell_load
+from modules.tools.named_voices import find_voice
 from modules.tools.own_voices import fixed_voice
 from modules.tools.pronunciations import with_pronunciations
 from modules.tools.ready_models import designs_voices, takes_several
 from modules.tools.scores import score_speech
 from modules.tools.services import Services
-from modules.tools.spoken_steps import Passage, Silence, engine_options, passages, spoken_steps
-from modules.tools.voices import check_language, usual_language
+from modules.tools.spoken_passages import speak_passages
+from modules.tools.spoken_steps import engine_options, spoken_steps
+from modules.tools.voices import check_language, nearest_language, usual_language
+
+logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-
-# About 15 characters a second in English reading; only the progress bar depends on it.
-CHARACTERS_PER_SECOND = 15.0
 
 
 @dataclass(frozen=True)
@@ -47,7 +55,9 @@ class SpeechRequest:
     """What to say and how. `kind` is "sample" (voice = a sample's name), "preset", or "description"
     (voice = what it is like, for a model that designs voices).
 
-    `seed` None draws one; `options` are those of the engine's options dataclass.
+    `seed` None draws one; `options` are those of the engine's options dataclass. Without
+    `may_fall_back` it is that engine or an error. `note` says why another model than the one asked
+    for speaks (see `fallback`).
     """
 
     text: str
@@ -60,13 +70,41 @@ class SpeechRequest:
     score: bool = True
     output_format: str = ""
     made_from: str | None = None
+    may_fall_back: bool = True
+    note: str = ""
 
 
 def complete_request(services: Services, request: SpeechRequest) -> SpeechRequest:
     """Fills what the user left open and checks what can be checked without loading a model.
 
-    Raises BadInputError or NotFoundError, each saying what to do.
+    A model that is missing gives way to the fallback of the settings, as far as that can do what
+    is asked. Raises BadInputError or NotFoundError, each saying what to do.
     """
+    choice = choose_speaking_model(services, request.engine)
+    if not request.may_fall_back or not choice.note:
+        return _completed(services, request)
+    return _completed_for(services, request, choice)
+
+
+def _completed_for(
+    services: Services, request: SpeechRequest, choice: ModelChoice
+) -> SpeechRequest:
+    engine = services.tts.get(choice.model_id)
+    with told_of(choice):
+        if request.kind == "preset":  # by that name, or not at all
+            find_voice(services, engine, request.voice)
+        options, left_out = fitting_options(engine.options_type, request.options)
+        adapted = replace(
+            request,
+            engine=choice.model_id,
+            language=nearest_language(engine, request.language) or request.language,
+            options=options,
+            note=choice.note + without(left_out),
+        )
+        return _completed(services, adapted)
+
+
+def _completed(services: Services, request: SpeechRequest) -> SpeechRequest:
     text = request.text.strip()
     limit = services.settings.max_text_characters
     if not text:
@@ -163,6 +201,31 @@ def perform(
 ) -> Performance:
     """Speaks the text; raises as `speak`. Until `keep`, finished passages wait on the disk."""
     request = complete_request(services, request)
+    heard = False
+
+    def hear_it(piece: Speech) -> None:
+        nonlocal heard
+        heard = True
+        hear(piece)
+
+    try:
+        return _performed(services, request, progress, cancel, hear_it)
+    except UNUSABLE as error:
+        choice = instead_of_broken(services, services.tts, request.engine, error)
+        if choice is None or heard or not request.may_fall_back:
+            raise
+        logger.warning(choice.note)
+        other = _completed_for(services, request, choice)
+        return _performed(services, other, progress, cancel, hear)
+
+
+def _performed(
+    services: Services,
+    request: SpeechRequest,
+    progress: Progress,
+    cancel: CancelToken,
+    hear: Callable[[Speech], None],
+) -> Performance:
     engine = services.tts.get(request.engine)
     tell_load(services, request.engine, progress)
     timings: dict[str, float] = {}
@@ -172,10 +235,12 @@ def perform(
         lambda: _prepare_voice(services, request, scaled(progress, 0.0, 0.5), cancel),
     )
     speaking = scaled(progress, 0.5 if sample else 0.0, 0.9)
+    folder = _passages_folder(services, request, voice)
+    steps = spoken_steps(engine, request.text, request.language, request.seed or 0, request.options)
     speech = timed(
         timings,
         "speak",
-        lambda: _speak_passages(services, engine, voice, request, speaking, cancel, hear),
+        lambda: speak_passages(engine, voice, steps, folder, speaking, cancel, hear),
     )
     return Performance(request, engine, sample, voice, speech, timings)
 
@@ -232,76 +297,6 @@ def _prepare_voice(
     return sample, prompt
 
 
-def _speak_passages(
-    services: Services,
-    engine: TTSEngine,
-    voice: VoicePrompt | str,
-    request: SpeechRequest,
-    progress: Progress,
-    cancel: CancelToken,
-    hear: Callable[[Speech], None],
-) -> Speech:
-    steps = spoken_steps(engine, request.text, request.language, request.seed or 0, request.options)
-    folder = _passages_folder(services, request, voice)
-    folder.mkdir(parents=True, exist_ok=True)
-    rate_hz = engine.sample_rate_hz
-    total, done = sum(len(passage.text) for passage in passages(steps)), 0
-    spoken: list[FloatArray] = []
-    notes: list[str] = []
-    for step in steps:
-        cancel.raise_if_cancelled()
-        if isinstance(step, Silence):
-            pause = step.speech(rate_hz)
-            hear(pause)
-            spoken.append(pause.samples)
-            continue
-        part = scaled(progress, done / total, (done + len(step.text)) / total)
-        path = folder / f"{step.index:05d}.npy"
-        audio = _kept_passage(path)
-        if audio is not None:
-            hear(Speech(audio, rate_hz))
-        else:
-            said = _speak_passage(engine, voice, step, part, cancel, hear)
-            audio = said.samples
-            notes += said.notes
-            if not said.notes:  # they would be lost
-                with atomic_path(path) as partial, partial.open("wb") as file:
-                    np.save(file, audio, allow_pickle=False)
-        spoken.append(audio)
-        done += len(step.text)
-    return Speech(np.concatenate(spoken), rate_hz, notes=tuple(notes))
-
-
-def _speak_passage(
-    engine: TTSEngine,
-    voice: VoicePrompt | str,
-    passage: Passage,
-    progress: Progress,
-    cancel: CancelToken,
-    hear: Callable[[Speech], None],
-) -> Speech:
-    expected_s = len(passage.text) / CHARACTERS_PER_SECOND
-    pieces: list[Speech] = []
-    heard_s = 0.0
-    for piece in engine.stream(passage.text, voice, passage.options, cancel):
-        cancel.raise_if_cancelled()
-        hear(piece)
-        pieces.append(piece)
-        heard_s += piece.duration_s
-        progress(heard_s / (heard_s + max(expected_s - heard_s, 0.0)), "Speaking")
-    samples = [np.zeros(0, np.float32), *(piece.samples for piece in pieces)]
-    notes = tuple(note for piece in pieces for note in piece.notes)
-    return Speech(np.concatenate(samples), engine.sample_rate_hz, notes=notes)
-
-
-def _kept_passage(path: Path) -> FloatArray | None:
-    try:
-        kept: FloatArray = np.load(path, allow_pickle=False)
-        return kept
-    except (OSError, ValueError, EOFError):
-        return None
-
-
 def _passages_folder(services: Services, request: SpeechRequest, voice: VoicePrompt | str) -> Path:
     identity = {
         "request": {**asdict(request), "score": None, "output_format": None, "made_from": None},
@@ -335,7 +330,7 @@ def _take_fields(performed: Performance, scores: Scores) -> dict[str, Any]:
         "environment": computing_environment(
             engine.precision, engine.attention if isinstance(engine, AttentiveEngine) else ""
         ),
-        "notes": performed.speech.notes,
+        "notes": (*filter(None, [request.note]), *performed.speech.notes),
         "made_from": request.made_from,
         "audio_sha256": audio_sha256(performed.speech),
     }
@@ -353,6 +348,7 @@ def request_of_take(take: Take) -> SpeechRequest:
         seed=take.seed,
         options=options,
         made_from=take.id,
+        may_fall_back=False,
         output_format=take.path.suffix.lstrip("."),
     )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -21,21 +22,38 @@ from modules.core_components.library.names import unique_path
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.text.subtitles import FORMATS, render
 from modules.core_components.values import Segment, Speech, Transcript
+from modules.tools.fallback import (
+    UNUSABLE,
+    ModelChoice,
+    choose_listening_model,
+    fitting_options,
+    instead_of_broken,
+    told_of,
+    without,
+)
 from modules.tools.load_plans import tell_load
 from modules.tools.services import Services
+
+logger = logging.getLogger(__name__)
 
 HOTWORDS = "hotwords"
 
 
 @dataclass(frozen=True)
 class TranscribeRequest:
-    """What to listen to. `language` "" lets the model find it; `options` are the engine's."""
+    """What to listen to. `language` "" lets the model find it; `options` are the engine's.
+
+    Without `may_fall_back` it is that model or an error; `note` says why another model than the one
+    asked for listens (see `fallback`).
+    """
 
     path: Path
     model_id: str = ""
     language: str = ""
     title: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+    may_fall_back: bool = True
+    note: str = ""
 
 
 def transcribe(
@@ -44,18 +62,57 @@ def transcribe(
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
 ) -> Transcript:
-    """Listens to a recording (any container that FFmpeg reads, video too)."""
+    """Listens to a recording (any container that FFmpeg reads, video too).
+
+    A model that is missing or broken gives way to the fallback of the settings, which the
+    transcript's notes tell.
+    """
+    cancel = cancel or CancelToken()
+    request = complete_transcription(services, request)
     progress(0.0, "Reading the recording")
+    try:
+        return _transcribed(services, request, progress, cancel)
+    except UNUSABLE as error:
+        choice = instead_of_broken(services, services.asr, request.model_id, error)
+        if choice is None or not request.may_fall_back:
+            raise
+        logger.warning(choice.note)
+        return _transcribed(services, _completed_for(services, request, choice), progress, cancel)
+
+
+def _transcribed(
+    services: Services, request: TranscribeRequest, progress: Progress, cancel: CancelToken
+) -> Transcript:
     speech = _recording(services, request)
-    return transcribe_speech(
-        services,
-        speech,
-        request.model_id,
-        request.language,
-        progress,
-        cancel or CancelToken(),
-        request.options,
+    heard = transcribe_speech(
+        services, speech, request.model_id, request.language, progress, cancel, request.options
     )
+    return replace(heard, notes=(*filter(None, [request.note]), *heard.notes))
+
+
+def complete_transcription(services: Services, request: TranscribeRequest) -> TranscribeRequest:
+    """The request with its model, checked as far as it can be without recording and weights.
+
+    Raises BadInputError.
+    """
+    choice = choose_listening_model(services, request.model_id)
+    if choice.note and request.may_fall_back:
+        return _completed_for(services, request, choice)
+    request = replace(request, model_id=request.model_id or services.settings.asr_model)
+    check_transcription(services, request)
+    return request
+
+
+def _completed_for(
+    services: Services, request: TranscribeRequest, choice: ModelChoice
+) -> TranscribeRequest:
+    listener = services.asr.get(choice.model_id)
+    options, left_out = fitting_options(listener.options_type, _renamed(listener, request.options))
+    note = choice.note + without(left_out)
+    adapted = replace(request, model_id=choice.model_id, options=options, note=note)
+    with told_of(choice):
+        check_transcription(services, adapted)
+    return adapted
 
 
 def check_transcription(services: Services, request: TranscribeRequest) -> None:
@@ -141,11 +198,16 @@ def takes_hotwords(services: Services, model_id: str) -> bool:
 
 
 def _options(listener: ASREngine, given: Mapping[str, Any], language: str) -> Any:
-    """The listener's options; a prompt becomes hotwords where it takes only those."""
+    given = _renamed(listener, given)
+    return parse_options(listener.options_type, {**given, "language": language or "auto"})
+
+
+def _renamed(listener: ASREngine, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The options, a prompt as hotwords where the listener takes only those."""
     names = {item.name for item in describe_options(listener.options_type)}
     if "initial_prompt" not in names and HOTWORDS in names:
-        given = {HOTWORDS if name == "initial_prompt" else name: v for name, v in given.items()}
-    return parse_options(listener.options_type, {**given, "language": language or "auto"})
+        return {HOTWORDS if name == "initial_prompt" else name: v for name, v in given.items()}
+    return given
 
 
 def transcripts_folder(services: Services) -> Path:

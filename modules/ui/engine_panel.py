@@ -10,13 +10,14 @@ import gradio as gr
 from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.language_names import language_name
+from modules.tools.fallback import choose_speaking_model
 from modules.tools.ready_models import is_voice_match, option_types, speaking_models
 from modules.tools.services import Services
 from modules.tools.speech import SpeechRequest
 from modules.tools.voices import usual_language
 from modules.ui.option_controls import OptionControls
 from modules.ui.parts import menu, menu_update, panel
-from modules.ui.snippets import empty_html
+from modules.ui.snippets import empty_html, warning_html
 
 NONE = "None installed"
 NO_MODEL = "No speaking model is installed yet. Get one on the Models tab; Kokoro is small."
@@ -69,8 +70,8 @@ class EnginePanel:
     ) -> list[Any]:
         """The models that fit, and what the chosen one offers; the first value is its id."""
         models = {item.id: item for item in speaking_models(self._services) if fits(item)}
-        default = self._services.settings.tts_model
-        model_id = next((name for name in (engine, default, *models) if name in models), "")
+        usual = choose_speaking_model(self._services)
+        model_id = next((name for name in (engine, usual.model_id, *models) if name in models), "")
         engines = [(_label(entry, is_cloning), entry.id) for entry in models.values()]
         if not model_id:
             nothing = menu_update([], "", NONE)
@@ -85,7 +86,8 @@ class EnginePanel:
                 wanted or usual_language(self._services, handle),
                 NONE,
             ),
-            _about_html(models[model_id]) if is_cloning else "",
+            warning_html(usual.note if model_id == usual.model_id else "")
+            + (_about_html(models[model_id]) if is_cloning else ""),
             *self._options.show(handle.options_type),
         ]
 

@@ -38,6 +38,11 @@ def empty_html(text: str) -> str:
     return f"<div class='studio-empty'>{html.escape(text)}</div>"
 
 
+def warning_html(text: str) -> str:
+    """What a user must know before going on; "" for no text."""
+    return f"<div class='studio-job warn'><div>{html.escape(text)}</div></div>" if text else ""
+
+
 def facts_html(facts: Mapping[str, str]) -> str:
     """Names and values in a quiet list; values are plain text."""
     items = "".join(

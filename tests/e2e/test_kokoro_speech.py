@@ -16,6 +16,7 @@ from modules.core_components.ai_models.engines.kokoro import engine as kokoro
 from modules.core_components.ai_models.engines.kokoro.engine import KokoroEngine, KokoroOptions
 from modules.core_components.ai_models.engines.whisper import WhisperEngine, WhisperOptions
 from modules.core_components.ai_models.model_pool import ModelPool
+from modules.core_components.ai_models.voice_prompts import VoicePromptStore
 from modules.core_components.audio.measure import clipping_fraction, loudness_lufs, peak
 from modules.core_components.audio.speech_regions import speech_regions
 from modules.core_components.progress import CancelToken, no_progress
@@ -53,6 +54,7 @@ def context(
         cache_folder=tmp_path_factory.mktemp("cache"),
         ensure_model=lambda model_id: catalog.folder(catalog.entry(model_id)),
         engine=no_other,
+        prompts=VoicePromptStore(tmp_path_factory.mktemp("prompts")),
     )
     pool.close()
 

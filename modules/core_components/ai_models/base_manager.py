@@ -30,6 +30,7 @@ from modules.core_components.ai_models.model_pool import (
     automatic_budgets,
     configure_model_pool,
 )
+from modules.core_components.ai_models.voice_prompts import VoicePromptStore
 from modules.core_components.errors import NotFoundError
 from modules.core_components.settings import Settings, app_folder, parse_gpu_budgets
 
@@ -90,6 +91,7 @@ class BaseManager(LoaderRecipe):
             for spec in self._added:
                 self._registry.add(spec)
             self._handles: dict[str, Any] = {}
+            self.prompts = _prompt_store(settings)
             self.context = EngineContext(
                 pool=self.pool,
                 catalog=catalog,
@@ -101,6 +103,7 @@ class BaseManager(LoaderRecipe):
                 engine=self._handle,
                 precision_preference=settings.precision,
                 voices_folder=settings.voices_folder,
+                prompts=self.prompts,
             )
 
     def device_preference(self, settings: Settings) -> str:
@@ -208,6 +211,14 @@ class BaseManager(LoaderRecipe):
 
 def _usual_catalog() -> Path:
     return Path(os.environ.get(CATALOG_VARIABLE) or app_folder() / "configs" / "models.toml")
+
+
+def _prompt_store(settings: Settings) -> VoicePromptStore:
+    return VoicePromptStore(
+        settings.cache_folder / "prompts",
+        settings.prepared_voices_mb * 1_000_000,
+        settings.prepared_voices_memory_mb * 1_000_000,
+    )
 
 
 def _process_pool(settings: Settings) -> ModelPool:

@@ -26,7 +26,6 @@ from modules.core_components.ai_models.engines.xtts.tuned import (
     model_id_of,
 )
 from modules.core_components.ai_models.model_pool import ModelPool
-from modules.core_components.ai_models.voice_prompts import VoicePromptStore
 from modules.core_components.errors import BadInputError, DiskFullError
 from modules.core_components.library.names import safe_stem
 from modules.core_components.library.tuned_models import (
@@ -67,7 +66,6 @@ class TTSManager(BaseManager):
     def configure(self, settings: Settings) -> None:
         with self._lock:
             super().configure(settings)
-            self.prompts = VoicePromptStore(settings.cache_folder / "prompts")
             self.tuned_models = TunedModelLibrary(settings.finetune_folder)
             self._tuned: dict[str, TunedModel] = {}
 

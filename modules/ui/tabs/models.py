@@ -11,16 +11,19 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
 from modules.core_components.text.language_names import language_name
 from modules.tools import model_library
+from modules.tools.benchmark_jobs import BENCHMARK
 from modules.tools.job_kinds import DOWNLOAD, LOAD, submit_download, submit_load
 from modules.tools.model_library import ModelOverview
 from modules.tools.tuned_jobs import EXPORT_TUNED, IMPORT_TUNED
 from modules.tools.tuned_models import card_facts
+from modules.ui.benchmark_panel import BenchmarkPanel
 from modules.ui.confirmed_button import ConfirmedButton
 from modules.ui.context import Studio
 from modules.ui.handlers import listen, tell
 from modules.ui.jobs_view import JobsView
 from modules.ui.model_memory_panel import ModelMemoryPanel
 from modules.ui.parts import choice_list, panel, title
+from modules.ui.prompt_cache_panel import PromptCachePanel
 from modules.ui.snippets import (
     badge,
     duration_text,
@@ -28,10 +31,12 @@ from modules.ui.snippets import (
     facts_html,
     size_text,
     table_html,
+    warning_html,
 )
 from modules.ui.tuned_models_panel import TunedModelsPanel, packed_file
 
 LOOK_S = 3.0
+KINDS = (DOWNLOAD, LOAD, IMPORT_TUNED, EXPORT_TUNED, BENCHMARK)
 LINE = "models-list"
 HEADERS = ("Model", "State", "Size", "Licence", "Languages")
 TASKS = [
@@ -66,10 +71,11 @@ class _ModelsTab:
                 self._memory_of_one = ModelMemoryPanel(self._services)
                 self._tuned.build_import()
             with gr.Column(scale=5, min_width=320):
-                kinds = (DOWNLOAD, LOAD, IMPORT_TUNED, EXPORT_TUNED)
-                self._jobs = JobsView(self._services, kinds, failures_first=True)
+                self._jobs = JobsView(self._services, KINDS, failures_first=True)
                 self._build_details()
                 self._build_memory()
+                PromptCachePanel(studio, tab)
+        BenchmarkPanel(studio, tab, self._jobs)
         self._listen(studio, tab)
 
     def _build_details(self) -> None:
@@ -121,7 +127,7 @@ class _ModelsTab:
         return self._show(task, row.id)
 
     def _after_job(self, job: Job, task: str) -> list[Any]:
-        return self._show(task, (job.result or {})["model"], packed_file(job))
+        return self._show(task, (job.result or {}).get("model", ""), packed_file(job))
 
     def _show(self, task: str, chosen: str, packed: str = "") -> list[Any]:
         models = {item.entry.id: item for item in model_library.list_models(self._services)}
@@ -133,7 +139,7 @@ class _ModelsTab:
             table_html(HEADERS, rows, chosen),
             *self._details(models.get(chosen)),
             gr.update(
-                value=f"<div class='studio-job warn'><div>{OFFLINE}</div></div>",
+                value=warning_html(OFFLINE),
                 visible=self._services.settings.offline_mode,
             ),
             self._memory_html(),

@@ -13,6 +13,7 @@ from modules.core_components.jobs import Job
 from modules.core_components.text.language_names import language_name
 from modules.core_components.text.subtitles import render
 from modules.core_components.values import Segment, Transcript
+from modules.tools.fallback import choose_listening_model
 from modules.tools.job_kinds import TRANSCRIBE, submit_transcription
 from modules.tools.ready_models import listening_models
 from modules.tools.transcribe import HOTWORDS, takes_hotwords
@@ -36,6 +37,7 @@ from modules.ui.snippets import (
     excerpt,
     facts_html,
     table_html,
+    warning_html,
 )
 
 TIMES = "times"
@@ -134,15 +136,19 @@ class _TranscribeTab:
 
     def _choices(self, model: str | None, language: str | None) -> Sequence[Any]:
         models = {entry.id: entry for entry in listening_models(self._services)}
-        default = self._services.settings.asr_model
-        model_id = next((name for name in (model, default, *models) if name in models), "")
+        usual = choose_listening_model(self._services)
+        model_id = next((name for name in (model, usual.model_id, *models) if name in models), "")
+        note = usual.note if model_id == usual.model_id else ""
         known = self._services.asr.get(model_id).languages if model_id else ()
         languages = [(language_name(code), code) for code in sorted(known, key=language_name)]
         if len(languages) != 1:
             languages = [(FIND_OUT, ""), *languages]
         labels = [(entry.label, entry.id) for entry in models.values()]
         return [
-            gr.update(value=empty_html(NO_MODEL), visible=not models),
+            gr.update(
+                value=warning_html(note) if models else empty_html(NO_MODEL),
+                visible=bool(note) or not models,
+            ),
             menu_update(labels, model_id, NONE),
             menu_update(languages, language, FIND_OUT),
             gr.update(visible=bool(model_id) and takes_hotwords(self._services, model_id)),

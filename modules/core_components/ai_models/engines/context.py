@@ -17,6 +17,7 @@ from modules.core_components.ai_models.model_utils import (
     get_dtype,
     usable_cores,
 )
+from modules.core_components.ai_models.voice_prompts import VoicePromptStore
 
 if TYPE_CHECKING:
     import torch
@@ -31,8 +32,9 @@ class EngineContext:
     `ensure_model` gives the folder of a model whose files were checked, or raises
     ModelMissingError or CorruptFileError; call it in `ModelSpec.load`. `engine` gives the handle
     of another model, such as the speaker encoder's. A thread count of 0 means one a usable core.
-    The user's own voices lie in `voices_folder`. What a user chose for one model alone is in its
-    context already; with `keep_loaded` its weights stay however long nobody uses them.
+    The user's own voices lie in `voices_folder`, prepared ones in `prompts`. What a user chose for
+    one model alone is in its context already; with `keep_loaded` its weights stay however long
+    nobody uses them.
     """
 
     pool: ModelPool
@@ -43,6 +45,7 @@ class EngineContext:
     cache_folder: Path
     ensure_model: Callable[[str], Path]
     engine: Callable[[str], Any]
+    prompts: VoicePromptStore
     precision_preference: str = "auto"
     voices_folder: Path | None = None
     keep_loaded: bool = False

@@ -92,7 +92,6 @@ class XttsEngine:
         self._entry = entry
         self._context = context
         self._place = place
-        self._prompts = VoicePromptStore(context.cache_folder / "prompts", in_memory=2)
 
     @property
     def model_revision(self) -> str:
@@ -203,12 +202,12 @@ class XttsEngine:
         identity = [self.model_id, self.model_revision, sorted(self.prompt_parameters().items())]
         contents = [hashlib.sha256(clip.read_bytes()).hexdigest() for clip in clips]
         key = hashlib.sha256(repr([*identity, *contents]).encode()).hexdigest()
-        prompt = self._prompts.get(key)
+        prompt = self._context.prompts.get(key)
         if prompt is None:
             prompt = self._prompt(clips, key, no_progress, cancel)
             # It stays in memory where the disk is full.
             with contextlib.suppress(DiskFullError, OSError):
-                self._prompts.put(prompt)
+                self._context.prompts.put(prompt)
         return prompt
 
     def _prompt(

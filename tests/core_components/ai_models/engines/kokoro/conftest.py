@@ -11,6 +11,7 @@ from modules.core_components.ai_models.catalog import Catalog
 from modules.core_components.ai_models.engines.context import EngineContext
 from modules.core_components.ai_models.engines.kokoro.engine import KokoroEngine, create
 from modules.core_components.ai_models.model_pool import ModelPool
+from modules.core_components.ai_models.voice_prompts import VoicePromptStore
 from modules.core_components.settings import app_folder
 from tests.tiny_kokoro import build_tiny_kokoro
 
@@ -37,6 +38,7 @@ def context(tiny_kokoro: Path, tmp_path: Path, pool: ModelPool) -> EngineContext
         cache_folder=tmp_path / "cache",
         ensure_model=lambda model_id: catalog.folder(catalog.entry(model_id)),
         engine=other_engine,
+        prompts=VoicePromptStore(tmp_path / "prompts"),
     )
 
 

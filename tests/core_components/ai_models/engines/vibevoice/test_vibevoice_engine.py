@@ -15,6 +15,7 @@ import soundfile
 from modules.core_components.ai_models.engines.base import AttentiveEngine, ScriptEngine, ScriptLine
 from modules.core_components.ai_models.engines.vibevoice.network import VibeVoiceNetwork
 from modules.core_components.ai_models.engines.vibevoice.options import VibeVoiceOptions
+from modules.core_components.ai_models.model_manifest import MANIFEST_NAME
 from modules.core_components.ai_models.model_pool import ModelPool
 from modules.core_components.ai_models.tts_manager import TTSManager
 from modules.core_components.errors import (
@@ -26,7 +27,7 @@ from modules.core_components.errors import (
 )
 from modules.core_components.model_settings import ModelSettings
 from modules.core_components.progress import CancelToken, no_progress
-from modules.core_components.settings import load_settings
+from modules.core_components.settings import app_folder, load_settings
 from modules.core_components.values import FloatArray, Sample, VoicePrompt
 from tests.tiny_vibevoice import FOLDERS, install_tiny
 
@@ -134,6 +135,15 @@ def test_a_seed_repeats_exactly_and_another_is_another(
         spoken(engine, voices[0], seed=3, diffusion_steps=3),
     ):
         assert len(other) != len(once) or np.abs(other - once).max() > 1e-4
+
+
+def test_the_large_one_speaks_too(studio: TTSManager, tmp_path: Path) -> None:
+    large = studio.get_vibevoice_tts("Large")
+    voice, _ = studio.prepare_voice(large.model_id, sample(tmp_path, 0))
+    options = VibeVoiceOptions(**QUICK, seed=3)
+    once, again = (joined(large.stream(TEXT, voice, options, CancelToken())) for _ in range(2))
+    assert len(once) > 0
+    np.testing.assert_array_equal(again, once)
 
 
 def test_two_at_once_say_what_each_says_alone(
@@ -256,6 +266,13 @@ def test_the_prompt_survives_a_restart_and_belongs_to_its_model(
     ):
         assert again.prepared_voice(MODEL, changed) is None
     assert again.prepared_voice("vibevoice-large", one) is None
+    catalog = (app_folder() / "configs" / "models.toml").read_text(encoding="utf-8")
+    revision = again.catalog.entry(MODEL).revision
+    (tmp_path / "newer.toml").write_text(catalog.replace(revision, "f" * 40), encoding="utf-8")
+    (again.catalog.folder(again.catalog.entry(MODEL)) / MANIFEST_NAME).unlink()
+    newer = TTSManager(studio.settings, pool, tmp_path / "newer.toml")
+    assert newer.get(MODEL).model_revision == "f" * 40
+    assert newer.prepared_voice(MODEL, one) is None
     with pytest.raises(BadInputError, match="not for vibevoice-large"):
         again.get("vibevoice-large").stream(TEXT, prompt, VibeVoiceOptions(), CancelToken())
 

@@ -13,7 +13,12 @@ import pytest
 from modules.core_components.ai_models.asr_manager import ASRManager
 from modules.core_components.ai_models.engines.vibevoice_asr.options import VibeVoiceAsrOptions
 from modules.core_components.ai_models.model_pool import ModelPool
-from modules.core_components.errors import BadInputError, CorruptFileError, JobCancelled
+from modules.core_components.errors import (
+    BadInputError,
+    CorruptFileError,
+    JobCancelled,
+    ModelMissingError,
+)
 from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.settings import load_settings
 from modules.core_components.text.subtitles import render
@@ -158,15 +163,35 @@ def test_subtitles_name_the_speakers() -> None:
     assert "<v Speaker 2>Good morning to you.</v>" in render(said, "vtt")
 
 
-def test_the_old_layout_is_explained(tmp_path: Path, tiny_vibevoice_asr: Path) -> None:
+@pytest.fixture
+def broken(tmp_path: Path, tiny_vibevoice_asr: Path) -> Iterator[tuple[Path, ASRManager]]:
+    """The folder of a model of one's own to spoil, and the studio it belongs to."""
     install_tiny(tiny_vibevoice_asr, tmp_path / "models", MODEL)
-    old = {"model_type": "vibevoice", "decoder_config": {}, "acoustic_tokenizer_config": {}}
-    config = tmp_path / "models" / FOLDERS[MODEL] / "config.json"
-    config.write_text(json.dumps(old), encoding="utf-8")
     overrides = {"device": "cpu", "models_folder": str(tmp_path / "models")}
     pool = ModelPool({"cpu": 2**36}, meter=lambda device: 0)
-    manager = ASRManager(load_settings(tmp_path, overrides), pool)
+    yield tmp_path / "models" / FOLDERS[MODEL], ASRManager(load_settings(tmp_path, overrides), pool)
+    pool.close()
+
+
+def test_the_old_layout_is_explained(broken: tuple[Path, ASRManager]) -> None:
+    folder, manager = broken
+    old = {"model_type": "vibevoice", "decoder_config": {}, "acoustic_tokenizer_config": {}}
+    (folder / "config.json").write_text(json.dumps(old), encoding="utf-8")
     with pytest.raises(CorruptFileError, match="old layout") as raised:
         manager.get(MODEL).load()
     assert "microsoft/VibeVoice-ASR-HF" in raised.value.hint
-    pool.close()
+
+
+def test_a_missing_tokenizer_is_named(broken: tuple[Path, ASRManager]) -> None:
+    folder, manager = broken
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(ModelMissingError, match=r"tokenizer\.json"):
+        manager.get(MODEL).load()
+
+
+def test_truncated_weights_are_told(broken: tuple[Path, ASRManager]) -> None:
+    folder, manager = broken
+    weights = folder / "model-00003-of-00008.safetensors"
+    weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
+    with pytest.raises(CorruptFileError, match="could not be loaded"):
+        manager.get(MODEL).load()

@@ -11,6 +11,7 @@ from modules.core_components.ai_models.catalog import Catalog
 from modules.core_components.ai_models.engines.context import EngineContext
 from modules.core_components.ai_models.engines.xtts.engine import XttsEngine, create
 from modules.core_components.ai_models.model_pool import ModelPool
+from modules.core_components.ai_models.voice_prompts import VoicePromptStore
 from tests.tiny_xtts import install_tiny_xtts
 
 MODEL_ID = "xtts-v2.0.3"
@@ -50,6 +51,7 @@ def xtts_context(
         cache_folder=tmp_path_factory.mktemp("cache"),
         ensure_model=lambda model_id: catalog.folder(catalog.entry(model_id)),
         engine=lambda model_id: pytest.fail(f"nobody should ask for {model_id}"),
+        prompts=VoicePromptStore(tmp_path_factory.mktemp("prompts")),
     )
     pool.close()
 
