@@ -6,6 +6,7 @@ since the package takes long to import.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import shutil
@@ -445,6 +446,7 @@ def compute_instead_of_replaying(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TalkerGraph, "capture", capture_talker)
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    monkeypatch.setattr(torch.cuda, "device", lambda device: contextlib.nullcontext())
 
 
 def a_copy(tiny: Path, folder: Path) -> Path:
