@@ -90,7 +90,11 @@ def parts_of(
 
 def checked_part(conversation: Conversation, text: str) -> str:
     """Another text for a part, as it is kept. Raises BadInputError, NotFoundError."""
-    spoken = parse_script(text)
+    names = {member.speaker.casefold(): member.speaker for member in conversation.cast}
+    spoken = [
+        dataclasses.replace(line, speaker=names.get(line.speaker.casefold(), line.speaker))
+        for line in parse_script(text)
+    ]
     for line in spoken:
         conversation.member(line.speaker)
     parts = split_script(spoken, conversation.cast[0].language, LONGEST_PART)

@@ -43,7 +43,7 @@ def test_a_line_that_is_too_long_is_cut_between_sentences() -> None:
 
 
 def test_a_change_of_speed_is_refused() -> None:
-    with pytest.raises(BadInputError, match="Line 2, Ben: .* one speed"):
+    with pytest.raises(BadInputError, match=r"Line 2, Ben: .* one speed"):
         split("Anna: Yes.\nBen: [speed:2] No.")
 
 
