@@ -1,9 +1,9 @@
 """A script in, a conversation out: every line kept as soon as it is spoken, then all joined.
 
-Each line's voice may be of any engine; in one go (see `one_go`) one engine speaks for all, and the
-"lines" are parts of the script. What was spoken once is not spoken again: a run that was
-killed or cancelled goes on with the first line that is missing, and within it with the first
-passage (see `speech`).
+Each line's voice may be of any engine; in one go (see `one_go`) one engine speaks for all, and
+lines are parts of the script. What was spoken once is not spoken again: a run that was killed or
+cancelled goes on with the first line that is missing, and within it with the first passage (see
+`speech`).
 """
 
 from __future__ import annotations
@@ -211,8 +211,7 @@ def _begun_before(
     """The last conversation of this script that is not complete."""
     for known in services.conversations.list():
         same = known.script == script and known.pauses == request.pauses
-        same = same and known.in_one_go == request.in_one_go
-        if same and not known.is_complete:
+        if same and known.in_one_go == request.in_one_go and not known.is_complete:
             return known if seed in (None, known.seed) else None
     return None
 

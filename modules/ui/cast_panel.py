@@ -245,17 +245,17 @@ class CastPanel:
             return cast
         usual = self._services.settings.tts_model
         engine = usual if usual in models else models[0]
-        first = cast.get(_same(speakers[0]), {})
+        first = _same(speakers[0])
         if way == IN_ONE_GO:
-            engine = first["engine"] if first.get("engine") in models else engine
+            chosen = cast.get(first, {}).get("engine")
+            engine = chosen if chosen in models else engine
             models = [engine]
         for number, name in enumerate(speakers):
             if cast.get(_same(name), {}).get("engine") not in models:
                 cast[_same(name)] = self._proposal(name, number, engine, cast)
-            if way == IN_ONE_GO:
-                first = cast[_same(speakers[0])]
-                shared = {"language": first["language"], "options": first["options"]}
-                cast[_same(name)] = {**cast[_same(name)], **shared}
+        if way == IN_ONE_GO:
+            shared = {name: cast[first][name] for name in ("language", "options")}
+            cast |= {_same(name): {**cast[_same(name)], **shared} for name in speakers}
         return cast
 
     def _proposal(self, name: str, number: int, engine: str, cast: Mapping[str, Choice]) -> Choice:

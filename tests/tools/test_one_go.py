@@ -168,7 +168,7 @@ FIVE = ("Anna", "Ben", "Cleo", "Dora", "Emil")
             "5 speakers; Duet 1 takes 4",
         ),
         ({"cast": {"Anna": CAST["Anna"]}}, BadInputError, "No voice is chosen for Ben"),
-        ({"cast": {**CAST, "Ben": CastVoice("")}}, NotFoundError, "Ben: "),
+        ({"cast": {**CAST, "Ben": CastVoice("")}}, BadInputError, "Ben: No voice"),
         ({"cast": {**CAST, "Ben": CastVoice("high")}}, NotFoundError, "Ben: .*'high'"),
         ({"cast": {**CAST, "Ben": CastVoice("high", kind="preset")}}, BadInputError, "stock"),
         ({"cast": {**CAST, "Ben": CastVoice("Ben", SINE)}}, BadInputError, "Sine 1 cannot"),
