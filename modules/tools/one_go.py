@@ -13,7 +13,7 @@ from modules.core_components.ai_models.engines.base import ScriptEngine
 from modules.core_components.ai_models.engines.base import ScriptLine as Turn
 from modules.core_components.errors import BadInputError, ModelMissingError
 from modules.core_components.library.conversations import CastMember, Conversation, Line
-from modules.core_components.progress import CancelToken, Progress, scaled
+from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.text.markup import without_markup
 from modules.core_components.text.script import ScriptLine, parse_script
 from modules.core_components.text.script_parts import split_script
@@ -83,8 +83,8 @@ def parts_of(
     parts = split_script(spoken, cast[0].language, LONGEST_PART)
     for member in cast:
         with errors_told_of(member.speaker):
-            whole = Line("", member.speaker, parts[0], seed=0)
-            complete_request(services, request_of_line(services, member, whole))
+            said = Line("", member.speaker, parts[0], seed=0)
+            complete_request(services, request_of_line(services, member, said))
     return parts
 
 
@@ -125,7 +125,7 @@ def perform_part(
         timings,
         "prepare_voice",
         lambda: [
-            services.tts.prepare_voice(one.engine, sample, scaled(progress, 0.0, 0.3), cancel)[0]
+            services.tts.prepare_voice(one.engine, sample, no_progress, cancel)[0]
             for sample in samples.values()
         ],
     )
@@ -141,7 +141,7 @@ def perform_part(
             engine.stream_script(turns, voices, options, cancel),
             engine.sample_rate_hz,
             sum(len(turn.text) for turn in turns),
-            scaled(progress, 0.3, 1.0),
+            progress,
             cancel,
         ),
     )
