@@ -12,7 +12,7 @@ from modules.core_components.audio.joining import Joined, Part, join_parts
 from modules.core_components.errors import BadInputError
 from modules.core_components.library.conversations import Conversation, Line, Whole
 from modules.core_components.text.cues import Cue
-from modules.core_components.text.markup import without_markup
+from modules.core_components.text.markup import plain_words
 from modules.core_components.text.script import edge_pauses, parse_script
 from modules.core_components.text.subtitles import render, srt_of, vtt_of
 from modules.core_components.values import Segment, Transcript, Word
@@ -114,7 +114,7 @@ def _cues_of_parts(conversation: Conversation, joined: Joined) -> list[Cue]:
     return [
         Cue(
             *span_s,
-            tuple(f"{said.speaker}: {_words(said.text)}" for said in parse_script(part.text)),
+            tuple(f"{said.speaker}: {plain_words(said.text)}" for said in parse_script(part.text)),
         )
         for part, span_s in zip(conversation.lines, joined.spans_s, strict=True)
     ]
@@ -127,17 +127,13 @@ def _transcript(services: Services, conversation: Conversation, joined: Joined) 
     ):
         known = services.conversations.words(conversation, line.take)
         words = tuple(_moved(word, offset_s, span_s) for word in known)
-        segments.append(Segment(_words(line.text), *span_s, words, line.speaker))
+        segments.append(Segment(plain_words(line.text), *span_s, words, line.speaker))
     return Transcript(
         text="\n".join(segment.text for segment in segments),
         language="",
         segments=tuple(segments),
         duration_s=joined.speech.duration_s,
     )
-
-
-def _words(text: str) -> str:
-    return " ".join(without_markup(text).split())
 
 
 def _moved(word: Word, offset_s: float, span_s: tuple[float, float]) -> Word:

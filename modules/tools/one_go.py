@@ -14,7 +14,7 @@ from modules.core_components.ai_models.engines.base import ScriptLine as Turn
 from modules.core_components.errors import BadInputError, ModelMissingError
 from modules.core_components.library.conversations import CastMember, Conversation, Line
 from modules.core_components.progress import CancelToken, Progress, no_progress
-from modules.core_components.text.markup import without_markup
+from modules.core_components.text.markup import plain_words
 from modules.core_components.text.script import ScriptLine, parse_script
 from modules.core_components.text.script_parts import split_script
 from modules.tools.cast import CastVoice, cast_of, errors_told_of, request_of_line
@@ -130,9 +130,7 @@ def perform_part(
         ],
     )
     places = {name: place for place, name in enumerate(members)}
-    turns = [
-        Turn(places[line.speaker], without_markup(line.text)) for line in parse_script(part.text)
-    ]
+    turns = [Turn(places[line.speaker], plain_words(line.text)) for line in parse_script(part.text)]
     options = engine_options(engine, one.options, one.language, part.seed)
     speech = timed(
         timings,
