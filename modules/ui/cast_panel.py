@@ -31,8 +31,8 @@ MOST_SPEAKERS = 8
 LINE_BY_LINE, IN_ONE_GO = "Line by line", "In one go"
 ABOUT_WAYS = (
     "Line by line: any engine for each speaker, and every line can be made again by itself. In one "
-    "go: one engine has all of them talk to each other, each with the voice of a sample, and pauses "
-    "between lines as it sees fit."
+    "go: one engine has all of them talk to each other, each with the voice of a sample, and "
+    "pauses between lines as it sees fit."
 )
 EVERYBODY = "Everybody"
 NONE = "None installed"
