@@ -43,7 +43,7 @@ def cast_in_one_go(
             "Choose one engine for all, or have it spoken line by line.",
             "voice",
         )
-    engine = _script_engine(services, *models)
+    engine = _script_engine(services, next(iter(models), ""))
     if len(speakers) > engine.max_speakers:
         raise BadInputError(
             f"The script has {len(speakers)} speakers; {engine.label} takes "
