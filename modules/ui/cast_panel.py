@@ -248,7 +248,7 @@ class CastPanel:
         engine = usual if usual in models else models[0]
         first = _same(speakers[0])
         if way == IN_ONE_GO:
-            chosen = cast.get(first, {}).get("engine")
+            chosen = cast.get(first, {}).get("engine", "")
             engine = chosen if chosen in models else engine
             models = [engine]
         for number, name in enumerate(speakers):

@@ -189,12 +189,13 @@ def _pause(label: str, seconds: float) -> Any:
 
 
 def _row(one: Conversation) -> list[str]:
+    lines = f"{len(one.lines)}{' parts' if one.in_one_go else ''}"
     made = badge(f"{one.made} of {len(one.lines)}", "warn") if not one.is_complete else ""
     length = duration_text(one.whole.duration_s) if one.whole else "–"
     speakers = ", ".join(member.speaker for member in one.cast)
     return [
         f"{excerpt(one.title, 80)}<small>{excerpt(speakers, 80)}</small>",
-        made or f"<span class='figure'>{len(one.lines)}</span>",
+        made or f"<span class='figure'>{lines}</span>",
         f"<span class='figure'>{length}</span>",
         f"<span class='figure'>{local_time(one.created)}</span>",
     ]
