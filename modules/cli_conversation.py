@@ -33,6 +33,13 @@ def converse(
     pause: Annotated[float, typer.Option(help="Seconds between lines of one speaker.")] = 0.3,
     turn: Annotated[float, typer.Option(help="Seconds before another speaker begins.")] = 0.5,
     seed: Annotated[int, typer.Option(help="-1 draws one.")] = -1,
+    in_one_go: Annotated[
+        bool,
+        typer.Option(
+            "--in-one-go",
+            help="One engine has all talk to each other (VibeVoice); each voice is a sample's.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Speaks a script: each speaker with a voice of his own, as one recording with subtitles.
@@ -58,6 +65,7 @@ def converse(
             title=script.stem,
             pauses=Pauses(pause, turn),
             seed=seed,
+            in_one_go=in_one_go,
         )
         begun = begin_conversation(services, request)
         made = speak_conversation(services, begun.id, progress, cancel)
@@ -67,7 +75,8 @@ def converse(
         return
     length_s = made.whole.duration_s if made.whole else 0.0
     typer.echo(f"Written: {', '.join(map(str, written))}")
-    typer.echo(f"{len(made.lines)} lines, {length_s:.1f} s, seed {made.seed}. Kept as {made.id}.")
+    what = "parts" if made.in_one_go else "lines"
+    typer.echo(f"{len(made.lines)} {what}, {length_s:.1f} s, seed {made.seed}. Kept as {made.id}.")
 
 
 def _voice(word: str, language: str, models: Collection[str]) -> tuple[str, CastVoice]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,12 @@ from typing import Any
 import numpy as np
 
 from modules.core_components.ai_models.catalog import Licence, ModelEntry
-from modules.core_components.ai_models.engines.base import Transcription, TranscriptionInfo, option
+from modules.core_components.ai_models.engines.base import (
+    ScriptLine,
+    Transcription,
+    TranscriptionInfo,
+    option,
+)
 from modules.core_components.ai_models.engines.context import EngineContext
 from modules.core_components.ai_models.model_pool import ModelPool, ModelSpec
 from modules.core_components.audio.files import write_speech
@@ -25,6 +30,7 @@ from modules.tools.services import Services, open_services
 RATE_HZ = 16_000
 SINE = "sine-1"
 ECHO = "echo-1"
+DUET = "duet-1"
 LARGE_TONE, SMALL_TONE = "tone-large", "tone-small"
 
 
@@ -90,6 +96,41 @@ class SineEngine:
             tone = 0.3 * np.sin(2 * np.pi * (pitch_hz + tremble) * times_s)
             said = Word(word, 0.0, len(tone) / RATE_HZ)
             yield Speech(tone.astype(np.float32), RATE_HZ, (said,))
+
+
+class DuetEngine(SineEngine):
+    """Has up to four samples talk to each other in one go; remembers the turns it was given."""
+
+    model_id = DUET
+    label = "Duet 1"
+    max_speakers = 4
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[tuple[tuple[int, str], ...]] = []
+
+    def voices(self) -> tuple[str, ...]:
+        return ()
+
+    def stream_script(
+        self,
+        lines: Sequence[ScriptLine],
+        voices: Sequence[VoicePrompt],
+        options: SineOptions,
+        cancel: CancelToken,
+    ) -> Iterator[Speech]:
+        self.asked.append(tuple((line.speaker, line.text) for line in lines))
+        for line in lines:
+            pitch_hz = float(voices[line.speaker].tensors["hz"][0])
+            yield from self._spoken(line.text, pitch_hz, options, cancel)
+
+
+def add_duet(services: Services) -> DuetEngine:
+    """Plugs in an engine that speaks scripts."""
+    engine = DuetEngine()
+    entry = fake_entry(DUET, "text-to-speech", ("clone", "speakers"))
+    services.tts.register_engine(DUET, lambda entry, context: engine, entry)
+    return engine
 
 
 @dataclass(frozen=True)

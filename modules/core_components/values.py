@@ -165,6 +165,7 @@ class Take:
     equal it), `pcm_sha256` that of the 16-bit samples a wav or flac file keeps of them.
     `prompt_key` is the content hash of the voice, where the engine's voices can change; `notes` say
     what went another way than asked, such as that a limit cut the speech off.
+    Of the kind "script" it is several samples; `speaker_samples` are their hashes, by the speaker.
     """
 
     id: str
@@ -192,3 +193,4 @@ class Take:
     made_from: str | None = None
     pcm_sha256: str = ""
     notes: tuple[str, ...] = ()
+    speaker_samples: Mapping[str, str] = field(default_factory=dict)

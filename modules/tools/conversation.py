@@ -1,8 +1,9 @@
 """A script in, a conversation out: every line kept as soon as it is spoken, then all joined.
 
-Each line's voice may be of any engine. What was spoken once is not spoken again: a run that was
-killed or cancelled goes on with the first line that is missing, and within it with the first
-passage (see `speech`).
+Each line's voice may be of any engine; in one go (see `one_go`) one engine speaks for all, and
+lines are parts of the script. What was spoken once is not spoken again: a run that was killed or
+cancelled goes on with the first line that is missing, and within it with the first passage (see
+`speech`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from modules.core_components.errors import BadInputError
-from modules.core_components.library.conversations import Conversation, Line, Pauses
+from modules.core_components.library.conversations import CastMember, Conversation, Line, Pauses
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
 from modules.core_components.text.markup import without_markup
 from modules.core_components.text.script import (
@@ -33,6 +34,7 @@ from modules.tools.cast import (
     request_of_line,
 )
 from modules.tools.joined_conversation import join_conversation
+from modules.tools.one_go import cast_in_one_go, checked_part, parts_of, perform_part
 from modules.tools.services import Services
 from modules.tools.speech import complete_request, keep, perform
 from modules.tools.word_times import timed_from_the_start
@@ -54,6 +56,7 @@ class ConversationRequest:
     title: str = ""
     pauses: Pauses = field(default_factory=Pauses)
     seed: int | None = None
+    in_one_go: bool = False
 
 
 def begin_conversation(services: Services, request: ConversationRequest) -> Conversation:
@@ -65,16 +68,18 @@ def begin_conversation(services: Services, request: ConversationRequest) -> Conv
     script = _checked_script(services, request.script)
     check_pauses(request.pauses)
     spoken = parse_script(script)
-    cast = cast_of(services, speakers_of(spoken), request.cast)
+    find_cast = cast_in_one_go if request.in_one_go else cast_of
+    cast = find_cast(services, speakers_of(spoken), request.cast)
     seed = request.seed if request.seed is not None and request.seed >= 0 else None
     if (begun := _begun_before(services, request, script, seed)) is not None and begun.cast == cast:
         return begun
     seed = secrets.randbelow(2**31) if seed is None else seed
-    lines = tuple(_line(index, line, seed) for index, line in enumerate(spoken))
-    members = {member.speaker: member for member in cast}
-    for line, written in zip(lines, spoken, strict=True):
-        with errors_told_of(f"Line {written.number}, {line.speaker}"):
-            complete_request(services, request_of_line(services, members[line.speaker], line))
+    if request.in_one_go:
+        parts = parts_of(services, spoken, cast)
+        lines = tuple(_line(index, ScriptLine("", text), seed) for index, text in enumerate(parts))
+    else:
+        lines = tuple(_line(index, line, seed) for index, line in enumerate(spoken))
+        _check_lines(services, lines, spoken, cast)
     title = request.title.strip() or _title(spoken)
     return services.conversations.add(title, script, seed, cast, lines, request.pauses, APP_VERSION)
 
@@ -93,14 +98,15 @@ def speak_conversation(
     cancel = cancel or CancelToken()
     conversation = services.conversations.get(conversation_id)
     missing = _engine_by_engine(conversation)
-    for speaker in dict.fromkeys(line.speaker for line in missing):
+    for speaker in dict.fromkeys(speaker for line in missing for speaker in line.speakers):
         check_voice_is_the_same(services, conversation.member(speaker))
     numbers = {line.id: index for index, line in enumerate(conversation.lines, start=1)}
     lengths = [len(line.text) for line in missing]
     ends = [0.97 * end / sum(lengths) for end in itertools.accumulate(lengths)]
     for line, start, end in zip(missing, [0.0, *ends], ends, strict=False):
         cancel.raise_if_cancelled()
-        message = f"Line {numbers[line.id]} of {len(numbers)}: {line.speaker}"
+        unit = "Part" if conversation.in_one_go else "Line"
+        message = f"{unit} {numbers[line.id]} of {len(numbers)}: {', '.join(line.speakers)}"
         progress(start, message)
         told = _told_as(scaled(progress, start, end), message)
         conversation = _speak_line(services, conversation, line, told, cancel)
@@ -120,7 +126,8 @@ def speak_line_again(
     cancel: CancelToken | None = None,
 ) -> Conversation:
     """Speaks one line anew, with another text (which may begin with a style) or seed; None leaves
-    the text and draws a seed. Then all are joined again, unless lines are missing.
+    the text and draws a seed. Then all are joined again, unless lines are missing. What was spoken
+    in one go is spoken anew as one: the whole part.
 
     The old recording moves to the conversation's trash once the new one is there. Raises as
     `speak_conversation`.
@@ -128,7 +135,8 @@ def speak_line_again(
     cancel = cancel or CancelToken()
     conversation = services.conversations.get(conversation_id)
     line = changed_line(services, conversation, line_id, text, seed)
-    check_voice_is_the_same(services, conversation.member(line.speaker))
+    for speaker in line.speakers:
+        check_voice_is_the_same(services, conversation.member(speaker))
     conversation = _speak_line(services, conversation, line, scaled(progress, 0.0, 0.9), cancel)
     if conversation.made == len(conversation.lines):
         progress(0.9, "Joining the lines")
@@ -146,9 +154,12 @@ def changed_line(
 ) -> Line:
     """The line with another text and seed, checked. Raises as `begin_conversation`."""
     line = conversation.line(line_id)
+    new_seed = secrets.randbelow(2**31) if seed is None or seed < 0 else seed
+    if conversation.in_one_go:
+        part = line.text if text is None else checked_part(conversation, text)
+        return dataclasses.replace(line, text=part, seed=new_seed)
     style, words = (line.style, line.text) if text is None else split_style(text)
-    seed = secrets.randbelow(2**31) if seed is None or seed < 0 else seed
-    changed = dataclasses.replace(line, text=words, style=style, seed=seed)
+    changed = dataclasses.replace(line, text=words, style=style, seed=new_seed)
     complete_request(
         services, request_of_line(services, conversation.member(line.speaker), changed)
     )
@@ -164,9 +175,12 @@ def _speak_line(
 ) -> Conversation:
     """Speaks a line and keeps it; another recording of it goes to the trash."""
     library = services.conversations
-    request = request_of_line(services, conversation.member(line.speaker), line)
     heard: list[Speech] = []
-    performed = perform(services, request, progress, cancel, heard.append)
+    if conversation.in_one_go:
+        performed = perform_part(services, conversation, line, progress, cancel)
+    else:
+        request = request_of_line(services, conversation.member(line.speaker), line)
+        performed = perform(services, request, progress, cancel, heard.append)
     takes = library.takes(conversation)
     take = keep(services, takes, performed)
     library.keep_words(conversation, take, _words(heard))
@@ -183,9 +197,11 @@ def _words(pieces: Sequence[Speech]) -> tuple[Word, ...]:
 
 def _engine_by_engine(conversation: Conversation) -> list[Line]:
     """The missing lines, those of the engine that speaks first before all others."""
+    missing = [line for line in conversation.lines if not line.take]
+    if conversation.in_one_go:
+        return missing
     engines = [conversation.member(line.speaker).engine for line in conversation.lines]
     order = {engine: index for index, engine in enumerate(dict.fromkeys(engines))}
-    missing = [line for line in conversation.lines if not line.take]
     return sorted(missing, key=lambda line: order[conversation.member(line.speaker).engine])
 
 
@@ -195,7 +211,7 @@ def _begun_before(
     """The last conversation of this script that is not complete."""
     for known in services.conversations.list():
         same = known.script == script and known.pauses == request.pauses
-        if same and not known.is_complete:
+        if same and known.in_one_go == request.in_one_go and not known.is_complete:
             return known if seed in (None, known.seed) else None
     return None
 
@@ -209,6 +225,18 @@ def _checked_script(services: Services, script: str) -> str:
             "script",
         )
     return script.strip("\n")
+
+
+def _check_lines(
+    services: Services,
+    lines: Sequence[Line],
+    spoken: Sequence[ScriptLine],
+    cast: Sequence[CastMember],
+) -> None:
+    members = {member.speaker: member for member in cast}
+    for line, written in zip(lines, spoken, strict=True):
+        with errors_told_of(f"Line {written.number}, {line.speaker}"):
+            complete_request(services, request_of_line(services, members[line.speaker], line))
 
 
 def check_pauses(pauses: Pauses) -> None:

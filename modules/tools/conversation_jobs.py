@@ -101,7 +101,8 @@ def submit_line(
         "text": with_style(line.text, line.style),
         "seed": line.seed,
     }
-    title = f"Line {int(line.id)} again: {line.speaker}"
+    unit = "Part" if conversation.in_one_go else "Line"
+    title = f"{unit} {int(line.id)} again: {', '.join(line.speakers)}"
     return services.jobs.submit(LINE_AGAIN, title, payload)
 
 

@@ -11,9 +11,10 @@ from modules.core_components.audio.files import audio_sha256, read_speech, write
 from modules.core_components.audio.joining import Joined, Part, join_parts
 from modules.core_components.errors import BadInputError
 from modules.core_components.library.conversations import Conversation, Line, Whole
-from modules.core_components.text.markup import without_markup
-from modules.core_components.text.script import edge_pauses
-from modules.core_components.text.subtitles import render
+from modules.core_components.text.cues import Cue
+from modules.core_components.text.markup import plain_words
+from modules.core_components.text.script import edge_pauses, parse_script
+from modules.core_components.text.subtitles import render, srt_of, vtt_of
 from modules.core_components.values import Segment, Transcript, Word
 from modules.tools.services import Services
 
@@ -36,10 +37,9 @@ def join_conversation(services: Services, conversation_id: str) -> Conversation:
             "Let the conversation be spoken to its end first.",
         )
     joined = join_parts(list(_parts(services, conversation)))
-    transcript = _transcript(services, conversation, joined)
     write_speech(conversation.file("wav"), joined.speech)
-    for fmt in SUBTITLES:
-        atomic.write_bytes(conversation.file(fmt), render(transcript, fmt).encode("utf-8"))
+    for fmt, text in _subtitles(services, conversation, joined).items():
+        atomic.write_bytes(conversation.file(fmt), text.encode("utf-8"))
     spans_s = {
         line.id: (round(start, 3), round(end, 3))
         for line, (start, end) in zip(conversation.lines, joined.spans_s, strict=True)
@@ -90,13 +90,34 @@ def _parts(services: Services, conversation: Conversation) -> Iterator[Part]:
     for line, before_s in zip(conversation.lines, befores_s, strict=True):
         own_before_s, own_after_s = edge_pauses(line.text)
         speech = read_speech(takes.get(line.take).path)
-        yield Part(speech, line.speaker, before_s + own_before_s, own_after_s)
+        # In one go nobody can be made louder by himself: a part is, as a whole.
+        voice = line.speaker or line.id
+        yield Part(speech, voice, before_s + own_before_s, own_after_s)
 
 
 def _pause_s(conversation: Conversation, pair: Sequence[Line]) -> float:
     first, second = pair
     pauses = conversation.pauses
-    return pauses.lines_s if first.speaker == second.speaker else pauses.speakers_s
+    return pauses.lines_s if first.turns[-1] == second.turns[0] else pauses.speakers_s
+
+
+def _subtitles(services: Services, conversation: Conversation, joined: Joined) -> dict[str, str]:
+    if conversation.in_one_go:
+        cues = _cues_of_parts(conversation, joined)
+        return {"srt": srt_of(cues), "vtt": vtt_of(cues)}
+    transcript = _transcript(services, conversation, joined)
+    return {fmt: render(transcript, fmt) for fmt in SUBTITLES}
+
+
+def _cues_of_parts(conversation: Conversation, joined: Joined) -> list[Cue]:
+    """One cue a part, however long: when each of its turns begins is not known."""
+    return [
+        Cue(
+            *span_s,
+            tuple(f"{said.speaker}: {plain_words(said.text)}" for said in parse_script(part.text)),
+        )
+        for part, span_s in zip(conversation.lines, joined.spans_s, strict=True)
+    ]
 
 
 def _transcript(services: Services, conversation: Conversation, joined: Joined) -> Transcript:
@@ -106,8 +127,7 @@ def _transcript(services: Services, conversation: Conversation, joined: Joined) 
     ):
         known = services.conversations.words(conversation, line.take)
         words = tuple(_moved(word, offset_s, span_s) for word in known)
-        text = " ".join(without_markup(line.text).split())
-        segments.append(Segment(text, *span_s, words, line.speaker))
+        segments.append(Segment(plain_words(line.text), *span_s, words, line.speaker))
     return Transcript(
         text="\n".join(segment.text for segment in segments),
         language="",

@@ -45,6 +45,11 @@ def takes_several(entry: ModelEntry) -> bool:
     return "several-clips" in entry.abilities
 
 
+def speaks_scripts(entry: ModelEntry) -> bool:
+    """Whether the model has several speakers talk to each other in one go (a `ScriptEngine`)."""
+    return "speakers" in entry.abilities
+
+
 def is_voice_match(entry: ModelEntry) -> bool:
     """Whether the model only comes near a voice, by fitting one of its own to it."""
     return "voice-match" in entry.abilities

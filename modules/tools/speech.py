@@ -190,6 +190,7 @@ class Performance:
     voice: VoicePrompt | str
     speech: Speech
     timings_s: dict[str, float]
+    speaker_samples: Mapping[str, str] = field(default_factory=dict)
 
 
 def perform(
@@ -333,6 +334,7 @@ def _take_fields(performed: Performance, scores: Scores) -> dict[str, Any]:
         "notes": (*filter(None, [request.note]), *performed.speech.notes),
         "made_from": request.made_from,
         "audio_sha256": audio_sha256(performed.speech),
+        "speaker_samples": performed.speaker_samples,
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +48,8 @@ def speak_passages(
         if audio is not None:
             hear(Speech(audio, rate_hz))
         else:
-            said = _speak_passage(engine, voice, step, part, cancel, hear)
+            pieces = engine.stream(step.text, voice, step.options, cancel)
+            said = collect_speech(pieces, rate_hz, len(step.text), part, cancel, hear)
             audio = said.samples
             notes += said.notes
             if not said.notes:  # they would be lost
@@ -59,26 +60,30 @@ def speak_passages(
     return Speech(np.concatenate(spoken), rate_hz, notes=tuple(notes))
 
 
-def _speak_passage(
-    engine: TTSEngine,
-    voice: VoicePrompt | str,
-    passage: Passage,
+def collect_speech(
+    pieces: Iterable[Speech],
+    rate_hz: int,
+    characters: int,
     progress: Progress,
     cancel: CancelToken,
-    hear: Callable[[Speech], None],
+    hear: Callable[[Speech], None] = lambda piece: None,
 ) -> Speech:
-    expected_s = len(passage.text) / CHARACTERS_PER_SECOND
-    pieces: list[Speech] = []
+    """All the pieces of a text of so many characters; `hear` gets each as it is made.
+
+    Raises JobCancelled.
+    """
+    expected_s = characters / CHARACTERS_PER_SECOND
+    spoken: list[Speech] = []
     heard_s = 0.0
-    for piece in engine.stream(passage.text, voice, passage.options, cancel):
+    for piece in pieces:
         cancel.raise_if_cancelled()
         hear(piece)
-        pieces.append(piece)
+        spoken.append(piece)
         heard_s += piece.duration_s
         progress(heard_s / (heard_s + max(expected_s - heard_s, 0.0)), "Speaking")
-    samples = [np.zeros(0, np.float32), *(piece.samples for piece in pieces)]
-    notes = tuple(note for piece in pieces for note in piece.notes)
-    return Speech(np.concatenate(samples), engine.sample_rate_hz, notes=notes)
+    samples = [np.zeros(0, np.float32), *(piece.samples for piece in spoken)]
+    notes = tuple(note for piece in spoken for note in piece.notes)
+    return Speech(np.concatenate(samples), rate_hz, notes=notes)
 
 
 def _kept_passage(path: Path) -> FloatArray | None:

@@ -18,6 +18,7 @@ from modules.tools.ready_models import (
     is_voice_match,
     option_types,
     speaking_models,
+    speaks_scripts,
 )
 from modules.tools.services import Services
 from modules.tools.voices import PresetVoice, preset_voices
@@ -27,10 +28,21 @@ from modules.ui.parts import menu, menu_update, panel
 from modules.ui.snippets import empty_html, excerpt
 
 MOST_SPEAKERS = 8
+LINE_BY_LINE, IN_ONE_GO = "Line by line", "In one go"
+ABOUT_WAYS = (
+    "Line by line: any engine for each speaker, and every line can be made again by itself. In one "
+    "go: one engine has all of them talk to each other, each with the voice of a sample, and "
+    "pauses between lines as it sees fit."
+)
+EVERYBODY = "Everybody"
 NONE = "None installed"
 OWN_LANGUAGE = "The voice's own"
 NOBODY_YET = "The speakers appear here as soon as the script names them."
 NO_MODEL = "No speaking model is installed yet. Get one on the Models tab; Kokoro is small."
+NO_SCRIPT_MODEL = (
+    "No model that speaks a script in one go is installed yet. Get VibeVoice on the Models tab, or "
+    "have it spoken line by line."
+)
 
 # What the page remembers of a speaker: "engine", "voice" (see `_key`), "language", "options".
 Choice = dict[str, Any]
@@ -38,10 +50,14 @@ Choice = dict[str, Any]
 
 class CastPanel:
     """Menus for up to eight speakers; `cast` remembers what was chosen for each, also for those
-    that the script does not name at the moment."""
+    that the script does not name at the moment. In one go, engine, language and options are
+    everybody's."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self.way = gr.Radio(
+            [LINE_BY_LINE, IN_ONE_GO], value=LINE_BY_LINE, label="Spoken", info=ABOUT_WAYS
+        )
         self.cast = gr.State({})
         self._speakers = gr.State([])
         self._note = panel(empty_html(NOBODY_YET))
@@ -67,7 +83,7 @@ class CastPanel:
     @property
     def inputs(self) -> list[Any]:
         """What `read` takes."""
-        return [self._speakers, self.cast]
+        return [self._speakers, self.cast, self.way]
 
     @property
     def outputs(self) -> list[Any]:
@@ -75,16 +91,15 @@ class CastPanel:
         menus = [*self._rows, *self._voices, *self._engines]
         return [self.cast, self._speakers, self._note, *menus, *self._editor]
 
-    def show(self, script: str, cast: Mapping[str, Choice]) -> list[Any]:
+    def show(self, script: str, cast: Mapping[str, Choice], way: str) -> list[Any]:
         """A row for each speaker of the script, with what was chosen for him or a proposal."""
-        speakers = _speakers(script)
-        models = [model_id for _, model_id in self._models()]
-        usual = self._services.settings.tts_model
-        engine = usual if usual in models else next(iter(models), "")
-        cast = {**cast}
-        for number, name in enumerate(speakers):
-            if cast.get(_same(name), {}).get("engine") not in models and models:
-                cast[_same(name)] = self._proposal(name, number, engine, cast)
+        return self._show(_speakers(script), cast, way)
+
+    def _show(
+        self, speakers: list[str], cast: Mapping[str, Choice], way: str, whose: str = ""
+    ) -> list[Any]:
+        models = [model_id for _, model_id in self._models(way)]
+        cast = self._complete(speakers, cast, way, models)
         shown = speakers[:MOST_SPEAKERS]
         rows = [gr.update(visible=bool(models) and n < len(shown)) for n in range(MOST_SPEAKERS)]
         choices = [cast.get(_same(name), {}) for name in shown] if models else []
@@ -92,27 +107,27 @@ class CastPanel:
             self._voice_menu(name, choice) for name, choice in zip(shown, choices, strict=False)
         ]
         engines = [
-            self._engine_menu(name, choice) for name, choice in zip(shown, choices, strict=False)
+            self._engine_menu(name, choice, way, name == shown[0])
+            for name, choice in zip(shown, choices, strict=False)
         ]
         rest = [gr.skip()] * (MOST_SPEAKERS - len(voices))
-        first = shown[0] if choices else ""
         return [
             cast,
             speakers,
-            _note(speakers, models),
+            _note(speakers, models, way),
             *rows,
             *voices,
             *rest,
             *engines,
             *rest,
-            *self._edit(speakers, cast, first),
+            *self._edit(speakers, cast if models else {}, way, whose),
         ]
 
     def notice(
-        self, script: str, speakers: Sequence[str], cast: Mapping[str, Choice]
+        self, script: str, speakers: Sequence[str], cast: Mapping[str, Choice], way: str
     ) -> list[Any] | Any:
         """As `show`, but nothing changes while the script names the same speakers as before."""
-        return gr.skip() if _speakers(script) == list(speakers) else self.show(script, cast)
+        return gr.skip() if _speakers(script) == list(speakers) else self.show(script, cast, way)
 
     def read(self, speakers: Sequence[str], cast: Mapping[str, Choice]) -> dict[str, CastVoice]:
         """The voices of the speakers; those without a choice are left out."""
@@ -138,7 +153,8 @@ class CastPanel:
         return [*fixed, *self._options.groups, *self._options.components]
 
     def _listen(self) -> None:
-        known = [self._speakers, self.cast]
+        known = self.inputs
+        listen(self.way.input, self._show, known, self.outputs, line="cast")
         for number in range(MOST_SPEAKERS):
             listen(
                 self._voices[number].input,
@@ -151,7 +167,7 @@ class CastPanel:
                 self._engines[number].input,
                 self._keep_engine(number),
                 [*known, self._engines[number], self._whose],
-                [self.cast, self._voices[number], *self._editor],
+                self.outputs,
                 line="cast",
             )
         listen(self._whose.input, self._edit, [*known, self._whose], self._editor, line="cast")
@@ -167,28 +183,36 @@ class CastPanel:
 
     def _keep_engine(self, number: int) -> Any:
         def keep(
-            speakers: list[str], cast: dict[str, Choice], engine: str, whose: str
+            speakers: list[str], cast: dict[str, Choice], way: str, engine: str, whose: str
         ) -> list[Any]:
             name = speakers[number]
             others = {key: choice for key, choice in cast.items() if key != _same(name)}
-            proposal = self._proposal(name, number, engine, others)
-            cast = {**cast, _same(name): proposal}
-            return [cast, self._voice_menu(name, proposal), *self._edit(speakers, cast, whose)]
+            cast = {**cast, _same(name): self._proposal(name, number, engine, others)}
+            return self._show(speakers, cast, way, whose)
 
         return keep
 
     def _keep_options(
-        self, speakers: list[str], cast: dict[str, Choice], whose: str, language: str, *values: Any
+        self,
+        speakers: list[str],
+        cast: dict[str, Choice],
+        way: str,
+        whose: str,
+        language: str,
+        *values: Any,
     ) -> dict[str, Choice]:
         choice = cast.get(_same(whose), {})
         if not choice:  # the script does not name him any more
             return cast
         kind = self._services.tts.get(choice["engine"]).options_type
         options = self._options.read(kind, values)
-        return {**cast, _same(whose): {**choice, "language": language, "options": options}}
+        keys = [_same(name) for name in (speakers if way == IN_ONE_GO else [whose])]
+        return cast | {key: {**cast[key], "language": language, "options": options} for key in keys}
 
-    def _edit(self, speakers: list[str], cast: Mapping[str, Choice], whose: str) -> list[Any]:
-        """The language and the options of one speaker."""
+    def _edit(
+        self, speakers: list[str], cast: Mapping[str, Choice], way: str, whose: str
+    ) -> list[Any]:
+        """The language and the options of one speaker, or in one go of all."""
         whose = whose if whose in speakers else (speakers[0] if speakers else "")
         choice = cast.get(_same(whose), {})
         engine = choice.get("engine", "")
@@ -196,15 +220,44 @@ class CastPanel:
             unchanged = len(self._options.groups) + len(self._options.components) + 3
             return [gr.update(visible=False), *[gr.skip()] * unchanged]
         handle = self._services.tts.get(engine)
+        people = [(name, name) for name in speakers]
+        if way == IN_ONE_GO:
+            people = [(EVERYBODY, whose)]
         languages = [(OWN_LANGUAGE, ""), *((language_name(c), c) for c in handle.languages)]
         return [
             gr.update(visible=True),
-            menu_update([(name, name) for name in speakers], whose, "Nobody"),
+            menu_update(people, whose, "Nobody"),
             menu_update(languages, choice.get("language", ""), OWN_LANGUAGE),
             _styles_note(handle.label, bool(style_option_of(handle))),
             *self._options.show(handle.options_type),
             *self._options.values(handle.options_type, choice.get("options", {})),
         ]
+
+    def _complete(
+        self,
+        speakers: Sequence[str],
+        cast: Mapping[str, Choice],
+        way: str,
+        models: Sequence[str],
+    ) -> dict[str, Choice]:
+        """The choices, with a proposal for each speaker who has none that is possible."""
+        cast = {**cast}
+        if not (speakers and models):
+            return cast
+        usual = self._services.settings.tts_model
+        engine = usual if usual in models else models[0]
+        first = _same(speakers[0])
+        if way == IN_ONE_GO:
+            chosen = cast.get(first, {}).get("engine", "")
+            engine = chosen if chosen in models else engine
+            models = [engine]
+        for number, name in enumerate(speakers):
+            if cast.get(_same(name), {}).get("engine") not in models:
+                cast[_same(name)] = self._proposal(name, number, engine, cast)
+        if way == IN_ONE_GO:
+            shared = {name: cast[first][name] for name in ("language", "options")}
+            cast |= {_same(name): {**cast[_same(name)], **shared} for name in speakers}
+        return cast
 
     def _proposal(self, name: str, number: int, engine: str, cast: Mapping[str, Choice]) -> Choice:
         """A voice that bears the speaker's name, or else one of his language that is free."""
@@ -241,20 +294,30 @@ class CastPanel:
             voice = voice.removeprefix("preset:")
         return gr.update(label=f"Voice of {name}", choices=offered, value=voice)
 
-    def _engine_menu(self, name: str, choice: Choice) -> Any:
-        return gr.update(label=f"Engine of {name}", choices=self._models(), value=choice["engine"])
+    def _engine_menu(self, name: str, choice: Choice, way: str, is_first: bool) -> Any:
+        whose = EVERYBODY.lower() if way == IN_ONE_GO else name
+        return gr.update(
+            label=f"Engine of {whose}",
+            choices=self._models(way),
+            value=choice["engine"],
+            visible=is_first or way != IN_ONE_GO,
+        )
 
-    def _models(self) -> list[tuple[str, str]]:
-        """The installed models that have voices, or take those of samples."""
+    def _models(self, way: str) -> list[tuple[str, str]]:
+        """The installed models that have voices, or take those of samples; in one go, those that
+        several speakers can talk with."""
         entries = speaking_models(self._services)
+        if way == IN_ONE_GO:
+            return [(e.label, e.id) for e in entries if speaks_scripts(e)]
         return [(e.label, e.id) for e in entries if can_clone(e) or has_stock_voices(e)]
 
 
 def _keep_voice(number: int) -> Any:
-    def keep(speakers: list[str], cast: dict[str, Choice], voice: str | None) -> Any:
+    def keep(speakers: list[str], cast: dict[str, Choice], way: str, voice: str | None) -> Any:
         key = _same(speakers[number])
-        # The language goes with the voice: another voice speaks its own.
-        return {**cast, key: {**cast[key], "voice": voice or "", "language": ""}}
+        # The language goes with the voice: another voice speaks its own. In one go all have one.
+        language = cast[key]["language"] if way == IN_ONE_GO else ""
+        return {**cast, key: {**cast[key], "voice": voice or "", "language": language}}
 
     return keep
 
@@ -286,9 +349,10 @@ def _same(name: str) -> str:
     return name.casefold()
 
 
-def _note(speakers: Sequence[str], models: Sequence[str]) -> Any:
+def _note(speakers: Sequence[str], models: Sequence[str], way: str) -> Any:
     if not models:
-        return gr.update(value=empty_html(NO_MODEL), visible=True)
+        words = NO_SCRIPT_MODEL if way == IN_ONE_GO else NO_MODEL
+        return gr.update(value=empty_html(words), visible=True)
     if not speakers:
         return gr.update(value=empty_html(NOBODY_YET), visible=True)
     if len(speakers) <= MOST_SPEAKERS:

@@ -30,6 +30,10 @@ from modules.ui.snippets import (
 )
 
 NOTHING = "The conversation appears here, line by line."
+ABOUT_LINE = "It may begin with a style in parentheses, for engines that have styles."
+ABOUT_PART = (
+    "It was spoken in one go and is made again as one: no line of it can be made again by itself."
+)
 HEADERS = ("", "Who", "Says", "At")
 
 
@@ -47,7 +51,7 @@ class ConversationPanel:
             with gr.Row(visible=False) as self._downloads:
                 downloads = DownloadButtons(EXPORT_FORMATS, "conversation-link")
             self._rest = gr.Button("Speak what is missing", size="sm", visible=False)
-            title("Lines")
+            title("What is said")
             with gr.Column(elem_classes="studio-short"):
                 self._lines = choice_list()
             with gr.Column(visible=False) as self._editor:
@@ -127,7 +131,7 @@ class ConversationPanel:
         self._text = gr.Textbox(
             value="",
             label="Text of this line",
-            info="It may begin with a style in parentheses, for engines that have styles.",
+            info=ABOUT_LINE,
             lines=2,
             max_lines=8,
         )
@@ -150,6 +154,7 @@ class ConversationPanel:
             self._line_player,
             self._text,
             self._seed,
+            self._again,
         ]
 
     def _listen(self, jobs: JobsView) -> None:
@@ -163,16 +168,22 @@ class ConversationPanel:
 
     def _show_line(self, conversation: Conversation | None, line_id: str = "") -> list[Any]:
         if conversation is None or not line_id:
-            return ["", gr.update(visible=False), *[gr.skip()] * 4]
+            return ["", gr.update(visible=False), *[gr.skip()] * 5]
         line = conversation.line(line_id)
         sound = self._sound_of(conversation, line)
+        unit = _unit(conversation).lower()
         return [
             line.id,
             gr.update(visible=True),
             _line_html(conversation, line),
-            _heard(sound, f"Line {int(line.id)}"),
-            with_style(line.text, line.style),
-            -1,
+            _heard(sound, f"{_unit(conversation)} {int(line.id)}"),
+            gr.update(
+                value=with_style(line.text, line.style),
+                label=f"Text of this {unit}",
+                info=ABOUT_PART if conversation.in_one_go else ABOUT_LINE,
+            ),
+            gr.update(value=-1, label=f"Seed of this {unit}"),
+            gr.update(value=f"Make this {unit} again"),
         ]
 
     def _sound_of(self, conversation: Conversation, line: Line) -> str:
@@ -191,6 +202,11 @@ class ConversationPanel:
         return submit_rest(self._services, shown).id
 
 
+def _unit(conversation: Conversation) -> str:
+    """What is made at once, and again."""
+    return "Part" if conversation.in_one_go else "Line"
+
+
 def _heard(file: str, label: str) -> Any:
     return gr.update(value=file or None, visible=bool(file), label=label)
 
@@ -202,7 +218,7 @@ def _facts_html(conversation: Conversation) -> str:
     return facts_html(
         {
             "Conversation": conversation.title,
-            "Lines": spoken,
+            f"{_unit(conversation)}s": spoken,
             "Length": duration_text(whole.duration_s) if whole else "",
             "Seed": str(conversation.seed),
             "Made": local_time(conversation.created),
@@ -220,19 +236,21 @@ def _cells(conversation: Conversation, line: Line) -> list[str]:
     at = clock_text(spans[line.id][0]) if line.id in spans else ""
     state = badge("spoken", "good") if line.take else badge("missing")
     style = f"<small>{excerpt(line.style, 60)}</small>" if line.style else ""
-    voice = conversation.member(line.speaker).voice
+    voices = ", ".join(conversation.member(name).voice for name in line.speakers)
     return [
         f"<span class='figure'>{int(line.id)}</span>",
-        f"{excerpt(line.speaker, 24)}<small>{excerpt(voice, 24)}</small>",
+        f"{excerpt(', '.join(line.speakers), 24)}<small>{excerpt(voices, 24)}</small>",
         f"{excerpt(line.text, 140)}{style}",
         f"<span class='figure'>{at}</span>" if at else state,
     ]
 
 
 def _line_html(conversation: Conversation, line: Line) -> str:
-    member = conversation.member(line.speaker)
-    about = f"{member.voice} · {member.engine}" + (f" · seed {line.seed}" if line.take else "")
+    cast = [conversation.member(name) for name in line.speakers]
+    voices = ", ".join(member.voice for member in cast)
+    about = f"{voices} · {cast[0].engine}" + (f" · seed {line.seed}" if line.take else "")
+    head = f"{_unit(conversation)} {int(line.id)}: {', '.join(line.speakers)}"
     return (
-        f"<div class='studio-title'>Line {int(line.id)}: {html.escape(line.speaker)}</div>"
+        f"<div class='studio-title'>{html.escape(head)}</div>"
         f"<div class='studio-note'>{html.escape(about)}</div>"
     )

@@ -22,6 +22,7 @@ from modules.core_components import atomic
 from modules.core_components.errors import CorruptFileError, NotFoundError
 from modules.core_components.library.names import display_name, free_stem, safe_stem
 from modules.core_components.library.takes import TakeLibrary
+from modules.core_components.text.script import parse_script
 from modules.core_components.values import Take, Word
 
 logger = logging.getLogger(__name__)
@@ -49,7 +50,10 @@ class CastMember:
 
 @dataclass(frozen=True)
 class Line:
-    """What a speaker says at once; `take` is the id of its recording, "" until it is made."""
+    """What is spoken at once; `take` is the id of its recording, "" until it is made.
+
+    `speaker` is "" for a part of a script that several speak in one go; `text` is that script then.
+    """
 
     id: str
     speaker: str
@@ -57,6 +61,18 @@ class Line:
     seed: int
     style: str = ""
     take: str = ""
+
+    @property
+    def turns(self) -> tuple[str, ...]:
+        """Who speaks in it, one after the other."""
+        if self.speaker:
+            return (self.speaker,)
+        return tuple(turn.speaker for turn in parse_script(self.text))
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """Who speaks in it, in the order of the first words."""
+        return tuple(dict.fromkeys(self.turns))
 
 
 @dataclass(frozen=True)
@@ -100,6 +116,11 @@ class Conversation:
     def made(self) -> int:
         """How many lines have a recording."""
         return sum(bool(line.take) for line in self.lines)
+
+    @property
+    def in_one_go(self) -> bool:
+        """Whether its lines are parts of the script, and not each what one speaker says."""
+        return any(not line.speaker for line in self.lines)
 
     @property
     def is_complete(self) -> bool:

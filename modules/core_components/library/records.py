@@ -47,6 +47,7 @@ def take_to_json(take: Take) -> dict[str, Any]:
         options=dict(take.options),
         timings_s=dict(take.timings_s),
         environment=dict(take.environment),
+        speaker_samples=dict(take.speaker_samples),
     )
     record = dataclasses.asdict(plain)
     return {name: value for name, value in record.items() if name not in _NOT_STORED}
@@ -81,6 +82,7 @@ def take_from_json(take_id: str, path: Path, record: Mapping[str, Any]) -> Take:
         environment=_of_type(record, "environment", {}),
         made_from=_text_or_none(record, "made_from"),
         notes=_texts(record, "notes"),
+        speaker_samples=_of_type(record, "speaker_samples", {}),
     )
 
 

@@ -82,6 +82,11 @@ def without_markup(text: str) -> str:
     return _LINK.sub(lambda link: link["word"], _TAG.sub(" ", text))
 
 
+def plain_words(text: str) -> str:
+    """As `without_markup`, with one space between the words."""
+    return " ".join(without_markup(text).split())
+
+
 def link_spans(text: str) -> Iterator[tuple[int, int]]:
     """Where the links stand, which no cut may part."""
     if "](/" in text:

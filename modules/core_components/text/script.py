@@ -88,6 +88,13 @@ def with_style(text: str, style: str) -> str:
     return f"({style}) {text}" if style else text
 
 
+def labelled(speaker: str, text: str) -> str:
+    """A line of a script in which that speaker says the text."""
+    plain = f"{speaker}: {text}"
+    found = _label(plain)
+    return plain if found is not None and found["plain"] == speaker else f"[{speaker}]: {text}"
+
+
 def edge_pauses(text: str) -> tuple[float, float]:
     """Seconds of silence that the markup asks for before the first and after the last word."""
     parts = parse_markup(text)

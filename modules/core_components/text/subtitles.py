@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.cues import Cue, cues
@@ -24,18 +24,28 @@ def to_plain(transcript: Transcript) -> str:
 
 def to_srt(transcript: Transcript) -> str:
     """SubRip: numbered cues, a comma before the milliseconds."""
-    blocks = (
-        f"{number}\n{_clock(cue.start_s, ',')} --> {_clock(cue.end_s, ',')}\n{_srt_text(cue)}\n\n"
-        for number, cue in enumerate(cues(transcript), start=1)
-    )
-    return "".join(blocks)
+    return srt_of(cues(transcript))
 
 
 def to_vtt(transcript: Transcript) -> str:
     """WebVTT (W3C); speakers as voice spans."""
+    return vtt_of(cues(transcript))
+
+
+def srt_of(shown: Sequence[Cue]) -> str:
+    """As `to_srt`, of cues that are cut already."""
+    blocks = (
+        f"{number}\n{_clock(cue.start_s, ',')} --> {_clock(cue.end_s, ',')}\n{_srt_text(cue)}\n\n"
+        for number, cue in enumerate(shown, start=1)
+    )
+    return "".join(blocks)
+
+
+def vtt_of(shown: Sequence[Cue]) -> str:
+    """As `to_vtt`, of cues that are cut already."""
     blocks = (
         f"{_clock(cue.start_s, '.')} --> {_clock(cue.end_s, '.')}\n{_vtt_text(cue)}\n\n"
-        for cue in cues(transcript)
+        for cue in shown
     )
     return "WEBVTT\n\n" + "".join(blocks)
 

@@ -15,7 +15,7 @@ from modules.tools.conversation_jobs import (
     delete_conversation,
     submit_conversation,
 )
-from modules.ui.cast_panel import CastPanel
+from modules.ui.cast_panel import IN_ONE_GO, LINE_BY_LINE, CastPanel
 from modules.ui.context import Studio
 from modules.ui.conversation_panel import ConversationPanel
 from modules.ui.handlers import listen, tell
@@ -84,10 +84,11 @@ class _ConversationTab:
 
     def _listen(self, studio: Studio, tab: gr.Tab) -> None:
         cast, shown = self._cast, self._panel.outputs
-        written = [self._script, *self._pauses, self._title, *cast.outputs]
+        written = [self._script, *self._pauses, self._title, cast.way, *cast.outputs]
         noticed = [self._script, *cast.inputs]
+        on_select = [self._script, cast.cast, cast.way]
         # On opening, `_find` shows the voices.
-        listen(tab.select, cast.show, noticed[::2], cast.outputs, line="cast")
+        listen(tab.select, cast.show, on_select, cast.outputs, line="cast")
         listen(self._script.change, cast.notice, noticed, cast.outputs, line="cast")
         studio.on_show(tab, self._earlier_html, [self._panel.shown_id], [self._earlier])
         studio.on_open(self._find, [], [self._jobs.job_id, *shown, *written])
@@ -107,14 +108,17 @@ class _ConversationTab:
         speakers_s: float,
         seed: float | None,
         name: str,
-        *cast: Any,
+        speakers: list[str],
+        cast: dict[str, Any],
+        way: str,
     ) -> list[Any]:
         request = ConversationRequest(
             script=script,
-            cast=self._cast.read(*cast),
+            cast=self._cast.read(speakers, cast),
             title=name,
             pauses=Pauses(lines_s, speakers_s),
             seed=None if seed is None else int(seed),
+            in_one_go=way == IN_ONE_GO,
         )
         job = submit_conversation(self._services, request)
         return [job.id, *self._shown(self._conversation_of(job))]
@@ -126,8 +130,8 @@ class _ConversationTab:
             job = self._services.jobs.get(job_id)
             conversation = self._conversation_of(job)
         except NotFoundError:
-            unchanged = [gr.skip()] * (len(self._panel.outputs) + 4)
-            return [job_id, *unchanged, *self._cast.show("", {})]
+            unchanged = [gr.skip()] * (len(self._panel.outputs) + 5)
+            return [job_id, *unchanged, *self._cast.show("", {}, LINE_BY_LINE)]
         line_id = str(job.payload.get("line", ""))
         return [job_id, *self._panel.show(conversation, line_id), *self._written(conversation)]
 
@@ -139,9 +143,10 @@ class _ConversationTab:
         """What the user wrote and chose for a conversation, back in its place."""
         pauses = conversation.pauses
         cast = self._cast.remembered(conversation.cast)
-        shown = self._cast.show(conversation.script, cast)
+        way = IN_ONE_GO if conversation.in_one_go else LINE_BY_LINE
+        shown = self._cast.show(conversation.script, cast, way)
         # The title is not: another script would get it.
-        return [conversation.script, pauses.lines_s, pauses.speakers_s, "", *shown]
+        return [conversation.script, pauses.lines_s, pauses.speakers_s, "", way, *shown]
 
     def _grow(self, job: Job, shown: str, line_id: str) -> Any:
         if job.payload.get("conversation") != shown:
@@ -184,12 +189,13 @@ def _pause(label: str, seconds: float) -> Any:
 
 
 def _row(one: Conversation) -> list[str]:
+    lines = f"{len(one.lines)}{' parts' if one.in_one_go else ''}"
     made = badge(f"{one.made} of {len(one.lines)}", "warn") if not one.is_complete else ""
     length = duration_text(one.whole.duration_s) if one.whole else "–"
     speakers = ", ".join(member.speaker for member in one.cast)
     return [
         f"{excerpt(one.title, 80)}<small>{excerpt(speakers, 80)}</small>",
-        made or f"<span class='figure'>{len(one.lines)}</span>",
+        made or f"<span class='figure'>{lines}</span>",
         f"<span class='figure'>{length}</span>",
         f"<span class='figure'>{local_time(one.created)}</span>",
     ]
