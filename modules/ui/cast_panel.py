@@ -173,8 +173,9 @@ class CastPanel:
         listen(self._whose.input, self._edit, [*known, self._whose], self._editor, line="cast")
         values = [self._language, *self._options.components]
         for component in values:
+            # The "input" of a text box comes before the page knows the new text.
             listen(
-                component.input,
+                component.blur if isinstance(component, gr.Textbox) else component.input,
                 self._keep_options,
                 [*known, self._whose, *values],
                 [self.cast],

@@ -103,7 +103,8 @@ def build_the_dataset(screen: StudioPage, recordings: Path) -> None:
     screen.button("Save the text").click()
     expect(screen.told("The text is saved")).to_be_visible()
     page.get_by_label("Search").locator("visible=true").fill("by hand")  # it is worst no more
-    expect(screen.rows().filter(has_text="Mended by hand")).to_be_visible()
+    expect(screen.rows()).to_have_count(1)
+    expect(screen.rows()).to_contain_text("Mended by hand")
     photograph(page, "story_dataset")
 
 
@@ -119,6 +120,7 @@ def prepare_and_train(screen: StudioPage) -> None:
     screen.open_tab("Train XTTS")
     page.get_by_label("Name of the training").fill(FIRST)
     page.get_by_label("Quick", exact=True).check()
+    expect(screen.text("It sets: Epochs 3")).to_be_visible()
     page.get_by_role("button", name=re.compile("Every parameter")).click()
     set_number(page, "Epochs", "40")
     set_number(page, "Early stopping", "0")

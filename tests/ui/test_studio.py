@@ -38,6 +38,19 @@ def test_the_page_has_its_tabs_and_nothing_public_but_its_endpoints(services: Se
     assert public == set(PUBLIC)
 
 
+def test_nothing_listens_to_a_text_before_the_page_knows_it(services: Services) -> None:
+    """Gradio sends the old value of a text box with "input"; "change" and "blur" have the new."""
+    config = build_studio(services).config
+    texts = {c["id"] for c in config["components"] if c["type"] == "textbox"}
+    late = [
+        event["id"]
+        for event in config["dependencies"]
+        for number, name in event["targets"]
+        if name == "input" and number in texts & set(event["inputs"])
+    ]
+    assert late == []
+
+
 def test_the_theme_asks_no_other_host_for_anything() -> None:
     theme = StudioTheme()
     assert theme._stylesheets == []

@@ -83,7 +83,8 @@ class _DatasetTab:
         listen(self._look.click, self._submit_look, [chosen, self._second], [self._jobs.job_id])
         self._jobs.on_finished(self._after_job, asked, [self._jobs.job_id, *everything])
         pages = [chosen, self._report, clips.page, *listing, editor.clip_id]
-        for event in (clips.filter.input, clips.search.input):
+        # A text's "input" comes before the page knows the new text.
+        for event in (clips.filter.input, clips.search.change):
             listen(event, self._first_page, pages, clips.outputs, line=LINE)
         listen(clips.back.click, self._page_back, pages, clips.outputs, line=LINE)
         listen(clips.on.click, self._page_on, pages, clips.outputs, line=LINE)

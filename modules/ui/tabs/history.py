@@ -63,7 +63,8 @@ class _HistoryTab:
         studio.on_show(tab, self._show_page, asked, listing, line=LINE)
         studio.on_open(self._jobs.find, [], [self._jobs.job_id])
         first = [self._search, self._take.take_id]
-        listen(self._search.input, self._show_first_page, first, listing, line=LINE)
+        # Its "input" comes before the page knows the new text.
+        listen(self._search.change, self._show_first_page, first, listing, line=LINE)
         listen(self._newer.click, self._show_newer, asked, listing, line=LINE)
         listen(self._older.click, self._show_older, asked, listing, line=LINE)
         listen(self._list.select, self._show_chosen, [], shown)
