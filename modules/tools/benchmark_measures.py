@@ -7,20 +7,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from modules.core_components.ai_models.engines.base import (
     AttentiveEngine,
     TTSEngine,
     parse_options,
 )
 from modules.core_components.errors import BadInputError
-from modules.core_components.progress import CancelToken, Progress
+from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.text.word_errors import word_error_rate
 from modules.core_components.values import Speech, VoicePrompt
 from modules.tools.benchmark_figures import ModelFigures
 from modules.tools.ready_models import designs_voices
 from modules.tools.services import Services
+from modules.tools.spoken_passages import collect_speech
 from modules.tools.spoken_steps import engine_options
 from modules.tools.voices import nearest_language, preset_voices
 
@@ -57,14 +56,17 @@ def measure_speaker(
     for _ in engine.stream(_WARM_UP, voice, options, cancel):
         cancel.raise_if_cancelled()
     progress(0.5, f"{engine.label}: speaking")
-    start, first_s = time.monotonic(), 0.0
-    pieces = []
-    for piece in engine.stream(TEXT, voice, options, cancel):
-        cancel.raise_if_cancelled()
-        first_s = first_s or time.monotonic() - start
-        pieces.append(piece.samples)
+    start = time.monotonic()
+    heard_s: list[float] = []
+    speech = collect_speech(
+        engine.stream(TEXT, voice, options, cancel),
+        engine.sample_rate_hz,
+        len(TEXT),
+        no_progress,
+        cancel,
+        lambda _: heard_s.append(time.monotonic() - start),
+    )
     computing_s = time.monotonic() - start
-    speech = Speech(np.concatenate(pieces), engine.sample_rate_hz)
     measured = replace(
         figures,
         revision=engine.model_revision,
@@ -73,7 +75,7 @@ def measure_speaker(
         attention=engine.attention if isinstance(engine, AttentiveEngine) else "",
         voice=name,
         load_s=round(load_s, 3),
-        first_s=round(first_s, 3),
+        first_s=round(heard_s[0], 3),
         real_time_factor=round(computing_s / speech.duration_s, 4),
         recording_s=round(speech.duration_s, 3),
     )

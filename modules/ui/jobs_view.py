@@ -82,32 +82,24 @@ class JobsView:
         self, work: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any]
     ) -> Any:
         """Calls `work(job, *inputs)` when a followed job is done; returns what `listen` does."""
-
-        def with_job(job_id: str, *values: Any) -> Any:
-            job = self._job(job_id)
-            # Gradio also reports a state's very first value, which is empty, as a change.
-            if job is None:
-                return gr.skip()
-            try:
-                return work(job, *values)
-            except NotFoundError:  # what it made was deleted since
-                return gr.skip()
-
-        return listen(self.finished.change, with_job, [self.finished, *inputs], outputs)
+        return listen(self.finished.change, self._with_job(work), [self.finished, *inputs], outputs)
 
     def on_progress(
         self, work: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any]
     ) -> None:
         """Calls `work(job, *inputs)` about every second while a followed job goes on."""
+        listen(self._timer.tick, self._with_job(work), [self.job_id, *inputs], outputs)
 
+    def _with_job(self, work: Callable[..., Any]) -> Callable[..., Any]:
         def with_job(job_id: str, *values: Any) -> Any:
             job = self._job(job_id)
             try:
+                # Gradio also reports a state's very first value, which is empty, as a change.
                 return gr.skip() if job is None else work(job, *values)
-            except NotFoundError:  # what it works on was deleted since
+            except NotFoundError:  # what it made or works on was deleted since
                 return gr.skip()
 
-        listen(self._timer.tick, with_job, [self.job_id, *inputs], outputs)
+        return with_job
 
     def find(self) -> str:
         """The job to show on a freshly opened page; empty when there is none."""
