@@ -10,6 +10,7 @@ from modules.core_components.version import APP_VERSION
 from modules.tools.services import Services
 from modules.ui.context import Studio
 from modules.ui.endpoints import add_endpoints
+from modules.ui.event_stream import hold_stream
 from modules.ui.handlers import listen
 from modules.ui.parts import panel
 from modules.ui.tabs import (
@@ -50,6 +51,7 @@ def build_studio(services: Services) -> gr.Blocks:
     with gr.Blocks(
         title=TITLE, delete_cache=KEEP_COPIES_S, analytics_enabled=False, fill_width=True
     ) as page:
+        hold_stream(page)
         _build_header()
         studio = Studio(services, page)
         with gr.Tabs():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -19,6 +19,7 @@ from modules.tools.services import Services
 from tests.api.listening import Listener
 from tests.api.test_transcription import WAV
 from tests.fakes import RATE_HZ, SineEngine
+from tests.waiting import eventually
 
 PIECES = 400
 PIECE_S = 0.05
@@ -49,13 +50,6 @@ class LongSpeech:
                 yield Speech(np.full(RATE_HZ // 10, 0.1, np.float32), RATE_HZ)
         finally:
             self.closed.set()
-
-
-def wait_for(what: Callable[[], bool], limit_s: float = 5.0) -> None:
-    end = time.monotonic() + limit_s
-    while not what():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def made_after_leaving(speech: LongSpeech) -> int:
@@ -136,7 +130,7 @@ def test_a_full_line_says_when_to_come_again(address: str, engine: SineEngine) -
     clients = [threading.Thread(target=ask) for _ in range(room)]
     for client in clients:
         client.start()
-    wait_for(lambda: busy() == (api_context.AT_ONCE, 1))
+    eventually(lambda: busy() == (api_context.AT_ONCE, 1))
     refused = httpx.post(f"{address}/v1/audio/speech", json=BODY)
     assert refused.status_code == 429
     assert int(refused.headers["retry-after"]) > 0
@@ -146,7 +140,7 @@ def test_a_full_line_says_when_to_come_again(address: str, engine: SineEngine) -
     for client in clients:
         client.join(20)
     assert [answer.status_code for answer in answers] == [200] * room
-    wait_for(lambda: busy() == (0, 0))
+    eventually(lambda: busy() == (0, 0))
 
 
 def test_who_leaves_the_line_gives_up_the_place(address: str, engine: SineEngine) -> None:
@@ -164,7 +158,7 @@ def test_who_leaves_the_line_gives_up_the_place(address: str, engine: SineEngine
     for client in clients:
         client.join(20)
     health = f"{address}/health"
-    wait_for(lambda: httpx.get(health).json()["working"] == 0, 3)
+    eventually(lambda: httpx.get(health).json()["working"] == 0, 3)
     assert httpx.get(health).json()["waiting"] == 0
 
 
@@ -205,10 +199,10 @@ def test_who_leaves_a_transcription_stops_the_listening(
         httpx.post(url, files={"file": ("a.wav", WAV)}, timeout=httpx.Timeout(30, read=1.0))
     at_once = listening.made
     assert at_once > 0
-    wait_for(lambda: httpx.get(f"{address}/health").json()["working"] == 0, 2)
+    eventually(lambda: httpx.get(f"{address}/health").json()["working"] == 0, 2)
     assert listening.made - at_once <= 2
     cache = services.settings.cache_folder
-    wait_for(lambda: not list(cache.glob("recording-*")))
+    eventually(lambda: not list(cache.glob("recording-*")))
 
 
 def test_who_leaves_a_streamed_transcription_stops_the_listening(
@@ -220,6 +214,6 @@ def test_who_leaves_a_streamed_transcription_stops_the_listening(
     with httpx.stream("POST", url, **form, timeout=30) as answer:
         assert "Ciao." in next(answer.iter_lines())
     at_once = listening.made
-    wait_for(lambda: httpx.get(f"{address}/health").json()["working"] == 0, 2)
+    eventually(lambda: httpx.get(f"{address}/health").json()["working"] == 0, 2)
     assert listening.made - at_once <= 2
-    wait_for(lambda: not list(services.settings.cache_folder.glob("recording-*")))
+    eventually(lambda: not list(services.settings.cache_folder.glob("recording-*")))

@@ -21,10 +21,11 @@ from modules.core_components.audio.stream_encode import RATE_HZ
 from modules.tools.services import Services
 from modules.ui.server import create_app
 from tests.api.conftest import served
-from tests.api.test_leaving import LongSpeech, wait_for
+from tests.api.test_leaving import LongSpeech
 from tests.api.test_speech import AAC_DELAY, AAC_FRAME, MP3_DELAY, MP3_FRAME, decoded
 from tests.api.test_transcription import WAV
 from tests.fakes import SINE, SineEngine
+from tests.waiting import eventually
 
 Format = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
 FORMATS: tuple[Format, ...] = ("mp3", "opus", "aac", "flac", "wav", "pcm")
@@ -159,7 +160,7 @@ def test_a_full_line_is_a_rate_limit(official: OpenAI, engine: SineEngine) -> No
     for client in clients:
         client.start()
     queue = f"{official.base_url}".replace("/v1/", "/dev/queue")
-    wait_for(lambda: len(httpx.get(queue).json()["requests"]) == len(clients))
+    eventually(lambda: len(httpx.get(queue).json()["requests"]) == len(clients))
     (first, *_) = httpx.get(queue).json()["requests"]
     with pytest.raises(openai.RateLimitError) as full:
         say()

@@ -10,8 +10,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from modules.api import context as api_context
-from tests.api.test_leaving import BODY, wait_for
+from tests.api.test_leaving import BODY
 from tests.fakes import SineEngine
+from tests.waiting import eventually
 
 HEADER = "X-Request-Id"
 
@@ -62,7 +63,7 @@ def test_a_request_can_ask_for_its_place(address: str, engine: SineEngine) -> No
     clients = [threading.Thread(target=ask, args=(name,)) for name in names]
     for number, thread in enumerate(clients):
         thread.start()
-        wait_for(lambda so_far=number + 1: len(queue()["requests"]) == so_far)
+        eventually(lambda so_far=number + 1: len(queue()["requests"]) == so_far)
     assert queue()["requests"] == [
         *({"id": name, "state": "working", "place": 0} for name in names[:-1]),
         {"id": names[-1], "state": "waiting", "place": 1},
@@ -76,4 +77,4 @@ def test_a_request_can_ask_for_its_place(address: str, engine: SineEngine) -> No
     for thread in clients:
         thread.join(20)
     assert answers == dict.fromkeys(names, 200)
-    wait_for(lambda: httpx.get(f"{address}/dev/queue/{names[-1]}").status_code == 404)
+    eventually(lambda: httpx.get(f"{address}/dev/queue/{names[-1]}").status_code == 404)

@@ -16,14 +16,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, Response
+    from playwright.sync_api import Browser, ConsoleMessage, Frame, Page, Response
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 START_S = 180.0
 # The page is built at its first visit.
 OPENING_MS = 120_000
-# What Gradio says when a page that is being left, or loaded anew, still waited for an answer.
-LEAVING = ("AbortError: signal is aborted", "Connection errored out")
+# What Gradio says when it cuts the stream of a page that is being left.
+CUT = ("AbortError: signal is aborted", "Connection errored out")
+LEAVING = "The page is being left"
+TELL_LEAVING = f"addEventListener('beforeunload', () => console.debug('{LEAVING}'))"
 CHROMIUM = os.environ.get("STUDIO_CHROMIUM", "/usr/bin/chromium")
 CHROMIUM_OPTIONS = [
     "--headless=new",
@@ -133,12 +135,23 @@ def watched_page(chromium: Browser, url: str) -> Iterator[Page]:
         if answer.status >= 400:
             complaints.append(f"{answer.status} {answer.url}")
 
+    leaving = False
+
+    def hear(said: ConsoleMessage) -> None:
+        nonlocal leaving
+        leaving = leaving or said.text == LEAVING
+        if said.type == "error" and not (leaving and any(words in said.text for words in CUT)):
+            complaints.append(said.text)
+
+    def arrive(frame: Frame) -> None:
+        nonlocal leaving
+        leaving = leaving and frame is not page.main_frame
+
+    page.add_init_script(TELL_LEAVING)
     page.on("response", look_at)
     page.on("pageerror", lambda error: complaints.append(f"page error: {error}"))
-    page.on(
-        "console",
-        lambda said: complaints.append(said.text) if said.type == "error" else None,
-    )
+    page.on("console", hear)
+    page.on("framenavigated", arrive)
     page.on(
         "request",
         lambda request: (
@@ -150,5 +163,4 @@ def watched_page(chromium: Browser, url: str) -> Iterator[Page]:
     page.goto(url, timeout=OPENING_MS)
     yield page
     context.close()
-    told = [said for said in complaints if not any(words in said for words in LEAVING)]
-    assert not told, "\n".join(told)
+    assert not complaints, "\n".join(complaints)

@@ -20,6 +20,7 @@ from modules.core_components.errors import (
     StudioError,
 )
 from modules.core_components.progress import CancelToken
+from tests.waiting import eventually
 
 SOON_S = 10.0  # far more than anything takes; only a broken pool waits this long
 
@@ -108,15 +109,6 @@ def hold(pool: ModelPool, spec: Any, inside: threading.Event, leave: threading.E
     with pool.lease(spec, holder=f"holder of {spec.key}"):
         inside.set()
         assert leave.wait(SOON_S)
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    pause = threading.Event()
-    for _ in range(int(SOON_S / 0.005)):
-        if condition():
-            return
-        pause.wait(0.005)
-    pytest.fail("did not happen")
 
 
 def keys(pool: ModelPool) -> dict[str, str]:
