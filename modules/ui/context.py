@@ -11,6 +11,8 @@ import gradio as gr
 from modules.tools.services import Services
 from modules.ui.handlers import listen
 
+UNLOCK = "() => ({__type__: 'update', interactive: true})"
+
 
 @dataclass(frozen=True)
 class Studio:
@@ -33,8 +35,16 @@ class Studio:
         outputs: Sequence[Any],
         unchecked: bool = False,
         line: str | None = None,
+        unlocks: gr.Button | None = None,
     ) -> None:
-        """Calls `work` each time its tab is chosen, the first one by opening the page."""
+        """Calls `work` each time its tab is chosen, the first one by opening the page.
+
+        What `unlocks` sends on depends on the answer: until the first one it cannot be pressed.
+        """
+        if unlocks is not None:
+            unlocks.interactive = False
         is_first = tab.parent is not None and tab.parent.children[0] is tab
         for event in (self.page.load, tab.select) if is_first else (tab.select,):
-            listen(event, work, inputs, outputs, unchecked=unchecked, line=line)
+            answered = listen(event, work, inputs, outputs, unchecked=unchecked, line=line)
+            if unlocks is not None:
+                listen(answered.then, None, [], [unlocks], js=UNLOCK, queue=False)

@@ -55,7 +55,7 @@ class RecordingsPanel:
         with gr.Row():
             self.model = menu("Listening model", NONE)
             self.precision = menu("Precision", AUTO)
-        self._build = gr.Button("Add to the dataset", variant="primary", size="lg")
+        self.build = gr.Button("Add to the dataset", variant="primary", size="lg")
 
     @property
     def outputs(self) -> list[Any]:
@@ -84,7 +84,7 @@ class RecordingsPanel:
         chosen = [self.model, self.precision]
         listen(self.model.input, self.choices, chosen, self.outputs, unchecked=True)
         given = [self._files, self._folder, self._spoken]
-        listen(self._build.click, self._submit, [dataset, *given, *chosen], [jobs.job_id, *given])
+        listen(self.build.click, self._submit, [dataset, *given, *chosen], [jobs.job_id, *given])
 
     def _submit(
         self,

@@ -71,7 +71,7 @@ class TrainingSetup:
             self._options = [option_control(item, start[item.name]) for item in self._fields]
         with gr.Row():
             self._look = gr.Button("Preflight")
-            self._train = gr.Button("Train", variant="primary")
+            self.train = gr.Button("Train", variant="primary")
 
     @property
     def inputs(self) -> list[Any]:
@@ -102,7 +102,7 @@ class TrainingSetup:
         listen(self._download.click, self._fetch, [self._base, self._accept], [jobs])
         report = [self._report, self._rejected]
         listen(self._look.click, self._preflight, self.inputs, report, show_progress="minimal")
-        listen(self._train.click, self._start, self.inputs, [self.started], show_progress="minimal")
+        listen(self.train.click, self._start, self.inputs, [self.started], show_progress="minimal")
 
     def refresh(self, dataset: str | None = None, base: str | None = None) -> list[Any]:
         """Datasets and bases as they are now; what is chosen stays chosen."""

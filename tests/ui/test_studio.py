@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 from modules.core_components.values import Scores
 from modules.tools.services import Services
 from modules.tools.speech import SpeechRequest, speak
+from modules.ui.context import UNLOCK
 from modules.ui.endpoints import PUBLIC
 from modules.ui.server import create_app
 from modules.ui.studio import TABS, build_studio
@@ -36,6 +37,27 @@ def test_the_page_has_its_tabs_and_nothing_public_but_its_endpoints(services: Se
     ]
     public = {d["api_name"] for d in config["dependencies"] if d["api_visibility"] == "public"}
     assert public == set(PUBLIC)
+
+
+def test_what_needs_a_tabs_first_answer_cannot_be_pressed_before(services: Services) -> None:
+    config = build_studio(services).config
+    unlocked = {
+        number
+        for event in config["dependencies"]
+        if event["js"] == UNLOCK
+        for number in event["outputs"]
+    }
+    buttons = [c["props"] for c in config["components"] if c["id"] in unlocked]
+    assert not any(button["interactive"] for button in buttons)
+    assert [button["value"] for button in buttons] == [
+        "Generate",
+        "Speak",
+        "Design",
+        "Transcribe",
+        "Add to the dataset",
+        "Train",
+        "Save",
+    ]
 
 
 def test_nothing_listens_to_a_text_before_the_page_knows_it(services: Services) -> None:

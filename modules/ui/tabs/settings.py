@@ -36,7 +36,7 @@ class _SettingsTab:
         with gr.Row():
             save = gr.Button("Save", variant="primary", size="lg")
             undo = gr.Button("Undo changes", size="lg")
-        studio.on_show(tab, self._values, [], self._controls)
+        studio.on_show(tab, self._values, [], self._controls, unlocks=save)
         listen(save.click, self._save, self._controls, self._controls)
         listen(undo.click, self._values, [], self._controls)
 

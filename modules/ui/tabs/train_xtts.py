@@ -45,7 +45,14 @@ class _TrainTab:
 
     def _listen(self, studio: Studio, tab: gr.Tab) -> None:
         chosen = self._setup.inputs[1:3]
-        studio.on_show(tab, self._setup.refresh, chosen, self._setup.outputs, unchecked=True)
+        studio.on_show(
+            tab,
+            self._setup.refresh,
+            chosen,
+            self._setup.outputs,
+            unchecked=True,
+            unlocks=self._setup.train,
+        )
         shown = [self._run, self._menu, *self._live.outputs]
         studio.on_show(tab, self._show, [self._run], shown, line=LINE)
         studio.on_open(self._step, [], [self._steps])

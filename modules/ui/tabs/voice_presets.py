@@ -77,7 +77,14 @@ class _VoicePresetsTab:
         ready, chosen, mix = self._engine.ready, self._list.chosen, self._mixer.mix
         listed = [ready, self._list.language, chosen]
         shown = [*self._list.outputs, *self._mixer.menus, self._files.own_tools]
-        studio.on_show(tab, self._models, [engine, language], self._engine.outputs, unchecked=True)
+        studio.on_show(
+            tab,
+            self._models,
+            [engine, language],
+            self._engine.outputs,
+            unchecked=True,
+            unlocks=self._speak_button,
+        )
         studio.on_show(tab, self._show, listed, shown, line=LINE)
         studio.on_open(self._jobs.find, [], [self._jobs.job_id])
         listen(engine.input, self._models, [engine, language], self._engine.outputs, unchecked=True)
