@@ -11,7 +11,7 @@ import gradio as gr
 from modules.tools.services import Services
 from modules.ui.handlers import listen
 
-UNLOCK = "() => ({__type__: 'update', interactive: true})"
+_UNLOCK = "() => Array({}).fill({{__type__: 'update', interactive: true}})"
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,21 @@ class Studio:
         outputs: Sequence[Any],
         unchecked: bool = False,
         line: str | None = None,
-        unlocks: gr.Button | None = None,
+        unlocks: Sequence[Any] = (),
     ) -> None:
         """Calls `work` each time its tab is chosen, the first one by opening the page.
 
-        What `unlocks` sends on depends on the answer: until the first one it cannot be pressed.
+        What `unlocks` holds or sends on depends on the answer: it cannot be used before the first.
         """
-        if unlocks is not None:
-            unlocks.interactive = False
+        for component in unlocks:
+            component.interactive = False
         is_first = tab.parent is not None and tab.parent.children[0] is tab
         for event in (self.page.load, tab.select) if is_first else (tab.select,):
             answered = listen(event, work, inputs, outputs, unchecked=unchecked, line=line)
-            if unlocks is not None:
-                listen(answered.then, None, [], [unlocks], js=UNLOCK, queue=False)
+            if unlocks:
+                listen(answered.then, None, [], unlocks, js=unlocking(len(unlocks)), queue=False)
+
+
+def unlocking(count: int) -> str:
+    """The script that lets so many components be used."""
+    return _UNLOCK.format(count)

@@ -9,14 +9,14 @@ from fastapi.testclient import TestClient
 from modules.core_components.values import Scores
 from modules.tools.services import Services
 from modules.tools.speech import SpeechRequest, speak
-from modules.ui.context import UNLOCK
+from modules.ui.context import unlocking
 from modules.ui.endpoints import PUBLIC
 from modules.ui.server import create_app
 from modules.ui.studio import TABS, build_studio
 from modules.ui.take_panel import again_note, scores_html
 from modules.ui.theme import STYLESHEETS, StudioTheme
 from tests.fakes import SINE, add_noise
-from tests.ui.page_client import HERE, call, open_page
+from tests.ui.page_client import HERE, call, fire, open_page
 
 
 def test_the_page_has_its_tabs_and_nothing_public_but_its_endpoints(services: Services) -> None:
@@ -39,17 +39,17 @@ def test_the_page_has_its_tabs_and_nothing_public_but_its_endpoints(services: Se
     assert public == set(PUBLIC)
 
 
-def test_what_needs_a_tabs_first_answer_cannot_be_pressed_before(services: Services) -> None:
+def test_what_needs_a_tabs_first_answer_cannot_be_used_before(services: Services) -> None:
     config = build_studio(services).config
     unlocked = {
         number
         for event in config["dependencies"]
-        if event["js"] == UNLOCK
+        if event["js"] == unlocking(len(event["outputs"]))
         for number in event["outputs"]
     }
-    buttons = [c["props"] for c in config["components"] if c["id"] in unlocked]
-    assert not any(button["interactive"] for button in buttons)
-    assert [button["value"] for button in buttons] == [
+    locked = [c for c in config["components"] if c["id"] in unlocked]
+    assert not any(component["props"]["interactive"] for component in locked)
+    assert [c["props"]["value"] for c in locked if c["type"] == "button"] == [
         "Generate",
         "Speak",
         "Design",
@@ -58,6 +58,22 @@ def test_what_needs_a_tabs_first_answer_cannot_be_pressed_before(services: Servi
         "Train",
         "Save",
     ]
+
+
+def test_settings_that_are_changed_but_not_saved_survive_a_look_elsewhere(
+    services: Services,
+) -> None:
+    with TestClient(create_app(services), base_url=HERE) as client:
+        config = client.get("/config").json()
+        (tab,) = (c for c in config["components"] if c["props"].get("id") == "settings")
+        (event,) = (e for e in config["dependencies"] if [tab["id"], "select"] in e["targets"])
+        unknown = [None] * len(event["inputs"])
+        *values, _ = fire(client, event["id"], unknown)["output"]["data"]
+        same = fire(client, event["id"], [*values, None])["output"]["data"]
+        changed = [*values[:-1], f"{values[-1]}-elsewhere"]
+        kept = fire(client, event["id"], [*changed, None])["output"]["data"]
+    assert same[:-1] == values
+    assert kept[:-1] == [{"__type__": "update"}] * len(values)
 
 
 def test_nothing_listens_to_a_text_before_the_page_knows_it(services: Services) -> None:

@@ -74,7 +74,7 @@ class _DatasetTab:
         report = [self._report, self._shown]
         everything = [*self._choice.outputs, *report, *clips.outputs, *editor.outputs]
         add = self._recordings.build
-        studio.on_show(tab, self._models, models, menus, unchecked=True, unlocks=add)
+        studio.on_show(tab, self._models, models, menus, unchecked=True, unlocks=[add])
         studio.on_show(tab, self._show, asked, everything, line=LINE)
         studio.on_open(self._jobs.find, [], [self._jobs.job_id])
         listen(self._choice.name.input, self._choose, [self._choice.name], everything, line=LINE)

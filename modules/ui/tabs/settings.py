@@ -36,9 +36,10 @@ class _SettingsTab:
         with gr.Row():
             save = gr.Button("Save", variant="primary", size="lg")
             undo = gr.Button("Undo changes", size="lg")
-        studio.on_show(tab, self._values, [], self._controls, unlocks=save)
-        listen(save.click, self._save, self._controls, self._controls)
-        listen(undo.click, self._values, [], self._controls)
+        shown = [*self._controls, gr.State(None)]
+        studio.on_show(tab, self._refresh, shown, shown, unlocks=[*self._controls, save])
+        listen(save.click, self._save, self._controls, shown)
+        listen(undo.click, self._values, [], shown)
 
     def _build_group(self, group: str, items: list[SettingField]) -> None:
         title(html.escape(group))
@@ -46,8 +47,15 @@ class _SettingsTab:
             with gr.Row(equal_height=True):
                 self._controls += [setting_control(item) for item in items[start : start + 2]]
 
+    def _refresh(self, *shown: Any) -> list[Any]:
+        """The settings as they are, unless there are changes on the page that are not saved."""
+        *values, kept = shown
+        return self._values() if kept in (None, values) else [gr.skip()] * len(shown)
+
     def _values(self) -> list[Any]:
-        return [item.about.default for item in setting_fields(self._services)]
+        """A value for each control, and all of them once more, to tell changes by."""
+        values = [item.about.default for item in setting_fields(self._services)]
+        return [*values, values]
 
     def _save(self, *values: Any) -> list[Any]:
         given = dict(zip(self._names, values, strict=True))

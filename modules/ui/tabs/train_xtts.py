@@ -51,7 +51,7 @@ class _TrainTab:
             chosen,
             self._setup.outputs,
             unchecked=True,
-            unlocks=self._setup.train,
+            unlocks=[self._setup.train],
         )
         shown = [self._run, self._menu, *self._live.outputs]
         studio.on_show(tab, self._show, [self._run], shown, line=LINE)

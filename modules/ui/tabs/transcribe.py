@@ -115,7 +115,7 @@ class _TranscribeTab:
     def _listen(self, studio: Studio, tab: gr.Tab) -> None:
         choices = [self._no_model, self._model, self._language, self._hotwords]
         chosen = [self._model, self._language]
-        studio.on_show(tab, self._choices, chosen, choices, unchecked=True, unlocks=self._start)
+        studio.on_show(tab, self._choices, chosen, choices, unchecked=True, unlocks=[self._start])
         studio.on_show(tab, self._earlier_html, [self._shown_id], [self._earlier])
         studio.on_open(self._jobs.find, [], [self._jobs.job_id])
         listen(self._model.input, self._choices, chosen, choices, unchecked=True)

@@ -69,7 +69,9 @@ class _VoiceCloneTab:
         engine, language = self._engine.engine, self._engine.language
         choices = [*self._engine.outputs, self._preset]
         chosen = [self._kind, engine, language, self._preset]
-        studio.on_show(tab, self._choices, chosen, choices, unchecked=True, unlocks=self._generate)
+        studio.on_show(
+            tab, self._choices, chosen, choices, unchecked=True, unlocks=[self._generate]
+        )
         studio.on_show(tab, self._samples.refresh, [self._samples.chosen], self._samples.outputs)
         studio.on_open(self._jobs.find, [], [self._jobs.job_id])
         groups = [self._sample_group, self._preset_group]

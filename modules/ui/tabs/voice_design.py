@@ -99,7 +99,7 @@ class _VoiceDesignTab:
         engine, language = self._engine.engine, self._engine.language
         models = [self._missing, self._why, self._ready, *self._engine.outputs]
         asked = [engine, language]
-        studio.on_show(tab, self._models, asked, models, unchecked=True, unlocks=self._design)
+        studio.on_show(tab, self._models, asked, models, unchecked=True, unlocks=[self._design])
         studio.on_show(tab, self._show, [], self._shown)
         studio.on_open(self._jobs.find, [], [self._jobs.job_id])
         studio.on_open(self._find_download, [], [self._downloads.job_id])

@@ -83,7 +83,7 @@ class _VoicePresetsTab:
             [engine, language],
             self._engine.outputs,
             unchecked=True,
-            unlocks=self._speak_button,
+            unlocks=[self._speak_button],
         )
         studio.on_show(tab, self._show, listed, shown, line=LINE)
         studio.on_open(self._jobs.find, [], [self._jobs.job_id])
