@@ -40,11 +40,14 @@ def create(
     speaker: Speaker = "",
     as_json: Json = False,
 ) -> None:
-    """Makes an empty dataset."""
+    """Makes an empty dataset.
+
+    By making it you confirm that it is your voice, or that the speaker agreed to this use.
+    """
     from modules.tools.services import open_services
 
     with errors_reported(as_json):
-        dataset = open_services(context.obj).datasets.create(name, language, speaker)
+        dataset = open_services(context.obj).datasets.create(name, language, speaker, agreed=True)
         if as_json:
             print_json({"dataset": dataset.name, "folder": dataset.folder})
         else:
@@ -81,7 +84,10 @@ def import_dataset(
     precision: Precision = "auto",
     as_json: Json = False,
 ) -> None:
-    """Makes a dataset of LJSpeech's or coqui's kind one's own, with its texts and its split."""
+    """Makes a dataset of LJSpeech's or coqui's kind one's own, with its texts and its split.
+
+    By making it you confirm that it is your voice, or that the speaker agreed to this use.
+    """
     with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
         from modules.core_components.errors import NotFoundError
         from modules.tools.services import open_services
@@ -90,7 +96,7 @@ def import_dataset(
         try:
             services.datasets.get(name)
         except NotFoundError:
-            services.datasets.create(name, language, speaker)
+            services.datasets.create(name, language, speaker, agreed=True)
         request = _request(name, inputs, model, precision, 8, False)
         _add(services, request, as_json, progress, cancel)
 

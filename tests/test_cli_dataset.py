@@ -55,6 +55,7 @@ def test_from_creating_to_deleting(studio: Studio, speech: Path, tmp_path: Path)
     assert summary["contents"]["train_rows"] + summary["contents"]["eval_rows"] == 6
     assert studio("list")[0]["datasets"][0]["kept_s"] == pytest.approx(12.0)
     (shown,) = studio("show", "anna")
+    assert shown["dataset"]["agreed"] is True
     assert len(shown["dataset"]["sources"]) == 6
     assert studio("delete", "Anna")[0]["deleted"] == "Anna"
     assert studio("list") == [{"datasets": []}]

@@ -5,14 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import time
 from pathlib import Path
 
 from modules.core_components.atomic import atomic_path
 from modules.core_components.errors import BadInputError
 from modules.tools.services import Services
-
-KEEP_DAYS = 7
 
 
 def keep_upload(services: Services, recording: Path) -> Path:
@@ -33,13 +30,3 @@ def keep_upload(services: Services, recording: Path) -> Path:
         with atomic_path(kept) as partial:
             shutil.copyfile(recording, partial)
     return kept
-
-
-def clean_inbox(services: Services) -> int:
-    """Removes copies that no job has touched for a week; returns how many."""
-    folder = services.settings.cache_folder / "inbox"
-    oldest = time.time() - KEEP_DAYS * 86_400
-    old = [path for path in folder.glob("*") if path.is_file() and path.stat().st_mtime < oldest]
-    for path in old:
-        path.unlink(missing_ok=True)
-    return len(old)

@@ -64,6 +64,7 @@ def model_card(
         "data": {
             "dataset": dataset.name,
             "speaker": dataset.speaker,
+            "speaker_agreed": dataset.agreed,
             "minutes": round(seconds / 60, 1),
             "clips": len(trained),
             "held_out": len(rows) - len(trained),

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["OK", "STOP", "WARN", "Check", "Preflight", "RejectedRow", "preflight"]
 
 TRAINING_FILES = "xtts-v2-training"
-NAME, BASE, ROWS = "Name", "Base model", "Rows"
+NAME, CONSENT, BASE, ROWS = "Name", "Consent", "Base model", "Rows"
 _NOTHING = ExaminedRows((), (), 0.0, 0.0, 0)
 
 
@@ -83,10 +83,11 @@ def preflight(
     plan = parse_options(TrainingPlan, request.options)
     dataset = services.datasets.get(request.dataset)
     progress(0.0, "Looking at the base model")
-    checks = [_check_name(services, request.run), *_check_base(services, request.base_model)]
+    base = _check_base(services, request.base_model)
+    checks = [_check_name(services, request.run), _check_consent(dataset), *base]
     rejected: list[RejectedRow] = []
     train = evaluation = _NOTHING
-    base_is_usable = all(check.level != STOP for check in checks[1:])
+    base_is_usable = all(check.level != STOP for check in base)
     if base_is_usable:
         try:
             vocabulary = services.tts.catalog.folder(services.tts.entry(request.base_model))
@@ -123,6 +124,17 @@ def _check_name(services: Services, run: str) -> Check:
             "Choose another name, resume that one, or delete it.",
         )
     return Check(NAME, OK, f"It will be kept as {stem}.")
+
+
+def _check_consent(dataset: Dataset) -> Check:
+    if dataset.agreed:
+        return Check(CONSENT, OK, f"{dataset.speaker} agreed, says who made the dataset.")
+    return Check(
+        CONSENT,
+        WARN,
+        f"The dataset does not say that {dataset.speaker} agreed.",
+        "A voice may only be learned if its owner agreed: ask first.",
+    )
 
 
 def _check_base(services: Services, base_model: str) -> list[Check]:

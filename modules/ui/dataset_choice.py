@@ -88,6 +88,6 @@ class DatasetChoice:
             raise BadInputError(
                 "A voice may only be learned if its owner agreed.", "Ask, then tick the box."
             )
-        dataset = self._services.datasets.create(name, language, speaker)
+        dataset = self._services.datasets.create(name, language, speaker, agreed)
         tell(f"{dataset.name} is ready for recordings.")
         return [dataset.name, "", language, "", False]

@@ -21,7 +21,7 @@ from fastapi import FastAPI
 
 from modules.api.app import add_api, api_guards
 from modules.core_components.errors import StudioError
-from modules.tools.inbox import clean_inbox
+from modules.tools.cache_cleaning import clean_cache
 from modules.tools.job_kinds import register_job_kinds, submit_demo_sample
 from modules.tools.preload import preload
 from modules.tools.services import Services, open_services
@@ -54,7 +54,7 @@ def launch(
         services = open_services(root)
         try:
             register_job_kinds(services)
-            clean_inbox(services)
+            clean_cache(services)
             submit_demo_sample(services)
             preload(services)
             app = create_app(services, host, password, api_key)

@@ -155,7 +155,8 @@ def test_a_published_checkpoint_speaks_in_plain_coqui(studio: Services, run_fold
     assert "reference" in studio.tts.get("xtts-Anna_s_voice").voices()
     card = json.loads((folder / "model_card.json").read_text(encoding="utf-8"))
     assert card["data"] == {
-        "dataset": "Anna", "speaker": "Anna", "minutes": 0.1, "clips": 4, "held_out": 2,
+        "dataset": "Anna", "speaker": "Anna", "speaker_agreed": False,
+        "minutes": 0.1, "clips": 4, "held_out": 2,
     }  # fmt: skip
     assert card["training"]["step"] == 12
     assert card["bytes"]["checkpoint"] > card["bytes"]["published"]

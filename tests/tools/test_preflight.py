@@ -105,6 +105,14 @@ def test_forty_seconds_stop(studio: Services) -> None:
     assert "40 s" in amount.message
 
 
+def test_it_says_whether_the_speaker_agreed(studio: Services) -> None:
+    studio.datasets.create("Anna", "en", "Anna", agreed=True)
+    assert check(looked_at(studio), "Consent").level == OK
+    studio.datasets.delete("Anna")
+    studio.datasets.create("Anna", "en", "Anna")
+    assert check(looked_at(studio), "Consent").level == WARN
+
+
 def test_a_dataset_without_rows_stops(studio: Services) -> None:
     studio.datasets.create("Anna", "en", "Anna")
     assert "no rows at all" in check(looked_at(studio), "Rows").message

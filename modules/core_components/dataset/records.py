@@ -88,7 +88,8 @@ def dataset_to_json(dataset: Dataset) -> dict[str, Any]:
 
 def identity_to_json(dataset: Dataset) -> dict[str, Any]:
     """What a dataset is, without what is in it."""
-    return {name: getattr(dataset, name) for name in ("name", "language", "speaker", "created")}
+    names = ("name", "language", "speaker", "agreed", "created")
+    return {name: getattr(dataset, name) for name in names}
 
 
 _NESTED = ("made_with", "clips", "dropped")

@@ -77,7 +77,8 @@ class Source:
 @dataclass(frozen=True)
 class Dataset:
     """A project folder: `wavs/`, `metadata_train.csv`, `metadata_eval.csv`, `lang.txt`,
-    `dataset.json`. `language` is an ISO 639-1 code."""
+    `dataset.json`. `language` is an ISO 639-1 code; `agreed`: its maker said that the speaker
+    agreed to being learned from."""
 
     name: str
     folder: Path
@@ -85,6 +86,7 @@ class Dataset:
     speaker: str
     sources: tuple[Source, ...]
     created: str = ""
+    agreed: bool = False
 
     @property
     def clips(self) -> tuple[Clip, ...]:

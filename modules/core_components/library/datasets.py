@@ -1,6 +1,6 @@
 """The user's datasets: a folder each, with one record a recording as the only truth.
 
-    <stem>/project.json          name, language, speaker
+    <stem>/project.json          name, language, speaker, and whether the speaker agreed
     <stem>/sources/<key>.json    a recording, its clips and what was left out of them
     <stem>/wavs/<clip>.wav
     <stem>/edits/                what was changed by hand, see `dataset_edits.py`
@@ -72,8 +72,9 @@ class DatasetLibrary:
         """The dataset as it is on the disk now. Raises NotFoundError, CorruptFileError."""
         return self._load(self._folder_of(name))
 
-    def create(self, name: str, language: str, speaker: str) -> Dataset:
-        """An empty dataset. `language` is ISO 639-1, a region after a hyphen is passed over.
+    def create(self, name: str, language: str, speaker: str, agreed: bool = False) -> Dataset:
+        """An empty dataset. `language` is ISO 639-1, a region after a hyphen is passed over;
+        `agreed`: the speaker agreed to being learned from.
 
         Raises BadInputError for a name that is empty or taken, and for what is no language.
         """
@@ -96,7 +97,7 @@ class DatasetLibrary:
                 (folder / "sources").mkdir()
             created = datetime.now(timezone.utc).isoformat(timespec="seconds")
             said_by = metadata_text(display_name(speaker, shown))
-            dataset = Dataset(shown, folder, code, said_by, (), created)
+            dataset = Dataset(shown, folder, code, said_by, (), created, agreed)
             atomic.write_json(folder / _PROJECT, identity_to_json(dataset))
             return self._derive(folder)
 
@@ -290,13 +291,12 @@ def _write_if_new(path: Path, text: str) -> None:
         atomic.write_bytes(path, content)
 
 
-def _identity(folder: Path) -> dict[str, str]:
+def _identity(folder: Path) -> dict[str, Any]:
     project = _read_object(folder / _PROJECT)
-    found = {key: project.get(key) for key in ("name", "language", "speaker", "created")}
-    return {
-        key: value if isinstance(value, str) else folder.name if key == "name" else ""
-        for key, value in found.items()
-    }
+    texts = {key: project.get(key) for key in ("name", "language", "speaker", "created")}
+    known = {key: text if isinstance(text, str) else "" for key, text in texts.items()}
+    agreed = project.get("agreed") is True
+    return {**known, "name": known["name"] or folder.name, "agreed": agreed}
 
 
 def _read_object(path: Path) -> dict[str, Any]:

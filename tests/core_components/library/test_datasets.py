@@ -70,6 +70,12 @@ def test_what_is_saved_is_read_back(library: DatasetLibrary) -> None:
     assert (dataset.language, dataset.speaker) == ("en", "Anna")
 
 
+def test_whether_the_speaker_agreed_is_kept(library: DatasetLibrary) -> None:
+    library.create("Anna", "en", "Anna", agreed=True)
+    library.create("Ben", "en", "Ben")
+    assert [dataset.agreed for dataset in DatasetLibrary(library.folder).list()] == [True, False]
+
+
 def test_the_trainers_files_are_derived(library: DatasetLibrary) -> None:
     folder = filled(library).folder
     rows = {
