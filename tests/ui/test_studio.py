@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from typing import Any
 
 from fastapi.testclient import TestClient
 
@@ -60,20 +62,27 @@ def test_what_needs_a_tabs_first_answer_cannot_be_used_before(services: Services
     ]
 
 
-def test_settings_that_are_changed_but_not_saved_survive_a_look_elsewhere(
-    services: Services,
-) -> None:
+def test_only_what_was_changed_on_the_page_is_saved(services: Services) -> None:
     with TestClient(create_app(services), base_url=HERE) as client:
         config = client.get("/config").json()
         (tab,) = (c for c in config["components"] if c["props"].get("id") == "settings")
-        (event,) = (e for e in config["dependencies"] if [tab["id"], "select"] in e["targets"])
-        unknown = [None] * len(event["inputs"])
-        *values, _ = fire(client, event["id"], unknown)["output"]["data"]
-        same = fire(client, event["id"], [*values, None])["output"]["data"]
-        changed = [*values[:-1], f"{values[-1]}-elsewhere"]
-        kept = fire(client, event["id"], [*changed, None])["output"]["data"]
-    assert same[:-1] == values
-    assert kept[:-1] == [{"__type__": "update"}] * len(values)
+        events = config["dependencies"]
+        (select,) = (e for e in events if [tab["id"], "select"] in e["targets"])
+        (save,) = (e for e in events if e["inputs"] == e["outputs"] == select["outputs"])
+        *values, _ = fire(client, select["id"], [None])["output"]["data"]
+        labels = [c["props"]["label"] for c in components(config, save["inputs"][:-1])]
+        again = fire(client, select["id"], [None])["output"]["data"]
+        assert again[:-1] == [{"__type__": "update"}] * len(values)
+        services.change_settings({"max_upload_mb": 123})
+        values[labels.index("Longest sample")] = 12.5
+        assert fire(client, save["id"], [*values, None])["success"]
+    saved = json.loads((services.settings.root / "config.json").read_text(encoding="utf-8"))
+    assert (saved["max_sample_minutes"], saved["max_upload_mb"]) == (12.5, 123)
+
+
+def components(config: dict[str, Any], numbers: list[int]) -> list[dict[str, Any]]:
+    by_number = {component["id"]: component for component in config["components"]}
+    return [by_number[number] for number in numbers]
 
 
 def test_nothing_listens_to_a_text_before_the_page_knows_it(services: Services) -> None:

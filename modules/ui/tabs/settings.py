@@ -36,9 +36,11 @@ class _SettingsTab:
         with gr.Row():
             save = gr.Button("Save", variant="primary", size="lg")
             undo = gr.Button("Undo changes", size="lg")
-        shown = [*self._controls, gr.State(None)]
-        studio.on_show(tab, self._refresh, shown, shown, unlocks=[*self._controls, save])
-        listen(save.click, self._save, self._controls, shown)
+        # The values as they were read, to tell by what the user changed.
+        read = gr.State(None)
+        shown = [*self._controls, read]
+        studio.on_show(tab, self._first_values, [read], shown, unlocks=[*self._controls, save])
+        listen(save.click, self._save, shown, shown)
         listen(undo.click, self._values, [], shown)
 
     def _build_group(self, group: str, items: list[SettingField]) -> None:
@@ -47,18 +49,20 @@ class _SettingsTab:
             with gr.Row(equal_height=True):
                 self._controls += [setting_control(item) for item in items[start : start + 2]]
 
-    def _refresh(self, *shown: Any) -> list[Any]:
-        """The settings as they are, unless there are changes on the page that are not saved."""
-        *values, kept = shown
-        return self._values() if kept in (None, values) else [gr.skip()] * len(shown)
+    def _first_values(self, read: list[Any] | None) -> list[Any]:
+        """Only once: what was changed and not saved yet survives a look at another tab."""
+        return self._values() if read is None else [gr.skip()] * (1 + len(read))
 
     def _values(self) -> list[Any]:
-        """A value for each control, and all of them once more, to tell changes by."""
+        """A value for each control, and all of them once more."""
         values = [item.about.default for item in setting_fields(self._services)]
         return [*values, values]
 
-    def _save(self, *values: Any) -> list[Any]:
-        given = dict(zip(self._names, values, strict=True))
+    def _save(self, *shown: Any) -> list[Any]:
+        *values, read = shown
+        # What was not touched may have been changed elsewhere since.
+        compared = zip(self._names, values, read, strict=True)
+        given = {name: value for name, value, before in compared if value != before}
         waiting = change_settings(self._services, given)
         tell("Saved.", f"At the next start: {', '.join(waiting)}." if waiting else "")
         return self._values()
