@@ -25,6 +25,12 @@ element.addEventListener('click', choose);
 element.addEventListener('keydown', event => { if (event.key === 'Enter') choose(event); });
 """
 
+# A panel in a tab that is not chosen asks for nothing: each answer costs the browser a walk
+# through the whole page.
+LOOK_AGAIN = """
+setInterval(() => { if (element.offsetParent !== null) trigger('select', {}); }, %d);
+"""
+
 
 def panel(html: str = "", visible: bool = True) -> Any:
     """A piece of the page in our own HTML, flush with the components around it."""
@@ -41,6 +47,12 @@ def title(text: str) -> Any:
 def choice_list() -> Any:
     """A table (see `table_html`) whose `select` event carries the `id` of the chosen row."""
     return gr.HTML(elem_classes="studio-panel", apply_default_css=False, js_on_load=CHOOSE_ROW)
+
+
+def watching_panel(every_s: float) -> Any:
+    """A `panel` whose `select` event asks for news, as long as it can be seen."""
+    script = LOOK_AGAIN % round(1000 * every_s)
+    return gr.HTML(elem_classes="studio-panel", apply_default_css=False, js_on_load=script)
 
 
 def menu(label: str, nothing: str, min_width: int = 160) -> Any:

@@ -22,7 +22,7 @@ from modules.ui.context import Studio
 from modules.ui.handlers import listen, tell
 from modules.ui.jobs_view import JobsView
 from modules.ui.model_memory_panel import ModelMemoryPanel
-from modules.ui.parts import choice_list, panel, title
+from modules.ui.parts import choice_list, panel, title, watching_panel
 from modules.ui.prompt_cache_panel import PromptCachePanel
 from modules.ui.snippets import (
     badge,
@@ -96,9 +96,8 @@ class _ModelsTab:
 
     def _build_memory(self) -> None:
         title("In memory now")
-        self._memory = panel()
+        self._memory = watching_panel(LOOK_S)
         self._unload_all = gr.Button("Unload everything that is idle", size="sm")
-        self._timer = gr.Timer(LOOK_S)
 
     def _listen(self, studio: Studio, tab: gr.Tab) -> None:
         asked = [self._task, self._chosen]
@@ -109,7 +108,7 @@ class _ModelsTab:
         studio.on_open(self._jobs.find, [], [self._jobs.job_id])
         tasks = listen(self._task.input, self._show_task, [self._task], shown, line=LINE)
         one = listen(self._list.select, self._show_chosen, [self._task], shown, line=LINE)
-        listen(self._timer.tick, self._memory_html, [], [self._memory], queue=False)
+        listen(self._memory.select, self._memory_html, [], [self._memory], queue=False)
         submit = [self._chosen, self._accept]
         listen(self._download.click, self._submit_download, submit, [self._jobs.job_id])
         listen(self._load.click, self._submit_load, [self._chosen], [self._jobs.job_id])
