@@ -58,6 +58,8 @@ class JobsView:
             self._resume = gr.Button("Resume", size="sm", visible=False)
             self._dismiss = gr.Button("Dismiss", size="sm", visible=False)
         self._timer = gr.Timer(POLL_S, active=False)
+        # What the last look saw; it changes when more than words is to be shown.
+        self._seen = gr.Textbox(value="", elem_classes="studio-hidden")
         self._listen()
 
     def _listen(self) -> None:
@@ -73,7 +75,9 @@ class JobsView:
         asked = [self.job_id]
         # In the queue, since Gradio reports the change of a state only to queued events.
         listen(self.job_id.change, self._show, asked, shown)
-        listen(self._timer.tick, self._look, asked, shown)
+        # Outside the queue: an answer through it costs the browser twice as much.
+        listen(self._timer.tick, self._look, asked, [self._panel, self._seen], queue=False)
+        listen(self._seen.change, self._show, asked, shown)
         listen(self._cancel.click, self._stop, asked, shown)
         listen(self._resume.click, self._start_again, asked, shown)
         listen(self._dismiss.click, self._forget, asked, shown)
@@ -138,14 +142,16 @@ class JobsView:
         self._services.jobs.dismiss(job_id)
         return self._show(self._unfinished())
 
-    def _look(self, job_id: str) -> tuple[Any, ...]:
-        """The same as `_show`, but of a job that just goes on only what it says."""
+    def _look(self, job_id: str) -> tuple[Any, str]:
+        """What the job says, as long as it goes on, and what a change is told by."""
         job = self._job(job_id)
-        if job is None or job.state != RUNNING or job.cancel_requested:
-            return self._show(job_id)
-        words = self._panel_html(job, len(self._jobs(ACTIVE)) - 1)
-        unchanged = gr.skip()
-        return (unchanged, unchanged, gr.update(value=words), *[unchanged] * 4)
+        if job is None:
+            return gr.skip(), f"{job_id} gone"
+        goes_on = job.state == RUNNING and not job.cancel_requested
+        words = self._panel_html(job, len(self._jobs(ACTIVE)) - 1) if goes_on else ""
+        place = self._services.jobs.position(job_id)
+        seen = f"{job_id} {job.state} {job.cancel_requested} {place}"
+        return gr.update(value=words) if goes_on else gr.skip(), seen
 
     def _show(self, job_id: str) -> tuple[Any, ...]:
         """The job's state on every part of the panel; moves on to the next one in line."""

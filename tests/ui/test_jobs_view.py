@@ -54,13 +54,17 @@ def test_a_look_at_work_that_goes_on_changes_its_words_only(fake: Fake, view: Jo
     engine.may_speak.clear()
     job = submit(services, "one two")
     assert engine.speaking.wait(WAIT_S)
-    looked = view._look(job.id)
-    assert [set(part) for part in looked[:2]] == [set(gr.skip())] * 2
-    assert "one two" in looked[2]["value"]
-    assert [set(part) for part in looked[3:]] == [set(gr.skip())] * 4
+    words, seen = view._look(job.id)
+    assert "one two" in words["value"]
+    assert view._look(job.id)[1] == seen
+    view._services.jobs.cancel(job.id)
+    words, stopping = view._look(job.id)
+    assert set(words) == set(gr.skip())
     engine.may_speak.set()
     services.jobs.wait(job.id, WAIT_S)
-    assert view._look(job.id)[1] == job.id  # its end is told in full
+    ended = view._look(job.id)[1]
+    services.jobs.dismiss(job.id)
+    assert len({seen, stopping, ended, view._look(job.id)[1]}) == 4  # each is shown in full
 
 
 def test_cancel_stops_the_work_itself(fake: Fake, view: JobsView) -> None:
