@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, cast
@@ -19,6 +20,8 @@ _WORTH_IT = 1.2
 # A convolution as the vocoder has them: channels, samples, taps.
 _PROBE = (128, 4096, 7)
 _ROUNDS = 5
+# Two first requests at once would each measure, may find differently, and load the model twice.
+_ONE_MEASUREMENT = threading.Lock()
 
 
 def choose_precision(wanted: str, device: str) -> Precision:
@@ -28,7 +31,10 @@ def choose_precision(wanted: str, device: str) -> Precision:
     """
     if wanted != "auto":
         return cast(Precision, wanted)
-    return _faster_on_cpu() if device == "cpu" else "float32"
+    if device != "cpu":
+        return "float32"
+    with _ONE_MEASUREMENT:
+        return _faster_on_cpu()
 
 
 @lru_cache(maxsize=1)

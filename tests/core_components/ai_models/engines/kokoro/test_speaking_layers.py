@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -111,6 +114,29 @@ def test_bfloat16_must_be_worth_it(
         precision, "_best_seconds", lambda dtype: 1.0 if dtype == torch.float32 else seconds
     )
     assert precision._faster_on_cpu.__wrapped__() == chosen
+
+
+def test_first_requests_at_once_agree_on_one_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = threading.Barrier(2)
+    gains = iter((2.0, 1.0, 1.0, 1.0))  # a busy machine: bfloat16 wins only the first time
+
+    def measured(_: torch.dtype) -> float:
+        time.sleep(0.05)
+        return next(gains)
+
+    def choose() -> precision.Precision:
+        both.wait(10)
+        return precision.choose_precision("auto", "cpu")
+
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
+    monkeypatch.setattr(precision, "_best_seconds", measured)
+    precision._faster_on_cpu.cache_clear()
+    try:
+        with ThreadPoolExecutor(2) as threads:
+            answers = [threads.submit(choose) for _ in range(2)]
+            assert len({answer.result(10) for answer in answers}) == 1
+    finally:
+        precision._faster_on_cpu.cache_clear()
 
 
 def test_work_in_the_middle_of_an_utterance_can_be_ended(
