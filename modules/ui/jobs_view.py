@@ -147,11 +147,11 @@ class JobsView:
         job = self._job(job_id)
         if job is None:
             return gr.skip(), f"{job_id} gone"
-        goes_on = job.state == RUNNING and not job.cancel_requested
-        words = self._panel_html(job, len(self._jobs(ACTIVE)) - 1) if goes_on else ""
         place = self._services.jobs.position(job_id)
         seen = f"{job_id} {job.state} {job.cancel_requested} {place}"
-        return gr.update(value=words) if goes_on else gr.skip(), seen
+        if job.state != RUNNING or job.cancel_requested:
+            return gr.skip(), seen
+        return gr.update(value=self._panel_html(job, len(self._jobs(ACTIVE)) - 1)), seen
 
     def _show(self, job_id: str) -> tuple[Any, ...]:
         """The job's state on every part of the panel; moves on to the next one in line."""

@@ -32,10 +32,14 @@ setInterval(() => { if (element.offsetParent !== null) trigger('select', {}); },
 """
 
 
-def panel(html: str = "", visible: bool = True) -> Any:
+def panel(html: str = "", visible: bool = True, script: str | None = None) -> Any:
     """A piece of the page in our own HTML, flush with the components around it."""
     return gr.HTML(
-        html, visible=visible, elem_classes="studio-panel", apply_default_css=False, js_on_load=None
+        html,
+        visible=visible,
+        elem_classes="studio-panel",
+        apply_default_css=False,
+        js_on_load=script,
     )
 
 
@@ -46,13 +50,12 @@ def title(text: str) -> Any:
 
 def choice_list() -> Any:
     """A table (see `table_html`) whose `select` event carries the `id` of the chosen row."""
-    return gr.HTML(elem_classes="studio-panel", apply_default_css=False, js_on_load=CHOOSE_ROW)
+    return panel(script=CHOOSE_ROW)
 
 
 def watching_panel(every_s: float) -> Any:
     """A `panel` whose `select` event asks for news, as long as it can be seen."""
-    script = LOOK_AGAIN % round(1000 * every_s)
-    return gr.HTML(elem_classes="studio-panel", apply_default_css=False, js_on_load=script)
+    return panel(script=LOOK_AGAIN % round(1000 * every_s))
 
 
 def menu(label: str, nothing: str, min_width: int = 160) -> Any:
