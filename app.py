@@ -35,7 +35,7 @@ def share_one_heap() -> None:
 
 def main() -> None:
     prepare_environment()
-    from modules.cli import run
+    from modules.cli.main import run
 
     sys.exit(run())
 

@@ -51,7 +51,7 @@ from modules.core_components.dataset.values import (  # noqa: E402
 )
 from modules.core_components.text.word_errors import normalize_words  # noqa: E402
 from modules.core_components.values import Speech  # noqa: E402
-from modules.tools.dataset import DatasetRequest, DatasetSummary, build_dataset  # noqa: E402
+from modules.tools.dataset.build import DatasetRequest, DatasetSummary, build_dataset  # noqa: E402
 from modules.tools.services import Services, open_services  # noqa: E402
 
 PAUSES_S = (0.6, 2.0)

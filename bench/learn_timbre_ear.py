@@ -21,23 +21,23 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from modules.core_components.ai_models.engines.kokoro.english import EnglishG2P
-from modules.core_components.ai_models.engines.kokoro.fast_decoder import FastDecoder
-from modules.core_components.ai_models.engines.kokoro.fit_layers import FitLayers
-from modules.core_components.ai_models.engines.kokoro.fit_text import (
+from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
+from modules.core_components.ai_models.engines.kokoro.fit.layers import FitLayers
+from modules.core_components.ai_models.engines.kokoro.fit.stock_voices import render
+from modules.core_components.ai_models.engines.kokoro.fit.text import (
     GUARD_SENTENCES,
     SCAN_SENTENCES,
     Reading,
 )
-from modules.core_components.ai_models.engines.kokoro.kokoro_package import import_kmodel
-from modules.core_components.ai_models.engines.kokoro.stock_voices import render
-from modules.core_components.ai_models.engines.kokoro.timbre_ear import (
+from modules.core_components.ai_models.engines.kokoro.fit.timbre_encoder import (
     PROJECTION_FILE,
     learn_projection,
     save_projection,
     whisper_statistics,
     windows,
 )
+from modules.core_components.ai_models.engines.kokoro.kokoro_package import import_kmodel
+from modules.core_components.ai_models.engines.kokoro.reading.english import EnglishG2P
 from modules.core_components.ai_models.engines.whisper_features import load_whisper_features
 
 WINDOW = 40_000  # 2.5 s

@@ -35,7 +35,7 @@ from modules.core_components.ai_models.engines.qwen3_tts.engine import (  # noqa
 from modules.core_components.ai_models.tts_manager import TTSManager  # noqa: E402
 from modules.core_components.progress import CancelToken  # noqa: E402
 from modules.core_components.settings import Settings, load_settings  # noqa: E402
-from tests.tiny_qwen import (  # noqa: E402
+from tests.helpers.tiny_qwen import (  # noqa: E402
     MODEL_IDS,
     SPEAKERS,
     TINY,

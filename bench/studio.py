@@ -24,8 +24,8 @@ from modules.core_components.ai_models.engines.base import parse_options  # noqa
 from modules.core_components.progress import CancelToken, no_progress  # noqa: E402
 from modules.core_components.settings import app_folder  # noqa: E402
 from modules.core_components.values import Speech  # noqa: E402
+from modules.tools.listening.transcribe import transcribe_speech  # noqa: E402
 from modules.tools.services import Services, open_services  # noqa: E402
-from modules.tools.transcribe import transcribe_speech  # noqa: E402
 
 TEXT = (
     "The harbour was quiet before dawn. A single lamp burned above the customs house, and the "

@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from modules.core_components.ai_models.model_pool import HOST, ModelPool, ModelSpec
 from modules.core_components.ai_models.tts_manager import TTSManager
 from modules.core_components.settings import load_settings
-from tests.tiny_vibevoice import FOLDERS, TINY, build_tiny_vibevoice
+from tests.helpers.tiny_vibevoice import FOLDERS, TINY, build_tiny_vibevoice
 
 MODEL = "vibevoice-1.5b"
 WANTED = 5.0

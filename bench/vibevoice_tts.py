@@ -38,7 +38,7 @@ from modules.core_components.audio.files import audio_sha256, write_speech  # no
 from modules.core_components.progress import CancelToken  # noqa: E402
 from modules.core_components.settings import Settings, load_settings  # noqa: E402
 from modules.core_components.values import Sample, Speech  # noqa: E402
-from tests.tiny_vibevoice import (  # noqa: E402
+from tests.helpers.tiny_vibevoice import (  # noqa: E402
     FOLDERS,
     TINY,
     Sizes,

@@ -25,20 +25,20 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.voice_judges import FloatArray, closeness, make_judges, naturalness
-from modules.core_components.ai_models.engines.kokoro.builds.v1_0.wrapper import (
-    CONFIG_FILE,
-    WEIGHTS_FILE,
-    KokoroV1Wrapper,
-)
-from modules.core_components.ai_models.engines.kokoro.fast_decoder import FastDecoder
-from modules.core_components.ai_models.engines.kokoro.fit_layers import FitLayers
-from modules.core_components.ai_models.engines.kokoro.fit_text import (
+from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
+from modules.core_components.ai_models.engines.kokoro.fit.layers import FitLayers
+from modules.core_components.ai_models.engines.kokoro.fit.stock_voices import render
+from modules.core_components.ai_models.engines.kokoro.fit.text import (
     GUARD_SENTENCES,
     SCAN_SENTENCES,
     Reading,
 )
-from modules.core_components.ai_models.engines.kokoro.stock_voices import render
-from modules.core_components.ai_models.engines.kokoro.voice_fit import FitOptions, fit_voice
+from modules.core_components.ai_models.engines.kokoro.fit.voice_fit import FitOptions, fit_voice
+from modules.core_components.ai_models.engines.kokoro.wrapper import (
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    KokoroV1Wrapper,
+)
 from modules.core_components.ai_models.engines.speaker_encoder import (
     SpeakerEncoder,
     load_speaker_encoder,
@@ -173,7 +173,7 @@ def _listener(folder: Path) -> Callable[[list[FloatArray]], float]:
 
 
 def _phonemizer() -> Callable[[str], str]:
-    from modules.core_components.ai_models.engines.kokoro.english import EnglishG2P
+    from modules.core_components.ai_models.engines.kokoro.reading.english import EnglishG2P
 
     g2p = EnglishG2P(british=False)
     return lambda text: str(g2p(text)[0])

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from modules.core_components.ai_models.engines.kokoro.timbre_ear import (
+from modules.core_components.ai_models.engines.kokoro.fit.timbre_encoder import (
     TimbreEar,
     learn_projection,
     whisper_statistics,

@@ -49,7 +49,7 @@ from modules.core_components.ai_models.model_utils import (
     get_device,
 )
 from modules.core_components.library.training_events import EventWriter
-from tests.tiny_xtts import build_tiny_xtts, install_tiny_xtts
+from tests.helpers.tiny_xtts import build_tiny_xtts, install_tiny_xtts
 
 WARM_UP_STEPS = 2
 FULL_SIZE = {

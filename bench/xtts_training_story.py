@@ -36,7 +36,7 @@ from modules.core_components.library.training_events import (
     read_events,
 )
 from modules.core_components.library.training_runs import TrainingRun, TrainingRunLibrary
-from tests.tiny_xtts import build_tiny_xtts
+from tests.helpers.tiny_xtts import build_tiny_xtts
 
 POLL_S = 0.05
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.tiny_vibevoice import build_tiny_vibevoice, build_tiny_vibevoice_asr
-from tests.tiny_xtts import build_tiny_xtts
+from tests.helpers.tiny_vibevoice import build_tiny_vibevoice, build_tiny_vibevoice_asr
+from tests.helpers.tiny_xtts import build_tiny_xtts
 
 ROOT = Path(__file__).resolve().parents[1]
 # A test that meets all the cores is slower, not faster: OpenMP's threads spin against each other.
@@ -43,7 +43,7 @@ def starter_models() -> Path:
 def tiny_xtts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a random XTTS base with all its files; not to be changed.
 
-    `tests.tiny_xtts.install_tiny_xtts` puts a copy of it into a studio.
+    `tests.helpers.tiny_xtts.install_tiny_xtts` puts a copy of it into a studio.
     """
     return build_tiny_xtts(tmp_path_factory.mktemp("tiny") / "xtts")
 
@@ -52,12 +52,12 @@ def tiny_xtts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_vibevoice(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a random VibeVoice; not to be changed.
 
-    `tests.tiny_vibevoice.install_tiny` puts a copy of it into a models folder.
+    `tests.helpers.tiny_vibevoice.install_tiny` puts a copy of it into a models folder.
     """
     return build_tiny_vibevoice(tmp_path_factory.mktemp("tiny") / "vibevoice")
 
 
 @pytest.fixture(scope="session")
 def tiny_vibevoice_asr(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a VibeVoice-ASR that answers with `tests.tiny_vibevoice.ANSWER`."""
+    """The folder of a VibeVoice-ASR that answers with `tests.helpers.tiny_vibevoice.ANSWER`."""
     return build_tiny_vibevoice_asr(tmp_path_factory.mktemp("tiny") / "vibevoice-asr")

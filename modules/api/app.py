@@ -6,16 +6,16 @@ from fastapi import FastAPI, HTTPException, Request
 from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse, JSONResponse
 
-from modules.api.access import GUARDED, BoundedBody, NeedsKey
 from modules.api.captions import caption_routes
 from modules.api.context import make_context
 from modules.api.docs_page import docs_page
 from modules.api.errors import REFUSALS, add_error_handlers
-from modules.api.listing import listing_routes
 from modules.api.memory import memory_routes
+from modules.api.models import listing_routes
 from modules.api.phonemes import phoneme_routes
 from modules.api.queueing import queue_routes
 from modules.api.request_ids import NamesRequests
+from modules.api.security import GUARDED, BoundedBody, NeedsKey
 from modules.api.speech import speech_routes
 from modules.api.transcription import transcription_routes
 from modules.core_components.version import APP_VERSION

@@ -12,15 +12,15 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from modules.api.answers import fallback_headers, in_turn, streamed, whole
 from modules.api.context import ApiContext
 from modules.api.errors import told
 from modules.api.spoken import SpeechBody, checked_request
+from modules.api.streaming import fallback_headers, in_turn, streamed, whole
 from modules.core_components.audio.stream_encode import encode_each, encode_whole
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech, Word
-from modules.tools.live_speech import open_live_speech
-from modules.tools.word_times import timed_from_the_start
+from modules.tools.speaking.live_speech import open_live_speech
+from modules.tools.speaking.word_times import timed_from_the_start
 
 _LINES = "application/x-ndjson"
 

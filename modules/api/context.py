@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modules.tools.services import Services
-from modules.tools.turns import Turns
+from modules.tools.speaking.request_queue import Turns
 
 # Computing happens chunk by chunk in turns of the pool; a few at once keep every client supplied.
 AT_ONCE = 4

@@ -20,8 +20,8 @@ from modules.core_components.errors import (
     NotFoundError,
     StudioError,
 )
-from modules.tools.model_library import ModelInUseError
-from modules.tools.turns import LineFullError, RequestNameTakenError
+from modules.tools.models.library import ModelInUseError
+from modules.tools.speaking.request_queue import LineFullError, RequestNameTakenError
 
 logger = logging.getLogger(__name__)
 

@@ -9,13 +9,13 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from modules.api.answers import in_turn, whole
 from modules.api.context import ApiContext
 from modules.api.errors import blamed_on
 from modules.api.names import MODEL_NOT_FOUND
+from modules.api.streaming import in_turn, whole
 from modules.core_components.errors import NotFoundError
 from modules.core_components.progress import CancelToken
-from modules.tools.model_library import (
+from modules.tools.models.library import (
     LoadedModel,
     ModelState,
     load,

@@ -19,10 +19,10 @@ from modules.api.names import (
 from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.errors import NotFoundError
 from modules.core_components.version import APP_VERSION
-from modules.tools.fallback import choose_speaking_model
-from modules.tools.named_voices import NamedVoice, voices_to_choose
-from modules.tools.ready_models import listening_models, speaking_models
+from modules.tools.models.ready_models import listening_models, speaking_models
 from modules.tools.services import Services
+from modules.tools.speaking.fallback import choose_speaking_model
+from modules.tools.speaking.voice_lookup import NamedVoice, voices_to_choose
 
 Answer = dict[str, Any]
 

@@ -8,13 +8,13 @@ from modules.api.errors import blamed_on
 from modules.core_components.ai_models.base_manager import BaseManager
 from modules.core_components.ai_models.engines.base import TTSEngine
 from modules.core_components.errors import BadInputError, ModelMissingError, NotFoundError
-from modules.tools.fallback import (
+from modules.tools.services import Services
+from modules.tools.speaking.fallback import (
     ModelChoice,
     choose_listening_model,
     choose_speaking_model,
 )
-from modules.tools.named_voices import NamedVoice, find_voice
-from modules.tools.services import Services
+from modules.tools.speaking.voice_lookup import NamedVoice, find_voice
 
 MODEL_NOT_FOUND = "model_not_found"
 # Programs know these names only; each means the model that the settings name.

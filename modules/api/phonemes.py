@@ -11,14 +11,19 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from modules.api.answers import in_turn, whole
 from modules.api.context import ApiContext
 from modules.api.errors import fields_named
 from modules.api.names import speaking_model
 from modules.api.speech import SOUND, sound
 from modules.api.spoken import SpeechFields, checked_request
+from modules.api.streaming import in_turn, whole
 from modules.core_components.progress import CancelToken
-from modules.tools.phonemes import check_phonemize, open_phoneme_speech, phoneme_engine, phonemize
+from modules.tools.speaking.phonemes import (
+    check_phonemize,
+    open_phoneme_speech,
+    phoneme_engine,
+    phonemize,
+)
 
 
 class PhonemizeBody(BaseModel):

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from modules.api.context import ApiContext
 from modules.api.errors import ApiError
-from modules.tools.turns import Place
+from modules.tools.speaking.request_queue import Place
 
 
 class QueuedRequest(BaseModel):

@@ -8,8 +8,8 @@ from uuid import uuid4
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from modules.api.access import is_guarded
 from modules.api.errors import error_response
+from modules.api.security import is_guarded
 
 # OpenAI's clients read the answer's header of this name.
 HEADER = "X-Request-Id"

@@ -9,14 +9,14 @@ from typing import Any, Literal
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from modules.api.answers import fallback_headers, in_turn, streamed, whole
 from modules.api.context import ApiContext
 from modules.api.spoken import SpeechBody, SpeechFields, checked_request
+from modules.api.streaming import fallback_headers, in_turn, streamed, whole
 from modules.core_components.audio.stream_encode import MEDIA_TYPES, encode_pieces, encode_whole
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech
-from modules.tools.live_speech import open_live_speech
-from modules.tools.speech import SpeechRequest
+from modules.tools.speaking.live_speech import open_live_speech
+from modules.tools.speaking.speech import SpeechRequest
 
 OpenSpeech = Callable[[CancelToken], Generator[Speech, None, None]]
 

@@ -11,10 +11,10 @@ from modules.api.context import ApiContext
 from modules.api.errors import blamed_on
 from modules.api.names import speaking_model, voice_of
 from modules.core_components.errors import BadInputError
-from modules.tools.fallback import choose_speaking_model, told_of
-from modules.tools.live_speech import check_live_request
 from modules.tools.services import Services
-from modules.tools.speech import SpeechRequest
+from modules.tools.speaking.fallback import choose_speaking_model, told_of
+from modules.tools.speaking.live_speech import check_live_request
+from modules.tools.speaking.speech import SpeechRequest
 
 
 class SpeechFields(BaseModel):

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from modules.core_components.text.language_names import language_name
 from modules.core_components.text.subtitles import render
 from modules.core_components.values import Segment, Transcript
-from modules.tools.transcribe import text_parts
+from modules.tools.listening.transcribe import text_parts
 
 TranscriptFormat = Literal["json", "text", "srt", "verbose_json", "vtt"]
 STREAMED_FORMATS: tuple[TranscriptFormat, ...] = ("json", "text")

@@ -14,10 +14,10 @@ from fastapi import APIRouter, File, Form, Request, UploadFile
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from modules.api.answers import fallback_headers, in_turn, streamed, whole
 from modules.api.context import ApiContext
 from modules.api.errors import blamed_on, told
 from modules.api.names import LISTENING_ALIASES, listening_model
+from modules.api.streaming import fallback_headers, in_turn, streamed, whole
 from modules.api.transcript_forms import (
     EVENTS,
     STREAMED_FORMATS,
@@ -30,13 +30,13 @@ from modules.api.transcript_forms import (
 from modules.core_components.audio.decode import RAW_FORMATS
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, no_progress
-from modules.tools.services import Services
-from modules.tools.transcribe import (
+from modules.tools.listening.transcribe import (
     TranscribeRequest,
     complete_transcription,
     live_transcription,
     transcribe,
 )
+from modules.tools.services import Services
 
 Granularity = Literal["word", "segment"]
 Recording = Annotated[UploadFile, File(description="Sound or video, any common container.")]

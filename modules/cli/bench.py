@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from modules.cli_support import errors_reported, print_json, progress_bar
+from modules.cli.common import errors_reported, print_json, progress_bar
 
 
 def bench(
@@ -27,8 +27,8 @@ def bench(
     can listen. Memory is the most that the whole process held. The result is kept under output.
     """
     with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
-        from modules.tools.benchmark import BenchmarkRequest, run_benchmark
-        from modules.tools.benchmark_figures import HEADERS, cells
+        from modules.tools.models.benchmark import BenchmarkRequest, run_benchmark
+        from modules.tools.models.benchmark_figures import HEADERS, cells
         from modules.tools.services import open_services
 
         services = open_services(context.obj)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modules.cli_support import (
+from modules.cli.common import (
     audio_format_of,
     errors_reported,
     print_json,
@@ -18,7 +18,7 @@ from modules.cli_support import (
 from modules.core_components.errors import BadInputError
 
 if TYPE_CHECKING:
-    from modules.tools.cast import CastVoice
+    from modules.tools.conversation.cast import CastVoice
 
 
 def converse(
@@ -48,12 +48,12 @@ def converse(
     """
     with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
         from modules.core_components.library.conversations import Pauses
-        from modules.tools.conversation import (
+        from modules.tools.conversation.conversation import (
             ConversationRequest,
             begin_conversation,
             speak_conversation,
         )
-        from modules.tools.joined_conversation import copy_conversation
+        from modules.tools.conversation.joining import copy_conversation
         from modules.tools.services import open_services
 
         audio_format_of(out)
@@ -81,7 +81,7 @@ def converse(
 
 def _voice(word: str, language: str, models: Collection[str]) -> tuple[str, CastVoice]:
     """A speaker and his voice. A part before ":" is an engine only if there is one of that name."""
-    from modules.tools.cast import CastVoice
+    from modules.tools.conversation.cast import CastVoice
 
     speaker, mark, named = word.partition("=")
     if not (speaker.strip() and mark and named.strip()):

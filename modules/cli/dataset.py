@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from modules.cli_support import errors_reported, plain, print_json, progress_bar
+from modules.cli.common import errors_reported, plain, print_json, progress_bar
 from modules.core_components.progress import CancelToken, Progress
 
 dataset_app = typer.Typer(help="Recordings cut into clips with their texts, to train a voice on.")
@@ -104,7 +104,7 @@ def import_dataset(
 @dataset_app.command("list")
 def list_datasets(context: typer.Context, as_json: Json = False) -> None:
     """The datasets with their rows and minutes."""
-    from modules.tools.dataset import contents
+    from modules.tools.dataset.build import contents
     from modules.tools.services import open_services
 
     with errors_reported(as_json):
@@ -126,7 +126,7 @@ def list_datasets(context: typer.Context, as_json: Json = False) -> None:
 @dataset_app.command()
 def show(context: typer.Context, name: Name, as_json: Json = False) -> None:
     """What a dataset holds, and what was left out of its recordings and why."""
-    from modules.tools.dataset import contents
+    from modules.tools.dataset.build import contents
     from modules.tools.services import open_services
 
     with errors_reported(as_json):
@@ -151,7 +151,7 @@ def export(
 ) -> None:
     """Writes a dataset in LJSpeech's layout."""
     with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
-        from modules.tools.dataset_export import export_ljspeech
+        from modules.tools.dataset.export import export_ljspeech
         from modules.tools.services import open_services
 
         written = export_ljspeech(open_services(context.obj), name, out, progress, cancel)
@@ -177,7 +177,7 @@ def delete(context: typer.Context, name: Name, as_json: Json = False) -> None:
 def _request(
     name: str, inputs: list[Path], model: str, precision: str, batch_size: int, again: bool
 ) -> Any:
-    from modules.tools.dataset import DatasetRequest
+    from modules.tools.dataset.build import DatasetRequest
 
     paths = tuple(str(path.resolve()) for path in inputs)
     return DatasetRequest(
@@ -188,7 +188,7 @@ def _request(
 def _add(
     services: Any, request: Any, as_json: bool, progress: Progress, cancel: CancelToken
 ) -> None:
-    from modules.tools.dataset import build_dataset
+    from modules.tools.dataset.build import build_dataset
 
     def report(fraction: float, message: str) -> None:
         progress(fraction, message)

@@ -8,13 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from modules.cli_bench import bench
-from modules.cli_conversation import converse
-from modules.cli_dataset import dataset_app
-from modules.cli_model_memory import configure, plan
-from modules.cli_models import models_app
-from modules.cli_pronunciations import pronunciations_app
-from modules.cli_support import (
+from modules.cli.bench import bench
+from modules.cli.common import (
     audio_format_of,
     errors_reported,
     plain,
@@ -23,9 +18,14 @@ from modules.cli_support import (
     read_text_file,
     start_logging,
 )
-from modules.cli_train_results import train_app
-from modules.cli_tuned import tuned_app
-from modules.cli_voices import voices_app
+from modules.cli.conversation import converse
+from modules.cli.dataset import dataset_app
+from modules.cli.model_memory import configure, plan
+from modules.cli.models import models_app
+from modules.cli.pronunciations import pronunciations_app
+from modules.cli.train_results import train_app
+from modules.cli.tuned import tuned_app
+from modules.cli.voices import voices_app
 from modules.core_components.errors import BadInputError
 from modules.core_components.settings import app_folder, load_settings
 
@@ -115,8 +115,8 @@ def clone(
     with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
         from modules.core_components.values import Consent
         from modules.tools.services import open_services
-        from modules.tools.speech import SpeechRequest, speak
-        from modules.tools.voice_clone import add_sample
+        from modules.tools.speaking.speech import SpeechRequest, speak
+        from modules.tools.voices.samples import add_sample
 
         services = open_services(context.obj)
         consent = Consent(speaker or sample.stem, True, "confirmed by running the clone command")
@@ -153,11 +153,11 @@ def speak(
 ) -> None:
     """Speaks a text with a stock voice or with a sample that is already in the library."""
     with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
-        from modules.tools.fallback import choose_speaking_model, told_of
-        from modules.tools.named_voices import find_voice
         from modules.tools.services import open_services
-        from modules.tools.speech import SpeechRequest
-        from modules.tools.speech import speak as speak_tool
+        from modules.tools.speaking.fallback import choose_speaking_model, told_of
+        from modules.tools.speaking.speech import SpeechRequest
+        from modules.tools.speaking.speech import speak as speak_tool
+        from modules.tools.speaking.voice_lookup import find_voice
 
         services = open_services(context.obj)
         choice = choose_speaking_model(services, engine)
@@ -195,7 +195,7 @@ def design(
     """Makes a voice from a description; another seed makes another voice."""
     with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
         from modules.tools.services import open_services
-        from modules.tools.voice_design import (
+        from modules.tools.voices.design import (
             SUGGESTED_TEXT,
             DesignRequest,
             design_voice,
@@ -234,9 +234,9 @@ def transcribe(
     """Writes down what was said in recordings."""
     from modules.core_components.errors import StudioError
     from modules.core_components.text.subtitles import FORMATS, render
+    from modules.tools.listening.transcribe import HOTWORDS, TranscribeRequest, write_transcript
+    from modules.tools.listening.transcribe import transcribe as transcribe_tool
     from modules.tools.services import open_services
-    from modules.tools.transcribe import HOTWORDS, TranscribeRequest, write_transcript
-    from modules.tools.transcribe import transcribe as transcribe_tool
 
     failed: list[dict[str, str]] = []
     done: list[dict[str, Any]] = []
@@ -281,7 +281,7 @@ def export_voice(
     """Writes a sample's fitted voice as a Kokoro voice pack."""
     with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
         from modules.tools.services import open_services
-        from modules.tools.voice_clone import export_voice as export
+        from modules.tools.voices.samples import export_voice as export
 
         written = export(open_services(context.obj), sample, out, progress=progress, cancel=cancel)
         if as_json:
@@ -353,8 +353,8 @@ def _transcript_target(out: Path | None, path: Path, fmt: str, earlier: list[Pat
 
 
 def _deliver(services: Any, take: Any, out: Path, as_json: bool) -> None:
-    from modules.tools.export_take import copy_take
-    from modules.tools.scores import explain_similarity, explain_words
+    from modules.tools.speaking.export_take import copy_take
+    from modules.tools.speaking.scores import explain_similarity, explain_words
 
     written = copy_take(take, out)
     for note in take.notes:

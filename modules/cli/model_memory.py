@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from modules.cli_support import errors_reported, print_json
+from modules.cli.common import errors_reported, print_json
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Model = Annotated[str, typer.Argument(help="A model id; see 'models list'.")]
@@ -14,7 +14,7 @@ Model = Annotated[str, typer.Argument(help="A model id; see 'models list'.")]
 
 def plan(context: typer.Context, model: Model, as_json: Json = False) -> None:
     """What loading a model needs on its device, and what to take where that does not fit."""
-    from modules.tools.load_plans import load_plan, smaller_sizes
+    from modules.tools.models.load_plans import load_plan, smaller_sizes
     from modules.tools.services import open_services
 
     with errors_reported(as_json):
@@ -45,7 +45,7 @@ def configure(
     as_json: Json = False,
 ) -> None:
     """Chooses how one model is loaded; "" takes back what was chosen. Without options it tells."""
-    from modules.tools.model_settings import configure_model
+    from modules.tools.models.model_settings import configure_model
     from modules.tools.services import open_services
 
     given = {

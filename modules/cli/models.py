@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from modules.cli_support import errors_reported, print_json, progress_bar
+from modules.cli.common import errors_reported, print_json, progress_bar
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import scaled
 
@@ -20,7 +20,7 @@ Models = Annotated[list[str] | None, typer.Argument(help="Model ids; see 'models
 @models_app.command("list")
 def list_models(context: typer.Context, as_json: Json = False) -> None:
     """Every model of the catalog: what is here, size, licence."""
-    from modules.tools.model_library import list_models as listed
+    from modules.tools.models.library import list_models as listed
     from modules.tools.services import open_services
 
     with errors_reported(as_json):
@@ -39,7 +39,7 @@ def list_models(context: typer.Context, as_json: Json = False) -> None:
 @models_app.command()
 def status(context: typer.Context, models: Models = None, as_json: Json = False) -> None:
     """Whether models are complete and unharmed (reads every file)."""
-    from modules.tools.model_library import check
+    from modules.tools.models.library import check
     from modules.tools.services import open_services
 
     with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
@@ -64,20 +64,20 @@ def download(
     as_json: Json = False,
 ) -> None:
     """Fetches models; goes on where an earlier try broke off."""
-    from modules.tools import model_library
+    from modules.tools.models import library
     from modules.tools.services import open_services
 
     with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
         services = open_services(context.obj)
-        wanted = [*(models or ()), *(model_library.starter_ids(services) if starter else ())]
+        wanted = [*(models or ()), *(library.starter_ids(services) if starter else ())]
         if not wanted:
             raise BadInputError("No model was named.", "Name one, or use --starter.")
         folders = {}
         for index, model_id in enumerate(wanted):
             if accept_licence:
-                model_library.accept_licence(services, model_id)
+                library.accept_licence(services, model_id)
             part = scaled(progress, index / len(wanted), (index + 1) / len(wanted))
-            folders[model_id] = model_library.download(services, model_id, part, cancel)
+            folders[model_id] = library.download(services, model_id, part, cancel)
             if not as_json:
                 typer.echo(f"Here: {model_id} in {folders[model_id]}")
     if as_json:
@@ -91,13 +91,13 @@ def delete(
     as_json: Json = False,
 ) -> None:
     """Deletes models from the disk."""
-    from modules.tools import model_library
+    from modules.tools.models import library
     from modules.tools.services import open_services
 
     with errors_reported(as_json):
         services = open_services(context.obj)
         for model_id in models:
-            model_library.delete(services, model_id)
+            library.delete(services, model_id)
     if as_json:
         print_json({"deleted": models})
     else:
@@ -114,8 +114,8 @@ def prompts(
     as_json: Json = False,
 ) -> None:
     """The voices prepared from samples: how many and how large for each model."""
-    from modules.tools.prompt_cache import clear_prepared_voices, prepared_voices
     from modules.tools.services import open_services
+    from modules.tools.voices.prompt_cache import clear_prepared_voices, prepared_voices
 
     with errors_reported(as_json):
         services = open_services(context.obj)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from modules.cli_support import errors_reported, print_json
+from modules.cli.common import errors_reported, print_json
 
 pronunciations_app = typer.Typer(help="How words are to be said, by language.")
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -20,8 +20,8 @@ def list_entries(
     as_json: Json = False,
 ) -> None:
     """Every entry of the dictionary."""
-    from modules.tools.pronunciations import list_pronunciations
     from modules.tools.services import open_services
+    from modules.tools.speaking.pronunciations import list_pronunciations
 
     with errors_reported(as_json):
         found = list_pronunciations(open_services(context.obj), language)
@@ -42,8 +42,8 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Adds a word, or changes how it is said."""
-    from modules.tools.pronunciations import add_pronunciation
     from modules.tools.services import open_services
+    from modules.tools.speaking.pronunciations import add_pronunciation
 
     with errors_reported(as_json):
         add_pronunciation(open_services(context.obj), language, word, sound)
@@ -61,8 +61,8 @@ def remove(
     as_json: Json = False,
 ) -> None:
     """Removes a word."""
-    from modules.tools.pronunciations import remove_pronunciation
     from modules.tools.services import open_services
+    from modules.tools.speaking.pronunciations import remove_pronunciation
 
     with errors_reported(as_json):
         remove_pronunciation(open_services(context.obj), language, word)

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from modules.cli_support import EXIT_FAILED, errors_reported, print_json, progress_bar
-from modules.cli_train import Json, Name, Options, given_options, train_app
+from modules.cli.common import EXIT_FAILED, errors_reported, print_json, progress_bar
+from modules.cli.training import Json, Name, Options, given_options, train_app
 
 
 @train_app.command("preflight")
@@ -21,9 +21,9 @@ def look(
 ) -> None:
     """Looks at everything that can go wrong in a training. Exit code 1 if it would be refused."""
     with errors_reported(as_json):
-        from modules.tools.preflight import preflight
         from modules.tools.services import open_services
-        from modules.tools.train_xtts import TrainingRequest
+        from modules.tools.training.preflight import preflight
+        from modules.tools.training.training import TrainingRequest
 
         request = TrainingRequest(run or dataset, dataset, base, given_options(options))
         found = preflight(open_services(context.obj), request)
@@ -44,8 +44,8 @@ def look(
 def evaluate(context: typer.Context, name: Name, as_json: Json = False) -> None:
     """Has every kept checkpoint and the base speak, and says how well; goes on where it stopped."""
     with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
-        from modules.tools.judging import judge_run
         from modules.tools.services import open_services
+        from modules.tools.training.evaluation import judge_run
 
         found = judge_run(open_services(context.obj), name, progress, cancel)
         if as_json:
@@ -76,8 +76,8 @@ def publish_checkpoint(
 ) -> None:
     """Makes a checkpoint a model of its own, which stands among the engines at once."""
     with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
-        from modules.tools.publish import proposed_checkpoint, publish, sizes_in_words
         from modules.tools.services import open_services
+        from modules.tools.training.publish import proposed_checkpoint, publish, sizes_in_words
 
         services = open_services(context.obj)
         step = checkpoint or proposed_checkpoint(services, name)

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from modules.cli_support import errors_reported, plain, progress_bar
+from modules.cli.common import errors_reported, plain, progress_bar
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, Progress
 
@@ -37,7 +37,7 @@ def xtts(
     """Fine-tunes XTTS on a dataset. Ctrl-C stops it and keeps its state."""
     with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
         from modules.tools.services import open_services
-        from modules.tools.train_xtts import TrainingRequest, new_run
+        from modules.tools.training.training import TrainingRequest, new_run
 
         services = open_services(context.obj)
         request = TrainingRequest(run or dataset, dataset, base, given_options(options))
@@ -55,7 +55,7 @@ def resume(
     """Goes on with a training that stopped, failed or is done."""
     with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
         from modules.tools.services import open_services
-        from modules.tools.train_xtts import reopen_run
+        from modules.tools.training.training import reopen_run
 
         services = open_services(context.obj)
         run = reopen_run(services, name, epochs, given_options(options))
@@ -70,7 +70,7 @@ def status(
 ) -> None:
     """How trainings stand, in whatever process they run."""
     from modules.tools.services import open_services
-    from modules.tools.training_curves import read_curves
+    from modules.tools.training.curves import read_curves
 
     with errors_reported(as_json):
         services = open_services(context.obj)
@@ -99,7 +99,7 @@ def stop(
 ) -> None:
     """Stops a training, in whatever process it runs; its state is kept."""
     from modules.tools.services import open_services
-    from modules.tools.train_xtts import stop_after_epoch, stop_training
+    from modules.tools.training.training import stop_after_epoch, stop_training
 
     with errors_reported(as_json):
         ask = stop_after_epoch if after_epoch else stop_training
@@ -113,7 +113,7 @@ def stop(
 def _train(
     services: Any, name: str, as_json: bool, progress: Progress, cancel: CancelToken
 ) -> None:
-    from modules.tools.train_xtts import train
+    from modules.tools.training.training import train
 
     listener = _event_printer(services, name, progress) if as_json else progress
     try:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from modules.cli_support import errors_reported, print_json, progress_bar
+from modules.cli.common import errors_reported, print_json, progress_bar
 
 tuned_app = typer.Typer(help="Fine-tuned models: taken in, taken along, brought back.")
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -24,13 +24,13 @@ def import_tuned(
     as_json: Json = False,
 ) -> None:
     """Takes in a fine-tuned model; it stands in every list at once."""
-    from modules.tools import model_library, tuned_models
+    from modules.tools.models import library, tuned_models
     from modules.tools.services import open_services
 
     with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
         services = open_services(context.obj)
         if accept_licence:
-            model_library.accept_licence(services, tuned_models.BASE)
+            library.accept_licence(services, tuned_models.BASE)
         model = tuned_models.import_tuned(services, archive, name, progress, cancel)
     model_id = tuned_models.model_id_of(model)
     if as_json:
@@ -49,7 +49,7 @@ def export_tuned(
     as_json: Json = False,
 ) -> None:
     """Packs a fine-tuned model to be taken along."""
-    from modules.tools import tuned_models
+    from modules.tools.models import tuned_models
     from modules.tools.services import open_services
 
     with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):

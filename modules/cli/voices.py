@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from modules.cli_support import errors_reported, print_json
+from modules.cli.common import errors_reported, print_json
 from modules.core_components.values import OwnVoice
 
 voices_app = typer.Typer(help="Stock voices, your own, and mixes. 'speak' speaks with them.")
@@ -22,7 +22,7 @@ Language = Annotated[str, typer.Option(help="The language it speaks best, such a
 def list_voices(context: typer.Context, as_json: Json = False) -> None:
     """The voices of the speaking model, your own among them."""
     from modules.tools.services import open_services
-    from modules.tools.voices import preset_voices
+    from modules.tools.voices.preset_voices import preset_voices
 
     with errors_reported(as_json):
         services = open_services(context.obj)
@@ -45,8 +45,8 @@ def save_mix(
     as_json: Json = False,
 ) -> None:
     """Keeps a mix of voices as a voice of your own."""
-    from modules.tools.own_voices import save_mix as save
     from modules.tools.services import open_services
+    from modules.tools.voices.own_voices import save_mix as save
 
     with errors_reported(as_json):
         _tell(save(open_services(context.obj), mix, name, language), as_json)
@@ -61,8 +61,8 @@ def import_voice(
     as_json: Json = False,
 ) -> None:
     """Keeps a voice file as a voice of your own."""
-    from modules.tools.own_voices import import_voice as bring_in
     from modules.tools.services import open_services
+    from modules.tools.voices.own_voices import import_voice as bring_in
 
     with errors_reported(as_json):
         _tell(bring_in(open_services(context.obj), file, name, language), as_json)
@@ -76,8 +76,8 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Writes a voice or a mix to a file that other Kokoro programs read."""
-    from modules.tools.own_voices import export_preset
     from modules.tools.services import open_services
+    from modules.tools.voices.own_voices import export_preset
 
     with errors_reported(as_json):
         written = export_preset(open_services(context.obj), voice, out)

@@ -17,25 +17,19 @@ from modules.core_components.ai_models.engines.kokoro.voice_packs import (
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job, JobContext
 from modules.core_components.jobs.job import RESUMABLE
-from modules.tools import (
-    benchmark_jobs,
-    conversation_jobs,
-    dataset_jobs,
-    dataset_report_jobs,
-    history,
-    judging_jobs,
-    model_library,
-    training_jobs,
-    transcribe,
-    tuned_jobs,
-    voice_clone,
-)
-from modules.tools.demo_sample import demo_sample_wanted, ensure_demo_sample
-from modules.tools.inbox import keep_upload
-from modules.tools.load_plans import tell_load
+from modules.tools.conversation import conversation_jobs
+from modules.tools.dataset import build_jobs, report_jobs
+from modules.tools.listening import transcribe
+from modules.tools.listening.inbox import keep_upload
+from modules.tools.models import benchmark_jobs, library, tuned_jobs
+from modules.tools.models.load_plans import tell_load
 from modules.tools.services import Services
-from modules.tools.speech import SpeechRequest, complete_request, speak
-from modules.tools.voice_previews import make_preview
+from modules.tools.speaking import history
+from modules.tools.speaking.speech import SpeechRequest, complete_request, speak
+from modules.tools.training import evaluation_jobs, training_jobs
+from modules.tools.voices import samples
+from modules.tools.voices.demo_sample import demo_sample_wanted, ensure_demo_sample
+from modules.tools.voices.previews import make_preview
 
 SPEAK = "speak"
 SPEAK_PRESET = "speak_preset"
@@ -85,17 +79,15 @@ def register_job_kinds(services: Services) -> None:
         return {"transcript": kept.name}
 
     def do_download(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
-        model_library.download(services, payload["model"], job.progress, job.cancel)
+        library.download(services, payload["model"], job.progress, job.cancel)
         return {"model": payload["model"]}
 
     def do_reference(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
-        sample = voice_clone.write_reference_text(
-            services, payload["sample"], job.progress, job.cancel
-        )
+        sample = samples.write_reference_text(services, payload["sample"], job.progress, job.cancel)
         return {"sample": sample.name}
 
     def do_export(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
-        file = voice_clone.export_voice(
+        file = samples.export_voice(
             services,
             payload["sample"],
             Path(payload["target"]),
@@ -108,7 +100,7 @@ def register_job_kinds(services: Services) -> None:
     def do_load(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
         job.progress(0.0, "Loading")
         tell_load(services, payload["model"], job.progress)
-        model_library.load(services, payload["model"], job.cancel)
+        library.load(services, payload["model"], job.cancel)
         return {"model": payload["model"]}
 
     def do_demo(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
@@ -128,10 +120,10 @@ def register_job_kinds(services: Services) -> None:
     services.jobs.register(DEMO, do_demo)
     benchmark_jobs.register(services)
     conversation_jobs.register(services)
-    dataset_jobs.register(services)
-    dataset_report_jobs.register(services)
+    build_jobs.register(services)
+    report_jobs.register(services)
     tuned_jobs.register(services)
-    judging_jobs.register(services)
+    evaluation_jobs.register(services)
     training_jobs.register(services)
 
 
@@ -217,7 +209,7 @@ def submit_export(services: Services, sample_name: str, engine: str, suffix: str
 
 def submit_load(services: Services, model_id: str) -> Job:
     """Queues bringing a model into memory; a second wish for the same model joins the first."""
-    entry = model_library.model_state(services, model_id).entry
+    entry = library.model_state(services, model_id).entry
     for job in services.jobs.list(kind=LOAD):
         if job.payload.get("model") == model_id and job.is_active:
             return job

@@ -26,7 +26,7 @@ from modules.core_components.library import (
 )
 from modules.core_components.settings import Settings, load_settings, save_settings
 from modules.tools.devices import check_devices
-from modules.tools.live_feed import LiveFeeds
+from modules.tools.speaking.live_feed import LiveFeeds
 
 logger = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from typing import Any
 import gradio as gr
 
 from modules.core_components.jobs import Job
-from modules.tools.job_kinds import submit_speech
+from modules.tools.jobs import submit_speech
 from modules.tools.services import Services
-from modules.tools.speech import SpeechRequest
+from modules.tools.speaking.speech import SpeechRequest
 from modules.ui.handlers import tell_errors
 
 PUBLIC = ("clone_voice", "job_status", "cancel_job")

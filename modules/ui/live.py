@@ -14,8 +14,8 @@ from fastapi.responses import StreamingResponse
 from modules.core_components.errors import NotFoundError
 from modules.core_components.jobs import Job
 from modules.core_components.jobs import job as jobs
-from modules.tools.live_feed import CANCELLED, DONE, FAILED
 from modules.tools.services import Services
+from modules.tools.speaking.live_feed import CANCELLED, DONE, FAILED
 
 LOOK_EVERY_S = 0.05
 # The job itself lies in a database; asking it less often is enough.

@@ -12,20 +12,18 @@ from modules.ui.context import Studio
 from modules.ui.endpoints import add_endpoints
 from modules.ui.event_stream import hold_stream
 from modules.ui.handlers import listen
-from modules.ui.parts import panel
-from modules.ui.tabs import (
-    conversation,
-    dataset,
-    history,
-    models,
-    settings,
-    train_xtts,
-    transcribe,
-    voice_clone,
-    voice_design,
-    voice_presets,
-)
+from modules.ui.tabs.conversation import tab as conversation
+from modules.ui.tabs.dataset import tab as dataset
+from modules.ui.tabs.history import tab as history
+from modules.ui.tabs.models import tab as models
+from modules.ui.tabs.settings import tab as settings
+from modules.ui.tabs.train_xtts import tab as train_xtts
+from modules.ui.tabs.transcribe import tab as transcribe
+from modules.ui.tabs.voice_clone import tab as voice_clone
+from modules.ui.tabs.voice_design import tab as voice_design
+from modules.ui.tabs.voice_presets import tab as voice_presets
 from modules.ui.theme import RESTORE_SHADE, SWITCH_SHADE
+from modules.ui.widgets.parts import panel
 
 TITLE = "Voice Clone Studio"
 TABS = (

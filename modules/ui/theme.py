@@ -12,7 +12,8 @@ from gradio.themes.utils import colors, fonts, sizes
 
 # What all tabs share, then what single tabs need besides.
 STYLESHEETS = tuple(
-    Path(__file__).with_name(f"{name}.css") for name in ("studio", "dataset", "training")
+    Path(__file__).parent / "static" / "css" / f"{name}.css"
+    for name in ("studio", "dataset", "training")
 )
 
 # Remembers the choice of light or dark; before the first choice the system's setting holds.

@@ -20,7 +20,7 @@ from modules.core_components.ai_models import reset_managers
 from modules.tools.services import Services, open_services
 from modules.ui.server import listening_socket
 from tests.api.listening import LISTENER, Listener
-from tests.fakes import SINE, SineEngine, fake_entry
+from tests.helpers.fakes import SINE, SineEngine, fake_entry
 
 HERE = "http://127.0.0.1:7860"
 

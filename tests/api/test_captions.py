@@ -19,8 +19,8 @@ from modules.core_components.errors import StudioError
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech, Word
 from tests.api.test_leaving import LongSpeech, made_after_leaving
-from tests.fakes import RATE_HZ as ENGINE_HZ
-from tests.fakes import SINE, SineEngine
+from tests.helpers.fakes import RATE_HZ as ENGINE_HZ
+from tests.helpers.fakes import SINE, SineEngine
 
 CAPTIONED, SPEECH = "/dev/captioned_speech", "/v1/audio/speech"
 TEXT = "Seven clocks, ticking"

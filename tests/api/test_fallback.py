@@ -7,10 +7,10 @@ import json
 import pytest
 from fastapi.testclient import TestClient
 
-from modules.api.answers import FALLBACK_MODEL, FALLBACK_NOTE
+from modules.api.streaming import FALLBACK_MODEL, FALLBACK_NOTE
 from modules.tools.services import Services
 from tests.api.listening import LISTENER
-from tests.fakes import SINE
+from tests.helpers.fakes import SINE
 
 # Of the catalog, and not downloaded.
 GONE, UNHEARD = "kokoro-v0.19", "whisper-tiny"

@@ -18,8 +18,8 @@ from modules.core_components.values import Segment, Speech
 from modules.tools.services import Services
 from tests.api.listening import Listener
 from tests.api.test_transcription import WAV
-from tests.fakes import RATE_HZ, SineEngine
-from tests.waiting import eventually
+from tests.helpers.fakes import RATE_HZ, SineEngine
+from tests.helpers.waiting import eventually
 
 PIECES = 400
 PIECE_S = 0.05

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from modules.tools.services import Services
 from tests.api.listening import LISTENER
-from tests.fakes import SINE, fake_entry
+from tests.helpers.fakes import SINE, fake_entry
 
 
 def test_every_listed_model_can_be_retrieved(client: TestClient) -> None:

@@ -13,7 +13,7 @@ from modules.core_components.errors import ModelMissingError
 from modules.core_components.progress import CancelToken
 from modules.tools.services import Services
 from tests.api.listening import LISTENER
-from tests.fakes import SINE, SineEngine, fake_entry
+from tests.helpers.fakes import SINE, SineEngine, fake_entry
 
 WEIGHTY = "weighty-1"
 NBYTES = 3_000_000

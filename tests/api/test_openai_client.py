@@ -24,8 +24,8 @@ from tests.api.conftest import served
 from tests.api.test_leaving import LongSpeech
 from tests.api.test_speech import AAC_DELAY, AAC_FRAME, MP3_DELAY, MP3_FRAME, decoded
 from tests.api.test_transcription import WAV
-from tests.fakes import SINE, SineEngine
-from tests.waiting import eventually
+from tests.helpers.fakes import SINE, SineEngine
+from tests.helpers.waiting import eventually
 
 Format = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
 FORMATS: tuple[Format, ...] = ("mp3", "opus", "aac", "flac", "wav", "pcm")

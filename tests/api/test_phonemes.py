@@ -13,7 +13,7 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken
 from modules.tools.services import Services
 from tests.api.test_leaving import LongSpeech, made_after_leaving
-from tests.fakes import SINE, SineEngine, fake_entry
+from tests.helpers.fakes import SINE, SineEngine, fake_entry
 
 PHONEMIZE, GENERATE = "/dev/phonemize", "/dev/generate_from_phonemes"
 SPELLER = "speller-1"

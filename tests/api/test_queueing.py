@@ -11,8 +11,8 @@ from fastapi.testclient import TestClient
 
 from modules.api import context as api_context
 from tests.api.test_leaving import BODY
-from tests.fakes import SineEngine
-from tests.waiting import eventually
+from tests.helpers.fakes import SineEngine
+from tests.helpers.waiting import eventually
 
 HEADER = "X-Request-Id"
 

@@ -16,9 +16,9 @@ from modules.core_components.audio.resample import resample
 from modules.core_components.audio.stream_encode import MEDIA_TYPES, RATE_HZ, STREAM_FORMATS
 from modules.core_components.values import FloatArray, Speech
 from modules.tools.services import Services
-from modules.tools.speech import SpeechRequest, read_take, speak
-from tests.fakes import RATE_HZ as ENGINE_HZ
-from tests.fakes import SINE, add_noise, fake_entry
+from modules.tools.speaking.speech import SpeechRequest, read_take, speak
+from tests.helpers.fakes import RATE_HZ as ENGINE_HZ
+from tests.helpers.fakes import SINE, add_noise, fake_entry
 
 TEXT = "Seven clocks were ticking in the dark room"
 # What a decoder gets besides the speech: the encoder's delay, and the rest of the last frame.

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from modules.cli import app
+from modules.cli.main import app
 from modules.core_components.ai_models import reset_managers
-from tests.fakes import SINE, fake_studio
+from tests.helpers.fakes import SINE, fake_studio
 
 Converse = Callable[..., dict[str, Any]]
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from modules.cli import app
+from modules.cli.main import app
 from modules.core_components.ai_models import reset_managers
 from modules.core_components.ai_models.engines.kokoro.voice_packs import (
     PACK_SHAPE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from modules.core_components.judgement import (
+from modules.core_components.library.evaluation import (
     BASE,
     JudgedCheckpoint,
     JudgedTake,

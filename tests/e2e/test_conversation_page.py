@@ -14,15 +14,19 @@ from modules.core_components.audio.files import read_speech
 from modules.core_components.progress import CancelToken
 from modules.core_components.text.word_errors import word_error_rate
 from modules.core_components.values import Speech
-from modules.tools.cast import CastVoice
-from modules.tools.conversation import ConversationRequest, begin_conversation, speak_conversation
-from modules.tools.scores import read_back
+from modules.tools.conversation.cast import CastVoice
+from modules.tools.conversation.conversation import (
+    ConversationRequest,
+    begin_conversation,
+    speak_conversation,
+)
 from modules.tools.services import Services, open_services
+from modules.tools.speaking.scores import read_back
 from modules.ui.server import create_app
 from tests.api.conftest import served
 from tests.e2e.conftest import watched_page
 from tests.e2e.studio_page import StudioPage
-from tests.fakes import SineEngine, add_noise, fake_studio
+from tests.helpers.fakes import SineEngine, add_noise, fake_studio
 
 pytestmark = pytest.mark.e2e
 

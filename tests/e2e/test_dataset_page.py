@@ -18,12 +18,12 @@ import uvicorn
 from playwright.sync_api import Browser, expect
 
 from modules.core_components.ai_models import reset_managers
-from modules.tools import dataset_listening
+from modules.tools.dataset import transcription
 from modules.tools.services import Services
 from modules.ui.server import create_app, listening_socket
 from tests.e2e.conftest import watched_page
 from tests.e2e.studio_page import SPEAKING_MS, StudioPage
-from tests.fakes import fake_studio
+from tests.helpers.fakes import fake_studio
 from tests.tools.dataset_fakes import COUNTER, add_counter, hum
 
 pytestmark = pytest.mark.e2e
@@ -32,9 +32,7 @@ pytestmark = pytest.mark.e2e
 @pytest.fixture
 def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
     monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
-    monkeypatch.setattr(
-        dataset_listening, "speech_regions", lambda speech: [(0.0, speech.duration_s)]
-    )
+    monkeypatch.setattr(transcription, "speech_regions", lambda speech: [(0.0, speech.duration_s)])
     services, _ = fake_studio(tmp_path / "studio")
     add_counter(services)
     services.change_settings({"asr_model": COUNTER})

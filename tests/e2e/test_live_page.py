@@ -14,7 +14,7 @@ from modules.ui.server import create_app
 from tests.api.conftest import served
 from tests.e2e.conftest import watched_page
 from tests.e2e.studio_page import StudioPage
-from tests.fakes import SineEngine, fake_studio
+from tests.helpers.fakes import SineEngine, fake_studio
 
 pytestmark = pytest.mark.e2e
 

@@ -19,7 +19,7 @@ from modules.core_components.audio.files import read_speech, write_speech
 from modules.core_components.values import Speech
 from tests.e2e.conftest import APP, StudioProcess
 from tests.e2e.studio_page import SPEAKING_MS, StudioPage
-from tests.tiny_xtts import install_tiny_xtts
+from tests.helpers.tiny_xtts import install_tiny_xtts
 
 pytestmark = pytest.mark.e2e
 

@@ -24,7 +24,7 @@ from modules.core_components.audio.files import write_speech
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.values import Consent, Sample, Segment, Speech, VoicePrompt, Word
-from modules.tools.job_kinds import register_job_kinds
+from modules.tools.jobs import register_job_kinds
 from modules.tools.services import Services, open_services
 
 RATE_HZ = 16_000

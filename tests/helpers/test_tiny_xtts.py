@@ -6,7 +6,7 @@ from pathlib import Path
 
 from modules.core_components.ai_models.tts_manager import TTSManager
 from modules.core_components.settings import load_settings
-from tests.tiny_xtts import SPEAKING_FILES, TRAINING_FILES, install_tiny_xtts
+from tests.helpers.tiny_xtts import SPEAKING_FILES, TRAINING_FILES, install_tiny_xtts
 
 
 def test_the_studio_takes_it_for_the_real_one(tiny_xtts: Path, tmp_path: Path) -> None:

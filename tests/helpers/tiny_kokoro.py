@@ -90,8 +90,8 @@ def build_tiny_old_kokoro(folder: Path, voices: tuple[str, ...] = ("af", "bm_lew
     """
     import torch
 
-    from modules.core_components.ai_models.engines.kokoro.builds.v0_19.wrapper import _ALBERT
     from modules.core_components.ai_models.engines.kokoro.kokoro_package import import_kmodel
+    from modules.core_components.ai_models.engines.kokoro.wrapper_v0_19 import _ALBERT
 
     folder.mkdir(parents=True, exist_ok=True)
     old = {

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.open_catalog import open_catalog
+from tests.helpers.open_catalog import open_catalog
 
 FILES = (
     "config.json", "generation_config.json", "model.safetensors", "vocab.json", "merges.txt",

@@ -24,9 +24,9 @@ from modules.core_components.dataset.values import (
 from modules.core_components.library.training_events import EventWriter
 from modules.core_components.library.training_runs import TrainingRun
 from modules.core_components.values import Speech
-from modules.tools.job_kinds import register_job_kinds
+from modules.tools.jobs import register_job_kinds
 from modules.tools.services import Services, open_services
-from tests.tiny_xtts import install_tiny_xtts
+from tests.helpers.tiny_xtts import install_tiny_xtts
 
 SENTENCES = (
     "The weather is fine today.",

@@ -9,7 +9,7 @@ import pytest
 
 from modules.core_components.ai_models import reset_managers
 from modules.tools.services import Services
-from tests.fakes import fake_studio
+from tests.helpers.fakes import fake_studio
 
 
 @pytest.fixture

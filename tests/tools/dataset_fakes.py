@@ -14,7 +14,7 @@ from modules.core_components.audio.files import write_speech
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.values import Segment, Speech, Word
 from modules.tools.services import Services
-from tests.fakes import fake_entry
+from tests.helpers.fakes import fake_entry
 
 COUNTER = "counter-1"
 WORDS = ("One", "two", "three", "four", "five", "six", "seven", "eight", "nine.")

@@ -18,8 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from modules.core_components import atomic
-from modules.tools import dataset_listening
-from modules.tools.dataset import DatasetRequest, build_dataset
+from modules.tools.dataset import transcription
+from modules.tools.dataset.build import DatasetRequest, build_dataset
 from modules.tools.services import open_services
 from tests.tools.dataset_fakes import COUNTER, add_counter, hum
 
@@ -82,7 +82,7 @@ def die_at(number: int) -> None:
 def build(root: Path) -> None:
     """Adds the recordings beside `root` to its dataset."""
     # Noise is no speech to the real one; here somebody speaks all the time.
-    dataset_listening.speech_regions = lambda speech: [(0.0, speech.duration_s)]
+    transcription.speech_regions = lambda speech: [(0.0, speech.duration_s)]
     services = open_services(root)
     add_counter(services)
     inputs = tuple(map(str, sorted((root.parent / "in").glob("*.wav"))))

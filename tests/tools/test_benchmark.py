@@ -9,22 +9,22 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from modules.cli import app
+from modules.cli.main import app
 from modules.core_components.ai_models.peak_memory import PeakMemory
 from modules.core_components.errors import BadInputError, JobCancelled, NotFoundError
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech
-from modules.tools.benchmark import BenchmarkRequest, run_benchmark
-from modules.tools.benchmark_figures import (
+from modules.tools.models.benchmark import BenchmarkRequest, run_benchmark
+from modules.tools.models.benchmark_figures import (
     HEADERS,
     Benchmark,
     benchmarks_folder,
     cells,
     newest_benchmark,
 )
-from modules.tools.benchmark_jobs import submit_benchmark
+from modules.tools.models.benchmark_jobs import submit_benchmark
 from modules.tools.services import Services
-from tests.fakes import ECHO, SINE, SineEngine, add_noise, fake_entry
+from tests.helpers.fakes import ECHO, SINE, SineEngine, add_noise, fake_entry
 
 VOICELESS, FAILING = "voiceless-1", "failing-1"
 

@@ -17,22 +17,22 @@ from modules.core_components.library import ConversationLibrary
 from modules.core_components.library.conversations import Conversation, Pauses
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech, VoicePrompt
-from modules.tools.cast import CastVoice
-from modules.tools.conversation import (
+from modules.tools.conversation.cast import CastVoice
+from modules.tools.conversation.conversation import (
     ConversationRequest,
     begin_conversation,
     speak_conversation,
     speak_line_again,
 )
-from modules.tools.conversation_jobs import (
+from modules.tools.conversation.conversation_jobs import (
     LINE_AGAIN,
     delete_conversation,
     submit_conversation,
     submit_line,
 )
-from modules.tools.joined_conversation import export_conversation, join_conversation
+from modules.tools.conversation.joining import export_conversation, join_conversation
 from modules.tools.services import Services
-from tests.fakes import SineEngine, SineOptions, add_noise, fake_entry
+from tests.helpers.fakes import SineEngine, SineOptions, add_noise, fake_entry
 
 BELL = "bell-1"
 SCRIPT = """\

@@ -25,9 +25,9 @@ from modules.core_components.errors import (
 )
 from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.values import Speech
-from modules.tools import dataset_listening, dataset_source
-from modules.tools.dataset import DatasetRequest, DatasetSummary, build_dataset
-from modules.tools.dataset_jobs import submit_build
+from modules.tools.dataset import source, transcription
+from modules.tools.dataset.build import DatasetRequest, DatasetSummary, build_dataset
+from modules.tools.dataset.build_jobs import submit_build
 from modules.tools.services import Services
 from tests.tools.dataset_fakes import COUNTER, CounterListener, add_counter, hum
 
@@ -38,9 +38,7 @@ NAME = "Aunt Anna"
 def listener(services: Services, monkeypatch: pytest.MonkeyPatch) -> CounterListener:
     services.datasets.create(NAME, "en", "Anna")
     # Noise is no speech to the real one; here somebody speaks all the time.
-    monkeypatch.setattr(
-        dataset_listening, "speech_regions", lambda speech: [(0.0, speech.duration_s)]
-    )
+    monkeypatch.setattr(transcription, "speech_regions", lambda speech: [(0.0, speech.duration_s)])
     return add_counter(services)
 
 
@@ -256,7 +254,7 @@ def test_a_long_recording_is_kept_window_by_window(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        dataset_listening,
+        transcription,
         "listening_windows",
         lambda speech, duration_s: [(0.0, 20.0), (20.0, 40.0), (40.0, 60.0)],
     )
@@ -310,7 +308,7 @@ def test_a_full_disk_stops_and_leaves_what_is_whole(
     def full(*args: object) -> bytes:
         raise DiskFullError("There was no room.", "Make some.")
 
-    monkeypatch.setattr(dataset_source, "clip_wav", full)
+    monkeypatch.setattr(source, "clip_wav", full)
     with pytest.raises(DiskFullError):
         add(services, *files)
     assert content(services.datasets.get(NAME)) == before

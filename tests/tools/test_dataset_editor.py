@@ -17,7 +17,7 @@ from modules.core_components.audio.files import read_speech
 from modules.core_components.dataset.values import Clip, Dataset
 from modules.core_components.errors import BadInputError, NotFoundError
 from modules.core_components.values import Segment, Speech, Word
-from modules.tools.dataset_editor import (
+from modules.tools.dataset.editor import (
     BY_HAND,
     drop_clips,
     fix_text,
@@ -28,8 +28,8 @@ from modules.tools.dataset_editor import (
     undo,
 )
 from modules.tools.services import Services
-from tests.fakes import fake_entry
-from tests.small_datasets import babble, make_dataset
+from tests.helpers.fakes import fake_entry
+from tests.helpers.small_datasets import babble, make_dataset
 
 TEXTS = ["one two three four", "five six", "seven eight nine"]
 

@@ -15,8 +15,8 @@ from modules.core_components.errors import JobCancelled
 from modules.core_components.library import SampleLibrary
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech
-from modules.tools import demo_sample
-from modules.tools.demo_sample import ensure_demo_sample
+from modules.tools.voices import demo_sample
+from modules.tools.voices.demo_sample import ensure_demo_sample
 
 RATE_HZ = 24_000
 

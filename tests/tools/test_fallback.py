@@ -13,7 +13,7 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from modules.cli import app
+from modules.cli.main import app
 from modules.core_components.ai_models.engines.base import Transcription
 from modules.core_components.errors import (
     BadInputError,
@@ -23,12 +23,12 @@ from modules.core_components.errors import (
 )
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech
-from modules.tools.fallback import choose_listening_model, choose_speaking_model
-from modules.tools.history import make_again
+from modules.tools.listening.transcribe import TranscribeRequest, transcribe
 from modules.tools.services import Services
-from modules.tools.speech import SpeechRequest, complete_request, speak
-from modules.tools.transcribe import TranscribeRequest, transcribe
-from tests.fakes import ECHO, RATE_HZ, SINE, EchoListener, SineEngine, add_noise, fake_entry
+from modules.tools.speaking.fallback import choose_listening_model, choose_speaking_model
+from modules.tools.speaking.history import make_again
+from modules.tools.speaking.speech import SpeechRequest, complete_request, speak
+from tests.helpers.fakes import ECHO, RATE_HZ, SINE, EchoListener, SineEngine, add_noise, fake_entry
 
 # Of the catalog, and not downloaded.
 GONE, UNHEARD = "kokoro-v0.19", "whisper-tiny"

@@ -10,8 +10,15 @@ import pytest
 
 from modules.core_components.errors import JobCancelled
 from modules.core_components.values import Speech, Word
-from modules.tools import live_feed
-from modules.tools.live_feed import CANCELLED, DONE, FAILED, LEFT_BEHIND, LiveFeeds, piece_line
+from modules.tools.speaking import live_feed
+from modules.tools.speaking.live_feed import (
+    CANCELLED,
+    DONE,
+    FAILED,
+    LEFT_BEHIND,
+    LiveFeeds,
+    piece_line,
+)
 
 PIECE = Speech(np.array([0.0, 0.5, -1.0, 2.0], np.float32), 4, (Word("Wört", 0.25, 0.75),))
 

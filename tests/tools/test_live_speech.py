@@ -5,12 +5,12 @@ import pytest
 
 from modules.core_components.errors import BadInputError, JobCancelled
 from modules.core_components.progress import CancelToken
-from modules.tools.live_speech import check_live_request, open_live_speech
-from modules.tools.named_voices import find_voice
 from modules.tools.services import Services
-from modules.tools.speech import SpeechRequest, read_take, speak
-from modules.tools.spoken_steps import PASSAGE_CHARACTERS
-from tests.fakes import SINE, add_noise
+from modules.tools.speaking.live_speech import check_live_request, open_live_speech
+from modules.tools.speaking.plan import PASSAGE_CHARACTERS
+from modules.tools.speaking.speech import SpeechRequest, read_take, speak
+from modules.tools.speaking.voice_lookup import find_voice
+from tests.helpers.fakes import SINE, add_noise
 
 # Two passages, so that the pause between them counts too.
 LONG = "This sentence is here to fill the passage up with words. " * (PASSAGE_CHARACTERS // 50)

@@ -9,12 +9,12 @@ import pytest
 
 from modules.core_components.errors import BadInputError, NotFoundError, StudioError
 from modules.core_components.model_settings import ModelSettings
-from modules.tools import model_library
-from modules.tools.job_kinds import submit_load
-from modules.tools.load_plans import load_plan, smaller_sizes, tell_load
-from modules.tools.model_settings import configure_model, model_choices
+from modules.tools.jobs import submit_load
+from modules.tools.models import library
+from modules.tools.models.load_plans import load_plan, smaller_sizes, tell_load
+from modules.tools.models.model_settings import configure_model, model_choices
 from modules.tools.services import Services
-from tests.fakes import LARGE_TONE, SINE, SMALL_TONE, add_tones
+from tests.helpers.fakes import LARGE_TONE, SINE, SMALL_TONE, add_tones
 
 
 @pytest.fixture
@@ -28,11 +28,11 @@ def studio(services: Services, monkeypatch: pytest.MonkeyPatch) -> Services:
 
 
 def in_memory(services: Services) -> list[str]:
-    return [model.key for model in model_library.in_memory(services)]
+    return [model.key for model in library.in_memory(services)]
 
 
 def test_a_load_says_first_what_leaves(studio: Services) -> None:
-    model_library.load(studio, LARGE_TONE)
+    library.load(studio, LARGE_TONE)
     plan = load_plan(studio, SMALL_TONE)
     assert plan is not None
     assert [one.name for one in plan.leaving] == [LARGE_TONE]
@@ -46,7 +46,7 @@ def test_work_says_it_too_before_it_begins(studio: Services) -> None:
     told: list[tuple[float, str]] = []
     tell_load(studio, LARGE_TONE, lambda *news: told.append(news))
     assert told == [(0.0, "Loading tone-large needs 0.65 GiB on cuda:0, which are free.")]
-    model_library.load(studio, LARGE_TONE)
+    library.load(studio, LARGE_TONE)
     tell_load(studio, LARGE_TONE, lambda *news: told.append(news))
     tell_load(studio, SINE, lambda *news: told.append(news))
     assert len(told) == 1, "there is nothing to be loaded"
@@ -62,10 +62,10 @@ def test_what_does_not_fit_fails_before_it_is_loaded(studio: Services) -> None:
 
 
 def test_a_choice_is_kept_and_the_model_loaded_anew(studio: Services) -> None:
-    model_library.load(studio, SMALL_TONE)
+    library.load(studio, SMALL_TONE)
     configure_model(studio, SMALL_TONE, {"precision": "float32"})
     assert in_memory(studio) == [], "its weights are other ones now"
-    model_library.load(studio, SMALL_TONE)
+    library.load(studio, SMALL_TONE)
     assert in_memory(studio) == [f"{SMALL_TONE}@r1/float32/cuda:0"]
     configure_model(studio, SMALL_TONE, {"keep_loaded": True})
     assert in_memory(studio) == [f"{SMALL_TONE}@r1/float32/cuda:0"]

@@ -21,17 +21,17 @@ from modules.core_components.errors import (
 )
 from modules.core_components.library.conversations import Conversation
 from modules.core_components.progress import CancelToken
-from modules.tools.cast import CastVoice
-from modules.tools.conversation import (
+from modules.tools.conversation.cast import CastVoice
+from modules.tools.conversation.conversation import (
     ConversationRequest,
     begin_conversation,
     speak_conversation,
     speak_line_again,
 )
-from modules.tools.conversation_jobs import submit_conversation, submit_line
+from modules.tools.conversation.conversation_jobs import submit_conversation, submit_line
 from modules.tools.services import Services, open_services
-from tests.fakes import DUET, SINE, DuetEngine, add_duet, add_noise
-from tests.tiny_vibevoice import install_tiny
+from tests.helpers.fakes import DUET, SINE, DuetEngine, add_duet, add_noise
+from tests.helpers.tiny_vibevoice import install_tiny
 
 SCRIPT = """\
 Anna: (softly) Good morning, dear [Ben](/b/). [pause:1s]

@@ -16,13 +16,13 @@ from modules.core_components.ai_models.engines.kokoro.voice_packs import (
 )
 from modules.core_components.errors import BadInputError, ModelMissingError
 from modules.core_components.values import FloatArray, VoicePrompt
-from modules.tools.history import make_again
-from modules.tools.named_voices import find_voice, voices_to_choose
-from modules.tools.own_voices import export_preset, import_voice, save_mix
 from modules.tools.services import Services
-from modules.tools.speech import SpeechRequest, speak
-from modules.tools.voices import preset_voices
-from tests.fakes import SINE, SineEngine, add_noise, fake_studio
+from modules.tools.speaking.history import make_again
+from modules.tools.speaking.speech import SpeechRequest, speak
+from modules.tools.speaking.voice_lookup import find_voice, voices_to_choose
+from modules.tools.voices.own_voices import export_preset, import_voice, save_mix
+from modules.tools.voices.preset_voices import preset_voices
+from tests.helpers.fakes import SINE, SineEngine, add_noise, fake_studio
 
 KOKORO = "kokoro-v1.0"
 

@@ -15,10 +15,10 @@ from modules.core_components.ai_models import reset_managers
 from modules.core_components.audio.files import write_speech
 from modules.core_components.errors import BadInputError, NotFoundError
 from modules.core_components.values import Speech
-from modules.tools.preflight import OK, STOP, WARN, Check, Preflight, preflight
 from modules.tools.services import Services
-from modules.tools.train_xtts import TrainingRequest
-from tests.xtts_studio import add_dataset, open_xtts_studio
+from modules.tools.training.preflight import OK, STOP, WARN, Check, Preflight, preflight
+from modules.tools.training.training import TrainingRequest
+from tests.helpers.xtts_studio import add_dataset, open_xtts_studio
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import pytest
 
 from modules.core_components.errors import ModelMissingError
 from modules.core_components.model_settings import ModelSettings
-from modules.tools.preload import preload
+from modules.tools.models.preload import preload
 from modules.tools.services import Services
-from tests.fakes import ECHO, SINE, EchoListener, SineEngine
+from tests.helpers.fakes import ECHO, SINE, EchoListener, SineEngine
 
 SOON_S = 20.0
 

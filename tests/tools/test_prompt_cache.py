@@ -4,10 +4,10 @@ import json
 
 from typer.testing import CliRunner
 
-from modules.cli import app
-from modules.tools.prompt_cache import DAMAGED, clear_prepared_voices, prepared_voices
+from modules.cli.main import app
 from modules.tools.services import Services
-from tests.fakes import SINE, SineEngine, add_noise
+from modules.tools.voices.prompt_cache import DAMAGED, clear_prepared_voices, prepared_voices
+from tests.helpers.fakes import SINE, SineEngine, add_noise
 
 
 def test_what_is_prepared_is_shown_by_model_and_cleared(services: Services) -> None:

@@ -8,14 +8,14 @@ import pytest
 
 from modules.core_components.ai_models.engines.base import option
 from modules.core_components.errors import BadInputError
-from modules.tools.pronunciations import (
+from modules.tools.services import Services
+from modules.tools.speaking.pronunciations import (
     add_pronunciation,
     list_pronunciations,
     remove_pronunciation,
 )
-from modules.tools.services import Services
-from modules.tools.speech import SpeechRequest, complete_request, request_of_take, speak
-from tests.fakes import SINE, SineEngine, SineOptions
+from modules.tools.speaking.speech import SpeechRequest, complete_request, request_of_take, speak
+from tests.helpers.fakes import SINE, SineEngine, SineOptions
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,7 @@ from modules.core_components.ai_models.engines.base import TTSEngine, option
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.passages import split_passages
 from modules.tools.services import Services
-from modules.tools.speech import SpeechRequest, complete_request, read_take, speak
-from modules.tools.spoken_steps import (
+from modules.tools.speaking.plan import (
     PASSAGE_CHARACTERS,
     PAUSE_BETWEEN_PASSAGES_S,
     Passage,
@@ -20,7 +19,8 @@ from modules.tools.spoken_steps import (
     passages,
     spoken_steps,
 )
-from tests.fakes import SINE, SineEngine
+from modules.tools.speaking.speech import SpeechRequest, complete_request, read_take, speak
+from tests.helpers.fakes import SINE, SineEngine
 
 LONG = "This sentence is here to fill the passage up with words. " * (PASSAGE_CHARACTERS // 20)
 

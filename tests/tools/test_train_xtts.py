@@ -19,7 +19,7 @@ import soundfile
 import torch
 from typer.testing import CliRunner
 
-from modules.cli import app
+from modules.cli.main import app
 from modules.core_components.ai_models import reset_managers
 from modules.core_components.ai_models.engines.xtts.checkpoint import read_weights
 from modules.core_components.ai_models.engines.xtts.training.child import train_and_tell
@@ -42,9 +42,10 @@ from modules.core_components.library.training_events import (
 )
 from modules.core_components.library.training_runs import RunFiles, TrainingRun
 from modules.core_components.progress import CancelToken, no_progress
-from modules.tools import train_xtts, training_supervisor
 from modules.tools.services import Services
-from modules.tools.train_xtts import (
+from modules.tools.training import supervisor, training
+from modules.tools.training.curves import in_force, read_curves
+from modules.tools.training.training import (
     TrainingRequest,
     resume_training,
     start_training,
@@ -52,8 +53,7 @@ from modules.tools.train_xtts import (
     stop_training,
     train,
 )
-from modules.tools.training_curves import in_force, read_curves
-from tests.xtts_studio import BASE, add_dataset, open_xtts_studio
+from tests.helpers.xtts_studio import BASE, add_dataset, open_xtts_studio
 
 TRAINED, HELD_OUT = 10, 2
 PLAN = {
@@ -131,7 +131,7 @@ def story(studio: Services) -> Story:
         train(studio, {"run": run.name}, kill_when_a_state_is_kept, CancelToken())
     state = studio.training_runs.get(run.name).state
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(training_supervisor, "TrainingProcess", ThreadInsteadOfProcess)
+        monkeypatch.setattr(supervisor, "TrainingProcess", ThreadInsteadOfProcess)
         job = resume_training(studio, run.name, more_epochs=200)
         while len(read_curves(studio, run.name).eval_losses) < 3:
             job = studio.jobs.wait(job.id, 0.1)
@@ -267,7 +267,7 @@ def cancelled_at_once(studio: Services, name: str) -> None:
 def test_the_job_is_over_while_the_state_is_written_and_the_memory_is_kept_until_then(
     studio: Services, story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training_supervisor, "TrainingProcess", SlowToSave)
+    monkeypatch.setattr(supervisor, "TrainingProcess", SlowToSave)
     cancelled_at_once(studio, "slow")
     assert [resident.holders for resident in studio.tts.pool.snapshot()] == [("The training slow",)]
     SlowToSave.may_end.set()
@@ -278,7 +278,7 @@ def test_the_job_is_over_while_the_state_is_written_and_the_memory_is_kept_until
 def test_a_wish_said_while_the_process_still_loads_is_heard(
     studio: Services, story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training_supervisor, "TrainingProcess", StillLoading)
+    monkeypatch.setattr(supervisor, "TrainingProcess", StillLoading)
     run = studio.training_runs.create("early", "Short", BASE, "en", PLAN, [])
     job = resume_training(studio, run.name)
     stop_after_epoch(studio, run.name)
@@ -290,8 +290,8 @@ def test_a_wish_said_while_the_process_still_loads_is_heard(
 def test_a_process_that_hangs_is_ended(
     studio: Services, story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training_supervisor, "TrainingProcess", Hung)
-    monkeypatch.setattr(train_xtts, "_PATIENCE_S", 0.0)
+    monkeypatch.setattr(supervisor, "TrainingProcess", Hung)
+    monkeypatch.setattr(training, "_PATIENCE_S", 0.0)
     cancelled_at_once(studio, "hung")
     assert not studio.tts.pool.snapshot()
 

@@ -14,17 +14,17 @@ from modules.core_components.audio.files import write_speech
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Segment, Speech
-from modules.tools.services import Services
-from modules.tools.transcribe import (
+from modules.tools.listening.transcribe import (
     TranscribeRequest,
     check_transcription,
     keep_transcript,
     takes_hotwords,
     transcribe,
 )
-from modules.tools.transcripts import read_transcript
-from modules.ui.tabs.transcribe import KeptTranscript, _facts, _times_html
-from tests.fakes import ECHO, EchoListener, fake_entry
+from modules.tools.listening.transcripts import read_transcript
+from modules.tools.services import Services
+from modules.ui.tabs.transcribe.tab import KeptTranscript, _facts, _times_html
+from tests.helpers.fakes import ECHO, EchoListener, fake_entry
 
 KNOWING = "knowing-1"
 

@@ -6,14 +6,14 @@ import pytest
 
 from modules.core_components.errors import BadInputError, NotFoundError
 from modules.core_components.values import Segment, Transcript, Word
-from modules.tools.services import Services
-from modules.tools.transcribe import keep_transcript, transcripts_folder
-from modules.tools.transcripts import (
+from modules.tools.listening.transcribe import keep_transcript, transcripts_folder
+from modules.tools.listening.transcripts import (
     delete_transcript,
     export_transcript,
     get_transcript,
     list_transcripts,
 )
+from modules.tools.services import Services
 
 SAID = Transcript(
     text="Good morning. How are you?",

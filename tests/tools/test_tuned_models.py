@@ -13,12 +13,12 @@ from modules.core_components.ai_models.downloads.licences import LicenceNotAccep
 from modules.core_components.audio.files import write_speech
 from modules.core_components.errors import CorruptFileError, NotFoundError
 from modules.core_components.values import Speech
-from modules.tools import model_library, tuned_models
-from modules.tools.job_kinds import submit_load
-from modules.tools.named_voices import find_voice, voices_to_choose
+from modules.tools.jobs import submit_load
+from modules.tools.models import library, tuned_models
+from modules.tools.models.tuned_jobs import submit_export, submit_import
 from modules.tools.services import Services
-from modules.tools.speech import SpeechRequest, complete_request
-from modules.tools.tuned_jobs import submit_export, submit_import
+from modules.tools.speaking.speech import SpeechRequest, complete_request
+from modules.tools.speaking.voice_lookup import find_voice, voices_to_choose
 
 TOKENS = ("[STOP]", "[UNK]", "[SPACE]", "[en]", "[it]", "[START]", "a")
 
@@ -57,7 +57,7 @@ def archive(files: Path) -> Path:
 
 @pytest.fixture
 def services(services: Services) -> Services:
-    model_library.accept_licence(services, tuned_models.BASE)
+    library.accept_licence(services, tuned_models.BASE)
     return services
 
 
@@ -69,7 +69,7 @@ def test_an_imported_model_stands_everywhere_at_once(services: Services, archive
     assert services.tts.engine_ids() == (*before, model_id)
     assert services.tts.available(model_id)
     assert services.tts.get(model_id).languages == ("it", "en")
-    (item,) = (item for item in model_library.list_models(services) if item.tuned is not None)
+    (item,) = (item for item in library.list_models(services) if item.tuned is not None)
     assert (item.entry.id, item.entry.label, item.state) == (model_id, "Anna", "installed")
     assert item.entry.licence.consent_required
     assert tuned_models.card_facts(model)["Minutes"] == "12.5"
@@ -82,13 +82,13 @@ def test_an_imported_model_stands_everywhere_at_once(services: Services, archive
     assert complete_request(services, request).language == "it"
     assert find_voice(services, services.tts.get(model_id), "Ana Florence").kind == "preset"
     assert "Anna" in submit_load(services, model_id).title
-    assert model_library.check(services, (model_id,))[0].problem == ""
+    assert library.check(services, (model_id,))[0].problem == ""
 
 
 def test_a_model_goes_to_the_trash_and_comes_back(services: Services, archive: Path) -> None:
     model = tuned_models.import_tuned(services, archive, "My Anna")
     model_id = tuned_models.model_id_of(model)
-    model_library.delete(services, model_id)
+    library.delete(services, model_id)
     with pytest.raises(NotFoundError):
         services.tts.get(model_id)
     services.tuned_models.restore(services.tuned_models.trashed()[0])

@@ -7,7 +7,7 @@ import pytest
 
 from modules.core_components.errors import JobCancelled
 from modules.core_components.progress import CancelToken
-from modules.tools.turns import LineFullError, Place, RequestNameTakenError, Turns
+from modules.tools.speaking.request_queue import LineFullError, Place, RequestNameTakenError, Turns
 
 
 class Visitor:

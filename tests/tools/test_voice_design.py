@@ -13,13 +13,13 @@ from modules.core_components.audio.files import read_speech
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech, VoicePrompt
-from modules.tools.history import make_again
-from modules.tools.live_speech import check_live_request, open_live_speech
 from modules.tools.services import Services
-from modules.tools.speech import SpeechRequest, complete_request, speak
-from modules.tools.voice_design import DesignRequest, design_voice, keep_voice
-from modules.tools.voice_design_jobs import submit_design
-from tests.fakes import SINE, SineEngine, SineOptions, fake_entry
+from modules.tools.speaking.history import make_again
+from modules.tools.speaking.live_speech import check_live_request, open_live_speech
+from modules.tools.speaking.speech import SpeechRequest, complete_request, speak
+from modules.tools.voices.design import DesignRequest, design_voice, keep_voice
+from modules.tools.voices.design_jobs import submit_design
+from tests.helpers.fakes import SINE, SineEngine, SineOptions, fake_entry
 
 DESIGNER = "designer-1"
 LIKE = "A calm old man from the coast."

@@ -8,11 +8,11 @@ import pytest
 
 from modules.core_components.audio.files import read_speech
 from modules.core_components.errors import BadInputError
-from modules.tools import voice_previews
-from modules.tools.job_kinds import submit_preview
+from modules.tools.jobs import submit_preview
 from modules.tools.services import Services
-from modules.tools.voice_previews import find_preview, make_preview
-from tests.fakes import SINE
+from modules.tools.voices import previews
+from modules.tools.voices.previews import find_preview, make_preview
+from tests.helpers.fakes import SINE
 
 
 def test_a_preview_is_made_once_and_found_after_that(services: Services) -> None:
@@ -40,7 +40,7 @@ def test_a_voice_that_is_not_there_fails_in_words(services: Services) -> None:
 
 
 def test_the_oldest_are_forgotten(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(voice_previews, "KEPT_PREVIEWS", 2)
+    monkeypatch.setattr(previews, "KEPT_PREVIEWS", 2)
     for voice, language in (("high", "it"), ("low", "it"), ("high", "en-us")):
         make_preview(services, SINE, voice, language)
     assert find_preview(services, SINE, "high", "it") is None

@@ -6,8 +6,7 @@ import pytest
 
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.language_names import language_name
-from modules.tools.named_voices import find_voice
-from modules.tools.ready_models import (
+from modules.tools.models.ready_models import (
     can_clone,
     has_stock_voices,
     is_voice_match,
@@ -16,9 +15,10 @@ from modules.tools.ready_models import (
     speaking_models,
 )
 from modules.tools.services import Services
-from modules.tools.speech import SpeechRequest, complete_request
-from modules.tools.voices import describe_voice, prepared_voice, preset_voices
-from tests.fakes import ECHO, SINE, SineEngine, SineOptions, add_noise, fake_entry
+from modules.tools.speaking.speech import SpeechRequest, complete_request
+from modules.tools.speaking.voice_lookup import find_voice
+from modules.tools.voices.preset_voices import describe_voice, prepared_voice, preset_voices
+from tests.helpers.fakes import ECHO, SINE, SineEngine, SineOptions, add_noise, fake_entry
 
 
 def test_only_what_can_be_used_now_is_offered(services: Services) -> None:

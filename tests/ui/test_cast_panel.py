@@ -8,10 +8,15 @@ import gradio as gr
 import pytest
 
 from modules.core_components.library.conversations import CastMember
-from modules.tools.cast import CastVoice
+from modules.tools.conversation.cast import CastVoice
 from modules.tools.services import Services
-from modules.ui.cast_panel import IN_ONE_GO, LINE_BY_LINE, MOST_SPEAKERS, CastPanel
-from tests.fakes import DUET, SINE, add_duet, add_noise
+from modules.ui.tabs.conversation.cast_panel import (
+    IN_ONE_GO,
+    LINE_BY_LINE,
+    MOST_SPEAKERS,
+    CastPanel,
+)
+from tests.helpers.fakes import DUET, SINE, add_duet, add_noise
 
 
 @pytest.fixture

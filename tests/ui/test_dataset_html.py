@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from modules.core_components.dataset.report import BAD, ClipMeasures, DatasetReport, Finding
-from modules.ui.clip_player import peaks
-from modules.ui.dataset_report_html import findings_html, gauge_html, report_html
-from modules.ui.plots import Histogram, bins, histogram_html
+from modules.ui.tabs.dataset.clip_player import peaks
+from modules.ui.tabs.dataset.report_html import findings_html, gauge_html, report_html
+from modules.ui.widgets.plots import Histogram, bins, histogram_html
 
 
 @pytest.mark.parametrize(

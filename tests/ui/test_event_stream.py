@@ -13,7 +13,7 @@ from modules.tools.services import Services
 from modules.ui import event_stream
 from modules.ui.page import create_page
 from tests.api.conftest import served
-from tests.waiting import eventually
+from tests.helpers.waiting import eventually
 
 SESSION = "test"
 

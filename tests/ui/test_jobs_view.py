@@ -8,10 +8,10 @@ import gradio as gr
 import pytest
 
 from modules.core_components.jobs import Job
-from modules.tools.job_kinds import SPEAK, TRANSCRIBE, submit_speech
+from modules.tools.jobs import SPEAK, TRANSCRIBE, submit_speech
 from modules.tools.services import Services
-from modules.tools.speech import SpeechRequest
-from modules.ui.jobs_view import JobsView, job_html
+from modules.tools.speaking.speech import SpeechRequest
+from modules.ui.widgets.jobs_view import JobsView, job_html
 from tests.ui.conftest import Fake
 
 WAIT_S = 20.0

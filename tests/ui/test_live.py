@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from modules.tools.job_kinds import submit_speech
+from modules.tools.jobs import submit_speech
 from modules.tools.services import Services
-from modules.tools.speech import SpeechRequest, read_take
+from modules.tools.speaking.speech import SpeechRequest, read_take
 from modules.ui.page import USER
 from modules.ui.server import create_app
-from tests.fakes import SINE
+from tests.helpers.fakes import SINE
 from tests.ui.conftest import Fake
 from tests.ui.page_client import HERE
 

@@ -8,10 +8,10 @@ import gradio as gr
 import pytest
 
 from modules.core_components.errors import StudioError
-from modules.tools import model_library
+from modules.tools.models import library
 from modules.tools.services import Services
-from modules.ui.model_memory_panel import ModelMemoryPanel
-from tests.fakes import LARGE_TONE, SINE, SMALL_TONE, add_tones
+from modules.ui.tabs.models.memory_panel import ModelMemoryPanel
+from tests.helpers.fakes import LARGE_TONE, SINE, SMALL_TONE, add_tones
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def words(values: list[Any]) -> str:
 
 def test_it_says_what_leaves(shown: ModelMemoryPanel, services: Services) -> None:
     assert "0.65 GiB on cpu, which are free" in words(shown._show(LARGE_TONE))
-    model_library.load(services, LARGE_TONE)
+    library.load(services, LARGE_TONE)
     assert "tone-large is in memory" in words(shown._show(LARGE_TONE))
     assert "tone-large (0.65 GiB, used just now) leaves" in words(shown._show(SMALL_TONE))
 

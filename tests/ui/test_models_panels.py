@@ -5,15 +5,15 @@ from __future__ import annotations
 import gradio as gr
 import pytest
 
-from modules.tools.benchmark import BenchmarkRequest, run_benchmark
-from modules.tools.ready_models import has_stock_voices
+from modules.tools.models.benchmark import BenchmarkRequest, run_benchmark
+from modules.tools.models.ready_models import has_stock_voices
 from modules.tools.services import Services
-from modules.ui.benchmark_panel import BenchmarkPanel
 from modules.ui.context import Studio
-from modules.ui.engine_panel import EnginePanel
-from modules.ui.jobs_view import JobsView
-from modules.ui.prompt_cache_panel import EMPTY, PromptCachePanel
-from tests.fakes import SINE, SineEngine, add_noise
+from modules.ui.tabs.models.benchmark_panel import BenchmarkPanel
+from modules.ui.tabs.models.prompt_cache_panel import EMPTY, PromptCachePanel
+from modules.ui.widgets.engine_panel import EnginePanel
+from modules.ui.widgets.jobs_view import JobsView
+from tests.helpers.fakes import SINE, SineEngine, add_noise
 
 
 @pytest.fixture

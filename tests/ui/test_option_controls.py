@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import gradio as gr
 
 from modules.core_components.ai_models.engines.base import describe_options, option, parse_options
-from modules.ui.option_controls import OptionControls, option_control
-from tests.fakes import SineOptions
+from modules.ui.widgets.option_controls import OptionControls, option_control
+from tests.helpers.fakes import SineOptions
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ import numpy as np
 from modules.api.app import create_api
 from modules.core_components.values import Speech
 from modules.ui.server import listening_socket, serve
-from tests.fakes import fake_studio
+from tests.helpers.fakes import fake_studio
 
 def endless(*_: object) -> Iterator[Speech]:
     yield Speech(np.zeros(16_000, np.float32), 16_000)

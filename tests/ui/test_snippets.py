@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from modules.ui.snippets import (
+from modules.ui.widgets.snippets import (
     bar_html,
     clock_text,
     duration_text,

@@ -10,14 +10,14 @@ from fastapi.testclient import TestClient
 
 from modules.core_components.values import Scores
 from modules.tools.services import Services
-from modules.tools.speech import SpeechRequest, speak
+from modules.tools.speaking.speech import SpeechRequest, speak
 from modules.ui.context import unlocking
 from modules.ui.endpoints import PUBLIC
 from modules.ui.server import create_app
 from modules.ui.studio import TABS, build_studio
-from modules.ui.take_panel import again_note, scores_html
 from modules.ui.theme import STYLESHEETS, StudioTheme
-from tests.fakes import SINE, add_noise
+from modules.ui.widgets.take_panel import again_note, scores_html
+from tests.helpers.fakes import SINE, add_noise
 from tests.ui.page_client import HERE, call, fire, open_page
 
 

@@ -13,16 +13,16 @@ import pytest
 from modules.core_components.ai_models.engines.xtts.preflight.checks import RejectedRow
 from modules.core_components.ai_models.engines.xtts.training.rows import TrainingRow
 from modules.core_components.errors import BadInputError
-from modules.core_components.judgement import JudgedCheckpoint, JudgedTake, Judgement
+from modules.core_components.library.evaluation import JudgedCheckpoint, JudgedTake, Judgement
 from modules.core_components.library.training_events import EventWriter
 from modules.core_components.library.training_runs import TrainingRun
-from modules.tools.preflight import OK, STOP, Check, Preflight
 from modules.tools.services import Services
-from modules.ui.loss_curves import loss_curves_svg
-from modules.ui.preflight_report import preflight_html, rejected_html
-from modules.ui.training_judge import TrainingJudge
-from modules.ui.training_live import LiveTraining
-from modules.ui.training_setup import TrainingSetup
+from modules.tools.training.preflight import OK, STOP, Check, Preflight
+from modules.ui.tabs.train_xtts.evaluation import TrainingJudge
+from modules.ui.tabs.train_xtts.live import LiveTraining
+from modules.ui.tabs.train_xtts.loss_curves import loss_curves_svg
+from modules.ui.tabs.train_xtts.preflight_report import preflight_html, rejected_html
+from modules.ui.tabs.train_xtts.setup import TrainingSetup
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech, VoicePrompt
 from modules.tools.services import Services
-from modules.tools.voice_design import DesignRequest, design_voice
+from modules.tools.voices.design import DesignRequest, design_voice
 from modules.ui.context import Studio
-from modules.ui.tabs.voice_design import MISSING, MOST_TRIES, _VoiceDesignTab
-from tests.fakes import SineEngine, SineOptions, fake_entry
+from modules.ui.tabs.voice_design.tab import MISSING, MOST_TRIES, _VoiceDesignTab
+from tests.helpers.fakes import SineEngine, SineOptions, fake_entry
 
 DESIGNER = "designer-1"
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from modules.core_components.errors import BadInputError
-from modules.ui.voice_mixer import MOST_VOICES, _mix_html, _one_more, _read, checked_mix
+from modules.ui.tabs.voice_presets.voice_mixer import (
+    MOST_VOICES,
+    _mix_html,
+    _one_more,
+    _read,
+    checked_mix,
+)
 
 
 def test_sliders_make_a_mix_and_say_its_shares() -> None:

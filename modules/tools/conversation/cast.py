@@ -12,15 +12,15 @@ from modules.core_components.ai_models.engines.base import TTSEngine, describe_o
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.library.conversations import CastMember, Line
 from modules.core_components.values import VoicePrompt
-from modules.tools.named_voices import (
+from modules.tools.services import Services
+from modules.tools.speaking.speech import SpeechRequest
+from modules.tools.speaking.voice_lookup import (
     NamedVoice,
     find_sample,
     find_voice,
 )
-from modules.tools.own_voices import fixed_voice
-from modules.tools.services import Services
-from modules.tools.speech import SpeechRequest
-from modules.tools.voices import usual_language
+from modules.tools.voices.own_voices import fixed_voice
+from modules.tools.voices.preset_voices import usual_language
 
 # What engines call the option that says how something is spoken.
 STYLE_OPTIONS = ("instruct", "style")

@@ -26,18 +26,23 @@ from modules.core_components.text.script import (
 )
 from modules.core_components.values import Speech, Word
 from modules.core_components.version import APP_VERSION
-from modules.tools.cast import (
+from modules.tools.conversation.cast import (
     CastVoice,
     cast_of,
     check_voice_is_the_same,
     errors_told_of,
     request_of_line,
 )
-from modules.tools.joined_conversation import join_conversation
-from modules.tools.one_go import cast_in_one_go, checked_part, parts_of, perform_part
+from modules.tools.conversation.joining import join_conversation
+from modules.tools.conversation.multi_speaker import (
+    cast_in_one_go,
+    checked_part,
+    parts_of,
+    perform_part,
+)
 from modules.tools.services import Services
-from modules.tools.speech import complete_request, keep, perform
-from modules.tools.word_times import timed_from_the_start
+from modules.tools.speaking.speech import complete_request, keep, perform
+from modules.tools.speaking.word_times import timed_from_the_start
 
 LONGEST_PAUSE_S = 5.0
 # Lines are far apart in seed, since a text counts its own passages up from the seed.

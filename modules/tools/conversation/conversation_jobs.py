@@ -10,7 +10,7 @@ from modules.core_components.jobs import Job, JobContext
 from modules.core_components.jobs.job import ACTIVE
 from modules.core_components.library.conversations import Pauses
 from modules.core_components.text.script import with_style
-from modules.tools.conversation import (
+from modules.tools.conversation.conversation import (
     ConversationRequest,
     begin_conversation,
     changed_line,
@@ -18,7 +18,7 @@ from modules.tools.conversation import (
     speak_conversation,
     speak_line_again,
 )
-from modules.tools.joined_conversation import join_conversation
+from modules.tools.conversation.joining import join_conversation
 from modules.tools.services import Services
 
 CONVERSE = "converse"

@@ -27,11 +27,11 @@ from modules.core_components.errors import (
     StudioError,
 )
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
-from modules.tools.dataset_inputs import Gathered, Recording, Refused, gather
-from modules.tools.dataset_listening import open_listener
-from modules.tools.dataset_source import SourceMaker
+from modules.tools.dataset.inputs import Gathered, Recording, Refused, gather
+from modules.tools.dataset.source import SourceMaker
+from modules.tools.dataset.transcription import open_listener
+from modules.tools.listening.transcribe import TranscribeRequest, check_transcription
 from modules.tools.services import Services
-from modules.tools.transcribe import TranscribeRequest, check_transcription
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from modules.core_components.jobs import Job, JobContext
-from modules.tools.dataset import DatasetRequest, build_dataset
-from modules.tools.inbox import keep_upload
+from modules.tools.dataset.build import DatasetRequest, build_dataset
+from modules.tools.listening.inbox import keep_upload
 from modules.tools.services import Services
 
 BUILD_DATASET = "build_dataset"

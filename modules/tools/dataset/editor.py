@@ -17,8 +17,8 @@ from modules.core_components.dataset.values import Clip
 from modules.core_components.errors import BadInputError, NotFoundError
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.values import Speech
+from modules.tools.listening.transcribe import transcribe_speech
 from modules.tools.services import Services
-from modules.tools.transcribe import transcribe_speech
 
 BY_HAND = "dropped by hand"
 MOST_CHARACTERS = 1000

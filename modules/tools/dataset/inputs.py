@@ -11,7 +11,7 @@ from modules.core_components.errors import StudioError
 from modules.core_components.library.archives import is_archive, unpack
 from modules.core_components.text.cues import Cue
 from modules.core_components.text.subtitle_files import read_cues
-from modules.tools.dataset_metadata import MetadataRow, is_metadata, read_metadata
+from modules.tools.dataset.input_metadata import MetadataRow, is_metadata, read_metadata
 
 SUBTITLE_SUFFIXES = (".srt", ".vtt")
 MEDIA_SUFFIXES = (

@@ -23,14 +23,14 @@ from modules.core_components.dataset.values import EVAL, Clip, Dataset
 from modules.core_components.errors import StudioError
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
 from modules.core_components.text.word_errors import word_error_rate
-from modules.tools.dataset_report_listening import (
+from modules.tools.dataset.report_listening import (
     detect_languages,
     embed_clips,
     heard_before,
     listen_again,
 )
-from modules.tools.dataset_report_measuring import MeasuredClip, MeasuredClips, measure_clips
-from modules.tools.dataset_report_tokenizer import text_faults, text_sha256
+from modules.tools.dataset.report_measuring import MeasuredClip, MeasuredClips, measure_clips
+from modules.tools.dataset.report_tokenizer import text_faults, text_sha256
 from modules.tools.services import Services
 
 # What one can wait for between a click and its answer.

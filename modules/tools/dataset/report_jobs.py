@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from modules.core_components.jobs import Job, JobContext
-from modules.tools.dataset_report import report_of
+from modules.tools.dataset.report import report_of
 from modules.tools.services import Services
 
 REPORT_DATASET = "report_dataset"

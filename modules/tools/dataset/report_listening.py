@@ -16,10 +16,10 @@ from modules.core_components.dataset.report_cache import ContentCache, packed, u
 from modules.core_components.errors import StudioError
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.values import FloatArray
-from modules.tools.dataset_report_measuring import MeasuredClip
-from modules.tools.ready_models import listening_models
+from modules.tools.dataset.report_measuring import MeasuredClip
+from modules.tools.listening.transcribe import transcribe_speech
+from modules.tools.models.ready_models import listening_models
 from modules.tools.services import Services
-from modules.tools.transcribe import transcribe_speech
 
 logger = logging.getLogger(__name__)
 

@@ -31,8 +31,8 @@ from modules.core_components.dataset.words import joined_text, middle_s
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.text.cues import Cue
 from modules.core_components.values import Speech, Word
-from modules.tools.dataset_inputs import Recording
-from modules.tools.dataset_listening import Heard, Listener
+from modules.tools.dataset.inputs import Recording
+from modules.tools.dataset.transcription import Heard, Listener
 
 # Beyond this a recording no longer fits in the memory of a small machine (1.3 GB at 22,050 Hz).
 LONGEST_RECORDING_S = 4 * 3600.0

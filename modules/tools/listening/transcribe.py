@@ -22,7 +22,9 @@ from modules.core_components.library.names import unique_path
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.text.subtitles import FORMATS, render
 from modules.core_components.values import Segment, Speech, Transcript
-from modules.tools.fallback import (
+from modules.tools.models.load_plans import tell_load
+from modules.tools.services import Services
+from modules.tools.speaking.fallback import (
     UNUSABLE,
     ModelChoice,
     choose_listening_model,
@@ -31,8 +33,6 @@ from modules.tools.fallback import (
     told_of,
     without,
 )
-from modules.tools.load_plans import tell_load
-from modules.tools.services import Services
 
 logger = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from modules.core_components.errors import CorruptFileError, NotFoundError
 from modules.core_components.values import Segment, Transcript, Word
+from modules.tools.listening.transcribe import transcripts_folder, write_transcript
 from modules.tools.services import Services
-from modules.tools.transcribe import transcripts_folder, write_transcript
 
 logger = logging.getLogger(__name__)
 

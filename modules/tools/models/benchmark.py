@@ -13,12 +13,12 @@ from modules.core_components.progress import CancelToken, Progress, no_progress,
 from modules.core_components.text.word_errors import word_error_rate
 from modules.core_components.values import Speech
 from modules.core_components.version import APP_VERSION, computing_environment
-from modules.tools import model_library
-from modules.tools.benchmark_figures import Benchmark, ModelFigures, keep_benchmark
-from modules.tools.benchmark_measures import SEED, TEXT, measure_listener, measure_speaker
-from modules.tools.ready_models import listening_models, speaking_models
+from modules.tools.listening.transcribe import transcribe_speech
+from modules.tools.models import library
+from modules.tools.models.benchmark_figures import Benchmark, ModelFigures, keep_benchmark
+from modules.tools.models.benchmark_measures import SEED, TEXT, measure_listener, measure_speaker
+from modules.tools.models.ready_models import listening_models, speaking_models
 from modules.tools.services import Services
-from modules.tools.transcribe import transcribe_speech
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ def _models(services: Services, wanted: Sequence[str]) -> tuple[list[str], list[
     speakers = [entry.id for entry in speaking_models(services)]
     listeners = [entry.id for entry in listening_models(services)]
     for model_id in wanted:
-        state = model_library.model_state(services, model_id).availability
+        state = library.model_state(services, model_id).availability
         if model_id not in (*speakers, *listeners):
             raise BadInputError(
                 state.message or f"{model_id} neither speaks nor listens.",
@@ -113,11 +113,11 @@ class _Run:
         self._cancel.raise_if_cancelled()
         done = len(self._figures)
         part = scaled(self._progress, done / self.count, (done + 1) / self.count)
-        entry = model_library.model_state(self._services, model_id).entry
+        entry = library.model_state(self._services, model_id).entry
         figures = ModelFigures(model_id, entry.label, entry.task)
         part(0.0, f"{entry.label}: loading")
         try:
-            model_library.unload_idle(self._services)
+            library.unload_idle(self._services)
             with PeakMemory() as peak:
                 figures = work(figures, part)
             figures = replace(figures, peak_cpu_bytes=peak.cpu_bytes, peak_gpu_bytes=peak.gpu_bytes)

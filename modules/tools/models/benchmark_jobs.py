@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from modules.core_components.jobs import Job, JobContext
-from modules.tools.benchmark import BenchmarkRequest, run_benchmark
+from modules.tools.models.benchmark import BenchmarkRequest, run_benchmark
 from modules.tools.services import Services
 
 BENCHMARK = "benchmark"

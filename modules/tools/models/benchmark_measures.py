@@ -16,12 +16,12 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.text.word_errors import word_error_rate
 from modules.core_components.values import Speech, VoicePrompt
-from modules.tools.benchmark_figures import ModelFigures
-from modules.tools.ready_models import designs_voices
+from modules.tools.models.benchmark_figures import ModelFigures
+from modules.tools.models.ready_models import designs_voices
 from modules.tools.services import Services
-from modules.tools.spoken_passages import collect_speech
-from modules.tools.spoken_steps import engine_options
-from modules.tools.voices import nearest_language, preset_voices
+from modules.tools.speaking.passages import collect_speech
+from modules.tools.speaking.plan import engine_options
+from modules.tools.voices.preset_voices import nearest_language, preset_voices
 
 TEXT = (
     "The harbour was quiet before dawn, and a single lamp burned above the customs house. "

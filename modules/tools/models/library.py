@@ -13,7 +13,7 @@ from modules.core_components.ai_models.model_status import model_status
 from modules.core_components.errors import BadInputError, CorruptFileError, ModelMissingError
 from modules.core_components.library.tuned_models import TunedModel
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
-from modules.tools.load_plans import manager_of
+from modules.tools.models.load_plans import manager_of
 from modules.tools.services import Services
 
 

@@ -13,7 +13,7 @@ from modules.core_components.model_settings import (
     ModelSettings,
     parse_model_settings,
 )
-from modules.tools.load_plans import manager_of, pooled_engine
+from modules.tools.models.load_plans import manager_of, pooled_engine
 from modules.tools.services import Services
 
 _NAME = "model_settings"

@@ -6,9 +6,9 @@ import logging
 
 from modules.core_components.errors import StudioError
 from modules.core_components.jobs import Job
-from modules.tools.fallback import choose_speaking_model
-from modules.tools.job_kinds import submit_load
+from modules.tools.jobs import submit_load
 from modules.tools.services import Services
+from modules.tools.speaking.fallback import choose_speaking_model
 
 logger = logging.getLogger(__name__)
 

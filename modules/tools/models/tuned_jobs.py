@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from modules.core_components.jobs import Job, JobContext
-from modules.tools import model_library, tuned_models
-from modules.tools.inbox import keep_upload
+from modules.tools.listening.inbox import keep_upload
+from modules.tools.models import library, tuned_models
 from modules.tools.services import Services
 
 IMPORT_TUNED = "import_tuned"
@@ -42,7 +42,7 @@ def submit_import(services: Services, archive: Path, name: str, accepted: bool) 
     Raises LicenceNotAcceptedError, and BadInputError without a file.
     """
     if accepted:
-        model_library.accept_licence(services, tuned_models.BASE)
+        library.accept_licence(services, tuned_models.BASE)
     tuned_models.require_consent(services)
     kept = keep_upload(services, archive)
     payload = {"archive": str(kept), "name": name.strip(), "file_name": archive.name}

@@ -16,7 +16,7 @@ from modules.core_components.library.tuned_models import (
     read_tuned_model,
 )
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
-from modules.tools import model_library
+from modules.tools.models import library
 from modules.tools.services import Services
 
 __all__ = [
@@ -50,7 +50,7 @@ _SAID_ELSEWHERE = ("name", "label", "base_model", "licence")
 
 def needs_consent(services: Services) -> bool:
     """Whether the licence of XTTS has to be accepted before a model made from it is taken in."""
-    return model_library.needs_consent(services, BASE)
+    return library.needs_consent(services, BASE)
 
 
 def require_consent(services: Services) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.values import Take, VoicePrompt
-from modules.tools.own_voices import fixed_voice
 from modules.tools.services import Services
-from modules.tools.speech import request_of_take, speak
+from modules.tools.speaking.speech import request_of_take, speak
+from modules.tools.voices.own_voices import fixed_voice
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from collections.abc import Generator, Iterator, Sequence
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech, VoicePrompt
-from modules.tools.own_voices import fixed_voice
-from modules.tools.ready_models import is_voice_match
+from modules.tools.models.ready_models import is_voice_match
 from modules.tools.services import Services
-from modules.tools.speech import SpeechRequest, complete_request
-from modules.tools.spoken_steps import Silence, spoken_steps
+from modules.tools.speaking.plan import Silence, spoken_steps
+from modules.tools.speaking.speech import SpeechRequest, complete_request
+from modules.tools.voices.own_voices import fixed_voice
 
 
 def check_live_request(services: Services, request: SpeechRequest) -> SpeechRequest:

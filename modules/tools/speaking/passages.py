@@ -11,7 +11,7 @@ from modules.core_components.ai_models.engines.base import TTSEngine
 from modules.core_components.atomic import atomic_path
 from modules.core_components.progress import CancelToken, Progress, scaled
 from modules.core_components.values import FloatArray, Speech, VoicePrompt
-from modules.tools.spoken_steps import Passage, Silence, passages
+from modules.tools.speaking.plan import Passage, Silence, passages
 
 # About 15 characters a second in English reading; only the progress bar depends on it.
 CHARACTERS_PER_SECOND = 15.0

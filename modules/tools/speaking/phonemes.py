@@ -8,10 +8,10 @@ from modules.core_components.ai_models.engines.base import PhonemeEngine, Phonem
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech
-from modules.tools.live_speech import check_text_length, voice_to_speak_with
 from modules.tools.services import Services
-from modules.tools.speech import SpeechRequest, language_to_speak
-from modules.tools.spoken_steps import engine_options, passages, spoken_steps
+from modules.tools.speaking.live_speech import check_text_length, voice_to_speak_with
+from modules.tools.speaking.plan import engine_options, passages, spoken_steps
+from modules.tools.speaking.speech import SpeechRequest, language_to_speak
 
 
 def check_phonemize(services: Services, model_id: str, text: str, language: str) -> str:

@@ -17,7 +17,7 @@ from modules.core_components.text.pronunciations import (
     used_in,
 )
 from modules.tools.services import Services
-from modules.tools.voices import check_language
+from modules.tools.voices.preset_voices import check_language
 
 OPTION = "pronunciations"
 

@@ -19,7 +19,7 @@ from modules.core_components.values import Sample, Scores, Speech
 
 if TYPE_CHECKING:
     from modules.tools.services import Services
-    from modules.tools.speech import SpeechRequest
+    from modules.tools.speaking.speech import SpeechRequest
 
 logger = logging.getLogger(__name__)
 

@@ -25,7 +25,10 @@ from modules.core_components.progress import CancelToken, Progress, no_progress,
 from modules.core_components.text.markup import has_markup
 from modules.core_components.values import Sample, Scores, Speech, Take, VoicePrompt
 from modules.core_components.version import APP_VERSION, computing_environment
-from modules.tools.fallback import (
+from modules.tools.models.load_plans import tell_load
+from modules.tools.models.ready_models import designs_voices, takes_several
+from modules.tools.services import Services
+from modules.tools.speaking.fallback import (
     UNUSABLE,
     ModelChoice,
     choose_speaking_model,
@@ -34,16 +37,13 @@ from modules.tools.fallback import (
     told_of,
     without,
 )
-from modules.tools.load_plans import tell_load
-from modules.tools.named_voices import find_voice
-from modules.tools.own_voices import fixed_voice
-from modules.tools.pronunciations import with_pronunciations
-from modules.tools.ready_models import designs_voices, takes_several
-from modules.tools.scores import score_speech
-from modules.tools.services import Services
-from modules.tools.spoken_passages import speak_passages
-from modules.tools.spoken_steps import engine_options, spoken_steps
-from modules.tools.voices import check_language, nearest_language, usual_language
+from modules.tools.speaking.passages import speak_passages
+from modules.tools.speaking.plan import engine_options, spoken_steps
+from modules.tools.speaking.pronunciations import with_pronunciations
+from modules.tools.speaking.scores import score_speech
+from modules.tools.speaking.voice_lookup import find_voice
+from modules.tools.voices.own_voices import fixed_voice
+from modules.tools.voices.preset_voices import check_language, nearest_language, usual_language
 
 logger = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from modules.core_components.ai_models.engines.base import TTSEngine
 from modules.core_components.ai_models.engines.kokoro.mixes import is_mix, mix_names, parse_mix
 from modules.core_components.errors import BadInputError, ModelMissingError
-from modules.tools.ready_models import can_clone, is_voice_match, speaking_models
+from modules.tools.models.ready_models import can_clone, is_voice_match, speaking_models
 from modules.tools.services import Services
-from modules.tools.voices import nearest_language, prepared_voice, preset_voices
+from modules.tools.voices.preset_voices import nearest_language, prepared_voice, preset_voices
 
 
 @dataclass(frozen=True)

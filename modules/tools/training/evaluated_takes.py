@@ -22,15 +22,15 @@ from modules.core_components.ai_models.engines.xtts.training.rows import read_ro
 from modules.core_components.audio.files import read_speech, write_speech
 from modules.core_components.audio.speech_regions import speech_seconds, trim_to_speech
 from modules.core_components.errors import BadInputError, StudioError
-from modules.core_components.judgement import HELD_OUT, SENTENCE, JudgedTake
+from modules.core_components.library.evaluation import HELD_OUT, SENTENCE, JudgedTake
 from modules.core_components.library.training_runs import TrainingRun
 from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.text.judging_sentences import judging_sentences
 from modules.core_components.values import FloatArray, Sample, Speech, VoicePrompt
-from modules.tools.run_reference import run_reference
-from modules.tools.scores import read_back
 from modules.tools.services import Services
-from modules.tools.spoken_steps import engine_options
+from modules.tools.speaking.plan import engine_options
+from modules.tools.speaking.scores import read_back
+from modules.tools.training.run_reference import run_reference
 
 logger = logging.getLogger(__name__)
 

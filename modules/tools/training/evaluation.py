@@ -22,7 +22,7 @@ from modules.core_components.ai_models.engines.xtts.engine import Place, XttsEng
 from modules.core_components.ai_models.engines.xtts.files import WEIGHTS
 from modules.core_components.ai_models.engines.xtts.pack import pack
 from modules.core_components.errors import BadInputError, CorruptFileError
-from modules.core_components.judgement import (
+from modules.core_components.library.evaluation import (
     BASE,
     JudgedCheckpoint,
     Judgement,
@@ -32,8 +32,8 @@ from modules.core_components.judgement import (
 )
 from modules.core_components.library.training_runs import ALIVE, KeptCheckpoint, TrainingRun
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
-from modules.tools.judged_takes import SEED, Ears, TakeFolder, Text, texts_of
 from modules.tools.services import Services
+from modules.tools.training.evaluated_takes import SEED, Ears, TakeFolder, Text, texts_of
 
 logger = logging.getLogger(__name__)
 

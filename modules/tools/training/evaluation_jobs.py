@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from modules.core_components.jobs import Job, JobContext
-from modules.tools.judging import judge_run
-from modules.tools.publish import publish
 from modules.tools.services import Services
+from modules.tools.training.evaluation import judge_run
+from modules.tools.training.publish import publish
 
 JUDGE, PUBLISH = "judge_run", "publish_model"
 

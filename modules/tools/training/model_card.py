@@ -14,12 +14,12 @@ from modules.core_components.ai_models.downloads.part_file import sha256_of
 from modules.core_components.ai_models.engines.xtts.pack import PackedSize
 from modules.core_components.ai_models.engines.xtts.training.rows import read_rows
 from modules.core_components.dataset.values import Dataset
-from modules.core_components.judgement import BASE, JudgedCheckpoint, Judgement
+from modules.core_components.library.evaluation import BASE, JudgedCheckpoint, Judgement
 from modules.core_components.library.training_runs import KeptCheckpoint, TrainingRun
 from modules.core_components.progress import CancelToken
 from modules.core_components.text.language_names import language_name
 from modules.core_components.version import APP_VERSION
-from modules.tools.run_reference import RunReference
+from modules.tools.training.run_reference import RunReference
 
 VERSION = 1
 

@@ -39,7 +39,7 @@ from modules.core_components.progress import Progress, no_progress
 from modules.tools.services import Services
 
 if TYPE_CHECKING:
-    from modules.tools.train_xtts import TrainingRequest
+    from modules.tools.training.training import TrainingRequest
 
 __all__ = ["OK", "STOP", "WARN", "Check", "Preflight", "RejectedRow", "preflight"]
 

@@ -13,10 +13,10 @@ from modules.core_components.library.names import display_name, safe_stem, same_
 from modules.core_components.library.training_runs import KeptCheckpoint, TrainingRun
 from modules.core_components.library.tuned_models import CARD, TunedModel
 from modules.core_components.progress import CancelToken, Progress, no_progress
-from modules.tools.judging import read_judgement
-from modules.tools.model_card import CardFacts, model_card, readme
-from modules.tools.run_reference import run_reference
 from modules.tools.services import Services
+from modules.tools.training.evaluation import read_judgement
+from modules.tools.training.model_card import CardFacts, model_card, readme
+from modules.tools.training.run_reference import run_reference
 
 REFERENCE, README = "reference.wav", "README.md"
 

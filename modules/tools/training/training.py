@@ -20,9 +20,9 @@ from modules.core_components.library import training_events
 from modules.core_components.library.training_events import Event, EventReader, read_events
 from modules.core_components.library.training_runs import ALIVE, TrainingRun
 from modules.core_components.progress import CancelToken, Progress
-from modules.tools.preflight import TRAINING_FILES, preflight
 from modules.tools.services import Services
-from modules.tools.training_supervisor import TrainingSupervisor
+from modules.tools.training.preflight import TRAINING_FILES, preflight
+from modules.tools.training.supervisor import TrainingSupervisor
 
 TRAIN = "train_xtts"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from modules.core_components.jobs import JobContext
 from modules.tools.services import Services
-from modules.tools.train_xtts import TRAIN, train
+from modules.tools.training.training import TRAIN, train
 
 
 def register(services: Services) -> None:

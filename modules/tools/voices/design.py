@@ -17,7 +17,7 @@ from modules.core_components.text.language_guess import guess_language
 from modules.core_components.text.markup import without_markup
 from modules.core_components.values import Consent, Sample, Speech, Take
 from modules.tools.services import Services
-from modules.tools.speech import SpeechRequest, speak
+from modules.tools.speaking.speech import SpeechRequest, speak
 
 MODEL = "qwen3-tts-1.7b-voice-design"
 KIND = "description"

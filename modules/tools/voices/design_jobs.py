@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from modules.core_components.jobs import Job
-from modules.tools.job_kinds import DESIGN, submit_speech
+from modules.tools.jobs import DESIGN, submit_speech
 from modules.tools.services import Services
-from modules.tools.voice_design import DesignRequest
+from modules.tools.voices.design import DesignRequest
 
 __all__ = ["DESIGN", "submit_design"]
 

@@ -16,9 +16,9 @@ from modules.core_components.ai_models.engines.kokoro.voice_packs import (
 )
 from modules.core_components.errors import BadInputError
 from modules.core_components.values import FloatArray, OwnVoice, VoicePrompt
-from modules.tools.named_voices import find_voice
 from modules.tools.services import Services
-from modules.tools.voices import check_language
+from modules.tools.speaking.voice_lookup import find_voice
+from modules.tools.voices.preset_voices import check_language
 
 # The grammar of mixes is Kokoro's; faces know it from here.
 __all__ = [

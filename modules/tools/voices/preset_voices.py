@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modules.core_components.ai_models.engines.base import TTSEngine
-from modules.core_components.ai_models.engines.kokoro.languages import LANGUAGES
+from modules.core_components.ai_models.engines.kokoro.reading.languages import LANGUAGES
 from modules.core_components.ai_models.engines.xtts.engine import REFERENCE_VOICE
 from modules.core_components.ai_models.engines.xtts.tuned import FAMILY
 from modules.core_components.errors import BadInputError
 from modules.core_components.library.tuned_models import TunedModel
 from modules.core_components.values import OwnVoice, VoicePrompt
-from modules.tools.ready_models import speaking_models
+from modules.tools.models.ready_models import speaking_models
 from modules.tools.services import Services
 
 _SEXES = {"f": "woman", "m": "man"}

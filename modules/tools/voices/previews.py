@@ -14,10 +14,10 @@ from modules.core_components.ai_models.engines.base import TTSEngine, parse_opti
 from modules.core_components.audio.files import write_speech
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.values import Speech, VoicePrompt
-from modules.tools.own_voices import fixed_voice
 from modules.tools.services import Services
-from modules.tools.spoken_passages import CHARACTERS_PER_SECOND
-from modules.tools.voices import nearest_language
+from modules.tools.speaking.passages import CHARACTERS_PER_SECOND
+from modules.tools.voices.own_voices import fixed_voice
+from modules.tools.voices.preset_voices import nearest_language
 
 # About a tenth of a megabyte each: the stock voices, and room for mixes that are being tried out.
 KEPT_PREVIEWS = 300

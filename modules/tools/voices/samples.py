@@ -10,8 +10,8 @@ from modules.core_components.audio.files import read_speech
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.values import Consent, Sample
+from modules.tools.listening.transcribe import transcribe_speech
 from modules.tools.services import Services
-from modules.tools.transcribe import transcribe_speech
 
 
 def add_sample(

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from modules.ui.handlers import listen
-from modules.ui.parts import panel
+from modules.ui.widgets.parts import panel
 
 
 class ConfirmedButton:

@@ -10,14 +10,14 @@ import gradio as gr
 from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.language_names import language_name
-from modules.tools.fallback import choose_speaking_model
-from modules.tools.ready_models import is_voice_match, option_types, speaking_models
+from modules.tools.models.ready_models import is_voice_match, option_types, speaking_models
 from modules.tools.services import Services
-from modules.tools.speech import SpeechRequest
-from modules.tools.voices import usual_language
-from modules.ui.option_controls import OptionControls
-from modules.ui.parts import menu, menu_update, panel
-from modules.ui.snippets import empty_html, warning_html
+from modules.tools.speaking.fallback import choose_speaking_model
+from modules.tools.speaking.speech import SpeechRequest
+from modules.tools.voices.preset_voices import usual_language
+from modules.ui.widgets.option_controls import OptionControls
+from modules.ui.widgets.parts import menu, menu_update, panel
+from modules.ui.widgets.snippets import empty_html, warning_html
 
 NONE = "None installed"
 NO_MODEL = "No speaking model is installed yet. Get one on the Models tab; Kokoro is small."

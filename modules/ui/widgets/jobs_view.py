@@ -27,8 +27,8 @@ from modules.core_components.jobs.job import (
 )
 from modules.tools.services import Services
 from modules.ui.handlers import error_html, listen
-from modules.ui.parts import panel
-from modules.ui.snippets import bar_html, duration_text
+from modules.ui.widgets.parts import panel
+from modules.ui.widgets.snippets import bar_html, duration_text
 
 # More often costs a slow browser a third of a core that the work itself could use.
 POLL_S = 1.0

@@ -11,7 +11,7 @@ from modules.core_components.jobs import Job
 from modules.ui.context import Studio
 from modules.ui.handlers import listen
 
-_SCRIPT = Path(__file__).with_name("live_player.js")
+_SCRIPT = Path(__file__).parents[1] / "static" / "js" / "live_player.js"
 # The choice stays in the browser, since it is about this machine's loudspeaker.
 RESTORE_CHOICE = "() => localStorage.getItem('studio-live') !== 'no'"
 KEEP_CHOICE = "wanted => localStorage.setItem('studio-live', wanted ? 'yes' : 'no')"

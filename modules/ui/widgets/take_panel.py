@@ -9,15 +9,15 @@ from typing import Any
 import gradio as gr
 
 from modules.core_components.values import Scores, Take
-from modules.tools.export_take import EXPORT_FORMATS, export_take
-from modules.tools.job_kinds import submit_again
-from modules.tools.scores import STRANGER_SIMILARITY, explain_similarity, explain_words
+from modules.tools.jobs import submit_again
 from modules.tools.services import Services
-from modules.ui.download_buttons import DownloadButtons
+from modules.tools.speaking.export_take import EXPORT_FORMATS, export_take
+from modules.tools.speaking.scores import STRANGER_SIMILARITY, explain_similarity, explain_words
 from modules.ui.handlers import listen
-from modules.ui.jobs_view import JobsView
-from modules.ui.parts import audio_player, panel
-from modules.ui.snippets import bar_html, duration_text, excerpt, facts_html, local_time
+from modules.ui.widgets.download_buttons import DownloadButtons
+from modules.ui.widgets.jobs_view import JobsView
+from modules.ui.widgets.parts import audio_player, panel
+from modules.ui.widgets.snippets import bar_html, duration_text, excerpt, facts_html, local_time
 
 
 class TakePanel:

@@ -20,7 +20,7 @@ from modules.core_components.errors import (
     StudioError,
 )
 from modules.core_components.progress import CancelToken
-from tests.waiting import eventually
+from tests.helpers.waiting import eventually
 
 SOON_S = 10.0  # far more than anything takes; only a broken pool waits this long
 

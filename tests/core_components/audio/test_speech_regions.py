@@ -15,7 +15,7 @@ from modules.core_components.audio.speech_regions import (
 )
 from modules.core_components.errors import BadInputError
 from modules.core_components.values import Speech
-from tests.espeak import espeak
+from tests.helpers.espeak import espeak
 
 LONG = (
     "The studio clones a voice from a sample. It reads this sentence aloud, and then another one, "

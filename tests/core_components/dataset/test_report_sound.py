@@ -11,7 +11,7 @@ from modules.core_components.dataset.report_clips import TELEPHONE_HZ
 from modules.core_components.dataset.report_sound import measure_sound
 from modules.core_components.dataset.values import SAMPLE_RATE_HZ
 from modules.core_components.values import FloatArray, Speech
-from tests.small_datasets import babble
+from tests.helpers.small_datasets import babble
 
 
 def with_noise(samples: FloatArray, wanted_db: float) -> Speech:

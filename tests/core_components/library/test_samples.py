@@ -25,7 +25,7 @@ from modules.core_components.audio.files import (
 from modules.core_components.errors import BadInputError, DiskFullError, NotFoundError
 from modules.core_components.library import SampleLibrary
 from modules.core_components.values import Consent, Speech
-from tests.espeak import espeak
+from tests.helpers.espeak import espeak
 
 CONSENT = Consent(speaker="Anna", agreed=True, note="by mail")
 

@@ -11,8 +11,8 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.library.conversations import CastMember
 from modules.core_components.text.language_names import language_name
 from modules.core_components.text.script import parse_script, speakers_of
-from modules.tools.cast import CastVoice, style_option_of
-from modules.tools.ready_models import (
+from modules.tools.conversation.cast import CastVoice, style_option_of
+from modules.tools.models.ready_models import (
     can_clone,
     has_stock_voices,
     is_voice_match,
@@ -21,11 +21,11 @@ from modules.tools.ready_models import (
     speaks_scripts,
 )
 from modules.tools.services import Services
-from modules.tools.voices import PresetVoice, preset_voices
+from modules.tools.voices.preset_voices import PresetVoice, preset_voices
 from modules.ui.handlers import listen
-from modules.ui.option_controls import OptionControls
-from modules.ui.parts import menu, menu_update, panel
-from modules.ui.snippets import empty_html, excerpt
+from modules.ui.widgets.option_controls import OptionControls
+from modules.ui.widgets.parts import menu, menu_update, panel
+from modules.ui.widgets.snippets import empty_html, excerpt
 
 MOST_SPEAKERS = 8
 LINE_BY_LINE, IN_ONE_GO = "Line by line", "In one go"

@@ -9,19 +9,19 @@ import gradio as gr
 from modules.core_components.errors import NotFoundError
 from modules.core_components.jobs import Job
 from modules.core_components.library.conversations import Conversation, Pauses
-from modules.tools.conversation import LONGEST_PAUSE_S, ConversationRequest
-from modules.tools.conversation_jobs import (
+from modules.tools.conversation.conversation import LONGEST_PAUSE_S, ConversationRequest
+from modules.tools.conversation.conversation_jobs import (
     KINDS,
     delete_conversation,
     submit_conversation,
 )
-from modules.ui.cast_panel import IN_ONE_GO, LINE_BY_LINE, CastPanel
 from modules.ui.context import Studio
-from modules.ui.conversation_panel import ConversationPanel
 from modules.ui.handlers import listen, tell
-from modules.ui.jobs_view import JobsView
-from modules.ui.parts import choice_list, panel, title
-from modules.ui.snippets import badge, duration_text, excerpt, local_time, table_html
+from modules.ui.tabs.conversation.cast_panel import IN_ONE_GO, LINE_BY_LINE, CastPanel
+from modules.ui.tabs.conversation.conversation_panel import ConversationPanel
+from modules.ui.widgets.jobs_view import JobsView
+from modules.ui.widgets.parts import choice_list, panel, title
+from modules.ui.widgets.snippets import badge, duration_text, excerpt, local_time, table_html
 
 EXAMPLE = "Anna: Good morning, Ben.\nBen: (sleepy) Morning. [pause:1s] Is there coffee?"
 ABOUT = (

@@ -9,10 +9,10 @@ import gradio as gr
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.language_names import language_name
 from modules.tools.services import Services
-from modules.ui.confirmed_button import ConfirmedButton
 from modules.ui.handlers import listen, tell
-from modules.ui.parts import menu, menu_update
-from modules.ui.sample_panel import CONSENT
+from modules.ui.widgets.confirmed_button import ConfirmedButton
+from modules.ui.widgets.parts import menu, menu_update
+from modules.ui.widgets.sample_panel import CONSENT
 
 NONE = "None yet"
 # The languages of XTTS, by ISO 639-1.

@@ -10,13 +10,13 @@ import gradio as gr
 from modules.core_components.dataset.report import DatasetReport
 from modules.core_components.dataset.values import EVAL, Clip
 from modules.core_components.errors import BadInputError, StudioError
-from modules.tools import dataset_editor
+from modules.tools.dataset import editor
 from modules.tools.services import Services
-from modules.ui.clip_player import ClipPlayer
-from modules.ui.dataset_report_html import findings_html
 from modules.ui.handlers import listen, tell
-from modules.ui.parts import menu, panel, title
-from modules.ui.snippets import badge, clock_text, duration_text, empty_html, facts_html
+from modules.ui.tabs.dataset.clip_player import ClipPlayer
+from modules.ui.tabs.dataset.report_html import findings_html
+from modules.ui.widgets.parts import menu, panel, title
+from modules.ui.widgets.snippets import badge, clock_text, duration_text, empty_html, facts_html
 
 NOTHING = "Choose a clip in the list to hear and mend it."
 NONE = "None installed"
@@ -75,7 +75,7 @@ class ClipEditor:
         """The clip as it is now; nothing for "" or a clip that is gone."""
         hidden = ["", gr.update(visible=True), gr.update(visible=False), "", 0.0, 0.0]
         try:
-            clip = dataset_editor.get_clip(self._services, dataset, clip_id) if clip_id else None
+            clip = editor.get_clip(self._services, dataset, clip_id) if clip_id else None
         except StudioError:
             clip = None
         if clip is None:
@@ -142,30 +142,30 @@ class ClipEditor:
         listen(heard.then, lambda: _listening(False), [], [self._again], queue=False)
 
     def _save_text(self, dataset: str, clip: str, text: str) -> str:
-        dataset_editor.fix_text(self._services, dataset, clip, text)
+        editor.fix_text(self._services, dataset, clip, text)
         return "The text is saved."
 
     def _trim(self, dataset: str, clip: str, start: float | None, end: float | None) -> str:
         if start is None or end is None:
             raise BadInputError("The trim has no times.", "Mark what to keep, or type both times.")
-        cut = dataset_editor.trim(self._services, dataset, clip, start, end)
+        cut = editor.trim(self._services, dataset, clip, start, end)
         return f"Trimmed to {cut.duration_s:.2f} s: {cut.text}"
 
     def _leave_out(self, dataset: str, clip: str) -> str:
-        dataset_editor.drop_clips(self._services, dataset, [clip])
+        editor.drop_clips(self._services, dataset, [clip])
         return "Left out. It stays on the disk."
 
     def _take_back(self, dataset: str, clip: str) -> str:
-        dataset_editor.restore_clips(self._services, dataset, [clip])
+        editor.restore_clips(self._services, dataset, [clip])
         return "It is in the dataset again."
 
     def _take_change_back(self, dataset: str, _clip: str) -> str:
-        return f"Taken back: {dataset_editor.undo(self._services, dataset)}"
+        return f"Taken back: {editor.undo(self._services, dataset)}"
 
     def _transcribe(self, dataset: str, clip: str, model: str | None) -> str:
         if not model:
             raise BadInputError("No listening model is installed.", "Get one on the Models tab.")
-        mended = dataset_editor.transcribe_again(self._services, dataset, clip, model)
+        mended = editor.transcribe_again(self._services, dataset, clip, model)
         return f"Heard: {mended.text}"
 
 

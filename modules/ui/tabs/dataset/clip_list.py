@@ -17,9 +17,9 @@ from modules.core_components.dataset.report_list import (
     listed_clips,
 )
 from modules.core_components.dataset.values import EVAL, Clip, Dataset
-from modules.ui.dataset_report_html import finding_badge, kind_name
-from modules.ui.parts import choice_list, panel
-from modules.ui.snippets import badge, duration_text, excerpt, table_html
+from modules.ui.tabs.dataset.report_html import finding_badge, kind_name
+from modules.ui.widgets.parts import choice_list, panel
+from modules.ui.widgets.snippets import badge, duration_text, excerpt, table_html
 
 PAGE = 8
 HEADERS = ("Said", "Length")

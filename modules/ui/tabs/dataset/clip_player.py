@@ -15,7 +15,7 @@ from modules.core_components.dataset.values import Clip
 from modules.core_components.values import FloatArray
 from modules.ui.handlers import listen
 
-_SCRIPT = Path(__file__).with_name("clip_player.js")
+_SCRIPT = Path(__file__).parents[2] / "static" / "js" / "clip_player.js"
 _BARS = 240
 TELL_PLAYER = """(start, end) => {
   window.dispatchEvent(new CustomEvent('studio-marked', {detail: [start, end]}));

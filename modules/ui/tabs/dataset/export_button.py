@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from modules.core_components.errors import BadInputError
-from modules.tools.dataset_export import export_ljspeech
+from modules.tools.dataset.export import export_ljspeech
 from modules.tools.services import Services
-from modules.ui.download_buttons import DownloadButtons
+from modules.ui.widgets.download_buttons import DownloadButtons
 
 LJSPEECH = "LJSpeech zip"
 

@@ -11,14 +11,14 @@ import gradio as gr
 from modules.core_components.ai_models.engines.base import describe_options
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
-from modules.tools.dataset import DatasetRequest
-from modules.tools.dataset_jobs import submit_build
-from modules.tools.ready_models import listening_models
+from modules.tools.dataset.build import DatasetRequest
+from modules.tools.dataset.build_jobs import submit_build
+from modules.tools.models.ready_models import listening_models
 from modules.tools.services import Services
 from modules.ui.handlers import listen, tell, warn
-from modules.ui.jobs_view import JobsView
-from modules.ui.parts import audio_recorder, menu, menu_update, panel, title
-from modules.ui.snippets import duration_text, empty_html
+from modules.ui.widgets.jobs_view import JobsView
+from modules.ui.widgets.parts import audio_recorder, menu, menu_update, panel, title
+from modules.ui.widgets.snippets import duration_text, empty_html
 
 NONE = "None installed"
 AUTO = "auto"

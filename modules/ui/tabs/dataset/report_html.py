@@ -14,8 +14,8 @@ from modules.core_components.dataset.report_whole import (
     MANY_MINUTES,
     SHORTEST_MINUTES,
 )
-from modules.ui.plots import Histogram, histogram_html
-from modules.ui.snippets import badge
+from modules.ui.widgets.plots import Histogram, histogram_html
+from modules.ui.widgets.snippets import badge
 
 # Where the scale of the minutes ends.
 _FULL_MINUTES = MANY_MINUTES

@@ -9,20 +9,20 @@ import gradio as gr
 from modules.core_components.dataset.report import DatasetReport
 from modules.core_components.errors import BadInputError, NotFoundError
 from modules.core_components.jobs import Job
-from modules.tools.dataset_jobs import BUILD_DATASET
-from modules.tools.dataset_report import report_of
-from modules.tools.dataset_report_jobs import REPORT_DATASET, submit_report
-from modules.ui.clip_editor import ClipEditor
-from modules.ui.clip_list import ClipList
+from modules.tools.dataset.build_jobs import BUILD_DATASET
+from modules.tools.dataset.report import report_of
+from modules.tools.dataset.report_jobs import REPORT_DATASET, submit_report
 from modules.ui.context import Studio
-from modules.ui.dataset_choice import DatasetChoice
-from modules.ui.dataset_export_button import build_export
-from modules.ui.dataset_recordings import RecordingsPanel, tell_summary
-from modules.ui.dataset_report_html import report_html
 from modules.ui.handlers import listen
-from modules.ui.jobs_view import JobsView
-from modules.ui.parts import menu, menu_update, panel, title
-from modules.ui.snippets import empty_html
+from modules.ui.tabs.dataset.choice import DatasetChoice
+from modules.ui.tabs.dataset.clip_editor import ClipEditor
+from modules.ui.tabs.dataset.clip_list import ClipList
+from modules.ui.tabs.dataset.export_button import build_export
+from modules.ui.tabs.dataset.recordings import RecordingsPanel, tell_summary
+from modules.ui.tabs.dataset.report_html import report_html
+from modules.ui.widgets.jobs_view import JobsView
+from modules.ui.widgets.parts import menu, menu_update, panel, title
+from modules.ui.widgets.snippets import empty_html
 
 LINE = "dataset-page"
 KINDS = (BUILD_DATASET, REPORT_DATASET)

@@ -8,14 +8,14 @@ import gradio as gr
 
 from modules.core_components.jobs import Job
 from modules.core_components.values import Take
-from modules.tools.job_kinds import AGAIN
-from modules.ui.confirmed_button import ConfirmedButton
+from modules.tools.jobs import AGAIN
 from modules.ui.context import Studio
 from modules.ui.handlers import listen
-from modules.ui.jobs_view import JobsView
-from modules.ui.parts import choice_list, panel
-from modules.ui.snippets import badge, duration_text, excerpt, local_time, table_html
-from modules.ui.take_panel import TakePanel, again_note
+from modules.ui.widgets.confirmed_button import ConfirmedButton
+from modules.ui.widgets.jobs_view import JobsView
+from modules.ui.widgets.parts import choice_list, panel
+from modules.ui.widgets.snippets import badge, duration_text, excerpt, local_time, table_html
+from modules.ui.widgets.take_panel import TakePanel, again_note
 
 PAGE = 12
 LINE = "history-list"

@@ -7,13 +7,13 @@ from typing import Any
 
 import gradio as gr
 
-from modules.tools.benchmark_figures import HEADERS, cells, newest_benchmark
-from modules.tools.benchmark_jobs import submit_benchmark
+from modules.tools.models.benchmark_figures import HEADERS, cells, newest_benchmark
+from modules.tools.models.benchmark_jobs import submit_benchmark
 from modules.ui.context import Studio
 from modules.ui.handlers import listen
-from modules.ui.jobs_view import JobsView
-from modules.ui.parts import panel
-from modules.ui.snippets import local_time, table_html
+from modules.ui.widgets.jobs_view import JobsView
+from modules.ui.widgets.parts import panel
+from modules.ui.widgets.snippets import local_time, table_html
 
 EMPTY = (
     "Not measured yet. Every installed model is loaded, speaks two sentences or listens to them; "

@@ -10,11 +10,11 @@ import gradio as gr
 
 from modules.core_components.errors import StudioError
 from modules.core_components.model_settings import ATTENTIONS, PRECISIONS
-from modules.tools.load_plans import load_plan, smaller_sizes
-from modules.tools.model_settings import configure_model, model_choices
+from modules.tools.models.load_plans import load_plan, smaller_sizes
+from modules.tools.models.model_settings import configure_model, model_choices
 from modules.tools.services import Services
 from modules.ui.handlers import error_html, listen, tell
-from modules.ui.parts import panel
+from modules.ui.widgets.parts import panel
 
 _AS_ALL = ("as for all models", "")
 _NAMES = ("device", "precision", "attention_mechanism", "keep_loaded", "preload")

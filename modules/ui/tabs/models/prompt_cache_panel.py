@@ -7,16 +7,16 @@ from typing import Any
 
 import gradio as gr
 
-from modules.tools.prompt_cache import (
+from modules.tools.voices.prompt_cache import (
     PreparedVoices,
     clear_prepared_voices,
     prepared_voices,
 )
-from modules.ui.confirmed_button import ConfirmedButton
 from modules.ui.context import Studio
 from modules.ui.handlers import tell
-from modules.ui.parts import panel, title
-from modules.ui.snippets import badge, size_text, table_html
+from modules.ui.widgets.confirmed_button import ConfirmedButton
+from modules.ui.widgets.parts import panel, title
+from modules.ui.widgets.snippets import badge, size_text, table_html
 
 EMPTY = "No voice is prepared yet. The first sentence in the voice of a sample prepares it."
 QUESTION = "Every voice is prepared anew when it is next spoken with."

@@ -10,21 +10,22 @@ import gradio as gr
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
 from modules.core_components.text.language_names import language_name
-from modules.tools import model_library
-from modules.tools.benchmark_jobs import BENCHMARK
-from modules.tools.job_kinds import DOWNLOAD, LOAD, submit_download, submit_load
-from modules.tools.model_library import ModelOverview
-from modules.tools.tuned_jobs import EXPORT_TUNED, IMPORT_TUNED
-from modules.tools.tuned_models import card_facts
-from modules.ui.benchmark_panel import BenchmarkPanel
-from modules.ui.confirmed_button import ConfirmedButton
+from modules.tools.jobs import DOWNLOAD, LOAD, submit_download, submit_load
+from modules.tools.models import library
+from modules.tools.models.benchmark_jobs import BENCHMARK
+from modules.tools.models.library import ModelOverview
+from modules.tools.models.tuned_jobs import EXPORT_TUNED, IMPORT_TUNED
+from modules.tools.models.tuned_models import card_facts
 from modules.ui.context import Studio
 from modules.ui.handlers import listen, tell
-from modules.ui.jobs_view import JobsView
-from modules.ui.model_memory_panel import ModelMemoryPanel
-from modules.ui.parts import choice_list, panel, title, watching_panel
-from modules.ui.prompt_cache_panel import PromptCachePanel
-from modules.ui.snippets import (
+from modules.ui.tabs.models.benchmark_panel import BenchmarkPanel
+from modules.ui.tabs.models.memory_panel import ModelMemoryPanel
+from modules.ui.tabs.models.prompt_cache_panel import PromptCachePanel
+from modules.ui.tabs.models.tuned_models_panel import TunedModelsPanel, packed_file
+from modules.ui.widgets.confirmed_button import ConfirmedButton
+from modules.ui.widgets.jobs_view import JobsView
+from modules.ui.widgets.parts import choice_list, panel, title, watching_panel
+from modules.ui.widgets.snippets import (
     badge,
     duration_text,
     empty_html,
@@ -33,7 +34,6 @@ from modules.ui.snippets import (
     table_html,
     warning_html,
 )
-from modules.ui.tuned_models_panel import TunedModelsPanel, packed_file
 
 LOOK_S = 3.0
 KINDS = (DOWNLOAD, LOAD, IMPORT_TUNED, EXPORT_TUNED, BENCHMARK)
@@ -129,7 +129,7 @@ class _ModelsTab:
         return self._show(task, (job.result or {}).get("model", ""), packed_file(job))
 
     def _show(self, task: str, chosen: str, packed: str = "") -> list[Any]:
-        models = {item.entry.id: item for item in model_library.list_models(self._services)}
+        models = {item.entry.id: item for item in library.list_models(self._services)}
         rows = [
             (model_id, _row(item)) for model_id, item in models.items() if item.entry.task == task
         ]
@@ -160,7 +160,7 @@ class _ModelsTab:
         ]
 
     def _memory_html(self) -> str:
-        residents = model_library.in_memory(self._services)
+        residents = library.in_memory(self._services)
         rows = [
             (
                 resident.key,
@@ -177,25 +177,25 @@ class _ModelsTab:
         return table_html(("Model", "Where", "Size", "Used by"), rows, "", NOTHING_IN_MEMORY)
 
     def _submit_download(self, model_id: str, accepted: bool) -> str:
-        if model_library.needs_consent(self._services, model_id):
+        if library.needs_consent(self._services, model_id):
             if not accepted:
                 raise BadInputError("The licence is not accepted yet.", "Read it, then tick it.")
-            model_library.accept_licence(self._services, model_id)
+            library.accept_licence(self._services, model_id)
         return submit_download(self._services, model_id).id
 
     def _submit_load(self, model_id: str) -> str:
         return submit_load(self._services, model_id).id
 
     def _let_go(self, task: str, chosen: str) -> list[Any]:
-        model_library.unload(self._services, chosen)
+        library.unload(self._services, chosen)
         return self._show(task, chosen)
 
     def _let_all_go(self, task: str, chosen: str) -> list[Any]:
-        model_library.unload_idle(self._services)
+        library.unload_idle(self._services)
         return self._show(task, chosen)
 
     def _remove(self, task: str, chosen: str) -> list[Any]:
-        freed = model_library.delete(self._services, chosen)
+        freed = library.delete(self._services, chosen)
         tell(f"Deleted: {size_text(freed)} became free." if freed else "It is in the trash.")
         return self._show(task, chosen)
 

@@ -9,11 +9,11 @@ import gradio as gr
 
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
-from modules.tools import tuned_models
+from modules.tools.models import tuned_models
+from modules.tools.models.tuned_jobs import EXPORT_TUNED, submit_export, submit_import
 from modules.tools.services import Services
-from modules.tools.tuned_jobs import EXPORT_TUNED, submit_export, submit_import
 from modules.ui.handlers import listen
-from modules.ui.parts import panel
+from modules.ui.widgets.parts import panel
 
 ABOUT = (
     "<div class='studio-note'>A zip with config.json, model.pth, vocab.json, speakers_xtts.pth and "

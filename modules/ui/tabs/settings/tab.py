@@ -12,7 +12,7 @@ from modules.core_components.settings import USER_FILE
 from modules.tools.settings_fields import SettingField, change_settings, setting_fields
 from modules.ui.context import Studio
 from modules.ui.handlers import listen, tell
-from modules.ui.parts import panel, title
+from modules.ui.widgets.parts import panel, title
 
 RESTART = "Takes effect at the next start."
 

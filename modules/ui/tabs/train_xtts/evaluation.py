@@ -10,15 +10,20 @@ import gradio as gr
 
 from modules.core_components.errors import BadInputError, NotFoundError, StudioError
 from modules.core_components.jobs import Job
-from modules.core_components.judgement import SENTENCE, JudgedCheckpoint, JudgedTake, Judgement
-from modules.tools.judging import read_judgement
-from modules.tools.judging_jobs import JUDGE, PUBLISH, submit_judging, submit_publishing
-from modules.tools.publish import sizes_in_words
+from modules.core_components.library.evaluation import (
+    SENTENCE,
+    JudgedCheckpoint,
+    JudgedTake,
+    Judgement,
+)
 from modules.tools.services import Services
+from modules.tools.training.evaluation import read_judgement
+from modules.tools.training.evaluation_jobs import JUDGE, PUBLISH, submit_judging, submit_publishing
+from modules.tools.training.publish import sizes_in_words
 from modules.ui.handlers import listen
-from modules.ui.jobs_view import JobsView
-from modules.ui.parts import audio_player, choice_list, menu, menu_update, panel, title
-from modules.ui.snippets import badge, empty_html, excerpt, table_html
+from modules.ui.widgets.jobs_view import JobsView
+from modules.ui.widgets.parts import audio_player, choice_list, menu, menu_update, panel, title
+from modules.ui.widgets.snippets import badge, empty_html, excerpt, table_html
 
 HEADERS = ("Checkpoint", "Words misunderstood", "Likeness", "Length", "Evaluation loss")
 NOT_JUDGED = (

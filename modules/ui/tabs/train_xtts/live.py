@@ -12,13 +12,13 @@ from modules.core_components.jobs import Job
 from modules.core_components.jobs.job import FAILED, QUEUED
 from modules.core_components.library.training_runs import ALIVE, NEW
 from modules.tools.services import Services
-from modules.tools.train_xtts import TRAIN, resume_training, stop_after_epoch, stop_training
-from modules.tools.training_curves import Curves, read_curves
-from modules.ui.confirmed_button import ConfirmedButton
+from modules.tools.training.curves import Curves, read_curves
+from modules.tools.training.training import TRAIN, resume_training, stop_after_epoch, stop_training
 from modules.ui.handlers import error_html, listen, tell
-from modules.ui.loss_curves import loss_curves_svg
-from modules.ui.parts import panel
-from modules.ui.snippets import (
+from modules.ui.tabs.train_xtts.loss_curves import loss_curves_svg
+from modules.ui.widgets.confirmed_button import ConfirmedButton
+from modules.ui.widgets.parts import panel
+from modules.ui.widgets.snippets import (
     badge,
     bar_html,
     duration_text,

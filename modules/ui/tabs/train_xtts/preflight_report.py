@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import html
 
-from modules.tools.preflight import OK, STOP, WARN, Check, Preflight
-from modules.ui.snippets import badge, excerpt, table_html
+from modules.tools.training.preflight import OK, STOP, WARN, Check, Preflight
+from modules.ui.widgets.snippets import badge, excerpt, table_html
 
 _WORDS = {OK: ("fine", "good"), WARN: ("look", "warn"), STOP: ("stop", "bad")}
 _MOST_ROWS = 200

@@ -20,16 +20,16 @@ from modules.core_components.ai_models.engines.xtts.training.presets import (
 )
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.language_names import language_name
-from modules.tools import model_library
-from modules.tools.job_kinds import submit_download
-from modules.tools.preflight import TRAINING_FILES, preflight
+from modules.tools.jobs import submit_download
+from modules.tools.models import library
 from modules.tools.services import Services
-from modules.tools.train_xtts import TrainingRequest, start_training
+from modules.tools.training.preflight import TRAINING_FILES, preflight
+from modules.tools.training.training import TrainingRequest, start_training
 from modules.ui.handlers import listen
-from modules.ui.option_controls import option_control
-from modules.ui.parts import menu, menu_update, panel, title
-from modules.ui.preflight_report import preflight_html, rejected_html
-from modules.ui.snippets import duration_text, empty_html, facts_html, size_text
+from modules.ui.tabs.train_xtts.preflight_report import preflight_html, rejected_html
+from modules.ui.widgets.option_controls import option_control
+from modules.ui.widgets.parts import menu, menu_update, panel, title
+from modules.ui.widgets.snippets import duration_text, empty_html, facts_html, size_text
 
 NO_DATASET = "No dataset yet"
 BASES = "xtts-v"
@@ -110,7 +110,7 @@ class TrainingSetup:
         chosen = dataset if dataset in datasets else next(iter(datasets), "")
         bases = [
             item
-            for item in model_library.list_models(self._services)
+            for item in library.list_models(self._services)
             if item.entry.id.startswith(BASES) and item.entry.id != TRAINING_FILES
         ]
         ids = [item.entry.id for item in bases]
@@ -144,7 +144,7 @@ class TrainingSetup:
         entries = [self._services.catalog.entry(model_id) for model_id in missing]
         size = size_text(sum(entry.download_bytes or 0 for entry in entries))
         licence = entries[0].licence
-        consent = any(model_library.needs_consent(self._services, item) for item in missing)
+        consent = any(library.needs_consent(self._services, item) for item in missing)
         note = (
             f"Not here yet: {html.escape(', '.join(entry.label for entry in entries))} ({size}). "
             f"Licence: {html.escape(licence.name)} "
@@ -165,12 +165,12 @@ class TrainingSetup:
     def _fetch(self, base: str, accepted: bool) -> str:
         job_id = ""
         for model_id in self._missing(base):
-            if model_library.needs_consent(self._services, model_id):
+            if library.needs_consent(self._services, model_id):
                 if not accepted:
                     raise BadInputError(
                         "The licence is not accepted yet.", "Read it, then tick it."
                     )
-                model_library.accept_licence(self._services, model_id)
+                library.accept_licence(self._services, model_id)
             job_id = submit_download(self._services, model_id).id
         return job_id
 

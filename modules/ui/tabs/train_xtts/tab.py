@@ -7,15 +7,15 @@ from typing import Any
 import gradio as gr
 
 from modules.core_components.library.training_runs import ALIVE, INTERRUPTED
-from modules.tools.job_kinds import DOWNLOAD
+from modules.tools.jobs import DOWNLOAD
 from modules.tools.services import Services
 from modules.ui.context import Studio
 from modules.ui.handlers import listen
-from modules.ui.jobs_view import JobsView
-from modules.ui.parts import menu, menu_update
-from modules.ui.training_judge import TrainingJudge
-from modules.ui.training_live import LiveTraining
-from modules.ui.training_setup import TrainingSetup
+from modules.ui.tabs.train_xtts.evaluation import TrainingJudge
+from modules.ui.tabs.train_xtts.live import LiveTraining
+from modules.ui.tabs.train_xtts.setup import TrainingSetup
+from modules.ui.widgets.jobs_view import JobsView
+from modules.ui.widgets.parts import menu, menu_update
 
 PREPARE, TRAIN, JUDGE = "prepare", "train", "judge"
 NO_RUN = "No training yet"

@@ -13,24 +13,24 @@ from modules.core_components.jobs import Job
 from modules.core_components.text.language_names import language_name
 from modules.core_components.text.subtitles import render
 from modules.core_components.values import Segment, Transcript
-from modules.tools.fallback import choose_listening_model
-from modules.tools.job_kinds import TRANSCRIBE, submit_transcription
-from modules.tools.ready_models import listening_models
-from modules.tools.transcribe import HOTWORDS, takes_hotwords
-from modules.tools.transcripts import (
+from modules.tools.jobs import TRANSCRIBE, submit_transcription
+from modules.tools.listening.transcribe import HOTWORDS, takes_hotwords
+from modules.tools.listening.transcripts import (
     KeptTranscript,
     delete_transcript,
     export_transcript,
     get_transcript,
     list_transcripts,
 )
-from modules.ui.confirmed_button import ConfirmedButton
+from modules.tools.models.ready_models import listening_models
+from modules.tools.speaking.fallback import choose_listening_model
 from modules.ui.context import Studio
-from modules.ui.download_buttons import DownloadButtons
 from modules.ui.handlers import listen
-from modules.ui.jobs_view import JobsView
-from modules.ui.parts import audio_recorder, choice_list, menu, menu_update, panel, title
-from modules.ui.snippets import (
+from modules.ui.widgets.confirmed_button import ConfirmedButton
+from modules.ui.widgets.download_buttons import DownloadButtons
+from modules.ui.widgets.jobs_view import JobsView
+from modules.ui.widgets.parts import audio_recorder, choice_list, menu, menu_update, panel, title
+from modules.ui.widgets.snippets import (
     clock_text,
     duration_text,
     empty_html,

@@ -10,13 +10,13 @@ import gradio as gr
 
 from modules.core_components.jobs import Job
 from modules.core_components.values import VoicePrompt
-from modules.tools.job_kinds import EXPORT, submit_export
+from modules.tools.jobs import EXPORT, submit_export
 from modules.tools.services import Services
-from modules.tools.voices import prepared_voice
+from modules.tools.voices.preset_voices import prepared_voice
 from modules.ui.handlers import listen
-from modules.ui.jobs_view import JobsView
-from modules.ui.parts import panel
-from modules.ui.snippets import duration_text, facts_html
+from modules.ui.widgets.jobs_view import JobsView
+from modules.ui.widgets.parts import panel
+from modules.ui.widgets.snippets import duration_text, facts_html
 
 EXPORT_FORMATS = (
     ("PyTorch (.pt)", ".pt"),

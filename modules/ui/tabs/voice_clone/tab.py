@@ -8,20 +8,20 @@ from typing import Any
 import gradio as gr
 
 from modules.core_components.jobs import Job
-from modules.tools.job_kinds import AGAIN, DEMO, EXPORT, REFERENCE, SPEAK, submit_speech
-from modules.tools.ready_models import can_clone, has_stock_voices
+from modules.tools.jobs import AGAIN, DEMO, EXPORT, REFERENCE, SPEAK, submit_speech
+from modules.tools.models.ready_models import can_clone, has_stock_voices
 from modules.tools.services import Services
-from modules.tools.voices import PresetVoice, preset_voices
+from modules.tools.voices.preset_voices import PresetVoice, preset_voices
 from modules.ui.context import Studio
-from modules.ui.engine_panel import NONE, EnginePanel
-from modules.ui.fitted_voice import FittedVoice
 from modules.ui.handlers import listen
-from modules.ui.jobs_view import JobsView
-from modules.ui.live_player import LivePlayer
-from modules.ui.parts import menu, menu_update, panel, text_to_speak, title
-from modules.ui.sample_panel import SamplePanel
-from modules.ui.snippets import empty_html
-from modules.ui.take_panel import TakePanel, again_note
+from modules.ui.tabs.voice_clone.fitted_voice import FittedVoice
+from modules.ui.widgets.engine_panel import NONE, EnginePanel
+from modules.ui.widgets.jobs_view import JobsView
+from modules.ui.widgets.live_player import LivePlayer
+from modules.ui.widgets.parts import menu, menu_update, panel, text_to_speak, title
+from modules.ui.widgets.sample_panel import SamplePanel
+from modules.ui.widgets.snippets import empty_html
+from modules.ui.widgets.take_panel import TakePanel, again_note
 
 SAMPLE, PRESET = "sample", "preset"
 KINDS = (SPEAK, AGAIN, REFERENCE, EXPORT, DEMO)

@@ -9,16 +9,16 @@ import gradio as gr
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs.job import DONE
 from modules.core_components.values import Take
-from modules.tools.job_kinds import DOWNLOAD, submit_download
-from modules.tools.ready_models import designs_voices
-from modules.tools.voice_design import KIND, MODEL, SUGGESTED_TEXT, DesignRequest, keep_voice
-from modules.tools.voice_design_jobs import DESIGN, submit_design
+from modules.tools.jobs import DOWNLOAD, submit_download
+from modules.tools.models.ready_models import designs_voices
+from modules.tools.voices.design import KIND, MODEL, SUGGESTED_TEXT, DesignRequest, keep_voice
+from modules.tools.voices.design_jobs import DESIGN, submit_design
 from modules.ui.context import Studio
-from modules.ui.engine_panel import EnginePanel
 from modules.ui.handlers import error_html, listen, tell, warn
-from modules.ui.jobs_view import JobsView
-from modules.ui.parts import audio_player, panel, text_to_speak, title
-from modules.ui.snippets import duration_text, empty_html, excerpt
+from modules.ui.widgets.engine_panel import EnginePanel
+from modules.ui.widgets.jobs_view import JobsView
+from modules.ui.widgets.parts import audio_player, panel, text_to_speak, title
+from modules.ui.widgets.snippets import duration_text, empty_html, excerpt
 
 MOST_TRIES = 4
 # So many takes of the history are looked at for tries.

@@ -10,12 +10,12 @@ import gradio as gr
 from modules.core_components.errors import BadInputError
 from modules.core_components.library.names import safe_stem
 from modules.core_components.text.language_names import language_name
-from modules.tools.own_voices import MODEL, SUFFIXES, export_preset, import_voice
 from modules.tools.services import Services
-from modules.ui.confirmed_button import ConfirmedButton
-from modules.ui.download_buttons import DownloadButtons
+from modules.tools.voices.own_voices import MODEL, SUFFIXES, export_preset, import_voice
 from modules.ui.handlers import listen, tell
-from modules.ui.parts import panel
+from modules.ui.widgets.confirmed_button import ConfirmedButton
+from modules.ui.widgets.download_buttons import DownloadButtons
+from modules.ui.widgets.parts import panel
 
 FORMATS = tuple(suffix.lstrip(".") for suffix in SUFFIXES)
 ABOUT_FILES = (

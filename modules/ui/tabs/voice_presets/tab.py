@@ -8,22 +8,22 @@ import gradio as gr
 
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
-from modules.tools.job_kinds import AGAIN, SPEAK_PRESET, submit_speech
-from modules.tools.named_voices import find_voice
-from modules.tools.own_voices import has_packs, save_mix
-from modules.tools.ready_models import has_stock_voices
+from modules.tools.jobs import AGAIN, SPEAK_PRESET, submit_speech
+from modules.tools.models.ready_models import has_stock_voices
+from modules.tools.speaking.voice_lookup import find_voice
+from modules.tools.voices.own_voices import has_packs, save_mix
 from modules.ui.context import Studio
-from modules.ui.engine_panel import EnginePanel
 from modules.ui.handlers import listen, tell
-from modules.ui.jobs_view import JobsView
-from modules.ui.live_player import LivePlayer
-from modules.ui.own_voice_panel import VoiceFiles, VoiceImport
-from modules.ui.parts import panel, text_to_speak, title
-from modules.ui.snippets import empty_html
-from modules.ui.take_panel import TakePanel, again_note
-from modules.ui.voice_list import VoiceList
-from modules.ui.voice_mixer import VoiceMixer, checked_mix
-from modules.ui.voice_preview import VoicePreview
+from modules.ui.tabs.voice_presets.own_voice_panel import VoiceFiles, VoiceImport
+from modules.ui.tabs.voice_presets.voice_list import VoiceList
+from modules.ui.tabs.voice_presets.voice_mixer import VoiceMixer, checked_mix
+from modules.ui.tabs.voice_presets.voice_preview import VoicePreview
+from modules.ui.widgets.engine_panel import EnginePanel
+from modules.ui.widgets.jobs_view import JobsView
+from modules.ui.widgets.live_player import LivePlayer
+from modules.ui.widgets.parts import panel, text_to_speak, title
+from modules.ui.widgets.snippets import empty_html
+from modules.ui.widgets.take_panel import TakePanel, again_note
 
 LINE = "voice-presets"
 ONE, MIX = "one", "mix"

@@ -10,9 +10,9 @@ import gradio as gr
 
 from modules.core_components.text.language_names import language_name
 from modules.tools.services import Services
-from modules.tools.voices import PresetVoice, preset_voices
-from modules.ui.parts import choice_list
-from modules.ui.snippets import badge, excerpt, table_html
+from modules.tools.voices.preset_voices import PresetVoice, preset_voices
+from modules.ui.widgets.parts import choice_list
+from modules.ui.widgets.snippets import badge, excerpt, table_html
 
 EVERY_LANGUAGE = "Every language"
 HEADERS = ("Voice", "What it is")

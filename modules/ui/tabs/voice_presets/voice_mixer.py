@@ -9,10 +9,10 @@ from typing import Any
 import gradio as gr
 
 from modules.core_components.errors import BadInputError
-from modules.tools.own_voices import format_mix, parse_mix
-from modules.tools.voices import PresetVoice
+from modules.tools.voices.own_voices import format_mix, parse_mix
+from modules.tools.voices.preset_voices import PresetVoice
 from modules.ui.handlers import listen
-from modules.ui.parts import panel
+from modules.ui.widgets.parts import panel
 
 MOST_VOICES = 5
 SHOWN_AT_FIRST = 2

@@ -7,11 +7,11 @@ from typing import Any
 import gradio as gr
 
 from modules.core_components.jobs import Job
-from modules.tools.job_kinds import PREVIEW, submit_preview
+from modules.tools.jobs import PREVIEW, submit_preview
 from modules.tools.services import Services
-from modules.tools.voice_previews import find_preview
-from modules.ui.jobs_view import JobsView
-from modules.ui.parts import audio_player
+from modules.tools.voices.previews import find_preview
+from modules.ui.widgets.jobs_view import JobsView
+from modules.ui.widgets.parts import audio_player
 
 
 class VoicePreview:

@@ -14,24 +14,20 @@ from typing import TYPE_CHECKING, Any
 from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.ai_models.engines.base import option
 from modules.core_components.ai_models.engines.context import EngineContext
-from modules.core_components.ai_models.engines.kokoro.builds.v1_0.wrapper import (
-    CONFIG_FILE,
-    KokoroV1Wrapper,
-)
-from modules.core_components.ai_models.engines.kokoro.languages import LANGUAGES
-from modules.core_components.ai_models.engines.kokoro.phonemes import (
-    PhonemeSentence,
-    get_phonemizer,
-    sentences_of_phonemes,
-)
-from modules.core_components.ai_models.engines.kokoro.pipeline import speak_sentences
-from modules.core_components.ai_models.engines.kokoro.precision import Precision, choose_precision
-from modules.core_components.ai_models.engines.kokoro.sample_voice import (
+from modules.core_components.ai_models.engines.kokoro.fit.sample_voice import (
     FitResources,
     fit_sample,
     fitting_parameters,
 )
-from modules.core_components.ai_models.engines.kokoro.sample_words import heard_words
+from modules.core_components.ai_models.engines.kokoro.fit.sample_words import heard_words
+from modules.core_components.ai_models.engines.kokoro.pipeline import speak_sentences
+from modules.core_components.ai_models.engines.kokoro.precision import Precision, choose_precision
+from modules.core_components.ai_models.engines.kokoro.reading.languages import LANGUAGES
+from modules.core_components.ai_models.engines.kokoro.reading.phonemes import (
+    PhonemeSentence,
+    get_phonemizer,
+    sentences_of_phonemes,
+)
 from modules.core_components.ai_models.engines.kokoro.speaking_voice import (
     ENGINE,
     SpeakingVoice,
@@ -41,6 +37,10 @@ from modules.core_components.ai_models.engines.kokoro.speaking_voice import (
 from modules.core_components.ai_models.engines.kokoro.utterance import SAMPLE_RATE_HZ, Utterance
 from modules.core_components.ai_models.engines.kokoro.versions import BUILDS
 from modules.core_components.ai_models.engines.kokoro.voices import VoiceFolder
+from modules.core_components.ai_models.engines.kokoro.wrapper import (
+    CONFIG_FILE,
+    KokoroV1Wrapper,
+)
 from modules.core_components.ai_models.model_pool import ModelSpec
 from modules.core_components.ai_models.model_utils import configure_threads
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore

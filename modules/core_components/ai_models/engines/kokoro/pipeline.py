@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from modules.core_components.ai_models.engines.kokoro.chunks import plan_chunks
 from modules.core_components.ai_models.engines.kokoro.joins import shape_joins
-from modules.core_components.ai_models.engines.kokoro.phonemes import (
+from modules.core_components.ai_models.engines.kokoro.reading.phonemes import (
     PhonemeSentence,
     get_phonemizer,
 )

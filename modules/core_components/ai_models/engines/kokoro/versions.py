@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from modules.core_components.ai_models.engines.kokoro.builds.v0_19 import wrapper as v0_19
-from modules.core_components.ai_models.engines.kokoro.builds.v1_0 import wrapper as v1_0
+from modules.core_components.ai_models.engines.kokoro import wrapper as v1_0
+from modules.core_components.ai_models.engines.kokoro import wrapper_v0_19 as v0_19
 
 
 @dataclass(frozen=True)

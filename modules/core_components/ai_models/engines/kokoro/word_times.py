@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modules.core_components.ai_models.engines.kokoro.chunks import Chunk
-from modules.core_components.ai_models.engines.kokoro.phonemes import PhonemeSentence
-from modules.core_components.ai_models.engines.kokoro.written_words import SpokenWord
+from modules.core_components.ai_models.engines.kokoro.reading.phonemes import PhonemeSentence
+from modules.core_components.ai_models.engines.kokoro.reading.written_words import SpokenWord
 from modules.core_components.values import Word
 
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modules.core_components.ai_models.engines.kokoro.checkpoint import build_kmodel, read_config
-from modules.core_components.ai_models.engines.kokoro.languages import language_of
 from modules.core_components.ai_models.engines.kokoro.pipeline import KokoroPipeline
 from modules.core_components.ai_models.engines.kokoro.precision import Precision
+from modules.core_components.ai_models.engines.kokoro.reading.languages import language_of
 from modules.core_components.ai_models.engines.kokoro.speaking_voice import SpeakingVoice
 from modules.core_components.ai_models.engines.kokoro.utterance import Utterance
 from modules.core_components.ai_models.engines.kokoro.voices import VoiceFolder
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import torch
     from typing_extensions import Self
 
-    from modules.core_components.ai_models.engines.kokoro.fast_decoder import FastDecoder
+    from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "kokoro-v1_0.pth"
@@ -162,7 +162,7 @@ class KokoroV1Wrapper:
     def _speaking_decoder(self) -> FastDecoder:
         import torch
 
-        from modules.core_components.ai_models.engines.kokoro.fast_decoder import FastDecoder
+        from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
         from modules.core_components.ai_models.engines.kokoro.speaking_layers import SpeakingLayers
 
         with torch.inference_mode():

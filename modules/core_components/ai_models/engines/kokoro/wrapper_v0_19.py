@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modules.core_components.ai_models.engines.kokoro.builds.v1_0.wrapper import KokoroV1Wrapper
 from modules.core_components.ai_models.engines.kokoro.checkpoint import build_kmodel, read_config
+from modules.core_components.ai_models.engines.kokoro.wrapper import KokoroV1Wrapper
 
 WEIGHTS_FILE = "kokoro-v0_19.pth"
 _WITHIN = "net"

@@ -4,7 +4,7 @@ One engine for three kinds of checkpoint, which differ in what their voice is: B
 prompt, CustomVoice the name of a built-in speaker, and VoiceDesign a description. A description is
 all that there is of a designed voice, so `stream` takes it as the voice itself: a text in words
 where others take a name. To speak with that voice again, keep it as a sample: see
-tools/voice_design.py.
+tools/voices/design.py.
 """
 
 from __future__ import annotations

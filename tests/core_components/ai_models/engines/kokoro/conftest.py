@@ -13,7 +13,7 @@ from modules.core_components.ai_models.engines.kokoro.engine import KokoroEngine
 from modules.core_components.ai_models.model_pool import ModelPool
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
 from modules.core_components.settings import app_folder
-from tests.tiny_kokoro import build_tiny_kokoro
+from tests.helpers.tiny_kokoro import build_tiny_kokoro
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from modules.core_components.ai_models.engines.kokoro.chunks import (
     plan_chunks,
     size_after,
 )
-from tests.tiny_kokoro import SYMBOLS
+from tests.helpers.tiny_kokoro import SYMBOLS
 
 WORD = "wˈɜɹld"
 

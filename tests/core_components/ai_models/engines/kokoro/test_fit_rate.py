@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 import torch
 
-from modules.core_components.ai_models.engines.kokoro.fit_rate import (
+from modules.core_components.ai_models.engines.kokoro.fit.rate import (
     FASTEST,
     SLOWEST,
     articulation_s,
     speaking_rate,
 )
-from modules.core_components.ai_models.engines.kokoro.fit_text import FRAME_S, Reading
+from modules.core_components.ai_models.engines.kokoro.fit.sample_words import Heard
+from modules.core_components.ai_models.engines.kokoro.fit.text import FRAME_S, Reading
 from modules.core_components.ai_models.engines.kokoro.kokoro_package import import_kmodel
-from modules.core_components.ai_models.engines.kokoro.sample_words import Heard
 from modules.core_components.values import Segment, Word
-from tests.tiny_kokoro import build_tiny_kokoro
+from tests.helpers.tiny_kokoro import build_tiny_kokoro
 
 TEXT = "the rain came down all day, and the old road was under water."
 STYLE = torch.zeros(1, 256)

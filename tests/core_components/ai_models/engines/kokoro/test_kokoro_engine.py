@@ -26,7 +26,7 @@ from modules.core_components.ai_models.engines.kokoro.engine import (
     KokoroOptions,
     create,
 )
-from modules.core_components.ai_models.engines.kokoro.layer_styles import adain_layers
+from modules.core_components.ai_models.engines.kokoro.fit.layer_styles import adain_layers
 from modules.core_components.ai_models.engines.kokoro.speaking_voice import voice_of_prompt
 from modules.core_components.ai_models.engines.kokoro.voice_packs import pack_bytes
 from modules.core_components.ai_models.model_pool import ModelPool

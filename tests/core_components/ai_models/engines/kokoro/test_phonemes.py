@@ -11,12 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modules.core_components.ai_models.engines.kokoro import phonemes as module
-from modules.core_components.ai_models.engines.kokoro.languages import LANGUAGES, Language
-from modules.core_components.ai_models.engines.kokoro.phonemes import Phonemizer, get_phonemizer
-from modules.core_components.ai_models.engines.kokoro.pieces import Piece
+from modules.core_components.ai_models.engines.kokoro.reading import phonemes as module
+from modules.core_components.ai_models.engines.kokoro.reading.languages import LANGUAGES, Language
+from modules.core_components.ai_models.engines.kokoro.reading.phonemes import (
+    Phonemizer,
+    get_phonemizer,
+)
+from modules.core_components.ai_models.engines.kokoro.reading.pieces import Piece
 from modules.core_components.errors import BadInputError, StudioError
-from tests.tiny_kokoro import SYMBOLS
+from tests.helpers.tiny_kokoro import SYMBOLS
 
 VOCABULARY = frozenset(SYMBOLS)
 

@@ -15,10 +15,10 @@ import torch
 
 from modules.core_components.ai_models.engines import ge2e
 from modules.core_components.ai_models.engines.context import EngineContext
-from modules.core_components.ai_models.engines.kokoro import sample_voice, voice_fit
 from modules.core_components.ai_models.engines.kokoro.engine import KokoroEngine, create
+from modules.core_components.ai_models.engines.kokoro.fit import sample_voice, voice_fit
+from modules.core_components.ai_models.engines.kokoro.fit.voice_fit import FittedVoice
 from modules.core_components.ai_models.engines.kokoro.speaking_voice import voice_of_prompt
-from modules.core_components.ai_models.engines.kokoro.voice_fit import FittedVoice
 from modules.core_components.ai_models.engines.speaker_encoder import SpeakerEncoder
 from modules.core_components.ai_models.model_pool import ModelPool
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore

@@ -15,15 +15,15 @@ import torch
 from torch import Tensor
 
 from modules.core_components.ai_models.engines.kokoro import precision
-from modules.core_components.ai_models.engines.kokoro.builds.v1_0.wrapper import (
+from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
+from modules.core_components.ai_models.engines.kokoro.fit.layer_styles import adain_layers
+from modules.core_components.ai_models.engines.kokoro.prosody import predict_prosody
+from modules.core_components.ai_models.engines.kokoro.speaking_layers import SpeakingLayers
+from modules.core_components.ai_models.engines.kokoro.wrapper import (
     CONFIG_FILE,
     WEIGHTS_FILE,
     KokoroV1Wrapper,
 )
-from modules.core_components.ai_models.engines.kokoro.fast_decoder import FastDecoder
-from modules.core_components.ai_models.engines.kokoro.layer_styles import adain_layers
-from modules.core_components.ai_models.engines.kokoro.prosody import predict_prosody
-from modules.core_components.ai_models.engines.kokoro.speaking_layers import SpeakingLayers
 
 PHONEMES = "həlˈO wˈɜɹld, ænd ˈɔl ɪn ɪt."
 

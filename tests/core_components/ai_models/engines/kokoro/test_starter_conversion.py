@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from modules.core_components.ai_models.engines.kokoro import starter
 from modules.core_components.errors import StudioError
-from tests.tiny_kokoro import build_tiny_kokoro
+from tests.helpers.tiny_kokoro import build_tiny_kokoro
 
 
 def quantize(weight: np.ndarray, axis: int | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -15,21 +15,21 @@ import torch
 from modules.core_components.ai_models.catalog import Catalog
 from modules.core_components.ai_models.engines.base import TTSEngine
 from modules.core_components.ai_models.engines.context import EngineContext
-from modules.core_components.ai_models.engines.kokoro.builds.v0_19.wrapper import (
+from modules.core_components.ai_models.engines.kokoro.engine import KokoroOptions, create
+from modules.core_components.ai_models.engines.kokoro.manager import ModelManager
+from modules.core_components.ai_models.engines.kokoro.utterance import SAMPLES_PER_FRAME
+from modules.core_components.ai_models.engines.kokoro.wrapper import CONFIG_FILE
+from modules.core_components.ai_models.engines.kokoro.wrapper_v0_19 import (
     SPELLED_OUT,
     WEIGHTS_FILE,
     KokoroV019Wrapper,
     _vocabulary,
 )
-from modules.core_components.ai_models.engines.kokoro.builds.v1_0.wrapper import CONFIG_FILE
-from modules.core_components.ai_models.engines.kokoro.engine import KokoroOptions, create
-from modules.core_components.ai_models.engines.kokoro.manager import ModelManager
-from modules.core_components.ai_models.engines.kokoro.utterance import SAMPLES_PER_FRAME
 from modules.core_components.ai_models.model_pool import ModelPool
 from modules.core_components.errors import BadInputError, CorruptFileError, ModelMissingError
 from modules.core_components.progress import CancelToken
 from modules.core_components.settings import app_folder
-from tests.tiny_kokoro import build_tiny_old_kokoro
+from tests.helpers.tiny_kokoro import build_tiny_old_kokoro
 
 ESTIMATE_MB = 500
 PHONEMES = "ðə ʤˈAlɚ ʧˈOz."

@@ -11,24 +11,24 @@ import numpy as np
 import pytest
 import torch
 
-from modules.core_components.ai_models.engines.kokoro import fit_guard, voice_fit
-from modules.core_components.ai_models.engines.kokoro.fast_decoder import FastDecoder
-from modules.core_components.ai_models.engines.kokoro.fit_layers import FitLayers
-from modules.core_components.ai_models.engines.kokoro.fit_state import FitState
-from modules.core_components.ai_models.engines.kokoro.kokoro_package import import_kmodel
-from modules.core_components.ai_models.engines.kokoro.layer_styles import (
+from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
+from modules.core_components.ai_models.engines.kokoro.fit import guard, voice_fit
+from modules.core_components.ai_models.engines.kokoro.fit.layer_styles import (
     adain_layers,
     nearest_shared_style,
 )
-from modules.core_components.ai_models.engines.kokoro.voice_fit import (
+from modules.core_components.ai_models.engines.kokoro.fit.layers import FitLayers
+from modules.core_components.ai_models.engines.kokoro.fit.state import FitState
+from modules.core_components.ai_models.engines.kokoro.fit.voice_fit import (
     FitOptions,
     FittedVoice,
     fit_voice,
 )
+from modules.core_components.ai_models.engines.kokoro.kokoro_package import import_kmodel
 from modules.core_components.ai_models.engines.speaker_encoder import SpeakerEncoder
 from modules.core_components.errors import BadInputError, JobCancelled
 from modules.core_components.progress import CancelToken, Progress, no_progress
-from tests.tiny_kokoro import build_tiny_kokoro
+from tests.helpers.tiny_kokoro import build_tiny_kokoro
 
 OPTIONS = FitOptions(steps=3, sentences=2, threads=1)
 
@@ -160,7 +160,7 @@ def test_too_little_speech_is_refused(fit: Callable[..., FittedVoice]) -> None:
 def test_the_guard_stops_where_understanding_suffers() -> None:
     good = {"missing": 0.05, "spectrum": 0.4, "content": 0.02}
     gamed = {"missing": 0.0, "spectrum": 0.4, "content": 0.30}
-    assert fit_guard._worth(good, FitOptions()) > fit_guard._worth(gamed, FitOptions())
+    assert guard._worth(good, FitOptions()) > guard._worth(gamed, FitOptions())
 
 
 def test_torch_threads_are_given_back(fit: Callable[..., FittedVoice]) -> None:

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modules.core_components.ai_models.engines.kokoro.chunks import plan_chunks
-from modules.core_components.ai_models.engines.kokoro.phonemes import (
+from modules.core_components.ai_models.engines.kokoro.reading.phonemes import (
     PhonemeSentence,
     get_phonemizer,
 )
+from modules.core_components.ai_models.engines.kokoro.reading.written_words import SpokenWord
 from modules.core_components.ai_models.engines.kokoro.word_times import word_times, words_of_chunks
-from modules.core_components.ai_models.engines.kokoro.written_words import SpokenWord
-from tests.tiny_kokoro import SYMBOLS
+from tests.helpers.tiny_kokoro import SYMBOLS
 
 VOCABULARY = frozenset(SYMBOLS)
 

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 import torch
 
-from modules.core_components.ai_models.engines.kokoro.builds.v1_0.wrapper import (
+from modules.core_components.ai_models.engines.kokoro.reading.phonemes import get_phonemizer
+from modules.core_components.ai_models.engines.kokoro.utterance import SAMPLES_PER_FRAME
+from modules.core_components.ai_models.engines.kokoro.wrapper import (
     CONFIG_FILE,
     WEIGHTS_FILE,
     KokoroV1Wrapper,
 )
-from modules.core_components.ai_models.engines.kokoro.phonemes import get_phonemizer
-from modules.core_components.ai_models.engines.kokoro.utterance import SAMPLES_PER_FRAME
 from modules.core_components.errors import (
     BadInputError,
     CorruptFileError,
@@ -173,7 +173,7 @@ from loguru import logger
 heard = []
 logger.remove()
 logger.add(heard.append, format="{{message}}")
-from modules.core_components.ai_models.engines.kokoro.builds.v1_0.wrapper import KokoroV1Wrapper
+from modules.core_components.ai_models.engines.kokoro.wrapper import KokoroV1Wrapper
 folder = Path({str(tiny_kokoro)!r})
 KokoroV1Wrapper(folder / "{CONFIG_FILE}", folder / "{WEIGHTS_FILE}")
 logger.info("still here")

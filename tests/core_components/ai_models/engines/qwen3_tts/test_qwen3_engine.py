@@ -26,7 +26,7 @@ from modules.core_components.errors import BadInputError, CorruptFileError, JobC
 from modules.core_components.progress import CancelToken
 from modules.core_components.settings import Settings, load_settings
 from modules.core_components.values import FloatArray, Sample, Speech, VoicePrompt
-from tests.tiny_qwen import MODEL_IDS, build_tiny_qwen, install_tiny_qwen
+from tests.helpers.tiny_qwen import MODEL_IDS, build_tiny_qwen, install_tiny_qwen
 
 RATE_HZ = 24_000
 FRAME = 1920

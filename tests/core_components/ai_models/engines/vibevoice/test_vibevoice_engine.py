@@ -29,7 +29,7 @@ from modules.core_components.model_settings import ModelSettings
 from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.settings import app_folder, load_settings
 from modules.core_components.values import FloatArray, Sample, VoicePrompt
-from tests.tiny_vibevoice import FOLDERS, install_tiny
+from tests.helpers.tiny_vibevoice import FOLDERS, install_tiny
 
 MODEL = "vibevoice-1.5b"
 QUICK = {"diffusion_steps": 2}

@@ -23,7 +23,7 @@ from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.settings import load_settings
 from modules.core_components.text.subtitles import render
 from modules.core_components.values import Segment, Speech, Transcript
-from tests.tiny_vibevoice import FOLDERS, install_tiny
+from tests.helpers.tiny_vibevoice import FOLDERS, install_tiny
 
 MODEL = "vibevoice-asr"
 SPOKEN = [

@@ -12,7 +12,7 @@ from modules.core_components.ai_models.engines.context import EngineContext
 from modules.core_components.ai_models.engines.xtts.engine import XttsEngine, create
 from modules.core_components.ai_models.model_pool import ModelPool
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
-from tests.tiny_xtts import install_tiny_xtts
+from tests.helpers.tiny_xtts import install_tiny_xtts
 
 MODEL_ID = "xtts-v2.0.3"
 

@@ -31,7 +31,7 @@ from modules.core_components.errors import (
 from modules.core_components.library.tuned_models import read_tuned_model
 from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.values import FloatArray, Sample, Speech, VoicePrompt
-from tests.tiny_xtts import SPEAKERS
+from tests.helpers.tiny_xtts import SPEAKERS
 
 TEXT = "Hello there, this is a test."
 

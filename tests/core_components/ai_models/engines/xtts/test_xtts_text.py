@@ -14,7 +14,7 @@ from modules.core_components.audio.piece_joiner import PieceJoiner
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.pieces import cut_evenly, plan_pieces
 from modules.core_components.values import FloatArray
-from tests.tiny_xtts import LANGUAGES as TOKENS
+from tests.helpers.tiny_xtts import LANGUAGES as TOKENS
 
 RATE_HZ = 24_000
 

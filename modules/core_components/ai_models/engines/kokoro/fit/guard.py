@@ -13,15 +13,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from modules.core_components.ai_models.engines.kokoro.fit_envelope import envelope_distance
-from modules.core_components.ai_models.engines.kokoro.fit_losses import (
+from modules.core_components.ai_models.engines.kokoro.fit.envelope import envelope_distance
+from modules.core_components.ai_models.engines.kokoro.fit.losses import (
     Ears,
     Start,
     content_distance,
     speak,
 )
-from modules.core_components.ai_models.engines.kokoro.fit_options import FitOptions
-from modules.core_components.ai_models.engines.kokoro.fit_target import (
+from modules.core_components.ai_models.engines.kokoro.fit.options import FitOptions
+from modules.core_components.ai_models.engines.kokoro.fit.target import (
     FitTarget,
     long_term_spectrum,
     shortfall,

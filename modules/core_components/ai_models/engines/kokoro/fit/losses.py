@@ -15,15 +15,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from modules.core_components.ai_models.engines.kokoro.fast_decoder import FastDecoder
-from modules.core_components.ai_models.engines.kokoro.fit_envelope import (
+from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
+from modules.core_components.ai_models.engines.kokoro.fit.envelope import (
     EnvelopeAim,
     SampleFrames,
     envelope_distance,
     nearest_aim,
 )
-from modules.core_components.ai_models.engines.kokoro.fit_options import FitOptions
-from modules.core_components.ai_models.engines.kokoro.fit_target import (
+from modules.core_components.ai_models.engines.kokoro.fit.options import FitOptions
+from modules.core_components.ai_models.engines.kokoro.fit.target import (
     FitTarget,
     disturb,
     level,
@@ -32,9 +32,9 @@ from modules.core_components.ai_models.engines.kokoro.fit_target import (
     shortfall,
     to_16k,
 )
-from modules.core_components.ai_models.engines.kokoro.fit_text import FRAME_SAMPLES, Reading
-from modules.core_components.ai_models.engines.kokoro.fit_words import Phrase, aligned_aim
-from modules.core_components.ai_models.engines.kokoro.timbre_ear import TimbreEar
+from modules.core_components.ai_models.engines.kokoro.fit.text import FRAME_SAMPLES, Reading
+from modules.core_components.ai_models.engines.kokoro.fit.timbre_encoder import TimbreEar
+from modules.core_components.ai_models.engines.kokoro.fit.words import Phrase, aligned_aim
 from modules.core_components.ai_models.engines.speaker_encoder import SpeakerEncoder
 from modules.core_components.ai_models.engines.whisper_features import WhisperFeatures
 

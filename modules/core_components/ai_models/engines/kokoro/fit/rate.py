@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from modules.core_components.ai_models.engines.kokoro.fit_text import Reading
-from modules.core_components.ai_models.engines.kokoro.sample_words import Heard
+from modules.core_components.ai_models.engines.kokoro.fit.sample_words import Heard
+from modules.core_components.ai_models.engines.kokoro.fit.text import Reading
 from modules.core_components.errors import StudioError
 from modules.core_components.values import Segment
 

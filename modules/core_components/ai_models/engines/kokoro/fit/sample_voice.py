@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from modules.core_components.ai_models.engines.kokoro.fit_options import FitOptions
-from modules.core_components.ai_models.engines.kokoro.sample_words import Heard
+from modules.core_components.ai_models.engines.kokoro.fit.options import FitOptions
+from modules.core_components.ai_models.engines.kokoro.fit.sample_words import Heard
 from modules.core_components.ai_models.engines.kokoro.speaking_voice import (
     OFFSETS_TENSOR,
     STYLE_TENSOR,
@@ -69,7 +69,7 @@ def fit_sample(
     """
     import torch
 
-    from modules.core_components.ai_models.engines.kokoro.voice_fit import fit_voice
+    from modules.core_components.ai_models.engines.kokoro.fit.voice_fit import fit_voice
 
     recording = read_speech(sample.path, max_duration_s=_LONGEST_RECORDING_S)
     speech = trim_to_speech(recording)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from modules.core_components.ai_models.engines.kokoro.languages import LANGUAGES
+from modules.core_components.ai_models.engines.kokoro.reading.languages import LANGUAGES
 from modules.core_components.errors import ModelMissingError
 from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.values import Segment, Speech

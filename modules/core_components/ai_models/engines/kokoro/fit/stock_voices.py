@@ -21,10 +21,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from modules.core_components.ai_models.engines.kokoro.fast_decoder import FastDecoder
-from modules.core_components.ai_models.engines.kokoro.fit_target import level, to_16k
-from modules.core_components.ai_models.engines.kokoro.fit_text import FRAME_SAMPLES, Reading
-from modules.core_components.ai_models.engines.kokoro.timbre_ear import (
+from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
+from modules.core_components.ai_models.engines.kokoro.fit.target import level, to_16k
+from modules.core_components.ai_models.engines.kokoro.fit.text import FRAME_SAMPLES, Reading
+from modules.core_components.ai_models.engines.kokoro.fit.timbre_encoder import (
     PROJECTION_FILE,
     TimbreEar,
     load_projection,

@@ -25,7 +25,7 @@ from modules.core_components.ai_models.engines.whisper_features import (
 )
 from modules.core_components.atomic import atomic_path
 
-PROJECTION_FILE = Path(__file__).with_name("timbre_ear.safetensors")
+PROJECTION_FILE = Path(__file__).with_name("timbre_encoder.safetensors")
 Describe = Callable[[Tensor], Tensor]
 
 _LAYERS = (1, 2)

@@ -27,41 +27,41 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from modules.core_components.ai_models.engines.kokoro.fast_decoder import FastDecoder
-from modules.core_components.ai_models.engines.kokoro.fit_envelope import sample_frames
-from modules.core_components.ai_models.engines.kokoro.fit_guard import choose
-from modules.core_components.ai_models.engines.kokoro.fit_layers import FitLayers
-from modules.core_components.ai_models.engines.kokoro.fit_losses import (
+from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
+from modules.core_components.ai_models.engines.kokoro.fit.envelope import sample_frames
+from modules.core_components.ai_models.engines.kokoro.fit.guard import choose
+from modules.core_components.ai_models.engines.kokoro.fit.layer_styles import nearest_shared_style
+from modules.core_components.ai_models.engines.kokoro.fit.layers import FitLayers
+from modules.core_components.ai_models.engines.kokoro.fit.losses import (
     Ears,
     Start,
     prepare_start,
     rendering_loss,
 )
-from modules.core_components.ai_models.engines.kokoro.fit_options import FitOptions
-from modules.core_components.ai_models.engines.kokoro.fit_rate import speaking_rate
-from modules.core_components.ai_models.engines.kokoro.fit_state import FitState
-from modules.core_components.ai_models.engines.kokoro.fit_target import (
+from modules.core_components.ai_models.engines.kokoro.fit.options import FitOptions
+from modules.core_components.ai_models.engines.kokoro.fit.rate import speaking_rate
+from modules.core_components.ai_models.engines.kokoro.fit.sample_words import Heard
+from modules.core_components.ai_models.engines.kokoro.fit.state import FitState
+from modules.core_components.ai_models.engines.kokoro.fit.stock_voices import (
+    StockVoices,
+    scan_stock_voices,
+)
+from modules.core_components.ai_models.engines.kokoro.fit.target import (
     SAMPLE_RATE_HZ,
     FitTarget,
     long_term_spectrum,
     pitch_statistics,
     self_closeness,
 )
-from modules.core_components.ai_models.engines.kokoro.fit_text import (
+from modules.core_components.ai_models.engines.kokoro.fit.text import (
     GUARD_SENTENCES,
     SCAN_SENTENCES,
     TRAINING_SENTENCES,
     Reading,
     read_all,
 )
-from modules.core_components.ai_models.engines.kokoro.fit_words import Phrase, phrases
-from modules.core_components.ai_models.engines.kokoro.layer_styles import nearest_shared_style
-from modules.core_components.ai_models.engines.kokoro.sample_words import Heard
-from modules.core_components.ai_models.engines.kokoro.stock_voices import (
-    StockVoices,
-    scan_stock_voices,
-)
-from modules.core_components.ai_models.engines.kokoro.timbre_ear import windows
+from modules.core_components.ai_models.engines.kokoro.fit.timbre_encoder import windows
+from modules.core_components.ai_models.engines.kokoro.fit.words import Phrase, phrases
 from modules.core_components.ai_models.engines.speaker_encoder import SpeakerEncoder
 from modules.core_components.ai_models.engines.whisper_features import load_whisper_features
 from modules.core_components.errors import BadInputError, StudioError

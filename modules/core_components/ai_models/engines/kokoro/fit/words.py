@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from modules.core_components.ai_models.engines.kokoro.fit_envelope import (
+from modules.core_components.ai_models.engines.kokoro.fit.envelope import (
     EnvelopeAim,
     moments,
 )
-from modules.core_components.ai_models.engines.kokoro.fit_target import SAMPLE_RATE_HZ
+from modules.core_components.ai_models.engines.kokoro.fit.target import SAMPLE_RATE_HZ
 from modules.core_components.ai_models.engines.whisper_features import WhisperFeatures
 from modules.core_components.values import FloatArray, Segment, Word
 

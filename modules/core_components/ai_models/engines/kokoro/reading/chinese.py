@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 
-from modules.core_components.ai_models.engines.kokoro.pieces import Piece
+from modules.core_components.ai_models.engines.kokoro.reading.pieces import Piece
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # jieba's use of pkg_resources, and its own old patterns

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 
 import regex  # type: ignore[import-untyped]
 
-from modules.core_components.ai_models.engines.kokoro.given import PLACE
-from modules.core_components.ai_models.engines.kokoro.languages import Language
-from modules.core_components.ai_models.engines.kokoro.traced import TracedText
+from modules.core_components.ai_models.engines.kokoro.reading.inline_phonemes import PLACE
+from modules.core_components.ai_models.engines.kokoro.reading.languages import Language
+from modules.core_components.ai_models.engines.kokoro.reading.offset_text import TracedText
 from modules.core_components.errors import BadInputError
 
 # espeak-ng cuts words at 160 bytes (up to 3 a letter in Devanagari). misaki's time grows with the

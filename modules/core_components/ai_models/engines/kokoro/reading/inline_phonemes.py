@@ -9,8 +9,8 @@ from typing import Any
 
 import regex  # type: ignore[import-untyped]
 
-from modules.core_components.ai_models.engines.kokoro.pieces import Piece
-from modules.core_components.ai_models.engines.kokoro.traced import TracedText
+from modules.core_components.ai_models.engines.kokoro.reading.offset_text import TracedText
+from modules.core_components.ai_models.engines.kokoro.reading.pieces import Piece
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.markup import LINK
 

@@ -9,7 +9,7 @@ import jaconv
 import regex  # type: ignore[import-untyped]
 from misaki.cutlet import JA_WORDS, Cutlet
 
-from modules.core_components.ai_models.engines.kokoro.pieces import Piece
+from modules.core_components.ai_models.engines.kokoro.reading.pieces import Piece
 
 # What UniDic's short form reads in a way that hardly anybody says.
 _READINGS = {

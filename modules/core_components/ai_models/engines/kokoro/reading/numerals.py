@@ -7,8 +7,8 @@ from typing import Any
 
 import regex  # type: ignore[import-untyped]
 
-from modules.core_components.ai_models.engines.kokoro.languages import Language
-from modules.core_components.ai_models.engines.kokoro.traced import TracedText
+from modules.core_components.ai_models.engines.kokoro.reading.languages import Language
+from modules.core_components.ai_models.engines.kokoro.reading.offset_text import TracedText
 
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
 # Not within a word in Latin letters ("mp3", "R&B").

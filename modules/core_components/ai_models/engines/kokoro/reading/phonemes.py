@@ -11,23 +11,29 @@ from functools import lru_cache
 from itertools import islice
 from types import MappingProxyType
 
-from modules.core_components.ai_models.engines.kokoro.given import (
-    PLACE,
-    Given,
-    around_given,
-    take_given,
-)
-from modules.core_components.ai_models.engines.kokoro.languages import Language, get_language
-from modules.core_components.ai_models.engines.kokoro.numerals import numbers_in_words
-from modules.core_components.ai_models.engines.kokoro.pieces import Piece, assemble
-from modules.core_components.ai_models.engines.kokoro.spaceless import SpacelessReader
-from modules.core_components.ai_models.engines.kokoro.speakable import (
+from modules.core_components.ai_models.engines.kokoro.reading.cleaning import (
     may_have_voice,
     no_phonemes,
     nothing_to_speak,
     speakable_text,
 )
-from modules.core_components.ai_models.engines.kokoro.written_words import SpokenWord, WrittenWords
+from modules.core_components.ai_models.engines.kokoro.reading.inline_phonemes import (
+    PLACE,
+    Given,
+    around_given,
+    take_given,
+)
+from modules.core_components.ai_models.engines.kokoro.reading.languages import (
+    Language,
+    get_language,
+)
+from modules.core_components.ai_models.engines.kokoro.reading.numerals import numbers_in_words
+from modules.core_components.ai_models.engines.kokoro.reading.pieces import Piece, assemble
+from modules.core_components.ai_models.engines.kokoro.reading.spaceless import SpacelessReader
+from modules.core_components.ai_models.engines.kokoro.reading.written_words import (
+    SpokenWord,
+    WrittenWords,
+)
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.text.pronunciations import is_phonemes, used_in
 from modules.core_components.text.sentences import split_sentences
@@ -207,26 +213,26 @@ def get_phonemizer() -> Phonemizer:
 
 
 def _english(language: Language) -> Reader:
-    from modules.core_components.ai_models.engines.kokoro.english import EnglishG2P
+    from modules.core_components.ai_models.engines.kokoro.reading.english import EnglishG2P
 
     return EnglishG2P(british=language.letter == "b").pieces
 
 
 def _espeak(language: Language) -> Reader:
-    from modules.core_components.ai_models.engines.kokoro.espeak import EspeakPieces
+    from modules.core_components.ai_models.engines.kokoro.reading.espeak import EspeakPieces
 
     read = EspeakPieces(language.code)
     return lambda text, given: around_given(text, given, read)
 
 
 def _chinese(english: Callable[[str], list[Piece]]) -> Reader:
-    from modules.core_components.ai_models.engines.kokoro.chinese import ChineseWords
+    from modules.core_components.ai_models.engines.kokoro.reading.chinese import ChineseWords
 
     return SpacelessReader(ChineseWords(), english)
 
 
 def _japanese(english: Callable[[str], list[Piece]]) -> Reader:
-    from modules.core_components.ai_models.engines.kokoro.japanese import JapaneseWords
+    from modules.core_components.ai_models.engines.kokoro.reading.japanese import JapaneseWords
 
     return SpacelessReader(JapaneseWords(), english)
 

@@ -8,8 +8,11 @@ from itertools import groupby
 
 import regex  # type: ignore[import-untyped]
 
-from modules.core_components.ai_models.engines.kokoro.given import Given, around_given
-from modules.core_components.ai_models.engines.kokoro.pieces import Piece
+from modules.core_components.ai_models.engines.kokoro.reading.inline_phonemes import (
+    Given,
+    around_given,
+)
+from modules.core_components.ai_models.engines.kokoro.reading.pieces import Piece
 
 _MARKS = {
     **dict.fromkeys("。．｡.", "."),

@@ -9,8 +9,8 @@ from itertools import accumulate, pairwise
 
 import regex  # type: ignore[import-untyped]
 
-from modules.core_components.ai_models.engines.kokoro.pieces import Assembled, Piece
-from modules.core_components.ai_models.engines.kokoro.traced import TracedText
+from modules.core_components.ai_models.engines.kokoro.reading.offset_text import TracedText
+from modules.core_components.ai_models.engines.kokoro.reading.pieces import Assembled, Piece
 
 # From the first to the last character that may have a name, up to white space, a long dash or
 # dots; "don't", "$5", "3.5%", ".5", "R&B". Quotation marks and brackets around it stay outside.
