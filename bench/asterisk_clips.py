@@ -9,7 +9,7 @@ from pathlib import Path
 
 import soundfile
 
-from modules.core_components.ai_models.engines.xtts.training.rows import TrainingRow
+from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import TrainingRow
 from modules.core_components.dataset.values import EVAL, SAMPLE_RATE_HZ, TRAIN
 
 SHORTEST_S, LONGEST_S = 2.0, 11.0

@@ -41,7 +41,7 @@ import numpy as np  # noqa: E402
 import soundfile  # noqa: E402
 
 from modules.core_components.audio.files import read_speech, write_speech  # noqa: E402
-from modules.core_components.dataset.tokens import estimated_tokens  # noqa: E402
+from modules.core_components.dataset.split import estimated_tokens  # noqa: E402
 from modules.core_components.dataset.values import (  # noqa: E402
     LONGEST_SAMPLES,
     MOST_TEXT_TOKENS,

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from modules.core_components.ai_models.engines.kokoro.chunks import plan_chunks
+from modules.core_components.ai_models.engines.kokoro.pipeline import plan_chunks
 from modules.core_components.ai_models.engines.kokoro.reading.languages import LANGUAGES
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, no_progress

@@ -36,7 +36,7 @@ from modules.core_components.ai_models.engines.kokoro.fit.timbre_encoder import 
     whisper_statistics,
     windows,
 )
-from modules.core_components.ai_models.engines.kokoro.kokoro_package import import_kmodel
+from modules.core_components.ai_models.engines.kokoro.network import import_kmodel
 from modules.core_components.ai_models.engines.kokoro.reading.english import EnglishG2P
 from modules.core_components.ai_models.engines.whisper_features import load_whisper_features
 

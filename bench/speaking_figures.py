@@ -10,7 +10,7 @@ from typing import Any
 
 from modules.core_components.ai_models.engines.base import TTSEngine
 from modules.core_components.ai_models.model_pool import HOST, ModelPool
-from modules.core_components.ai_models.peak_memory import PeakMemory
+from modules.core_components.ai_models.model_utils import PeakMemory
 from modules.core_components.values import Speech
 
 TEXT = "The harbour was quiet before dawn, and a single lamp burned above the customs house."

@@ -30,9 +30,7 @@ from bench.speaking_figures import (  # noqa: E402
     roomy_pool,
     rows_of,
 )
-from modules.core_components.ai_models.engines.vibevoice.options import (  # noqa: E402
-    VibeVoiceOptions,
-)
+from modules.core_components.ai_models.engines.vibevoice.script import VibeVoiceOptions  # noqa: E402
 from modules.core_components.ai_models.tts_manager import TTSManager  # noqa: E402
 from modules.core_components.audio.files import audio_sha256, write_speech  # noqa: E402
 from modules.core_components.progress import CancelToken  # noqa: E402

@@ -28,18 +28,22 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.asterisk_clips import asterisk_rows
-from modules.core_components.ai_models.engines.xtts.training.checkpoints import CheckpointStore
-from modules.core_components.ai_models.engines.xtts.training.order import batches, epoch_order
-from modules.core_components.ai_models.engines.xtts.training.plan import BF16, FP32, TrainingPlan
-from modules.core_components.ai_models.engines.xtts.training.rows import TrainingRow
-from modules.core_components.ai_models.engines.xtts.training.setup import TrainingSetup
-from modules.core_components.ai_models.engines.xtts.training.state import Place, state_of
-from modules.core_components.ai_models.engines.xtts.training.stepping import (
-    OutOfMemoryError,
-    Stepper,
+from modules.core_components.ai_models.engines.xtts.training.checkpoints import (
+    CheckpointStore,
+    Place,
+    state_of,
 )
-from modules.core_components.ai_models.engines.xtts.training.stop_requests import StopRequests
+from modules.core_components.ai_models.engines.xtts.training.loop import OutOfMemoryError, Stepper
+from modules.core_components.ai_models.engines.xtts.training.plan import (
+    BF16,
+    FP32,
+    TrainingPlan,
+    TrainingSetup,
+)
+from modules.core_components.ai_models.engines.xtts.training.process import StopRequests
+from modules.core_components.ai_models.engines.xtts.training.trainee import batches, epoch_order
 from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import (
+    TrainingRow,
     XttsTrainee,
     trainer_config,
 )

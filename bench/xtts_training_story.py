@@ -21,10 +21,12 @@ import soundfile
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.asterisk_clips import asterisk_rows
-from modules.core_components.ai_models.engines.xtts.training.plan import TrainingPlan
+from modules.core_components.ai_models.engines.xtts.training.plan import TrainingPlan, TrainingSetup
 from modules.core_components.ai_models.engines.xtts.training.process import TrainingProcess
-from modules.core_components.ai_models.engines.xtts.training.rows import TrainingRow, row_to_json
-from modules.core_components.ai_models.engines.xtts.training.setup import TrainingSetup
+from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import (
+    TrainingRow,
+    row_to_json,
+)
 from modules.core_components.dataset.values import SAMPLE_RATE_HZ
 from modules.core_components.library.training_events import (
     EVAL,

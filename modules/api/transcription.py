@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,29 +15,83 @@ from fastapi import APIRouter, File, Form, Request, UploadFile
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from modules.api.context import ApiContext
 from modules.api.errors import blamed_on, told
-from modules.api.names import LISTENING_ALIASES, listening_model
-from modules.api.streaming import fallback_headers, in_turn, streamed, whole
-from modules.api.transcript_forms import (
-    EVENTS,
-    STREAMED_FORMATS,
-    TranscriptFormat,
-    event,
-    events,
-    media_type,
-    written,
-)
-from modules.core_components.audio.decode import RAW_FORMATS
+from modules.api.streaming import ApiContext, fallback_headers, in_turn, streamed, whole
+from modules.api.voices import LISTENING_ALIASES, listening_model
+from modules.core_components.audio.files import RAW_FORMATS
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, no_progress
+from modules.core_components.text.languages import language_name
+from modules.core_components.text.subtitles import render
+from modules.core_components.values import Segment, Transcript
 from modules.tools.listening.transcribe import (
     TranscribeRequest,
     complete_transcription,
     live_transcription,
+    text_parts,
     transcribe,
 )
 from modules.tools.services import Services
+
+# How a transcript is written for a client: five formats, or events while it is being made.
+
+
+TranscriptFormat = Literal["json", "text", "srt", "verbose_json", "vtt"]
+STREAMED_FORMATS: tuple[TranscriptFormat, ...] = ("json", "text")
+EVENTS = "text/event-stream"
+_RENDERED: Mapping[str, str] = {"text": "txt", "srt": "srt", "vtt": "vtt"}
+
+
+def media_type(fmt: TranscriptFormat) -> str:
+    """What `written` writes, as HTTP says it."""
+    return "text/plain; charset=utf-8" if fmt in _RENDERED else "application/json"
+
+
+def written(transcript: Transcript, fmt: TranscriptFormat, options: Mapping[str, Any]) -> bytes:
+    """The whole transcript, as it came of the listener's `options`."""
+    if fmt in _RENDERED:
+        return render(transcript, _RENDERED[fmt]).encode()
+    about = {"text": transcript.text} if fmt == "json" else _verbose(transcript, options)
+    return _json(about).encode()
+
+
+def events(segments: Iterable[Segment]) -> Generator[bytes, None, None]:
+    """OpenAI's server-sent events: what each segment adds to the text, at last the whole text."""
+    text = ""
+    for part in text_parts(segments):
+        text += part
+        yield event({"type": "transcript.text.delta", "delta": part})
+    yield event({"type": "transcript.text.done", "text": text})
+
+
+def event(about: Mapping[str, Any]) -> bytes:
+    """One server-sent event."""
+    return f"data: {_json(about)}\n\n".encode()
+
+
+def _verbose(transcript: Transcript, options: Mapping[str, Any]) -> dict[str, Any]:
+    """OpenAI's verbose_json, times in seconds; fields that nobody measured are left out."""
+    words = [
+        {"word": word.text, "start": word.start_s, "end": word.end_s}
+        for segment in transcript.segments
+        for word in segment.words
+    ]
+    return {
+        "task": options.get("task", "transcribe"),
+        "language": language_name(transcript.language).lower(),
+        "duration": transcript.duration_s,
+        "text": transcript.text,
+        "segments": [
+            {"id": number, "start": segment.start_s, "end": segment.end_s, "text": segment.text}
+            for number, segment in enumerate(transcript.segments)
+        ],
+        **({"words": words} if options.get("word_timestamps") else {}),
+    }
+
+
+def _json(about: Mapping[str, Any]) -> str:
+    return json.dumps(about, ensure_ascii=False)
+
 
 Granularity = Literal["word", "segment"]
 Recording = Annotated[UploadFile, File(description="Sound or video, any common container.")]

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from modules.cli.bench import bench
 from modules.cli.common import (
     audio_format_of,
     errors_reported,
@@ -20,11 +19,9 @@ from modules.cli.common import (
 )
 from modules.cli.conversation import converse
 from modules.cli.dataset import dataset_app
-from modules.cli.model_memory import configure, plan
-from modules.cli.models import models_app
+from modules.cli.models import bench, configure, models_app, plan, tuned_app
 from modules.cli.pronunciations import pronunciations_app
-from modules.cli.train_results import train_app
-from modules.cli.tuned import tuned_app
+from modules.cli.training import train_app
 from modules.cli.voices import voices_app
 from modules.core_components.errors import BadInputError
 from modules.core_components.settings import app_folder, load_settings
@@ -353,7 +350,7 @@ def _transcript_target(out: Path | None, path: Path, fmt: str, earlier: list[Pat
 
 
 def _deliver(services: Any, take: Any, out: Path, as_json: bool) -> None:
-    from modules.tools.speaking.export_take import copy_take
+    from modules.tools.speaking.history import copy_take
     from modules.tools.speaking.scores import explain_similarity, explain_words
 
     written = copy_take(take, out)

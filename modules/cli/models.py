@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -133,4 +134,177 @@ def prompts(
         stale = "" if row.current else "not used any more"
         size = f"{row.nbytes / 1e6:,.1f} MB"
         table.add_row(row.label, row.revision[:12], str(row.count), size, stale)
+    Console().print(table)
+
+
+# `models plan|configure`: what fits into memory, and how single models are loaded.
+
+
+ModelMemoryJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Model = Annotated[str, typer.Argument(help="A model id; see 'models list'.")]
+
+
+def plan(context: typer.Context, model: Model, as_json: ModelMemoryJson = False) -> None:
+    """What loading a model needs on its device, and what to take where that does not fit."""
+    from modules.tools.models.memory import load_plan, smaller_sizes
+    from modules.tools.services import open_services
+
+    with errors_reported(as_json):
+        services = open_services(context.obj)
+        found = load_plan(services, model)
+        smaller = smaller_sizes(services, model) if found and not found.fits else ()
+    if as_json:
+        words = found.in_words() if found else ""
+        print_json({"plan": found, "in_words": words, "would_fit": smaller})
+        return
+    typer.echo(found.in_words() if found else f"{model} is not kept by the studio's memory.")
+    if smaller:
+        typer.echo(f"These would fit: {', '.join(smaller)}.")
+
+
+def configure(
+    context: typer.Context,
+    model: Model,
+    device: Annotated[str | None, typer.Option(help="Such as cuda:1 or cpu.")] = None,
+    precision: Annotated[str | None, typer.Option(help="auto, float32 or bfloat16.")] = None,
+    attention: Annotated[
+        str | None, typer.Option(help="auto, flash_attention_2, sdpa or eager.")
+    ] = None,
+    keep_loaded: Annotated[
+        bool | None, typer.Option(help="Stays in memory however long nobody uses it.")
+    ] = None,
+    preload: Annotated[bool | None, typer.Option(help="Is loaded when the studio starts.")] = None,
+    as_json: ModelMemoryJson = False,
+) -> None:
+    """Chooses how one model is loaded; "" takes back what was chosen. Without options it tells."""
+    from modules.tools.models.memory import configure_model
+    from modules.tools.services import open_services
+
+    given = {
+        "device": device,
+        "precision": precision,
+        "attention_mechanism": attention,
+        "keep_loaded": keep_loaded,
+        "preload": preload,
+    }
+    with errors_reported(as_json):
+        changes = {name: value for name, value in given.items() if value is not None}
+        own = configure_model(open_services(context.obj), model, changes)
+    if as_json:
+        print_json({"model": model, "settings": own})
+        return
+    chosen = ", ".join(f"{name} = {value}" for name, value in own.chosen().items())
+    typer.echo(f"{model}: {chosen or 'as for all models'}")
+
+
+# `models tuned import|export|restore`: fine-tuned models in the terminal.
+
+
+tuned_app = typer.Typer(help="Fine-tuned models: taken in, taken along, brought back.")
+TunedJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@tuned_app.command("import")
+def import_tuned(
+    context: typer.Context,
+    archive: Annotated[Path, typer.Argument(help="The zip of a fine-tuned XTTS.")],
+    name: Annotated[str, typer.Option(help="What to call it; empty takes the file's name.")] = "",
+    accept_licence: Annotated[
+        bool, typer.Option("--accept-licence", help="You have read XTTS's licence and accept it.")
+    ] = False,
+    as_json: TunedJson = False,
+) -> None:
+    """Takes in a fine-tuned model; it stands in every list at once."""
+    from modules.tools.models import library, tuned_models
+    from modules.tools.services import open_services
+
+    with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
+        services = open_services(context.obj)
+        if accept_licence:
+            library.accept_licence(services, tuned_models.BASE)
+        model = tuned_models.import_tuned(services, archive, name, progress, cancel)
+    model_id = tuned_models.model_id_of(model)
+    if as_json:
+        print_json({"model": model_id, "folder": model.folder, "card": model.card})
+    else:
+        typer.echo(f"Here: {model_id} in {model.folder}")
+
+
+@tuned_app.command("export")
+def export_tuned(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The model, as in 'models list' or its folder.")],
+    out: Annotated[Path | None, typer.Argument(help="The zip to write; NAME.zip if left out.")] = (
+        None
+    ),
+    as_json: TunedJson = False,
+) -> None:
+    """Packs a fine-tuned model to be taken along."""
+    from modules.tools.models import tuned_models
+    from modules.tools.services import open_services
+
+    with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
+        services = open_services(context.obj)
+        tuned = services.tts.tuned_model(name)
+        target = out or Path(f"{tuned.name if tuned else name}{tuned_models.SUFFIX}")
+        chosen = tuned.name if tuned else name
+        file = tuned_models.export_tuned(services, chosen, target.resolve(), progress, cancel)
+    if as_json:
+        print_json({"file": file})
+    else:
+        typer.echo(f"Written: {file}")
+
+
+@tuned_app.command("restore")
+def restore_tuned(
+    context: typer.Context,
+    trash_id: Annotated[str, typer.Argument(help="Empty lists what is in the trash.")] = "",
+    as_json: TunedJson = False,
+) -> None:
+    """Brings a deleted fine-tuned model back."""
+    from modules.tools.services import open_services
+
+    with errors_reported(as_json):
+        library = open_services(context.obj).tuned_models
+        trashed = library.trashed()
+        restored = library.restore(trash_id).name if trash_id else ""
+    if as_json:
+        print_json({"restored": restored, "trash": trashed})
+    elif restored:
+        typer.echo(f"Restored: {restored}")
+    else:
+        typer.echo("\n".join(trashed) or "The trash is empty.")
+
+
+# `bench`: how fast the models are on this machine.
+
+
+def bench(
+    context: typer.Context,
+    models: Annotated[
+        list[str] | None, typer.Argument(help="Model ids; without any, all that are installed.")
+    ] = None,
+    sample: Annotated[
+        str, typer.Option(help="The voice for models without one of their own.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measures how models speak a text and listen to it: load, first audio, speed, memory, words.
+
+    "Of real time" is the computing of a second of audio in seconds: below 1 it is faster than one
+    can listen. Memory is the most that the whole process held. The result is kept under output.
+    """
+    with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
+        from modules.tools.models.benchmark import HEADERS, BenchmarkRequest, cells, run_benchmark
+        from modules.tools.services import open_services
+
+        services = open_services(context.obj)
+        request = BenchmarkRequest(tuple(models or ()), sample)
+        found = run_benchmark(services, request, progress, cancel)
+    if as_json:
+        print_json(found)
+        return
+    table = Table(*HEADERS, box=None)
+    for figures in found.figures:
+        table.add_row(*cells(figures))
     Console().print(table)

@@ -5,31 +5,34 @@ Payloads and results are plain JSON: they outlive the process.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from modules.core_components.ai_models.engines.kokoro.voice_packs import (
-    SUFFIXES as VOICE_SUFFIXES,
-)
-from modules.core_components.errors import BadInputError
+from modules.core_components.ai_models.engines.kokoro.voices import SUFFIXES as VOICE_SUFFIXES
+from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.jobs import Job, JobContext
-from modules.core_components.jobs.job import RESUMABLE
-from modules.tools.conversation import conversation_jobs
-from modules.tools.dataset import build_jobs, report_jobs
+from modules.core_components.jobs.store import RESUMABLE
+from modules.tools.conversation import conversation
+from modules.tools.dataset import build, report
 from modules.tools.listening import transcribe
-from modules.tools.listening.inbox import keep_upload
-from modules.tools.models import benchmark_jobs, library, tuned_jobs
-from modules.tools.models.load_plans import tell_load
+from modules.tools.listening.transcripts import keep_upload
+from modules.tools.models import benchmark, library, tuned_models
+from modules.tools.models.memory import tell_load
 from modules.tools.services import Services
 from modules.tools.speaking import history
+from modules.tools.speaking.fallback import choose_speaking_model
 from modules.tools.speaking.speech import SpeechRequest, complete_request, speak
-from modules.tools.training import evaluation_jobs, training_jobs
+from modules.tools.training import publish, training
 from modules.tools.voices import samples
-from modules.tools.voices.demo_sample import demo_sample_wanted, ensure_demo_sample
 from modules.tools.voices.previews import make_preview
+from modules.tools.voices.samples import demo_sample_wanted, ensure_demo_sample
+
+logger = logging.getLogger(__name__)
+
 
 SPEAK = "speak"
 SPEAK_PRESET = "speak_preset"
@@ -118,13 +121,13 @@ def register_job_kinds(services: Services) -> None:
     services.jobs.register(EXPORT, do_export)
     services.jobs.register(LOAD, do_load, lane="loading")
     services.jobs.register(DEMO, do_demo)
-    benchmark_jobs.register(services)
-    conversation_jobs.register(services)
-    build_jobs.register(services)
-    report_jobs.register(services)
-    tuned_jobs.register(services)
-    evaluation_jobs.register(services)
-    training_jobs.register(services)
+    benchmark.register(services)
+    conversation.register(services)
+    build.register(services)
+    report.register(services)
+    tuned_models.register(services)
+    publish.register(services)
+    training.register(services)
 
 
 def submit_demo_sample(services: Services) -> None:
@@ -216,3 +219,24 @@ def submit_load(services: Services, model_id: str) -> Job:
         if job.payload.get("model") == model_id and job.state in RESUMABLE:
             services.jobs.dismiss(job.id)  # this is the new try
     return services.jobs.submit(LOAD, f"Load {entry.label}", {"model": model_id})
+
+
+# Models brought into memory while the studio opens.
+
+
+def preload(services: Services) -> tuple[Job, ...]:
+    """Queues loading the speaking model, if the settings ask for it, and those set to come first.
+
+    Nothing waits for them. The Models tab shows how far they are; one that fails stops neither the
+    others nor the start: the tab says why, and so does the log.
+    """
+    settings = services.settings
+    wanted = [choose_speaking_model(services).model_id] if settings.preload_model else []
+    wanted += [model_id for model_id, own in settings.model_settings.items() if own.preload]
+    queued = []
+    for model_id in dict.fromkeys(wanted):
+        try:
+            queued.append(submit_load(services, model_id))
+        except StudioError as error:  # a model that was deleted since
+            logger.warning("%s is not loaded at the start: %s", model_id, error.message)
+    return tuple(queued)

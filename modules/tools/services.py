@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from modules.core_components.ai_models import get_asr_manager, get_tts_manager
 from modules.core_components.ai_models.asr_manager import ASRManager
 from modules.core_components.ai_models.catalog import Catalog
 from modules.core_components.ai_models.downloads import Downloader
+from modules.core_components.ai_models.model_utils import get_device
 from modules.core_components.ai_models.tts_manager import TTSManager
 from modules.core_components.jobs import JobRunner, JobStore
 from modules.core_components.library import (
@@ -24,11 +26,31 @@ from modules.core_components.library import (
     TunedModelLibrary,
     VoiceLibrary,
 )
-from modules.core_components.settings import Settings, load_settings, save_settings
-from modules.tools.devices import check_devices
+from modules.core_components.settings import (
+    Settings,
+    load_settings,
+    parse_gpu_budgets,
+    parse_model_settings,
+    save_settings,
+)
 from modules.tools.speaking.live_feed import LiveFeeds
 
 logger = logging.getLogger(__name__)
+
+
+# Whether the devices that settings name are on this machine.
+
+
+def check_devices(changes: Mapping[str, Any]) -> None:
+    """Raises StudioError that names the devices that are here, for settings that name another, and
+    BadInputError for settings that are not understood."""
+    named = [changes.get("device"), changes.get("listening_device")]
+    own = parse_model_settings(changes.get("model_settings", {}))
+    named += [settings.device for settings in own.values()]
+    named += parse_gpu_budgets(changes.get("gpu_memory_budgets", ""))
+    for device in filter(None, named):
+        get_device(device)
+
 
 # Folders are opened when the studio starts; moving them under running jobs would lose work.
 RESTART_SETTINGS = frozenset(
@@ -134,3 +156,34 @@ def open_services(root: Path, overrides: Mapping[str, Any] | None = None) -> Ser
         ),
         overrides=dict(overrides or {}),
     )
+
+
+# What lies in the cache for nobody any more, removed at the start of the studio.
+#
+# All of it can be had again: a recording is uploaded, exported or listened to once more.
+
+
+DAY_S = 86_400
+# By folder of the cache. Listening to hours of recordings takes hours: it is kept for longer.
+KEEP_DAYS = {"inbox": 7, "exports": 7, "listening": 90}
+
+
+def clean_cache(services: Services) -> int:
+    """Removes the files that nobody has touched for their days; returns how many."""
+    now = time.time()
+    old = [
+        path
+        for name, days in KEEP_DAYS.items()
+        for path in (services.settings.cache_folder / name).glob("*")
+        if path.is_file() and now - path.stat().st_mtime > days * DAY_S
+    ]
+    return sum(_removed(path) for path in old)
+
+
+def _removed(path: Path) -> bool:
+    try:
+        path.unlink()
+    except OSError as error:  # in use, on Windows; the next start tries again
+        logger.warning("%s stays in the cache: %s", path, error)
+        return False
+    return True

@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 
 from modules.core_components.errors import NotFoundError
 from modules.core_components.jobs import Job
-from modules.core_components.jobs import job as jobs
+from modules.core_components.jobs import store as jobs
 from modules.tools.services import Services
 from modules.tools.speaking.live_feed import CANCELLED, DONE, FAILED
 

@@ -21,11 +21,9 @@ from fastapi import FastAPI
 
 from modules.api.app import add_api, api_guards
 from modules.core_components.errors import StudioError
-from modules.tools.cache_cleaning import clean_cache
-from modules.tools.jobs import register_job_kinds, submit_demo_sample
-from modules.tools.models.preload import preload
-from modules.tools.services import Services, open_services
-from modules.ui.late_page import LatePage
+from modules.tools.jobs import preload, register_job_kinds, submit_demo_sample
+from modules.tools.services import Services, clean_cache, open_services
+from modules.ui.page import LatePage
 from modules.ui.safety import ANY_ADDRESS, LOOPBACK, check_address, guards
 
 logger = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from modules.core_components.audio.encode import RATE_HZ, STREAM_FORMATS
 from modules.core_components.audio.files import read_speech
-from modules.core_components.audio.stream_encode import RATE_HZ, STREAM_FORMATS
 from modules.core_components.errors import StudioError
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech, Word

@@ -11,7 +11,7 @@ import httpx
 import numpy as np
 import pytest
 
-from modules.api import context as api_context
+from modules.api import streaming as api_context
 from modules.core_components.errors import StudioError
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Segment, Speech

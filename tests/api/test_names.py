@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modules.api.names import OPENAI_VOICES
+from modules.api.voices import OPENAI_VOICES
 from modules.tools.services import Services
 
 PRESENT = "alloy ash ballad cedar coral echo fable marin nova onyx sage shimmer verse"

@@ -15,9 +15,9 @@ import pytest
 from openai import OpenAI
 from openai.types.audio import TranscriptionTextDeltaEvent, TranscriptionTextDoneEvent
 
-from modules.api import context as api_context
+from modules.api import streaming as api_context
+from modules.core_components.audio.encode import RATE_HZ
 from modules.core_components.audio.files import read_speech
-from modules.core_components.audio.stream_encode import RATE_HZ
 from modules.tools.services import Services
 from modules.ui.server import create_app
 from tests.api.conftest import served

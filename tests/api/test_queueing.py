@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from modules.api import context as api_context
+from modules.api import streaming as api_context
 from tests.api.test_leaving import BODY
 from tests.helpers.fakes import SineEngine
 from tests.helpers.waiting import eventually

@@ -11,9 +11,9 @@ import pytest
 import soundfile
 from fastapi.testclient import TestClient
 
+from modules.core_components.audio.encode import MEDIA_TYPES, RATE_HZ, STREAM_FORMATS
 from modules.core_components.audio.files import read_speech
 from modules.core_components.audio.resample import resample
-from modules.core_components.audio.stream_encode import MEDIA_TYPES, RATE_HZ, STREAM_FORMATS
 from modules.core_components.values import FloatArray, Speech
 from modules.tools.services import Services
 from modules.tools.speaking.speech import SpeechRequest, read_take, speak

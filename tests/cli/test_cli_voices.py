@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from modules.cli.main import app
 from modules.core_components.ai_models import reset_managers
-from modules.core_components.ai_models.engines.kokoro.voice_packs import (
+from modules.core_components.ai_models.engines.kokoro.voices import (
     PACK_SHAPE,
     load_pack,
     save_pack,

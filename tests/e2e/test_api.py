@@ -13,7 +13,7 @@ import pytest
 from openai import OpenAI
 from openai.types.audio import TranscriptionTextDoneEvent
 
-from modules.core_components.audio.stream_encode import wav_header
+from modules.core_components.audio.encode import wav_header
 from modules.core_components.text.word_errors import word_error_rate
 from tests.e2e.conftest import StudioProcess
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from modules.core_components.ai_models.engines.kokoro.voice_packs import load_pack
+from modules.core_components.ai_models.engines.kokoro.voices import load_pack
 from tests.e2e.conftest import APP, OPENING_MS, StudioProcess
 from tests.e2e.studio_page import StudioPage
 

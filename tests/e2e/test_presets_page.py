@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, expect
 
-from modules.core_components.ai_models.engines.kokoro.voice_packs import PACK_SHAPE, load_pack
+from modules.core_components.ai_models.engines.kokoro.voices import PACK_SHAPE, load_pack
 from tests.e2e.conftest import StudioProcess, watched_page
 from tests.e2e.studio_page import SPEAKING_MS, StudioPage
 

@@ -55,7 +55,7 @@ def build_tiny_kokoro(folder: Path, voices: tuple[str, ...] = ("af_one", "am_two
     """Writes {config.json, kokoro-v1_0.pth, voices/*.pt} to `folder`; always the same numbers."""
     import torch
 
-    from modules.core_components.ai_models.engines.kokoro.kokoro_package import import_kmodel
+    from modules.core_components.ai_models.engines.kokoro.network import import_kmodel
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(CONFIG), encoding="utf-8")
@@ -90,8 +90,8 @@ def build_tiny_old_kokoro(folder: Path, voices: tuple[str, ...] = ("af", "bm_lew
     """
     import torch
 
-    from modules.core_components.ai_models.engines.kokoro.kokoro_package import import_kmodel
-    from modules.core_components.ai_models.engines.kokoro.wrapper_v0_19 import _ALBERT
+    from modules.core_components.ai_models.engines.kokoro.network import import_kmodel
+    from modules.core_components.ai_models.engines.kokoro.wrapper import _ALBERT
 
     folder.mkdir(parents=True, exist_ok=True)
     old = {

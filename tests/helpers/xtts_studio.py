@@ -11,7 +11,10 @@ import pytest
 
 from modules.core_components.ai_models.engines.xtts.checkpoint import read_weights
 from modules.core_components.ai_models.engines.xtts.training.plan import TrainingPlan
-from modules.core_components.ai_models.engines.xtts.training.rows import row_of, row_to_json
+from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import (
+    row_of,
+    row_to_json,
+)
 from modules.core_components.audio.files import write_speech
 from modules.core_components.dataset.values import (
     EVAL,

@@ -10,19 +10,20 @@ import pytest
 from typer.testing import CliRunner
 
 from modules.cli.main import app
-from modules.core_components.ai_models.peak_memory import PeakMemory
+from modules.core_components.ai_models.model_utils import PeakMemory
 from modules.core_components.errors import BadInputError, JobCancelled, NotFoundError
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech
-from modules.tools.models.benchmark import BenchmarkRequest, run_benchmark
-from modules.tools.models.benchmark_figures import (
+from modules.tools.models.benchmark import (
     HEADERS,
     Benchmark,
+    BenchmarkRequest,
     benchmarks_folder,
     cells,
     newest_benchmark,
+    run_benchmark,
+    submit_benchmark,
 )
-from modules.tools.models.benchmark_jobs import submit_benchmark
 from modules.tools.services import Services
 from tests.helpers.fakes import ECHO, SINE, SineEngine, add_noise, fake_entry
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from modules.tools.cache_cleaning import DAY_S, clean_cache
-from modules.tools.services import Services, open_services
+from modules.tools.services import DAY_S, Services, clean_cache, open_services
 
 
 @pytest.fixture

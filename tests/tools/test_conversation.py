@@ -19,14 +19,12 @@ from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech, VoicePrompt
 from modules.tools.conversation.cast import CastVoice
 from modules.tools.conversation.conversation import (
+    LINE_AGAIN,
     ConversationRequest,
     begin_conversation,
+    delete_conversation,
     speak_conversation,
     speak_line_again,
-)
-from modules.tools.conversation.conversation_jobs import (
-    LINE_AGAIN,
-    delete_conversation,
     submit_conversation,
     submit_line,
 )

@@ -25,9 +25,8 @@ from modules.core_components.errors import (
 )
 from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.values import Speech
-from modules.tools.dataset import source, transcription
-from modules.tools.dataset.build import DatasetRequest, DatasetSummary, build_dataset
-from modules.tools.dataset.build_jobs import submit_build
+from modules.tools.dataset import build, transcription
+from modules.tools.dataset.build import DatasetRequest, DatasetSummary, build_dataset, submit_build
 from modules.tools.services import Services
 from tests.tools.dataset_fakes import COUNTER, CounterListener, add_counter, hum
 
@@ -217,7 +216,7 @@ def test_ljspeech_and_coqui_metadata_bring_their_texts(
                 archive.write(path, str(path.relative_to(place)))
     summary = add(services, place / "metadata.csv" if kind == "csv" else given)
     dataset = services.datasets.get(NAME)
-    by_name = {source.name.rpartition("/")[2]: source for source in dataset.sources}
+    by_name = {build.name.rpartition("/")[2]: build for build in dataset.sources}
     assert [clip.text for clip in by_name["a.wav"].clips] == ["It's four."]
     assert by_name["a.wav"].clips[0].duration_s == pytest.approx(3.0)
     long = by_name["long.wav"].clips
@@ -308,7 +307,7 @@ def test_a_full_disk_stops_and_leaves_what_is_whole(
     def full(*args: object) -> bytes:
         raise DiskFullError("There was no room.", "Make some.")
 
-    monkeypatch.setattr(source, "clip_wav", full)
+    monkeypatch.setattr(build, "clip_wav", full)
     with pytest.raises(DiskFullError):
         add(services, *files)
     assert content(services.datasets.get(NAME)) == before

@@ -10,7 +10,8 @@ from modules.core_components.dataset.values import SAMPLE_RATE_HZ
 from modules.core_components.errors import JobCancelled
 from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.values import FloatArray, Speech
-from modules.tools.dataset import report, report_measuring, report_tokenizer
+from modules.tools.dataset import report as report_tool
+from modules.tools.dataset import report_measures
 from modules.tools.dataset.editor import drop_clips, fix_text
 from modules.tools.dataset.report import report_of
 from modules.tools.services import Services
@@ -119,9 +120,9 @@ def test_a_second_report_measures_only_what_is_new(
 ) -> None:
     make_dataset(services, many(6))
     measured = []
-    honest = report_measuring.measure_sound
+    honest = report_measures.measure_sound
     monkeypatch.setattr(
-        report_measuring, "measure_sound", lambda *a: measured.append(1) or honest(*a)
+        report_measures, "measure_sound", lambda *a: measured.append(1) or honest(*a)
     )
     first = report_of(services, "Anna")
     assert (len(measured), encoder.calls) == (6, 6)
@@ -166,7 +167,7 @@ def test_a_second_listener_and_the_tokenizer_are_heard(
     vocabulary = services.settings.models_folder / "xtts" / "v2.0.3" / "vocab.json"
     vocabulary.parent.mkdir(parents=True)
     vocabulary.write_text("{}", encoding="utf-8")
-    monkeypatch.setattr(report_tokenizer, "load_text_fault", lambda *_: fault)
+    monkeypatch.setattr(report_tool, "load_text_fault", lambda *_: fault)
     report = report_of(services, "Anna", second_listener=ECHO)
     rates = {item.clip_id: item.heard_otherwise for item in report.measures}
     assert rates["aa_0001"] == 1.0
@@ -176,7 +177,7 @@ def test_a_second_listener_and_the_tokenizer_are_heard(
     assert "Words: words." in told.message
     assert "tokenizer" not in kinds(report, "aa_0000")
     assert report.not_checked == ()
-    monkeypatch.setattr(report_tokenizer, "load_text_fault", None)
+    monkeypatch.setattr(report_tool, "load_text_fault", None)
     assert report_of(services, "Anna", quick=True) == report
 
 
@@ -191,7 +192,7 @@ def test_another_language_is_told(services: Services, encoder: FakeEncoder) -> N
 def test_a_quick_look_leaves_most_for_later(
     services: Services, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(report, "QUICK_CLIPS", 2)
+    monkeypatch.setattr(report_tool, "QUICK_CLIPS", 2)
     make_dataset(services, many(5))
     quick = report_of(services, "Anna", quick=True)
     assert (quick.clips, len(quick.measures), quick.waiting) == (5, 2, 3)

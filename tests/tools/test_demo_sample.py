@@ -15,8 +15,8 @@ from modules.core_components.errors import JobCancelled
 from modules.core_components.library import SampleLibrary
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech
-from modules.tools.voices import demo_sample
-from modules.tools.voices.demo_sample import ensure_demo_sample
+from modules.tools.voices import samples
+from modules.tools.voices.samples import ensure_demo_sample
 
 RATE_HZ = 24_000
 
@@ -108,4 +108,4 @@ def test_broken_off_it_is_made_at_the_next_start(services: Any) -> None:
 
 
 def test_the_voice_is_a_mix_of_several() -> None:
-    assert demo_sample.VOICE.count("+") >= 1
+    assert samples.VOICE.count("+") >= 1

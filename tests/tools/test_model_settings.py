@@ -8,11 +8,16 @@ from typing import Any
 import pytest
 
 from modules.core_components.errors import BadInputError, NotFoundError, StudioError
-from modules.core_components.model_settings import ModelSettings
+from modules.core_components.settings import ModelSettings
 from modules.tools.jobs import submit_load
 from modules.tools.models import library
-from modules.tools.models.load_plans import load_plan, smaller_sizes, tell_load
-from modules.tools.models.model_settings import configure_model, model_choices
+from modules.tools.models.memory import (
+    configure_model,
+    load_plan,
+    model_choices,
+    smaller_sizes,
+    tell_load,
+)
 from modules.tools.services import Services
 from tests.helpers.fakes import LARGE_TONE, SINE, SMALL_TONE, add_tones
 

@@ -27,8 +27,9 @@ from modules.tools.conversation.conversation import (
     begin_conversation,
     speak_conversation,
     speak_line_again,
+    submit_conversation,
+    submit_line,
 )
-from modules.tools.conversation.conversation_jobs import submit_conversation, submit_line
 from modules.tools.services import Services, open_services
 from tests.helpers.fakes import DUET, SINE, DuetEngine, add_duet, add_noise
 from tests.helpers.tiny_vibevoice import install_tiny

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from modules.core_components.ai_models import reset_managers
-from modules.core_components.ai_models.engines.kokoro.voice_packs import (
+from modules.core_components.ai_models.engines.kokoro.voices import (
     PACK_SHAPE,
     load_pack,
     save_pack,

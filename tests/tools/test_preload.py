@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from modules.core_components.errors import ModelMissingError
-from modules.core_components.model_settings import ModelSettings
-from modules.tools.models.preload import preload
+from modules.core_components.settings import ModelSettings
+from modules.tools.jobs import preload
 from modules.tools.services import Services
 from tests.helpers.fakes import ECHO, SINE, EchoListener, SineEngine
 

@@ -9,7 +9,7 @@ import pytest
 
 from modules.core_components.ai_models.engines.base import TTSEngine, option
 from modules.core_components.errors import BadInputError
-from modules.core_components.text.passages import split_passages
+from modules.core_components.text.sentences import split_passages
 from modules.tools.services import Services
 from modules.tools.speaking.plan import (
     PASSAGE_CHARACTERS,

@@ -23,8 +23,11 @@ from modules.cli.main import app
 from modules.core_components.ai_models import reset_managers
 from modules.core_components.ai_models.engines.xtts.checkpoint import read_weights
 from modules.core_components.ai_models.engines.xtts.training.child import train_and_tell
-from modules.core_components.ai_models.engines.xtts.training.rows import row_of, row_to_json
-from modules.core_components.ai_models.engines.xtts.training.stop_requests import StopRequests
+from modules.core_components.ai_models.engines.xtts.training.process import StopRequests
+from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import (
+    row_of,
+    row_to_json,
+)
 from modules.core_components.dataset.values import SAMPLE_RATE_HZ
 from modules.core_components.errors import BadInputError, JobCancelled, StudioError
 from modules.core_components.jobs import Job
@@ -43,7 +46,7 @@ from modules.core_components.library.training_events import (
 from modules.core_components.library.training_runs import RunFiles, TrainingRun
 from modules.core_components.progress import CancelToken, no_progress
 from modules.tools.services import Services
-from modules.tools.training import supervisor, training
+from modules.tools.training import training
 from modules.tools.training.curves import in_force, read_curves
 from modules.tools.training.training import (
     TrainingRequest,
@@ -131,7 +134,7 @@ def story(studio: Services) -> Story:
         train(studio, {"run": run.name}, kill_when_a_state_is_kept, CancelToken())
     state = studio.training_runs.get(run.name).state
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(supervisor, "TrainingProcess", ThreadInsteadOfProcess)
+        monkeypatch.setattr(training, "TrainingProcess", ThreadInsteadOfProcess)
         job = resume_training(studio, run.name, more_epochs=200)
         while len(read_curves(studio, run.name).eval_losses) < 3:
             job = studio.jobs.wait(job.id, 0.1)
@@ -267,7 +270,7 @@ def cancelled_at_once(studio: Services, name: str) -> None:
 def test_the_job_is_over_while_the_state_is_written_and_the_memory_is_kept_until_then(
     studio: Services, story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervisor, "TrainingProcess", SlowToSave)
+    monkeypatch.setattr(training, "TrainingProcess", SlowToSave)
     cancelled_at_once(studio, "slow")
     assert [resident.holders for resident in studio.tts.pool.snapshot()] == [("The training slow",)]
     SlowToSave.may_end.set()
@@ -278,7 +281,7 @@ def test_the_job_is_over_while_the_state_is_written_and_the_memory_is_kept_until
 def test_a_wish_said_while_the_process_still_loads_is_heard(
     studio: Services, story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervisor, "TrainingProcess", StillLoading)
+    monkeypatch.setattr(training, "TrainingProcess", StillLoading)
     run = studio.training_runs.create("early", "Short", BASE, "en", PLAN, [])
     job = resume_training(studio, run.name)
     stop_after_epoch(studio, run.name)
@@ -290,7 +293,7 @@ def test_a_wish_said_while_the_process_still_loads_is_heard(
 def test_a_process_that_hangs_is_ended(
     studio: Services, story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervisor, "TrainingProcess", Hung)
+    monkeypatch.setattr(training, "TrainingProcess", Hung)
     monkeypatch.setattr(training, "_PATIENCE_S", 0.0)
     cancelled_at_once(studio, "hung")
     assert not studio.tts.pool.snapshot()

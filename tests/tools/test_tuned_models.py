@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modules.core_components.ai_models.downloads.licences import LicenceNotAcceptedError
+from modules.core_components.ai_models.downloads.downloader import LicenceNotAcceptedError
 from modules.core_components.audio.files import write_speech
 from modules.core_components.errors import CorruptFileError, NotFoundError
 from modules.core_components.values import Speech
 from modules.tools.jobs import submit_load
 from modules.tools.models import library, tuned_models
-from modules.tools.models.tuned_jobs import submit_export, submit_import
+from modules.tools.models.tuned_models import submit_export, submit_import
 from modules.tools.services import Services
 from modules.tools.speaking.speech import SpeechRequest, complete_request
 from modules.tools.speaking.voice_lookup import find_voice, voices_to_choose

@@ -17,8 +17,7 @@ from modules.tools.services import Services
 from modules.tools.speaking.history import make_again
 from modules.tools.speaking.live_speech import check_live_request, open_live_speech
 from modules.tools.speaking.speech import SpeechRequest, complete_request, speak
-from modules.tools.voices.design import DesignRequest, design_voice, keep_voice
-from modules.tools.voices.design_jobs import submit_design
+from modules.tools.voices.design import DesignRequest, design_voice, keep_voice, submit_design
 from tests.helpers.fakes import SINE, SineEngine, SineOptions, fake_entry
 
 DESIGNER = "designer-1"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from modules.core_components.errors import BadInputError
-from modules.core_components.text.language_names import language_name
+from modules.core_components.text.languages import language_name
 from modules.tools.models.ready_models import (
     can_clone,
     has_stock_voices,

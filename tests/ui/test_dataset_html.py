@@ -8,9 +8,15 @@ import numpy as np
 import pytest
 
 from modules.core_components.dataset.report import BAD, ClipMeasures, DatasetReport, Finding
-from modules.ui.tabs.dataset.clip_player import peaks
-from modules.ui.tabs.dataset.report_html import findings_html, gauge_html, report_html
-from modules.ui.widgets.plots import Histogram, bins, histogram_html
+from modules.ui.tabs.dataset.clip_editor import peaks
+from modules.ui.tabs.dataset.report_html import (
+    Histogram,
+    bins,
+    findings_html,
+    gauge_html,
+    histogram_html,
+    report_html,
+)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from modules.tools.services import Services
-from modules.ui import event_stream
+from modules.ui import studio
 from modules.ui.page import create_page
 from tests.api.conftest import served
 from tests.helpers.waiting import eventually
@@ -34,7 +34,7 @@ def answers(stream: httpx.Response) -> Iterator[dict[str, Any]]:
 def test_a_page_has_one_stream_until_it_is_closed(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_stream, "LOOK_S", 0.05)
+    monkeypatch.setattr(studio, "LOOK_S", 0.05)
     app = create_page(services)
     mounted: Any = app.routes[-1]
     queue = mounted.app.get_blocks()._queue

@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from modules.ui.late_page import LatePage
+from modules.ui.page import LatePage
 
 
 class Diary:

@@ -10,7 +10,7 @@ import pytest
 from modules.core_components.errors import StudioError
 from modules.tools.models import library
 from modules.tools.services import Services
-from modules.ui.tabs.models.memory_panel import ModelMemoryPanel
+from modules.ui.tabs.models.panels import ModelMemoryPanel
 from tests.helpers.fakes import LARGE_TONE, SINE, SMALL_TONE, add_tones
 
 

@@ -9,8 +9,7 @@ from modules.tools.models.benchmark import BenchmarkRequest, run_benchmark
 from modules.tools.models.ready_models import has_stock_voices
 from modules.tools.services import Services
 from modules.ui.context import Studio
-from modules.ui.tabs.models.benchmark_panel import BenchmarkPanel
-from modules.ui.tabs.models.prompt_cache_panel import EMPTY, PromptCachePanel
+from modules.ui.tabs.models.panels import PROMPT_CACHE_PANEL_EMPTY, BenchmarkPanel, PromptCachePanel
 from modules.ui.widgets.engine_panel import EnginePanel
 from modules.ui.widgets.jobs_view import JobsView
 from tests.helpers.fakes import SINE, SineEngine, add_noise
@@ -28,7 +27,7 @@ def test_prepared_voices_by_model_stale_ones_marked(
     services: Services, panels: tuple[PromptCachePanel, BenchmarkPanel]
 ) -> None:
     prepared, _ = panels
-    assert EMPTY in prepared._show()
+    assert PROMPT_CACHE_PANEL_EMPTY in prepared._show()
     sample = add_noise(services)
     services.tts.prepare_voice(SINE, sample)
     assert "not used any more" not in prepared._show()
@@ -38,7 +37,7 @@ def test_prepared_voices_by_model_stale_ones_marked(
     assert prepared._show().count("not used any more") == 1
     services.tts.prepare_voice(SINE, sample)
     assert "<td>All</td><td>2</td>" in prepared._show()
-    assert EMPTY in prepared._clear()
+    assert PROMPT_CACHE_PANEL_EMPTY in prepared._clear()
 
 
 def test_the_last_benchmark_is_shown(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from modules.core_components.ai_models.engines.base import describe_options, option, parse_options
-from modules.ui.widgets.option_controls import OptionControls, option_control
+from modules.ui.widgets.engine_panel import OptionControls, option_control
 from tests.helpers.fakes import SineOptions
 
 

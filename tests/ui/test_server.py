@@ -12,9 +12,9 @@ from fastapi.testclient import TestClient
 from modules.core_components.errors import BadInputError, StudioError
 from modules.tools.services import Services
 from modules.tools.speaking.speech import SpeechRequest, speak
-from modules.ui.endpoints import PUBLIC
 from modules.ui.safety import allowed_hosts, check_address
 from modules.ui.server import create_app, launch, listening_socket
+from modules.ui.studio import PUBLIC
 from tests.helpers.fakes import ECHO
 from tests.ui.page_client import HERE, fire, open_page
 

@@ -12,9 +12,8 @@ from modules.core_components.values import Scores
 from modules.tools.services import Services
 from modules.tools.speaking.speech import SpeechRequest, speak
 from modules.ui.context import unlocking
-from modules.ui.endpoints import PUBLIC
 from modules.ui.server import create_app
-from modules.ui.studio import TABS, build_studio
+from modules.ui.studio import PUBLIC, TABS, build_studio
 from modules.ui.theme import STYLESHEETS, StudioTheme
 from modules.ui.widgets.take_panel import again_note, scores_html
 from tests.helpers.fakes import SINE, add_noise

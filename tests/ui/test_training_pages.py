@@ -10,8 +10,8 @@ from typing import Any
 import gradio as gr
 import pytest
 
-from modules.core_components.ai_models.engines.xtts.preflight.checks import RejectedRow
-from modules.core_components.ai_models.engines.xtts.training.rows import TrainingRow
+from modules.core_components.ai_models.engines.xtts.preflight.data import RejectedRow
+from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import TrainingRow
 from modules.core_components.errors import BadInputError
 from modules.core_components.library.evaluation import JudgedCheckpoint, JudgedTake, Judgement
 from modules.core_components.library.training_events import EventWriter
@@ -19,10 +19,8 @@ from modules.core_components.library.training_runs import TrainingRun
 from modules.tools.services import Services
 from modules.tools.training.preflight import OK, STOP, Check, Preflight
 from modules.ui.tabs.train_xtts.evaluation import TrainingJudge
-from modules.ui.tabs.train_xtts.live import LiveTraining
-from modules.ui.tabs.train_xtts.loss_curves import loss_curves_svg
-from modules.ui.tabs.train_xtts.preflight_report import preflight_html, rejected_html
-from modules.ui.tabs.train_xtts.setup import TrainingSetup
+from modules.ui.tabs.train_xtts.live import LiveTraining, loss_curves_svg
+from modules.ui.tabs.train_xtts.setup import TrainingSetup, preflight_html, rejected_html
 
 
 @pytest.fixture

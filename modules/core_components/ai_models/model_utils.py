@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from modules.core_components.ai_models.catalog import Catalog
 from modules.core_components.errors import StudioError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import torch
 
 logger = logging.getLogger(__name__)
+
 
 ModelT = TypeVar("ModelT")
 
@@ -224,3 +225,117 @@ def _refuses(error: Exception, attention: str) -> bool:
     said = str(error).lower()
     names = {"flash_attention_2": "flash", "sdpa": "scaled_dot_product_attention"}
     return attention in said or names.get(attention, attention) in said
+
+
+# How much memory the process held at most while something ran.
+
+
+_LOOK_S = 0.02
+
+
+class PeakMemory:
+    """Measures while its block runs; what comes and goes within 20 ms on the CPU may be missed.
+
+    `cpu_bytes` is the whole process (resident), `gpu_bytes` what torch held on all NVIDIA GPUs: the
+    memory that CTranslate2 (Whisper) takes there is not among it.
+    """
+
+    def __init__(self) -> None:
+        self.cpu_bytes = 0
+        self.gpu_bytes = 0
+        self._ended = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="peak memory", daemon=True)
+
+    def __enter__(self) -> PeakMemory:
+        import torch
+
+        for device in range(torch.cuda.device_count()):
+            torch.cuda.reset_peak_memory_stats(device)
+        self._look()
+        self._watcher.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        import torch
+
+        self._ended.set()
+        self._watcher.join()
+        self._look()
+        devices = range(torch.cuda.device_count())
+        self.gpu_bytes = sum(torch.cuda.max_memory_allocated(device) for device in devices)
+
+    def _watch(self) -> None:
+        while not self._ended.wait(_LOOK_S):
+            self._look()
+
+    def _look(self) -> None:
+        import psutil
+
+        self.cpu_bytes = max(self.cpu_bytes, int(psutil.Process().memory_info().rss))
+
+
+# Long calls into a library, done a step at a time.
+
+
+StepT = TypeVar("StepT")
+
+
+class SteppedWork(Generic[StepT]):
+    """An iterator over what a function gives out of the middle of its work.
+
+    The function runs in a thread of its own, and only while somebody waits in `next`: between two
+    steps it stands still, so that whoever iterates can take a run slot and the random generators
+    around each step and leave them to others in between. Iterate from one thread at a time.
+    """
+
+    def __init__(self, work: Callable[[Callable[[StepT], bool]], None], name: str) -> None:
+        """`work` is called with `give`, which hands out a step and returns whether to go on."""
+        self._work = work
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._go, self._came = threading.Semaphore(0), threading.Semaphore(0)
+        self._steps: list[StepT] = []
+        self._error: BaseException | None = None
+        self._closed = False
+
+    def __iter__(self) -> Iterator[StepT]:
+        return self
+
+    def __next__(self) -> StepT:
+        """The next step. Raises what the work raises."""
+        if self._closed:
+            raise StopIteration
+        if self._thread.ident is None:
+            self._thread.start()
+        else:
+            self._go.release()
+        self._came.acquire()
+        if self._steps:
+            return self._steps.pop()
+        self._closed = True
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        raise StopIteration
+
+    def close(self) -> None:
+        """Has the work end where it stands, and waits for that; what it raises then is dropped."""
+        self._closed = True
+        if self._thread.is_alive():
+            self._go.release()
+            self._thread.join()
+
+    def _give(self, step: StepT) -> bool:
+        if self._closed:
+            return False
+        self._steps.append(step)
+        self._came.release()
+        self._go.acquire()
+        return not self._closed
+
+    def _run(self) -> None:
+        try:
+            self._work(self._give)
+        except BaseException as error:  # noqa: BLE001 - raised where the steps are taken
+            self._error = error
+        finally:
+            self._came.release()

@@ -11,15 +11,15 @@ from typing import Any
 
 from modules.core_components.ai_models.base_manager import Availability, BaseManager
 from modules.core_components.ai_models.catalog import Licence, ModelEntry
-from modules.core_components.ai_models.downloads.locks import SharedWork
+from modules.core_components.ai_models.downloads.files import SharedWork
 from modules.core_components.ai_models.engines.base import TTSEngine
 from modules.core_components.ai_models.engines.qwen3_tts.engine import Qwen3TTSEngine
-from modules.core_components.ai_models.engines.qwen3_tts.prompts import (
+from modules.core_components.ai_models.engines.qwen3_tts.package_calls import (
     item_of_prompt,
     prompt_of_item,
 )
 from modules.core_components.ai_models.engines.registry import EngineSpec
-from modules.core_components.ai_models.engines.xtts.files import check_here
+from modules.core_components.ai_models.engines.xtts.checkpoint import check_here
 from modules.core_components.ai_models.engines.xtts.tuned import (
     entry_of,
     factory_of,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping
-from typing import Any
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modules.core_components.audio.resample import resample
+from modules.core_components.audio.resample import StreamResampler, resample
 from modules.core_components.errors import BadInputError
 from modules.core_components.values import FloatArray, Speech
 
@@ -78,3 +80,181 @@ def _fingerprint(kind: str, sample_rate_hz: int, samples: bytes) -> str:
     digest = hashlib.sha256(f"{kind} {sample_rate_hz} Hz\n".encode())
     digest.update(samples)
     return digest.hexdigest()
+
+
+# Speech into bytes while it is being made: six formats, a piece at a time or as a whole file.
+#
+# Everything leaves as mono at 24 kHz. A streamed file cannot say how long it will be; a whole one
+# says it exactly, since its header is written last.
+
+
+RATE_HZ = 24_000
+# What RIFF has for "not known": as much as 32 bits can say, as FFmpeg writes it.
+_UNKNOWN_BYTES = 0xFFFFFFFF
+
+
+@dataclass(frozen=True)
+class _Codec:
+    """How FFmpeg's libraries make a format: container, codec, sample layout, bits a second."""
+
+    container: str
+    codec: str
+    layout: str
+    bit_rate: int = 0
+    # Without these a stream would come in blocks of a second, or wait for a full buffer.
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+_CODECS: Mapping[str, _Codec] = {
+    "mp3": _Codec("mp3", "libmp3lame", "s16p", 96_000),
+    "opus": _Codec("ogg", "libopus", "s16", 48_000, {"page_duration": "200000"}),
+    "aac": _Codec("adts", "aac", "fltp", 96_000),
+    "flac": _Codec("flac", "flac", "s16"),
+}
+STREAM_FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
+MEDIA_TYPES: Mapping[str, str] = {
+    "mp3": "audio/mpeg",
+    "opus": "audio/ogg",
+    "aac": "audio/aac",
+    "flac": "audio/flac",
+    "wav": "audio/wav",
+    "pcm": "audio/pcm",
+}
+
+
+class _Encoder(Protocol):
+    def feed(self, samples: FloatArray) -> bytes: ...
+
+    def finish(self) -> bytes: ...
+
+
+def encode_pieces(pieces: Iterable[Speech], fmt: str) -> Iterator[bytes]:
+    """The file's bytes as the pieces come; each piece is encoded before the next is asked for.
+
+    Raises BadInputError for a format not in STREAM_FORMATS.
+    """
+    for _, content in encode_each(pieces, fmt):
+        if content:
+            yield content
+
+
+def encode_each(pieces: Iterable[Speech], fmt: str) -> Iterator[tuple[Speech, bytes]]:
+    """As `encode_pieces`, each piece with the bytes that came out when it went in.
+
+    An encoder holds some sound back, so these may be none; what it still had at the end comes
+    with a piece of no length.
+    """
+    encoder = _encoder(fmt, whole=False)
+    resampler = StreamResampler(RATE_HZ)
+    for piece in pieces:
+        yield piece, encoder.feed(resampler.feed(piece.samples, piece.sample_rate_hz))
+    if content := encoder.feed(resampler.finish()) + encoder.finish():
+        yield Speech(np.zeros(0, np.float32), RATE_HZ), content
+
+
+def encode_whole(pieces: Iterable[Speech], fmt: str) -> bytes:
+    """A finished file whose header names its true length. Raises as `encode_pieces`."""
+    encoder = _encoder(fmt, whole=True)
+    resampler = StreamResampler(RATE_HZ)
+    contents = [
+        encoder.feed(resampler.feed(piece.samples, piece.sample_rate_hz)) for piece in pieces
+    ]
+    contents += [encoder.feed(resampler.finish()), encoder.finish()]
+    content = b"".join(contents)
+    return wav_header(len(content)) + content if fmt == "wav" else content
+
+
+def wav_header(data_bytes: int = _UNKNOWN_BYTES) -> bytes:
+    """The 44 bytes before 16-bit mono PCM at 24 kHz; without a length for one not known."""
+    riff_bytes = min(data_bytes + 36, _UNKNOWN_BYTES)
+    return struct.pack(
+        "<4sI4s4sIHHIIHH4sI",
+        *(b"RIFF", riff_bytes, b"WAVE", b"fmt ", 16, 1, 1),
+        *(RATE_HZ, RATE_HZ * 2, 2, 16, b"data", data_bytes),
+    )
+
+
+def _encoder(fmt: str, whole: bool) -> _Encoder:
+    if fmt not in STREAM_FORMATS:
+        raise BadInputError(
+            f"Unknown audio format {fmt!r}.", f"Choose {', '.join(STREAM_FORMATS)}."
+        )
+    if fmt == "pcm" or (fmt == "wav" and whole):
+        return _PcmEncoder(b"")
+    return _PcmEncoder(wav_header()) if fmt == "wav" else _CodecEncoder(_CODECS[fmt], whole)
+
+
+class _PcmEncoder:
+    """16-bit little-endian samples, with `header` before the first of them."""
+
+    def __init__(self, header: bytes) -> None:
+        self._header = header
+
+    def feed(self, samples: FloatArray) -> bytes:
+        header, self._header = self._header, b""
+        return header + to_pcm16(samples).astype("<i2").tobytes()
+
+    def finish(self) -> bytes:
+        return b""
+
+
+class _Pipe:
+    """A file that can only be written, so that the muxer writes headers for a stream."""
+
+    def __init__(self) -> None:
+        self._content = bytearray()
+
+    def write(self, content: bytes) -> int:
+        self._content += content
+        return len(content)
+
+    def taken(self) -> bytes:
+        content = bytes(self._content)
+        self._content.clear()
+        return content
+
+
+class _CodecEncoder:
+    """One of FFmpeg's encoders behind its muxer; a whole file comes out at the end only."""
+
+    def __init__(self, codec: _Codec, whole: bool) -> None:
+        import av
+
+        self._target: Any = io.BytesIO() if whole else _Pipe()
+        self._whole = whole
+        self._container = _opened(self._target, codec)
+        self._stream = self._container.add_stream(codec.codec, rate=RATE_HZ, layout="mono")
+        self._stream.format = codec.layout
+        if codec.bit_rate:
+            self._stream.bit_rate = codec.bit_rate
+        self._resampler: Any = av.AudioResampler(codec.layout, "mono", RATE_HZ)
+        self._fed = 0
+
+    def feed(self, samples: FloatArray) -> bytes:
+        import av
+
+        if not len(samples):
+            return b""
+        frame: Any = av.AudioFrame.from_ndarray(to_pcm16(samples)[None, :], "s16", "mono")
+        frame.sample_rate, frame.pts = RATE_HZ, self._fed
+        self._fed += len(samples)
+        for converted in self._resampler.resample(frame):
+            self._mux(converted)
+        return b"" if self._whole else self._target.taken()
+
+    def finish(self) -> bytes:
+        self._mux(None)
+        self._container.close()
+        return self._target.getvalue() if self._whole else self._target.taken()
+
+    def _mux(self, frame: Any) -> None:
+        for packet in self._stream.encode(frame):
+            self._container.mux(packet)
+
+
+def _opened(target: Any, codec: _Codec) -> Any:
+    """PyAV's container for writing, which flushes after every packet."""
+    import av
+
+    options = {"flush_packets": "1", **codec.options}
+    return av.open(target, "w", format=codec.container, container_options=options)

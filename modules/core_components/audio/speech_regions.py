@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from modules.core_components.audio.fades import faded
+from modules.core_components.audio.joining import faded
 from modules.core_components.audio.resample import resample
 from modules.core_components.errors import BadInputError
 from modules.core_components.values import Speech

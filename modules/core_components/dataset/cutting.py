@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from modules.core_components.dataset.tokens import TokenCounter, estimated_tokens
+from modules.core_components.dataset.split import TokenCounter, estimated_tokens
 from modules.core_components.dataset.values import (
     LONGEST_SAMPLES,
     MOST_TEXT_TOKENS,
@@ -19,12 +19,7 @@ from modules.core_components.dataset.values import (
     SHORTEST_S,
     Stretch,
 )
-from modules.core_components.dataset.words import (
-    Region,
-    fitted_to_speech,
-    in_order,
-    joined_text,
-)
+from modules.core_components.dataset.words import Region, fitted_to_speech, in_order, joined_text
 from modules.core_components.text.sentences import split_sentences
 from modules.core_components.values import Word
 
@@ -287,3 +282,49 @@ def _told_apart(start_s: float, end_s: float, speech: Sequence[Region]) -> Itera
 
 def _on_sample(seconds: float) -> float:
     return round(seconds * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
+
+
+# Long recordings in stretches that are listened to one by one.
+
+
+LONGEST_WINDOW_S = 600.0
+_EARLIEST = 0.5
+
+
+def listening_windows(
+    speech: Sequence[Region], duration_s: float, longest_s: float = LONGEST_WINDOW_S
+) -> tuple[Region, ...]:
+    """(start, end) in seconds; together they cover the recording.
+
+    A window ends in the middle of the longest pause of its second half, so that no word is cut;
+    where nobody pauses, it ends at its full length.
+    """
+    pauses = [(before[1], after[0]) for before, after in pairwise(speech)]
+    windows: list[Region] = []
+    start_s = 0.0
+    while duration_s - start_s > longest_s:
+        earliest_s, latest_s = start_s + longest_s * _EARLIEST, start_s + longest_s
+        inside = [
+            (pause_end - pause_start, (pause_start + pause_end) / 2)
+            for pause_start, pause_end in pauses
+            if earliest_s <= (pause_start + pause_end) / 2 <= latest_s
+        ]
+        end_s = max(inside)[1] if inside else latest_s
+        windows.append((start_s, end_s))
+        start_s = end_s
+    windows.append((start_s, duration_s))
+    return tuple(windows)
+
+
+def joined_regions(
+    regions: Sequence[Region], longest_pause_s: float, longest_s: float
+) -> tuple[Region, ...]:
+    """Neighbours made one where the pause between is short and the whole not too long."""
+    joined: list[Region] = []
+    for start_s, end_s in regions:
+        near = bool(joined) and start_s - joined[-1][1] <= longest_pause_s
+        if near and end_s - joined[-1][0] <= longest_s:
+            joined[-1] = (joined[-1][0], end_s)
+        else:
+            joined.append((start_s, end_s))
+    return tuple(joined)

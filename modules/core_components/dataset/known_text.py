@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Sequence
 
 from modules.core_components.dataset.words import is_unspaced, sounds
-from modules.core_components.text.cues import Cue
+from modules.core_components.text.subtitles import Cue
 from modules.core_components.values import Word
 
 # Subtitles stay on the screen a little before and after what they say.

@@ -12,8 +12,7 @@ from typing import Any
 
 from modules.core_components.errors import BadInputError, JobCancelled, StudioError
 from modules.core_components.jobs.context import JobContext
-from modules.core_components.jobs.job import CANCELLED, DONE, FAILED, INTERRUPTED, Job
-from modules.core_components.jobs.store import JobStore
+from modules.core_components.jobs.store import CANCELLED, DONE, FAILED, INTERRUPTED, Job, JobStore
 
 logger = logging.getLogger(__name__)
 

@@ -5,30 +5,200 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import sqlite3
 import threading
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from modules.core_components.errors import BadInputError, DiskFullError, NotFoundError
-from modules.core_components.jobs import schema
-from modules.core_components.jobs.job import (
-    ACTIVE,
-    CANCELLED,
-    DONE,
-    FINISHED,
-    INTERRUPTED,
-    QUEUED,
-    RESUMABLE,
-    RUNNING,
-    Job,
-)
-from modules.core_components.jobs.owner import Owner, this_process
+from modules.core_components.errors import BadInputError, DiskFullError, NotFoundError, StudioError
 
 logger = logging.getLogger(__name__)
+
+
+# Which process a job belongs to, and whether that process still lives.
+
+
+# The system derives start times from its clock, which may be set in between.
+_SAME_START_S = 2.0
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A process: its id, and when it started (Unix seconds), since ids are given out again."""
+
+    pid: int
+    started: float
+
+    def is_alive(self) -> bool:
+        """Whether this very process still runs (a zombie does not)."""
+        import psutil
+
+        try:
+            process = psutil.Process(self.pid)
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return False
+            return bool(abs(process.create_time() - self.started) < _SAME_START_S)
+        except psutil.AccessDenied:
+            return True  # somebody else's process; it does live
+        except psutil.NoSuchProcess:
+            return False
+
+
+def this_process() -> Owner:
+    """The process that calls."""
+    import psutil
+
+    return Owner(os.getpid(), psutil.Process().create_time())
+
+
+# The tables of the jobs database, and opening it.
+
+
+VERSION = 1
+_BUSY_TIMEOUT_S = 10.0
+
+_TABLES = """
+CREATE TABLE jobs (
+    id TEXT PRIMARY KEY,
+    place INTEGER NOT NULL,           -- the queue's order; a resumed job goes to its end
+    lane TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    title TEXT NOT NULL,
+    state TEXT NOT NULL,
+    created REAL NOT NULL,
+    payload TEXT NOT NULL,            -- JSON
+    fraction REAL NOT NULL DEFAULT 0,
+    message TEXT NOT NULL DEFAULT '',
+    eta_s REAL,
+    started REAL,
+    finished REAL,
+    result TEXT,                      -- JSON
+    error TEXT NOT NULL DEFAULT '',
+    hint TEXT NOT NULL DEFAULT '',
+    cancel_requested INTEGER NOT NULL DEFAULT 0,
+    owner_pid INTEGER NOT NULL,
+    owner_started REAL NOT NULL
+);
+CREATE INDEX jobs_by_state ON jobs (state, place);
+CREATE TABLE job_log (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    line TEXT NOT NULL
+);
+CREATE INDEX job_log_by_job ON job_log (job_id, number);
+"""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection for one thread: write-ahead log, waiting when busy, no implicit transactions."""
+    # The garbage collector may close it in another thread than the one that used it.
+    connection = sqlite3.connect(
+        path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+    )
+    connection.row_factory = sqlite3.Row
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def prepare(path: Path) -> None:
+    """Makes sure that `path` is a jobs database of this version.
+
+    A damaged file is set aside. Raises StudioError if a newer studio wrote it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _create_tables(path)
+    except sqlite3.OperationalError:
+        raise  # busy, full or not writable: the file itself may be sound
+    except sqlite3.DatabaseError as error:
+        _set_aside(path)
+        logger.warning("%s was damaged (%s); a new one is started", path, error)
+        _create_tables(path)
+
+
+def _create_tables(path: Path) -> None:
+    connection = connect(path)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > VERSION:
+            raise StudioError(
+                "The list of jobs was written by a newer version of the studio.",
+                f"Update the studio, or move {path} away.",
+            )
+        if version == 0:
+            for statement in _TABLES.split(";\n"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("COMMIT")
+    finally:
+        connection.close()
+
+
+def _set_aside(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.replace(part.with_name(f"{part.name}.damaged"))
+
+
+# What is known about a job.
+
+
+QUEUED = "queued"
+RUNNING = "running"
+DONE = "done"
+FAILED = "failed"
+CANCELLED = "cancelled"
+INTERRUPTED = "interrupted"
+
+ACTIVE = (QUEUED, RUNNING)
+FINISHED = (DONE, FAILED, CANCELLED)
+RESUMABLE = (INTERRUPTED, FAILED, CANCELLED)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A piece of long work as it stood when it was looked up.
+
+    `created`, `started` and `finished` are Unix seconds; `payload` and `result` plain JSON.
+    `interrupted` means that its process ended before it did: it can be resumed or dismissed.
+    `cancel_requested` is set while a running job has been asked to stop and has not yet stopped.
+    """
+
+    id: str
+    kind: str
+    title: str
+    state: str
+    created: float
+    payload: Mapping[str, Any]
+    fraction: float = 0.0
+    message: str = ""
+    eta_s: float | None = None
+    started: float | None = None
+    finished: float | None = None
+    result: Mapping[str, Any] | None = None
+    error: str = ""
+    hint: str = ""
+    log: tuple[str, ...] = ()
+    cancel_requested: bool = False
+
+    @property
+    def is_active(self) -> bool:
+        """Queued or running."""
+        return self.state in ACTIVE
+
 
 _KEEP_FINISHED = 200
 _LOG_LINES = 500
@@ -48,7 +218,7 @@ class JobStore:
         self._now = now
         self._threads = threading.local()
         with _disk_errors(path):
-            schema.prepare(path)
+            prepare(path)
             self._interrupt_orphans()
 
     def create(self, kind: str, title: str, payload: Mapping[str, Any], lane: str) -> Job:
@@ -283,7 +453,7 @@ class _ThreadsConnection:
     """
 
     def __init__(self, path: Path) -> None:
-        self.connection = schema.connect(path)
+        self.connection = connect(path)
 
     def __del__(self) -> None:
         if hasattr(self, "connection"):

@@ -2,12 +2,11 @@
 
 from modules.core_components.library.conversations import ConversationLibrary
 from modules.core_components.library.datasets import DatasetLibrary
-from modules.core_components.library.pronunciations import PronunciationLibrary
 from modules.core_components.library.samples import SampleLibrary
 from modules.core_components.library.takes import TakeLibrary
 from modules.core_components.library.training_runs import TrainingRunLibrary
 from modules.core_components.library.tuned_models import TunedModelLibrary
-from modules.core_components.library.voices import VoiceLibrary
+from modules.core_components.library.voices import PronunciationLibrary, VoiceLibrary
 
 __all__ = [
     "ConversationLibrary",

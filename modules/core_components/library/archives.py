@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import shutil
 import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from modules.core_components.atomic import full_disk_reported
-from modules.core_components.errors import BadInputError
+from modules.core_components.atomic import atomic_path, full_disk_reported
+from modules.core_components.errors import BadInputError, DiskFullError
+from modules.core_components.progress import CancelToken, Progress, scaled
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 MOST_BYTES = 50 * 10**9
@@ -118,3 +121,124 @@ def _stays_inside(name: str) -> bool:
 def _plain_suffix(name: str) -> str:
     suffix = PurePosixPath(name).suffix.lower()
     return suffix if suffix[1:].isascii() and suffix[1:].isalnum() else ""
+
+
+# Zip files from anywhere: only the files one knows, never outside the folder, never too much.
+
+
+_MOST_ENTRIES = 10_000
+_BLOCK = 1 << 20
+_ENCRYPTED = 0x1
+
+
+def extract(
+    archive: Path,
+    target: Path,
+    limits: Mapping[str, int],
+    progress: Progress,
+    cancel: CancelToken,
+) -> tuple[str, ...]:
+    """Writes the members whose file name fits a pattern of `limits` into `target`, flat.
+
+    `limits` gives the most bytes each may have. All of them must lie in one folder of the archive.
+    Returns the names of the members that were left out. Raises BadInputError for what is no zip,
+    is damaged or encrypted, has a name that climbs out, a link, a file twice or one too large;
+    DiskFullError before anything is written; JobCancelled.
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            members, left_out = _chosen(opened, archive.name, limits)
+            _check_room(target, sum(member.file_size for member in members))
+            total, done = sum(member.file_size for member in members) or 1, 0
+            for member in members:
+                part = scaled(progress, done / total, (done + member.file_size) / total)
+                _write(opened, member, target, limits, part, cancel)
+                done += member.file_size
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OverflowError) as error:
+        raise BadInputError(
+            f"{archive.name} is no zip file, or is damaged ({error}).", "Copy it again."
+        ) from error
+    return left_out
+
+
+def _write(
+    opened: zipfile.ZipFile,
+    member: zipfile.ZipInfo,
+    target: Path,
+    limits: Mapping[str, int],
+    progress: Progress,
+    cancel: CancelToken,
+) -> None:
+    """One member; what it says of its own size is not believed."""
+    name = PurePosixPath(member.filename).name
+    most, size = min(member.file_size, _limit(name, limits)), 0
+    with (
+        opened.open(member) as source,
+        atomic_path(target / name) as partial,
+        partial.open("wb") as file,
+    ):
+        while block := source.read(_BLOCK):
+            cancel.raise_if_cancelled()
+            size += len(block)
+            if size > most:
+                raise BadInputError(f"{name} is larger than the archive says, and was refused.")
+            file.write(block)
+            progress(size / max(member.file_size, 1), f"Unpacking {name}")
+
+
+def _chosen(
+    opened: zipfile.ZipFile, archive: str, limits: Mapping[str, int]
+) -> tuple[list[zipfile.ZipInfo], tuple[str, ...]]:
+    entries = [entry for entry in opened.infolist() if not entry.is_dir()]
+    if len(entries) > _MOST_ENTRIES:
+        raise BadInputError(f"{archive} holds {len(entries):,} files; that is no model.")
+    for entry in entries:
+        _refuse_if_evil(entry, archive)
+    known = [e for e in entries if _limit(PurePosixPath(e.filename).name, limits)]
+    # The outermost folder that holds one of them; copies further in belong to something else.
+    depth = min((len(PurePosixPath(e.filename).parts) for e in known), default=0)
+    chosen = [e for e in known if len(PurePosixPath(e.filename).parts) == depth]
+    _check_chosen(chosen, archive, limits)
+    names = {entry.filename for entry in chosen}
+    return chosen, tuple(entry.filename for entry in entries if entry.filename not in names)
+
+
+def _refuse_if_evil(entry: zipfile.ZipInfo, archive: str) -> None:
+    name = entry.filename
+    parts = name.split("/")
+    climbs = name.startswith("/") or "\\" in name or ":" in name or "\0" in name
+    if climbs or any(part in ("", ".", "..") for part in parts):
+        raise BadInputError(f"{archive} holds the unsafe name {name!r} and was refused.")
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG):
+        raise BadInputError(f"{archive} holds a link or a device ({name!r}) and was refused.")
+    if entry.flag_bits & _ENCRYPTED:
+        raise BadInputError(f"{archive} is encrypted.", "Save it without a password.")
+
+
+def _check_chosen(
+    chosen: Sequence[zipfile.ZipInfo], archive: str, limits: Mapping[str, int]
+) -> None:
+    names = [PurePosixPath(entry.filename).name for entry in chosen]
+    if len({PurePosixPath(entry.filename).parent for entry in chosen}) > 1:
+        raise BadInputError(f"{archive} holds more than one model.", "Make a zip of one.")
+    if len({name.casefold() for name in names}) != len(names):
+        raise BadInputError(f"{archive} holds a file twice and was refused.")
+    for name, entry in zip(names, chosen, strict=True):
+        if entry.file_size > _limit(name, limits):
+            raise BadInputError(
+                f"{name} in {archive} would take {entry.file_size / 1e6:,.0f} MB and was refused."
+            )
+
+
+def _limit(name: str, limits: Mapping[str, int]) -> int:
+    return next((most for pattern, most in limits.items() if fnmatchcase(name, pattern)), 0)
+
+
+def _check_room(target: Path, needed: int) -> None:
+    free = shutil.disk_usage(target).free
+    if needed > free:
+        raise DiskFullError(
+            f"Unpacking needs {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free.",
+            f"Free some space where {target} lies.",
+        )

@@ -15,21 +15,30 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import secrets
+import shutil
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modules.core_components import atomic
-from modules.core_components.dataset.metadata import metadata_csv, metadata_text
-from modules.core_components.dataset.records import (
+from modules.core_components.dataset.values import (
+    EVAL,
+    TRAIN,
+    Clip,
+    Dataset,
+    Source,
+    clip_from_json,
+    clip_to_json,
     dataset_to_json,
     identity_to_json,
+    metadata_csv,
+    metadata_text,
     source_from_json,
     source_to_json,
 )
-from modules.core_components.dataset.values import EVAL, TRAIN, Clip, Dataset, Source
 from modules.core_components.errors import (
     BadInputError,
     CorruptFileError,
@@ -37,16 +46,121 @@ from modules.core_components.errors import (
     NotFoundError,
 )
 from modules.core_components.library.audio_folder import TRASH
-from modules.core_components.library.dataset_edits import EditJournal
-from modules.core_components.library.names import (
-    display_name,
-    free_stem,
-    safe_stem,
-    same_name_key,
-)
+from modules.core_components.library.names import display_name, free_stem, safe_stem, same_name_key
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
+
+
+# The journal of changes by hand in a dataset: each happens whole, and can be taken back.
+#
+# A change is a folder `edits/<number>/` with `change.json` (the clips before and after) and the wav
+# files it replaced. It is written under the name `pending` first, then carried out, then renamed to
+# its number. Each step may be done twice, so whoever finds `pending` (or `undoing`) after a crash
+# carries it out from the beginning.
+
+
+ReplaceClips = Callable[[Sequence[Clip]], None]
+
+_CHANGE, _PENDING, _UNDOING = "change.json", "pending", "undoing"
+
+
+class EditJournal:
+    """The changes of the dataset in `dataset_folder`; who calls holds the dataset's lock."""
+
+    def __init__(self, dataset_folder: Path) -> None:
+        self._wavs = dataset_folder / "wavs"
+        self._folder = dataset_folder / "edits"
+
+    def actions(self) -> tuple[str, ...]:
+        """What each change was called, the last one first."""
+        return tuple(_change_in(folder)["action"] for folder in reversed(self._numbered()))
+
+    def begin(
+        self,
+        action: str,
+        before: Sequence[Clip],
+        after: Sequence[Clip],
+        sounds: Mapping[str, bytes],
+    ) -> None:
+        """Writes down what is to happen; `finish` does it. Raises DiskFullError."""
+        self._folder.mkdir(exist_ok=True)
+        draft = self._folder / f".draft-{secrets.token_hex(8)}"
+        try:
+            with atomic.full_disk_reported(draft):
+                (draft / "new").mkdir(parents=True)
+                (draft / "old").mkdir()
+            for clip_id, content in sounds.items():
+                atomic.write_bytes(draft / "new" / f"{clip_id}.wav", content)
+            change = {
+                "action": action,
+                "before": [clip_to_json(clip) for clip in before],
+                "after": [clip_to_json(clip) for clip in after],
+            }
+            atomic.write_json(draft / _CHANGE, change)
+            draft.rename(self._folder / _PENDING)
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+
+    def finish(self, replace: ReplaceClips) -> None:
+        """Carries out what was begun."""
+        pending = self._folder / _PENDING
+        _swap_in(self._wavs, incoming=pending / "new", outgoing=pending / "old")
+        replace([clip_from_json(record) for record in _change_in(pending)["after"]])
+        numbered = self._numbered()
+        number = int(numbered[-1].name) + 1 if numbered else 1
+        pending.rename(self._folder / f"{number:06d}")
+
+    def take_back(self, replace: ReplaceClips) -> None:
+        """Takes the last change back."""
+        self._numbered()[-1].rename(self._folder / _UNDOING)
+        self._finish_undoing(replace)
+
+    def forget(self) -> None:
+        """Drops every change; none can be taken back any more."""
+        for folder in self._numbered():
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def recover(self, replace: ReplaceClips) -> None:
+        """Finishes what a process that died had begun."""
+        if (self._folder / _UNDOING).is_dir():
+            self._finish_undoing(replace)
+        if (self._folder / _PENDING).is_dir():
+            self.finish(replace)
+
+    def _finish_undoing(self, replace: ReplaceClips) -> None:
+        undoing = self._folder / _UNDOING
+        _swap_in(self._wavs, incoming=undoing / "old", outgoing=undoing / "new")
+        replace([clip_from_json(record) for record in _change_in(undoing)["before"]])
+        done = undoing.rename(self._folder / f".undone-{secrets.token_hex(8)}")
+        shutil.rmtree(done, ignore_errors=True)
+
+    def _numbered(self) -> list[Path]:
+        if not self._folder.is_dir():
+            return []
+        return sorted(path for path in self._folder.iterdir() if path.name.isdigit())
+
+
+def _swap_in(wavs: Path, incoming: Path, outgoing: Path) -> None:
+    for sound in sorted(incoming.glob("*.wav")):
+        place, kept = wavs / sound.name, outgoing / sound.name
+        if place.exists() and not kept.exists():
+            place.replace(kept)
+        sound.replace(place)
+
+
+def _change_in(folder: Path) -> dict[str, Any]:
+    path = folder / _CHANGE
+    try:
+        change: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CorruptFileError(
+            f"The journal of changes cannot be read at {path} ({error}).",
+            "Remove that folder; this one change can then not be undone.",
+        ) from error
+    return change
+
 
 _PROJECT = "project.json"
 _LOCKS = ".locks"

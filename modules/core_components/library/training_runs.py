@@ -151,7 +151,7 @@ class TrainingRunLibrary:
         plan: Mapping[str, Any],
         rows: Sequence[Mapping[str, Any]],
     ) -> TrainingRun:
-        """A new run; `rows` are kept as they are now (see `engines/xtts/training/rows.py`).
+        """A new run; `rows` are kept as they are now (see `engines/xtts/training/xtts_trainee.py`).
 
         Raises BadInputError for a name that is taken, DiskFullError.
         """

@@ -2,18 +2,59 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
-from modules.core_components.text.abbreviations import (
-    ABBREVIATIONS,
-    AMBIGUOUS,
-    BEFORE_NUMBERS,
-    BEGINNERS,
-    ORDINAL_LANGUAGES,
-)
+from modules.core_components.errors import BadInputError
 from modules.core_components.text.markup import link_spans
+
+# Words with a full stop that does not, or not always, end a sentence. All lower-case.
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# By language (ISO 639-1); a name goes on after them, so they never end a sentence.
+ABBREVIATIONS: Mapping[str, frozenset[str]] = {
+    "en": _words(
+        "mr mrs ms mx dr prof st mt ft rev hon gen col lt capt sgt sen rep gov pres messrs vs fig "
+        "figs vol ch sec pp eq e.g i.e cf ca approx viz dept est jan feb mar apr jun jul aug sep "
+        "sept oct nov dec"
+    ),
+    "de": _words(
+        "dr prof hr fr frl st bzw ca vgl z.b d.h u.a s.o s.u abs art bd geb ggf inkl evtl max min "
+        "mio mrd sog str tel i.d.r o.ä z b d h u"
+    ),
+    "fr": _words("m mm mme mlle dr pr st ste av bd p.ex cf env chap fig vol art"),
+    "es": _words("sr sra srta sres dr dra d dña prof ing lic st sto sta av pág ej p.ej aprox vol"),
+    "it": _words("sig sigg sig.ra dott dott.ssa prof ing avv on st pag vol fig cfr es p.es ca"),
+    "pt": _words("sr sra srta dr dra prof profa eng d av pág ex p.ex vol fig"),
+    "nl": _words("dhr mevr mw dr prof ir ing drs st bijv ca blz d.w.z o.a t.a.v m.b.t"),
+    "pl": _words("dr prof inż mgr św ul al np tj tzn ok godz im"),
+    "ru": _words("г гг ул пр д стр рис см ср проф акад им т.е т.к т.н т.д тыс млн млрд"),
+}
+
+# "No. 5", but "No. I said so."
+BEFORE_NUMBERS = _words("no nos nr núm n° n p s r")
+
+# May end a sentence; it goes on unless a word follows that begins sentences.
+AMBIGUOUS = _words("etc inc ltd co corp jr sr bros a.m p.m u.s u.k u.n d.c ph.d usw")
+
+BEGINNERS = _words(
+    "a an and any as at both but by do does each either every everyone few for from he her here "
+    "his how i if in it its let many most my neither no nobody none not now of on one only or "
+    "our she so some such that the their then there these they this those to today we what when "
+    "where which while who why with yes you your "
+    "der die das ein eine er sie es wir ihr ich und aber dann doch danach"
+)
+
+# There a number with a full stop is an ordinal: "am 3. Oktober".
+ORDINAL_LANGUAGES = _words("de da nb no nn cs sk fi hu et lv")
+
 
 # Marks that end a sentence whatever follows: CJK, Devanagari, Arabic, Urdu, Ethiopic, Khmer,
 # Burmese, Armenian.
@@ -93,3 +134,104 @@ def _full_stop_ends(token: str, alone: bool, next_word: str, language: str) -> b
 
 def _is_ideographic(character: str) -> bool:
     return "\u3040" <= character <= "\u30ff" or "\u3400" <= character <= "\u9fff"
+
+
+# Long texts in passages: pieces that are spoken, and kept, one after the other.
+
+
+def split_passages(text: str, language: str, longest: int) -> list[str]:
+    """Whole sentences packed into passages of at most `longest` characters.
+
+    A paragraph always begins a new passage if the last one is at least half full. A sentence
+    longer than `longest` becomes a passage of its own: an engine cuts it where it must.
+    """
+    passages: list[str] = []
+    for paragraph in (part.strip() for part in text.splitlines()):
+        if not paragraph:
+            continue
+        fresh = True
+        for sentence in split_sentences(paragraph, language):
+            last = passages[-1] if passages else ""
+            full = len(last) + len(sentence) + 1 > longest
+            if not last or full or (fresh and len(last) >= longest / 2):
+                passages.append(sentence)
+            else:
+                passages[-1] = f"{last}{_joint(fresh, last, language)}{sentence}"
+            fresh = False
+    return passages
+
+
+def _joint(new_paragraph: bool, last: str, language: str) -> str:
+    if new_paragraph:
+        return "\n"
+    return "" if language[:2] in ("zh", "ja", "th") else " "
+
+
+# A text cut into what a cloning model speaks at once.
+
+
+_CLAUSE_END = re.compile(r"[,;:，、；：،؛–—][\s\u200b]*|[)\]”»]\s+")
+_UNSPACED = ("zh", "ja")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What is spoken in one go; `ends_paragraph` asks for a longer pause after it."""
+
+    text: str
+    ends_paragraph: bool = False
+
+
+def plan_pieces(text: str, language: str, limit: int) -> tuple[Piece, ...]:
+    """Whole sentences, packed up to `limit` characters; longer ones are cut at clauses.
+
+    What has no letter or digit is left out: the models make noises of it. Raises BadInputError
+    when nothing is left.
+    """
+    pieces: list[Piece] = []
+    for paragraph in filter(str.strip, text.splitlines()):
+        packed = _packed(paragraph, language, limit)
+        pieces += [Piece(part, number == len(packed)) for number, part in enumerate(packed, 1)]
+    if not pieces:
+        raise BadInputError(
+            "There is nothing in the text that can be spoken.", "Type words or numbers.", "text"
+        )
+    return tuple(pieces)
+
+
+def cut_evenly(sentence: str, limit: int) -> list[str]:
+    """Parts of at most `limit` characters and about the same length, cut after clauses, else
+    between words, else anywhere. Their characters without white space are those of `sentence`."""
+    parts = []
+    while len(sentence) > limit:
+        wanted = math.ceil(len(sentence) / math.ceil(len(sentence) / limit))
+        end = _best_cut(sentence, wanted, limit)
+        parts.append(sentence[:end].strip())
+        sentence = sentence[end:].strip()
+    return [part for part in [*parts, sentence] if part]
+
+
+def _packed(paragraph: str, language: str, limit: int) -> list[str]:
+    joint = "" if language in _UNSPACED else " "
+    packed: list[str] = []
+    for sentence in split_sentences(paragraph, language):
+        for part in cut_evenly(sentence, limit):
+            if not any(character.isalnum() for character in part):
+                continue
+            if packed and len(packed[-1]) + len(joint) + len(part) <= limit:
+                packed[-1] += joint + part
+            else:
+                packed.append(part)
+    return packed
+
+
+def _best_cut(sentence: str, wanted: int, limit: int) -> int:
+    """The end of the clause, else of the word, that is nearest to `wanted`; never above `limit`."""
+    for ends in (
+        [match.end() for match in _CLAUSE_END.finditer(sentence, 0, limit)],
+        [match.end() for match in re.finditer(r"\s+", sentence[:limit])],
+    ):
+        near = [end for end in ends if end >= wanted / 2]
+        if near:
+            return min(near, key=lambda end: abs(end - wanted))
+    return wanted

@@ -11,10 +11,9 @@ from modules.core_components.audio.files import audio_sha256, read_speech, write
 from modules.core_components.audio.joining import Joined, Part, join_parts
 from modules.core_components.errors import BadInputError
 from modules.core_components.library.conversations import Conversation, Line, Whole
-from modules.core_components.text.cues import Cue
 from modules.core_components.text.markup import plain_words
 from modules.core_components.text.script import edge_pauses, parse_script
-from modules.core_components.text.subtitles import render, srt_of, vtt_of
+from modules.core_components.text.subtitles import Cue, render, srt_of, vtt_of
 from modules.core_components.values import Segment, Transcript, Word
 from modules.tools.services import Services
 

@@ -15,14 +15,12 @@ from modules.core_components.errors import BadInputError, ModelMissingError
 from modules.core_components.library.conversations import CastMember, Conversation, Line
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.text.markup import plain_words
-from modules.core_components.text.script import ScriptLine, parse_script
-from modules.core_components.text.script_parts import split_script
+from modules.core_components.text.script import ScriptLine, parse_script, split_script
 from modules.tools.conversation.cast import CastVoice, cast_of, errors_told_of, request_of_line
-from modules.tools.models.load_plans import tell_load
+from modules.tools.models.memory import tell_load
 from modules.tools.models.ready_models import speaking_models, speaks_scripts
 from modules.tools.services import Services
-from modules.tools.speaking.passages import collect_speech
-from modules.tools.speaking.plan import engine_options
+from modules.tools.speaking.plan import collect_speech, engine_options
 from modules.tools.speaking.speech import Performance, complete_request, timed
 
 LONGEST_PART = 2_000  # characters: about two minutes

@@ -11,13 +11,34 @@ import shutil
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from modules.core_components.dataset.split import topped_up
-from modules.core_components.dataset.tokens import TokenCounter, estimated_tokens
-from modules.core_components.dataset.values import EVAL, Dataset
+from modules.core_components import atomic
+from modules.core_components.audio.encode import audio_sha256
+from modules.core_components.audio.files import read_speech
+from modules.core_components.audio.measure import loudness_lufs
+from modules.core_components.dataset.cutting import Cut, CutRules, Piece, cut_words
+from modules.core_components.dataset.known_text import timed_cues
+from modules.core_components.dataset.split import TokenCounter, drawn, estimated_tokens, topped_up
+from modules.core_components.dataset.trimming import (
+    TARGET_LUFS,
+    clip_wav,
+    excerpt,
+    gain_to_target_db,
+)
+from modules.core_components.dataset.values import (
+    EVAL,
+    LONGEST_SAMPLES,
+    SAMPLE_RATE_HZ,
+    Clip,
+    Dataset,
+    Source,
+    metadata_text,
+)
+from modules.core_components.dataset.words import joined_text, middle_s
 from modules.core_components.errors import (
     BadInputError,
     DiskFullError,
@@ -26,14 +47,143 @@ from modules.core_components.errors import (
     ModelTooLargeError,
     StudioError,
 )
+from modules.core_components.jobs import Job, JobContext
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
+from modules.core_components.text.subtitles import Cue
+from modules.core_components.values import Speech, Word
 from modules.tools.dataset.inputs import Gathered, Recording, Refused, gather
-from modules.tools.dataset.source import SourceMaker
-from modules.tools.dataset.transcription import open_listener
+from modules.tools.dataset.transcription import Heard, Listener, open_listener
 from modules.tools.listening.transcribe import TranscribeRequest, check_transcription
+from modules.tools.listening.transcripts import keep_upload
 from modules.tools.services import Services
 
 logger = logging.getLogger(__name__)
+
+
+# One recording of a dataset: read, listened to, cut, written as clips.
+
+
+# Beyond this a recording no longer fits in the memory of a small machine (1.3 GB at 22,050 Hz).
+LONGEST_RECORDING_S = 4 * 3600.0
+_KEY_DIGITS = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Sound:
+    """A recording as it was decoded: mono, 22,050 Hz, and the hash of these samples."""
+
+    speech: Speech
+    sha256: str
+
+    @property
+    def key(self) -> str:
+        return self.sha256[:_KEY_DIGITS]
+
+
+class SourceMaker:
+    """Makes the sources of one dataset; the same recording always gives the same clips."""
+
+    def __init__(
+        self, dataset: Dataset, language: str, listener: Listener, count_tokens: TokenCounter
+    ) -> None:
+        self.dataset = dataset
+        self._language = language
+        self._listener = listener
+        self._count_tokens = count_tokens
+        self._rules = CutRules()
+
+    def read(self, recording: Recording) -> Sound:
+        """Raises BadInputError."""
+        speech = read_speech(recording.path, SAMPLE_RATE_HZ, LONGEST_RECORDING_S)
+        return Sound(speech, audio_sha256(speech))
+
+    def make(
+        self, recording: Recording, sound: Sound, progress: Progress, cancel: CancelToken
+    ) -> Source:
+        """Writes the clips into the dataset's `wavs/` and returns what is to be saved.
+
+        A recording in which nobody speaks is a source without clips. Raises what listening raises.
+        """
+        row = recording.row
+        if row is not None and self._is_one_clip(sound.speech, row.text):
+            whole = Piece(0.0, sound.speech.duration_s, ())
+            cut, heard, made_with = Cut((whole,), ()), Heard((), ()), {"text": "metadata"}
+        else:
+            cues = recording.cues
+            if row is not None:
+                cues = (Cue(0.0, sound.speech.duration_s, (row.text,)),)
+            heard = self._listener.hear(sound.speech, progress, cancel)
+            words = timed_cues(cues, heard.words) if cues else heard.words
+            made_with = {
+                "text": "metadata" if row else "subtitles" if cues else "heard",
+                **self._listener.described(),
+            }
+            cut = self._cut(words, sound.speech, heard)
+        clips = self._write_clips(recording, sound, cut.pieces, heard.words)
+        return Source(
+            key=sound.key,
+            name=recording.name,
+            audio_sha256=sound.sha256,
+            duration_s=sound.speech.duration_s,
+            clips=clips,
+            dropped=cut.dropped,
+            made_with={**made_with, "rules": asdict(self._rules), "loudness_lufs": TARGET_LUFS},
+        )
+
+    def _cut(self, words: Sequence[Word], speech: Speech, heard: Heard) -> Cut:
+        return cut_words(
+            words, speech.duration_s, self._language, heard.speech, self._rules, self._count_tokens
+        )
+
+    def _is_one_clip(self, speech: Speech, text: str) -> bool:
+        """Whether the trainer can take a recording of known text as it is."""
+        return (
+            speech.duration_s >= self._rules.least_s
+            and len(speech.samples) <= LONGEST_SAMPLES
+            and self._count_tokens(metadata_text(text)) <= self._rules.most_tokens
+        )
+
+    def _write_clips(
+        self, recording: Recording, sound: Sound, pieces: Sequence[Piece], heard: Sequence[Word]
+    ) -> tuple[Clip, ...]:
+        row = recording.row
+        loudness = loudness_lufs(sound.speech)
+        clips = []
+        for index, piece in enumerate(pieces):
+            speech = excerpt(sound.speech, piece.start_s, piece.end_s)
+            gain_db = gain_to_target_db(speech, loudness)
+            clip = Clip(
+                id=f"{sound.key}_{index:04d}",
+                source=sound.key,
+                start_s=piece.start_s,
+                end_s=piece.end_s,
+                text=metadata_text(piece.text or (row.text if row else "")),
+                heard=joined_text(_within(piece, heard)),
+                words=tuple(_from_clip_start(word, piece) for word in piece.words),
+                subset="",
+                speaker=metadata_text(row.speaker if row else "") or self.dataset.speaker,
+                gain_db=gain_db,
+            )
+            atomic.write_bytes(self.dataset.wav_of(clip), clip_wav(speech, gain_db))
+            clips.append(clip)
+        if row is not None and row.subset:
+            return tuple(replace(clip, subset=row.subset) for clip in clips)
+        return drawn(clips, sound.sha256)
+
+
+def _within(piece: Piece, words: Sequence[Word]) -> list[Word]:
+    """The words whose middle lies in the piece."""
+    return [word for word in words if piece.start_s <= middle_s(word) < piece.end_s]
+
+
+def _from_clip_start(word: Word, piece: Piece) -> Word:
+    """The word with times from the start of the clip, to the millisecond."""
+    return replace(
+        word,
+        start_s=round(word.start_s - piece.start_s, 3),
+        end_s=round(word.end_s - piece.start_s, 3),
+    )
+
 
 # With these the next recording would fail as well.
 _FATAL = (DiskFullError, ModelMissingError, ModelTooLargeError, DownloadError)
@@ -212,3 +362,40 @@ def contents(dataset: Dataset) -> DatasetContents:
         kept_s=sum(clip.duration_s for clip in rows),
         dropped_s=dict(sorted(dropped.items())),
     )
+
+
+# Building a dataset as a job: with progress and an estimate, cancelled, resumed after a crash.
+
+
+BUILD_DATASET = "build_dataset"
+
+
+def register(services: Services) -> None:
+    """Tells the runner how to build a dataset."""
+
+    def do_build(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+        lists = {name: tuple(payload[name]) for name in ("inputs", "names")}
+        request = DatasetRequest(**{**payload, **lists})
+        summary = build_dataset(services, request, job.progress, job.cancel)
+        for refused in summary.refused:
+            job.log(f"{refused.name}: {refused.message} {refused.hint}".strip())
+        return {**asdict(summary), **asdict(summary.contents)}
+
+    services.jobs.register(BUILD_DATASET, do_build)
+
+
+def submit_build(services: Services, request: DatasetRequest, uploaded: bool = False) -> Job:
+    """Queues a building; `uploaded` inputs are copied first, since a browser's files vanish.
+
+    Raises NotFoundError for an unknown dataset, BadInputError for an upload that is gone.
+    """
+    dataset = services.datasets.get(request.dataset)
+    if uploaded:
+        paths = [Path(path) for path in request.inputs]
+        request = replace(
+            request,
+            inputs=tuple(str(keep_upload(services, path)) for path in paths),
+            names=request.names or tuple(path.name for path in paths),
+        )
+    title = f"Add {len(request.inputs)} to {dataset.name}"
+    return services.jobs.submit(BUILD_DATASET, title, asdict(request))

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from modules.core_components.ai_models.engines.base import describe_options
 from modules.core_components.audio.files import encode_speech, read_speech
-from modules.core_components.dataset.report_text import breaks_rows
+from modules.core_components.dataset.report_clips import breaks_rows
 from modules.core_components.dataset.trimming import cut_sound, trimmed_clip
 from modules.core_components.dataset.values import Clip
 from modules.core_components.errors import BadInputError, NotFoundError

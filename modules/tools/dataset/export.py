@@ -8,8 +8,7 @@ import zipfile
 from pathlib import Path
 
 from modules.core_components.atomic import atomic_path, full_disk_reported
-from modules.core_components.dataset.metadata import metadata_text
-from modules.core_components.dataset.values import Dataset
+from modules.core_components.dataset.values import Dataset, metadata_text
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.tools.services import Services

@@ -2,36 +2,106 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import numpy as np
 
+from modules.core_components.ai_models.catalog import ModelEntry
+from modules.core_components.ai_models.engines.xtts.preflight.data import (
+    load_tokenizer,
+    text_fault,
+)
 from modules.core_components.dataset.report import (
+    ClipFacts,
     ClipMeasures,
+    ContentCache,
     DatasetReport,
     Finding,
+    usual_among,
     worst_first,
 )
-from modules.core_components.dataset.report_cache import ContentCache
-from modules.core_components.dataset.report_clips import clip_findings
-from modules.core_components.dataset.report_facts import ClipFacts, usual_among
-from modules.core_components.dataset.report_text import letters_per_second
-from modules.core_components.dataset.report_voices import tell_voices
-from modules.core_components.dataset.report_whole import dataset_findings, repeated_findings
+from modules.core_components.dataset.report_clips import (
+    TextFault,
+    clip_findings,
+    faulty_words,
+    letters_per_second,
+)
+from modules.core_components.dataset.report_whole import (
+    dataset_findings,
+    repeated_findings,
+    tell_voices,
+)
 from modules.core_components.dataset.values import EVAL, Clip, Dataset
-from modules.core_components.errors import StudioError
+from modules.core_components.errors import ModelMissingError, StudioError
+from modules.core_components.jobs import Job, JobContext
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
 from modules.core_components.text.word_errors import word_error_rate
-from modules.tools.dataset.report_listening import (
+from modules.tools.dataset.report_measures import (
+    MeasuredClip,
+    MeasuredClips,
     detect_languages,
     embed_clips,
     heard_before,
     listen_again,
+    measure_clips,
 )
-from modules.tools.dataset.report_measuring import MeasuredClip, MeasuredClips, measure_clips
-from modules.tools.dataset.report_tokenizer import text_faults, text_sha256
 from modules.tools.services import Services
+
+# What the real tokenizer of XTTS says to the texts of a dataset, kept by text.
+
+
+_VOCABULARY = "vocab.json"
+
+
+def text_faults(
+    services: Services, clips: Sequence[Clip], language: str, cache: ContentCache, quick: bool
+) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Why the trainer would drop a text, and the words at fault; by clip id, those at fault only.
+
+    `quick` takes only what is known already. Raises ModelMissingError where no base is installed.
+    """
+    base = _installed_base(services)
+    what = f"tokens:{language}:{base.id}:{services.catalog.revision(base)}"
+    ask: TextFault | None = None
+    found = {}
+    for clip in clips:
+        sha256 = text_sha256(clip)
+        kept = cache.get(what, sha256)
+        if kept is None:
+            if quick:
+                continue
+            ask = ask or load_text_fault(services, base)
+            fault = ask(clip.text, language)
+            kept = [fault, faulty_words(clip.text, language, ask) if fault else []]
+            cache.put(what, sha256, kept)
+        if kept[0]:
+            found[clip.id] = (str(kept[0]), tuple(kept[1]))
+    return found
+
+
+def text_sha256(clip: Clip) -> str:
+    """Under what the tokenizer's answer is kept."""
+    return hashlib.sha256(clip.text.encode("utf-8", errors="backslashreplace")).hexdigest()
+
+
+def load_text_fault(services: Services, base: ModelEntry) -> TextFault:
+    """Asks the tokenizer of an installed base. The first call imports coqui's package: seconds."""
+    return partial(text_fault, load_tokenizer(services.catalog.folder(base) / _VOCABULARY))
+
+
+def _installed_base(services: Services) -> ModelEntry:
+    """The newest, which the catalog lists last."""
+    for entry in reversed(services.catalog.entries("text-to-speech")):
+        if entry.family == "xtts" and (services.catalog.folder(entry) / _VOCABULARY).is_file():
+            return entry
+    raise ModelMissingError(
+        "no base model of XTTS is installed.", "Get XTTS v2.0.3 on the Models tab."
+    )
+
 
 # What one can wait for between a click and its answer.
 QUICK_CLIPS = 20
@@ -187,3 +257,35 @@ def _measures(found: MeasuredClip, language: str, heard: _Answers) -> ClipMeasur
         voice=heard.voices[clip.id][0] if clip.id in heard.voices else None,
         heard_otherwise=None if words is None else word_error_rate(clip.text, words, language),
     )
+
+
+# Looking at a dataset as a job: it may listen to every clip.
+
+
+REPORT_DATASET = "report_dataset"
+
+
+def register(services: Services) -> None:
+    """Tells the runner how to do it."""
+
+    def do_report(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+        report = report_of(
+            services,
+            payload["dataset"],
+            job.progress,
+            job.cancel,
+            payload["second_listener"],
+        )
+        return {"dataset": report.name, "findings": len(report.findings)}
+
+    services.jobs.register(REPORT_DATASET, do_report)
+
+
+def submit_report(services: Services, dataset_name: str, second_listener: str = "") -> Job:
+    """Queues a report; a second wish for the same one joins the first. Raises NotFoundError."""
+    name = services.datasets.get(dataset_name).name
+    payload = {"dataset": name, "second_listener": second_listener}
+    for job in services.jobs.list(states=("queued", "running"), kind=REPORT_DATASET):
+        if job.payload == payload:
+            return job
+    return services.jobs.submit(REPORT_DATASET, f"Look at {name}", payload)

@@ -23,9 +23,9 @@ from modules.core_components.ai_models.engines.base import (
 from modules.core_components.audio.encode import audio_sha256
 from modules.core_components.audio.resample import resample
 from modules.core_components.audio.speech_regions import speech_regions
+from modules.core_components.dataset.cutting import joined_regions, listening_windows
 from modules.core_components.dataset.known_text import spread
-from modules.core_components.dataset.sound import excerpt
-from modules.core_components.dataset.windows import joined_regions, listening_windows
+from modules.core_components.dataset.trimming import excerpt
 from modules.core_components.dataset.words import (
     Region,
     fitted_to_speech,

@@ -22,7 +22,7 @@ from modules.core_components.library.names import unique_path
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.text.subtitles import FORMATS, render
 from modules.core_components.values import Segment, Speech, Transcript
-from modules.tools.models.load_plans import tell_load
+from modules.tools.models.memory import tell_load
 from modules.tools.services import Services
 from modules.tools.speaking.fallback import (
     UNUSABLE,

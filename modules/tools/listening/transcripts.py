@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
+import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from modules.core_components.errors import CorruptFileError, NotFoundError
+from modules.core_components.atomic import atomic_path
+from modules.core_components.errors import BadInputError, CorruptFileError, NotFoundError
 from modules.core_components.values import Segment, Transcript, Word
 from modules.tools.listening.transcribe import transcripts_folder, write_transcript
 from modules.tools.services import Services
@@ -81,3 +85,26 @@ def _from_json(content: dict[str, Any]) -> Transcript:
     )
     notes = tuple(content.get("notes", ()))
     return Transcript(**{**content, "segments": segments, "notes": notes})
+
+
+# Recordings on their way in: kept by content, so that a job outlives the browser's copy.
+
+
+def keep_upload(services: Services, recording: Path) -> Path:
+    """Copies a recording into the cache under the hash of its bytes; returns the copy."""
+    if not recording.is_file():
+        raise BadInputError("There is no recording.", "Drop in a file or record one.")
+    folder = services.settings.cache_folder / "inbox"
+    folder.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256()
+    with recording.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    suffix = recording.suffix.lower() if recording.suffix[1:].isalnum() else ""
+    kept = folder / f"{digest.hexdigest()[:32]}{suffix}"
+    if kept.exists():
+        os.utime(kept)
+    else:
+        with atomic_path(kept) as partial:
+            shutil.copyfile(recording, partial)
+    return kept

@@ -2,25 +2,251 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
 
-from modules.core_components.ai_models.peak_memory import PeakMemory
+from modules.core_components import atomic
+from modules.core_components.ai_models.engines.base import AttentiveEngine, TTSEngine, parse_options
+from modules.core_components.ai_models.model_utils import PeakMemory
 from modules.core_components.errors import BadInputError, JobCancelled, StudioError
+from modules.core_components.jobs import Job, JobContext
+from modules.core_components.library.names import unique_path
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
 from modules.core_components.text.word_errors import word_error_rate
-from modules.core_components.values import Speech
+from modules.core_components.values import Speech, VoicePrompt
 from modules.core_components.version import APP_VERSION, computing_environment
 from modules.tools.listening.transcribe import transcribe_speech
 from modules.tools.models import library
-from modules.tools.models.benchmark_figures import Benchmark, ModelFigures, keep_benchmark
-from modules.tools.models.benchmark_measures import SEED, TEXT, measure_listener, measure_speaker
-from modules.tools.models.ready_models import listening_models, speaking_models
+from modules.tools.models.ready_models import designs_voices, listening_models, speaking_models
 from modules.tools.services import Services
+from modules.tools.speaking.plan import collect_speech, engine_options
+from modules.tools.voices.preset_voices import nearest_language, preset_voices
 
 logger = logging.getLogger(__name__)
+
+
+# What a benchmark found: kept under the output folder, and in words for its readers.
+
+
+HEADERS = ("Model", "Load", "First", "Of real time", "Memory", "GPU", "Word errors", "Note")
+
+
+@dataclass(frozen=True)
+class ModelFigures:
+    """How one model did; None where it was not measured, `problem` says why it failed.
+
+    `first_s` are the seconds until the first audio, or the first text of a listener;
+    `real_time_factor` is the computing of a second of audio in seconds. `voice` is the one it spoke
+    with, `recording_s` how long what was spoken or heard is. `peak_gpu_bytes` is 0 without a GPU.
+    """
+
+    model_id: str
+    label: str
+    task: str
+    revision: str = ""
+    device: str = ""
+    precision: str = ""
+    attention: str = ""
+    voice: str = ""
+    load_s: float | None = None
+    first_s: float | None = None
+    real_time_factor: float | None = None
+    recording_s: float | None = None
+    peak_cpu_bytes: int | None = None
+    peak_gpu_bytes: int | None = None
+    word_error_rate: float | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One run. `complete` is False where it was stopped; `listener` is the Whisper that counted the
+    words of the speakers, "" without one; `environment` has the versions and the machine."""
+
+    created: str
+    app_version: str
+    environment: Mapping[str, str]
+    text: str
+    seed: int
+    listener: str
+    complete: bool
+    figures: tuple[ModelFigures, ...]
+
+
+def benchmarks_folder(services: Services) -> Path:
+    """Where results are kept; it may not exist yet."""
+    return services.settings.output_folder / "benchmarks"
+
+
+def keep_benchmark(services: Services, benchmark: Benchmark) -> Path:
+    """Keeps a result as JSON; returns where. Raises DiskFullError."""
+    folder = benchmarks_folder(services)
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp = datetime.fromisoformat(benchmark.created).strftime("%Y%m%d-%H%M%S")
+    path = unique_path(folder, stamp, ".json")
+    atomic.write_json(path, asdict(benchmark))
+    return path
+
+
+def newest_benchmark(services: Services) -> Benchmark | None:
+    """The result kept last; None where there is none that can be read."""
+    for path in sorted(benchmarks_folder(services).glob("[0-9]*.json"), reverse=True):
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            figures = tuple(ModelFigures(**one) for one in content["figures"])
+            return Benchmark(**{**content, "figures": figures})
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            logger.warning("The benchmark %s cannot be read: %s", path.name, error)
+    return None
+
+
+def cells(figures: ModelFigures) -> tuple[str, ...]:
+    """A row under HEADERS."""
+    return (
+        figures.label,
+        _number(figures.load_s, "{:.1f} s"),
+        _number(figures.first_s, "{:.2f} s"),
+        _number(figures.real_time_factor, "{:.2f}"),
+        _number(figures.peak_cpu_bytes, "{:,.0f} MB", 1e-6),
+        _number(figures.peak_gpu_bytes or None, "{:,.0f} MB", 1e-6),
+        _number(figures.word_error_rate, "{:.1f} %", 100.0),
+        figures.problem or figures.voice,
+    )
+
+
+def _number(value: float | None, form: str, scale: float = 1.0) -> str:
+    return "" if value is None else form.format(value * scale)
+
+
+# One model measured: how soon and how fast it speaks or listens, once it is loaded.
+
+
+TEXT = (
+    "The harbour was quiet before dawn, and a single lamp burned above the customs house. "
+    "Nobody spoke of the storm, which had passed in the night and left the water smooth as glass."
+)
+SEED = 1
+# The first sentence after loading pays for what is compiled and recorded once.
+_WARM_UP = "One, two, three."
+_DESCRIPTION = "A calm woman in her forties with a clear, warm voice."
+_LANGUAGE = "en-us"
+
+
+def measure_speaker(
+    services: Services,
+    figures: ModelFigures,
+    sample: str,
+    progress: Progress,
+    cancel: CancelToken,
+) -> tuple[ModelFigures, Speech]:
+    """The figures of a speaking model, and TEXT as it said it.
+
+    It speaks with a voice of its own, without one with that of `sample` ("": the first there is).
+    """
+    engine = services.tts.get(figures.model_id)
+    language = nearest_language(engine, _LANGUAGE)
+    if not language:
+        raise BadInputError(f"{engine.label} does not speak English.")
+    load_s = _seconds(lambda: engine.load(cancel))
+    progress(0.3, f"{engine.label}: preparing")
+    name, voice = _voice(services, engine, sample, cancel)
+    options = engine_options(engine, {}, language, SEED)
+    for _ in engine.stream(_WARM_UP, voice, options, cancel):
+        cancel.raise_if_cancelled()
+    progress(0.5, f"{engine.label}: speaking")
+    start = time.monotonic()
+    heard_s: list[float] = []
+    speech = collect_speech(
+        engine.stream(TEXT, voice, options, cancel),
+        engine.sample_rate_hz,
+        len(TEXT),
+        no_progress,
+        cancel,
+        lambda _: heard_s.append(time.monotonic() - start),
+    )
+    computing_s = time.monotonic() - start
+    measured = replace(
+        figures,
+        revision=engine.model_revision,
+        device=_device(services, engine.model_id),
+        precision=engine.precision,
+        attention=engine.attention if isinstance(engine, AttentiveEngine) else "",
+        voice=name,
+        load_s=round(load_s, 3),
+        first_s=round(heard_s[0], 3),
+        real_time_factor=round(computing_s / speech.duration_s, 4),
+        recording_s=round(speech.duration_s, 3),
+    )
+    return measured, speech
+
+
+def measure_listener(
+    services: Services,
+    figures: ModelFigures,
+    speech: Speech,
+    progress: Progress,
+    cancel: CancelToken,
+) -> ModelFigures:
+    """The figures of a listening model that hears `speech`, which says TEXT."""
+    listener = services.asr.get(figures.model_id)
+    load_s = _seconds(lambda: listener.load(cancel))
+    progress(0.5, f"{listener.label}: listening")
+    options: Any = parse_options(listener.options_type, {"language": "en"})
+    start, first_s = time.monotonic(), 0.0
+    said = []
+    for segment in listener.transcribe(speech, options, progress, cancel).segments:
+        cancel.raise_if_cancelled()
+        first_s = first_s or time.monotonic() - start
+        said.append(segment.text.strip())
+    computing_s = time.monotonic() - start
+    return replace(
+        figures,
+        revision=listener.model_revision,
+        device=_device(services, listener.model_id),
+        load_s=round(load_s, 3),
+        first_s=round(first_s, 3) if said else None,
+        real_time_factor=round(computing_s / speech.duration_s, 4),
+        recording_s=round(speech.duration_s, 3),
+        word_error_rate=round(word_error_rate(TEXT, " ".join(said), "en"), 4),
+    )
+
+
+def _voice(
+    services: Services, engine: TTSEngine, sample: str, cancel: CancelToken
+) -> tuple[str, VoicePrompt | str]:
+    if designs_voices(services.tts.entry(engine.model_id)):
+        return _DESCRIPTION, _DESCRIPTION
+    presets = preset_voices(services, engine)
+    english = [voice.name for voice in presets if voice.language[:2] in ("", _LANGUAGE[:2])]
+    if english:
+        return english[0], english[0]
+    names = [sample] if sample else [known.name for known in services.samples.list()]
+    if not names:
+        raise BadInputError(
+            f"{engine.label} has no voice of its own.", "Add a sample of a voice to the library."
+        )
+    voice = services.samples.voice(names[0])
+    prompt, _ = services.tts.prepare_voice(engine.model_id, voice, cancel=cancel)
+    return names[0], prompt
+
+
+def _device(services: Services, model_id: str) -> str:
+    loaded = services.tts.pool.snapshot()
+    devices = [one.device for one in loaded if one.key.partition("@")[0] == model_id]
+    return devices[0] if devices else ""
+
+
+def _seconds(work: Callable[[], None]) -> float:
+    start = time.monotonic()
+    work()
+    return time.monotonic() - start
+
 
 # Who misses more than that of the words is not heard by the models that listen.
 _UNDERSTOOD = 0.5
@@ -184,3 +410,24 @@ def _whisper(services: Services) -> str:
     installed = [entry.id for entry in listening_models(services) if entry.family == "whisper"]
     default = services.settings.asr_model
     return default if default in installed else next(iter(installed), "")
+
+
+# The benchmark as a job.
+
+
+BENCHMARK = "benchmark"
+
+
+def register(services: Services) -> None:
+    """Tells the runner how to do it."""
+
+    def do_benchmark(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+        found = run_benchmark(services, BenchmarkRequest(), job.progress, job.cancel)
+        return {"created": found.created}
+
+    services.jobs.register(BENCHMARK, do_benchmark)
+
+
+def submit_benchmark(services: Services) -> Job:
+    """Queues the measuring of every installed model."""
+    return services.jobs.submit(BENCHMARK, "Measure the installed models", {})

@@ -8,12 +8,12 @@ from pathlib import Path
 from modules.core_components.ai_models import catalog as catalogs
 from modules.core_components.ai_models.base_manager import Availability
 from modules.core_components.ai_models.catalog import ModelEntry
+from modules.core_components.ai_models.downloads.downloader import model_status
 from modules.core_components.ai_models.engines.xtts.tuned import check_tuned, model_id_of
-from modules.core_components.ai_models.model_status import model_status
 from modules.core_components.errors import BadInputError, CorruptFileError, ModelMissingError
 from modules.core_components.library.tuned_models import TunedModel
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
-from modules.tools.models.load_plans import manager_of
+from modules.tools.models.memory import manager_of
 from modules.tools.services import Services
 
 

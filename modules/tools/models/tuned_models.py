@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from modules.core_components import atomic
-from modules.core_components.ai_models.downloads.licences import LicenceNotAcceptedError
+from modules.core_components.ai_models.downloads.downloader import LicenceNotAcceptedError
 from modules.core_components.ai_models.engines.xtts.tuned import check_tuned, model_id_of
-from modules.core_components.library.safe_zip import extract
-from modules.core_components.library.tuned_models import (
-    CARD,
-    TunedModel,
-    read_tuned_model,
-)
+from modules.core_components.jobs import Job, JobContext
+from modules.core_components.library.archives import extract
+from modules.core_components.library.tuned_models import CARD, TunedModel, read_tuned_model
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
+from modules.tools.listening.transcripts import keep_upload
 from modules.tools.models import library
 from modules.tools.services import Services
 
@@ -131,3 +130,51 @@ def card_facts(model: TunedModel) -> dict[str, str]:
 def _plain(value: Any) -> str:
     text = f"{value:g}" if isinstance(value, float) else str(value)
     return text if len(text) <= 200 else f"{text[:200]}…"
+
+
+# Taking fine-tuned models in and along, as jobs: gigabytes take their time.
+
+
+IMPORT_TUNED = "import_tuned"
+EXPORT_TUNED = "export_tuned"
+
+
+def register(services: Services) -> None:
+    """Tells the runner how to do both kinds of work."""
+
+    def do_import(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+        archive = Path(payload["archive"])
+        model = import_tuned(
+            services, archive, payload["name"], job.progress, job.cancel, payload["file_name"]
+        )
+        archive.unlink(missing_ok=True)
+        return {"model": model_id_of(model)}
+
+    def do_export(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+        name = payload["name"]
+        target = services.exports_folder / f"{name}{SUFFIX}"
+        file = export_tuned(services, name, target, job.progress, job.cancel)
+        return {"model": payload["model"], "file": str(file)}
+
+    services.jobs.register(IMPORT_TUNED, do_import)
+    services.jobs.register(EXPORT_TUNED, do_export)
+
+
+def submit_import(services: Services, archive: Path, name: str, accepted: bool) -> Job:
+    """Queues taking in a zip; `accepted`: the user accepts the licence of XTTS.
+
+    Raises LicenceNotAcceptedError, and BadInputError without a file.
+    """
+    if accepted:
+        library.accept_licence(services, BASE)
+    require_consent(services)
+    kept = keep_upload(services, archive)
+    payload = {"archive": str(kept), "name": name.strip(), "file_name": archive.name}
+    return services.jobs.submit(IMPORT_TUNED, f"Import {archive.name}", payload)
+
+
+def submit_export(services: Services, model_id: str) -> Job:
+    """Queues packing a fine-tuned model. Raises NotFoundError."""
+    model = services.tts.tuned_model(model_id)
+    name = services.tuned_models.get(model.name if model else model_id).name
+    return services.jobs.submit(EXPORT_TUNED, f"Pack {name}", {"model": model_id, "name": name})

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import replace
 
 from modules.core_components.ai_models.engines.base import PhonemeEngine, PhonemeSentence
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken
-from modules.core_components.values import Speech
+from modules.core_components.values import Speech, Word
 from modules.tools.services import Services
 from modules.tools.speaking.live_speech import check_text_length, voice_to_speak_with
 from modules.tools.speaking.plan import engine_options, passages, spoken_steps
@@ -58,3 +59,19 @@ def phoneme_engine(services: Services, model_id: str) -> PhonemeEngine:
             "model",
         )
     return engine
+
+
+# When each word is said, in a speech that comes in pieces.
+
+
+def timed_from_the_start(pieces: Iterable[Speech]) -> Generator[Speech, None, None]:
+    """The pieces, their words' times counted from the start of the first piece."""
+    before_s = 0.0
+    for piece in pieces:
+        words = tuple(_moved(word, before_s) for word in piece.words)
+        before_s += piece.duration_s
+        yield replace(piece, words=words)
+
+
+def _moved(word: Word, seconds: float) -> Word:
+    return replace(word, start_s=word.start_s + seconds, end_s=word.end_s + seconds)

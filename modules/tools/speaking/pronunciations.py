@@ -10,7 +10,7 @@ from modules.core_components.ai_models.engines.base import (
     TTSEngine,
     describe_options,
 )
-from modules.core_components.text.pronunciations import (
+from modules.core_components.text.markup import (
     check_entry,
     format_pronunciations,
     is_phonemes,

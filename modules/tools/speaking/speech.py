@@ -25,7 +25,7 @@ from modules.core_components.progress import CancelToken, Progress, no_progress,
 from modules.core_components.text.markup import has_markup
 from modules.core_components.values import Sample, Scores, Speech, Take, VoicePrompt
 from modules.core_components.version import APP_VERSION, computing_environment
-from modules.tools.models.load_plans import tell_load
+from modules.tools.models.memory import tell_load
 from modules.tools.models.ready_models import designs_voices, takes_several
 from modules.tools.services import Services
 from modules.tools.speaking.fallback import (
@@ -37,8 +37,7 @@ from modules.tools.speaking.fallback import (
     told_of,
     without,
 )
-from modules.tools.speaking.passages import speak_passages
-from modules.tools.speaking.plan import engine_options, spoken_steps
+from modules.tools.speaking.plan import engine_options, speak_passages, spoken_steps
 from modules.tools.speaking.pronunciations import with_pronunciations
 from modules.tools.speaking.scores import score_speech
 from modules.tools.speaking.voice_lookup import find_voice

@@ -6,7 +6,7 @@ import difflib
 from dataclasses import dataclass
 
 from modules.core_components.ai_models.engines.base import TTSEngine
-from modules.core_components.ai_models.engines.kokoro.mixes import is_mix, mix_names, parse_mix
+from modules.core_components.ai_models.engines.kokoro.voices import is_mix, mix_names, parse_mix
 from modules.core_components.errors import BadInputError, ModelMissingError
 from modules.tools.models.ready_models import can_clone, is_voice_match, speaking_models
 from modules.tools.services import Services

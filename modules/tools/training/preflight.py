@@ -9,29 +9,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modules.core_components.ai_models.engines.base import parse_options
-from modules.core_components.ai_models.engines.xtts.files import VOCABULARY, WEIGHTS
-from modules.core_components.ai_models.engines.xtts.preflight import batches, room, speech
-from modules.core_components.ai_models.engines.xtts.preflight.base_files import check_fit
-from modules.core_components.ai_models.engines.xtts.preflight.checks import (
+from modules.core_components.ai_models.engines.xtts.checkpoint import VOCABULARY, WEIGHTS
+from modules.core_components.ai_models.engines.xtts.preflight import data, machine
+from modules.core_components.ai_models.engines.xtts.preflight.data import (
     OK,
     STOP,
     WARN,
     Check,
-    RejectedRow,
-)
-from modules.core_components.ai_models.engines.xtts.preflight.memory import (
-    check_gpu,
-    check_main_memory,
-)
-from modules.core_components.ai_models.engines.xtts.preflight.metadata import check_metadata
-from modules.core_components.ai_models.engines.xtts.preflight.rows import (
     ExaminedRows,
+    RejectedRow,
     check_language,
+    check_metadata,
     examine_rows,
     load_tokenizer,
 )
+from modules.core_components.ai_models.engines.xtts.preflight.machine import (
+    check_fit,
+    check_gpu,
+    check_main_memory,
+)
 from modules.core_components.ai_models.engines.xtts.training.plan import TrainingPlan
-from modules.core_components.ai_models.engines.xtts.training.rows import TrainingRow, row_of
+from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import (
+    TrainingRow,
+    row_of,
+)
 from modules.core_components.dataset.values import SAMPLE_RATE_HZ, Dataset
 from modules.core_components.errors import StudioError
 from modules.core_components.library.names import safe_stem, same_name_key
@@ -178,10 +179,10 @@ def _row_checks(
     return [
         _check_rows(len(kept), rejected, train.other_rates + evaluation.other_rates),
         check_metadata(dataset),
-        speech.check_amount(train.seconds + evaluation.seconds),
-        speech.check_one_language(dataset.language, recorded, [row.text for row in kept]),
-        batches.check_batches(len(train.kept), plan.batch_size),
-        batches.check_evaluation(len(evaluation.kept), plan.batch_size),
+        data.check_amount(train.seconds + evaluation.seconds),
+        data.check_one_language(dataset.language, recorded, [row.text for row in kept]),
+        data.check_batches(len(train.kept), plan.batch_size),
+        data.check_evaluation(len(evaluation.kept), plan.batch_size),
     ]
 
 
@@ -229,14 +230,14 @@ def _machine_checks(
 
     catalog = services.catalog
     base_bytes = (catalog.folder(catalog.entry(base_model)) / WEIGHTS).stat().st_size
-    needed = room.run_bytes(base_bytes, plan.keep_checkpoints)
+    needed = machine.run_bytes(base_bytes, plan.keep_checkpoints)
     folder = services.settings.training_folder
     free = psutil.disk_usage(str(_existing(folder))).free
     gpu_bytes = _gpu_bytes(services.tts.context.device)
     how = (plan.precision, plan.batch_size, clip_s, base_bytes)
     available = psutil.virtual_memory().available
     return [
-        room.check_disk(free, needed),
+        machine.check_disk(free, needed),
         check_main_memory(*how, available, on_gpu=gpu_bytes is not None),
         check_gpu(*how, gpu_bytes),
     ]

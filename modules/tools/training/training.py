@@ -3,26 +3,72 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from modules.core_components.ai_models.engines.base import parse_options
-from modules.core_components.ai_models.engines.xtts.files import CONFIG, VOCABULARY, WEIGHTS
-from modules.core_components.ai_models.engines.xtts.training.plan import TrainingPlan
-from modules.core_components.ai_models.engines.xtts.training.rows import row_to_json
-from modules.core_components.ai_models.engines.xtts.training.setup import TrainingSetup
+from modules.core_components.ai_models.engines.xtts.checkpoint import CONFIG, VOCABULARY, WEIGHTS
+from modules.core_components.ai_models.engines.xtts.training.plan import TrainingPlan, TrainingSetup
+from modules.core_components.ai_models.engines.xtts.training.process import TrainingProcess
+from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import row_to_json
+from modules.core_components.ai_models.model_pool import ModelPool, whole_device
 from modules.core_components.errors import BadInputError, JobCancelled, StudioError
-from modules.core_components.jobs import Job
-from modules.core_components.jobs.job import ACTIVE, INTERRUPTED, QUEUED
+from modules.core_components.jobs import Job, JobContext
+from modules.core_components.jobs.store import ACTIVE, INTERRUPTED, QUEUED
 from modules.core_components.library import training_events
 from modules.core_components.library.training_events import Event, EventReader, read_events
 from modules.core_components.library.training_runs import ALIVE, TrainingRun
 from modules.core_components.progress import CancelToken, Progress
 from modules.tools.services import Services
 from modules.tools.training.preflight import TRAINING_FILES, preflight
-from modules.tools.training.supervisor import TrainingSupervisor
+
+# Keeps the memory of a device for a training as long as its process lives.
+
+
+_HINT = (
+    "Wait until the training is done, or stop it on the Train XTTS tab: it keeps its state and can "
+    "be resumed."
+)
+
+
+class TrainingSupervisor(threading.Thread):
+    """Starts the process when the device is free and waits for its end.
+
+    A thread of its own, since a stopped training may still be writing its state when the job that
+    started it is over: the memory is given back when the process is gone. `error` is what kept it
+    from starting, `exit_code` that of the process.
+    """
+
+    def __init__(self, pool: ModelPool, device: str, run: TrainingRun, cancel: CancelToken) -> None:
+        super().__init__(name=f"training-{run.name}", daemon=True)
+        self.error: BaseException | None = None
+        self.exit_code: int | None = None
+        self._pool = pool
+        self._device = device
+        self._run = run
+        self._cancel = cancel
+        self._process: TrainingProcess | None = None
+
+    def run(self) -> None:
+        holder = f"The training {self._run.name}"
+        try:
+            with whole_device(self._pool, self._device, holder, _HINT, self._cancel):
+                self._process = TrainingProcess(self._run.files)
+                try:
+                    self.exit_code = self._process.wait()
+                finally:
+                    self._process.close()
+        except BaseException as error:  # noqa: BLE001 - raised again by who waits for this thread
+            self.error = error
+
+    def kill(self) -> None:
+        """Ends a process that does not heed its wish to stop."""
+        if self._process is not None:
+            self._process.kill()
+
 
 TRAIN = "train_xtts"
 
@@ -237,3 +283,15 @@ def _forget_wishes(run: TrainingRun) -> None:
 def _job_of(services: Services, run: TrainingRun, states: tuple[str, ...]) -> Job | None:
     jobs = services.jobs.list(states=states, kind=TRAIN)
     return next((job for job in jobs if job.payload.get("run") == run.name), None)
+
+
+# Training as a job: it waits in a lane of its own, and is offered again after a crash.
+
+
+def register(services: Services) -> None:
+    """Tells the runner how to train, also a run left over from another start of the studio."""
+
+    def do_train(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+        return train(services, payload, job.progress, job.cancel)
+
+    services.jobs.register(TRAIN, do_train, lane="training")

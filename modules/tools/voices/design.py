@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modules.core_components.errors import BadInputError
+from modules.core_components.jobs import Job
 from modules.core_components.progress import CancelToken, Progress, no_progress
-from modules.core_components.text.language_guess import guess_language
+from modules.core_components.text.languages import guess_language
 from modules.core_components.text.markup import without_markup
 from modules.core_components.values import Consent, Sample, Speech, Take
+from modules.tools.jobs import DESIGN, submit_speech
 from modules.tools.services import Services
 from modules.tools.speaking.speech import SpeechRequest, speak
 
@@ -114,3 +116,17 @@ def keep_voice(services: Services, take_id: str, name: str) -> Sample:
             },
         },
     )
+
+
+# Designing a voice as a job. To do it is to speak, as `job_kinds` knows how.
+
+
+__all__ = ["DESIGN", "submit_design"]
+
+
+def submit_design(services: Services, request: DesignRequest, live: bool = False) -> Job:
+    """Checks the request now and queues it; the seed is drawn here, so a resumed job repeats.
+
+    The job's result is the take. What a `live` job says can be heard while it works.
+    """
+    return submit_speech(services, request.spoken(), live, DESIGN)

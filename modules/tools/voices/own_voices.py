@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from modules.core_components.ai_models.engines.base import PackEngine, TTSEngine
-from modules.core_components.ai_models.engines.kokoro.mixes import format_mix, parse_mix
-from modules.core_components.ai_models.engines.kokoro.speaking_voice import voice_of_prompt
-from modules.core_components.ai_models.engines.kokoro.voice_packs import (
+from modules.core_components.ai_models.engines.kokoro.voices import (
     SUFFIXES,
+    format_mix,
     load_pack,
     pack_bytes,
+    parse_mix,
     save_pack,
+    voice_of_prompt,
 )
 from modules.core_components.errors import BadInputError
 from modules.core_components.values import FloatArray, OwnVoice, VoicePrompt

@@ -15,7 +15,7 @@ from modules.core_components.audio.files import write_speech
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.values import Speech, VoicePrompt
 from modules.tools.services import Services
-from modules.tools.speaking.passages import CHARACTERS_PER_SECOND
+from modules.tools.speaking.plan import CHARACTERS_PER_SECOND
 from modules.tools.voices.own_voices import fixed_voice
 from modules.tools.voices.preset_voices import nearest_language
 

@@ -15,7 +15,7 @@ import gradio as gr
 
 from modules.core_components.errors import NotFoundError
 from modules.core_components.jobs import Job
-from modules.core_components.jobs.job import (
+from modules.core_components.jobs.store import (
     ACTIVE,
     CANCELLED,
     DONE,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
+
+from modules.ui.handlers import listen
 
 WAVE = gr.WaveformOptions(
     waveform_color="#a8a29e", waveform_progress_color="#0d9488", trim_region_color="#0d948855"
@@ -101,3 +105,59 @@ def audio_recorder(label: str, sources: list[Any]) -> Any:
     return gr.Audio(
         label=label, sources=sources, type="filepath", editable=False, waveform_options=WAVE
     )
+
+
+# A button that asks before it acts.
+
+
+class ConfirmedButton:
+    """`label` opens a question with two answers; only the first of them acts."""
+
+    def __init__(self, label: str, question: str, yes: str) -> None:
+        self.button = gr.Button(label, variant="stop", size="sm")
+        with gr.Row(visible=False) as self._ask:
+            panel(f"<div class='studio-note'>{question}</div>")
+            self._yes = gr.Button(yes, variant="stop", size="sm")
+            no = gr.Button("Keep it", size="sm")
+        shown = [self.button, self._ask]
+        listen(self.button.click, lambda: _asking(True), [], shown, queue=False)
+        listen(no.click, lambda: _asking(False), [], shown, queue=False)
+
+    def on_confirm(
+        self, work: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any]
+    ) -> Any:
+        """Calls `work` once the user said yes; returns the event for what follows."""
+        listen(self._yes.click, lambda: _asking(False), [], [self.button, self._ask], queue=False)
+        return listen(self._yes.click, work, inputs, outputs)
+
+
+def _asking(now: bool) -> tuple[Any, Any]:
+    return gr.update(visible=not now), gr.update(visible=now)
+
+
+# Buttons that make a file only when it is asked for, then hand it to the browser.
+
+
+# The browser needs a moment to give the hidden link its new address.
+CLICK_LINK = "() => setTimeout(() => document.getElementById('{link}').click(), 150)"
+
+
+class DownloadButtons:
+    """One small button for each format, drawn in the current row."""
+
+    def __init__(self, formats: Sequence[str], element_id: str) -> None:
+        self._buttons = {
+            fmt: gr.Button(f"Download {fmt}", size="sm", min_width=110) for fmt in formats
+        }
+        self._link = gr.DownloadButton(elem_id=element_id, elem_classes="studio-hidden")
+        self._click = CLICK_LINK.format(link=element_id)
+
+    def on_download(self, make: Callable[..., Path], *keys: Any) -> None:
+        """Each button hands out `make(format, *values of keys)`."""
+
+        def made(fmt: str, *values: str) -> str:
+            return str(make(fmt, *values))
+
+        for fmt, button in self._buttons.items():
+            ready = listen(button.click, partial(made, fmt), keys, [self._link])
+            listen(ready.success, None, js=self._click, queue=False)

@@ -9,15 +9,21 @@ from typing import Any
 import gradio as gr
 
 from modules.core_components.errors import BadInputError
-from modules.core_components.text.language_names import language_name
+from modules.core_components.text.languages import language_name
 from modules.core_components.values import Consent, Sample
 from modules.tools.jobs import submit_reference_text
 from modules.tools.services import Services
 from modules.tools.voices.samples import add_sample
 from modules.ui.handlers import listen, tell, warn
-from modules.ui.widgets.confirmed_button import ConfirmedButton
 from modules.ui.widgets.jobs_view import JobsView
-from modules.ui.widgets.parts import audio_player, audio_recorder, menu, menu_update, panel
+from modules.ui.widgets.parts import (
+    ConfirmedButton,
+    audio_player,
+    audio_recorder,
+    menu,
+    menu_update,
+    panel,
+)
 from modules.ui.widgets.snippets import duration_text, empty_html, facts_html
 
 CONSENT = "This is my own voice, or the speaker agreed to this use of it."

@@ -11,12 +11,11 @@ import gradio as gr
 from modules.core_components.values import Scores, Take
 from modules.tools.jobs import submit_again
 from modules.tools.services import Services
-from modules.tools.speaking.export_take import EXPORT_FORMATS, export_take
+from modules.tools.speaking.history import EXPORT_FORMATS, export_take
 from modules.tools.speaking.scores import STRANGER_SIMILARITY, explain_similarity, explain_words
 from modules.ui.handlers import listen
-from modules.ui.widgets.download_buttons import DownloadButtons
 from modules.ui.widgets.jobs_view import JobsView
-from modules.ui.widgets.parts import audio_player, panel
+from modules.ui.widgets.parts import DownloadButtons, audio_player, panel
 from modules.ui.widgets.snippets import bar_html, duration_text, excerpt, facts_html, local_time
 
 

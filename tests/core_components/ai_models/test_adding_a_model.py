@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from modules.core_components.ai_models import TTSManager, engines
-from modules.core_components.ai_models.borrowed_model import BorrowedModel
+from modules.core_components.ai_models.base_manager import BorrowedModel
 from modules.core_components.ai_models.engines.base import TTSEngine, parse_options
 from modules.core_components.ai_models.model_pool import ModelPool
 from modules.core_components.errors import BadInputError, ModelMissingError

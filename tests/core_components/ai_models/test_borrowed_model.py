@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from modules.core_components.ai_models import TTSManager
-from modules.core_components.ai_models.borrowed_model import BorrowedModel
+from modules.core_components.ai_models.base_manager import BorrowedModel
 from modules.core_components.ai_models.model_pool import ModelPool, ModelSpec
 from modules.core_components.settings import Settings
 

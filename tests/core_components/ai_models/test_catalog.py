@@ -8,18 +8,16 @@ import pytest
 from modules.core_components.ai_models.catalog import (
     Catalog,
     CatalogError,
+    FileRecord,
     HubSource,
+    Manifest,
     ModelFile,
     RegistrySource,
-    starter_ids,
-)
-from modules.core_components.ai_models.model_manifest import (
-    FileRecord,
-    Manifest,
     read_manifest,
+    starter_ids,
     write_manifest,
 )
-from modules.core_components.ai_models.model_status import model_status
+from modules.core_components.ai_models.downloads.downloader import model_status
 from modules.core_components.errors import NotFoundError
 from tests.core_components.ai_models.catalogs import catalog, model
 

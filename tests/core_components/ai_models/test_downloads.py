@@ -12,16 +12,15 @@ from modules.core_components.ai_models.catalog import (
     Catalog,
     HubSource,
     Licence,
+    Manifest,
     ModelEntry,
     ModelFile,
+    read_manifest,
 )
 from modules.core_components.ai_models.downloads import Downloader, LicenceNotAcceptedError
+from modules.core_components.ai_models.downloads.files import Delivery, Meter, process_lock
 from modules.core_components.ai_models.downloads.hub import HubTransport
 from modules.core_components.ai_models.downloads.local import LocalTransport, local_roots
-from modules.core_components.ai_models.downloads.locks import process_lock
-from modules.core_components.ai_models.downloads.meter import Meter
-from modules.core_components.ai_models.downloads.transport import Delivery
-from modules.core_components.ai_models.model_manifest import Manifest, read_manifest
 from modules.core_components.errors import (
     BadInputError,
     CorruptFileError,
@@ -84,17 +83,17 @@ def test_a_wrong_local_file_is_passed_over(tmp_path: Path) -> None:
 def test_verify_reads_a_file_once_and_again_when_it_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from modules.core_components.ai_models.downloads import verification
+    from modules.core_components.ai_models.downloads import downloader
 
     _, loader, folder = installed(tmp_path)
     read: list[str] = []
-    real = verification.sha256_of
+    real = downloader.sha256_of
 
     def counting(path: Path, cancel: CancelToken) -> str:
         read.append(path.name)
         return real(path, cancel)
 
-    monkeypatch.setattr(verification, "sha256_of", counting)
+    monkeypatch.setattr(downloader, "sha256_of", counting)
     assert loader.verify("tiny") == folder
     assert read == []
     os.utime(folder / "config.json", ns=(1, 1))  # touched, but the same content

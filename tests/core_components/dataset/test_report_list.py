@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from modules.core_components.dataset.report import BAD, NOTE, WARN, DatasetReport, Finding
-from modules.core_components.dataset.report_list import (
+from modules.core_components.dataset.report import (
+    BAD,
     DROPPED,
     EDITED,
     EVALUATION,
     EVERY,
     FOUND,
+    NOTE,
+    WARN,
+    DatasetReport,
+    Finding,
     kinds_found,
     listed_clips,
 )

@@ -7,8 +7,7 @@ import pytest
 
 from modules.core_components.audio.measure import signal_to_noise_db
 from modules.core_components.audio.resample import resample
-from modules.core_components.dataset.report_clips import TELEPHONE_HZ
-from modules.core_components.dataset.report_sound import measure_sound
+from modules.core_components.dataset.report_clips import TELEPHONE_HZ, measure_sound
 from modules.core_components.dataset.values import SAMPLE_RATE_HZ
 from modules.core_components.values import FloatArray, Speech
 from tests.helpers.small_datasets import babble

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modules.core_components.dataset.report_text import (
+from modules.core_components.dataset.report_clips import (
     breaks_rows,
     faulty_words,
     letters_per_second,

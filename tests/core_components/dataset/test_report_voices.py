@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from modules.core_components.dataset.report_voices import tell_voices
+from modules.core_components.dataset.report_whole import tell_voices
 from modules.core_components.values import FloatArray
 
 

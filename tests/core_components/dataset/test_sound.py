@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from modules.core_components.audio.measure import loudness_lufs, peak
-from modules.core_components.dataset.sound import (
+from modules.core_components.dataset.trimming import (
     TARGET_LUFS,
     clip_wav,
     excerpt,

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modules.core_components.dataset.windows import joined_regions, listening_windows
+from modules.core_components.dataset.cutting import joined_regions, listening_windows
 
 
 def test_a_window_ends_in_the_longest_pause_of_its_second_half() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from modules.core_components.errors import DiskFullError
 from modules.core_components.jobs import Job, JobContext, JobStore
-from modules.core_components.jobs.estimate import RemainingTime
+from modules.core_components.jobs.context import RemainingTime
 
 
 class Clock:

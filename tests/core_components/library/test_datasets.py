@@ -12,11 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modules.core_components.dataset.metadata import HEADER, metadata_text
-from modules.core_components.dataset.values import Clip, Dataset, Source, Stretch
+from modules.core_components.dataset.values import (
+    HEADER,
+    Clip,
+    Dataset,
+    Source,
+    Stretch,
+    metadata_text,
+)
 from modules.core_components.errors import BadInputError, ModelBusyError, NotFoundError
 from modules.core_components.library import DatasetLibrary
-from modules.core_components.library.dataset_edits import EditJournal
+from modules.core_components.library.datasets import EditJournal
 from modules.core_components.values import Word
 
 

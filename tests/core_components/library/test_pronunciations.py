@@ -8,7 +8,7 @@ import pytest
 
 from modules.core_components.errors import BadInputError, CorruptFileError, NotFoundError
 from modules.core_components.library import PronunciationLibrary
-from modules.core_components.text.pronunciations import (
+from modules.core_components.text.markup import (
     format_pronunciations,
     parse_pronunciations,
     used_in,

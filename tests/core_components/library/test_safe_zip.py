@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from modules.core_components.errors import BadInputError, DiskFullError, JobCancelled
-from modules.core_components.library import safe_zip
+from modules.core_components.library import archives
 from modules.core_components.progress import CancelToken, no_progress
 
 LIMITS = {"config.json": 100, "model.pth": 1_000, "reference*.wav": 100}
@@ -20,7 +20,7 @@ LIMITS = {"config.json": 100, "model.pth": 1_000, "reference*.wav": 100}
 def unpack(archive: Path, cancel: CancelToken | None = None) -> tuple[dict[str, bytes], list[str]]:
     target = archive.parent / "out"
     target.mkdir(exist_ok=True)
-    left_out = safe_zip.extract(archive, target, LIMITS, no_progress, cancel or CancelToken())
+    left_out = archives.extract(archive, target, LIMITS, no_progress, cancel or CancelToken())
     return {path.name: path.read_bytes() for path in target.iterdir()}, list(left_out)
 
 
@@ -102,7 +102,7 @@ def test_a_full_disk_is_said_before_anything_is_written(
 ) -> None:
     archive = zipped([("model.pth", b"m" * 500)])
     full = type("Usage", (), {"free": 499})()
-    monkeypatch.setattr(safe_zip.shutil, "disk_usage", lambda path: full)
+    monkeypatch.setattr(archives.shutil, "disk_usage", lambda path: full)
     with pytest.raises(DiskFullError):
         unpack(archive)
     assert list((archive.parent / "out").iterdir()) == []

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modules.core_components.errors import BadInputError
-from modules.core_components.text.script import edge_pauses, labelled, parse_script
-from modules.core_components.text.script_parts import split_script
+from modules.core_components.text.script import edge_pauses, labelled, parse_script, split_script
 
 
 def split(script: str, longest: int = 100) -> tuple[str, ...]:

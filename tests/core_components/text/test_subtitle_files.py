@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modules.core_components.errors import BadInputError
-from modules.core_components.text.subtitle_files import read_cues
+from modules.core_components.text.subtitles import read_cues
 
 SRT = """1
 00:00:01,500 --> 00:00:03,000

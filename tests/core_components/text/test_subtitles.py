@@ -14,8 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modules.core_components.errors import BadInputError
-from modules.core_components.text.cues import LINE_WIDTH, cues, text_width
-from modules.core_components.text.subtitles import FORMATS, render
+from modules.core_components.text.subtitles import FORMATS, LINE_WIDTH, cues, render, text_width
 from modules.core_components.values import Segment, Transcript, Word
 
 LONG = (

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
-from modules.core_components.ai_models.downloads.downloader import Downloader
-from modules.core_components.ai_models.downloads.licences import LicenceNotAcceptedError
+from modules.core_components.ai_models.downloads.downloader import (
+    Downloader,
+    LicenceNotAcceptedError,
+)
 
 __all__ = ["Downloader", "LicenceNotAcceptedError"]

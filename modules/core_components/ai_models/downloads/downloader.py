@@ -2,38 +2,175 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from modules.core_components.ai_models.catalog import Catalog
-from modules.core_components.ai_models.catalog_entries import (
+from modules.core_components.ai_models.catalog import (
+    MANIFEST_NAME,
+    Catalog,
+    FileRecord,
     HubSource,
+    Licence,
+    Manifest,
     ModelEntry,
+    ModelFile,
     RegistrySource,
     Source,
     matches,
+    read_manifest,
+    write_json,
+    write_manifest,
 )
-from modules.core_components.ai_models.downloads.disk import megabytes
+from modules.core_components.ai_models.downloads.files import (
+    Delivery,
+    Pins,
+    SharedWork,
+    Transport,
+    inside,
+    megabytes,
+    process_lock,
+    sha256_of,
+)
 from modules.core_components.ai_models.downloads.hub import HubTransport
-from modules.core_components.ai_models.downloads.licences import AcceptedLicences
 from modules.core_components.ai_models.downloads.local import LOCAL_MODELS, LocalTransport
-from modules.core_components.ai_models.downloads.locks import SharedWork, process_lock
-from modules.core_components.ai_models.downloads.packages import downloads_folder
-from modules.core_components.ai_models.downloads.pins import Pins
-from modules.core_components.ai_models.downloads.registry import RegistryTransport
-from modules.core_components.ai_models.downloads.transport import Delivery, Transport
-from modules.core_components.ai_models.downloads.verification import verify_folder
-from modules.core_components.ai_models.model_manifest import MANIFEST_NAME, read_manifest
+from modules.core_components.ai_models.downloads.registry import RegistryTransport, downloads_folder
 from modules.core_components.errors import (
     BadInputError,
     CorruptFileError,
     DownloadError,
     ModelMissingError,
+    StudioError,
 )
 from modules.core_components.progress import CancelToken, Progress, no_progress
 
 logger = logging.getLogger(__name__)
+
+
+# Which licences the user has accepted: asked once, before the download.
+
+
+ACCEPTED_NAME = ".accepted_licences.json"
+
+
+class LicenceNotAcceptedError(StudioError):
+    """The model's licence limits its use; somebody must accept that first."""
+
+    def __init__(self, entry: ModelEntry) -> None:
+        self.model_id = entry.id
+        self.licence: Licence = entry.licence
+        super().__init__(
+            f"{entry.label} comes under the {entry.licence.name}: {entry.licence.note}",
+            f"Read {entry.licence.url} and accept it to download the model.",
+        )
+
+
+class AcceptedLicences:
+    """The names of the accepted licences, in a small file of the models folder."""
+
+    def __init__(self, models_folder: Path) -> None:
+        self._path = models_folder / ACCEPTED_NAME
+
+    def covers(self, entry: ModelEntry) -> bool:
+        return not entry.licence.consent_required or entry.licence.name in self._names()
+
+    def accept(self, entry: ModelEntry) -> None:
+        write_json(self._path, sorted({*self._names(), entry.licence.name}))
+
+    def require(self, entry: ModelEntry) -> None:
+        """Raises LicenceNotAcceptedError."""
+        if not self.covers(entry):
+            raise LicenceNotAcceptedError(entry)
+
+    def _names(self) -> set[str]:
+        try:
+            names = json.loads(self._path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return set()  # an unreadable list is no consent
+        return (
+            {name for name in names if isinstance(name, str)} if isinstance(names, list) else set()
+        )
+
+
+# Is what lies here still what was downloaded? Asked before every first load.
+
+
+FOUND_HERE = "found"
+
+
+def verify_folder(
+    entry: ModelEntry, folder: Path, full: bool, progress: Progress, cancel: CancelToken
+) -> None:
+    """Raises CorruptFileError, which names the file and what to do.
+
+    A file whose size and time are those of its last check is taken as it is, so that every
+    content is read once; `full` reads them all again. Files without a manifest (put there by
+    hand) are checked against the catalog and get one.
+    """
+    manifest = read_manifest(folder)
+    if manifest is None:
+        manifest = Manifest(FOUND_HERE, entry.revision, {}, complete=True)
+        names = tuple(name for item in entry.files for name in _here(folder, item))
+    else:
+        names = tuple(manifest.files)
+    records: dict[str, FileRecord] = {}
+    for number, name in enumerate(names):
+        progress(number / len(names), f"Checking {name}")
+        known = manifest.files.get(name)
+        path = inside(folder, name)
+        if known is not None and known.fits(path) and not full:
+            records[name] = known
+        else:
+            records[name] = _checked(entry, path, name, known, cancel)
+    progress(1.0, "Checked")
+    if records != dict(manifest.files):
+        write_manifest(
+            folder, Manifest(manifest.source, manifest.revision, records, manifest.complete)
+        )
+
+
+def _checked(
+    entry: ModelEntry, path: Path, name: str, known: FileRecord | None, cancel: CancelToken
+) -> FileRecord:
+    try:
+        found = path.stat()
+        digest = sha256_of(path, cancel)
+    except OSError as error:
+        raise _corrupt(entry, path, f"cannot be read ({error})") from error
+    if known is not None:
+        if digest != known.sha256:
+            was, now = megabytes(known.bytes), megabytes(found.st_size)
+            raise _corrupt(entry, path, f"has changed since it was downloaded ({was}, now {now})")
+    elif digest not in (accepted := _accepted(entry, name)) and accepted:
+        raise _corrupt(entry, path, f"is not a file the catalog knows (SHA-256 {digest})")
+    return FileRecord(found.st_size, digest, found.st_mtime_ns)
+
+
+def _accepted(entry: ModelEntry, name: str) -> set[str]:
+    """The hashes any source foresees for the file; empty where one source leaves it open."""
+    hashes: set[str] = set()
+    for source in entry.sources:
+        for item in entry.files_from(source):
+            if matches(name, (item.name,)):
+                if item.sha256 is None:
+                    return set()
+                hashes.add(item.sha256)
+    return hashes
+
+
+def _here(folder: Path, item: ModelFile) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.glob(item.name))
+
+
+def _corrupt(entry: ModelEntry, path: Path, what: str) -> CorruptFileError:
+    return CorruptFileError(
+        f"{path} of {entry.label} {what}.",
+        f"Delete the model and download it again (`models delete {entry.id}`, then "
+        f"`models download {entry.id}`), or put the right file there.",
+    )
+
 
 LOCKS_NAME = ".locks"
 
@@ -223,3 +360,31 @@ def _remove_empty(folder: Path, root: Path) -> None:
     for place in (*below, folder, *above):
         if place.is_dir() and not any(place.iterdir()):
             place.rmdir()
+
+
+# What of a model lies on this disk.
+
+
+@dataclass(frozen=True)
+class ModelStatus:
+    """`state` is "installed", "partial" or "missing"; `bytes_on_disk` counts parts as well."""
+
+    entry: ModelEntry
+    state: str
+    bytes_on_disk: int
+    missing: tuple[str, ...]
+    source: str
+    revision: str
+
+
+def model_status(catalog: Catalog, entry: ModelEntry) -> ModelStatus:
+    folder = catalog.folder(entry)
+    manifest = catalog.manifest(entry)
+    return ModelStatus(
+        entry=entry,
+        state=catalog.state(entry),
+        bytes_on_disk=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
+        missing=catalog.missing_files(entry),
+        source=manifest.source if manifest else "",
+        revision=catalog.revision(entry),
+    )

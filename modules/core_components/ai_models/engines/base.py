@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
-from modules.core_components.ai_models.model_pool import ModelSpec
-from modules.core_components.errors import BadInputError
+from modules.core_components.ai_models.catalog import Catalog, ModelEntry
+from modules.core_components.ai_models.model_pool import ModelPool, ModelSpec, gib, model_key
+from modules.core_components.ai_models.model_utils import (
+    get_attention_implementation,
+    get_device,
+    get_dtype,
+    usable_cores,
+)
+from modules.core_components.ai_models.voice_prompts import VoicePromptStore
+from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.values import Sample, Segment, Speech, VoicePrompt
+
+if TYPE_CHECKING:
+    import torch
+
+logger = logging.getLogger(__name__)
+
 
 OptionsT = TypeVar("OptionsT")
 
@@ -277,3 +294,114 @@ class ASREngine(Protocol):
     def transcribe(
         self, speech: Speech, options: Any, progress: Progress, cancel: CancelToken
     ) -> Transcription: ...
+
+
+# What an engine is given to work with.
+
+
+ModelT = TypeVar("ModelT")
+
+
+@dataclass(frozen=True)
+class EngineContext:
+    """The surroundings of an engine handle.
+
+    `ensure_model` gives the folder of a model whose files were checked, or raises
+    ModelMissingError or CorruptFileError; call it in `ModelSpec.load`. `engine` gives the handle
+    of another model, such as the speaker encoder's. A thread count of 0 means one a usable core.
+    The user's own voices lie in `voices_folder`, prepared ones in `prompts`. What a user chose for
+    one model alone is in its context already; with `keep_loaded` its weights stay however long
+    nobody uses them.
+    """
+
+    pool: ModelPool
+    catalog: Catalog
+    device_preference: str
+    attention_preference: str
+    threads: int
+    cache_folder: Path
+    ensure_model: Callable[[str], Path]
+    engine: Callable[[str], Any]
+    prompts: VoicePromptStore
+    precision_preference: str = "auto"
+    voices_folder: Path | None = None
+    keep_loaded: bool = False
+
+    @property
+    def models_folder(self) -> Path:
+        return self.catalog.models_folder
+
+    @cached_property
+    def device(self) -> str:
+        """ "cuda:0", "mps" or "cpu". Raises StudioError when the preferred one is not here."""
+        return get_device(self.device_preference)
+
+    @cached_property
+    def dtype(self) -> torch.dtype:
+        """The float type for weights on the device: as preferred, else what suits it."""
+        return get_dtype(self.device, self.precision_preference)
+
+    @cached_property
+    def attention(self) -> list[str]:
+        """The attention implementations to try, in order."""
+        return get_attention_implementation(self.attention_preference, self.device)
+
+    @cached_property
+    def cpu_threads(self) -> int:
+        """The threads that one computation on the CPU may use."""
+        return self.threads or usable_cores()
+
+    def model_spec(
+        self,
+        entry: ModelEntry,
+        revision: str,
+        precision: str,
+        load: Callable[[], ModelT],
+        device: str | None = None,
+        **ways: Any,
+    ) -> ModelSpec[ModelT]:
+        """What the pool needs to know of a model; `ways` are the further fields of `ModelSpec`."""
+        device = device or self.device
+        return ModelSpec(
+            key=model_key(entry.id, revision, device, precision),
+            device=device,
+            nbytes=entry.memory_mb * 1_000_000,
+            load=load,
+            label=entry.label,
+            instead=partial(fitting_sizes, self, entry),
+            keep=self.keep_loaded,
+            **ways,
+        )
+
+
+# Which other sizes of a model would fit where it does not.
+
+
+# What one size must be able to do to stand in for another.
+_ESSENTIAL = frozenset({"clone", "voice-match", "stock-voices", "voice-design"})
+_MOST = 3
+
+
+def fitting_sizes(context: EngineContext, entry: ModelEntry) -> tuple[str, ...]:
+    """The models of the same family that do the same and fit on their devices, largest first."""
+    found = []
+    for other in context.catalog.entries(entry.task):
+        if not _stands_in(other, entry):
+            continue
+        try:
+            engine = context.engine(other.id)
+            if not isinstance(engine, PooledEngine):
+                continue
+            plan = context.pool.plan(engine.model_spec())
+        except StudioError as error:  # a package or its kind of GPU is missing
+            logger.info("%s is no way out: %s", other.id, error.message)
+            continue
+        if plan.fits:
+            found.append((plan.nbytes, f"{other.label} ({gib(plan.nbytes)})"))
+    return tuple(words for _, words in sorted(found, reverse=True)[:_MOST])
+
+
+def _stands_in(other: ModelEntry, entry: ModelEntry) -> bool:
+    same = other.family == entry.family and other.id != entry.id
+    does = _ESSENTIAL & set(other.abilities) == _ESSENTIAL & set(entry.abilities)
+    return same and does and set(entry.languages) <= set(other.languages)

@@ -11,11 +11,11 @@ import numpy as np
 
 from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.ai_models.engines.base import (
+    EngineContext,
     Transcription,
     TranscriptionInfo,
     option,
 )
-from modules.core_components.ai_models.engines.context import EngineContext
 from modules.core_components.ai_models.model_pool import ModelSpec, is_out_of_memory
 from modules.core_components.audio.resample import resample
 from modules.core_components.errors import BadInputError, StudioError

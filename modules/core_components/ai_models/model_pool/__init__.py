@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from modules.core_components.ai_models.model_pool.budgets import automatic_budgets, is_out_of_memory
-from modules.core_components.ai_models.model_pool.plans import LoadPlan, Way, gib
-from modules.core_components.ai_models.model_pool.pool import ModelPool
-from modules.core_components.ai_models.model_pool.process_pool import (
-    configure_model_pool,
-    get_model_pool,
-)
-from modules.core_components.ai_models.model_pool.records import (
+from modules.core_components.ai_models.model_pool.books import (
     HOST,
     ModelSpec,
     Place,
     Resident,
+    SizeBook,
     model_key,
 )
-from modules.core_components.ai_models.model_pool.reservation import whole_device
-from modules.core_components.ai_models.model_pool.sizes import SizeBook
+from modules.core_components.ai_models.model_pool.budgets import automatic_budgets, is_out_of_memory
+from modules.core_components.ai_models.model_pool.plans import LoadPlan, Way, gib
+from modules.core_components.ai_models.model_pool.pool import (
+    ModelPool,
+    configure_model_pool,
+    get_model_pool,
+    whole_device,
+)
 
 __all__ = [
     "HOST", "LoadPlan", "ModelPool", "ModelSpec", "Place", "Resident", "SizeBook", "Way",

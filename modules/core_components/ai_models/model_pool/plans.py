@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from modules.core_components.ai_models.model_pool.books import MemoryBooks
-from modules.core_components.ai_models.model_pool.records import Entry, ModelSpec, Place
+from modules.core_components.ai_models.model_pool.books import Entry, MemoryBooks, ModelSpec, Place
 
 
 class Way(str, Enum):

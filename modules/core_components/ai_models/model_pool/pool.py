@@ -19,32 +19,88 @@ at all times (each with a test in tests/core_components/ai_models/test_model_poo
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any, TypeVar
 
-from modules.core_components.ai_models.model_pool.admission import Admission
-from modules.core_components.ai_models.model_pool.books import Budgets, MemoryBooks
-from modules.core_components.ai_models.model_pool.budgets import is_out_of_memory, memory_in_use
-from modules.core_components.ai_models.model_pool.departures import Departures
-from modules.core_components.ai_models.model_pool.loading import Loading
-from modules.core_components.ai_models.model_pool.plans import LoadPlan, what_else_fits
-from modules.core_components.ai_models.model_pool.records import (
+from modules.core_components.ai_models.model_pool.admission import (
+    Admission,
+    Obstacle,
+    RunSlots,
+    Threads,
+    WaitingRoom,
+)
+from modules.core_components.ai_models.model_pool.books import (
     HOST,
+    Budgets,
     Entry,
+    MemoryBooks,
     ModelSpec,
     Place,
     Request,
     Resident,
+    SizeBook,
 )
-from modules.core_components.ai_models.model_pool.run_slots import RunSlots
-from modules.core_components.ai_models.model_pool.sizes import SizeBook
-from modules.core_components.ai_models.model_pool.sweeper import IdleSweeper
-from modules.core_components.ai_models.model_pool.waiting_room import Obstacle, Threads, WaitingRoom
+from modules.core_components.ai_models.model_pool.budgets import is_out_of_memory, memory_in_use
+from modules.core_components.ai_models.model_pool.plans import LoadPlan, what_else_fits
+from modules.core_components.ai_models.model_pool.transfers import Departures, Loading
 from modules.core_components.ai_models.model_utils import empty_cuda_cache
 from modules.core_components.errors import ModelTooLargeError
 from modules.core_components.progress import CancelToken
+
+logger = logging.getLogger(__name__)
+
+
+# The one thread that looks for models nobody has used for a while.
+
+
+_SHORTEST_S, _LONGEST_S = 1.0, 60.0
+
+
+class IdleSweeper:
+    """Calls `sweep` now and then from a daemon thread, which starts with the first interval."""
+
+    def __init__(self, sweep: Callable[[], None]) -> None:
+        self._sweep = sweep
+        self._interval_s: float | None = None
+        self._thread: threading.Thread | None = None
+        self._wake = threading.Event()
+        self._stopped = threading.Event()
+
+    def run_every(self, interval_s: float) -> None:
+        """Sets the pace; 0 lets the thread sleep until it is woken."""
+        self._interval_s = min(max(interval_s, _SHORTEST_S), _LONGEST_S) if interval_s else None
+        if interval_s and self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="idle-models", daemon=True)
+            self._thread.start()
+        self._wake.set()
+
+    def wake(self) -> None:
+        """Sweeps soon instead of at the next interval."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Ends the thread after the sweep it may be in."""
+        self._stopped.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            self._wake.wait(self._interval_s)
+            self._wake.clear()
+            if self._stopped.is_set():
+                return
+            try:
+                self._sweep()
+            except Exception:
+                logger.exception("Looking for idle models failed")
+
 
 ModelT = TypeVar("ModelT")
 ResultT = TypeVar("ResultT")
@@ -286,3 +342,64 @@ class ModelPool:
             self._room.announce()
         if goes:
             self._departures.drop(entry)
+
+
+# The one pool of this process.
+
+
+_making = threading.Lock()
+_pool: ModelPool | None = None
+
+
+def get_model_pool() -> ModelPool:
+    """The process-wide pool; it has no room until `configure_model_pool` gives it some."""
+    global _pool
+    with _making:
+        if _pool is None:
+            _pool = ModelPool({})
+        return _pool
+
+
+def configure_model_pool(
+    budgets: Budgets | None = None,
+    run_slots: Mapping[str, int] | None = None,
+    idle_after_s: float | None = None,
+    sizes_file: Path | None = None,
+) -> ModelPool:
+    """Gives the process-wide pool its budgets and habits, at the start and when settings change.
+
+    What is not given stays as it is. Models in use stay, idle ones that no longer fit leave.
+    """
+    pool = get_model_pool()
+    sizes = SizeBook(sizes_file) if sizes_file is not None else None
+    pool.configure(budgets, run_slots, idle_after_s, sizes)
+    return pool
+
+
+# All the memory of a device for work in another process, such as a training.
+
+
+@contextmanager
+def whole_device(
+    pool: ModelPool, device: str, holder: str, hint: str, cancel: CancelToken | None = None
+) -> Iterator[None]:
+    """Empties a device of models and keeps it empty until the block ends.
+
+    Models in use are waited for, idle ones leave (to CPU memory, if there is room) and come back
+    when they are next asked for. Who asks meanwhile is refused at once with ModelBusyError, which
+    names `holder` and gives `hint`: such work takes hours. Raises JobCancelled while it waits.
+    """
+    budget = pool.budget(device)
+    spec = ModelSpec(
+        key=f"all {budget} bytes of {device}",
+        device=device,
+        nbytes=budget,
+        load=lambda: device,
+        measure=lambda _: budget,
+        busy_hint=hint,
+    )
+    with pool.lease(spec, cancel, holder):
+        try:
+            yield
+        finally:
+            pool.invalidate(spec.key)

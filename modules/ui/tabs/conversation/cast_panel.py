@@ -9,7 +9,7 @@ import gradio as gr
 
 from modules.core_components.errors import BadInputError
 from modules.core_components.library.conversations import CastMember
-from modules.core_components.text.language_names import language_name
+from modules.core_components.text.languages import language_name
 from modules.core_components.text.script import parse_script, speakers_of
 from modules.tools.conversation.cast import CastVoice, style_option_of
 from modules.tools.models.ready_models import (
@@ -23,7 +23,7 @@ from modules.tools.models.ready_models import (
 from modules.tools.services import Services
 from modules.tools.voices.preset_voices import PresetVoice, preset_voices
 from modules.ui.handlers import listen
-from modules.ui.widgets.option_controls import OptionControls
+from modules.ui.widgets.engine_panel import OptionControls
 from modules.ui.widgets.parts import menu, menu_update, panel
 from modules.ui.widgets.snippets import empty_html, excerpt
 

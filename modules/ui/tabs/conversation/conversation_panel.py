@@ -10,7 +10,7 @@ import gradio as gr
 from modules.core_components.errors import NotFoundError
 from modules.core_components.library.conversations import Conversation, Line, Pauses
 from modules.core_components.text.script import with_style
-from modules.tools.conversation.conversation_jobs import (
+from modules.tools.conversation.conversation import (
     submit_joining,
     submit_line,
     submit_rest,
@@ -19,10 +19,15 @@ from modules.tools.conversation.conversation_jobs import (
 from modules.tools.conversation.joining import EXPORT_FORMATS, export_conversation
 from modules.tools.services import Services
 from modules.ui.handlers import listen
-from modules.ui.widgets.confirmed_button import ConfirmedButton
-from modules.ui.widgets.download_buttons import DownloadButtons
 from modules.ui.widgets.jobs_view import JobsView
-from modules.ui.widgets.parts import audio_player, choice_list, panel, title
+from modules.ui.widgets.parts import (
+    ConfirmedButton,
+    DownloadButtons,
+    audio_player,
+    choice_list,
+    panel,
+    title,
+)
 from modules.ui.widgets.snippets import (
     badge,
     clock_text,

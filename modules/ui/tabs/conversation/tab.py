@@ -9,9 +9,10 @@ import gradio as gr
 from modules.core_components.errors import NotFoundError
 from modules.core_components.jobs import Job
 from modules.core_components.library.conversations import Conversation, Pauses
-from modules.tools.conversation.conversation import LONGEST_PAUSE_S, ConversationRequest
-from modules.tools.conversation.conversation_jobs import (
+from modules.tools.conversation.conversation import (
     KINDS,
+    LONGEST_PAUSE_S,
+    ConversationRequest,
     delete_conversation,
     submit_conversation,
 )

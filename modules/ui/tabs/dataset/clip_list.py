@@ -6,13 +6,13 @@ from typing import Any
 
 import gradio as gr
 
-from modules.core_components.dataset.report import DatasetReport
-from modules.core_components.dataset.report_list import (
+from modules.core_components.dataset.report import (
     DROPPED,
     EDITED,
     EVALUATION,
     EVERY,
     FOUND,
+    DatasetReport,
     kinds_found,
     listed_clips,
 )

@@ -9,16 +9,18 @@ import gradio as gr
 from modules.core_components.dataset.report import DatasetReport
 from modules.core_components.errors import BadInputError, NotFoundError
 from modules.core_components.jobs import Job
-from modules.tools.dataset.build_jobs import BUILD_DATASET
-from modules.tools.dataset.report import report_of
-from modules.tools.dataset.report_jobs import REPORT_DATASET, submit_report
+from modules.tools.dataset.build import BUILD_DATASET
+from modules.tools.dataset.report import REPORT_DATASET, report_of, submit_report
 from modules.ui.context import Studio
 from modules.ui.handlers import listen
-from modules.ui.tabs.dataset.choice import DatasetChoice
 from modules.ui.tabs.dataset.clip_editor import ClipEditor
 from modules.ui.tabs.dataset.clip_list import ClipList
-from modules.ui.tabs.dataset.export_button import build_export
-from modules.ui.tabs.dataset.recordings import RecordingsPanel, tell_summary
+from modules.ui.tabs.dataset.recordings import (
+    DatasetChoice,
+    RecordingsPanel,
+    build_export,
+    tell_summary,
+)
 from modules.ui.tabs.dataset.report_html import report_html
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import menu, menu_update, panel, title

@@ -11,9 +11,8 @@ from modules.core_components.values import Take
 from modules.tools.jobs import AGAIN
 from modules.ui.context import Studio
 from modules.ui.handlers import listen
-from modules.ui.widgets.confirmed_button import ConfirmedButton
 from modules.ui.widgets.jobs_view import JobsView
-from modules.ui.widgets.parts import choice_list, panel
+from modules.ui.widgets.parts import ConfirmedButton, choice_list, panel
 from modules.ui.widgets.snippets import badge, duration_text, excerpt, local_time, table_html
 from modules.ui.widgets.take_panel import TakePanel, again_note
 

@@ -9,22 +9,23 @@ import gradio as gr
 
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
-from modules.core_components.text.language_names import language_name
+from modules.core_components.text.languages import language_name
 from modules.tools.jobs import DOWNLOAD, LOAD, submit_download, submit_load
 from modules.tools.models import library
-from modules.tools.models.benchmark_jobs import BENCHMARK
+from modules.tools.models.benchmark import BENCHMARK
 from modules.tools.models.library import ModelOverview
-from modules.tools.models.tuned_jobs import EXPORT_TUNED, IMPORT_TUNED
-from modules.tools.models.tuned_models import card_facts
+from modules.tools.models.tuned_models import EXPORT_TUNED, IMPORT_TUNED, card_facts
 from modules.ui.context import Studio
 from modules.ui.handlers import listen, tell
-from modules.ui.tabs.models.benchmark_panel import BenchmarkPanel
-from modules.ui.tabs.models.memory_panel import ModelMemoryPanel
-from modules.ui.tabs.models.prompt_cache_panel import PromptCachePanel
-from modules.ui.tabs.models.tuned_models_panel import TunedModelsPanel, packed_file
-from modules.ui.widgets.confirmed_button import ConfirmedButton
+from modules.ui.tabs.models.panels import (
+    BenchmarkPanel,
+    ModelMemoryPanel,
+    PromptCachePanel,
+    TunedModelsPanel,
+    packed_file,
+)
 from modules.ui.widgets.jobs_view import JobsView
-from modules.ui.widgets.parts import choice_list, panel, title, watching_panel
+from modules.ui.widgets.parts import ConfirmedButton, choice_list, panel, title, watching_panel
 from modules.ui.widgets.snippets import (
     badge,
     duration_text,

@@ -18,8 +18,13 @@ from modules.core_components.library.evaluation import (
 )
 from modules.tools.services import Services
 from modules.tools.training.evaluation import read_judgement
-from modules.tools.training.evaluation_jobs import JUDGE, PUBLISH, submit_judging, submit_publishing
-from modules.tools.training.publish import sizes_in_words
+from modules.tools.training.publish import (
+    JUDGE,
+    PUBLISH,
+    sizes_in_words,
+    submit_judging,
+    submit_publishing,
+)
 from modules.ui.handlers import listen
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import audio_player, choice_list, menu, menu_update, panel, title

@@ -10,7 +10,7 @@ import gradio as gr
 
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
-from modules.core_components.text.language_names import language_name
+from modules.core_components.text.languages import language_name
 from modules.core_components.text.subtitles import render
 from modules.core_components.values import Segment, Transcript
 from modules.tools.jobs import TRANSCRIBE, submit_transcription
@@ -26,10 +26,17 @@ from modules.tools.models.ready_models import listening_models
 from modules.tools.speaking.fallback import choose_listening_model
 from modules.ui.context import Studio
 from modules.ui.handlers import listen
-from modules.ui.widgets.confirmed_button import ConfirmedButton
-from modules.ui.widgets.download_buttons import DownloadButtons
 from modules.ui.widgets.jobs_view import JobsView
-from modules.ui.widgets.parts import audio_recorder, choice_list, menu, menu_update, panel, title
+from modules.ui.widgets.parts import (
+    ConfirmedButton,
+    DownloadButtons,
+    audio_recorder,
+    choice_list,
+    menu,
+    menu_update,
+    panel,
+    title,
+)
 from modules.ui.widgets.snippets import (
     clock_text,
     duration_text,

@@ -7,12 +7,19 @@ from typing import Any
 import gradio as gr
 
 from modules.core_components.errors import BadInputError
-from modules.core_components.jobs.job import DONE
+from modules.core_components.jobs.store import DONE
 from modules.core_components.values import Take
 from modules.tools.jobs import DOWNLOAD, submit_download
 from modules.tools.models.ready_models import designs_voices
-from modules.tools.voices.design import KIND, MODEL, SUGGESTED_TEXT, DesignRequest, keep_voice
-from modules.tools.voices.design_jobs import DESIGN, submit_design
+from modules.tools.voices.design import (
+    DESIGN,
+    KIND,
+    MODEL,
+    SUGGESTED_TEXT,
+    DesignRequest,
+    keep_voice,
+    submit_design,
+)
 from modules.ui.context import Studio
 from modules.ui.handlers import error_html, listen, tell, warn
 from modules.ui.widgets.engine_panel import EnginePanel

@@ -14,10 +14,8 @@ from modules.tools.speaking.voice_lookup import find_voice
 from modules.tools.voices.own_voices import has_packs, save_mix
 from modules.ui.context import Studio
 from modules.ui.handlers import listen, tell
-from modules.ui.tabs.voice_presets.own_voice_panel import VoiceFiles, VoiceImport
-from modules.ui.tabs.voice_presets.voice_list import VoiceList
 from modules.ui.tabs.voice_presets.voice_mixer import VoiceMixer, checked_mix
-from modules.ui.tabs.voice_presets.voice_preview import VoicePreview
+from modules.ui.tabs.voice_presets.voices import VoiceFiles, VoiceImport, VoiceList, VoicePreview
 from modules.ui.widgets.engine_panel import EnginePanel
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.live_player import LivePlayer

@@ -13,17 +13,86 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from modules.core_components.ai_models.engines.kokoro.decoder_layers import (
-    DecoderLayers,
-    PlainConvolution,
-    channels_last,
-)
+# What Kokoro's decoder is made of, and the ways of computing it that are chosen between.
+#
+# Everything here takes activations as [1, C, 1, T] with the channels last in memory: oneDNN's
+# convolutions and norms are fastest there.
+
+
+class DecoderLayers(Protocol):
+    """One way of computing the decoder's layers: differentiable, or as fast as it goes."""
+
+    dtype: torch.dtype
+
+    def convolution(self, conv: nn.Module) -> Callable[[Tensor], Tensor]:
+        """A convolution of stride 1."""
+        ...
+
+    def normed(
+        self, conv: nn.Module, alpha: Tensor | None, slope: float, pool: PlainConvolution | None
+    ) -> Callable[[Tensor, Tensor], Tensor]:
+        """AdaIN, then Snake (`alpha` [C]) or leaky ReLU (`slope`), then `pool` if any, then `conv`.
+
+        The result takes the activations and AdaIN's affine numbers [2 * C] (gamma, then beta).
+        """
+        ...
+
+    def add(self, fresh: Tensor, other: Tensor) -> Tensor:
+        """The sum. `fresh` was just computed and is used nowhere else: it may be overwritten."""
+        ...
+
+
+class PlainConvolution:
+    """A strided or transposed convolution: rare and cheap, left to torch."""
+
+    def __init__(self, conv: Any, dtype: torch.dtype) -> None:
+        self._conv = conv
+        self._weight = folded_weight(conv)[:, :, None].to(dtype)
+        self._bias = conv.bias.detach().to(dtype)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        c = self._conv
+        stride, padding = (1, c.stride[0]), (0, c.padding[0])
+        if isinstance(c, nn.ConvTranspose1d):
+            extra = (0, c.output_padding[0])
+            out = functional.conv_transpose2d(
+                x, self._weight, self._bias, stride, padding, extra, groups=c.groups
+            )
+        else:
+            out = functional.conv2d(x, self._weight, self._bias, stride, padding)
+        return channels_last(out)
+
+
+def time_rows(x: Tensor) -> Tensor:
+    """[1, C, 1, T], channels last, seen as [T, C]."""
+    return x.permute(0, 2, 3, 1).view(x.shape[3], x.shape[1])
+
+
+def row_blocks(rows: Tensor, numbers: int) -> tuple[Tensor, ...]:
+    """`rows` [T, C] in blocks of about so many numbers, to be worked on within the cache."""
+    return rows.split(max(1, numbers // rows.shape[1]))
+
+
+def channels_last(x: Tensor) -> Tensor:
+    """`x` with its channels last in memory; itself where they are already."""
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def folded_weight(conv: nn.Module) -> Tensor:
+    """The effective weight of a convolution, weight norm (if any) multiplied out."""
+    if hasattr(conv, "weight_v"):
+        v: Any = conv.weight_v
+        g: Any = conv.weight_g
+        return torch._weight_norm(v.detach(), g.detach(), 0)
+    weight: Any = conv.weight
+    return torch.as_tensor(weight).detach()
+
 
 _LEAK = 0.2  # of the text blocks' leaky ReLU
 
@@ -165,5 +234,66 @@ class FastDecoder:
             for (row, first), (next_row, second) in zip(steps[::2], steps[1::2], strict=True):
                 x = self._make.add(second(first(x, affine[row]), affine[next_row]), x)
             return x
+
+        return run
+
+
+# The decoder's layers for speaking: no gradient, as few passes over memory as torch allows.
+#
+# For a batch of one, instance norm is batch norm, which torch does in one piece with scale and
+# shift. Snake, y + sin(alpha y)^2 / alpha (Ziyin et al. 2020), becomes (w + sin(w)^2) / alpha with
+# w = alpha y: alpha goes into the norm's scale and shift, 1 / alpha into the weights of the
+# convolution that follows, and two operations are left. Measured in docs/performance.md.
+
+
+_BLOCK = 262_144  # numbers; as bfloat16 half a megabyte
+_EPSILON = 1e-5  # of the instance norm
+
+
+class SpeakingLayers:
+    """See `DecoderLayers`."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        self.dtype = dtype
+
+    def convolution(self, conv: nn.Module) -> Callable[[Tensor], Tensor]:
+        return self._convolution(conv, None)
+
+    def normed(
+        self, conv: nn.Module, alpha: Tensor | None, slope: float, pool: PlainConvolution | None
+    ) -> Callable[[Tensor, Tensor], Tensor]:
+        convolve = self._convolution(conv, alpha)
+
+        def run(x: Tensor, affine: Tensor) -> Tensor:
+            gamma, shift = affine.reshape(2, -1).unbind(0)
+            scale = 1 + gamma
+            if alpha is not None:
+                scale, shift = scale * alpha, shift * alpha
+            h = functional.batch_norm(
+                channels_last(x), None, None, scale, shift, True, 0.0, _EPSILON
+            )
+            if alpha is None:
+                functional.leaky_relu_(h, slope)
+            else:
+                for block in row_blocks(time_rows(h), _BLOCK):
+                    sine = block.sin()
+                    block.addcmul_(sine, sine)
+            return convolve(h if pool is None else channels_last(pool(h)))
+
+        return run
+
+    def add(self, fresh: Tensor, other: Tensor) -> Tensor:
+        return fresh.add_(other)
+
+    def _convolution(self, conv: Any, divisor: Tensor | None) -> Callable[[Tensor], Tensor]:
+        weight = folded_weight(conv)
+        if divisor is not None:
+            weight = weight / divisor[None, :, None]
+        weight = channels_last(weight[:, :, None].to(self.dtype))
+        bias = None if conv.bias is None else conv.bias.detach().to(self.dtype)
+        padding, dilation = (0, conv.padding[0]), (1, conv.dilation[0])
+
+        def run(x: Tensor) -> Tensor:
+            return functional.conv2d(x, weight, bias, padding=padding, dilation=dilation)
 
         return run

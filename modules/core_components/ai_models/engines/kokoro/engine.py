@@ -9,48 +9,53 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from modules.core_components.ai_models.catalog import ModelEntry
-from modules.core_components.ai_models.engines.base import option
-from modules.core_components.ai_models.engines.context import EngineContext
+from modules.core_components.ai_models.engines.base import EngineContext, TTSEngine, option
 from modules.core_components.ai_models.engines.kokoro.fit.sample_voice import (
     FitResources,
     fit_sample,
     fitting_parameters,
 )
-from modules.core_components.ai_models.engines.kokoro.fit.sample_words import heard_words
-from modules.core_components.ai_models.engines.kokoro.pipeline import speak_sentences
-from modules.core_components.ai_models.engines.kokoro.precision import Precision, choose_precision
+from modules.core_components.ai_models.engines.kokoro.fit.text import heard_words
+from modules.core_components.ai_models.engines.kokoro.pipeline import (
+    SAMPLE_RATE_HZ,
+    Utterance,
+    speak_sentences,
+)
 from modules.core_components.ai_models.engines.kokoro.reading.languages import LANGUAGES
 from modules.core_components.ai_models.engines.kokoro.reading.phonemes import (
     PhonemeSentence,
     get_phonemizer,
     sentences_of_phonemes,
 )
-from modules.core_components.ai_models.engines.kokoro.speaking_voice import (
+from modules.core_components.ai_models.engines.kokoro.voices import (
     ENGINE,
     SpeakingVoice,
+    VoiceFolder,
     prompt_of_pack,
     voice_of_prompt,
 )
-from modules.core_components.ai_models.engines.kokoro.utterance import SAMPLE_RATE_HZ, Utterance
-from modules.core_components.ai_models.engines.kokoro.versions import BUILDS
-from modules.core_components.ai_models.engines.kokoro.voices import VoiceFolder
 from modules.core_components.ai_models.engines.kokoro.wrapper import (
+    BUILDS,
     CONFIG_FILE,
     KokoroV1Wrapper,
+    Precision,
+    choose_precision,
 )
 from modules.core_components.ai_models.model_pool import ModelSpec
 from modules.core_components.ai_models.model_utils import configure_threads
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
+from modules.core_components.errors import BadInputError
 from modules.core_components.library import VoiceLibrary
 from modules.core_components.progress import CancelToken, Progress
-from modules.core_components.text.pronunciations import parse_pronunciations
+from modules.core_components.text.markup import parse_pronunciations
 from modules.core_components.values import Sample, Speech, VoicePrompt
 
 if TYPE_CHECKING:
     import torch
+
 
 REQUIRED_PACKAGES = ("torch", "kokoro", "misaki")
 _LISTENER = "whisper-tiny.en"  # what the fit judges by, besides the speaker encoder
@@ -285,3 +290,26 @@ class KokoroEngine:
             to_device=lambda model: model.moved_to(device),
             measure=lambda model: model.nbytes,
         )
+
+
+# Kokoro's versions by their names.
+
+
+class KnowsEngines(Protocol):
+    """Whoever gives engine handles by model id; `TTSManager` does."""
+
+    def get(self, model_id: str) -> TTSEngine: ...
+
+
+class ModelManager:
+    """Hands out Kokoro by version. The pool behind the handles loads, swaps and drops."""
+
+    def __init__(self, engines: KnowsEngines) -> None:
+        self._engines = engines
+
+    def get_model(self, version: str = "v1.0") -> TTSEngine:
+        """The handle on "v1.0" or "v0.19"; nothing is loaded yet. Raises BadInputError."""
+        if version.removeprefix("v") not in BUILDS:
+            known = ", ".join(f"v{name}" for name in BUILDS)
+            raise BadInputError(f"There is no Kokoro {version!r}.", f"Choose one of {known}.")
+        return self._engines.get(f"kokoro-v{version.removeprefix('v')}")

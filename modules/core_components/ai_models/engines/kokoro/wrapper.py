@@ -3,29 +3,132 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import threading
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from modules.core_components.ai_models.engines.kokoro.checkpoint import build_kmodel, read_config
-from modules.core_components.ai_models.engines.kokoro.pipeline import KokoroPipeline
-from modules.core_components.ai_models.engines.kokoro.precision import Precision
+from modules.core_components.ai_models.engines.kokoro.network import build_kmodel, read_config
+from modules.core_components.ai_models.engines.kokoro.pipeline import KokoroPipeline, Utterance
 from modules.core_components.ai_models.engines.kokoro.reading.languages import language_of
-from modules.core_components.ai_models.engines.kokoro.speaking_voice import SpeakingVoice
-from modules.core_components.ai_models.engines.kokoro.utterance import Utterance
-from modules.core_components.ai_models.engines.kokoro.voices import VoiceFolder
+from modules.core_components.ai_models.engines.kokoro.voices import SpeakingVoice, VoiceFolder
 from modules.core_components.ai_models.model_utils import module_bytes
 from modules.core_components.errors import BadInputError
 from modules.core_components.values import FloatArray
 
 if TYPE_CHECKING:
-    import torch
     from typing_extensions import Self
 
     from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
+
+logger = logging.getLogger(__name__)
+
+
+# From phonemes to what the decoder speaks: how long, how high and how loud each of them is.
+#
+# The steps are those of `kokoro.KModel.forward_with_tokens`, up to its call of the decoder.
+
+
+_STYLE_HALF = 128  # a style is the voice's timbre, then its prosody
+
+
+@dataclass(frozen=True, eq=False)
+class Prosody:
+    """An utterance before it is sound.
+
+    `text` [1, 512, frames] is the encoded text laid out in time, `pitch_hz` and `energy`
+    [1, 2 * frames]; `durations_frames` int64 [phonemes + 2], frames of 1/40 s, with the pauses
+    around.
+    """
+
+    text: Tensor
+    pitch_hz: Tensor
+    energy: Tensor
+    durations_frames: Tensor
+
+
+def predict_prosody(kmodel: Any, ids: Tensor, style: Tensor, speed: float) -> Prosody:
+    """`ids` int64 [1, phonemes + 2] with the marks of both ends, `style` [1, 256]."""
+    length = ids.shape[1]
+    lengths = torch.tensor([length], device=ids.device)
+    nothing_hidden = torch.zeros(1, length, dtype=torch.bool, device=ids.device)
+    manner = style[:, _STYLE_HALF:]
+    encoded = kmodel.bert(ids, attention_mask=(~nothing_hidden).int())
+    encoded = kmodel.bert_encoder(encoded).transpose(-1, -2)
+    predictor = kmodel.predictor
+    features = predictor.text_encoder(encoded, manner, lengths, nothing_hidden)
+    hidden, _ = predictor.lstm(features)
+    spans = torch.sigmoid(predictor.duration_proj(hidden)).sum(-1) / speed
+    durations = torch.round(spans).clamp(min=1).long().reshape(-1)
+    positions = torch.arange(length, device=ids.device)
+    phoneme_of_frame = torch.repeat_interleave(positions, durations)
+    pitch, energy = predictor.F0Ntrain(features.transpose(-1, -2)[:, :, phoneme_of_frame], manner)
+    text = kmodel.text_encoder(ids, lengths, nothing_hidden)[:, :, phoneme_of_frame]
+    return Prosody(text, pitch, energy, durations)
+
+
+# In which numbers the decoder speaks: what the processor multiplies faster, by a measurement.
+
+
+Precision = Literal["float32", "bfloat16"]
+
+# Less than this is not worth the loss of digits, and may be the noise of a busy machine.
+_WORTH_IT = 1.2
+# A convolution as the vocoder has them: channels, samples, taps.
+_PROBE = (128, 4096, 7)
+_ROUNDS = 5
+# Two first requests at once would each measure, may find differently, and load the model twice.
+_ONE_MEASUREMENT = threading.Lock()
+
+
+def choose_precision(wanted: str, device: str) -> Precision:
+    """`wanted`, or for "auto" the faster one: bfloat16 only on a processor that has it built in.
+
+    GPUs are fast enough in float32, which is what the voices were trained in.
+    """
+    if wanted != "auto":
+        return cast(Precision, wanted)
+    if device != "cpu":
+        return "float32"
+    with _ONE_MEASUREMENT:
+        return _faster_on_cpu()
+
+
+@lru_cache(maxsize=1)
+def _faster_on_cpu() -> Precision:
+    import torch
+
+    if not (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
+        return "float32"
+    gain = _best_seconds(torch.float32) / _best_seconds(torch.bfloat16)
+    logger.info("Convolutions in bfloat16 are %.1f times as fast as in float32 here", gain)
+    return "bfloat16" if gain > _WORTH_IT else "float32"
+
+
+def _best_seconds(dtype: torch.dtype) -> float:
+    import torch
+
+    channels, samples, taps = _PROBE
+    layout = torch.channels_last
+    sound = torch.zeros(1, channels, 1, samples, dtype=dtype).contiguous(memory_format=layout)
+    weight = torch.zeros(channels, channels, 1, taps, dtype=dtype).contiguous(memory_format=layout)
+    found = []
+    with torch.inference_mode():
+        for _ in range(_ROUNDS):
+            start = time.perf_counter()
+            torch.nn.functional.conv2d(sound, weight, padding=(0, taps // 2))
+            found.append(time.perf_counter() - start)
+    return min(found)
+
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "kokoro-v1_0.pth"
@@ -122,8 +225,6 @@ class KokoroV1Wrapper:
         """
         import torch
 
-        from modules.core_components.ai_models.engines.kokoro.prosody import predict_prosody
-
         ids = [self.vocabulary[symbol] for symbol in self._symbols(phonemes)]
         with torch.inference_mode():
             tokens = torch.tensor([[0, *ids, 0]], dtype=torch.long, device=self.device)
@@ -162,9 +263,104 @@ class KokoroV1Wrapper:
     def _speaking_decoder(self) -> FastDecoder:
         import torch
 
-        from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
-        from modules.core_components.ai_models.engines.kokoro.speaking_layers import SpeakingLayers
+        from modules.core_components.ai_models.engines.kokoro.decoder import (
+            FastDecoder,
+            SpeakingLayers,
+        )
 
         with torch.inference_mode():
             layers = SpeakingLayers(getattr(torch, self._precision))
             return FastDecoder(self.model.decoder, layers)
+
+
+# Kokoro v0.19, the first release: another layout of the same network, and other symbols.
+#
+# Its checkpoint holds the parts one level deeper; its configuration has neither the vocabulary
+# nor the sizes of the ALBERT, which stood in the program then (StyleTTS2's symbols, 178 of them).
+# It was trained on espeak-ng's spelling of sounds, so misaki's short signs are written out for
+# it.
+
+
+WRAPPER_V0_19_WEIGHTS_FILE = "kokoro-v0_19.pth"
+_WITHIN = "net"
+
+_MARKS = ';:,.!?¡¿—…"«»“” '
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_IPA = (
+    "ɑɐɒæɓʙβɔɕçɗɖðʤəɘɚɛɜɝɞɟʄɡɠɢʛɦɧħɥʜɨɪʝɭɬɫɮʟɱɯɰŋɳɲɴøɵɸθœɶʘɹɺɾɻʀʁɽʂʃʈʧʉʊʋⱱʌɣɤʍχʎʏʑʐʒʔʡʕʢ"
+    "ǀǁǂǃˈˌːˑʼʴʰʱʲʷˠˤ˞↓↑→↗↘'\u0329'ᵻ"
+)
+_ALBERT = {
+    "hidden_size": 768,
+    "num_attention_heads": 12,
+    "intermediate_size": 2048,
+    "max_position_embeddings": 512,
+    "num_hidden_layers": 12,
+}
+
+# misaki's signs for what espeak-ng writes with two: github.com/hexgrad/misaki, EN_PHONES.md.
+SPELLED_OUT = {
+    "A": "eɪ",
+    "I": "aɪ",
+    "O": "oʊ",
+    "Q": "əʊ",
+    "W": "aʊ",
+    "Y": "ɔɪ",
+    "ʤ": "dʒ",
+    "ʧ": "tʃ",
+    "ᵊ": "ə",
+    "T": "ɾ",
+    "(": "«",
+    ")": "»",
+}
+
+
+class KokoroV019Wrapper(KokoroV1Wrapper):
+    """One loaded Kokoro v0.19; see `KokoroV1Wrapper`."""
+
+    @staticmethod
+    def _load(config_path: Path, model_path: Path) -> Any:
+        config = read_config(config_path, _completed)
+        return build_kmodel(config, config_path, model_path, _WITHIN)
+
+    @staticmethod
+    def readable(config_path: Path) -> frozenset[str]:
+        return frozenset(read_config(config_path, _completed)["vocab"]) | frozenset(SPELLED_OUT)
+
+    def _symbols(self, phonemes: str) -> str:
+        return super()._symbols("".join(SPELLED_OUT.get(sound, sound) for sound in phonemes))
+
+    def _of_phonemes(self, phonemes: str, durations_frames: NDArray[np.int64]) -> NDArray[np.int64]:
+        counts = [len(SPELLED_OUT.get(sound, sound)) for sound in phonemes]
+        starts = np.cumsum([0, 1, *counts])
+        total: NDArray[np.int64] = np.add.reduceat(durations_frames, starts)
+        return total
+
+
+def _completed(config: dict[str, Any]) -> dict[str, Any]:
+    """The old configuration in the form of the new one; what it does name is kept."""
+    old_decoder = config.get("decoder", {})
+    decoder = {name: value for name, value in old_decoder.items() if name != "type"}
+    return {"istftnet": decoder, "plbert": _ALBERT, **config, "vocab": _vocabulary()}
+
+
+def _vocabulary() -> dict[str, int]:
+    """Symbol to id; 0 is the padding. Where a symbol occurs twice, its later place counts."""
+    return {symbol: index for index, symbol in enumerate(_MARKS + _LETTERS + _IPA, start=1)}
+
+
+# The versions of Kokoro and the code that reads their files; the catalog says what each can do.
+
+
+@dataclass(frozen=True)
+class Build:
+    """How to load a version."""
+
+    wrapper: type[KokoroV1Wrapper]
+    weights_file: str
+
+
+BUILDS: Mapping[str, Build] = {
+    "1.0": Build(KokoroV1Wrapper, WRAPPER_V0_19_WEIGHTS_FILE),
+    "0.19": Build(KokoroV019Wrapper, WRAPPER_V0_19_WEIGHTS_FILE),
+}

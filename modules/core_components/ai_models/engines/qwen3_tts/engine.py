@@ -18,17 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from modules.core_components.ai_models.catalog import ModelEntry
-from modules.core_components.ai_models.engines.context import EngineContext
+from modules.core_components.ai_models.engines.base import EngineContext
 from modules.core_components.ai_models.engines.qwen3_tts import checkpoint
 from modules.core_components.ai_models.engines.qwen3_tts.checkpoint import built_in_speakers
 from modules.core_components.ai_models.engines.qwen3_tts.graphs import (
     UNFIT_ATTENTION,
     graphs_possible,
-)
-from modules.core_components.ai_models.engines.qwen3_tts.languages import (
-    AUTO,
-    character_limit,
-    written_in,
 )
 from modules.core_components.ai_models.engines.qwen3_tts.network import (
     FRAMES_PER_S,
@@ -38,14 +33,17 @@ from modules.core_components.ai_models.engines.qwen3_tts.network import (
     Utterance,
 )
 from modules.core_components.ai_models.engines.qwen3_tts.options import (
+    AUTO,
     BEST,
     CloneOptions,
     QwenOptions,
     StyleOptions,
+    character_limit,
+    written_in,
 )
-from modules.core_components.ai_models.engines.qwen3_tts.package_calls import PackageCalls
-from modules.core_components.ai_models.engines.qwen3_tts.prompts import (
+from modules.core_components.ai_models.engines.qwen3_tts.package_calls import (
     ENGINE,
+    PackageCalls,
     check_prompt,
     item_of_prompt,
     prompt_of_item,
@@ -55,15 +53,15 @@ from modules.core_components.ai_models.model_pool import ModelSpec
 from modules.core_components.ai_models.model_utils import configure_threads
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
 from modules.core_components.audio.files import read_speech
-from modules.core_components.audio.level_matcher import LevelMatcher
-from modules.core_components.audio.piece_joiner import (
+from modules.core_components.audio.joining import (
     PARAGRAPH_PAUSE_S,
     SENTENCE_PAUSE_S,
+    LevelMatcher,
     PieceJoiner,
 )
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, Progress
-from modules.core_components.text.pieces import Piece, plan_pieces
+from modules.core_components.text.sentences import Piece, plan_pieces
 from modules.core_components.values import Sample, Speech, VoicePrompt
 
 logger = logging.getLogger(__name__)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -15,12 +15,6 @@ from modules.core_components.ai_models.engines.qwen3_tts.checkpoint import (
     CUSTOM_VOICE,
     load_checkpoint,
 )
-from modules.core_components.ai_models.engines.qwen3_tts.codec import CodeDecoder
-from modules.core_components.ai_models.engines.qwen3_tts.frames import (
-    Frames,
-    PlainFrames,
-    talker_arguments,
-)
 from modules.core_components.ai_models.engines.qwen3_tts.graphs import (
     MOST_FRAMES,
     UNFIT_ATTENTION,
@@ -28,8 +22,7 @@ from modules.core_components.ai_models.engines.qwen3_tts.graphs import (
     Graphs,
     graphs_possible,
 )
-from modules.core_components.ai_models.engines.qwen3_tts.languages import model_name
-from modules.core_components.ai_models.engines.qwen3_tts.options import QwenOptions
+from modules.core_components.ai_models.engines.qwen3_tts.options import QwenOptions, model_name
 from modules.core_components.ai_models.model_utils import RandomStream, module_bytes
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import FloatArray
@@ -37,6 +30,176 @@ from modules.core_components.values import FloatArray
 if TYPE_CHECKING:
     import torch
     from typing_extensions import Self
+
+
+# Codes become sound while they come, the same sound that all of them together would become.
+
+
+# The package decodes long speech in windows; each but the first hears that many frames before it.
+# What is heard must be decoded in the same windows, or it would differ a little at their edges.
+WINDOW = 300
+CONTEXT = 25
+
+
+class CodeDecoder:
+    """The sound of one utterance's frames. `before` [n, code groups] are frames that come first
+    and are not heard: those of a sample that is gone on from.
+
+    The codec is causal, so the sound of a window's beginning is known before its end; it is decoded
+    again with every call, though. Few large calls cost least: let each bring twice as many frames.
+    """
+
+    def __init__(self, codec: Any, before: torch.Tensor | None = None) -> None:
+        self._model = codec.model
+        self._hop = int(codec.get_decode_upsample_rate())
+        self._codes: list[torch.Tensor] = [] if before is None else list(before)
+        self._heard = len(self._codes)
+
+    def feed(self, frames: Sequence[torch.Tensor]) -> FloatArray:
+        """The sound of the next frames [code groups]: float32 [frames * 1920], within -1..1."""
+        self._codes.extend(frames)
+        pieces = [np.zeros(0, np.float32)]
+        while self._heard < len(self._codes):
+            pieces.append(self._rest_of_window())
+        return np.concatenate(pieces)
+
+    def _rest_of_window(self) -> FloatArray:
+        import torch
+
+        start = self._heard // WINDOW * WINDOW
+        end = min(start + WINDOW, len(self._codes))
+        context = CONTEXT if start > CONTEXT else start
+        device = self._model.device
+        codes = torch.stack([frame.to(device) for frame in self._codes[start - context : end]])
+        sound = self._model.decoder(codes.clamp(min=0).T[None])[0, 0]
+        fresh = sound[(context + self._heard - start) * self._hop :]
+        self._heard = end
+        samples: FloatArray = fresh.float().cpu().numpy()
+        return samples
+
+
+# The talker's codes, a frame of 80 ms at a time.
+#
+# The package speaks a whole text at once. What it hands to its talker is caught here, and the
+# talker is then led step by step: a listener hears the beginning while the end is not drawn yet,
+# and a wish to stop is heard within a frame.
+
+
+class Frames(Protocol):
+    """Frames of codes, int64 [code groups] each, drawn as they are asked for.
+
+    `truncated` tells, once they are over, whether the limit ended them and not the model.
+    """
+
+    truncated: bool
+
+    def __iter__(self) -> Iterator[torch.Tensor]: ...
+
+
+class _Caught(Exception):  # noqa: N818 - carries what was asked for, out of the package's own call
+    def __init__(self, arguments: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.arguments = arguments
+
+
+def talker_arguments(talker: Any, speak: Callable[[], Any]) -> Mapping[str, Any]:
+    """What the package would call the talker's `generate` with, in `speak`.
+
+    For one thread at a time: the pool's run slot sees to that.
+    """
+
+    def catch(**arguments: Any) -> None:
+        raise _Caught(arguments)
+
+    talker.generate = catch
+    try:
+        speak()
+    except _Caught as caught:
+        return caught.arguments
+    finally:
+        del talker.generate  # the class has the real one
+    raise RuntimeError("The package did not reach its talker")
+
+
+class PlainFrames:
+    """What the talker's own `generate` draws, with the same numbers from the same generator.
+
+    `given` are its arguments. With `max_new_tokens` of n there are n - 1 frames at the most: the
+    last token that is drawn has no finer codes any more.
+    """
+
+    def __init__(self, talker: Any, given: Mapping[str, Any]) -> None:
+        self._talker = talker
+        self._given = given
+        self.truncated = False
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        import torch
+
+        given = self._given
+        processors = _processors(given, self._talker.device)
+        passed_on = {
+            name: given[name]
+            for name in given
+            if name.startswith("subtalker_") or name in ("trailing_text_hidden", "tts_pad_embed")
+        }
+        mask = given["attention_mask"]
+        drawn = torch.empty((1, 0), dtype=torch.long, device=mask.device)
+        state: dict[str, Any] = {"inputs_embeds": given["inputs_embeds"]}
+        while True:
+            output = self._talker(attention_mask=mask, use_cache=True, **state, **passed_on)
+            codes = output.hidden_states[1]
+            if codes is not None:
+                yield codes[0]
+            token = _drawn(output.logits, drawn, processors, given["do_sample"])
+            drawn = torch.cat([drawn, token], dim=1)
+            if token.item() == given["eos_token_id"]:
+                return
+            if drawn.shape[1] >= given["max_new_tokens"]:
+                self.truncated = True
+                return
+            mask = torch.cat([mask, mask.new_ones((1, 1))], dim=1)
+            state = {
+                "input_ids": token,
+                "past_key_values": output.past_key_values,
+                "past_hidden": output.past_hidden,
+                "generation_step": output.generation_step,
+            }
+
+
+def _drawn(logits: Any, before: Any, processors: Any, do_sample: bool) -> torch.Tensor:
+    """The next token, int64 [1, 1]."""
+    import torch
+
+    scores = processors(before, logits[:, -1, :].to(dtype=torch.float32, copy=True))
+    if not do_sample:
+        return scores.argmax(dim=-1, keepdim=True)
+    return torch.multinomial(scores.softmax(dim=-1), num_samples=1)
+
+
+def _processors(given: Mapping[str, Any], device: Any) -> Any:
+    """Those of transformers' `generate` for these arguments, in its order."""
+    from transformers import generation as hf
+
+    chosen = hf.LogitsProcessorList()
+    if given["repetition_penalty"] != 1.0:
+        chosen.append(hf.RepetitionPenaltyLogitsProcessor(given["repetition_penalty"]))
+    # The prompt is given as vectors: no token of it counts.
+    chosen.append(
+        hf.MinNewTokensLengthLogitsProcessor(
+            0, given["min_new_tokens"], given["eos_token_id"], device=device
+        )
+    )
+    chosen.append(hf.SuppressTokensLogitsProcessor(given["suppress_tokens"], device=device))
+    if given["do_sample"]:
+        if given["temperature"] != 1.0:
+            chosen.append(hf.TemperatureLogitsWarper(given["temperature"]))
+        if given["top_k"]:
+            chosen.append(hf.TopKLogitsWarper(given["top_k"]))
+        if given["top_p"] < 1.0:
+            chosen.append(hf.TopPLogitsWarper(given["top_p"]))
+    return chosen
+
 
 SAMPLE_RATE_HZ = 24_000
 FRAMES_PER_S = 12.5

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from modules.core_components.ai_models.engines.qwen3_tts.network import QwenNetwork
+from modules.core_components.ai_models.engines.qwen3_tts.options import IN_CONTEXT, VOICE_ONLY
+from modules.core_components.ai_models.engines.qwen3_tts.package import import_qwen_tts
 from modules.core_components.ai_models.model_utils import seeded
-from modules.core_components.values import FloatArray
+from modules.core_components.errors import BadInputError
+from modules.core_components.values import FloatArray, VoicePrompt
 
 
 class PackageCalls:
@@ -82,3 +88,67 @@ class PackageCalls:
         ):
             waves, rate_hz = getattr(network.model, name)(*arguments, **named)
         return list(waves), int(rate_hz)
+
+
+# A sample's voice as Qwen3-TTS takes it: its codes and its speaker vector, as plain arrays.
+#
+# Both ways of cloning are in one prompt: with the codes and the words of the sample the model
+# goes on in its manner ("in-context"), with the speaker vector alone it takes the timbre
+# ("voice-only").
+
+
+ENGINE = "qwen3-tts"
+PROMPT_VERSION = 1
+
+_VECTOR, _CODES = "speaker_embedding", "reference_codes"
+
+
+def prompt_of_item(item: Any, key: str, model_id: str, revision: str) -> VoicePrompt:
+    """The package's `VoiceClonePromptItem` as a prompt: float32 [width], int32 [frames, groups]."""
+    tensors = {_VECTOR: item.ref_spk_embedding.detach().float().cpu().numpy()}
+    if item.ref_code is not None:
+        tensors[_CODES] = item.ref_code.detach().cpu().numpy().astype(np.int32)
+    mode = IN_CONTEXT if item.icl_mode else VOICE_ONLY
+    info = {"mode": mode, "ref_text": item.ref_text or ""}
+    return VoicePrompt(key, ENGINE, model_id, revision, tensors, info)
+
+
+def item_of_prompt(prompt: VoicePrompt, mode: str = "") -> Any:
+    """The `VoiceClonePromptItem` of a prompt, on the CPU; the model takes it to its device.
+
+    `mode` is "in-context" or "voice-only"; "" takes all that the prompt has. Raises BadInputError
+    for a prompt of another engine, and for "in-context" where the sample's words are not known.
+    """
+    import torch
+
+    check_prompt(prompt, mode)
+    in_context = (mode or prompt.info.get("mode")) == IN_CONTEXT
+    codes = prompt.tensors[_CODES] if in_context else None
+    return import_qwen_tts().VoiceClonePromptItem(
+        ref_code=None if codes is None else torch.from_numpy(codes.astype(np.int64)),
+        ref_spk_embedding=torch.from_numpy(np.array(prompt.tensors[_VECTOR], np.float32)),
+        x_vector_only_mode=not in_context,
+        icl_mode=in_context,
+        ref_text=str(prompt.info.get("ref_text", "")) or None,
+    )
+
+
+def check_prompt(prompt: VoicePrompt, mode: str = "") -> None:
+    """Raises BadInputError as `item_of_prompt`; loads nothing."""
+    if prompt.engine != ENGINE or _VECTOR not in prompt.tensors:
+        raise BadInputError(
+            f"This voice was prepared for {prompt.engine}, not for Qwen3-TTS.",
+            "Prepare the sample for the engine that shall speak.",
+            "voice",
+        )
+    if mode == IN_CONTEXT and _CODES not in prompt.tensors:
+        raise BadInputError(
+            "The words of the sample are not known, and in-context cloning goes on from them.",
+            "Write down what the sample says (the studio can do it), or choose voice-only.",
+            "likeness",
+        )
+
+
+def prompt_parameters() -> Mapping[str, Any]:
+    """What shapes a prompt besides the sample."""
+    return {"version": PROMPT_VERSION}

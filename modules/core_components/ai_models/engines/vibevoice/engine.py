@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modules.core_components.ai_models.catalog import ModelEntry
-from modules.core_components.ai_models.engines.base import ScriptLine
-from modules.core_components.ai_models.engines.context import EngineContext
+from modules.core_components.ai_models.engines.base import EngineContext, ScriptLine
 from modules.core_components.ai_models.engines.registry import EngineMissingError
 from modules.core_components.ai_models.engines.vibevoice.checkpoint import (
     load_checkpoint,
@@ -24,20 +23,22 @@ from modules.core_components.ai_models.engines.vibevoice.network import (
     Give,
     VibeVoiceNetwork,
 )
-from modules.core_components.ai_models.engines.vibevoice.options import VibeVoiceOptions
 from modules.core_components.ai_models.engines.vibevoice.script import (
     MAX_SPEAKERS,
     Part,
+    VibeVoiceOptions,
     checked_script,
     plan_parts,
 )
 from modules.core_components.ai_models.model_pool import ModelSpec
-from modules.core_components.ai_models.model_utils import RandomStream, configure_threads
-from modules.core_components.ai_models.stepped_work import SteppedWork
+from modules.core_components.ai_models.model_utils import (
+    RandomStream,
+    SteppedWork,
+    configure_threads,
+)
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
 from modules.core_components.audio.files import read_speech
-from modules.core_components.audio.level_matcher import LevelMatcher
-from modules.core_components.audio.piece_joiner import SENTENCE_PAUSE_S, PieceJoiner
+from modules.core_components.audio.joining import SENTENCE_PAUSE_S, LevelMatcher, PieceJoiner
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.values import FloatArray, Sample, Speech, VoicePrompt

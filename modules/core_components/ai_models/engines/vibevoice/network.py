@@ -12,7 +12,7 @@ import numpy as np
 
 from modules.core_components.ai_models.engines.base import ScriptLine
 from modules.core_components.ai_models.engines.vibevoice.checkpoint import cast_audio
-from modules.core_components.ai_models.engines.vibevoice.options import VibeVoiceOptions
+from modules.core_components.ai_models.engines.vibevoice.script import VibeVoiceOptions
 from modules.core_components.ai_models.model_utils import module_bytes
 from modules.core_components.values import FloatArray
 

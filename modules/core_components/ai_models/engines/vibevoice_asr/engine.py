@@ -11,32 +11,73 @@ from typing import Any
 import numpy as np
 
 from modules.core_components.ai_models.catalog import ModelEntry
-from modules.core_components.ai_models.engines.base import Transcription, TranscriptionInfo
-from modules.core_components.ai_models.engines.context import EngineContext
+from modules.core_components.ai_models.engines.base import (
+    EngineContext,
+    Transcription,
+    TranscriptionInfo,
+    option,
+)
 from modules.core_components.ai_models.engines.registry import EngineMissingError
 from modules.core_components.ai_models.engines.vibevoice.checkpoint import (
     load_checkpoint,
     refuse_old_layout,
 )
-from modules.core_components.ai_models.engines.vibevoice_asr.answers import Answer, Utterance
 from modules.core_components.ai_models.engines.vibevoice_asr.network import (
     SAMPLE_RATE_HZ,
+    Answer,
     Give,
+    Utterance,
     VibeVoiceAsrNetwork,
 )
-from modules.core_components.ai_models.engines.vibevoice_asr.options import VibeVoiceAsrOptions
-from modules.core_components.ai_models.engines.vibevoice_asr.speakers import SpeakerNames
-from modules.core_components.ai_models.engines.vibevoice_asr.windows import windows
+from modules.core_components.ai_models.engines.vibevoice_asr.stretches import SpeakerNames, windows
 from modules.core_components.ai_models.model_pool import ModelSpec
-from modules.core_components.ai_models.model_utils import RandomStream, configure_threads
-from modules.core_components.ai_models.stepped_work import SteppedWork
+from modules.core_components.ai_models.model_utils import (
+    RandomStream,
+    SteppedWork,
+    configure_threads,
+)
 from modules.core_components.audio.resample import resample
 from modules.core_components.errors import BadInputError, ModelMissingError, StudioError
 from modules.core_components.progress import CancelToken, Progress
-from modules.core_components.text.language_guess import guess_language
+from modules.core_components.text.languages import guess_language
 from modules.core_components.values import FloatArray, Segment, Speech
 
 logger = logging.getLogger(__name__)
+
+
+# What can be chosen when VibeVoice-ASR listens.
+
+
+@dataclass(frozen=True)
+class VibeVoiceAsrOptions:
+    """The defaults are those of the published checkpoint; it always takes the likeliest token."""
+
+    language: str = option(
+        "auto", "Language", "ISO 639-1 code for the transcript; the model finds it out by itself."
+    )
+    hotwords: str = option(
+        "", "Hotwords", "Names and terms to expect, and what the recording is about."
+    )
+    window_minutes: int = option(
+        60,
+        "Minutes at once",
+        "Longer recordings are heard in stretches; shorter ones need less memory.",
+        minimum=1,
+        maximum=60,
+        step=1,
+    )
+    max_new_tokens: int = option(
+        32_768,
+        "Longest answer (tokens)",
+        "Where an answer is broken off; the rest is asked for again.",
+        minimum=8,
+        maximum=32_768,
+        step=8,
+    )
+    sounds: bool = option(
+        False, "Note sounds", "Also note music, noise and silence, as [Music] and the like."
+    )
+
 
 REQUIRED_PACKAGES = ("torch", "transformers")
 _INAUDIBLE = 1e-4  # -80 dBFS: there is nothing to hear, and a model would make something up

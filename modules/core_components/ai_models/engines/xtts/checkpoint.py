@@ -7,17 +7,62 @@ file is ever touched.
 
 from __future__ import annotations
 
+import dataclasses
+import importlib.util
 import json
+import logging
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from modules.core_components.ai_models.engines.xtts.files import VOCABULARY, corrupt, missing
-from modules.core_components.errors import CorruptFileError
+import torch
+from torch.overrides import TorchFunctionMode
 
-if TYPE_CHECKING:
-    import torch
+from modules.core_components.errors import CorruptFileError, ModelMissingError
+
+logger = logging.getLogger(__name__)
+
+
+# The files of an XTTS model, and what is said when one of them cannot be used.
+
+
+CONFIG = "config.json"
+WEIGHTS = "model.pth"
+VOCABULARY = "vocab.json"
+SPEAKERS = "speakers_xtts.pth"
+REFERENCES = "reference*.wav"
+NEEDED = (CONFIG, WEIGHTS, VOCABULARY)
+
+_REMEDY = (
+    "Put the right file there, or delete the model and download (or import) it again on the "
+    "Models tab."
+)
+
+
+def missing(path: Path) -> ModelMissingError:
+    """The error for a file that is not there."""
+    return ModelMissingError(f"XTTS's file {path.name} is not in {path.parent}.", _REMEDY)
+
+
+def corrupt(path: Path, reason: object) -> CorruptFileError:
+    """The error for a file that does not hold what it must."""
+    said = " ".join(str(reason).split())[:300].rstrip(".")
+    return CorruptFileError(f"XTTS's file {path} cannot be used: {said}.", _REMEDY)
+
+
+def check_here(folder: Path) -> None:
+    """Raises ModelMissingError that names the first file without which nothing can be spoken."""
+    for name in NEEDED:
+        if not (folder / name).is_file():
+            raise missing(folder / name)
+
+
+def reference_clips(folder: Path) -> tuple[Path, ...]:
+    """The recordings of the model's own speaker, in the order of their names."""
+    return tuple(sorted(path for path in folder.glob(REFERENCES) if path.is_file()))
+
 
 State = Mapping[str, "torch.Tensor"]
 
@@ -143,3 +188,147 @@ def check_pair(weights: State, weights_path: Path, vocabulary_path: Path) -> Non
             f"Take {VOCABULARY} and the weights from one version (2.0.3 has 6681 tokens, the "
             "versions before it 6153), or delete the model and download it again.",
         )
+
+
+# Building a network whose weights are about to be read, without drawing random ones first.
+
+
+_FILLERS = frozenset(
+    {"normal_", "uniform_", "trunc_normal_", "kaiming_uniform_", "kaiming_normal_",
+     "xavier_uniform_", "xavier_normal_"}
+)  # fmt: skip
+_DRAWERS = frozenset({"rand", "randn"})
+
+
+class BlankLayers(TorchFunctionMode):
+    """Within the block, layers of this thread keep whatever lies in their memory.
+
+    440 million random numbers would take seconds, and drawing them would change what another
+    thread is speaking just then: torch's generator is global.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        name = getattr(func, "__name__", "")
+        if name in _FILLERS:
+            return args[0] if args else kwargs["tensor"]
+        if name in _DRAWERS:
+            return torch.empty(*args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))
+
+
+# XTTS's files become a network, or an error that names them.
+
+
+_LARGEST_SIZE = 100_000  # of any number in the configuration but sample rates and `duration_const`
+
+
+def assemble(folder: Path, device: str) -> Any:
+    """coqui's `Xtts` of a folder, ready to speak, on `device`.
+
+    Raises ModelMissingError and CorruptFileError that name the file. The weights lie in memory of
+    their own afterwards, so the files may go.
+    """
+    import torch
+
+    check_here(folder)
+    weights = read_weights(folder / WEIGHTS)
+    check_pair(weights, folder / WEIGHTS, folder / VOCABULARY)
+    model = _filled(folder, weights, device)
+    if torch.device(device).type == "cuda" and importlib.util.find_spec("deepspeed"):
+        try:
+            model.gpt.init_gpt_for_inference(kv_cache=True, use_deepspeed=True)
+        except Exception as error:  # noqa: BLE001 - its kernels fail in ways of their own
+            logger.warning("DeepSpeed is installed but does not take XTTS: %s", error)
+            model = _filled(folder, weights, device)  # what it touched may be in half precision
+    return model
+
+
+def read_sizes(path: Path) -> dict[str, Any]:
+    """The network's sizes (`model_args`) of a config.json, those that coqui knows.
+
+    Paths in it are not taken over. Raises ModelMissingError or CorruptFileError.
+    """
+    from TTS.tts.configs.xtts_config import XttsArgs
+
+    given = read_json(path).get("model_args")
+    if not isinstance(given, Mapping):
+        raise corrupt(path, "it has no model_args")
+    known = {item.name for item in dataclasses.fields(XttsArgs)}
+    sizes = {
+        name: value
+        for name, value in given.items()
+        if name in known and isinstance(value, int | bool)
+    }
+    for name, value in sizes.items():
+        large = value > _LARGEST_SIZE and not name.endswith(("_rate", "_const"))
+        if value < 0 or large:
+            raise corrupt(path, f"{name} cannot be {value}")
+    return sizes
+
+
+def _filled(folder: Path, weights: Mapping[str, torch.Tensor], device: str) -> Any:
+    """The network with its weights. A wrong size is found here, by name."""
+    import torch
+
+    model = _blank(folder)
+    state = {
+        name: value.to(device, torch.float32 if value.is_floating_point() else None, copy=True)
+        for name, value in weights.items()
+    }
+    try:
+        outcome = model.load_state_dict(state, strict=False, assign=True)
+    except RuntimeError as error:  # a tensor of another shape
+        raise corrupt(folder / WEIGHTS, f"it does not fit {CONFIG} ({error})") from error
+    if outcome.missing_keys:
+        lacking = f"{len(outcome.missing_keys)} weights, first {outcome.missing_keys[0]}"
+        raise corrupt(folder / WEIGHTS, f"it lacks {lacking}")
+    _fold_weight_norm(model.hifigan_decoder)
+    model.to(device)
+    with _quiet_transformers():
+        model.gpt.init_gpt_for_inference(kv_cache=True)
+    model.gpt.eval()
+    model.hifigan_decoder.eval()
+    return model.requires_grad_(False)
+
+
+def _blank(folder: Path) -> Any:
+    from TTS.tts.configs.xtts_config import XttsArgs, XttsConfig
+    from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
+    from TTS.tts.models.xtts import Xtts
+
+    sizes = read_sizes(folder / CONFIG)
+    try:
+        with _quiet_transformers(), BlankLayers():
+            model = Xtts(XttsConfig(model_args=XttsArgs(**sizes)))
+            model.tokenizer = VoiceBpeTokenizer(folder / VOCABULARY)
+            model.init_models()
+    except (TypeError, ValueError, RuntimeError, ZeroDivisionError, AssertionError) as error:
+        raise corrupt(folder / CONFIG, error) from error
+    except Exception as error:  # tokenizers raises nothing narrower
+        if type(error) is not Exception:
+            raise
+        raise corrupt(folder / VOCABULARY, error) from error
+    return model
+
+
+def _fold_weight_norm(decoder: torch.nn.Module) -> None:
+    """Weight norm is for training; kept, it is computed again at every call."""
+    from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
+
+    for module in decoder.modules():
+        if is_parametrized(module, "weight"):
+            remove_parametrizations(module, "weight")
+
+
+@contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """Without its warnings about token numbers of GPT-2 that XTTS never uses."""
+    source = logging.getLogger("transformers")
+    level = source.level
+    source.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        source.setLevel(level)

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from modules.core_components.ai_models.catalog import ModelEntry
-from modules.core_components.ai_models.engines.context import EngineContext
-from modules.core_components.ai_models.engines.xtts.checkpoint import read_json
-from modules.core_components.ai_models.engines.xtts.files import CONFIG, SPEAKERS, reference_clips
-from modules.core_components.ai_models.engines.xtts.languages import CHARACTER_LIMITS
+from modules.core_components.ai_models.engines.base import EngineContext
+from modules.core_components.ai_models.engines.xtts.checkpoint import (
+    CONFIG,
+    SPEAKERS,
+    read_json,
+    reference_clips,
+)
 from modules.core_components.ai_models.engines.xtts.network import (
     CONDITIONING_CHUNK_S,
     CONDITIONING_RATE_HZ,
@@ -23,7 +26,7 @@ from modules.core_components.ai_models.engines.xtts.network import (
     Utterance,
     XttsNetwork,
 )
-from modules.core_components.ai_models.engines.xtts.options import XttsOptions
+from modules.core_components.ai_models.engines.xtts.options import CHARACTER_LIMITS, XttsOptions
 from modules.core_components.ai_models.engines.xtts.speakers import (
     ENGINE,
     latents_of_prompt,
@@ -34,14 +37,10 @@ from modules.core_components.ai_models.model_pool import ModelSpec
 from modules.core_components.ai_models.model_utils import configure_threads
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
 from modules.core_components.audio.files import read_speech
-from modules.core_components.audio.piece_joiner import (
-    PARAGRAPH_PAUSE_S,
-    SENTENCE_PAUSE_S,
-    PieceJoiner,
-)
+from modules.core_components.audio.joining import PARAGRAPH_PAUSE_S, SENTENCE_PAUSE_S, PieceJoiner
 from modules.core_components.errors import BadInputError, DiskFullError
 from modules.core_components.progress import CancelToken, Progress, no_progress
-from modules.core_components.text.pieces import Piece, plan_pieces
+from modules.core_components.text.sentences import Piece, plan_pieces
 from modules.core_components.values import FloatArray, Sample, Speech, VoicePrompt
 
 REQUIRED_PACKAGES = ("torch", "torchaudio", "TTS")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modules.core_components.ai_models.engines.xtts.checkpoint import read_checkpoint
-from modules.core_components.ai_models.engines.xtts.files import corrupt
+from modules.core_components import atomic
+from modules.core_components.ai_models.engines.xtts.checkpoint import (
+    CONFIG,
+    SPEAKERS,
+    VOCABULARY,
+    WEIGHTS,
+    corrupt,
+    read_checkpoint,
+    read_weights,
+)
 from modules.core_components.ai_models.engines.xtts.network import Latents
 from modules.core_components.errors import BadInputError
 from modules.core_components.values import FloatArray, VoicePrompt
@@ -71,3 +81,33 @@ def _copied(tensor: Any, dimensions: int) -> FloatArray:
     if array.ndim != dimensions or not np.isfinite(array).all():
         raise ValueError(f"shape {array.shape}")
     return array
+
+
+# From a checkpoint of the trainer to a folder that speaks: stripped, complete, of one version.
+
+
+@dataclass(frozen=True)
+class PackedSize:
+    """Bytes of the checkpoint and of the model.pth made from it."""
+
+    before: int
+    after: int
+
+
+def pack(checkpoint: Path, base_folder: Path, folder: Path) -> PackedSize:
+    """Writes model.pth, config.json, vocab.json and the studio speakers into `folder`.
+
+    Optimizer, DVAE and mel layers stay behind. Vocabulary and configuration are those of the base
+    it was trained from. Raises CorruptFileError for what is no checkpoint, DiskFullError.
+    """
+    import torch
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic.atomic_path(folder / WEIGHTS) as partial:
+        # Mapped, not read: a checkpoint may be larger than the memory that is free.
+        torch.save({"model": read_weights(checkpoint)}, partial)
+    for name in (CONFIG, VOCABULARY, SPEAKERS):
+        if (base_folder / name).is_file():  # the oldest versions have no studio speakers
+            with atomic.atomic_path(folder / name) as partial:
+                shutil.copyfile(base_folder / name, partial)
+    return PackedSize(checkpoint.stat().st_size, (folder / WEIGHTS).stat().st_size)

@@ -6,29 +6,27 @@ from functools import lru_cache
 from pathlib import Path
 
 from modules.core_components.ai_models.catalog import Licence, ModelEntry
-from modules.core_components.ai_models.engines.context import EngineContext
+from modules.core_components.ai_models.engines.base import EngineContext
 from modules.core_components.ai_models.engines.registry import Factory
 from modules.core_components.ai_models.engines.xtts.checkpoint import (
+    CONFIG,
+    SPEAKERS,
+    VOCABULARY,
+    WEIGHTS,
+    check_here,
     check_pair,
     read_json,
     read_vocabulary,
     read_weights,
+    reference_clips,
 )
 from modules.core_components.ai_models.engines.xtts.engine import (
     REQUIRED_PACKAGES,
     Place,
     XttsEngine,
 )
-from modules.core_components.ai_models.engines.xtts.files import (
-    CONFIG,
-    SPEAKERS,
-    VOCABULARY,
-    WEIGHTS,
-    check_here,
-    reference_clips,
-)
-from modules.core_components.ai_models.engines.xtts.languages import LANGUAGES, languages_in
 from modules.core_components.ai_models.engines.xtts.network import SAMPLE_RATE_HZ
+from modules.core_components.ai_models.engines.xtts.options import LANGUAGES, languages_in
 from modules.core_components.ai_models.engines.xtts.speakers import studio_speakers
 from modules.core_components.audio.files import read_speech
 from modules.core_components.errors import CorruptFileError

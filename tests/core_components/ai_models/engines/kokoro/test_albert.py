@@ -8,7 +8,7 @@ import sys
 
 import torch
 
-from modules.core_components.ai_models.engines.kokoro.albert import AlbertConfig, AlbertModel
+from modules.core_components.ai_models.engines.kokoro.network import AlbertConfig, AlbertModel
 
 SIZES = AlbertConfig(
     vocab_size=30,
@@ -48,7 +48,7 @@ def test_the_network_comes_without_its_package() -> None:
 import sys
 from loguru import logger
 sink = logger.add(lambda message: None)
-from modules.core_components.ai_models.engines.kokoro.kokoro_package import import_kmodel
+from modules.core_components.ai_models.engines.kokoro.network import import_kmodel
 assert import_kmodel().__name__ == "KModel"
 assert import_kmodel() is import_kmodel()
 assert not {"transformers", "kokoro"} & set(sys.modules), "too much"

@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modules.core_components.ai_models.engines.kokoro.chunks import (
+from modules.core_components.ai_models.engines.kokoro.pipeline import (
     FIRST,
     LONGEST,
     Chunk,
@@ -136,7 +136,7 @@ def test_work_grows_with_the_length_only() -> None:
     def looks(length: int) -> int:
         Watched.looks = 0
         size = size_after(LONGEST)
-        from modules.core_components.ai_models.engines.kokoro.chunks import _cut
+        from modules.core_components.ai_models.engines.kokoro.pipeline import _cut
 
         text, start = Watched("a" * 7 + " b" * length), 0
         while len(text) - start > size.whole:

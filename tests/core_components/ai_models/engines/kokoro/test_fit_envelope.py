@@ -13,13 +13,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from modules.core_components.ai_models.engines.kokoro.fit.envelope import (
+from modules.core_components.ai_models.engines.kokoro.fit.target import (
     EnvelopeAim,
     envelope_distance,
     nearest_aim,
     sample_frames,
 )
-from modules.core_components.ai_models.engines.kokoro.fit.words import Phrase, aligned_aim
+from modules.core_components.ai_models.engines.kokoro.fit.text import Phrase, aligned_aim
 
 FRAME = 320
 PITCHES_HZ = (500.0, 1200.0, 2400.0, 4000.0)

@@ -7,15 +7,16 @@ from typing import Any
 import pytest
 import torch
 
-from modules.core_components.ai_models.engines.kokoro.fit.rate import (
+from modules.core_components.ai_models.engines.kokoro.fit.text import (
     FASTEST,
+    FRAME_S,
     SLOWEST,
+    Heard,
+    Reading,
     articulation_s,
     speaking_rate,
 )
-from modules.core_components.ai_models.engines.kokoro.fit.sample_words import Heard
-from modules.core_components.ai_models.engines.kokoro.fit.text import FRAME_S, Reading
-from modules.core_components.ai_models.engines.kokoro.kokoro_package import import_kmodel
+from modules.core_components.ai_models.engines.kokoro.network import import_kmodel
 from modules.core_components.values import Segment, Word
 from tests.helpers.tiny_kokoro import build_tiny_kokoro
 

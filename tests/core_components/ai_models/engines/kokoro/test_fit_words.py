@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from modules.core_components.ai_models.engines.kokoro.fit.words import phrases, warping_path
+from modules.core_components.ai_models.engines.kokoro.fit.text import phrases, warping_path
 from modules.core_components.values import Segment, Word
 
 RATE_HZ = 16_000

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modules.core_components.ai_models.engines.kokoro import joins
-from modules.core_components.ai_models.engines.kokoro.chunks import Ending
+from modules.core_components.ai_models.engines.kokoro import pipeline
+from modules.core_components.ai_models.engines.kokoro.pipeline import Ending
 from modules.core_components.values import FloatArray
 
 RATE_HZ = 24_000
@@ -26,7 +26,7 @@ def chunk() -> FloatArray:
 
 
 def shape_joins(*arguments: Any, **options: Any) -> FloatArray:
-    return joins.shape_joins(*arguments, **options)[0]
+    return pipeline.shape_joins(*arguments, **options)[0]
 
 
 def seconds(samples: FloatArray) -> float:
@@ -78,5 +78,5 @@ def test_silence_and_snippets_of_any_length_pass(length: int) -> None:
 
 
 def test_it_tells_what_it_took_off_the_beginning(chunk: FloatArray) -> None:
-    joined, skipped = joins.shape_joins(chunk, RATE_HZ, Ending.WORD, None)
+    joined, skipped = pipeline.shape_joins(chunk, RATE_HZ, Ending.WORD, None)
     assert skipped == len(chunk) - len(joined) > 0

@@ -15,20 +15,19 @@ import torch
 
 from modules.core_components.ai_models.catalog import Catalog
 from modules.core_components.ai_models.engines.base import (
+    EngineContext,
     TTSEngine,
     describe_options,
     parse_options,
 )
-from modules.core_components.ai_models.engines.context import EngineContext
 from modules.core_components.ai_models.engines.kokoro import engine as module
 from modules.core_components.ai_models.engines.kokoro.engine import (
     KokoroEngine,
     KokoroOptions,
     create,
 )
-from modules.core_components.ai_models.engines.kokoro.fit.layer_styles import adain_layers
-from modules.core_components.ai_models.engines.kokoro.speaking_voice import voice_of_prompt
-from modules.core_components.ai_models.engines.kokoro.voice_packs import pack_bytes
+from modules.core_components.ai_models.engines.kokoro.fit.layers import adain_layers
+from modules.core_components.ai_models.engines.kokoro.voices import pack_bytes, voice_of_prompt
 from modules.core_components.ai_models.model_pool import ModelPool
 from modules.core_components.errors import (
     BadInputError,

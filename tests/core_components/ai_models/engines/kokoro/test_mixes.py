@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modules.core_components.ai_models.engines.kokoro.mixes import (
+from modules.core_components.ai_models.engines.kokoro.voices import (
     MOST_VOICES,
     format_mix,
     is_mix,

@@ -9,10 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from modules.core_components.ai_models.engines.kokoro.chunks import FIRST, LONGEST, plan_chunks
+from modules.core_components.ai_models.engines.kokoro.pipeline import (
+    FIRST,
+    LONGEST,
+    plan_chunks,
+    words_of_chunks,
+)
 from modules.core_components.ai_models.engines.kokoro.reading.languages import LANGUAGES
 from modules.core_components.ai_models.engines.kokoro.reading.phonemes import get_phonemizer
-from modules.core_components.ai_models.engines.kokoro.word_times import words_of_chunks
 from tests.helpers.tiny_kokoro import SYMBOLS
 
 PARAGRAPHS = Path(__file__).parents[4] / "languages"

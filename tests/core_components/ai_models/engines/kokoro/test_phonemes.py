@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from modules.core_components.ai_models.engines.kokoro.reading import phonemes as module
 from modules.core_components.ai_models.engines.kokoro.reading.languages import LANGUAGES, Language
+from modules.core_components.ai_models.engines.kokoro.reading.offset_text import Piece
 from modules.core_components.ai_models.engines.kokoro.reading.phonemes import (
     Phonemizer,
     get_phonemizer,
 )
-from modules.core_components.ai_models.engines.kokoro.reading.pieces import Piece
 from modules.core_components.errors import BadInputError, StudioError
 from tests.helpers.tiny_kokoro import SYMBOLS
 

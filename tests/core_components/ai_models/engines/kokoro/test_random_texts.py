@@ -13,19 +13,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from modules.core_components.ai_models.engines.kokoro.chunks import LONGEST, plan_chunks
+from modules.core_components.ai_models.engines.kokoro.pipeline import (
+    LONGEST,
+    plan_chunks,
+    words_of_chunks,
+)
 from modules.core_components.ai_models.engines.kokoro.reading.inline_phonemes import (
     Given,
     take_given,
 )
 from modules.core_components.ai_models.engines.kokoro.reading.languages import LANGUAGES
+from modules.core_components.ai_models.engines.kokoro.reading.offset_text import Piece
 from modules.core_components.ai_models.engines.kokoro.reading.phonemes import (
     PhonemeSentence,
     Phonemizer,
     get_phonemizer,
 )
-from modules.core_components.ai_models.engines.kokoro.reading.pieces import Piece
-from modules.core_components.ai_models.engines.kokoro.word_times import words_of_chunks
 from modules.core_components.errors import BadInputError
 from tests.helpers.tiny_kokoro import SYMBOLS
 

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import torch
 
-from modules.core_components.ai_models.engines import ge2e
-from modules.core_components.ai_models.engines.context import EngineContext
+from modules.core_components.ai_models.engines import speaker_encoder
+from modules.core_components.ai_models.engines.base import EngineContext
 from modules.core_components.ai_models.engines.kokoro.engine import KokoroEngine, create
 from modules.core_components.ai_models.engines.kokoro.fit import sample_voice, voice_fit
 from modules.core_components.ai_models.engines.kokoro.fit.voice_fit import FittedVoice
-from modules.core_components.ai_models.engines.kokoro.speaking_voice import voice_of_prompt
+from modules.core_components.ai_models.engines.kokoro.voices import voice_of_prompt
 from modules.core_components.ai_models.engines.speaker_encoder import SpeakerEncoder
 from modules.core_components.ai_models.model_pool import ModelPool
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
@@ -69,7 +69,10 @@ def fit(monkeypatch: pytest.MonkeyPatch) -> FakeFit:
 
 @pytest.fixture
 def engine(context: EngineContext, tmp_path: Path) -> KokoroEngine:
-    torch.save({"model_state": SpeakerEncoder(hidden_size=4).state_dict()}, tmp_path / ge2e.WEIGHTS)
+    torch.save(
+        {"model_state": SpeakerEncoder(hidden_size=4).state_dict()},
+        tmp_path / speaker_encoder.WEIGHTS,
+    )
     folders = {"ge2e": tmp_path, "whisper-tiny.en": tmp_path / "tiny.en"}
 
     def ensure_model(model_id: str) -> Path:
@@ -78,7 +81,7 @@ def engine(context: EngineContext, tmp_path: Path) -> KokoroEngine:
     whole = dataclasses.replace(
         context,
         ensure_model=ensure_model,
-        engine=lambda model_id: ge2e.create(context.catalog.entry(model_id), whole),
+        engine=lambda model_id: speaker_encoder.create(context.catalog.entry(model_id), whole),
     )
     return create(context.catalog.entry("kokoro-v1.0"), whole)
 

@@ -14,15 +14,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from modules.core_components.ai_models.engines.kokoro import precision
-from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
-from modules.core_components.ai_models.engines.kokoro.fit.layer_styles import adain_layers
-from modules.core_components.ai_models.engines.kokoro.prosody import predict_prosody
-from modules.core_components.ai_models.engines.kokoro.speaking_layers import SpeakingLayers
+from modules.core_components.ai_models.engines.kokoro import wrapper
+from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder, SpeakingLayers
+from modules.core_components.ai_models.engines.kokoro.fit.layers import adain_layers
 from modules.core_components.ai_models.engines.kokoro.wrapper import (
     CONFIG_FILE,
     WEIGHTS_FILE,
     KokoroV1Wrapper,
+    predict_prosody,
 )
 
 PHONEMES = "həlˈO wˈɜɹld, ænd ˈɔl ɪn ɪt."
@@ -33,7 +32,7 @@ def kokoro(tiny_kokoro: Path) -> KokoroV1Wrapper:
     return load(tiny_kokoro, "float32")
 
 
-def load(folder: Path, numbers: precision.Precision) -> KokoroV1Wrapper:
+def load(folder: Path, numbers: wrapper.Precision) -> KokoroV1Wrapper:
     return KokoroV1Wrapper(folder / CONFIG_FILE, folder / WEIGHTS_FILE, "cpu", numbers)
 
 
@@ -94,26 +93,26 @@ def test_bfloat16_keeps_the_durations_and_the_sound(tiny_kokoro: Path, style: Te
 
 
 def test_a_forced_precision_is_kept_and_a_gpu_speaks_in_float32() -> None:
-    assert precision.choose_precision("float32", "cpu") == "float32"
-    assert precision.choose_precision("bfloat16", "cpu") == "bfloat16"
-    assert precision.choose_precision("auto", "cuda:0") == "float32"
+    assert wrapper.choose_precision("float32", "cpu") == "float32"
+    assert wrapper.choose_precision("bfloat16", "cpu") == "bfloat16"
+    assert wrapper.choose_precision("auto", "cuda:0") == "float32"
 
 
 def test_a_processor_without_bfloat16_speaks_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    assert precision._faster_on_cpu.__wrapped__() == "float32"
+    assert wrapper._faster_on_cpu.__wrapped__() == "float32"
 
 
 @pytest.mark.parametrize(("seconds", "chosen"), [(0.5, "bfloat16"), (0.95, "float32")])
 def test_bfloat16_must_be_worth_it(
-    monkeypatch: pytest.MonkeyPatch, seconds: float, chosen: precision.Precision
+    monkeypatch: pytest.MonkeyPatch, seconds: float, chosen: wrapper.Precision
 ) -> None:
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
     monkeypatch.setattr(
-        precision, "_best_seconds", lambda dtype: 1.0 if dtype == torch.float32 else seconds
+        wrapper, "_best_seconds", lambda dtype: 1.0 if dtype == torch.float32 else seconds
     )
-    assert precision._faster_on_cpu.__wrapped__() == chosen
+    assert wrapper._faster_on_cpu.__wrapped__() == chosen
 
 
 def test_first_requests_at_once_agree_on_one_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,19 +123,19 @@ def test_first_requests_at_once_agree_on_one_measurement(monkeypatch: pytest.Mon
         time.sleep(0.05)
         return next(gains)
 
-    def choose() -> precision.Precision:
+    def choose() -> wrapper.Precision:
         both.wait(10)
-        return precision.choose_precision("auto", "cpu")
+        return wrapper.choose_precision("auto", "cpu")
 
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
-    monkeypatch.setattr(precision, "_best_seconds", measured)
-    precision._faster_on_cpu.cache_clear()
+    monkeypatch.setattr(wrapper, "_best_seconds", measured)
+    wrapper._faster_on_cpu.cache_clear()
     try:
         with ThreadPoolExecutor(2) as threads:
             answers = [threads.submit(choose) for _ in range(2)]
             assert len({answer.result(10) for answer in answers}) == 1
     finally:
-        precision._faster_on_cpu.cache_clear()
+        wrapper._faster_on_cpu.cache_clear()
 
 
 def test_work_in_the_middle_of_an_utterance_can_be_ended(

@@ -13,18 +13,18 @@ import torch
 
 from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
 from modules.core_components.ai_models.engines.kokoro.fit import guard, voice_fit
-from modules.core_components.ai_models.engines.kokoro.fit.layer_styles import (
+from modules.core_components.ai_models.engines.kokoro.fit.layers import (
+    FitLayers,
     adain_layers,
     nearest_shared_style,
 )
-from modules.core_components.ai_models.engines.kokoro.fit.layers import FitLayers
 from modules.core_components.ai_models.engines.kokoro.fit.state import FitState
 from modules.core_components.ai_models.engines.kokoro.fit.voice_fit import (
     FitOptions,
     FittedVoice,
     fit_voice,
 )
-from modules.core_components.ai_models.engines.kokoro.kokoro_package import import_kmodel
+from modules.core_components.ai_models.engines.kokoro.network import import_kmodel
 from modules.core_components.ai_models.engines.speaker_encoder import SpeakerEncoder
 from modules.core_components.errors import BadInputError, JobCancelled
 from modules.core_components.progress import CancelToken, Progress, no_progress

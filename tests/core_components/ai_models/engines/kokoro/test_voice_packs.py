@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from modules.core_components.ai_models.engines.kokoro.voice_packs import (
+from modules.core_components.ai_models.engines.kokoro.voices import (
     PACK_SHAPE,
     load_pack,
     pack_bytes,

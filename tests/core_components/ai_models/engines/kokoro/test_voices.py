@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from modules.core_components.ai_models.engines.kokoro.voice_packs import (
+from modules.core_components.ai_models.engines.kokoro.voices import (
     PACK_SHAPE,
+    VoiceFolder,
     pack_bytes,
     save_pack,
 )
-from modules.core_components.ai_models.engines.kokoro.voices import VoiceFolder
 from modules.core_components.errors import BadInputError, CorruptFileError, ModelMissingError
 from modules.core_components.library import VoiceLibrary
 from modules.core_components.values import OwnVoice

@@ -7,13 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modules.core_components.ai_models.engines.kokoro.chunks import plan_chunks
+from modules.core_components.ai_models.engines.kokoro.pipeline import (
+    plan_chunks,
+    word_times,
+    words_of_chunks,
+)
+from modules.core_components.ai_models.engines.kokoro.reading.inline_phonemes import SpokenWord
 from modules.core_components.ai_models.engines.kokoro.reading.phonemes import (
     PhonemeSentence,
     get_phonemizer,
 )
-from modules.core_components.ai_models.engines.kokoro.reading.written_words import SpokenWord
-from modules.core_components.ai_models.engines.kokoro.word_times import word_times, words_of_chunks
 from tests.helpers.tiny_kokoro import SYMBOLS
 
 VOCABULARY = frozenset(SYMBOLS)

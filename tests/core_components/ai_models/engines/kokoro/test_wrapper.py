@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import torch
 
+from modules.core_components.ai_models.engines.kokoro.pipeline import SAMPLES_PER_FRAME
 from modules.core_components.ai_models.engines.kokoro.reading.phonemes import get_phonemizer
-from modules.core_components.ai_models.engines.kokoro.utterance import SAMPLES_PER_FRAME
 from modules.core_components.ai_models.engines.kokoro.wrapper import (
     CONFIG_FILE,
     WEIGHTS_FILE,

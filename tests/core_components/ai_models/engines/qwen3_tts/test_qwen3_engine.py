@@ -166,7 +166,7 @@ def test_a_stream_says_what_the_package_says_as_a_whole(
 def test_the_sound_of_many_frames_is_that_of_the_package(manager: TTSManager) -> None:
     import torch
 
-    from modules.core_components.ai_models.engines.qwen3_tts.codec import CodeDecoder
+    from modules.core_components.ai_models.engines.qwen3_tts.network import CodeDecoder
 
     codes = torch.randint(2048, (640, 4), generator=torch.Generator().manual_seed(1))
     before = torch.randint(2048, (20, 4), generator=torch.Generator().manual_seed(2))

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from modules.core_components.ai_models.catalog import MANIFEST_NAME
 from modules.core_components.ai_models.engines.base import AttentiveEngine, ScriptEngine, ScriptLine
 from modules.core_components.ai_models.engines.vibevoice.network import VibeVoiceNetwork
-from modules.core_components.ai_models.engines.vibevoice.options import VibeVoiceOptions
-from modules.core_components.ai_models.model_manifest import MANIFEST_NAME
+from modules.core_components.ai_models.engines.vibevoice.script import VibeVoiceOptions
 from modules.core_components.ai_models.model_pool import ModelPool
 from modules.core_components.ai_models.tts_manager import TTSManager
 from modules.core_components.errors import (
@@ -25,9 +25,8 @@ from modules.core_components.errors import (
     ModelMissingError,
     StudioError,
 )
-from modules.core_components.model_settings import ModelSettings
 from modules.core_components.progress import CancelToken, no_progress
-from modules.core_components.settings import app_folder, load_settings
+from modules.core_components.settings import ModelSettings, app_folder, load_settings
 from modules.core_components.values import FloatArray, Sample, VoicePrompt
 from tests.helpers.tiny_vibevoice import FOLDERS, install_tiny
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from modules.core_components.ai_models.asr_manager import ASRManager
-from modules.core_components.ai_models.engines.vibevoice_asr.options import VibeVoiceAsrOptions
+from modules.core_components.ai_models.engines.vibevoice_asr.engine import VibeVoiceAsrOptions
 from modules.core_components.ai_models.model_pool import ModelPool
 from modules.core_components.errors import (
     BadInputError,

@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modules.core_components.ai_models.engines.vibevoice_asr.answers import (
+from modules.core_components.ai_models.engines.vibevoice_asr.network import (
     Answer,
     Utterance,
     read_answer,
 )
-from modules.core_components.ai_models.engines.vibevoice_asr.speakers import SpeakerNames
-from modules.core_components.ai_models.engines.vibevoice_asr.windows import windows
+from modules.core_components.ai_models.engines.vibevoice_asr.stretches import SpeakerNames, windows
 from modules.core_components.values import FloatArray, Speech
 
 TALK = [Utterance(f"Sentence {n}.", n * 7.0, n * 7.0 + 6.5, n % 2) for n in range(20)]

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from modules.core_components.ai_models.engines.xtts.preflight import batches, memory, room, speech
-from modules.core_components.ai_models.engines.xtts.preflight.checks import OK, STOP, WARN
-from modules.core_components.ai_models.engines.xtts.preflight.metadata import broken_lines
-from modules.core_components.dataset.metadata import HEADER
-from modules.core_components.text.language_guess import guess_language
+from modules.core_components.ai_models.engines.xtts.preflight import data, machine
+from modules.core_components.ai_models.engines.xtts.preflight.data import (
+    OK,
+    STOP,
+    WARN,
+    broken_lines,
+)
+from modules.core_components.dataset.values import HEADER
+from modules.core_components.text.languages import guess_language
 
-FULL = memory.FULL_MODEL_BYTES
+FULL = machine.FULL_MODEL_BYTES
 
 
 def test_lines_that_the_csv_reader_would_misread_are_told() -> None:
@@ -36,38 +40,38 @@ def test_a_file_without_the_header_is_told(text: str) -> None:
 
 
 def test_a_remainder_of_one_is_refused_with_sizes_that_do() -> None:
-    check = batches.check_batches(rows=25, batch_size=4)
+    check = data.check_batches(rows=25, batch_size=4)
     assert check.level == STOP
-    sizes = batches.good_batch_sizes(25, 4)
+    sizes = data.good_batch_sizes(25, 4)
     assert all(size >= 2 and 25 % size != 1 for size in sizes)
     for size in sizes:
         assert str(size) in check.hint
-        assert batches.check_batches(25, size).level == OK
+        assert data.check_batches(25, size).level == OK
 
 
 @pytest.mark.parametrize(("rows", "batch_size"), [(24, 1), (1, 2), (0, 2), (3, 4)])
 def test_batches_that_cannot_be(rows: int, batch_size: int) -> None:
-    assert batches.check_batches(rows, batch_size).level == STOP
+    assert data.check_batches(rows, batch_size).level == STOP
 
 
 def test_evaluation_needs_rows() -> None:
-    assert batches.check_evaluation(0, 4).level == STOP
-    assert batches.check_evaluation(2, 4).level == WARN
-    assert batches.check_evaluation(4, 8).message == "4 rows, in batches of 4."
+    assert data.check_evaluation(0, 4).level == STOP
+    assert data.check_evaluation(2, 4).level == WARN
+    assert data.check_evaluation(4, 8).message == "4 rows, in batches of 4."
 
 
 def test_forty_seconds_are_too_few_and_five_minutes_few() -> None:
-    assert speech.check_amount(40.0).level == STOP
-    assert speech.check_amount(300.0).level == WARN
-    assert speech.check_amount(1200.0).level == OK
+    assert data.check_amount(40.0).level == STOP
+    assert data.check_amount(300.0).level == WARN
+    assert data.check_amount(1200.0).level == OK
 
 
 def test_two_languages_are_noticed_by_record_and_by_text() -> None:
     english = ["The weather is fine and they have not been here for a week."] * 30
-    assert speech.check_one_language("en", ["en"], english).level == OK
-    assert speech.check_one_language("en", ["en", "it"], english).level == STOP
+    assert data.check_one_language("en", ["en"], english).level == OK
+    assert data.check_one_language("en", ["en", "it"], english).level == STOP
     italian = ["Questo è il giorno della partenza, ma non sono pronto perché piove."] * 3
-    found = speech.check_one_language("en", [], english + italian)
+    found = data.check_one_language("en", [], english + italian)
     assert found.level == STOP
     assert "3 of 33 rows read like Italian" in found.message
 
@@ -75,7 +79,7 @@ def test_two_languages_are_noticed_by_record_and_by_text() -> None:
 def test_a_quoted_title_is_no_second_language() -> None:
     english = ["They said that this is the one which you would have."] * 40
     title = ["La dolce vita non è questo ma quello che sono."]
-    assert speech.check_one_language("en", [], english + title).level == OK
+    assert data.check_one_language("en", [], english + title).level == OK
 
 
 @pytest.mark.parametrize(
@@ -95,27 +99,27 @@ def test_what_language_a_sentence_seems_to_be_in(text: str, language: str) -> No
 
 
 def test_memory_grows_with_batch_length_and_precision() -> None:
-    need = memory.memory_need("fp32", 4, 11.0).gigabytes
+    need = machine.memory_need("fp32", 4, 11.0).gigabytes
     assert 14.0 < need < 15.0  # what users report for this setting
-    assert memory.memory_need("bf16", 4, 11.0).gigabytes < need
-    assert memory.memory_need("fp32", 2, 11.0).gigabytes < need
-    assert memory.memory_need("fp32", 4, 5.0).gigabytes < need
+    assert machine.memory_need("bf16", 4, 11.0).gigabytes < need
+    assert machine.memory_need("fp32", 2, 11.0).gigabytes < need
+    assert machine.memory_need("fp32", 4, 5.0).gigabytes < need
 
 
 def test_a_gpu_too_small_is_told_the_batch_that_fits() -> None:
     small, large = 12 * 2**30, 24 * 2**30
-    assert memory.check_gpu("fp32", 4, 11.0, FULL, large).level == OK
-    tight = memory.check_gpu("fp32", 4, 11.0, FULL, small)
+    assert machine.check_gpu("fp32", 4, 11.0, FULL, large).level == OK
+    tight = machine.check_gpu("fp32", 4, 11.0, FULL, small)
     assert tight.level == WARN  # estimated, so it may try
     assert "batches of 2" in tight.hint
     assert "estimate" in tight.message
-    assert "bf16" in memory.check_gpu("fp32", 4, 11.0, FULL, 6 * 2**30).hint
-    assert memory.check_gpu("fp32", 4, 11.0, FULL, None).level == WARN
+    assert "bf16" in machine.check_gpu("fp32", 4, 11.0, FULL, 6 * 2**30).hint
+    assert machine.check_gpu("fp32", 4, 11.0, FULL, None).level == WARN
 
 
 def test_three_gigabytes_of_free_disk_stop_every_run() -> None:
-    needed = room.run_bytes(FULL, keep_checkpoints=3)
+    needed = machine.run_bytes(FULL, keep_checkpoints=3)
     assert 18e9 < needed < 25e9  # what today's tools ask for
-    assert room.check_disk(3_000_000_000, needed).level == STOP
-    assert room.check_disk(3_000_000_000, 1_000_000).level == STOP
-    assert room.check_disk(40_000_000_000, needed).level == OK
+    assert machine.check_disk(3_000_000_000, needed).level == STOP
+    assert machine.check_disk(3_000_000_000, 1_000_000).level == STOP
+    assert machine.check_disk(40_000_000_000, needed).level == OK

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from modules.core_components.ai_models.engines.base import parse_options
-from modules.core_components.ai_models.engines.xtts.training.plan import TrainingPlan
-from modules.core_components.ai_models.engines.xtts.training.presets import (
+from modules.core_components.ai_models.engines.xtts.training.plan import (
     ABOUT,
     CAREFUL,
     PRESETS,
     QUICK,
     STANDARD,
+    TrainingPlan,
     departures,
     switched,
     with_preset,

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from modules.core_components.ai_models.engines.xtts.training.loop import OutOfMemoryError
 from modules.core_components.ai_models.engines.xtts.training.plan import TrainingPlan
-from modules.core_components.ai_models.engines.xtts.training.stepping import OutOfMemoryError
-from modules.core_components.ai_models.engines.xtts.training.stop_requests import StopRequests
+from modules.core_components.ai_models.engines.xtts.training.process import StopRequests
 from modules.core_components.ai_models.engines.xtts.training.trainee import Batch
 from modules.core_components.errors import DiskFullError, StudioError
 from tests.core_components.ai_models.engines.xtts.toy_trainee import (

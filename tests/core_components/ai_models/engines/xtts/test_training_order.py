@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from modules.core_components.ai_models.engines.xtts.training.order import (
+from modules.core_components.ai_models.engines.xtts.training.plan import TrainingPlan
+from modules.core_components.ai_models.engines.xtts.training.trainee import (
     batches,
     epoch_order,
     step_batches,
     steps_in_epoch,
 )
-from modules.core_components.ai_models.engines.xtts.training.plan import TrainingPlan
 from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import loading_processes
 
 

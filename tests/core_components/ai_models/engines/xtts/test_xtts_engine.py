@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modules.core_components.ai_models.engines.context import EngineContext
-from modules.core_components.ai_models.engines.xtts import files
-from modules.core_components.ai_models.engines.xtts.assemble import assemble
+from modules.core_components.ai_models.engines.base import EngineContext
+from modules.core_components.ai_models.engines.xtts import checkpoint
+from modules.core_components.ai_models.engines.xtts.checkpoint import assemble
 from modules.core_components.ai_models.engines.xtts.engine import REFERENCE_VOICE, XttsEngine
 from modules.core_components.ai_models.engines.xtts.options import XttsOptions
 from modules.core_components.ai_models.engines.xtts.tuned import check_tuned, entry_of, factory_of
@@ -189,9 +189,9 @@ def test_loading_touches_neither_the_files_nor_torchs_threads(copy: Path) -> Non
 
 
 def test_a_wrong_vocabulary_names_both_files(copy: Path) -> None:
-    vocabulary = json.loads((copy / files.VOCABULARY).read_text(encoding="utf-8"))
+    vocabulary = json.loads((copy / checkpoint.VOCABULARY).read_text(encoding="utf-8"))
     vocabulary["model"]["vocab"]["zzz"] = 699
-    (copy / files.VOCABULARY).write_text(json.dumps(vocabulary), encoding="utf-8")
+    (copy / checkpoint.VOCABULARY).write_text(json.dumps(vocabulary), encoding="utf-8")
     with pytest.raises(CorruptFileError, match="different versions") as refused:
         assemble(copy, "cpu")
     assert "vocab.json has 700 tokens" in refused.value.message
@@ -199,7 +199,7 @@ def test_a_wrong_vocabulary_names_both_files(copy: Path) -> None:
     assert "download it again" in refused.value.hint
 
 
-@pytest.mark.parametrize("name", [files.CONFIG, files.WEIGHTS, files.VOCABULARY])
+@pytest.mark.parametrize("name", [checkpoint.CONFIG, checkpoint.WEIGHTS, checkpoint.VOCABULARY])
 def test_a_missing_or_truncated_file_is_named(copy: Path, name: str) -> None:
     content = (copy / name).read_bytes()
     (copy / name).write_bytes(content[: len(content) // 2])
@@ -211,9 +211,11 @@ def test_a_missing_or_truncated_file_is_named(copy: Path, name: str) -> None:
 
 
 def test_a_configuration_of_another_size_is_named(copy: Path) -> None:
-    config = (copy / files.CONFIG).read_text(encoding="utf-8")
+    config = (copy / checkpoint.CONFIG).read_text(encoding="utf-8")
     for wrong in ('"gpt_layers": 3', '"gpt_layers": 123456789', '"gpt_layers": -2'):
-        (copy / files.CONFIG).write_text(config.replace('"gpt_layers": 2', wrong), encoding="utf-8")
+        (copy / checkpoint.CONFIG).write_text(
+            config.replace('"gpt_layers": 2', wrong), encoding="utf-8"
+        )
         with pytest.raises(CorruptFileError, match=r"config\.json|model\.pth"):
             assemble(copy, "cpu")
 
@@ -226,12 +228,13 @@ def test_a_trainers_checkpoint_speaks(
     from modules.core_components.ai_models.engines.xtts.checkpoint import read_weights
 
     trained = {
-        f"xtts.{name}": value.clone() for name, value in read_weights(copy / files.WEIGHTS).items()
+        f"xtts.{name}": value.clone()
+        for name, value in read_weights(copy / checkpoint.WEIGHTS).items()
     }
     trained["dvae.codebook.embed"] = torch.ones(3)
     trained["torch_mel_spectrogram_style_encoder.mel_stft.spectrogram.window"] = torch.ones(3)
     optimizer = {"state": {}, "param_groups": [{"lr": 5e-6}]}
-    torch.save({"model": trained, "optimizer": optimizer, "step": 7}, copy / files.WEIGHTS)
+    torch.save({"model": trained, "optimizer": optimizer, "step": 7}, copy / checkpoint.WEIGHTS)
     shutil.copy(sample.path, copy / "reference.wav")
     check_tuned(copy)
     model = read_tuned_model(copy)
@@ -251,7 +254,7 @@ def test_a_pickle_that_would_run_code_is_refused(copy: Path, tmp_path: Path) -> 
         def __reduce__(self) -> tuple[Any, ...]:
             return Path.touch, (tmp_path / "ran",)
 
-    torch.save({"model": {}, "config": Evil()}, copy / files.WEIGHTS)
+    torch.save({"model": {}, "config": Evil()}, copy / checkpoint.WEIGHTS)
     with pytest.raises(CorruptFileError, match=r"model\.pth"):
         check_tuned(copy)
     assert not (tmp_path / "ran").exists()

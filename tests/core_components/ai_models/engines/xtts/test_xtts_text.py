@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from modules.core_components.ai_models.engines.xtts.languages import (
+from modules.core_components.ai_models.engines.xtts.options import (
     CHARACTER_LIMITS,
     LANGUAGES,
     languages_in,
 )
-from modules.core_components.audio.piece_joiner import PieceJoiner
+from modules.core_components.audio.joining import PieceJoiner
 from modules.core_components.errors import BadInputError
-from modules.core_components.text.pieces import cut_evenly, plan_pieces
+from modules.core_components.text.sentences import cut_evenly, plan_pieces
 from modules.core_components.values import FloatArray
 from tests.helpers.tiny_xtts import LANGUAGES as TOKENS
 

@@ -13,16 +13,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from modules.core_components.ai_models.engines.kokoro.fit.envelope import envelope_distance
 from modules.core_components.ai_models.engines.kokoro.fit.losses import (
     Ears,
     Start,
     content_distance,
     speak,
 )
-from modules.core_components.ai_models.engines.kokoro.fit.options import FitOptions
+from modules.core_components.ai_models.engines.kokoro.fit.state import FitOptions
 from modules.core_components.ai_models.engines.kokoro.fit.target import (
     FitTarget,
+    envelope_distance,
     long_term_spectrum,
     shortfall,
 )

@@ -16,25 +16,27 @@ from torch import Tensor
 from torch.nn import functional
 
 from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
-from modules.core_components.ai_models.engines.kokoro.fit.envelope import (
-    EnvelopeAim,
-    SampleFrames,
-    envelope_distance,
-    nearest_aim,
-)
-from modules.core_components.ai_models.engines.kokoro.fit.options import FitOptions
+from modules.core_components.ai_models.engines.kokoro.fit.state import FitOptions
 from modules.core_components.ai_models.engines.kokoro.fit.target import (
+    EnvelopeAim,
     FitTarget,
+    SampleFrames,
     disturb,
+    envelope_distance,
     level,
     long_term_spectrum,
     middle_log_pitch,
+    nearest_aim,
     shortfall,
     to_16k,
 )
-from modules.core_components.ai_models.engines.kokoro.fit.text import FRAME_SAMPLES, Reading
+from modules.core_components.ai_models.engines.kokoro.fit.text import (
+    FRAME_SAMPLES,
+    Phrase,
+    Reading,
+    aligned_aim,
+)
 from modules.core_components.ai_models.engines.kokoro.fit.timbre_encoder import TimbreEar
-from modules.core_components.ai_models.engines.kokoro.fit.words import Phrase, aligned_aim
 from modules.core_components.ai_models.engines.speaker_encoder import SpeakerEncoder
 from modules.core_components.ai_models.engines.whisper_features import WhisperFeatures
 

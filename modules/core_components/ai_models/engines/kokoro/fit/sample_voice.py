@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from modules.core_components.ai_models.engines.kokoro.fit.options import FitOptions
-from modules.core_components.ai_models.engines.kokoro.fit.sample_words import Heard
-from modules.core_components.ai_models.engines.kokoro.speaking_voice import (
+from modules.core_components.ai_models.engines.kokoro.fit.state import FitOptions
+from modules.core_components.ai_models.engines.kokoro.fit.text import Heard
+from modules.core_components.ai_models.engines.kokoro.voices import (
     OFFSETS_TENSOR,
     STYLE_TENSOR,
+    VoiceFolder,
 )
-from modules.core_components.ai_models.engines.kokoro.voices import VoiceFolder
 from modules.core_components.audio.files import read_speech
 from modules.core_components.audio.speech_regions import trim_to_speech
 from modules.core_components.progress import CancelToken, Progress

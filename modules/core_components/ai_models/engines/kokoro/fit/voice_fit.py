@@ -28,20 +28,18 @@ import torch
 from torch import Tensor
 
 from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
-from modules.core_components.ai_models.engines.kokoro.fit.envelope import sample_frames
 from modules.core_components.ai_models.engines.kokoro.fit.guard import choose
-from modules.core_components.ai_models.engines.kokoro.fit.layer_styles import nearest_shared_style
-from modules.core_components.ai_models.engines.kokoro.fit.layers import FitLayers
+from modules.core_components.ai_models.engines.kokoro.fit.layers import (
+    FitLayers,
+    nearest_shared_style,
+)
 from modules.core_components.ai_models.engines.kokoro.fit.losses import (
     Ears,
     Start,
     prepare_start,
     rendering_loss,
 )
-from modules.core_components.ai_models.engines.kokoro.fit.options import FitOptions
-from modules.core_components.ai_models.engines.kokoro.fit.rate import speaking_rate
-from modules.core_components.ai_models.engines.kokoro.fit.sample_words import Heard
-from modules.core_components.ai_models.engines.kokoro.fit.state import FitState
+from modules.core_components.ai_models.engines.kokoro.fit.state import FitOptions, FitState
 from modules.core_components.ai_models.engines.kokoro.fit.stock_voices import (
     StockVoices,
     scan_stock_voices,
@@ -51,17 +49,21 @@ from modules.core_components.ai_models.engines.kokoro.fit.target import (
     FitTarget,
     long_term_spectrum,
     pitch_statistics,
+    sample_frames,
     self_closeness,
 )
 from modules.core_components.ai_models.engines.kokoro.fit.text import (
     GUARD_SENTENCES,
     SCAN_SENTENCES,
     TRAINING_SENTENCES,
+    Heard,
+    Phrase,
     Reading,
+    phrases,
     read_all,
+    speaking_rate,
 )
 from modules.core_components.ai_models.engines.kokoro.fit.timbre_encoder import windows
-from modules.core_components.ai_models.engines.kokoro.fit.words import Phrase, phrases
 from modules.core_components.ai_models.engines.speaker_encoder import SpeakerEncoder
 from modules.core_components.ai_models.engines.whisper_features import load_whisper_features
 from modules.core_components.errors import BadInputError, StudioError

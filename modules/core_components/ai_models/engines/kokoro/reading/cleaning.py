@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
-import regex  # type: ignore[import-untyped]
+import regex
 
 from modules.core_components.ai_models.engines.kokoro.reading.inline_phonemes import PLACE
 from modules.core_components.ai_models.engines.kokoro.reading.languages import Language

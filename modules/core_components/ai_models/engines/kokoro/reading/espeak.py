@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate, pairwise
 
-import regex  # type: ignore[import-untyped]
+import regex
 from misaki.espeak import EspeakG2P
 
-from modules.core_components.ai_models.engines.kokoro.reading.pieces import Piece
+from modules.core_components.ai_models.engines.kokoro.reading.offset_text import Piece
 
 _MAY_BE_READ = regex.compile(r"\S*[\p{L}\p{N}\p{S}&%#@]\S*")
 _CACHED_WORDS = 4096

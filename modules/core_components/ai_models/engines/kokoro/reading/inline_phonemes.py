@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate, pairwise
 from typing import Any
 
-import regex  # type: ignore[import-untyped]
+import regex
 
-from modules.core_components.ai_models.engines.kokoro.reading.offset_text import TracedText
-from modules.core_components.ai_models.engines.kokoro.reading.pieces import Piece
+from modules.core_components.ai_models.engines.kokoro.reading.offset_text import (
+    Assembled,
+    Piece,
+    TracedText,
+)
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.markup import LINK
 
@@ -107,3 +112,103 @@ def _pattern(words: tuple[str, ...], parted_by_spaces: bool) -> Any:
         words=list(words),
         flags=regex.IGNORECASE | regex.FULLCASE,
     )
+
+
+# The words of a text as the user wrote them, and which phonemes say each.
+
+
+# From the first to the last character that may have a name, up to white space, a long dash or
+# dots; "don't", "$5", "3.5%", ".5", "R&B". Quotation marks and brackets around it stay outside.
+_NAMED = r"\p{L}\p{M}\p{N}\p{Sc}\p{Sm}%‰&#@§°"
+_WORD = regex.compile(rf"(?:[{_NAMED}]|[.,](?=\d))(?:[^\s—…]*[{_NAMED}\u200c\u200d])?")
+_NAMES_SOMETHING = regex.compile(r"[\p{L}\p{N}]")
+
+
+@dataclass(frozen=True)
+class SpokenWord:
+    """A word as it was written; `start` and `end` are its place in its sentence's phonemes."""
+
+    text: str
+    start: int
+    end: int
+
+
+class WrittenWords:
+    """Finds the words of one text, sentence by sentence from its beginning; each word once.
+
+    Where `parted_by_spaces`, words are what white space parts; otherwise what the phonemizer read
+    as one, numbers and links whole.
+    """
+
+    def __init__(self, text: TracedText, parted_by_spaces: bool) -> None:
+        self._text = text
+        self._spans: Sequence[tuple[int, int]] | None = None
+        if parted_by_spaces:
+            self._spans = [word.span() for word in _WORD.finditer(text.original)]
+        self._starts = [start for start, _ in self._spans or ()]
+        self._found_up_to = 0
+
+    def of_sentence(
+        self, offset: int, pieces: Sequence[Piece], spoken: Assembled
+    ) -> tuple[SpokenWord, ...]:
+        """The words of the sentence whose text begins at `offset` of the cleaned text."""
+        found: list[tuple[int, int, int, int]] = []
+        for start, end, sounds in self._read(offset, pieces, spoken.spans):
+            if found and start < found[-1][1]:
+                a, b, first, _ = found[-1]
+                found[-1] = (a, max(b, end), first, sounds[1])
+            else:
+                found.append((start, end, *sounds))
+        words = []
+        for start, end, first, last in found:
+            text = self._text.original[start:end].strip()
+            first, last = _without_marks(spoken.phonemes, first, last)
+            is_word = first < last or _NAMES_SOMETHING.search(text) is not None
+            if is_word and start >= self._found_up_to:
+                words.append(SpokenWord(text, first, last))
+            self._found_up_to = max(self._found_up_to, end)
+        return tuple(words)
+
+    def _read(
+        self, offset: int, pieces: Iterable[Piece], spans: Iterable[tuple[int, int]]
+    ) -> Iterator[tuple[int, int, tuple[int, int]]]:
+        """Each piece's place in the original (widened to its word) and in the phonemes."""
+        for piece, span in zip(pieces, spans, strict=True):
+            if piece.start == piece.end:
+                continue
+            start = self._text.starts[offset + piece.start]
+            end = self._text.ends[offset + piece.end - 1]
+            if self._spans is None:
+                yield start, end, span
+                continue
+            words = self._words_between(start, end)
+            for (a, b), part in zip(words, _shares(span, words), strict=True):
+                yield a, b, part
+
+    def _words_between(self, start: int, end: int) -> list[tuple[int, int]]:
+        spans = self._spans or ()
+        first = bisect_right(self._starts, start) - 1
+        if first < 0 or spans[first][1] <= start:
+            first += 1
+        return list(spans[first : bisect_left(self._starts, end)])
+
+
+def _shares(span: tuple[int, int], words: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The span parted among words that were read as one, by their lengths."""
+    if len(words) == 1:
+        return [span]
+    lengths = [end - start for start, end in words]
+    marks = [
+        span[0] + (span[1] - span[0]) * before // max(1, sum(lengths))
+        for before in accumulate(lengths, initial=0)
+    ]
+    return list(pairwise(marks))
+
+
+def _without_marks(phonemes: str, start: int, end: int) -> tuple[int, int]:
+    """The span without the punctuation and spaces at its ends."""
+    while end > start and not phonemes[end - 1].isalpha() and phonemes[end - 1] not in "\u0303→↗↘↓":
+        end -= 1
+    while start < end and not phonemes[start].isalpha():
+        start += 1
+    return start, end

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import regex  # type: ignore[import-untyped]
+import regex
 
 from modules.core_components.ai_models.engines.kokoro.reading.languages import Language
 from modules.core_components.ai_models.engines.kokoro.reading.offset_text import TracedText

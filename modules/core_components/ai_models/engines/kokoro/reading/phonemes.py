@@ -17,9 +17,12 @@ from modules.core_components.ai_models.engines.kokoro.reading.cleaning import (
     nothing_to_speak,
     speakable_text,
 )
+from modules.core_components.ai_models.engines.kokoro.reading.east_asian import SpacelessReader
 from modules.core_components.ai_models.engines.kokoro.reading.inline_phonemes import (
     PLACE,
     Given,
+    SpokenWord,
+    WrittenWords,
     around_given,
     take_given,
 )
@@ -28,14 +31,9 @@ from modules.core_components.ai_models.engines.kokoro.reading.languages import (
     get_language,
 )
 from modules.core_components.ai_models.engines.kokoro.reading.numerals import numbers_in_words
-from modules.core_components.ai_models.engines.kokoro.reading.pieces import Piece, assemble
-from modules.core_components.ai_models.engines.kokoro.reading.spaceless import SpacelessReader
-from modules.core_components.ai_models.engines.kokoro.reading.written_words import (
-    SpokenWord,
-    WrittenWords,
-)
+from modules.core_components.ai_models.engines.kokoro.reading.offset_text import Piece, assemble
 from modules.core_components.errors import BadInputError, StudioError
-from modules.core_components.text.pronunciations import is_phonemes, used_in
+from modules.core_components.text.markup import is_phonemes, used_in
 from modules.core_components.text.sentences import split_sentences
 
 # Reads a text, in which each PLACE stands for what is given for it, in order.
@@ -226,13 +224,13 @@ def _espeak(language: Language) -> Reader:
 
 
 def _chinese(english: Callable[[str], list[Piece]]) -> Reader:
-    from modules.core_components.ai_models.engines.kokoro.reading.chinese import ChineseWords
+    from modules.core_components.ai_models.engines.kokoro.reading.east_asian import ChineseWords
 
     return SpacelessReader(ChineseWords(), english)
 
 
 def _japanese(english: Callable[[str], list[Piece]]) -> Reader:
-    from modules.core_components.ai_models.engines.kokoro.reading.japanese import JapaneseWords
+    from modules.core_components.ai_models.engines.kokoro.reading.east_asian import JapaneseWords
 
     return SpacelessReader(JapaneseWords(), english)
 

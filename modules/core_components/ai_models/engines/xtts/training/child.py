@@ -16,9 +16,9 @@ from typing import NoReturn
 
 from modules.core_components.ai_models.engines.xtts.training.checkpoints import CheckpointStore
 from modules.core_components.ai_models.engines.xtts.training.loop import TrainingLoop
-from modules.core_components.ai_models.engines.xtts.training.rows import read_rows
-from modules.core_components.ai_models.engines.xtts.training.setup import TrainingSetup
-from modules.core_components.ai_models.engines.xtts.training.stop_requests import StopRequests
+from modules.core_components.ai_models.engines.xtts.training.plan import TrainingSetup
+from modules.core_components.ai_models.engines.xtts.training.process import StopRequests
+from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import read_rows
 from modules.core_components.errors import StudioError
 from modules.core_components.library.training_events import (
     DONE,
@@ -38,7 +38,7 @@ EPOCH_ENDED = "It was stopped at the end of an epoch."
 
 def train(files: RunFiles, requests: StopRequests) -> str:
     """Trains the run from its last state; returns how it ended. Raises StudioError."""
-    from modules.core_components.ai_models.engines.xtts.training.scalars import TensorBoardScalars
+    from modules.core_components.ai_models.engines.xtts.training.trainee import TensorBoardScalars
     from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import XttsTrainee
     from modules.core_components.ai_models.model_utils import configure_threads
 

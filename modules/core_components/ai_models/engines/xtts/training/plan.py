@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
-from modules.core_components.ai_models.engines.base import option
+from modules.core_components import atomic
+from modules.core_components.ai_models.engines.base import describe_options, option, parse_options
+from modules.core_components.errors import CorruptFileError
 
 FP32, BF16 = "fp32", "bf16"
 AUTOMATIC_WORKERS = -1
@@ -121,3 +128,114 @@ class TrainingPlan:
         maximum=2**31 - 1,
         step=1,
     )
+
+
+# Three ways to begin. A preset is a set of values to start from, never more than it says.
+
+
+QUICK, STANDARD, CAREFUL = "quick", "standard", "careful"
+
+# Learning rates: 5e-6 is what coqui's recipe for fine-tuning takes; twice as much for a first
+# impression, a third for long trainings, where a constant rate makes evaluation rise again.
+PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        QUICK: MappingProxyType(
+            {"epochs": 3, "learning_rate": 1e-5, "early_stopping": 0, "keep_checkpoints": 2}
+        ),
+        STANDARD: MappingProxyType(
+            {"epochs": 10, "learning_rate": 5e-6, "early_stopping": 3, "keep_checkpoints": 3}
+        ),
+        CAREFUL: MappingProxyType(
+            {
+                "epochs": 30,
+                "learning_rate": 2e-6,
+                "warmup_steps": 100,
+                "accumulation": 4,
+                "early_stopping": 5,
+                "keep_checkpoints": 5,
+            }
+        ),
+    }
+)
+ABOUT: Mapping[str, str] = MappingProxyType(
+    {
+        QUICK: "A first impression: is this dataset worth a longer training?",
+        STANDARD: "Right for ten minutes to an hour of speech.",
+        CAREFUL: "Small steps, many epochs and more checkpoints to choose from.",
+    }
+)
+
+
+def with_preset(name: str) -> dict[str, Any]:
+    """Every option of a plan as the preset has it: its own values, defaults for the others."""
+    defaults = {item.name: item.default for item in describe_options(TrainingPlan)}
+    return {**defaults, **PRESETS[name]}
+
+
+def switched(before: str, after: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options when the preset changes: what its user had set himself stays as he set it."""
+    old, new = with_preset(before), with_preset(after)
+    return {
+        name: options[name] if options.get(name, old[name]) != old[name] else value
+        for name, value in new.items()
+    }
+
+
+def departures(name: str, options: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Where `options` differ from the preset: by label, its value and theirs."""
+    labels = {item.name: item.label for item in describe_options(TrainingPlan)}
+    return {
+        labels[key]: (value, options[key])
+        for key, value in with_preset(name).items()
+        if key in options and options[key] != value
+    }
+
+
+# Where everything lies that a training needs, as the studio tells its child process.
+
+
+@dataclass(frozen=True)
+class TrainingSetup:
+    """One start of a training. `language` is that of the texts (ISO 639-1, XTTS's own code),
+    `device` torch's name of one; `threads` 0 takes what the machine has. The files are those of
+    the base model: weights, configuration and vocabulary of one version, and the DVAE with its
+    normalization, which turn audio into the codes that are learnt."""
+
+    plan: TrainingPlan
+    language: str
+    device: str
+    threads: int
+    dataset_folder: Path
+    weights: Path
+    config: Path
+    vocabulary: Path
+    dvae: Path
+    mel_norms: Path
+
+    def write(self, path: Path) -> None:
+        """Raises DiskFullError."""
+        record: Mapping[str, Any] = {
+            **{name: _plain(value) for name, value in vars(self).items()},
+            "plan": asdict(self.plan),
+        }
+        atomic.write_json(path, record)
+
+    @classmethod
+    def read(cls, path: Path) -> TrainingSetup:
+        """Raises CorruptFileError, BadInputError for a plan out of its ranges."""
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            plan = parse_options(TrainingPlan, record.pop("plan"))
+            language, device, threads = (
+                record.pop(key) for key in ("language", "device", "threads")
+            )
+            files = {name: Path(value) for name, value in record.items()}
+            return cls(plan, language, device, threads, **files)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CorruptFileError(
+                f"{path} does not say what is to be trained ({error!r}).", "Resume the training."
+            ) from error
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value

@@ -3,36 +3,176 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import random
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modules.core_components.ai_models.engines.xtts.checkpoint import (
     check_pair,
+    corrupt,
     read_checkpoint,
     read_json,
     read_weights,
 )
-from modules.core_components.ai_models.engines.xtts.files import corrupt
-from modules.core_components.ai_models.engines.xtts.training.clips import Clips
-from modules.core_components.ai_models.engines.xtts.training.order import LEAST_BATCH, Order
 from modules.core_components.ai_models.engines.xtts.training.plan import (
     AUTOMATIC_WORKERS,
     BF16,
     TrainingPlan,
+    TrainingSetup,
 )
-from modules.core_components.ai_models.engines.xtts.training.rows import TrainingRow
-from modules.core_components.ai_models.engines.xtts.training.setup import TrainingSetup
-from modules.core_components.ai_models.engines.xtts.training.trainee import Batch
+from modules.core_components.ai_models.engines.xtts.training.trainee import (
+    LEAST_BATCH,
+    Batch,
+    Order,
+)
 from modules.core_components.dataset.values import (
     LONGEST_SAMPLES,
     MOST_TEXT_TOKENS,
     SAMPLE_RATE_HZ,
+    TRAIN,
+    Clip,
 )
+from modules.core_components.errors import CorruptFileError
 
 if TYPE_CHECKING:
     import torch
+    from TTS.tts.layers.xtts.trainer.dataset import XTTSDataset
     from TTS.tts.layers.xtts.trainer.gpt_trainer import GPTTrainerConfig
+
+
+# The rows of a training: which clip, what it says, and which set it belongs to.
+
+
+@dataclass(frozen=True)
+class TrainingRow:
+    """One clip: `audio_file` relative to the dataset's folder, `subset` "train" or "eval"."""
+
+    clip_id: str
+    audio_file: str
+    text: str
+    speaker: str
+    subset: str
+
+    @property
+    def for_training(self) -> bool:
+        return self.subset == TRAIN
+
+
+def row_of(clip: Clip) -> TrainingRow:
+    """The row of a dataset's clip."""
+    return TrainingRow(clip.id, f"wavs/{clip.id}.wav", clip.text, clip.speaker, clip.subset)
+
+
+def row_to_json(row: TrainingRow) -> Mapping[str, Any]:
+    return asdict(row)
+
+
+def read_rows(path: Path) -> tuple[TrainingRow, ...]:
+    """The rows that a run was begun with. Raises CorruptFileError."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return tuple(TrainingRow(**row) for row in content["rows"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CorruptFileError(
+            f"The rows of the training in {path.parent} cannot be read ({error!r}).",
+            "Start a new training from the same dataset.",
+        ) from error
+
+
+# The clips of a training, read by coqui's own `XTTSDataset`, one by one and by number.
+
+
+# What coqui's reader and its audio libraries raise; for too short a clip without a word.
+_UNUSABLE = (AssertionError, IndexError, OSError, RuntimeError, ValueError)
+
+
+@dataclass(frozen=True)
+class RejectedClip:
+    """A clip that cannot be trained on, and why."""
+
+    clip: str
+    reason: str
+
+
+class Clips:
+    """A data set for torch's DataLoader: `clips[epoch, number]`.
+
+    `source` reads audio and text, cuts the stretch that the model is conditioned on, and makes
+    batches. Its own way of picking a clip (at random, with replacement, and another one in silence
+    where the first is unusable) is left aside. What is random about the stretch follows from
+    seed, epoch and number.
+    """
+
+    def __init__(
+        self,
+        source: XTTSDataset,
+        rows: Sequence[TrainingRow],
+        folder: Path,
+        language: str,
+        seed: int,
+        least: int,
+    ) -> None:
+        self._source = source
+        self._rows = tuple(rows)
+        self._folder = folder
+        self._language = language
+        self._seed = seed
+        self._least = least
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, key: tuple[int, int]) -> Mapping[str, Any] | RejectedClip:
+        """What `collate` takes for one clip, or why there is nothing."""
+        epoch, number = key
+        row = self._rows[number]
+        random.seed(f"{self._seed}/{epoch}/{number}")
+        try:
+            return self._read(row)
+        except _UNUSABLE as error:  # one bad clip must not end a night's training
+            return RejectedClip(row.clip_id, str(error) or "it is shorter than half a second")
+
+    def collate(self, items: Sequence[Mapping[str, Any] | RejectedClip]) -> Batch:
+        """One batch of what can be used; without inputs if that is less than `least` clips."""
+        good = [dict(item) for item in items if not isinstance(item, RejectedClip)]
+        rejected = tuple(
+            (item.clip, item.reason) for item in items if isinstance(item, RejectedClip)
+        )
+        names = tuple(item.pop("clip") for item in good)
+        inputs = self._source.collate_fn(good) if len(good) >= self._least else None
+        return Batch(inputs, names, rejected)
+
+    def _read(self, row: TrainingRow) -> Mapping[str, Any]:
+        import torch
+
+        sample = {
+            "text": row.text,
+            "audio_file": str(self._folder / row.audio_file),
+            "language": self._language,
+            "speaker_name": row.speaker,
+        }
+        tokens, file, wav, conditioning, length, stretch = self._source.load_item(sample)
+        if wav.shape[-1] > self._source.max_wav_len:
+            longest_s = self._source.max_wav_len / self._source.sample_rate
+            raise ValueError(f"it is longer than {longest_s:.1f} s")
+        if tokens.shape[0] > self._source.max_text_len:
+            raise ValueError(f"its text has more than {self._source.max_text_len} tokens")
+        return {
+            "clip": row.clip_id,
+            "text": tokens,
+            "text_lengths": torch.tensor(tokens.shape[0]),
+            "wav": wav,
+            "wav_lengths": torch.tensor(wav.shape[-1]),
+            "filenames": file,
+            "conditioning": conditioning.unsqueeze(1),
+            "cond_lens": torch.tensor([length]),
+            "cond_idxs": torch.tensor(stretch),
+        }
+
 
 _MOST_WORKERS = 4
 _WORKER_TIMEOUT_S = 300.0

@@ -1,0 +1,521 @@
+"""The folder a model arrives in, and the manifest that grows file by file.
+
+A download that is broken off (even by kill -9) leaves whole, checked files and at most one
+`.part`; the manifest says which of them belong to which source and revision, so that the next try
+goes on and never mixes two sources.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import queue
+import shutil
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Generic, Protocol, TypeVar
+
+from modules.core_components.ai_models.catalog import (
+    FileRecord,
+    Manifest,
+    ModelEntry,
+    ModelFile,
+    Source,
+    is_safe_name,
+    read_manifest,
+    write_json,
+    write_manifest,
+)
+from modules.core_components.errors import (
+    CorruptFileError,
+    DiskFullError,
+    DownloadError,
+    JobCancelled,
+)
+from modules.core_components.progress import CancelToken, Progress, no_progress
+
+# Is there room? Asked before anything large is written.
+
+
+MARGIN_BYTES = 64 * 1024 * 1024  # the studio's own notes, logs and takes keep working
+
+
+def ensure_free(folder: Path, needed_bytes: int) -> None:
+    """Raises DiskFullError unless `needed_bytes` (and a margin) fit on the disk of `folder`."""
+    place = folder
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if needed_bytes and free < needed_bytes + MARGIN_BYTES:
+        raise DiskFullError(
+            f"The disk of {folder} has {megabytes(free)} free; "
+            f"{megabytes(needed_bytes + MARGIN_BYTES)} are needed.",
+            "Free some space, or choose another models folder in the settings.",
+        )
+
+
+@contextmanager
+def disk_errors(target: Path) -> Iterator[None]:
+    """Turns the system's "no space left" while writing `target` into a DiskFullError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise DiskFullError(
+            f"The disk became full while {target.name} was written.",
+            "Free some space and start again: what arrived so far is kept.",
+        ) from error
+
+
+def megabytes(count: float) -> str:
+    """Bytes for people: 0.4 MB, 75.5 MB, 3.09 GB."""
+    return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
+
+
+# How far a download is, and how fast.
+
+
+_REPORT_EVERY_S = 0.1
+_SPEED_WINDOW_S = 5.0
+
+
+class Meter:
+    """Counts the bytes of all files together and reports them, at most ten times a second.
+
+    `total_bytes` 0 means unknown: then the fraction stays 0 until the end.
+    """
+
+    def __init__(
+        self,
+        progress: Progress,
+        total_bytes: int,
+        source: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._progress = progress
+        self._total = total_bytes
+        self._source = source
+        self._clock = clock
+        self._base = 0
+        self._file = ""
+        self._here = 0
+        self._recent: deque[tuple[float, int]] = deque()
+        self._reported = float("-inf")
+
+    def start(self, file: str) -> None:
+        """The next file: what was counted before it stays counted."""
+        self._base += self._here
+        self._file, self._here = file, 0
+
+    def at(self, here: int, arrived: bool = True) -> None:
+        """`here` bytes of the file are there; not `arrived`: they were found, not transferred."""
+        now = self._clock()
+        if not arrived or here < self._here:
+            self._recent.clear()
+        self._here = here
+        self._recent.append((now, self._base + here))
+        while now - self._recent[0][0] > _SPEED_WINDOW_S:
+            self._recent.popleft()
+        if now - self._reported >= _REPORT_EVERY_S:
+            self._reported = now
+            self._progress(self._fraction(), self._message())
+
+    def _fraction(self) -> float:
+        return min((self._base + self._here) / self._total, 1.0) if self._total else 0.0
+
+    def _message(self) -> str:
+        done = megabytes(self._base + self._here)
+        of_total = f" of {megabytes(self._total)}" if self._total else ""
+        return f"{self._file}: {done}{of_total}{self._speed()} from {self._source}"
+
+    def _speed(self) -> str:
+        (start, first), (end, last) = self._recent[0], self._recent[-1]
+        measured = last > first and end - start > 0.5
+        return f", {megabytes((last - first) / (end - start))}/s" if measured else ""
+
+
+# The one way a model file comes into being: `<name>.part`, checked, renamed.
+
+
+CHUNK = 1 << 20
+
+
+class PartFile:
+    """A file on its way to `target`, a context manager.
+
+    Leaving it in any way but `finish` keeps the part for the next try.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self.path = target.with_name(target.name + ".part")
+        self.size = 0
+        self._sha256 = hashlib.sha256()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self.path.open("ab")
+
+    def __enter__(self) -> PartFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def take_up(self, cancel: CancelToken) -> int:
+        """Reads what an earlier try left, for the hash; returns its size in bytes."""
+        for chunk in read_chunks(self.path, cancel):
+            self._sha256.update(chunk)
+            self.size += len(chunk)
+        return self.size
+
+    def restart(self) -> None:
+        """Forgets what is there."""
+        self._file.truncate(0)
+        self.size = 0
+        self._sha256 = hashlib.sha256()
+
+    def write(self, chunk: bytes) -> None:
+        """Raises DiskFullError when the disk is full."""
+        with disk_errors(self.target):
+            self._file.write(chunk)
+        self._sha256.update(chunk)
+        self.size += len(chunk)
+
+    def finish(self, expected: ModelFile) -> FileRecord:
+        """Checks size and hash against `expected` and gives the file its final name.
+
+        Raises CorruptFileError, and drops the part, when they are not what they must be.
+        """
+        digest = self._sha256.hexdigest()
+        wrong_size = expected.bytes is not None and self.size != expected.bytes
+        if wrong_size or expected.sha256 not in (None, digest):
+            self._file.close()
+            self.path.unlink()
+            raise CorruptFileError(
+                f"{expected.name} arrived with {self.size} bytes and SHA-256 {digest}, not "
+                f"{expected.bytes or self.size} bytes and {expected.sha256 or digest}.",
+                "It was thrown away. Try again, or use another source.",
+            )
+        with disk_errors(self.target):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+        self.path.replace(self.target)
+        return FileRecord(self.size, digest, self.target.stat().st_mtime_ns)
+
+
+def write_whole(
+    target: Path, chunks: Iterable[bytes], expected: ModelFile, meter: Meter, cancel: CancelToken
+) -> FileRecord:
+    """Writes `target` from the start; for sources that lie on this machine."""
+    meter.start(expected.name)
+    with PartFile(target) as part:
+        part.restart()
+        for chunk in chunks:
+            cancel.raise_if_cancelled()
+            part.write(chunk)
+            meter.at(part.size)
+        return part.finish(expected)
+
+
+def read_chunks(path: Path, cancel: CancelToken) -> Iterator[bytes]:
+    """The content of a file, a megabyte at a time."""
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            cancel.raise_if_cancelled()
+            yield chunk
+
+
+def sha256_of(path: Path, cancel: CancelToken) -> str:
+    digest = hashlib.sha256()
+    for chunk in read_chunks(path, cancel):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+class Arrival:
+    """Files of one source, at one revision, coming into `folder`."""
+
+    def __init__(self, folder: Path, source: Source, revision: str) -> None:
+        self.folder = folder
+        self._manifest = Manifest(source.id, revision, {}, complete=False)
+        earlier = read_manifest(folder)
+        if earlier is not None and (earlier.source, earlier.revision) == (source.id, revision):
+            self._manifest = replace(earlier, complete=False)
+
+    def has(self, expected: ModelFile, cancel: CancelToken) -> bool:
+        """Whether the file is here already: recorded and untouched, or its known content."""
+        path = self.target(expected.name)
+        record = self._manifest.files.get(expected.name)
+        if record is not None and record.fits(path):
+            return expected.sha256 in (None, record.sha256)
+        if expected.sha256 is None or not path.is_file():
+            return False
+        found = path.stat()
+        if expected.bytes not in (None, found.st_size):
+            return False
+        if sha256_of(path, cancel) != expected.sha256:
+            return False
+        self.add(expected.name, FileRecord(found.st_size, expected.sha256, found.st_mtime_ns))
+        return True
+
+    def target(self, name: str) -> Path:
+        return inside(self.folder, name)
+
+    def add(self, name: str, record: FileRecord) -> None:
+        files = {**self._manifest.files, name: record}
+        self._manifest = replace(self._manifest, files=files)
+        write_manifest(self.folder, self._manifest)
+
+    def complete(self, names: tuple[str, ...]) -> Manifest:
+        """All of `names` are here; files recorded earlier that are not among them are forgotten."""
+        files = {name: self._manifest.files[name] for name in names}
+        self._manifest = replace(self._manifest, files=files, complete=True)
+        write_manifest(self.folder, self._manifest)
+        return self._manifest
+
+
+def inside(folder: Path, name: str) -> Path:
+    """`folder / name`. Raises CorruptFileError for a name that leads out of the folder."""
+    if not is_safe_name(name):
+        raise CorruptFileError(f"The unsafe file name {name!r} was refused.")
+    return folder / name
+
+
+def planned_revision(folder: Path, source: Source, pinned: str | None) -> str:
+    """The revision to ask for: begun here before, else pinned by an earlier download, else the
+    catalog's."""
+    earlier = read_manifest(folder)
+    if earlier is not None and earlier.source == source.id:
+        return earlier.revision
+    return pinned or source.revision
+
+
+# Calls that may hang (name look-ups, stalled sockets), made so that a user can still cancel.
+#
+# A blocked system call cannot be interrupted from Python, so the call runs in a daemon thread and
+# only the waiting is broken off.
+
+
+T = TypeVar("T")
+
+POLL_S = 0.1
+
+
+def take(box: queue.Queue[T], cancel: CancelToken, timeout_s: float, what: str) -> T:
+    """The next item of `box`. Raises JobCancelled, or DownloadError after `timeout_s`."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            return box.get(timeout=POLL_S)
+        except queue.Empty:
+            cancel.raise_if_cancelled()
+            if time.monotonic() > deadline:
+                raise DownloadError(f"{what} sent nothing for {timeout_s:.0f} s.") from None
+
+
+def call(function: Callable[[], T], cancel: CancelToken, timeout_s: float, what: str) -> T:
+    """The result of `function`, or what it raised. Raises like `take` when it does not return."""
+    box: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(1)
+
+    def work() -> None:
+        try:
+            box.put((function(), None))
+        except BaseException as error:  # noqa: BLE001 - handed to the caller
+            box.put((None, error))
+
+    threading.Thread(target=work, name=f"waiting for {what}", daemon=True).start()
+    result, error = take(box, cancel, timeout_s, what)
+    if error is not None:
+        raise error
+    return result  # type: ignore[return-value]
+
+
+# One download at a time: across processes by a file lock, across threads by sharing one flight.
+
+
+@contextmanager
+def process_lock(
+    path: Path, cancel: CancelToken, progress: Progress = no_progress
+) -> Iterator[None]:
+    """Holds the lock file; the system frees it when its process dies. Waiting can be cancelled."""
+    from filelock import FileLock, Timeout
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path.with_name(path.name + ".lock"))
+    while True:
+        try:
+            lock.acquire(timeout=0)
+            break
+        except Timeout:
+            progress(0.0, "Waiting for another window of the studio that downloads it")
+            if cancel.wait(POLL_S):
+                cancel.raise_if_cancelled()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@dataclass
+class _Flight(Generic[T]):
+    done: threading.Event = field(default_factory=threading.Event)
+    listeners: list[Progress] = field(default_factory=list)
+    result: T | None = None
+    error: BaseException | None = None
+
+    def report(self, fraction: float, message: str) -> None:
+        for listener in tuple(self.listeners):
+            listener(fraction, message)
+
+
+class SharedWork(Generic[T]):
+    """Runs one piece of work per key; who asks meanwhile waits for it and shares what comes."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._flights: dict[str, _Flight[T]] = {}
+
+    def run(
+        self, key: str, work: Callable[[Progress], T], progress: Progress, cancel: CancelToken
+    ) -> T:
+        """The result of `work`, this caller's or another's.
+
+        A caller who cancels stops only itself: when the one that worked gave up, the next one
+        that waits begins anew.
+        """
+        while True:
+            with self._lock:
+                flight = self._flights.get(key)
+                leads = flight is None
+                if flight is None:
+                    flight = self._flights[key] = _Flight[T]()
+                flight.listeners.append(progress)
+            if leads:
+                return self._lead(key, flight, work)
+            self._follow(flight, progress, cancel)
+            if isinstance(flight.error, JobCancelled):
+                continue
+            if flight.error is not None:
+                raise flight.error
+            return flight.result  # type: ignore[return-value]
+
+    def _lead(self, key: str, flight: _Flight[T], work: Callable[[Progress], T]) -> T:
+        try:
+            flight.result = work(flight.report)
+            return flight.result
+        except BaseException as error:
+            flight.error = error
+            raise
+        finally:
+            with self._lock:
+                del self._flights[key]
+            flight.done.set()
+
+    def _follow(self, flight: _Flight[T], progress: Progress, cancel: CancelToken) -> None:
+        while not flight.done.wait(POLL_S):
+            if cancel.cancelled:
+                flight.listeners.remove(progress)
+                cancel.raise_if_cancelled()
+
+
+# What the first download of a model found, for the things the catalog could not foresee.
+#
+# Kept beside the model folders, so that deleting a model and fetching it again compares against the
+# first time: the commit behind a branch or tag, and the hashes of files without a known one.
+
+
+PINS_NAME = ".pins.json"
+
+
+class Pins:
+    """The pins of one model, in the models folder."""
+
+    def __init__(self, models_folder: Path, model_id: str) -> None:
+        self._path = models_folder / PINS_NAME
+        self._model_id = model_id
+
+    def revision(self, source: Source) -> str | None:
+        value = self._of(source).get("revision")
+        return value if isinstance(value, str) else None
+
+    def expected(self, source: Source, file: ModelFile) -> ModelFile:
+        """`file` with the hash that was recorded, where the catalog has none."""
+        known = self._of(source).get("files", {}).get(file.name)
+        if file.sha256 is not None or known is None:
+            return file
+        return ModelFile(file.name, file.bytes, known)
+
+    def record(self, source: Source, manifest: Manifest, derived: frozenset[str]) -> None:
+        """Adds a finished download; `derived` files may differ from machine to machine."""
+        everything = self._read()
+        everything.setdefault(self._model_id, {})[source.id] = {
+            "revision": manifest.revision,
+            "files": {
+                name: record.sha256
+                for name, record in manifest.files.items()
+                if name not in derived
+            },
+        }
+        write_json(self._path, everything)
+
+    def _of(self, source: Source) -> dict[str, Any]:
+        found = self._read().get(self._model_id, {}).get(source.id, {})
+        return found if isinstance(found, dict) else {}
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            content = json.loads(self._path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        return content if isinstance(content, dict) else {}
+
+
+# What the downloader asks of every way to get files.
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One attempt to bring a model into `folder` from `source`."""
+
+    entry: ModelEntry
+    source: Source
+    folder: Path
+    pins: Pins
+    progress: Progress
+    cancel: CancelToken
+
+
+class Transport(Protocol):
+    """`local`: looks on this machine, so it is asked before the others. `unreachable`: turned out
+    so in this session, so that other sources are asked first."""
+
+    local: bool
+    unreachable: bool
+
+    def serves(self, source: Source) -> bool: ...
+
+    def label(self, source: Source) -> str:
+        """Where the files come from, for people."""
+        ...
+
+    def works_offline(self, source: Source) -> bool:
+        """Whether `source` can be delivered from what lies on this machine."""
+        ...
+
+    def deliver(self, delivery: Delivery) -> Manifest:
+        """Raises DownloadError or CorruptFileError when the files cannot be had from there."""
+        ...

@@ -1,0 +1,352 @@
+"""Every row as the trainer will see it: the real tokenizer on its text, the header of its audio.
+
+The rules are those of `XTTSDataset.load_item` and `__getitem__` (coqui-tts 0.28): what breaks one
+of them is dropped there in silence, and another row trained on in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import TrainingRow
+from modules.core_components.dataset.values import (
+    EVAL,
+    HEADER,
+    LONGEST_SAMPLES,
+    MOST_TEXT_TOKENS,
+    SAMPLE_RATE_HZ,
+    TRAIN,
+    Dataset,
+    metadata_csv,
+)
+from modules.core_components.errors import BadInputError, CorruptFileError
+from modules.core_components.text.languages import foreign_texts, language_name
+
+if TYPE_CHECKING:
+    from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
+
+
+# What preflight has to say: checks in words, and the rows that training would not use.
+
+
+OK, WARN, STOP = "ok", "warn", "stop"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at. `level` is "ok", "warn" or "stop"; `hint` says what to do."""
+
+    name: str
+    level: str
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class RejectedRow:
+    """A row that the trainer would pass over without a word, and why."""
+
+    clip_id: str
+    text: str
+    reason: str
+
+
+# The trainer calls shorter clips useless; the engine itself takes a third of a second.
+SHORTEST_TRAINED_S = 0.5
+UNKNOWN = "[UNK]"
+
+
+@dataclass(frozen=True)
+class ExaminedRows:
+    """`kept` can be trained on, `seconds` is their sound; `other_rates` of them are resampled."""
+
+    kept: tuple[TrainingRow, ...]
+    rejected: tuple[RejectedRow, ...]
+    seconds: float
+    longest_s: float
+    other_rates: int
+
+
+def load_tokenizer(vocab_file: Path) -> VoiceBpeTokenizer:
+    """The tokenizer of a base. Raises CorruptFileError for a file that is none."""
+    from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
+
+    try:
+        return VoiceBpeTokenizer(str(vocab_file))
+    except Exception as error:  # the tokenizers library raises bare Exception
+        raise CorruptFileError(
+            f"{vocab_file} is no vocabulary: {error}.", "Download the base model again."
+        ) from error
+
+
+def check_language(tokenizer: VoiceBpeTokenizer, language: str) -> None:
+    """Raises BadInputError for a language that this vocabulary or its reader cannot take."""
+    token = f"[{'zh-cn' if language == 'zh' else language}]"
+    if tokenizer.tokenizer.token_to_id(token) is None:
+        raise BadInputError(
+            f"The vocabulary of this base has no token {token} for the language.",
+            "Choose XTTS v2.0.3, which has 17 languages, or a dataset in another language.",
+        )
+    try:
+        tokenizer.preprocess_text("1", language)
+    except ImportError as error:
+        raise BadInputError(
+            f"A package that reads this language is missing ({error}).",
+            "Run the installer again; it brings coqui-tts with its languages.",
+        ) from error
+    except (KeyError, NotImplementedError) as error:
+        raise BadInputError(
+            f"coqui-tts cannot read texts in this language ({error}).",
+            "Choose a dataset in one of the languages of XTTS.",
+        ) from error
+
+
+def examine_rows(
+    rows: Iterable[TrainingRow],
+    folder: Path,
+    tokenizer: VoiceBpeTokenizer,
+    language: str,
+    max_clip_s: float,
+) -> ExaminedRows:
+    """Sorts the rows of a dataset in `folder` into those that will be trained on and the others."""
+    kept, rejected = [], []
+    seconds, longest_s, other_rates = 0.0, 0.0, 0
+    most_samples = min(LONGEST_SAMPLES, int(max_clip_s * SAMPLE_RATE_HZ))
+    for row in rows:
+        reason = text_fault(tokenizer, row.text, language)
+        duration_s, rate_hz = 0.0, SAMPLE_RATE_HZ
+        if not reason:
+            duration_s, rate_hz, reason = _heard(folder / row.audio_file, most_samples)
+        if reason:
+            rejected.append(RejectedRow(row.clip_id, row.text, reason))
+            continue
+        kept.append(row)
+        seconds += duration_s
+        longest_s = max(longest_s, duration_s)
+        other_rates += rate_hz != SAMPLE_RATE_HZ
+    return ExaminedRows(tuple(kept), tuple(rejected), seconds, longest_s, other_rates)
+
+
+def text_fault(tokenizer: VoiceBpeTokenizer, text: str, language: str) -> str:
+    """Why the trainer would drop a row with this text; "" if it would not."""
+    if not text.strip():
+        return "it has no text"
+    try:
+        tokens = tokenizer.encode(text, language)
+    except Exception as error:  # noqa: BLE001 - the trainer drops a row for any of them
+        return f"its text cannot be read in this language ({error})"
+    if tokenizer.tokenizer.token_to_id(UNKNOWN) in tokens:
+        return f"the tokenizer does not know {_unknown_characters(tokenizer, text, language)}"
+    if len(tokens) > MOST_TEXT_TOKENS:
+        return f"its text has {len(tokens)} tokens, more than {MOST_TEXT_TOKENS}"
+    return ""
+
+
+def _unknown_characters(tokenizer: VoiceBpeTokenizer, text: str, language: str) -> str:
+    cleaned = tokenizer.preprocess_text(text, language)
+    unknown = tokenizer.tokenizer.token_to_id(UNKNOWN)
+    odd = [
+        character
+        for character in dict.fromkeys(cleaned)
+        if not character.isspace() and unknown in tokenizer.tokenizer.encode(character).ids
+    ]
+    return " ".join(odd) or "a part of its text"
+
+
+def _heard(path: Path, most_samples: int) -> tuple[float, int, str]:
+    """Length in seconds, rate in Hz, and what is wrong with the recording."""
+    import soundfile
+
+    if not path.is_file():
+        return 0.0, SAMPLE_RATE_HZ, "its recording is missing"
+    try:
+        header: Any = soundfile.info(str(path))
+    except (OSError, RuntimeError) as error:
+        return 0.0, SAMPLE_RATE_HZ, f"its recording cannot be read ({error})"
+    duration_s, rate_hz = header.frames / header.samplerate, int(header.samplerate)
+    if duration_s < SHORTEST_TRAINED_S:
+        return duration_s, rate_hz, f"it is shorter than {SHORTEST_TRAINED_S:g} s"
+    if duration_s * SAMPLE_RATE_HZ > most_samples:
+        longest_s = most_samples / SAMPLE_RATE_HZ
+        return duration_s, rate_hz, f"it is longer than {longest_s:.1f} s ({duration_s:.1f} s)"
+    return duration_s, rate_hz, ""
+
+
+# Does a metadata file on the disk say what the dataset's own records say?
+#
+# The studio trains on its records and writes these files for other programs. Who changed one by
+# hand should hear that, and which lines no program would read as they are meant: coqui's
+# formatter reads them with Python's csv module, where a `|` cuts a text short, a quotation mark
+# at its start joins rows, and a line break makes two of one, all without an error.
+
+
+NAME = "Metadata files"
+_COLUMNS = HEADER.count("|") + 1
+
+
+def check_metadata(dataset: Dataset) -> Check:
+    """Whether both files are those that the studio wrote."""
+    told = [fault for subset in (TRAIN, EVAL) if (fault := _difference(dataset, subset))]
+    if not told:
+        return Check(NAME, OK, "They say what the dataset's records say.")
+    return Check(
+        NAME,
+        WARN,
+        f"{' '.join(told)} The training follows the dataset's own records.",
+        "If the changed file is the right one, import it as a dataset of its own.",
+    )
+
+
+def broken_lines(text: str) -> dict[int, str]:
+    """What is wrong with the lines of a metadata file, by their number from 1."""
+    header, *lines = text.splitlines() or [""]
+    if header != HEADER:
+        return {1: f"it does not begin with {HEADER}" if header else "the file is empty"}
+    faults = {number: _fault(line.split("|")) for number, line in enumerate(lines, start=2) if line}
+    return {number: fault for number, fault in faults.items() if fault}
+
+
+def _difference(dataset: Dataset, subset: str) -> str:
+    file = dataset.folder / f"metadata_{subset}.csv"
+    expected = metadata_csv(clip for clip in dataset.rows if clip.subset == subset)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        return f"{file.name} cannot be read ({type(error).__name__})."
+    if text == expected:
+        return ""
+    for number, fault in broken_lines(text).items():
+        return f"{file.name}, line {number}: {fault}."
+    changed = set(text.splitlines()) ^ set(expected.splitlines())
+    return f"{file.name} was changed outside the studio ({len(changed)} lines)."
+
+
+def _fault(cells: list[str]) -> str:
+    if len(cells) > _COLUMNS:
+        return "its text has a | in it, which ends the text there"
+    if len(cells) < _COLUMNS:
+        return "it was broken by a line break in its text"
+    if any(cell.startswith('"') for cell in cells):
+        return "its text begins with a quotation mark, which joins it with the next row"
+    return ""
+
+
+# Is there enough speech, and is it all in one language?
+
+
+AMOUNT, LANGUAGE = "Amount of speech", "Language"
+# Below two minutes today's tools refuse; below ten a fine-tuning mostly learns by heart.
+LEAST_S, FEW_S = 120.0, 600.0
+# A quoted title is no second language; this share of the rows is.
+_FOREIGN_SHARE, _FOREIGN_ROWS = 0.05, 3
+
+
+def check_amount(seconds: float) -> Check:
+    """`seconds` of the rows that can be trained on and evaluated with."""
+    words = f"{seconds / 60:.1f} minutes of speech."
+    if seconds < LEAST_S:
+        short = f"Only {seconds:.0f} s of speech can be used; the least is two minutes."
+        return Check(
+            AMOUNT,
+            STOP,
+            short,
+            "Add recordings on the Dataset tab. For less, clone the voice from a sample instead.",
+        )
+    if seconds < FEW_S:
+        return Check(AMOUNT, WARN, words, "Fifteen minutes or more give a much better voice.")
+    return Check(AMOUNT, OK, words)
+
+
+def check_one_language(language: str, recorded: Collection[str], texts: Sequence[str]) -> Check:
+    """`recorded` are the languages its recordings were heard in, `texts` those of its rows."""
+    others = sorted({code for code in recorded if code and code != language})
+    if others:
+        names = ", ".join(language_name(code) for code in others)
+        return _two(language, f"recordings in {names} are among it")
+    foreign = foreign_texts(texts, language)
+    rows = sum(map(len, foreign.values()))
+    if rows >= max(_FOREIGN_ROWS, _FOREIGN_SHARE * len(texts)):
+        code = max(foreign, key=lambda other: len(foreign[other]))
+        return _two(
+            language,
+            f"{rows} of {len(texts)} rows read like {language_name(code)}, "
+            f"such as “{foreign[code][0][:60]}”",
+        )
+    return Check(LANGUAGE, OK, f"All in {language_name(language)}.")
+
+
+def _two(language: str, what: str) -> Check:
+    return Check(
+        LANGUAGE,
+        STOP,
+        f"This dataset is in {language_name(language)}, but {what}.",
+        "Drop those clips on the Dataset tab, or make a dataset of its own for each language.",
+    )
+
+
+# The arithmetic of batches: none may hold a single clip.
+#
+# With one clip in a batch every target of the loss can be masked, the loss becomes NaN, and one
+# such step spoils all weights (measured on coqui-tts 0.28: 2.5 % of the steps with clips of 4 to
+# 6 s). The last batch of an epoch holds the remainder, so that must not be 1 either.
+
+
+BATCHES_NAME = "Batches"
+EVALUATION = "Evaluation rows"
+_SMALLEST, _FEW_EVALUATED, _SIZES_TOLD = 2, 4, 4
+
+
+def good_batch_sizes(rows: int, near: int, most: int = _SIZES_TOLD) -> tuple[int, ...]:
+    """Batch sizes whose every batch has two clips or more, those nearest to `near` first."""
+    good = (size for size in range(_SMALLEST, rows + 1) if rows % size != 1)
+    return tuple(sorted(good, key=lambda size: (abs(size - near), size))[:most])
+
+
+def check_batches(rows: int, batch_size: int) -> Check:
+    """`rows` are those that will be trained on."""
+    if rows < _SMALLEST:
+        return Check(
+            BATCHES_NAME,
+            STOP,
+            f"There {'is 1 row' if rows == 1 else f'are {rows} rows'} to train on.",
+            "Add recordings on the Dataset tab.",
+        )
+    good = sorted(good_batch_sizes(rows, batch_size))
+    remedy = f"These batch sizes do: {', '.join(map(str, good))}."
+    if batch_size < _SMALLEST:
+        return Check(BATCHES_NAME, STOP, "A batch of a single clip makes the loss NaN.", remedy)
+    if batch_size > rows:
+        return Check(
+            BATCHES_NAME, STOP, f"A batch of {batch_size} is more than all {rows} rows.", remedy
+        )
+    if rows % batch_size == 1:
+        return Check(
+            BATCHES_NAME,
+            STOP,
+            f"{rows} rows in batches of {batch_size} leave a last batch of a single clip, "
+            "which makes the loss NaN.",
+            remedy,
+        )
+    return Check(BATCHES_NAME, OK, f"{rows} rows make {-(-rows // batch_size)} steps an epoch.")
+
+
+def check_evaluation(rows: int, batch_size: int) -> Check:
+    """Evaluation batches shrink to the rows there are, so only none at all stops."""
+    if rows == 0:
+        return Check(
+            EVALUATION,
+            STOP,
+            "No row is left to evaluate on: nobody could tell when the training has gone too far.",
+            "Add recordings on the Dataset tab, or mend the rejected rows.",
+        )
+    if rows < _FEW_EVALUATED:
+        return Check(
+            EVALUATION,
+            WARN,
+            f"Only {rows} rows to evaluate on: the evaluation loss will jump about.",
+            "More recordings give more of them.",
+        )
+    return Check(EVALUATION, OK, f"{rows} rows, in batches of {min(rows, batch_size)}.")

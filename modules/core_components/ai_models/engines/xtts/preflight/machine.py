@@ -1,0 +1,182 @@
+"""How much memory a training needs, from a table of measurements and estimates."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from modules.core_components.ai_models.engines.xtts.checkpoint import (
+    VOCABULARY,
+    WEIGHTS,
+    check_pair,
+    read_weights,
+)
+from modules.core_components.ai_models.engines.xtts.preflight.data import OK, STOP, WARN, Check
+from modules.core_components.errors import StudioError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+GPU, MAIN = "GPU memory", "Main memory"
+# The table is of the full model; a smaller base needs as much less as its file is smaller.
+FULL_MODEL_BYTES = 1_867_929_118
+# Of a GPU's memory, for the screen and what torch cannot use.
+_KEPT_FREE = 0.08
+# The weights while they are read and written, twice, and their gradients on the way to the disk.
+_MAIN_TIMES_THE_WEIGHTS = 3
+_OTHER_BATCHES = (16, 12, 8, 6, 4, 3, 2)
+GIGA = 1e9
+
+
+@dataclass(frozen=True)
+class MemoryNeed:
+    """What a training takes on its device, in GB (10^9 bytes); `measured` or else estimated."""
+
+    gigabytes: float
+    measured: bool
+
+
+@cache
+def _table() -> Mapping[str, Any]:
+    file = Path(__file__).with_name("gpu_memory.toml")
+    return tomllib.loads(file.read_text(encoding="utf-8"))
+
+
+def memory_need(
+    precision: str, batch_size: int, clip_s: float, model_bytes: int = FULL_MODEL_BYTES
+) -> MemoryNeed:
+    """For batches of `batch_size` clips of up to `clip_s` seconds; see gpu_memory.toml."""
+    table = _table()
+    share = model_bytes / FULL_MODEL_BYTES
+    covering = [
+        row["gigabytes"]
+        for row in table.get("measured", ())
+        if row["precision"] == precision
+        and row["batch_size"] >= batch_size
+        and row["clip_s"] >= clip_s
+    ]
+    if covering:
+        return MemoryNeed(min(covering) * share, measured=True)
+    estimate = table["fixed_gb"] + table["per_second_gb"][precision] * batch_size * clip_s
+    return MemoryNeed(estimate * share, measured=False)
+
+
+def check_gpu(
+    precision: str, batch_size: int, clip_s: float, model_bytes: int, gpu_bytes: int | None
+) -> Check:
+    """Whether the GPU is large enough; `gpu_bytes` is all it has, None where there is none."""
+    if gpu_bytes is None:
+        return Check(
+            GPU,
+            WARN,
+            "There is no GPU: the training runs on the processor, many times slower.",
+            "For a full-size base use a machine with an NVIDIA GPU of 12 GB or more.",
+        )
+    need = memory_need(precision, batch_size, clip_s, model_bytes)
+    there = gpu_bytes * (1 - _KEPT_FREE) / GIGA
+    how = "measured" if need.measured else "an estimate"
+    words = (
+        f"About {need.gigabytes:.1f} GB ({how}) for batches of {batch_size} with clips of up to "
+        f"{clip_s:.1f} s in {precision}; the GPU has {there:.1f} GB for it."
+    )
+    if need.gigabytes <= there:
+        return Check(GPU, OK, words)
+    fitting = [
+        size
+        for size in _OTHER_BATCHES
+        if size < batch_size
+        and memory_need(precision, size, clip_s, model_bytes).gigabytes <= there
+    ]
+    hint = (
+        f"Take batches of {fitting[0]} and more accumulation: the result is the same."
+        if fitting
+        else "Take bf16 and shorter clips, or a GPU with more memory."
+    )
+    return Check(GPU, STOP if need.measured else WARN, words, hint)
+
+
+def check_main_memory(
+    precision: str,
+    batch_size: int,
+    clip_s: float,
+    model_bytes: int,
+    available_bytes: int,
+    on_gpu: bool,
+) -> Check:
+    """Whether the computer's own memory is enough; on a GPU only the files pass through it."""
+    if on_gpu:
+        need = model_bytes * _MAIN_TIMES_THE_WEIGHTS / GIGA
+    else:
+        need = memory_need(precision, batch_size, clip_s, model_bytes).gigabytes
+    there = available_bytes / GIGA
+    words = f"About {need:.1f} GB of main memory; {there:.1f} GB are free."
+    if need <= there:
+        return Check(MAIN, OK, words)
+    return Check(MAIN, WARN, words, "Close other programs, or take smaller batches.")
+
+
+# Is there room on the disk for all that a run writes?
+
+
+NAME = "Disk"
+# What a state to resume from holds for each byte of the base: the trained part and AdamW's two
+# moments of it. Published runs report 5.3 to 5.6 GB for a base of 1.87 GB.
+_STATE_TIMES_THE_BASE = 3
+# Each file is written beside the older one and then renamed, so for a moment there are two.
+_STATES = 2
+# Besides the best ones the last one stays, and a new one is written before another goes.
+_CHECKPOINTS_BESIDES = 2
+# The rest of the computer goes on working.
+RESERVE_BYTES = 3_000_000_000
+
+
+def run_bytes(base_bytes: int, keep_checkpoints: int) -> int:
+    """The most a run holds at one time, with the model that is published from it.
+
+    `base_bytes` is the size of the base's model.pth; a checkpoint is as large.
+    """
+    checkpoints = (keep_checkpoints + _CHECKPOINTS_BESIDES) * base_bytes
+    return checkpoints + _STATES * _STATE_TIMES_THE_BASE * base_bytes + base_bytes
+
+
+def check_disk(free_bytes: int, needed_bytes: int) -> Check:
+    """`free_bytes` where the runs are kept."""
+    words = (
+        f"The run writes up to {needed_bytes / 1e9:.1f} GB and {RESERVE_BYTES / 1e9:.0f} GB stay "
+        f"free; there are {free_bytes / 1e9:.1f} GB."
+    )
+    if free_bytes >= needed_bytes + RESERVE_BYTES:
+        return Check(NAME, OK, words)
+    return Check(
+        NAME,
+        STOP,
+        words,
+        "Free some space, keep fewer checkpoints, delete old runs, or choose another training "
+        "folder in Settings.",
+    )
+
+
+# Do the files of a base belong together? Read off their shapes: the numbers stay on the disk.
+
+
+BASE_FILES_NAME = "Base files"
+
+
+def check_fit(folder: Path) -> Check:
+    """Whether model.pth was made for vocab.json.
+
+    With the vocabulary of another version the trainer dies of a shape that it cannot explain, or
+    reads every text as another one.
+    """
+    weights = folder / WEIGHTS
+    try:
+        check_pair(read_weights(weights), weights, folder / VOCABULARY)
+    except StudioError as error:
+        return Check(BASE_FILES_NAME, STOP, error.message, error.hint)
+    return Check(BASE_FILES_NAME, OK, "Weights and vocabulary are of one version.")

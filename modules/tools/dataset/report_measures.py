@@ -1,0 +1,257 @@
+"""Listening to the clips of a dataset: who speaks, in which language, and what a second ear hears.
+
+Every answer is kept by the clip's content and the model that gave it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from modules.core_components.ai_models.engines.base import ASREngine, Transcription, parse_options
+from modules.core_components.audio.files import read_speech
+from modules.core_components.dataset.report import ContentCache, packed, unpacked
+from modules.core_components.dataset.report_clips import (
+    VERSION,
+    SoundMeasures,
+    is_clear,
+    measure_sound,
+)
+from modules.core_components.dataset.report_whole import SHORTEST_S
+from modules.core_components.dataset.values import Clip, Dataset
+from modules.core_components.errors import BadInputError, StudioError
+from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.values import FloatArray
+from modules.tools.listening.transcribe import transcribe_speech
+from modules.tools.models.ready_models import listening_models
+from modules.tools.services import Services
+
+logger = logging.getLogger(__name__)
+
+
+# The sound of every clip of a dataset, measured once and kept by content.
+
+
+_SAVE_EVERY = 100
+
+
+@dataclass(frozen=True)
+class MeasuredClip:
+    """A clip that is there: its row, its wav, the hash of that file, its figures."""
+
+    clip: Clip
+    path: Path
+    sha256: str
+    sound: SoundMeasures
+
+    @property
+    def shows_speaker(self) -> bool:
+        """Whether it can tell who speaks: noise and distortion make anybody another person."""
+        return is_clear(self.sound) and self.sound.duration_s >= SHORTEST_S
+
+
+@dataclass(frozen=True)
+class MeasuredClips:
+    """The clips of the metadata by id, and what is wrong with those that cannot be read.
+
+    `waiting` are those that were left for a longer look.
+    """
+
+    clips: Mapping[str, MeasuredClip]
+    problems: Mapping[str, str]
+    waiting: frozenset[str]
+
+
+def measure_clips(
+    dataset: Dataset,
+    cache: ContentCache,
+    progress: Progress,
+    cancel: CancelToken,
+    at_most: int | None = None,
+) -> MeasuredClips:
+    """Reads every clip; measures what is not in the cache, `at_most` so many of them.
+
+    Raises JobCancelled, DiskFullError.
+    """
+    clips: dict[str, MeasuredClip] = {}
+    problems: dict[str, str] = {}
+    unknown: list[Clip] = []
+    for clip in dataset.rows:
+        try:
+            known = _kept(clip, dataset.wav_of(clip), cache)
+        except OSError as error:
+            problems[clip.id] = f"Its recording cannot be read ({error.strerror})."
+            continue
+        if known is None:
+            unknown.append(clip)
+        else:
+            clips[clip.id] = known
+    for number, clip in enumerate(unknown[:at_most]):
+        cancel.raise_if_cancelled()
+        progress(number / len(unknown), f"Measuring clip {number + 1} of {len(unknown)}")
+        try:
+            clips[clip.id] = _measured(clip, dataset.wav_of(clip), cache)
+        except BadInputError as error:
+            problems[clip.id] = error.message
+        if number % _SAVE_EVERY == _SAVE_EVERY - 1:
+            cache.save()
+    waiting = frozenset(clip.id for clip in unknown) - clips.keys() - problems.keys()
+    return MeasuredClips(clips, problems, waiting)
+
+
+def _kept(clip: Clip, path: Path, cache: ContentCache) -> MeasuredClip | None:
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    kept: Any = cache.get(_what(clip), sha256)
+    return None if kept is None else MeasuredClip(clip, path, sha256, SoundMeasures(**kept))
+
+
+def _measured(clip: Clip, path: Path, cache: ContentCache) -> MeasuredClip:
+    content = path.read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    sound = measure_sound(read_speech(content), clip.gain_db)
+    cache.put(_what(clip), sha256, asdict(sound))
+    return MeasuredClip(clip, path, sha256, sound)
+
+
+def _what(clip: Clip) -> str:
+    return f"sound:{VERSION}:{clip.gain_db:.2f}"
+
+
+# Listening for the language takes a second a clip, and a language changes with the recording.
+CLIPS_PER_RECORDING, MOST_CLIPS = 2, 12
+
+
+def embed_clips(
+    services: Services,
+    clips: Sequence[MeasuredClip],
+    cache: ContentCache,
+    progress: Progress,
+    cancel: CancelToken,
+    quick: bool = False,
+) -> dict[str, FloatArray]:
+    """The speaker embedding of each clear clip of a second or more, by clip id.
+
+    `quick` takes only what is known already. Raises StudioError where the speaker encoder cannot
+    be had.
+    """
+    entry = services.catalog.entry("ge2e")
+    what = f"voice:{entry.id}:{services.catalog.revision(entry)}"
+    encoder = services.asr.get_speaker_encoder()
+    embeddings = {}
+    for number, heard in enumerate(clips):
+        cancel.raise_if_cancelled()
+        if not heard.shows_speaker:
+            continue
+        kept = cache.get(what, heard.sha256)
+        if kept is None and quick:
+            continue
+        if kept is None:
+            progress(number / len(clips), f"Comparing voices: {number + 1} of {len(clips)}")
+            kept = packed(encoder.embed(read_speech(heard.path)))
+            cache.put(what, heard.sha256, kept)
+        embeddings[heard.clip.id] = unpacked(kept)
+    return embeddings
+
+
+def detect_languages(
+    services: Services,
+    clips: Sequence[MeasuredClip],
+    cache: ContentCache,
+    progress: Progress,
+    cancel: CancelToken,
+    quick: bool = False,
+) -> dict[str, tuple[str, float]]:
+    """Language (ISO 639-1) and probability of the longest clips of each recording, by clip id.
+
+    `quick` takes only what is known already. Raises StudioError where no listening model that
+    knows several languages is installed.
+    """
+    listener = _multilingual(services)
+    what = f"language:{listener.model_id}:{listener.model_revision}"
+    found = {}
+    chosen = _few_of_each_recording(clips)
+    for number, heard in enumerate(chosen):
+        cancel.raise_if_cancelled()
+        kept = cache.get(what, heard.sha256)
+        if kept is None and quick:
+            continue
+        if kept is None:
+            progress(number / len(chosen), f"Which language? {number + 1} of {len(chosen)}")
+            kept = _language_of(listener, heard.path, cancel)
+            cache.put(what, heard.sha256, kept)
+        if kept[0]:
+            found[heard.clip.id] = (str(kept[0]), float(kept[1]))
+    return found
+
+
+def listen_again(
+    services: Services,
+    clips: Sequence[MeasuredClip],
+    language: str,
+    model_id: str,
+    cache: ContentCache,
+    progress: Progress,
+    cancel: CancelToken,
+) -> None:
+    """Has another listening model hear each clip; `heard_before` tells. Raises StudioError."""
+    what = f"{_heard_in(language)}{model_id}:{services.asr.get(model_id).model_revision}"
+    for number, heard in enumerate(clips):
+        cancel.raise_if_cancelled()
+        text = cache.get(what, heard.sha256)
+        if text is None:
+            progress(number / len(clips), f"Listening again: {number + 1} of {len(clips)}")
+            speech = read_speech(heard.path)
+            said = transcribe_speech(services, speech, model_id, language, no_progress, cancel)
+            text = said.text
+        cache.put(what, heard.sha256, text)
+
+
+def heard_before(
+    clips: Sequence[MeasuredClip], language: str, cache: ContentCache
+) -> dict[str, str]:
+    """What the last second listener heard, by clip id."""
+    texts = {item.clip.id: cache.latest(_heard_in(language), item.sha256) for item in clips}
+    return {clip_id: str(text) for clip_id, text in texts.items() if text is not None}
+
+
+def _heard_in(language: str) -> str:
+    return f"heard:{language}:"
+
+
+def _multilingual(services: Services) -> ASREngine:
+    ids = [entry.id for entry in listening_models(services)]
+    ids.sort(key=lambda model_id: model_id != services.settings.asr_model)
+    for model_id in ids:
+        listener = services.asr.get(model_id)
+        if len(listener.languages) > 1:
+            return listener
+    raise StudioError(
+        "No listening model that knows several languages is installed.",
+        "Get one on the Models tab: Whisper base is small.",
+    )
+
+
+def _language_of(listener: ASREngine, path: Path, cancel: CancelToken) -> tuple[str, float]:
+    options: Any = parse_options(listener.options_type, {"language": "auto"})
+    running: Transcription = listener.transcribe(read_speech(path), options, no_progress, cancel)
+    close = getattr(running.segments, "close", None)  # the words are not wanted
+    if close is not None:
+        close()
+    return running.info.language, running.info.language_probability
+
+
+def _few_of_each_recording(clips: Iterable[MeasuredClip]) -> list[MeasuredClip]:
+    """The longest clips of each recording, the recordings of most speech first."""
+    recordings: dict[str, list[MeasuredClip]] = {}
+    for heard in clips:
+        recordings.setdefault(heard.clip.source, []).append(heard)
+    longest = [
+        sorted(some, key=lambda heard: -heard.clip.duration_s)[:CLIPS_PER_RECORDING]
+        for some in recordings.values()
+    ]
+    longest.sort(key=lambda some: -some[0].clip.duration_s)
+    return [heard for some in longest for heard in some][:MOST_CLIPS]
