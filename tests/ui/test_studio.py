@@ -23,7 +23,7 @@ from tests.ui.page_client import HERE, call, fire, open_page
 def test_the_page_has_its_tabs_and_nothing_public_but_its_endpoints(services: Services) -> None:
     config = build_studio(services).config
     tabs = [c["props"] for c in config["components"] if c["type"] == "tabitem"]
-    names = {tab.__name__.rpartition(".")[2].replace("_", "-") for tab in TABS}
+    names = {tab.__name__.split(".")[-2].replace("_", "-") for tab in TABS}
     assert [tab["label"] for tab in tabs if tab.get("id") in names] == [
         "Voice Clone",
         "Voice Presets",

@@ -281,7 +281,7 @@ class KokoroV1Wrapper:
 # it.
 
 
-WRAPPER_V0_19_WEIGHTS_FILE = "kokoro-v0_19.pth"
+V0_19_WEIGHTS_FILE = "kokoro-v0_19.pth"
 _WITHIN = "net"
 
 _MARKS = ';:,.!?¡¿—…"«»“” '
@@ -361,6 +361,6 @@ class Build:
 
 
 BUILDS: Mapping[str, Build] = {
-    "1.0": Build(KokoroV1Wrapper, WRAPPER_V0_19_WEIGHTS_FILE),
-    "0.19": Build(KokoroV019Wrapper, WRAPPER_V0_19_WEIGHTS_FILE),
+    "1.0": Build(KokoroV1Wrapper, WEIGHTS_FILE),
+    "0.19": Build(KokoroV019Wrapper, V0_19_WEIGHTS_FILE),
 }

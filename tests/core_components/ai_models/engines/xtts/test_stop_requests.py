@@ -32,8 +32,8 @@ def test_the_end_of_the_studio_is_one_whatever_ends_it(requests: StopRequests) -
     reading, writing = os.pipe()
     requests.watch_parent(reading)
     assert not requests.at_once
-    os.close(writing)
     watcher = next(t for t in threading.enumerate() if t.name == "studio-lives")
+    os.close(writing)
     watcher.join(SOON_S)
     assert requests.at_once
     assert requests.reason == "The studio was closed."
