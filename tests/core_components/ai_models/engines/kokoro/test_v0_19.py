@@ -23,7 +23,7 @@ from modules.core_components.ai_models.engines.kokoro.pipeline import SAMPLES_PE
 from modules.core_components.ai_models.engines.kokoro.wrapper import (
     CONFIG_FILE,
     SPELLED_OUT,
-    WRAPPER_V0_19_WEIGHTS_FILE,
+    V0_19_WEIGHTS_FILE,
     KokoroV019Wrapper,
     _vocabulary,
 )
@@ -44,7 +44,7 @@ def old_kokoro(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def old(old_kokoro: Path) -> KokoroV019Wrapper:
-    return KokoroV019Wrapper(old_kokoro / CONFIG_FILE, old_kokoro / WRAPPER_V0_19_WEIGHTS_FILE)
+    return KokoroV019Wrapper(old_kokoro / CONFIG_FILE, old_kokoro / V0_19_WEIGHTS_FILE)
 
 
 @pytest.fixture
@@ -148,9 +148,9 @@ def test_with_room_for_one_they_take_turns(manager: ModelManager, pool: ModelPoo
 
 
 def test_missing_and_broken_files_are_named(old_kokoro: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelMissingError, match=WRAPPER_V0_19_WEIGHTS_FILE):
-        KokoroV019Wrapper(old_kokoro / CONFIG_FILE, tmp_path / WRAPPER_V0_19_WEIGHTS_FILE)
-    broken = shutil.copytree(old_kokoro, tmp_path / "broken") / WRAPPER_V0_19_WEIGHTS_FILE
+    with pytest.raises(ModelMissingError, match=V0_19_WEIGHTS_FILE):
+        KokoroV019Wrapper(old_kokoro / CONFIG_FILE, tmp_path / V0_19_WEIGHTS_FILE)
+    broken = shutil.copytree(old_kokoro, tmp_path / "broken") / V0_19_WEIGHTS_FILE
     torch.save({"bert": {}}, broken)
     with pytest.raises(CorruptFileError, match="kokoro-v0_19"):
         KokoroV019Wrapper(old_kokoro / CONFIG_FILE, broken)
