@@ -21,17 +21,17 @@ _OPENS_WITHIN_S = 120.0
 
 
 @contextmanager
-def running_studio(data_root: Path) -> Iterator[tuple[str, int]]:
+def running_studio(data_root: Path, app: Path = APP) -> Iterator[tuple[str, int]]:
     """Starts the studio and gives its address and process id as soon as /health answers.
 
-    It keeps its own things in `data_root`; the models are those of this copy of the program.
+    It keeps its own things in `data_root`; the models are those of that copy of the program.
     """
-    command = [sys.executable, str(APP), "--port", "0", "--no-browser"]
+    command = [sys.executable, str(app), "--port", "0", "--no-browser"]
     process = subprocess.Popen(
         [*command, "--data-root", str(data_root)],
         stdout=subprocess.PIPE,
         text=True,
-        env={MODELS_FOLDER_VARIABLE: str(APP.parent / "base_models"), **os.environ},
+        env={MODELS_FOLDER_VARIABLE: str(app.parent / "base_models"), **os.environ},
     )
     try:
         for line in process.stdout or ():
