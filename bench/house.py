@@ -49,17 +49,17 @@ from typing import Any
 
 # The only names of the program that the traced requests use: change them here when they move.
 OPEN_SERVICES = "modules.tools.services:open_services"
-REGISTER_JOBS = "modules.tools.job_kinds:register_job_kinds"
+REGISTER_JOBS = "modules.tools.jobs:register_job_kinds"
 CREATE_APP = "modules.ui.server:create_app"
-TRAINING_REQUEST = "modules.tools.train_xtts:TrainingRequest"
-PREFLIGHT = "modules.tools.preflight:preflight"
-START_TRAINING = "modules.tools.train_xtts:start_training"
-BUILD_KOKORO = "tests.tiny_kokoro:build_tiny_kokoro"
-BUILD_XTTS = "tests.tiny_xtts:build_tiny_xtts"
-INSTALL_XTTS = "tests.tiny_xtts:install_tiny_xtts"
-OPEN_CATALOG = "tests.open_catalog:open_catalog"
-ESPEAK = "tests.espeak:espeak"
-ADD_DATASET = "tests.xtts_studio:add_dataset"
+TRAINING_REQUEST = "modules.tools.training.training:TrainingRequest"
+PREFLIGHT = "modules.tools.training.preflight:preflight"
+START_TRAINING = "modules.tools.training.training:start_training"
+BUILD_KOKORO = "tests.helpers.tiny_kokoro:build_tiny_kokoro"
+BUILD_XTTS = "tests.helpers.tiny_xtts:build_tiny_xtts"
+INSTALL_XTTS = "tests.helpers.tiny_xtts:install_tiny_xtts"
+OPEN_CATALOG = "tests.helpers.open_catalog:open_catalog"
+ESPEAK = "tests.helpers.espeak:espeak"
+ADD_DATASET = "tests.helpers.xtts_studio:add_dataset"
 
 AGREED = "This is my own voice, or the speaker agreed to this use of it."  # the label on the page
 PATHS = ("text, model not loaded", "text", "sample", "api", "training")

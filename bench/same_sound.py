@@ -74,14 +74,14 @@ API = {
 
 def sounds(folder: Path) -> Iterator[tuple[str, str]]:
     """Name and SHA-256 of each result, in the data root `folder`."""
-    from modules.tools.cast import CastVoice
-    from modules.tools.conversation import (
+    from modules.tools.conversation.cast import CastVoice
+    from modules.tools.conversation.conversation import (
         ConversationRequest,
         begin_conversation,
         speak_conversation,
     )
     from modules.tools.services import open_services
-    from modules.tools.speech import SpeechRequest, speak
+    from modules.tools.speaking.speech import SpeechRequest, speak
 
     choices = {"device": "cpu", "score_takes": False, "torch_threads": 1}
     services = open_services(folder, choices)
@@ -109,7 +109,7 @@ def answers(services: Any, recording: Path) -> Iterator[tuple[str, str]]:
     from fastapi.testclient import TestClient
 
     from modules.api.app import create_api
-    from modules.tools.transcribe import TranscribeRequest, transcribe, write_transcript
+    from modules.tools.listening.transcribe import TranscribeRequest, transcribe, write_transcript
 
     with TestClient(create_api(services), base_url="http://127.0.0.1:7860") as client:
         for name, more in API.items():

@@ -16,13 +16,13 @@ import pytest
 from modules.core_components.ai_models import reset_managers
 from modules.core_components.audio.files import audio_sha256, read_speech
 from modules.core_components.values import Consent, Scores
-from modules.tools import dataset_editor
-from modules.tools.dataset_report import report_of
-from modules.tools.history import make_again
+from modules.tools.dataset import editor
+from modules.tools.dataset.report import report_of
+from modules.tools.listening.transcripts import export_transcript
 from modules.tools.services import Services, open_services
-from modules.tools.transcripts import export_transcript
-from tests.fakes import fake_studio
-from tests.old_root import differences, everything, restore_what_git_drops
+from modules.tools.speaking.history import make_again
+from tests.helpers.fakes import fake_studio
+from tests.helpers.old_root import differences, everything, restore_what_git_drops
 
 DATA = Path(__file__).parent / "data"
 OLD = DATA / "root_2026_11"
@@ -144,15 +144,15 @@ def test_dataset_with_its_edits_undone(services: Services) -> None:
     dataset = services.datasets.get(DATASET)
     assert dataset.agreed
     assert [clip.id for clip in dataset.rows] == [first, second]
-    trimmed_s = dataset_editor.get_clip(services, DATASET, second).duration_s
-    assert dataset_editor.undo(services, DATASET) == f"Drop of {third}"
-    assert dataset_editor.undo(services, DATASET) == f"Trim of {second}"
-    whole = dataset_editor.get_clip(services, DATASET, second)
+    trimmed_s = editor.get_clip(services, DATASET, second).duration_s
+    assert editor.undo(services, DATASET) == f"Drop of {third}"
+    assert editor.undo(services, DATASET) == f"Trim of {second}"
+    whole = editor.get_clip(services, DATASET, second)
     assert whole.duration_s == pytest.approx(trimmed_s + 0.5)
     assert read_speech(dataset.wav_of(whole)).duration_s == pytest.approx(
         whole.duration_s, abs=0.01
     )
-    assert dataset_editor.undo(services, DATASET) == f"Text of {first}"
+    assert editor.undo(services, DATASET) == f"Text of {first}"
     clips = services.datasets.get(DATASET).clips
     assert all(clip.text == clip.heard and not clip.dropped for clip in clips)
     assert services.datasets.actions(DATASET) == ()

@@ -29,22 +29,35 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
 
 import numpy as np  # noqa: E402
-
-from modules.core_components import atomic  # noqa: E402
-from modules.core_components.ai_models import reset_managers  # noqa: E402
-from modules.core_components.ai_models.engines.xtts.training.plan import TrainingPlan  # noqa: E402
 from modules.core_components.ai_models.engines.xtts.training.rows import (  # noqa: E402
     row_of,
     row_to_json,
 )
-from modules.core_components.audio.files import write_speech  # noqa: E402
-from modules.core_components.audio.resample import resample  # noqa: E402
 from modules.core_components.judgement import (  # noqa: E402
     JudgedTake,
     Judgement,
     judged,
     propose,
 )
+from modules.tools.cast import CastVoice  # noqa: E402
+from modules.tools.conversation_jobs import submit_conversation  # noqa: E402
+from modules.tools.dataset_report import report_of  # noqa: E402
+from modules.tools.own_voices import save_mix  # noqa: E402
+from modules.tools.pronunciations import add_pronunciation  # noqa: E402
+from modules.tools.speech import SpeechRequest, speak  # noqa: E402
+from modules.tools.voice_clone import add_sample  # noqa: E402
+from tests.espeak import espeak  # noqa: E402
+from tests.fakes import ECHO, SINE, EchoListener, SineEngine, fake_entry  # noqa: E402
+from tests.old_root import everything  # noqa: E402
+from tests.open_catalog import open_catalog  # noqa: E402
+from tests.tiny_kokoro import build_tiny_kokoro  # noqa: E402
+from tests.tiny_xtts import build_tiny_xtts, install_tiny_xtts  # noqa: E402
+
+from modules.core_components import atomic  # noqa: E402
+from modules.core_components.ai_models import reset_managers  # noqa: E402
+from modules.core_components.ai_models.engines.xtts.training.plan import TrainingPlan  # noqa: E402
+from modules.core_components.audio.files import write_speech  # noqa: E402
+from modules.core_components.audio.resample import resample  # noqa: E402
 from modules.core_components.values import Consent, Scores, Speech  # noqa: E402
 from modules.tools import (  # noqa: E402
     dataset_editor,
@@ -54,22 +67,9 @@ from modules.tools import (  # noqa: E402
     train_xtts,
     tuned_models,
 )
-from modules.tools.cast import CastVoice  # noqa: E402
 from modules.tools.conversation import ConversationRequest, speak_line_again  # noqa: E402
-from modules.tools.conversation_jobs import submit_conversation  # noqa: E402
 from modules.tools.dataset import DatasetRequest, build_dataset  # noqa: E402
-from modules.tools.dataset_report import report_of  # noqa: E402
-from modules.tools.own_voices import save_mix  # noqa: E402
-from modules.tools.pronunciations import add_pronunciation  # noqa: E402
 from modules.tools.services import Services, open_services  # noqa: E402
-from modules.tools.speech import SpeechRequest, speak  # noqa: E402
-from modules.tools.voice_clone import add_sample  # noqa: E402
-from tests.espeak import espeak  # noqa: E402
-from tests.fakes import ECHO, SINE, EchoListener, SineEngine, fake_entry  # noqa: E402
-from tests.old_root import everything  # noqa: E402
-from tests.open_catalog import open_catalog  # noqa: E402
-from tests.tiny_kokoro import build_tiny_kokoro  # noqa: E402
-from tests.tiny_xtts import build_tiny_xtts, install_tiny_xtts  # noqa: E402
 from tests.tools.dataset_fakes import COUNTER, add_counter  # noqa: E402
 
 WORK = Path("/tmp/old-root")  # noqa: S108 - a fixed place, since the records may name it

@@ -11,12 +11,12 @@ from typing import Any
 
 from modules.core_components.audio.files import pcm_sha256, read_speech
 from modules.core_components.library.training_events import read_events
-from modules.tools.judging import read_judgement
-from modules.tools.prompt_cache import prepared_voices
-from modules.tools.pronunciations import list_pronunciations
+from modules.tools.listening.transcripts import list_transcripts
 from modules.tools.services import Services
-from modules.tools.training_curves import read_curves
-from modules.tools.transcripts import list_transcripts
+from modules.tools.speaking.pronunciations import list_pronunciations
+from modules.tools.training.curves import read_curves
+from modules.tools.training.evaluation import read_judgement
+from modules.tools.voices.prompt_cache import prepared_voices
 
 # Files whose JSON records their size and time, so that a change by hand is noticed.
 _STAMP = "file"
