@@ -166,7 +166,7 @@ def test_two_at_once_are_both_made_and_a_third_is_cancelled(
     for number, text in enumerate(("Two is second.", "Three is never heard. " * 40), start=1):
         screen.write(text)
         screen.button("Generate").click()
-        expect(screen.job(f"{number} more in line")).to_be_visible()
+        expect(screen.job(f"{number} more in the queue")).to_be_visible()
     running = screen.job("Three is never heard.")
     expect(running).to_be_visible(timeout=SPEAKING_MS)
     screen.button("Cancel").click()
