@@ -27,7 +27,7 @@ def everything(services: Services) -> dict[str, Any]:
     root = services.settings.root
     conversations = services.conversations
     found = {
-        "settings": dataclasses.asdict(services.settings),
+        "settings": services.settings.model_dump(),
         "samples": services.samples.list(),
         "trashed_samples": services.samples.trashed(),
         "takes": [(take, pcm_sha256(read_speech(take.path))) for take in services.takes.list()],
