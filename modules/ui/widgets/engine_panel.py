@@ -177,7 +177,7 @@ class EnginePanel:
     ) -> SpeechRequest:
         """A request to speak `text`; `values` are those of `inputs`. Raises BadInputError."""
         engine, language, seed, *options = values
-        require_model(engine, "text-to-speech")
+        require_model(engine, "speech")
         if not voice:
             raise BadInputError(
                 "No voice is selected.", "Select or add a sample, or choose a stock voice."

@@ -15,10 +15,10 @@ from modules.ui.handlers import listen
 from modules.ui.render import note_html, part
 
 NO_TTS_MODEL = (
-    "No text-to-speech model is installed yet. Download one on the Models tab; Kokoro is small."
+    "No speech model is installed yet. Download one on the Models tab; Kokoro is small."
 )
 NO_ASR_MODEL = (
-    "No speech recognition model is installed yet. Download one on the Models tab; Whisper base "
+    "No transcription model is installed yet. Download one on the Models tab; Whisper base "
     "is small."
 )
 WAVE = gr.WaveformOptions(
@@ -86,7 +86,7 @@ def menu_update(choices: Sequence[tuple[str, str]], value: str | None, nothing: 
     return gr.update(choices=known, value=value if value in values else values[0])
 
 
-def require_model(model: str | None, task: str = "speech recognition") -> str:
+def require_model(model: str | None, task: str = "transcription") -> str:
     """The id that a menu of models sent. Raises BadInputError where none is installed."""
     if not model:
         raise BadInputError(f"No {task} model is installed.", "Download one on the Models tab.")

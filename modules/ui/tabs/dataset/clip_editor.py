@@ -100,7 +100,7 @@ class ClipEditor:
                 self._restore = gr.Button("Include", size="sm", visible=False)
                 self._undo = gr.Button("Undo", size="sm", min_width=100)
             with gr.Row():
-                self.model = menu("Speech recognition model", NONE)
+                self.model = menu("Transcription model", NONE)
                 self._again = gr.Button(TRANSCRIBE, size="sm", min_width=110)
             self._facts = panel()
         self._listen()

@@ -65,7 +65,7 @@ class RecordingsPanel:
         note(WHAT)
         self._no_model = panel(visible=False)
         with gr.Row():
-            self.model = menu("Speech recognition model", NONE)
+            self.model = menu("Transcription model", NONE)
             self.precision = menu("Precision", AUTO)
         self.build = gr.Button("Add to dataset", variant="primary", size="lg")
 
@@ -88,7 +88,7 @@ class RecordingsPanel:
         ]
 
     def labels(self) -> list[tuple[str, str]]:
-        """The installed speech recognition models: label and id."""
+        """The installed transcription models: label and id."""
         return [(entry.label, entry.id) for entry in listening_models(self._services)]
 
     def listen(self, dataset: Any, jobs: JobsView) -> None:

@@ -29,7 +29,7 @@ NO_BENCHMARK = (
     "idle models are unloaded for that."
 )
 NO_PREPARED_VOICES = (
-    "No voice is prepared yet. A sample is prepared when an engine first speaks in its voice."
+    "No voice prompts yet. One is computed when an engine first speaks in the voice of a sample."
 )
 ABOUT_FACTOR = "A real-time factor below 1 is faster than the speech itself."
 ABOUT_IMPORT = (
@@ -71,10 +71,10 @@ class PromptCachePanel:
 
     def __init__(self, studio: Studio, tab: gr.Tab) -> None:
         self._services = studio.services
-        title("Prepared voices")
+        title("Voice prompts")
         self._table = panel()
         clear = ConfirmedButton(
-            "Delete prepared voices", "Each voice is prepared again when it is next used."
+            "Delete voice prompts", "Each is computed again when its voice is next used."
         )
         studio.on_show(tab, self._show, [], [self._table])
         clear.on_confirm(self._clear, [], [self._table])
@@ -173,7 +173,7 @@ class ModelMemoryPanel:
             self._precision = _menu("Precision", PRECISIONS)
             self._attention = _menu("Attention", ATTENTIONS)
             self._keep = gr.Checkbox(label="Keep in memory when idle")
-            self._preload = gr.Checkbox(label="Load at start-up")
+            self._preload = gr.Checkbox(label="Load at the start")
             self._save = gr.Button("Save", size="sm")
 
     @property

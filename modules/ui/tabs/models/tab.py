@@ -32,8 +32,8 @@ POLL_S = 3.0
 KINDS = (DOWNLOAD, LOAD, IMPORT_TUNED, EXPORT_TUNED, BENCHMARK)
 SEQUENCE = "models-list"
 TASKS = [
-    ("Text to speech", "text-to-speech"),
-    ("Speech recognition", "speech-to-text"),
+    ("Speech", "text-to-speech"),
+    ("Transcription", "speech-to-text"),
     ("Other", "support"),
 ]
 OFFLINE = (

@@ -32,7 +32,7 @@ class _SettingsTab:
         self._names = [item.about.name for item in fields]
         note(f"Your settings are saved in {self._services.settings.root / USER_FILE}.")
         self._controls: list[Any] = []
-        for group, items in groupby(fields, key=lambda item: item.group):
+        for group, items in groupby(fields, key=lambda item: item.about.group):
             self._build_group(group, list(items))
         with gr.Row():
             save = gr.Button("Save", variant="primary", size="lg")
@@ -58,29 +58,50 @@ class _SettingsTab:
 
     def _values(self) -> list[Any]:
         """A value for each control, and all of them once more."""
-        values = [item.about.default for item in setting_fields(self._services)]
+        values = [shown_value(item) for item in setting_fields(self._services)]
         return [*values, values]
 
     def _save(self, *shown: Any) -> list[Any]:
         *values, read = shown
         # What was not touched may have been changed elsewhere since.
         compared = zip(self._names, values, read, strict=True)
-        given = {name: value for name, value, before in compared if value != before}
+        given = {name: _from_table(value) for name, value, before in compared if value != before}
         waiting = change_settings(self._services, given)
         notify("Saved.", f"After a restart: {', '.join(waiting)}." if waiting else "")
         return self._values()
 
 
 def setting_control(item: SettingField, labels: Mapping[str, str]) -> Any:
-    """A checkbox, a menu, a number or a text box; the ranges are too wide for sliders."""
-    about = item.about
-    words = f"{about.help} {RESTART}" if item.needs_restart else about.help
-    common = {"label": about.label, "info": words, "value": about.default}
-    if isinstance(about.default, bool):
+    """A checkbox, menu, number, text box or table; the ranges are too wide for sliders."""
+    about, value = item.about, shown_value(item)
+    info = f"{about.meaning} {RESTART}" if about.needs_restart else about.meaning
+    if isinstance(value, list):
+        return gr.Dataframe(
+            value,
+            label=f"{about.label}. {info}",
+            headers=["GPU", "Gigabytes"],
+            datatype=["str", "number"],
+            type="array",
+            row_count=len(value),
+            column_limits=(2, 2),
+        )
+    common = {"label": about.label, "info": info, "value": value}
+    if isinstance(value, bool):
         return gr.Checkbox(**common)
-    if about.choices:
-        return gr.Dropdown([(labels.get(key, key), key) for key in about.choices], **common)
-    if isinstance(about.default, (int, float)):
-        precision = 0 if isinstance(about.default, int) else None
-        return gr.Number(precision=precision, **common)
+    if item.choices:
+        return gr.Dropdown([(labels.get(key, key), key) for key in item.choices], **common)
+    if isinstance(value, (int, float)):
+        return gr.Number(precision=0 if isinstance(value, int) else None, **common)
     return gr.Textbox(**common)
+
+
+def shown_value(item: SettingField) -> Any:
+    """The value as its control shows it: a table as rows, with an empty one to write into."""
+    if isinstance(item.value, dict):
+        return [[name, number] for name, number in item.value.items()] or [["", ""]]
+    return item.value
+
+
+def _from_table(value: Any) -> Any:
+    """Rows of a table as a dictionary, without the empty ones; other values as they are."""
+    return {row[0]: row[1] for row in value if any(row)} if isinstance(value, list) else value

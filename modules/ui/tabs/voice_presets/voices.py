@@ -36,7 +36,7 @@ ABOUT_FILES = (
 )
 ALL_LANGUAGES = "All languages"
 NO_VOICES = "No voice speaks this language."
-NO_MODEL = "No voices yet. Download a text-to-speech model on the Models tab; Kokoro is small."
+NO_MODEL = "No voices yet. Download a speech model on the Models tab; Kokoro is small."
 # The voice that sounds best by the makers' own grades; the first of the list where it is missing.
 FIRST_CHOICE = "af_heart"
 
