@@ -78,7 +78,7 @@ def test_a_report_is_shown_with_what_was_not_checked() -> None:
     assert "Whether: no model." in html
     assert html.count("<figure") == 7
     assert html.count("<rect") == 7
-    assert html.count('class="doubtful"') == 1
+    assert html.count('class="doubtful"') == 2
     assert "&lt;script&gt;" in findings_html(report.findings_of("a"))
 
 

@@ -14,9 +14,7 @@ from modules.ui.context import script
 from modules.ui.handlers import listen
 from modules.ui.render import note_html, part
 
-NO_TTS_MODEL = (
-    "No speech model is installed yet. Download one on the Models tab; Kokoro is small."
-)
+NO_TTS_MODEL = "No speech model is installed yet. Download one on the Models tab; Kokoro is small."
 NO_ASR_MODEL = (
     "No transcription model is installed yet. Download one on the Models tab; Whisper base "
     "is small."

@@ -82,7 +82,7 @@ class PromptCachePanel:
     def _show(self) -> Markup:
         found = prepared_voices(self._services)
         return render(
-            "prepared_voices",
+            "voice_prompts",
             rows=[(f"{item.model_id}@{item.revision}", item) for item in found],
             total_count=sum(item.count for item in found),
             total_bytes=sum(item.nbytes for item in found),
