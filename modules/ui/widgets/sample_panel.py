@@ -57,6 +57,8 @@ class SamplePanel:
         self._shown = [self.chosen, self.name, *about]
         with gr.Accordion("New sample", open=False) as self._add:
             self._build_form()
+        # What `refresh` gives values for.
+        self.outputs = [*self._shown, self._add]
         listen(self.name.input, self._show, [self.name], self._shown)
         listen(save.click, self._save_text, [self.chosen, self._ref_text], [])
         delete.on_confirm(self._delete, [self.chosen], self._shown)
@@ -64,11 +66,6 @@ class SamplePanel:
     def follow_in(self, jobs: JobsView) -> None:
         """Long work on a sample is shown in `jobs`."""
         listen(self._transcribe.click, self._submit_transcription, [self.chosen], [jobs.job_id])
-
-    @property
-    def outputs(self) -> list[Any]:
-        """What `refresh` gives values for."""
-        return [*self._shown, self._add]
 
     def refresh(self, chosen: str) -> list[Any]:
         """The list as it is now; keeps the chosen sample, or else takes the latest."""

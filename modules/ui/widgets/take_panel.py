@@ -1,8 +1,9 @@
-"""One take: player, scores, downloads, all its parameters, and generating it again."""
+"""One take: player, scores, downloads and parameters; and the form that generates one."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -10,14 +11,17 @@ from markupsafe import Markup
 
 from modules.core_components.jobs import Job
 from modules.core_components.values import Take
-from modules.tools.jobs import AGAIN, submit_again
+from modules.tools.jobs import AGAIN, SPEAK, submit_again, submit_speech
 from modules.tools.services import Services
 from modules.tools.speaking.history import EXPORT_FORMATS, export_take
 from modules.tools.speaking.scores import STRANGER_SIMILARITY, explain_similarity, explain_words
+from modules.ui.context import Studio
 from modules.ui.handlers import listen
-from modules.ui.render import duration_text, excerpt, facts_html, local_time, render
+from modules.ui.render import duration_text, empty_html, excerpt, facts_html, local_time, render
+from modules.ui.widgets.engine_panel import EnginePanel
 from modules.ui.widgets.jobs_view import JobsView
-from modules.ui.widgets.parts import DownloadButtons, audio_player, panel
+from modules.ui.widgets.live_player import LivePlayer
+from modules.ui.widgets.parts import DownloadButtons, audio_player, panel, text_to_speak, title
 
 MOST_HEARD = 300
 
@@ -41,13 +45,10 @@ class TakePanel:
             with gr.Accordion("Details", open=False):
                 self._facts = panel()
                 self._metadata = gr.JSON(show_label=False, max_height=420)
+        shown = [self._note, self._player, self._scores, self._facts, self._metadata]
+        self.outputs = [self.take_id, self._group, *shown]
         downloads.on_download(lambda fmt, take: export_take(services, take, fmt), self.take_id)
         listen(again.click, self._again, [self.take_id], [jobs.job_id])
-
-    @property
-    def outputs(self) -> list[Any]:
-        shown = [self._note, self._player, self._scores, self._facts, self._metadata]
-        return [self.take_id, self._group, *shown]
 
     def show(self, take: Take | None, note: str = "") -> list[Any]:
         """Values for `outputs`; without a take the panel is hidden. `note` is HTML."""
@@ -126,3 +127,42 @@ def scores_html(take: Take) -> Markup:
 
 def _generation_time(take: Take) -> str:
     return duration_text(sum(take.timings_s.values())) if take.timings_s else ""
+
+
+class GeneratePanel:
+    """Text, engine and options, the button that generates, progress, and the take.
+
+    A tab listens to `button` with `inputs` among its inputs and `followed` as outputs; its handler
+    submits with `submit`.
+    """
+
+    def __init__(self, studio: Studio, kinds: Sequence[str], element_id: str) -> None:
+        self._services = studio.services
+        title("Text")
+        self._text = text_to_speak()
+        self.engine = EnginePanel(self._services)
+        self._live = LivePlayer(studio)
+        self.button = gr.Button("Generate", variant="primary", size="lg")
+        self._live.build_player()
+        self.jobs = JobsView(self._services, kinds)
+        self._empty = panel(empty_html("Your takes appear here."))
+        self._take = TakePanel(self._services, self.jobs, element_id)
+        # What `submit` takes as `values`.
+        self.inputs = [self._text, self._live.wanted, *self.engine.inputs]
+        # What `submit` gives values for.
+        self.followed = [self.jobs.job_id, self._live.playing]
+        self.outputs = [self._empty, *self._take.outputs]
+        studio.on_open(self.jobs.find, [], [self.jobs.job_id])
+
+    def submit(
+        self, voice: str | None, kind: str, values: Sequence[Any], job_kind: str = SPEAK
+    ) -> list[Any]:
+        """Queues a take in the voice of a sample or preset. Raises BadInputError."""
+        text, live, *how = values
+        request = self.engine.request(text, voice, kind, how)
+        job = submit_speech(self._services, request, live, job_kind)
+        return [job.id, self._live.following(job, live)]
+
+    def show(self, job: Job) -> list[Any]:
+        """The take that a finished job made."""
+        return [gr.update(visible=False), *self._take.show_result(job)]

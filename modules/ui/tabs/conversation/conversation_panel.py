@@ -56,24 +56,21 @@ class ConversationPanel:
                 self._build_editor()
             self._join = gr.Button("Apply new pauses", size="sm")
             self.delete = ConfirmedButton("Delete conversation", "It moves to the trash.")
-        downloads.on_download(
-            lambda fmt, shown: export_conversation(services, shown, fmt), self.shown_id
-        )
-        self._listen(jobs)
-
-    @property
-    def outputs(self) -> list[Any]:
-        """What `show` gives values for."""
-        return [
+        # What `show_progress` gives values for.
+        self.progress_outputs = [self._facts, self._lines]
+        self._line_outputs = [
+            *[self.line_id, self._editor, self._about, self._line_player],
+            *[self._text, self._seed, self._again],
+        ]
+        self.outputs = [
             *[self.shown_id, self._empty, self._group, self._facts, self._player],
             *[self._downloads, self._rest, self._join, self._lines],
             *self._line_outputs,
         ]
-
-    @property
-    def progress_outputs(self) -> list[Any]:
-        """What `show_progress` gives values for."""
-        return [self._facts, self._lines]
+        downloads.on_download(
+            lambda fmt, shown: export_conversation(services, shown, fmt), self.shown_id
+        )
+        self._listen(jobs)
 
     def on_join(self, jobs: JobsView, pauses: Any) -> None:
         """`pauses` are the components that hold the seconds."""
@@ -125,13 +122,6 @@ class ConversationPanel:
                 label="Seed of the line", value=-1, precision=0, info="-1: random", min_width=120
             )
             self._again = gr.Button("Generate line again", variant="primary", min_width=160)
-
-    @property
-    def _line_outputs(self) -> list[Any]:
-        return [
-            *[self.line_id, self._editor, self._about, self._line_player],
-            *[self._text, self._seed, self._again],
-        ]
 
     def _listen(self, jobs: JobsView) -> None:
         listen(self._lines.select, self._choose, [self.shown_id], self._line_outputs)

@@ -32,13 +32,7 @@ ABOUT = (
 )
 
 
-def build(studio: Studio) -> None:
-    """The tab inside the current `gr.Tabs`."""
-    with gr.Tab("Conversation", id="conversation") as tab:
-        _ConversationTab(studio, tab)
-
-
-class _ConversationTab:
+class ConversationTab:
     def __init__(self, studio: Studio, tab: gr.Tab) -> None:
         self._services = studio.services
         with gr.Row():

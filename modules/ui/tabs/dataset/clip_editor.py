@@ -41,14 +41,10 @@ class ClipPlayer:
             self.end = gr.Number(value=0.0, label="To (s)", minimum=0, step=0.01, min_width=90)
             self.trim = gr.Button("Trim", size="sm", min_width=110)
         marked = [self.start, self.end]
+        self.outputs = [self._stage, self.start, self.end]
         listen(self._stage.select, _read_selection, [], marked, queue=False)
         for number in marked:
             listen(number.input, None, marked, [], js=script("mark_clip"), queue=False)
-
-    @property
-    def outputs(self) -> list[Any]:
-        """What `show` gives values for."""
-        return [self._stage, self.start, self.end]
 
     def show(self, clip: Clip, wav: Path) -> list[Any]:
         """Values for `outputs`, all of the clip selected. Raises BadInputError if unreadable."""
@@ -103,16 +99,12 @@ class ClipEditor:
                 self.model = menu("Transcription model", NONE)
                 self._again = gr.Button(TRANSCRIBE, size="sm", min_width=110)
             self._facts = panel()
-        self._listen()
-
-    @property
-    def outputs(self) -> list[Any]:
-        """What `show` gives values for."""
-        return [
+        self.outputs = [
             *[self.clip_id, self._empty, self._group, *self._player.outputs],
             *[self._text, self._findings, self._use_transcript],
             *[self._drop, self._restore, self._undo, self._facts],
         ]
+        self._listen()
 
     def show(self, dataset: str, clip_id: str, report: DatasetReport | None) -> list[Any]:
         """The clip as it is now; nothing for "" or a clip that is gone."""

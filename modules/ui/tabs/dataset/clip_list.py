@@ -19,7 +19,7 @@ from modules.core_components.dataset.report import (
 from modules.core_components.dataset.values import Dataset
 from modules.ui.render import render
 from modules.ui.tabs.dataset.report_html import BADGES, KINDS
-from modules.ui.widgets.parts import choice_list, panel
+from modules.ui.widgets.parts import Pager, choice_list
 
 PAGE = 8
 NO_CLIPS = "No clips yet. Add recordings above."
@@ -32,7 +32,6 @@ class ClipList:
     """The list with its filter, its search and its pages."""
 
     def __init__(self) -> None:
-        self.page = gr.State(0)
         with gr.Row():
             self.filter = gr.Dropdown(
                 [(label, key) for key, label in _ALWAYS],
@@ -49,21 +48,14 @@ class ClipList:
                 min_width=150,
             )
         self.rows = choice_list()
-        with gr.Row():
-            self.previous = gr.Button("Previous", size="sm", min_width=80)
-            self._where = panel()
-            self.next = gr.Button("Next", size="sm", min_width=80)
-
-    @property
-    def outputs(self) -> list[Any]:
-        """What `show` gives values for."""
-        return [self.page, self.filter, self.rows, self.previous, self._where, self.next]
+        self.pager = Pager(PAGE)
+        self.outputs = [self.filter, self.rows, *self.pager.outputs]
 
     def show(
         self,
+        page: int,
         dataset: Dataset | None,
         report: DatasetReport | None,
-        page: int,
         wanted: str,
         search: str,
         chosen: str,
@@ -72,12 +64,9 @@ class ClipList:
         choices = _choices(report)
         wanted = wanted if wanted in [key for _, key in choices] else EVERY
         clips = listed_clips(dataset, report, wanted, search) if dataset else ()
-        page = min(max(page, 0), max(len(clips) - 1, 0) // PAGE)
-        listed = clips[page * PAGE : (page + 1) * PAGE]
-        last = page * PAGE + len(listed)
+        listed = clips[slice(*self.pager.span(page, len(clips)))]
         empty = NO_MATCH if dataset and dataset.clips else NO_CLIPS
         return [
-            page,
             gr.update(choices=choices, value=wanted),
             render(
                 "clips",
@@ -90,9 +79,7 @@ class ClipList:
                 chosen=chosen,
                 empty=empty,
             ),
-            gr.update(interactive=page > 0, visible=len(clips) > PAGE),
-            render("page_number", first=page * PAGE + 1, last=last, count=len(clips)),
-            gr.update(interactive=last < len(clips), visible=len(clips) > PAGE),
+            *self.pager.show(page, len(clips)),
         ]
 
 

@@ -68,11 +68,8 @@ class RecordingsPanel:
             self.model = menu("Transcription model", NONE)
             self.precision = menu("Precision", AUTO)
         self.build = gr.Button("Add to dataset", variant="primary", size="lg")
-
-    @property
-    def outputs(self) -> list[Any]:
-        """What `choices` gives values for."""
-        return [self._no_model, self.model, self.precision]
+        # What `choices` gives values for.
+        self.outputs = [self._no_model, self.model, self.precision]
 
     def choices(self, model: str | None, precision: str | None) -> list[Any]:
         """The installed models, and the precisions of the chosen one."""

@@ -17,13 +17,7 @@ from modules.ui.widgets.parts import note, title
 RESTART = "Takes effect after a restart."
 
 
-def build(studio: Studio) -> None:
-    """The tab inside the current `gr.Tabs`."""
-    with gr.Tab("Settings", id="settings") as tab:
-        _SettingsTab(studio, tab)
-
-
-class _SettingsTab:
+class SettingsTab:
     def __init__(self, studio: Studio, tab: gr.Tab) -> None:
         self._services = studio.services
         fields = setting_fields(self._services)

@@ -59,11 +59,8 @@ class LiveTraining:
         with gr.Column(visible=False) as self._removal:
             self._delete = ConfirmedButton("Delete training", "It moves to the trash.")
         self._timer = gr.Timer(POLL_S, active=False)
-
-    @property
-    def outputs(self) -> list[Any]:
         buttons = [self._stop, self._after, self._resume, self._more_group, self._removal]
-        return [self._state, self._curves, self._log, *buttons, self._timer]
+        self.outputs = [self._state, self._curves, self._log, *buttons, self._timer]
 
     def listen(self) -> None:
         run = [self._run]

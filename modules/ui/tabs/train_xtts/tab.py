@@ -22,13 +22,7 @@ NO_RUN = "No training yet"
 SEQUENCE = "training-run"
 
 
-def build(studio: Studio) -> None:
-    """The tab inside the current `gr.Tabs`."""
-    with gr.Tab("Train XTTS", id="train-xtts") as tab:
-        _TrainTab(studio, tab)
-
-
-class _TrainTab:
+class TrainTab:
     def __init__(self, studio: Studio, tab: gr.Tab) -> None:
         self._services: Services = studio.services
         self._run = gr.State("")

@@ -49,13 +49,7 @@ NO_TRANSCRIPT = "The transcript appears here, with times."
 NONE, DETECT = "None installed", "Detect"
 
 
-def build(studio: Studio) -> None:
-    """The tab inside the current `gr.Tabs`."""
-    with gr.Tab("Transcribe", id="transcribe") as tab:
-        _TranscribeTab(studio, tab)
-
-
-class _TranscribeTab:
+class TranscribeTab:
     def __init__(self, studio: Studio, tab: gr.Tab) -> None:
         self._services = studio.services
         with gr.Row():

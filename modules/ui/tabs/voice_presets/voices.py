@@ -52,11 +52,7 @@ class VoiceList:
         )
         with gr.Column(elem_classes="studio-short"):
             self.rows = choice_list()
-
-    @property
-    def outputs(self) -> list[Any]:
-        """What `show` gives values for."""
-        return [self.chosen, self.language, self.rows]
+        self.outputs = [self.chosen, self.language, self.rows]
 
     def show(self, model_id: str, language: str, chosen: str) -> list[Any]:
         """The voices as they are now; the selected one stays if it is still there."""
@@ -101,12 +97,9 @@ class VoicePreview:
         self._services = services
         self._player = audio_player("Preview", visible=False, autoplay=True)
         self._jobs = JobsView(services, (PREVIEW,))
+        # What `play` gives values for.
+        self.outputs = [self._player, self._jobs.job_id]
         self._jobs.on_finished(_played, [], [self._player])
-
-    @property
-    def outputs(self) -> list[Any]:
-        """What `play` gives values for."""
-        return [self._player, self._jobs.job_id]
 
     def play(self, model_id: str, voice: str, language: str) -> list[Any]:
         """Plays the preview of a voice or mix, or has it generated. Raises BadInputError."""
