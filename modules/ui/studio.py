@@ -14,8 +14,7 @@ from modules.core_components.version import APP_VERSION
 from modules.tools.jobs import submit_speech
 from modules.tools.services import Services
 from modules.tools.speaking.speech import SpeechRequest
-from modules.ui.context import Studio, script
-from modules.ui.handlers import listen, show_errors
+from modules.ui.events import Studio, listen, script, show_errors
 from modules.ui.render import render
 from modules.ui.tabs.conversation.tab import ConversationTab
 from modules.ui.tabs.dataset.tab import DatasetTab

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gradio as gr
 from gradio.themes.utils import colors, fonts, sizes
 
-from modules.ui.context import STATIC
+from modules.ui.events import STATIC
 
 # What all tabs share, then what single tabs need besides.
 STYLESHEETS = tuple(STATIC / "css" / f"{name}.css" for name in ("studio", "dataset", "training"))

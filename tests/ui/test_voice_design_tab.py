@@ -12,7 +12,7 @@ from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech, VoicePrompt
 from modules.tools.services import Services
 from modules.tools.voices.design import DesignRequest, design_voice
-from modules.ui.context import Studio
+from modules.ui.events import Studio
 from modules.ui.tabs.voice_design.tab import MISSING, MOST_TRIES, VoiceDesignTab
 from tests.helpers.fakes import SineEngine, SineOptions, fake_entry
 

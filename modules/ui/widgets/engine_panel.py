@@ -38,8 +38,6 @@ class OptionControls:
         self._fields: dict[type, list[OptionField]] = {}
         self._groups: dict[type, Any] = {}
         self.components: list[Any] = []
-        # One group for each kind, in the order of `show`.
-        self.groups = list(self._groups.values())
         for options_type in options_types:
             fields = [
                 item for item in describe_options(options_type) if item.name not in EVERYWHERE
@@ -48,6 +46,8 @@ class OptionControls:
             with gr.Group(visible=options_type is chosen) as group:
                 self.components += [option_control(item) for item in fields]
             self._groups[options_type] = group
+        # One group for each kind, in the order of `show`.
+        self.groups = list(self._groups.values())
 
     def show(self, chosen: type | None) -> list[Any]:
         """Updates for `groups`: only those of the chosen kind are visible."""

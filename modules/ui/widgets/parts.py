@@ -10,8 +10,7 @@ from typing import Any
 import gradio as gr
 
 from modules.core_components.errors import BadInputError
-from modules.ui.context import script
-from modules.ui.handlers import listen
+from modules.ui.events import listen, script
 from modules.ui.render import note_html, part, render
 
 NO_TTS_MODEL = "No speech model is installed yet. Download one on the Models tab; Kokoro is small."

@@ -14,7 +14,7 @@ from modules.core_components.values import Consent, Sample
 from modules.tools.jobs import submit_reference_text
 from modules.tools.services import Services
 from modules.tools.voices.samples import add_sample
-from modules.ui.handlers import listen, notify, warn
+from modules.ui.events import listen, notify, warn
 from modules.ui.render import duration_text, empty_html, facts_html
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import (
@@ -56,9 +56,9 @@ class SamplePanel:
         about = [self._player, self._facts, self._details, self._ref_text]
         self._shown = [self.chosen, self.name, *about]
         with gr.Accordion("New sample", open=False) as self._add:
+            # What `refresh` gives values for.
+            self.outputs = [*self._shown, self._add]
             self._build_form()
-        # What `refresh` gives values for.
-        self.outputs = [*self._shown, self._add]
         listen(self.name.input, self._show, [self.name], self._shown)
         listen(save.click, self._save_text, [self.chosen, self._ref_text], [])
         delete.on_confirm(self._delete, [self.chosen], self._shown)

@@ -15,13 +15,11 @@ from modules.tools.jobs import AGAIN, SPEAK, submit_again, submit_speech
 from modules.tools.services import Services
 from modules.tools.speaking.history import EXPORT_FORMATS, export_take
 from modules.tools.speaking.scores import STRANGER_SIMILARITY, explain_similarity, explain_words
-from modules.ui.context import Studio
-from modules.ui.handlers import listen
+from modules.ui.events import Studio, listen, script
 from modules.ui.render import duration_text, empty_html, excerpt, facts_html, local_time, render
+from modules.ui.widgets import parts
 from modules.ui.widgets.engine_panel import EnginePanel
 from modules.ui.widgets.jobs_view import JobsView
-from modules.ui.widgets.live_player import LivePlayer
-from modules.ui.widgets.parts import DownloadButtons, audio_player, panel, text_to_speak, title
 
 MOST_HEARD = 300
 
@@ -36,14 +34,14 @@ class TakePanel:
         self._services = services
         self.take_id = gr.State("")
         with gr.Column(visible=False) as self._group:
-            self._note = panel(visible=False)
-            self._player = audio_player("Take")
-            self._scores = panel()
+            self._note = parts.panel(visible=False)
+            self._player = parts.audio_player("Take")
+            self._scores = parts.panel()
             with gr.Row():
-                downloads = DownloadButtons(EXPORT_FORMATS, f"{element_id}-link")
+                downloads = parts.DownloadButtons(EXPORT_FORMATS, f"{element_id}-link")
                 again = gr.Button("Generate again", size="sm", min_width=110)
             with gr.Accordion("Details", open=False):
-                self._facts = panel()
+                self._facts = parts.panel()
                 self._metadata = gr.JSON(show_label=False, max_height=420)
         shown = [self._note, self._player, self._scores, self._facts, self._metadata]
         self.outputs = [self.take_id, self._group, *shown]
@@ -130,7 +128,7 @@ def _generation_time(take: Take) -> str:
 
 
 class GeneratePanel:
-    """Text, engine and options, the button that generates, progress, and the take.
+    """Text, engine and options, the button that generates, progress, live player, and the take.
 
     A tab listens to `button` with `inputs` among its inputs and `followed` as outputs; its handler
     submits with `submit`.
@@ -138,20 +136,24 @@ class GeneratePanel:
 
     def __init__(self, studio: Studio, kinds: Sequence[str], element_id: str) -> None:
         self._services = studio.services
-        title("Text")
-        self._text = text_to_speak()
+        parts.title("Text")
+        self._text = parts.text_to_speak()
         self.engine = EnginePanel(self._services)
-        self._live = LivePlayer(studio)
+        self._play = gr.Checkbox(label="Play while generating", value=True, container=False)
         self.button = gr.Button("Generate", variant="primary", size="lg")
-        self._live.build_player()
+        self._live_player = parts.scripted_panel("live_player")
         self.jobs = JobsView(self._services, kinds)
-        self._empty = panel(empty_html("Your takes appear here."))
+        self._empty = parts.panel(empty_html("Your takes appear here."))
         self._take = TakePanel(self._services, self.jobs, element_id)
         # What `submit` takes as `values`.
-        self.inputs = [self._text, self._live.wanted, *self.engine.inputs]
+        self.inputs = [self._text, self._play, *self.engine.inputs]
         # What `submit` gives values for.
-        self.followed = [self.jobs.job_id, self._live.playing]
+        self.followed = [self.jobs.job_id, self._live_player]
         self.outputs = [self._empty, *self._take.outputs]
+        # The browser keeps the choice: it is about the loudspeaker of that machine.
+        restore, keep = script("restore_live_choice"), script("keep_live_choice")
+        listen(studio.page.load, None, [], [self._play], js=restore, queue=False)
+        listen(self._play.input, None, [self._play], [], js=keep, queue=False)
         studio.on_open(self.jobs.find, [], [self.jobs.job_id])
 
     def submit(
@@ -161,7 +163,7 @@ class GeneratePanel:
         text, live, *how = values
         request = self.engine.request(text, voice, kind, how)
         job = submit_speech(self._services, request, live, job_kind)
-        return [job.id, self._live.following(job, live)]
+        return [job.id, job.id if live else gr.skip()]
 
     def show(self, job: Job) -> list[Any]:
         """The take that a finished job made."""

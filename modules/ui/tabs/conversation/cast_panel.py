@@ -28,7 +28,7 @@ from modules.tools.models.ready_models import (
 )
 from modules.tools.services import Services
 from modules.tools.voices.preset_voices import PresetVoice, preset_voices
-from modules.ui.handlers import listen
+from modules.ui.events import listen
 from modules.ui.render import card_html, empty_html, excerpt, note_html
 from modules.ui.widgets.engine_panel import OptionControls
 from modules.ui.widgets.parts import NO_TTS_MODEL, menu, menu_update, panel

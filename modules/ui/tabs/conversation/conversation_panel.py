@@ -18,17 +18,10 @@ from modules.tools.conversation.conversation import (
 )
 from modules.tools.conversation.joining import EXPORT_FORMATS, export_conversation
 from modules.tools.services import Services
-from modules.ui.handlers import listen
+from modules.ui.events import listen
 from modules.ui.render import duration_text, empty_html, facts_html, local_time, render
+from modules.ui.widgets import parts
 from modules.ui.widgets.jobs_view import JobsView
-from modules.ui.widgets.parts import (
-    ConfirmedButton,
-    DownloadButtons,
-    audio_player,
-    choice_list,
-    panel,
-    title,
-)
 
 NOTHING = "Your conversation appears here, line by line."
 ABOUT_LINE = "May begin with a style in parentheses, for engines that have styles."
@@ -42,20 +35,20 @@ class ConversationPanel:
         self._services = services
         self.shown_id = gr.State("")
         self.line_id = gr.State("")
-        self._empty = panel(empty_html(NOTHING))
+        self._empty = parts.panel(empty_html(NOTHING))
         with gr.Column(visible=False) as self._group:
-            self._facts = panel()
-            self._player = audio_player("Conversation", visible=False)
+            self._facts = parts.panel()
+            self._player = parts.audio_player("Conversation", visible=False)
             with gr.Row(visible=False) as self._downloads:
-                downloads = DownloadButtons(EXPORT_FORMATS, "conversation-link")
+                downloads = parts.DownloadButtons(EXPORT_FORMATS, "conversation-link")
             self._rest = gr.Button("Generate missing lines", size="sm", visible=False)
-            title("Lines")
+            parts.title("Lines")
             with gr.Column(elem_classes="studio-short"):
-                self._lines = choice_list()
+                self._lines = parts.choice_list()
             with gr.Column(visible=False) as self._editor:
                 self._build_editor()
             self._join = gr.Button("Apply new pauses", size="sm")
-            self.delete = ConfirmedButton("Delete conversation", "It moves to the trash.")
+            self.delete = parts.ConfirmedButton("Delete conversation", "It moves to the trash.")
         # What `show_progress` gives values for.
         self.progress_outputs = [self._facts, self._lines]
         self._line_outputs = [
@@ -112,8 +105,8 @@ class ConversationPanel:
         return missing and work_on(self._services, conversation.id) is None
 
     def _build_editor(self) -> None:
-        self._about = panel()
-        self._line_player = audio_player("Line", visible=False)
+        self._about = parts.panel()
+        self._line_player = parts.audio_player("Line", visible=False)
         self._text = gr.Textbox(
             value="", label="Text of the line", info=ABOUT_LINE, lines=2, max_lines=8
         )

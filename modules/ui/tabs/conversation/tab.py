@@ -17,8 +17,7 @@ from modules.tools.conversation.conversation import (
     delete_conversation,
     submit_conversation,
 )
-from modules.ui.context import Studio
-from modules.ui.handlers import listen, notify
+from modules.ui.events import Studio, listen, notify
 from modules.ui.render import render
 from modules.ui.tabs.conversation.cast_panel import IN_ONE_GO, LINE_BY_LINE, CastPanel
 from modules.ui.tabs.conversation.conversation_panel import ConversationPanel

@@ -12,11 +12,9 @@ from modules.core_components.errors import BadInputError, NotFoundError
 from modules.core_components.jobs import Job
 from modules.tools.dataset.build import BUILD_DATASET
 from modules.tools.dataset.report import REPORT_DATASET, report_of, submit_report
-from modules.ui.context import Studio
-from modules.ui.handlers import listen
+from modules.ui.events import Studio, listen
 from modules.ui.render import empty_html
-from modules.ui.tabs.dataset.clip_editor import ClipEditor
-from modules.ui.tabs.dataset.clip_list import ClipList
+from modules.ui.tabs.dataset.clips import ClipEditor, ClipList
 from modules.ui.tabs.dataset.recordings import (
     DatasetChoice,
     RecordingsPanel,

@@ -15,8 +15,7 @@ from modules.tools.models import library
 from modules.tools.models.benchmark import BENCHMARK
 from modules.tools.models.library import ModelOverview
 from modules.tools.models.tuned_models import EXPORT_TUNED, IMPORT_TUNED, card_facts
-from modules.ui.context import Studio
-from modules.ui.handlers import listen, notify
+from modules.ui.events import Studio, listen, notify
 from modules.ui.render import card_html, empty_html, render, size_text
 from modules.ui.tabs.models.panels import (
     BenchmarkPanel,

@@ -25,7 +25,7 @@ from modules.tools.training.publish import (
     submit_judging,
     submit_publishing,
 )
-from modules.ui.handlers import listen
+from modules.ui.events import listen
 from modules.ui.render import empty_html, excerpt, render
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import audio_player, choice_list, menu, menu_update, panel, title

@@ -21,7 +21,7 @@ from modules.core_components.library.training_runs import ALIVE, NEW
 from modules.tools.services import Services
 from modules.tools.training.curves import Curves, read_curves
 from modules.tools.training.training import TRAIN, resume_training, stop_after_epoch, stop_training
-from modules.ui.handlers import listen, notify
+from modules.ui.events import listen, notify
 from modules.ui.render import duration_text, empty_html, render, size_text
 from modules.ui.widgets.parts import ConfirmedButton, panel
 

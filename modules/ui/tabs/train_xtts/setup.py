@@ -25,7 +25,7 @@ from modules.tools.models import library
 from modules.tools.services import Services
 from modules.tools.training.preflight import OK, STOP, TRAINING_FILES, WARN, Preflight, preflight
 from modules.tools.training.training import TrainingRequest, start_training
-from modules.ui.handlers import listen
+from modules.ui.events import listen
 from modules.ui.render import duration_text, empty_html, facts_html, note_html, render
 from modules.ui.widgets.engine_panel import option_control
 from modules.ui.widgets.parts import menu, menu_update, panel, title

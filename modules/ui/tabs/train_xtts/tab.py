@@ -9,8 +9,7 @@ import gradio as gr
 from modules.core_components.library.training_runs import ALIVE, INTERRUPTED
 from modules.tools.jobs import DOWNLOAD
 from modules.tools.services import Services
-from modules.ui.context import Studio
-from modules.ui.handlers import listen
+from modules.ui.events import Studio, listen
 from modules.ui.tabs.train_xtts.evaluation import TrainingJudge
 from modules.ui.tabs.train_xtts.live import LiveTraining
 from modules.ui.tabs.train_xtts.setup import TrainingSetup

@@ -14,8 +14,7 @@ from modules.tools.jobs import AGAIN, DEMO, EXPORT, REFERENCE, SPEAK, submit_exp
 from modules.tools.models.ready_models import can_clone, has_stock_voices
 from modules.tools.services import Services
 from modules.tools.voices.preset_voices import PresetVoice, prepared_voice, preset_voices
-from modules.ui.context import Studio
-from modules.ui.handlers import listen
+from modules.ui.events import Studio, listen
 from modules.ui.render import duration_text, facts_html, figure_text
 from modules.ui.widgets.engine_panel import NONE
 from modules.ui.widgets.jobs_view import JobsView

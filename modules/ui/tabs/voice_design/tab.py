@@ -19,8 +19,7 @@ from modules.tools.voices.design import (
     keep_voice,
     submit_design,
 )
-from modules.ui.context import Studio
-from modules.ui.handlers import listen, notify, warn
+from modules.ui.events import Studio, listen, notify, warn
 from modules.ui.render import card_html, empty_html, render
 from modules.ui.widgets.engine_panel import EnginePanel
 from modules.ui.widgets.jobs_view import JobsView

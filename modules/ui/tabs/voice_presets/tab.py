@@ -11,8 +11,7 @@ from modules.tools.jobs import AGAIN, SPEAK_PRESET
 from modules.tools.models.ready_models import has_stock_voices
 from modules.tools.speaking.voice_lookup import find_voice
 from modules.tools.voices.own_voices import has_packs, save_mix
-from modules.ui.context import Studio
-from modules.ui.handlers import listen, notify
+from modules.ui.events import Studio, listen, notify
 from modules.ui.tabs.voice_presets.voice_mixer import VoiceMixer, checked_mix
 from modules.ui.tabs.voice_presets.voices import VoiceFiles, VoiceImport, VoiceList, VoicePreview
 from modules.ui.widgets.parts import title
