@@ -11,9 +11,9 @@ import gradio as gr
 
 from modules.core_components.jobs import Job
 from modules.core_components.version import APP_VERSION
-from modules.tools.jobs import submit_speech
 from modules.tools.services import Services
-from modules.tools.speaking.speech import SpeechRequest
+from modules.tools.speaking.request import SpeechRequest
+from modules.tools.speaking.speech import submit_speech
 from modules.ui.context import Studio
 from modules.ui.handlers import listen, tell_errors
 from modules.ui.tabs.conversation import tab as conversation

@@ -10,7 +10,8 @@ from fastapi.testclient import TestClient
 
 from modules.core_components.values import Scores
 from modules.tools.services import Services
-from modules.tools.speaking.speech import SpeechRequest, speak
+from modules.tools.speaking.request import SpeechRequest
+from modules.tools.speaking.speech import speak
 from modules.ui.context import unlocking
 from modules.ui.server import create_app
 from modules.ui.studio import PUBLIC, TABS, build_studio

@@ -9,9 +9,9 @@ from typing import Any
 import gradio as gr
 
 from modules.core_components.values import Scores, Take
-from modules.tools.jobs import submit_again
 from modules.tools.services import Services
-from modules.tools.speaking.history import EXPORT_FORMATS, export_take
+from modules.tools.speaking.history import export_take, submit_again
+from modules.tools.speaking.request import FORMATS
 from modules.tools.speaking.scores import STRANGER_SIMILARITY, explain_similarity, explain_words
 from modules.ui.handlers import listen
 from modules.ui.widgets.jobs_view import JobsView
@@ -33,7 +33,7 @@ class TakePanel:
             self._player = audio_player("The take")
             self._scores = panel()
             with gr.Row():
-                downloads = DownloadButtons(EXPORT_FORMATS, f"{element_id}-link")
+                downloads = DownloadButtons(FORMATS, f"{element_id}-link")
                 again = gr.Button("Make it again", size="sm", min_width=110)
             with gr.Accordion("Everything about this take", open=False):
                 self._facts = panel()

@@ -10,10 +10,12 @@ import gradio as gr
 
 from modules.core_components.jobs import Job
 from modules.core_components.values import VoicePrompt
-from modules.tools.jobs import AGAIN, DEMO, EXPORT, REFERENCE, SPEAK, submit_export, submit_speech
 from modules.tools.models.ready_models import can_clone, has_stock_voices
 from modules.tools.services import Services
+from modules.tools.speaking.history import AGAIN
+from modules.tools.speaking.speech import SPEAK, submit_speech
 from modules.tools.voices.preset_voices import PresetVoice, prepared_voice, preset_voices
+from modules.tools.voices.samples import DEMO, EXPORT, REFERENCE, submit_export
 from modules.ui.context import Studio
 from modules.ui.handlers import listen
 from modules.ui.widgets.engine_panel import NONE, EnginePanel

@@ -8,8 +8,9 @@ import gradio as gr
 
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
-from modules.tools.jobs import AGAIN, SPEAK_PRESET, submit_speech
 from modules.tools.models.ready_models import has_stock_voices
+from modules.tools.speaking.history import AGAIN
+from modules.tools.speaking.speech import SPEAK_PRESET, submit_speech
 from modules.tools.speaking.voice_lookup import find_voice
 from modules.tools.voices.own_voices import has_packs, save_mix
 from modules.ui.context import Studio
