@@ -39,7 +39,7 @@ def test_a_take_records_the_entries_that_its_text_used(services: Services) -> No
     assert take.options["pronunciations"] == "Nguyen = win"
     remove_pronunciation(services, "en-us", "Nguyen")
     again = complete_speech(services, request_of_take(take))
-    assert again.options["pronunciations"] == "Nguyen = win"
+    assert again.given["pronunciations"] == "Nguyen = win"
 
 
 @pytest.mark.usefixtures("reading")

@@ -129,7 +129,7 @@ def test_scores_are_told_in_words_and_escaped(services: Services) -> None:
     assert "one &lt;b&gt;tree&lt;/b&gt;" in html
     unscored = scores_html(take)
     assert "Similarity was not measured." in unscored
-    assert "Not read back." in unscored
+    assert "Not measured." in unscored
     assert "Likeness" not in scores_html(dataclasses.replace(take, kind="preset"))
 
 
