@@ -22,6 +22,7 @@ from modules.cli.dataset import dataset_app
 from modules.cli.models import bench, configure, models_app, plan, tuned_app
 from modules.cli.pronunciations import pronunciations_app
 from modules.cli.training import train_app
+from modules.cli.trash import trash_app
 from modules.cli.voices import voices_app
 from modules.core_components.errors import BadInputError
 from modules.core_components.settings import app_folder, load_settings
@@ -42,6 +43,7 @@ app.add_typer(voices_app, name="voices")
 app.add_typer(pronunciations_app, name="pronunciations")
 app.add_typer(train_app, name="train")
 app.add_typer(dataset_app, name="dataset")
+app.add_typer(trash_app, name="trash")
 app.command()(converse)
 app.command()(bench)
 

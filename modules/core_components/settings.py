@@ -1,159 +1,346 @@
-"""Every setting, its default, and where the user's own choices are kept.
+"""Every setting in one place: type, range, default, label, meaning, whether it needs a restart.
 
-`configs/default.json` holds the defaults, `config.json` in the data root (the folder of `app.py`
-unless `--data-root` names another; ignored by git) only what the user changed. Both are plain JSON
-objects with the field names of `Settings`.
+The Settings tab, `configs/default.json` and `docs/settings.md` (both written by
+`configs/generate.py`) and all checks come from the class `Settings`. What the user changed is kept
+in `config.json` in the data root: the folder of `app.py` unless `--data-root` names another.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from modules.core_components import atomic
 from modules.core_components.errors import BadInputError
+from modules.core_components.validation import bad_input, bounds_of
 
 logger = logging.getLogger(__name__)
 
+USER_FILE = "config.json"
+# The value of a fallback model that says: there is none, a model that cannot be used is an error.
+NO_FALLBACK = "none"
+# Weights are large: several studios, and the tests, may share one folder of them.
+MODELS_FOLDER_VARIABLE = "VOICE_STUDIO_MODELS"
 
-# What a user chooses for one model alone; everything else holds for all models.
+Precision = Literal["auto", "float32", "bfloat16"]
+Attention = Literal["auto", "flash_attention_2", "sdpa", "eager"]
+PRECISIONS: tuple[str, ...] = get_args(Precision)
+ATTENTIONS: tuple[str, ...] = get_args(Attention)
+_GPU_BUDGET_GB = (0, 1024)
 
 
-PRECISIONS = ("auto", "float32", "bfloat16")
-ATTENTIONS = ("auto", "flash_attention_2", "sdpa", "eager")
-_CHOICES: Mapping[str, tuple[str, ...]] = {
-    "precision": ("", *PRECISIONS),
-    "attention_mechanism": ("", *ATTENTIONS),
-}
+class ModelSettings(BaseModel):
+    """How one model is loaded; "" means: as for all models.
 
-
-@dataclass(frozen=True)
-class ModelSettings:
-    """How one model is loaded; "" is as for all models.
-
-    With `keep_loaded` it stays in memory however long nobody uses it, with `preload` it is
-    brought in when the studio starts.
+    With `keep_loaded` it stays in memory however long it is idle, with `preload` it is loaded when
+    the studio starts.
     """
 
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
     device: str = ""
-    precision: str = ""
-    attention_mechanism: str = ""
+    precision: Literal["", Precision] = ""
+    attention_mechanism: Literal["", Attention] = ""
     keep_loaded: bool = False
     preload: bool = False
 
     def chosen(self) -> dict[str, Any]:
         """What differs from the defaults, as plain JSON."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if value}
+        return self.model_dump(exclude_defaults=True)
 
 
 def parse_model_settings(given: Mapping[str, Any]) -> dict[str, ModelSettings]:
     """The settings by model id, from plain JSON. Raises BadInputError that names the model."""
-    return {model_id: _parsed(model_id, own) for model_id, own in given.items()}
+    return {model_id: _parse_one(model_id, own) for model_id, own in given.items()}
 
 
-def _parsed(model_id: str, own: Any) -> ModelSettings:
-    if not isinstance(own, Mapping):
-        raise BadInputError(f"The settings of {model_id} must be names with values, not {own!r}.")
-    kinds = {item.name: type(item.default) for item in dataclasses.fields(ModelSettings)}
-    for name, value in own.items():
-        if name not in kinds:
-            raise BadInputError(
-                f"There is no setting {name!r} of {model_id}.", f"There are: {', '.join(kinds)}."
-            )
-        if type(value) is not kinds[name]:
-            raise BadInputError(
-                f"The setting {name} of {model_id} must be a {kinds[name].__name__}, not {value!r}."
-            )
-        if value not in _CHOICES.get(name, (value,)):
-            raise BadInputError(
-                f"The setting {name} of {model_id} cannot be {value!r}.",
-                f"Choose {', '.join(_CHOICES[name][1:])}, or nothing.",
-                name,
-            )
-    return ModelSettings(**own)
+def _parse_one(model_id: str, own: Any) -> ModelSettings:
+    try:
+        return ModelSettings.model_validate(own)
+    except ValidationError as error:
+        fault = bad_input(error, ModelSettings, "setting")
+        raise BadInputError(f"{model_id}: {fault.message}", fault.hint, fault.about) from error
 
 
-USER_FILE = "config.json"
-# The value of a fallback model: there is none, what cannot be used is an error.
-NO_FALLBACK = "none"
-# Weights are large: several studios, and the tests, may share one folder of them.
-MODELS_FOLDER_VARIABLE = "VOICE_STUDIO_MODELS"
-
-CHOICES: Mapping[str, tuple[str, ...]] = {
-    "output_format": ("wav", "flac", "mp3"),
-    "precision": PRECISIONS,
-    "attention_mechanism": ATTENTIONS,
-}
-RANGES: Mapping[str, tuple[float, float]] = {
-    "gpu_memory_budget_gb": (0, 1024),
-    "cpu_memory_budget_gb": (0, 4096),
-    "idle_unload_minutes": (0, 24 * 60),
-    "prepared_voices_mb": (1, 1_000_000),
-    "prepared_voices_memory_mb": (1, 100_000),
-    "torch_threads": (0, 256),
-    "max_sample_minutes": (0.1, 600),
-    "max_text_characters": (1, 10_000_000),
-    "max_upload_mb": (1, 100_000),
-    "api_max_text_characters": (1, 1_000_000),
-    "api_queue_length": (0, 10_000),
-    "port": (0, 65535),
-}
+def _setting(
+    default: Any,
+    group: str,
+    label: str,
+    meaning: str,
+    low: float | None = None,
+    high: float | None = None,
+    restart: bool = False,
+) -> Any:
+    """A field of `Settings`. With `restart` a change takes effect at the next start."""
+    return Field(
+        default,
+        title=label,
+        description=meaning,
+        ge=low,
+        le=high,
+        json_schema_extra={"group": group, "restart": restart},
+    )
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The user's choices. Folders are absolute; a budget or thread count of 0 means automatic.
+_SPEECH, _LIMITS, _NETWORK = "Speech and transcription", "Limits", "Network"
+_COMPUTING, _FOLDERS = "Computing", "Folders"
 
-    An empty `listening_device` means `device`; `gpu_memory_budgets` are those of single GPUs (see
-    `parse_gpu_budgets`).
-    """
+
+class Settings(BaseModel):
+    """The user's choices. Folders are absolute; a budget or thread count of 0 means automatic."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", validate_default=True)
 
     root: Path
-    samples_folder: Path
-    output_folder: Path
-    voices_folder: Path
-    datasets_folder: Path
-    training_folder: Path
-    finetune_folder: Path
-    models_folder: Path
-    cache_folder: Path
-    tts_model: str
-    asr_model: str
-    fallback_tts_model: str
-    fallback_asr_model: str
-    language: str
-    output_format: str
-    score_takes: bool
-    preload_model: bool
-    device: str
-    listening_device: str
-    attention_mechanism: str
-    precision: str
-    offline_mode: bool
-    gpu_memory_budget_gb: float
-    gpu_memory_budgets: str
-    cpu_memory_budget_gb: float
-    idle_unload_minutes: float
-    prepared_voices_mb: int
-    prepared_voices_memory_mb: int
-    torch_threads: int
-    max_sample_minutes: float
-    max_text_characters: int
-    max_upload_mb: int
-    api_max_text_characters: int
-    api_queue_length: int
-    port: int
-    model_settings: Mapping[str, ModelSettings]
+
+    tts_model: str = _setting(
+        "kokoro-v1.0", _SPEECH, "Speech model", "Speaks unless you choose another."
+    )
+    asr_model: str = _setting(
+        "whisper-base", _SPEECH, "Transcription model", "Transcribes samples and checks takes."
+    )
+    fallback_tts_model: str = _setting(
+        NO_FALLBACK,
+        _SPEECH,
+        "Fallback speech model",
+        "Speaks when the chosen model cannot be used; the take says so.",
+    )
+    fallback_asr_model: str = _setting(
+        NO_FALLBACK,
+        _SPEECH,
+        "Fallback transcription model",
+        "Transcribes when the chosen model cannot be used; the transcript says so.",
+    )
+    language: str = _setting(
+        "en-us", _SPEECH, "Language", "Spoken by default; en-us is American English."
+    )
+    output_format: Literal["wav", "flac", "mp3"] = _setting(
+        "wav", _SPEECH, "Format of new takes", "wav and flac are lossless; mp3 is small."
+    )
+    preload_model: bool = _setting(
+        False,
+        _SPEECH,
+        "Load at the start",
+        "Loads the speech model, so that the first take is fast.",
+    )
+    score_takes: bool = _setting(
+        True, _SPEECH, "Score every take", "Likeness and word errors; takes a few seconds each."
+    )
+
+    max_text_characters: int = _setting(
+        200_000, _LIMITS, "Longest text", "Characters in one take.", 1, 10_000_000
+    )
+    max_sample_minutes: float = _setting(20.0, _LIMITS, "Longest sample", "Minutes.", 0.1, 600)
+    max_upload_mb: int = _setting(2000, _LIMITS, "Largest upload", "Megabytes.", 1, 100_000)
+    api_max_text_characters: int = _setting(
+        20_000, _LIMITS, "Longest text over the API", "Characters in one request.", 1, 1_000_000
+    )
+    api_queue_length: int = _setting(
+        16,
+        _LIMITS,
+        "Longest API queue",
+        "Requests that may wait; later ones are asked to try again.",
+        0,
+        10_000,
+        restart=True,
+    )
+
+    offline_mode: bool = _setting(
+        False, _NETWORK, "Offline", "Downloads nothing; an error names what is missing."
+    )
+    port: int = _setting(
+        7860, _NETWORK, "Port", "Of the page and the API on this machine.", 0, 65_535, restart=True
+    )
+
+    device: str = _setting(
+        "auto",
+        _COMPUTING,
+        "Device",
+        "auto takes the first GPU; a model may have its own (Models tab).",
+        restart=True,
+    )
+    listening_device: str = _setting(
+        "", _COMPUTING, "Device for transcription", "Empty: the same.", restart=True
+    )
+    attention_mechanism: Attention = _setting(
+        "auto", _COMPUTING, "Attention", "auto takes the fastest that works here."
+    )
+    precision: Precision = _setting(
+        "auto", _COMPUTING, "Precision", "auto takes what is fast here; measured for Kokoro."
+    )
+    torch_threads: int = _setting(
+        0, _COMPUTING, "Threads", "0 leaves the number to PyTorch.", 0, 256, restart=True
+    )
+    gpu_memory_budget_gb: float = _setting(
+        0.0,
+        _COMPUTING,
+        "GPU memory",
+        "Gigabytes for models on each GPU; 0 is automatic.",
+        *_GPU_BUDGET_GB,
+        restart=True,
+    )
+    gpu_memory_budgets: dict[str, float] = _setting(
+        {},
+        _COMPUTING,
+        "Memory of single GPUs",
+        "A row for each GPU that differs, such as cuda:1 and 20; gigabytes.",
+        restart=True,
+    )
+    cpu_memory_budget_gb: float = _setting(
+        0.0,
+        _COMPUTING,
+        "Main memory",
+        "Gigabytes for models; 0 is automatic.",
+        0,
+        4096,
+        restart=True,
+    )
+    idle_unload_minutes: float = _setting(
+        15.0,
+        _COMPUTING,
+        "Unload idle models after",
+        "Minutes; 0 keeps models in memory.",
+        0,
+        24 * 60,
+        restart=True,
+    )
+    prepared_voices_mb: int = _setting(
+        512,
+        _COMPUTING,
+        "Voice prompts on disk",
+        "Megabytes; the least recently used are removed first.",
+        1,
+        1_000_000,
+    )
+    prepared_voices_memory_mb: int = _setting(
+        64, _COMPUTING, "Voice prompts in memory", "Megabytes.", 1, 100_000
+    )
+
+    samples_folder: Path = _setting(
+        "samples", _FOLDERS, "Samples", "Recordings of voices.", restart=True
+    )
+    output_folder: Path = _setting(
+        "output", _FOLDERS, "Output", "Takes and transcripts.", restart=True
+    )
+    voices_folder: Path = _setting(
+        "voices", _FOLDERS, "Voices", "Voices that you saved or imported.", restart=True
+    )
+    datasets_folder: Path = _setting(
+        "datasets", _FOLDERS, "Datasets", "Clips with their texts, to train on.", restart=True
+    )
+    training_folder: Path = _setting(
+        "training",
+        _FOLDERS,
+        "Training runs",
+        "Checkpoints, curves and logs; they take gigabytes.",
+        restart=True,
+    )
+    finetune_folder: Path = _setting(
+        "finetune_models",
+        _FOLDERS,
+        "Fine-tuned models",
+        "Models that you trained and published, or imported.",
+        restart=True,
+    )
+    models_folder: Path = _setting(
+        "base_models", _FOLDERS, "Models", "Weights; several gigabytes.", restart=True
+    )
+    cache_folder: Path = _setting(
+        "cache",
+        _FOLDERS,
+        "Cache",
+        "Can be deleted; voice prompts are then made again.",
+        restart=True,
+    )
+
+    model_settings: Mapping[str, ModelSettings] = Field(default={}, title="Settings of models")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _make_absolute(cls, value: Any, info: ValidationInfo) -> Any:
+        """Folders are given relative to the root."""
+        if not (info.field_name or "").endswith("_folder") or not isinstance(value, (str, Path)):
+            return value
+        if not str(value).strip():
+            raise ValueError("No folder is given.\nName a folder.")
+        return (info.data["root"] / value).resolve()
+
+    @field_validator("gpu_memory_budgets", mode="before")
+    @classmethod
+    def _read_gpu_budgets(cls, value: Any) -> Any:
+        """Gigabytes by GPU; config.json of earlier versions has "cuda:0=8, cuda:1=20"."""
+        if isinstance(value, str):
+            rows = (part.partition("=") for part in value.split(",") if part.strip())
+            value = {device.strip(): gigabytes.strip() for device, _, gigabytes in rows}
+        if not isinstance(value, Mapping):
+            return value
+        return dict(_gpu_budget(str(device), given) for device, given in value.items())
+
+    @field_validator("model_settings", mode="before")
+    @classmethod
+    def _read_model_settings(cls, value: Any) -> Any:
+        try:
+            return parse_model_settings(value) if isinstance(value, Mapping) else value
+        except BadInputError as error:
+            raise ValueError(f"{error.message}\n{error.hint}") from error
 
     def of_model(self, model_id: str) -> ModelSettings:
         """What was chosen for one model alone."""
         return self.model_settings.get(model_id, ModelSettings())
+
+
+def _gpu_budget(device: str, given: Any) -> tuple[str, float]:
+    try:
+        gigabytes = float(given)
+    except (TypeError, ValueError):
+        gigabytes = -1.0
+    low, high = _GPU_BUDGET_GB
+    if not device.startswith(("cuda:", "mps")) or not low <= gigabytes <= high:
+        raise ValueError(
+            f"{device!r} with {given!r} is not the memory of a GPU.\n"
+            "Name a GPU and its gigabytes, such as cuda:0 and 8."
+        )
+    return device, gigabytes
+
+
+@dataclass(frozen=True)
+class SettingInfo:
+    """What is known about a setting. `default` is as in configs/default.json."""
+
+    name: str
+    label: str
+    meaning: str
+    group: str
+    default: Any
+    minimum: float | None
+    maximum: float | None
+    choices: tuple[str, ...]
+    needs_restart: bool
+
+
+def describe_settings() -> tuple[SettingInfo, ...]:
+    """The settings of the whole studio, in the order in which they are shown."""
+    return tuple(
+        SettingInfo(
+            name,
+            field.title or name,
+            field.description or "",
+            field.json_schema_extra["group"],  # type: ignore[arg-type]
+            field.default,
+            *bounds_of(Settings, name),
+            get_args(field.annotation) if field.annotation not in (dict[str, float],) else (),
+            bool(field.json_schema_extra["restart"]),
+        )
+        for name, field in Settings.model_fields.items()
+        if isinstance(field.json_schema_extra, dict)
+    )
 
 
 def app_folder() -> Path:
@@ -161,30 +348,23 @@ def app_folder() -> Path:
     return Path(__file__).resolve().parents[2]
 
 
-def read_defaults() -> dict[str, Any]:
-    """Every setting with its default, from `configs/default.json`."""
-    return _read_object(app_folder() / "configs" / "default.json")
-
-
 def load_settings(root: Path, overrides: Mapping[str, Any] | None = None) -> Settings:
     """The defaults, then config.json, then `overrides`.
 
-    A config.json that cannot be read is set aside (never deleted) and the defaults are used, so
-    that a damaged file does not keep the studio from starting. Raises BadInputError for a bad
-    override.
+    A config.json that cannot be read is set aside (never deleted), and a value in it that cannot be
+    used is logged and its default taken, so that a damaged file does not keep the studio from
+    starting. Raises BadInputError for a bad override.
     """
     root = root.resolve()
-    values = read_defaults()
-    values.update(_usable_user_values(root, values))
-    if shared := os.environ.get(MODELS_FOLDER_VARIABLE):
-        values["models_folder"] = shared
-    for name, value in (overrides or {}).items():
-        values[name] = _checked(name, value, values)
-    folders = {
-        name: (root / value).resolve() for name, value in values.items() if name.endswith("_folder")
-    }
-    own = {"model_settings": parse_model_settings(values["model_settings"])}
-    return Settings(root=root, **{**values, **folders, **own})
+    shared = os.environ.get(MODELS_FOLDER_VARIABLE)
+    return _validate(
+        {
+            "root": root,
+            **_usable_user_values(root),
+            **({"models_folder": shared} if shared else {}),
+            **(overrides or {}),
+        }
+    )
 
 
 def save_settings(root: Path, changes: Mapping[str, Any]) -> Settings:
@@ -194,85 +374,56 @@ def save_settings(root: Path, changes: Mapping[str, Any]) -> Settings:
     is no room; then nothing is written.
     """
     root = root.resolve()
-    defaults = read_defaults()
-    chosen = _usable_user_values(root, defaults)
-    chosen.update({name: _checked(name, value, defaults) for name, value in changes.items()})
-    kept = {name: value for name, value in chosen.items() if value != defaults[name]}
+    chosen = {**_usable_user_values(root), **changes}
+    settings = _validate({"root": root, **chosen})
+    usual = Settings(root=root)
+    kept = {
+        name: _plain(settings, name, chosen[name])
+        for name in chosen
+        if getattr(settings, name) != getattr(usual, name)
+    }
     atomic.write_json(root / USER_FILE, kept)
     return load_settings(root)
 
 
-def parse_gpu_budgets(text: str) -> dict[str, float]:
-    """Gigabytes by GPU, from such as "cuda:0=8, cuda:1=20". Raises BadInputError."""
-    budgets = {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        device, _, gigabytes = (word.strip() for word in part.partition("="))
-        try:
-            budgets[device] = float(gigabytes)
-        except ValueError:
-            budgets[device] = -1.0
-        low, high = RANGES["gpu_memory_budget_gb"]
-        if not device.startswith(("cuda:", "mps")) or not low <= budgets[device] <= high:
-            raise BadInputError(
-                f"{part!r} is not the memory of a GPU.", "Write it like this: cuda:0=8, cuda:1=20."
-            )
-    return budgets
+def change(settings: Settings, **values: Any) -> Settings:
+    """Settings with other values, validated. Folders may be relative. Raises BadInputError."""
+    return _validate({**dict(settings), **values})
 
 
-def _usable_user_values(root: Path, defaults: Mapping[str, Any]) -> dict[str, Any]:
+def _validate(values: Mapping[str, Any]) -> Settings:
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise bad_input(error, Settings, "setting", internal=("root",)) from error
+
+
+def _plain(settings: Settings, name: str, given: Any) -> Any:
+    """A value as JSON: folders as the user gave them, the rest as validated."""
+    if name.endswith("_folder"):
+        return str(given)
+    if name == "model_settings":
+        return {key: own.chosen() for key, own in settings.model_settings.items()}
+    return getattr(settings, name)
+
+
+def _usable_user_values(root: Path) -> dict[str, Any]:
     path = root / USER_FILE
     if not path.exists():
         return {}
     try:
-        given = _read_object(path)
+        given = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(given, dict):
+            raise ValueError("it is not a JSON object")  # noqa: TRY004 - about a file's content
     except (ValueError, OSError) as error:
         aside = path.with_suffix(".json.damaged")
         path.replace(aside)
         logger.warning("config.json could not be read (%s); kept as %s", error, aside.name)
         return {}
-    usable = {}
-    for name, value in given.items():
-        try:
-            usable[name] = _checked(name, value, defaults)
-        except BadInputError as error:
-            logger.warning("config.json: %s Using the default.", error)
-    return usable
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    content = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(content, dict):
-        raise ValueError(f"{path.name} is not a JSON object")  # noqa: TRY004 - about file content
-    return content
-
-
-def _checked(name: str, value: Any, defaults: Mapping[str, Any]) -> Any:
-    if name not in defaults:
-        raise BadInputError(
-            f"There is no setting {name!r}.", f"Settings are: {', '.join(sorted(defaults))}."
-        )
-    kind = type(defaults[name])
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if type(value) is not kind:
-        raise BadInputError(f"The setting {name} must be a {kind.__name__}, not {value!r}.")
-    if name in CHOICES and value not in CHOICES[name]:
-        raise BadInputError(
-            f"The setting {name} cannot be {value!r}.", f"Choose {', '.join(CHOICES[name])}."
-        )
-    if name in RANGES and not RANGES[name][0] <= value <= RANGES[name][1]:
-        low, high = RANGES[name]
-        raise BadInputError(f"The setting {name} is {value}.", f"It must lie in {low} to {high}.")
-    if name == "gpu_memory_budgets":
-        parse_gpu_budgets(value)
-    if name == "model_settings":
-        parse_model_settings(value)
-    if name.endswith("_folder") and not value.strip():
-        raise BadInputError(f"The setting {name} is empty.", "Give a folder.")
-    return value
-
-
-def field_names() -> tuple[str, ...]:
-    """The names a user may set for the whole studio; `model_settings` are those of one model."""
-    names = (item.name for item in dataclasses.fields(Settings))
-    return tuple(name for name in names if name not in ("root", "model_settings"))
+    given.pop("root", None)
+    try:
+        Settings.model_validate({"root": root, **given})
+    except ValidationError as error:
+        for name in {str(fault["loc"][0]) for fault in error.errors()}:
+            logger.warning("config.json: %r of %s cannot be used; ignored.", given.pop(name), name)
+    return given

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,9 @@ from modules.core_components.library import (
 )
 from modules.core_components.settings import (
     Settings,
+    change,
+    describe_settings,
     load_settings,
-    parse_gpu_budgets,
     parse_model_settings,
     save_settings,
 )
@@ -47,20 +48,13 @@ def check_devices(changes: Mapping[str, Any]) -> None:
     named = [changes.get("device"), changes.get("listening_device")]
     own = parse_model_settings(changes.get("model_settings", {}))
     named += [settings.device for settings in own.values()]
-    named += parse_gpu_budgets(changes.get("gpu_memory_budgets", ""))
+    named += changes.get("gpu_memory_budgets", {})
     for device in filter(None, named):
         get_device(device)
 
 
 # Folders are opened when the studio starts; moving them under running jobs would lose work.
-RESTART_SETTINGS = frozenset(
-    {"samples_folder", "output_folder", "voices_folder", "models_folder", "cache_folder"}
-    | {"datasets_folder", "training_folder", "finetune_folder"}
-    | {"port", "device", "listening_device"}
-    | {"gpu_memory_budget_gb", "gpu_memory_budgets", "cpu_memory_budget_gb"}
-    | {"torch_threads", "idle_unload_minutes"}
-    | {"api_queue_length"}
-)
+RESTART_SETTINGS = frozenset(item.name for item in describe_settings() if item.needs_restart)
 
 
 @dataclass
@@ -104,12 +98,13 @@ class Services:
         Raises BadInputError, DiskFullError, and StudioError for a device that is not here; then
         nothing is saved.
         """
+        change(self.saved_settings(), **changes)
         check_devices(changes)
         save_settings(self.settings.root, changes)
         now = {name: getattr(self.settings, name) for name in RESTART_SETTINGS}
         wanted = self.saved_settings()
         waiting = tuple(sorted(name for name in now if getattr(wanted, name) != now[name]))
-        self.settings = replace(wanted, **now)
+        self.settings = change(wanted, **now)
         self.tts.configure(self.settings)
         self.asr.configure(self.settings)
         return waiting

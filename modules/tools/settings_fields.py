@@ -1,84 +1,38 @@
-"""The settings in words: what each one means, what it may be, and when a change takes effect.
-
-What is chosen for one model alone is in `model_settings`, on the Models tab.
-"""
+"""The settings with their present values, as faces show and change them."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from modules.core_components.ai_models.engines.base import OptionField
 from modules.core_components.errors import BadInputError
-from modules.core_components.settings import CHOICES, NO_FALLBACK, RANGES, Settings
-from modules.tools.services import RESTART_SETTINGS, Services
-
-_GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = {
-    "Speaking and listening": {
-        "tts_model": ("Speaking model", "Chosen when nothing else is asked for."),
-        "asr_model": ("Listening model", "Transcribes samples and reads takes back."),
-        "fallback_tts_model": ("If it is missing, speak with", "Told each time it is used."),
-        "fallback_asr_model": ("If it is missing, listen with", "Told each time it is used."),
-        "language": ("Language", "Spoken by default; en-us is American English."),
-        "output_format": ("Format of new takes", "wav and flac lose nothing; mp3 is small."),
-        "preload_model": ("Load at the start", "The speaking model; the first word comes sooner."),
-        "score_takes": ("Score every take", "Likeness and words; costs a few seconds each."),
-    },
-    "Limits": {
-        "max_text_characters": ("Longest text", "Characters in one take."),
-        "max_sample_minutes": ("Longest sample", "Minutes."),
-        "max_upload_mb": ("Largest upload", "Megabytes."),
-        "api_max_text_characters": ("Longest text over the API", "Characters in one request."),
-        "api_queue_length": ("API requests that may wait", "More are told to come again later."),
-    },
-    "Network": {
-        "offline_mode": ("Offline", "Nothing is fetched; what is missing is named instead."),
-        "port": ("Port", "Where the page answers on this machine."),
-    },
-    "Computing": {
-        "device": ("Device", "auto takes the first GPU; a model may have its own (Models)."),
-        "listening_device": ("Device for listening", "Empty: the same."),
-        "attention_mechanism": ("Attention", "auto tries the fastest that works here."),
-        "precision": ("Numbers", "auto takes what is fast here, and measures it for Kokoro."),
-        "torch_threads": ("Threads", "0 leaves it to torch."),
-        "gpu_memory_budget_gb": ("Memory on the GPU", "Gigabytes for models; 0 is automatic."),
-        "gpu_memory_budgets": ("Memory on single GPUs", "Such as cuda:0=8, cuda:1=20; gigabytes."),
-        "cpu_memory_budget_gb": ("Main memory", "Gigabytes for models; 0 is automatic."),
-        "idle_unload_minutes": ("Unload when idle for", "Minutes; 0 keeps models in memory."),
-        "prepared_voices_mb": ("Prepared voices on disk", "Megabytes; the least used go first."),
-        "prepared_voices_memory_mb": ("Prepared voices in memory", "Megabytes of them."),
-    },
-    "Folders": {
-        "samples_folder": ("Samples", "The voices you brought in."),
-        "output_folder": ("Output", "Takes and transcripts."),
-        "voices_folder": ("Voices", "Those you saved or imported."),
-        "datasets_folder": ("Datasets", "Clips with their texts, to train on."),
-        "training_folder": ("Training runs", "Checkpoints, curves and logs; they take gigabytes."),
-        "finetune_folder": ("Fine-tuned models", "What you trained and published, or imported."),
-        "models_folder": ("Models", "Weights; several gigabytes."),
-        "cache_folder": ("Cache", "Can be deleted; prepared voices are made again then."),
-    },
-}
+from modules.core_components.settings import (
+    NO_FALLBACK,
+    SettingInfo,
+    Settings,
+    describe_settings,
+)
+from modules.tools.services import Services
 
 
 @dataclass(frozen=True)
 class SettingField:
-    """A setting with its present value; `group` is the heading it stands under."""
+    """A setting with its present value and what it may be on this machine."""
 
-    about: OptionField
-    group: str
-    needs_restart: bool
+    about: SettingInfo
+    value: Any
+    choices: tuple[str, ...]
 
 
 def setting_fields(services: Services) -> tuple[SettingField, ...]:
     """All settings, as saved, in the order in which they are shown."""
     saved = services.saved_settings()
     return tuple(
-        SettingField(_about(services, saved, name, *words), group, name in RESTART_SETTINGS)
-        for group, settings in _GROUPS.items()
-        for name, words in settings.items()
+        SettingField(about, _value(saved, about.name), _choices(services, saved, about))
+        for about in describe_settings()
     )
 
 
@@ -88,43 +42,65 @@ def change_settings(services: Services, given: Mapping[str, Any]) -> tuple[str, 
     Raises BadInputError that names the setting; then nothing is saved.
     """
     fields = {item.about.name: item for item in setting_fields(services)}
-    empty = [fields[name].about.label for name, value in given.items() if value is None]
-    if empty:
-        raise BadInputError(f"{empty[0]} is empty.", "Give a value.")
+    for name, value in given.items():
+        if value is None:
+            raise BadInputError(f"{fields[name].about.label} is empty.", "Give a value.", name)
     changes = {
-        name: type(fields[name].about.default)(value)
+        # A page's number box gives 3.0 where 3 is meant.
+        name: int(value) if _is_whole(value) and type(fields[name].value) is int else value
         for name, value in given.items()
-        if value != fields[name].about.default
+        if value != fields[name].value
     }
     waiting = services.change_settings(changes)
     return tuple(fields[name].about.label for name in waiting)
 
 
-def _about(services: Services, saved: Settings, name: str, label: str, words: str) -> OptionField:
+def default_values() -> str:
+    """`configs/default.json`."""
+    values = {item.name: item.default for item in describe_settings()}
+    return json.dumps({**values, "model_settings": {}}, indent=2) + "\n"
+
+
+def settings_table() -> str:
+    """`docs/settings.md`: every setting with its default, range and meaning."""
+    lines = [
+        "# Settings",
+        "",
+        "On the Settings tab, or as JSON in `config.json` in the data root. Written by "
+        "`configs/generate.py`; ↻ takes effect at the next start.",
+    ]
+    group = ""
+    for item in describe_settings():
+        if item.group != group:
+            group = item.group
+            lines += ["", f"## {group}", "", "| setting | name | default | values | meaning |"]
+            lines += ["|---|---|---|---|---|"]
+        values = ", ".join(item.choices)
+        if item.minimum is not None:
+            values = f"{item.minimum:,} to {item.maximum:,}"
+        label = f"{item.label}{' ↻' if item.needs_restart else ''}"
+        default = f"`{json.dumps(item.default)}`"
+        lines.append(f"| {label} | `{item.name}` | {default} | {values} | {item.meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, float) and value.is_integer()
+
+
+def _value(saved: Settings, name: str) -> Any:
     value = getattr(saved, name)
-    low, high = RANGES.get(name, (None, None))
-    return OptionField(
-        name=name,
-        label=label,
-        help=words,
-        default=str(value) if isinstance(value, Path) else value,
-        minimum=low,
-        maximum=high,
-        choices=_choices(services, saved, name),
-    )
+    return str(value) if isinstance(value, Path) else value
 
 
-def _choices(services: Services, saved: Settings, name: str) -> tuple[str, ...]:
-    if name == "tts_model":
-        return services.tts.engine_ids()
-    if name == "asr_model":
-        return services.asr.engine_ids()
-    if name == "fallback_tts_model":
-        return (NO_FALLBACK, *services.tts.engine_ids())
-    if name == "fallback_asr_model":
-        return (NO_FALLBACK, *services.asr.engine_ids())
-    if name == "language":
+def _choices(services: Services, saved: Settings, about: SettingInfo) -> tuple[str, ...]:
+    manager = services.tts if "tts" in about.name else services.asr
+    if about.name in ("tts_model", "asr_model"):
+        return manager.engine_ids()
+    if about.name in ("fallback_tts_model", "fallback_asr_model"):
+        return (NO_FALLBACK, *manager.engine_ids())
+    if about.name == "language":
         spoken = services.tts.entry(services.settings.tts_model).languages
-        # What is saved stays, though another model was chosen that calls it otherwise.
+        # What is saved stays, even if the model that is chosen now names it differently.
         return tuple(dict.fromkeys((*spoken, saved.language)))
-    return CHOICES.get(name, ())
+    return about.choices

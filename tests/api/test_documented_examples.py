@@ -7,12 +7,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from modules.core_components.audio.files import read_speech
+from modules.core_components.settings import change
 from modules.tools.services import Services
 from tests.api.test_phonemes import SPELLER, Speller, speller  # noqa: F401 - a fixture
 from tests.api.test_transcription import WAV
@@ -50,7 +50,7 @@ def test_the_examples_of_a_language_work(
 ) -> None:
     if language in NEEDED and shutil.which(NEEDED[language]) is None:
         pytest.skip(f"{NEEDED[language]} is not on this machine")
-    services.settings = replace(services.settings, tts_model=SPELLER)
+    services.settings = change(services.settings, tts_model=SPELLER)
     (tmp_path / "interview.mp4").write_bytes(WAV)
     codes = examples(language)
     # Later examples in Python use the client of the first; modules of JavaScript stand alone.

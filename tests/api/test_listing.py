@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from anyio.to_thread import current_default_thread_limiter
 from fastapi.testclient import TestClient
 
+from modules.core_components.settings import change
 from modules.tools.services import Services
 from tests.api.listening import LISTENER
 from tests.helpers.fakes import SINE, fake_entry
@@ -44,7 +43,7 @@ def test_another_installed_model_speaks_by_its_id(client: TestClient, services: 
 
 
 def test_a_default_that_is_not_installed_is_told(client: TestClient, services: Services) -> None:
-    services.settings = replace(services.settings, tts_model="kokoro-v1.0")
+    services.settings = change(services.settings, tts_model="kokoro-v1.0")
     body = {"model": "tts-1", "input": "one", "voice": "alloy"}
     answer = client.post("/v1/audio/speech", json=body)
     assert answer.status_code == 503

@@ -193,7 +193,7 @@ def test_one_line_is_made_again(services: Services) -> None:
     assert changed.is_complete
     assert changed.whole != made.whole
     assert "How was the night then?" in changed.file("srt").read_text(encoding="utf-8")
-    assert len(services.conversations.takes(made).trashed()) == 1
+    assert len(services.conversations.takes(made).trash.ids()) == 1
     same = speak_line_again(services, made.id, "0001", None, made.lines[0].seed)
     takes = services.conversations.takes(made)
     first = [take for take in takes.list() if take.text == made.lines[0].text]

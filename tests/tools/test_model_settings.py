@@ -110,7 +110,7 @@ def test_what_cannot_be_chosen_changes_nothing(
 
 @pytest.mark.parametrize(
     "changes",
-    [{"device": "cuda:9"}, {"listening_device": "tpu"}, {"gpu_memory_budgets": "cuda:2=8"}],
+    [{"device": "cuda:9"}, {"listening_device": "tpu"}, {"gpu_memory_budgets": {"cuda:2": 8}}],
 )
 def test_settings_name_only_devices_that_are_here(
     studio: Services, changes: dict[str, str]

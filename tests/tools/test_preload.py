@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from modules.core_components.errors import ModelMissingError
-from modules.core_components.settings import ModelSettings
+from modules.core_components.settings import ModelSettings, change
 from modules.tools.models.library import preload
 from modules.tools.services import Services
 from tests.helpers.fakes import ECHO, SINE, EchoListener, SineEngine
@@ -19,7 +17,7 @@ SOON_S = 20.0
 def wished(services: Services) -> Services:
     """A studio that loads its speaking model, and its listening one, at the start."""
     own = {ECHO: ModelSettings(preload=True), SINE: ModelSettings(keep_loaded=True)}
-    services.settings = replace(services.settings, preload_model=True, model_settings=own)
+    services.settings = change(services.settings, preload_model=True, model_settings=own)
     return services
 
 
@@ -63,6 +61,6 @@ def test_a_model_that_was_deleted_since_is_logged(
     services: Services, caplog: pytest.LogCaptureFixture
 ) -> None:
     own = {"gone-1": ModelSettings(preload=True)}
-    services.settings = replace(services.settings, model_settings=own)
+    services.settings = change(services.settings, model_settings=own)
     assert preload(services) == ()
     assert "gone-1 is not loaded at the start" in caplog.text

@@ -91,7 +91,7 @@ def test_a_model_goes_to_the_trash_and_comes_back(services: Services, archive: P
     library.delete(services, model_id)
     with pytest.raises(NotFoundError):
         services.tts.get(model_id)
-    services.tuned_models.restore(services.tuned_models.trashed()[0])
+    services.tuned_models.restore(services.tuned_models.trash.ids()[0])
     assert services.tts.get(model_id).label == "My Anna"
     assert services.tts.get_xtts("My_Anna") is services.tts.get(model_id)
     assert services.tts.get_xtts(model.folder) is services.tts.get(model_id)

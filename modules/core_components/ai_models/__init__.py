@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from modules.core_components.ai_models.asr_manager import ASRManager
 from modules.core_components.ai_models.tts_manager import TTSManager
-from modules.core_components.settings import Settings, app_folder, load_settings
+from modules.core_components.settings import Settings, app_folder, change, load_settings
 
 __all__ = ["ASRManager", "TTSManager", "get_asr_manager", "get_tts_manager", "reset_managers"]
 
@@ -69,4 +68,4 @@ def _settings(
     )
     if samples_dir is None:
         return settings
-    return dataclasses.replace(settings, samples_folder=Path(samples_dir).resolve())
+    return change(settings, samples_folder=Path(samples_dir).resolve())

@@ -37,7 +37,7 @@ from modules.core_components.ai_models.model_utils import load_with_attention, m
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
 from modules.core_components.errors import NotFoundError
 from modules.core_components.progress import CancelToken
-from modules.core_components.settings import Settings, app_folder, parse_gpu_budgets
+from modules.core_components.settings import Settings, app_folder
 
 logger = logging.getLogger(__name__)
 
@@ -255,7 +255,7 @@ class BaseManager(LoaderRecipe):
     @property
     def user_config(self) -> Mapping[str, Any]:
         """The settings by name, as loaders written for other studios read them."""
-        return dataclasses.asdict(self.settings)
+        return self.settings.model_dump()
 
     def context_of(self, model_id: str) -> EngineContext:
         """The surroundings of one model's engine, with what was chosen for it alone."""
@@ -369,7 +369,7 @@ def _process_pool(settings: Settings) -> ModelPool:
             automatic_budgets,
             settings.cpu_memory_budget_gb,
             settings.gpu_memory_budget_gb,
-            parse_gpu_budgets(settings.gpu_memory_budgets),
+            settings.gpu_memory_budgets,
         ),
         idle_after_s=settings.idle_unload_minutes * 60,
         sizes_file=settings.cache_folder / "sizes.json",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -105,7 +104,7 @@ def configure_model(services: Services, model_id: str, changes: Mapping[str, Any
     before = services.settings.of_model(model_id)
     if not changes:
         return before
-    given = {**dataclasses.asdict(before), **changes}
+    given = {**dict(before), **changes}
     after = parse_model_settings({model_id: given})[model_id]
     own = {**services.settings.model_settings, model_id: after}
     kept = {name: settings.chosen() for name, settings in own.items() if settings.chosen()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +11,7 @@ import torch
 from modules.core_components.ai_models import TTSManager
 from modules.core_components.ai_models.base_manager import BorrowedModel
 from modules.core_components.ai_models.model_pool import ModelPool, ModelSpec
-from modules.core_components.settings import Settings
+from modules.core_components.settings import Settings, change
 
 
 class Talker:
@@ -89,7 +88,7 @@ def test_a_loader_method_honours_offline_mode_and_is_measured(
     assert model.arguments == {"source": "example/tiny", "attn_implementation": "sdpa"}
     assert [(r.key.partition("@")[0], r.nbytes) for r in pool.snapshot()] == [("tiny", 440)]
 
-    manager.configure(dataclasses.replace(settings, offline_mode=True))
+    manager.configure(change(settings, offline_mode=True))
     offline, _ = manager._load_model_with_attention(TinyModel, "example/other")
     assert offline.arguments["local_files_only"] is True
 

@@ -24,7 +24,7 @@ from modules.core_components.errors import (
     NotFoundError,
 )
 from modules.core_components.progress import CancelToken, Progress, no_progress
-from modules.core_components.settings import Settings
+from modules.core_components.settings import Settings, change
 from modules.core_components.values import Sample, VoicePrompt
 
 SOON_S = 10.0
@@ -183,7 +183,7 @@ def test_unload_all_leaves_the_other_managers_models(
 def test_new_settings_make_new_handles_and_keep_added_engines(
     tts: TTSManager, fake: FakeEngine, settings: Settings, tmp_path: Path
 ) -> None:
-    other = dataclasses.replace(settings, models_folder=tmp_path / "elsewhere", offline_mode=True)
+    other = change(settings, models_folder=tmp_path / "elsewhere", offline_mode=True)
     tts.configure(other)
     assert tts.catalog.models_folder == tmp_path / "elsewhere"
     assert tts.user_config["offline_mode"] is True

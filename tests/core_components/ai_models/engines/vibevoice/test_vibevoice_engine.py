@@ -26,7 +26,7 @@ from modules.core_components.errors import (
     StudioError,
 )
 from modules.core_components.progress import CancelToken, no_progress
-from modules.core_components.settings import ModelSettings, app_folder, load_settings
+from modules.core_components.settings import ModelSettings, app_folder, change, load_settings
 from modules.core_components.values import FloatArray, Sample, VoicePrompt
 from tests.helpers.tiny_vibevoice import FOLDERS, install_tiny
 
@@ -348,7 +348,7 @@ def test_numbers_and_attention_chosen_for_it_alone(
     studio: TTSManager, voices: list[VoicePrompt]
 ) -> None:
     own = {MODEL: ModelSettings(precision="bfloat16", attention_mechanism="eager")}
-    chosen = TTSManager(dataclasses.replace(studio.settings, model_settings=own), studio.pool)
+    chosen = TTSManager(change(studio.settings, model_settings=own), studio.pool)
     engine: Any = chosen.get(MODEL)
     assert len(spoken(engine, voices[0]))
     assert (engine.precision, engine.attention) == ("bfloat16", "eager")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -108,24 +107,7 @@ def _load_pipeline() -> Any:
     for name in _PIPELINES:
         if importlib.util.find_spec(name):
             package = importlib.import_module(name)
-            with _without_plugins():
-                return package.load(enable=["tok2vec", "tagger"])
+            return package.load(enable=["tok2vec", "tagger"])
     raise ImportError(
         f"none of the spaCy pipelines {', '.join(_PIPELINES)} is installed", name="spacy"
     )
-
-
-@contextmanager
-def _without_plugins() -> Iterator[None]:
-    """spaCy imports every plugin that is installed, one of them with all of transformers.
-
-    The package kokoro requires that plugin for a larger pipeline, which is not used here.
-    """
-    from spacy.util import registry
-
-    factories = registry._entry_point_factories
-    before, factories.entry_points = factories.entry_points, False
-    try:
-        yield
-    finally:
-        factories.entry_points = before

@@ -1,0 +1,75 @@
+"""What pydantic refuses, as the one sentence that page, API and terminal all show."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from modules.core_components.errors import BadInputError
+
+_KINDS = {
+    "bool_type": "yes or no",
+    "string_type": "text",
+    "is_instance_of": "text",  # a folder
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "dict_type": "a table of names and values",
+    "model_type": "a table of names and values",
+    "finite_number": "a number",
+}
+
+
+def label_of(model: type[BaseModel], name: str) -> str:
+    """What users call a field: its title, or its name where it has none."""
+    field = model.model_fields.get(name)
+    return (field.title if field else None) or name
+
+
+def bad_input(
+    error: ValidationError, model: type[BaseModel], noun: str, internal: Sequence[str] = ()
+) -> BadInputError:
+    """The first fault of `error` in words.
+
+    `noun` is what a field is called: "setting", "option"; `internal` fields are never named.
+    """
+    fault = error.errors(include_url=False)[0]
+    path, given, kind = fault["loc"], fault.get("input"), fault["type"]
+    name = str(path[0]) if path else ""
+    label = label_of(model, name)
+    context: Mapping[str, Any] = fault.get("ctx", {})
+    if kind == "extra_forbidden":
+        return unknown_name(noun, name, [n for n in model.model_fields if n not in internal])
+    if kind == "literal_error":
+        choices = (
+            context["expected"].replace("'", "").replace(" or ", ", ").replace('""', "nothing")
+        )
+        return BadInputError(f"{label} cannot be {given!r}.", f"Choose {choices}.", name)
+    if kind in ("greater_than_equal", "less_than_equal"):
+        low, high = bounds_of(model, name)
+        return BadInputError(f"{label} is {given}.", f"It must lie in {low} to {high}.", name)
+    if kind in _KINDS:
+        return BadInputError(f"{label} must be {_KINDS[kind]}, not {given!r}.", about=name)
+    cause = context.get("error")
+    if isinstance(cause, Exception):
+        message, _, hint = str(cause).partition("\n")
+        return BadInputError(f"{label}: {message}", hint, name)
+    return BadInputError(f"{label}: {fault['msg']}.", about=name)
+
+
+def unknown_name(noun: str, name: str, known: Sequence[str]) -> BadInputError:
+    """For a name that does not exist; the hint lists the near ones, or all."""
+    near = difflib.get_close_matches(name, known, n=3) or sorted(known)
+    return BadInputError(f"There is no {noun} {name!r}.", f"There are: {', '.join(near)}.", name)
+
+
+def bounds_of(model: type[BaseModel], name: str) -> tuple[float | None, float | None]:
+    """The least and the greatest value of a numeric field, None where it has no bound."""
+    low = high = None
+    for rule in model.model_fields[name].metadata:
+        low = getattr(rule, "ge", low)
+        high = getattr(rule, "le", high)
+    return low, high
