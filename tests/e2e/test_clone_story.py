@@ -30,7 +30,7 @@ FITTING_MS = 1_800_000
 def studio(
     starter_models: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[StudioProcess]:
-    """A studio whose fits are short; what a whole one is worth is measured by bench/voice_fit.py."""
+    """A studio whose fits are short; bench/voice_fit.py measures what a whole one is worth."""
     root = tmp_path_factory.mktemp("studio")
     (root / "config.json").write_text('{"voice_match_steps": 6}', encoding="utf-8")
     process = StudioProcess(root, starter_models)
