@@ -102,7 +102,7 @@ def test_notes_and_speakers_are_kept_and_shown(
     facts = _facts(KeptTranscript(path.stem, path, transcript))
     assert facts["Speakers"] == "2"
     assert "could not be written down" in facts["Note"]
-    assert facts["Language"] == "not known"
+    assert facts["Language"] == "unknown"
     html = _times_html(transcript)
     assert html.count("<td>Speaker ") == 2
     assert "&lt;Hi&gt;" in html
