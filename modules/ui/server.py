@@ -23,8 +23,10 @@ from starlette.types import Receive, Scope, Send
 
 from modules.api.app import add_api, api_guards
 from modules.core_components.errors import StudioError
-from modules.tools.jobs import preload, register_job_kinds, submit_demo_sample
+from modules.tools.jobs import register_job_kinds
+from modules.tools.models.library import preload
 from modules.tools.services import Services, clean_cache, open_services
+from modules.tools.voices.samples import submit_demo_sample
 from modules.ui.safety import ANY_ADDRESS, LOOPBACK, check_address, guards
 
 logger = logging.getLogger(__name__)

@@ -11,9 +11,9 @@ import gradio as gr
 
 from modules.core_components.jobs import Job
 from modules.core_components.version import APP_VERSION
-from modules.tools.jobs import submit_speech
 from modules.tools.services import Services
-from modules.tools.speaking.speech import SpeechRequest
+from modules.tools.speaking.request import SpeechRequest
+from modules.tools.speaking.speech import submit_speech
 from modules.ui.events import Studio, listen, script, show_errors
 from modules.ui.render import render
 from modules.ui.tabs.conversation.tab import ConversationTab

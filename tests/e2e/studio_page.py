@@ -41,8 +41,11 @@ class StudioPage:
 
     def choose(self, label: str, option: str) -> None:
         """Picks from a menu."""
-        self.menu(label).click()
-        self.page.get_by_role("option", name=option, exact=True).click()
+        menu = self.menu(label)
+        menu.click()
+        # The list of another menu may still be closing.
+        own = self.page.locator(f"[id^='{menu.get_attribute('aria-controls')}-']")
+        self.page.get_by_role("option", name=option, exact=True).and_(own).click()
 
     def menu(self, label: str) -> Locator:
         return self.page.get_by_role("combobox", name=label).locator("visible=true").first

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,19 @@ READ = (
 )
 SENTENCE = "Nobody had seen the yellow umbrella since Thursday."
 FITTING_MS = 1_800_000
+
+
+@pytest.fixture(scope="module")
+def studio(
+    starter_models: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StudioProcess]:
+    """A studio whose fits are short; bench/voice_fit.py measures what a whole one is worth."""
+    root = tmp_path_factory.mktemp("studio")
+    (root / "config.json").write_text('{"voice_match_steps": 6}', encoding="utf-8")
+    process = StudioProcess(root, starter_models)
+    process.start()
+    yield process
+    process.stop()
 
 
 @pytest.fixture(scope="module")

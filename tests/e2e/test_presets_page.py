@@ -32,7 +32,9 @@ def bring_in(screen: StudioPage, file: Path) -> None:
     if not screen.button("Import").is_visible():
         screen.page.get_by_role("button", name="Import a voice").click()
     screen.page.locator("input[type=file]").last.set_input_files(file)
-    expect(screen.page.get_by_text(file.name).first).to_be_visible()
+    # The name is there before the upload has ended, the link to the file is not.
+    arrived = screen.page.get_by_role("link", name=re.compile(r"B ⇣$")).locator("visible=true")
+    expect(arrived).to_be_visible()
     screen.button("Import").click()
 
 

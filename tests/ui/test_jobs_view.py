@@ -8,9 +8,10 @@ import gradio as gr
 import pytest
 
 from modules.core_components.jobs import Job
-from modules.tools.jobs import SPEAK, TRANSCRIBE, submit_speech
+from modules.tools.listening.transcribe import TRANSCRIBE
 from modules.tools.services import Services
-from modules.tools.speaking.speech import SpeechRequest
+from modules.tools.speaking.request import SpeechRequest
+from modules.tools.speaking.speech import SPEAK, submit_speech
 from modules.ui.widgets.jobs_view import JobsView, job_html
 from tests.ui.conftest import Fake
 

@@ -10,7 +10,8 @@ from fastapi.testclient import TestClient
 
 from modules.core_components.values import Scores
 from modules.tools.services import Services
-from modules.tools.speaking.speech import SpeechRequest, speak
+from modules.tools.speaking.request import SpeechRequest
+from modules.tools.speaking.speech import speak
 from modules.ui.events import script
 from modules.ui.server import create_app
 from modules.ui.studio import PUBLIC, TABS, build_studio
@@ -128,7 +129,7 @@ def test_scores_are_explained_and_escaped(services: Services) -> None:
     assert "one &lt;b&gt;tree&lt;/b&gt;" in html
     unscored = scores_html(take)
     assert "Similarity was not measured." in unscored
-    assert "Not read back." in unscored
+    assert "Not measured." in unscored
     assert "Similarity" not in scores_html(dataclasses.replace(take, kind="preset"))
 
 

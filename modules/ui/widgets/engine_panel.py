@@ -12,10 +12,10 @@ from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.ai_models.engines.base import OptionField, describe_options
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.languages import language_name
+from modules.tools.models.fallback import choose_speaking_model
 from modules.tools.models.ready_models import is_voice_match, option_types, speaking_models
 from modules.tools.services import Services
-from modules.tools.speaking.fallback import choose_speaking_model
-from modules.tools.speaking.speech import SpeechRequest
+from modules.tools.speaking.request import SpeechRequest
 from modules.tools.voices.preset_voices import usual_language
 from modules.ui.render import card_html, empty_html, note_html
 from modules.ui.widgets.parts import NO_TTS_MODEL, menu, menu_update, panel, require_model

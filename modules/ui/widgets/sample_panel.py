@@ -11,9 +11,8 @@ import gradio as gr
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.languages import language_name
 from modules.core_components.values import Consent, Sample
-from modules.tools.jobs import submit_reference_text
 from modules.tools.services import Services
-from modules.tools.voices.samples import add_sample
+from modules.tools.voices.samples import add_sample, submit_reference_text
 from modules.ui.events import listen, notify, warn
 from modules.ui.render import duration_text, empty_html, facts_html
 from modules.ui.widgets.jobs_view import JobsView

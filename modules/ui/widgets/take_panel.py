@@ -11,10 +11,11 @@ from markupsafe import Markup
 
 from modules.core_components.jobs import Job
 from modules.core_components.values import Take
-from modules.tools.jobs import AGAIN, SPEAK, submit_again, submit_speech
 from modules.tools.services import Services
-from modules.tools.speaking.history import EXPORT_FORMATS, export_take
+from modules.tools.speaking.history import AGAIN, export_take, submit_again
+from modules.tools.speaking.request import FORMATS
 from modules.tools.speaking.scores import STRANGER_SIMILARITY, explain_similarity, explain_words
+from modules.tools.speaking.speech import SPEAK, submit_speech
 from modules.ui.events import Studio, listen, script
 from modules.ui.render import duration_text, empty_html, excerpt, facts_html, local_time, render
 from modules.ui.widgets import parts
@@ -38,7 +39,7 @@ class TakePanel:
             self._player = parts.audio_player("Take")
             self._scores = parts.panel()
             with gr.Row():
-                downloads = parts.DownloadButtons(EXPORT_FORMATS, f"{element_id}-link")
+                downloads = parts.DownloadButtons(FORMATS, f"{element_id}-link")
                 again = gr.Button("Generate again", size="sm", min_width=110)
             with gr.Accordion("Details", open=False):
                 self._facts = parts.panel()

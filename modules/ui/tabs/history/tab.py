@@ -9,7 +9,7 @@ import gradio as gr
 
 from modules.core_components.jobs import Job
 from modules.core_components.values import Take
-from modules.tools.jobs import AGAIN
+from modules.tools.speaking.history import AGAIN
 from modules.ui.events import Studio, listen
 from modules.ui.render import render
 from modules.ui.widgets.jobs_view import JobsView

@@ -10,10 +10,9 @@ from markupsafe import Markup
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
 from modules.core_components.text.languages import language_name
-from modules.tools.jobs import DOWNLOAD, LOAD, submit_download, submit_load
 from modules.tools.models import library
 from modules.tools.models.benchmark import BENCHMARK
-from modules.tools.models.library import ModelOverview
+from modules.tools.models.library import DOWNLOAD, LOAD, ModelOverview, submit_download, submit_load
 from modules.tools.models.tuned_models import EXPORT_TUNED, IMPORT_TUNED, card_facts
 from modules.ui.events import Studio, listen, notify
 from modules.ui.render import card_html, empty_html, render, size_text

@@ -20,8 +20,8 @@ from modules.core_components.ai_models.engines.xtts.training.plan import (
 )
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.languages import language_name
-from modules.tools.jobs import submit_download
 from modules.tools.models import library
+from modules.tools.models.library import submit_download
 from modules.tools.services import Services
 from modules.tools.training.preflight import OK, STOP, TRAINING_FILES, WARN, Preflight, preflight
 from modules.tools.training.training import TrainingRequest, start_training

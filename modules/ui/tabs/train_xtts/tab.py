@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from modules.core_components.library.training_runs import ALIVE, INTERRUPTED
-from modules.tools.jobs import DOWNLOAD
+from modules.tools.models.library import DOWNLOAD
 from modules.tools.services import Services
 from modules.ui.events import Studio, listen
 from modules.ui.tabs.train_xtts.evaluation import TrainingJudge

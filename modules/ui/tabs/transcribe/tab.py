@@ -14,8 +14,12 @@ from modules.core_components.jobs import Job
 from modules.core_components.text import subtitles
 from modules.core_components.text.languages import language_name
 from modules.core_components.values import Transcript
-from modules.tools.jobs import TRANSCRIBE, submit_transcription
-from modules.tools.listening.transcribe import HOTWORDS, takes_hotwords
+from modules.tools.listening.transcribe import (
+    HOTWORDS,
+    TRANSCRIBE,
+    submit_transcription,
+    takes_hotwords,
+)
 from modules.tools.listening.transcripts import (
     KeptTranscript,
     delete_transcript,
@@ -23,8 +27,8 @@ from modules.tools.listening.transcripts import (
     get_transcript,
     list_transcripts,
 )
+from modules.tools.models.fallback import choose_listening_model
 from modules.tools.models.ready_models import listening_models
-from modules.tools.speaking.fallback import choose_listening_model
 from modules.ui.events import Studio, listen
 from modules.ui.render import card_html, duration_text, empty_html, facts_html, render
 from modules.ui.widgets import parts

@@ -10,10 +10,12 @@ import gradio as gr
 
 from modules.core_components.jobs import Job
 from modules.core_components.values import VoicePrompt
-from modules.tools.jobs import AGAIN, DEMO, EXPORT, REFERENCE, SPEAK, submit_export
 from modules.tools.models.ready_models import can_clone, has_stock_voices
 from modules.tools.services import Services
+from modules.tools.speaking.history import AGAIN
+from modules.tools.speaking.speech import SPEAK
 from modules.tools.voices.preset_voices import PresetVoice, prepared_voice, preset_voices
+from modules.tools.voices.samples import DEMO, EXPORT, REFERENCE, submit_export
 from modules.ui.events import Studio, listen
 from modules.ui.render import duration_text, facts_html, figure_text
 from modules.ui.widgets.engine_panel import NONE

@@ -7,8 +7,9 @@ from typing import Any
 import gradio as gr
 
 from modules.core_components.errors import BadInputError
-from modules.tools.jobs import AGAIN, SPEAK_PRESET
 from modules.tools.models.ready_models import has_stock_voices
+from modules.tools.speaking.history import AGAIN
+from modules.tools.speaking.speech import SPEAK_PRESET
 from modules.tools.speaking.voice_lookup import find_voice
 from modules.tools.voices.own_voices import has_packs, save_mix
 from modules.ui.events import Studio, listen, notify

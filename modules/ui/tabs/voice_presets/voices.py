@@ -13,11 +13,10 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
 from modules.core_components.library.names import safe_stem
 from modules.core_components.text.languages import language_name
-from modules.tools.jobs import PREVIEW, submit_preview
 from modules.tools.services import Services
 from modules.tools.voices.own_voices import MODEL, SUFFIXES, export_preset, import_voice
 from modules.tools.voices.preset_voices import PresetVoice, preset_voices
-from modules.tools.voices.previews import find_preview
+from modules.tools.voices.previews import PREVIEW, find_preview, submit_preview
 from modules.ui.events import listen, notify
 from modules.ui.render import render
 from modules.ui.widgets import parts
