@@ -18,7 +18,7 @@ from modules.core_components.ai_models.engines.kokoro.fit.sample_voice import (
     fit_sample,
     fitting_parameters,
 )
-from modules.core_components.ai_models.engines.kokoro.fit.text import heard_words
+from modules.core_components.ai_models.engines.kokoro.fit.text import transcribe_sample
 from modules.core_components.ai_models.engines.kokoro.pipeline import (
     SAMPLE_RATE_HZ,
     Utterance,
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 
 
 REQUIRED_PACKAGES = ("torch", "kokoro", "misaki")
-_LISTENER = "whisper-tiny.en"  # what the fit judges by, besides the speaker encoder
+_FIT_WHISPER = "whisper-tiny.en"  # its features compare what is said, in a fit
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,9 @@ class KokoroEngine:
             VoicePromptStore.key(sample, ENGINE, self.model_id, revision, parameters),
             ENGINE, self.model_id, revision, tensors={},
         )  # fmt: skip
-        listen = partial(heard_words, self._context.engine, sample.language, self._phonemes, cancel)
+        transcribe = partial(
+            transcribe_sample, self._context.engine, sample.language, self._phonemes, cancel
+        )
         # The fit is written for the CPU, wherever speaking happens.
         on_cpu = dataclasses.replace(self._context, device_preference="cpu")
         kokoro = KokoroEngine(self._entry, on_cpu)
@@ -171,9 +173,9 @@ class KokoroEngine:
                 kmodel=model.model,
                 encoder=encoder,
                 phonemize=partial(self._phonemes, "en-us"),
-                listen=listen,
+                transcribe=transcribe,
                 voices=self._stock,
-                whisper_folder=self._context.ensure_model(_LISTENER),
+                whisper_folder=self._context.ensure_model(_FIT_WHISPER),
                 fits_folder=self._context.cache_folder / "fits",
                 threads=self._context.cpu_threads,
             )
