@@ -97,7 +97,7 @@ class FitState:
 
     def save(self, path: Path, key: str) -> None:
         """Writes the state of the fit that is known by `key`."""
-        tensors = {}
+        tensors: dict[str, Tensor] = {}
         for name, value in self.parameters.items():
             moments = self._adam.state[value]
             tensors |= {f"parameters.{name}": value, f"total.{name}": self._total[name]}

@@ -195,7 +195,7 @@ def fit_voice(
     shared = nearest_shared_style(kmodel.decoder, shift[:128] + layers)
     pack = base + torch.cat([shared, shift[128:]])
     offsets = shift[:128] + layers - shared
-    own, held_out = (encoder.embed(part, SAMPLE_RATE_HZ) for part in (fit_part, held_part))
+    fitted_to, held_out = (encoder.embed(part, SAMPLE_RATE_HZ) for part in (fit_part, held_part))
     progress(1.0, "Done")
     return FittedVoice(
         pack=pack.numpy().astype(np.float32),
@@ -204,7 +204,7 @@ def fit_voice(
         speaking_rate=speaking_rate(kmodel, transcribed, pack[_RATED_ROW]),
         similarity_stock=choice.similarity_stock,
         similarity_fitted=choice.similarity_fitted,
-        similarity_self=float(own @ held_out),
+        similarity_self=float(fitted_to @ held_out),
         report={
             "steps": state.step,
             "pitch_hz": float(np.exp(target.log_pitch)) if target.log_pitch else None,
