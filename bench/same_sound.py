@@ -81,7 +81,8 @@ def sounds(folder: Path) -> Iterator[tuple[str, str]]:
         speak_conversation,
     )
     from modules.tools.services import open_services
-    from modules.tools.speaking.speech import SpeechRequest, speak
+    from modules.tools.speaking.request import SpeechRequest
+    from modules.tools.speaking.speech import speak
 
     choices = {"device": "cpu", "score_takes": False, "torch_threads": 1}
     services = open_services(folder, choices)
@@ -109,7 +110,8 @@ def answers(services: Any, recording: Path) -> Iterator[tuple[str, str]]:
     from fastapi.testclient import TestClient
 
     from modules.api.app import create_api
-    from modules.tools.listening.transcribe import TranscribeRequest, transcribe, write_transcript
+    from modules.tools.listening.transcribe import TranscribeRequest, transcribe
+    from modules.tools.listening.transcripts import write_transcript
 
     with TestClient(create_api(services), base_url="http://127.0.0.1:7860") as client:
         for name, more in API.items():

@@ -98,7 +98,7 @@ def test_samples(services: Services) -> None:
     assert anna.info["original_name"] == "Anna Bianchi.wav"
     for sample in (anna, juergen):
         assert audio_sha256(read_speech(sample.path)) == sample.audio_sha256
-    (trashed,) = services.samples.trashed()
+    (trashed,) = services.samples.trash.ids()
     assert services.samples.restore(trashed).name == "Old recording"
 
 
@@ -113,7 +113,7 @@ def test_takes_with_scores_and_seeds(services: Services) -> None:
     assert wav.scores == Scores(0.81, 0.92, 0.5, "one tree", -20.5, 0.31, 0.125)
     assert (flac.path.suffix, flac.made_from, flac.scores.heard) == (".flac", wav.id, "uno due")
     assert all(take.environment and take.app_version for take in (flac, wav, mixed))
-    (trashed,) = services.takes.trashed()
+    (trashed,) = services.takes.trash.ids()
     assert services.takes.restore(trashed).text == "gone"
 
 

@@ -2,125 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from html import escape
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import APIRouter, FastAPI, HTTPException, Request
+from jinja2 import Environment
 from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse, JSONResponse
 
 from modules.api.errors import REFUSALS, add_error_handlers
-from modules.api.models import listing_routes, memory_routes
-from modules.api.phonemes import caption_routes, phoneme_routes
-from modules.api.security import GUARDED, BoundedBody, NamesRequests, NeedsKey
+from modules.api.models import model_routes
+from modules.api.security import GUARDED, ApiKey, BodyLimit, RequestIds
 from modules.api.speech import speech_routes
-from modules.api.streaming import make_context, queue_routes
+from modules.api.streaming import ApiContext, make_context, queue_routes
 from modules.api.transcription import transcription_routes
+from modules.api.voices import voice_routes
 from modules.core_components.version import APP_VERSION
 from modules.tools.services import Services
 
-# GET /docs: the OpenAPI schema as a page that loads nothing from anywhere else.
-#
-# FastAPI's own pages fetch their scripts from another host, which the studio's content policy
-# forbids, and which would not work offline.
-
-
 Schema = Mapping[str, Any]
-
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
-h2 { margin-top: 2.5rem; font-size: 1.1rem } code { font-size: .95em }
-table { border-collapse: collapse; width: 100% } td, th { text-align: left; padding: .3rem .6rem }
-td, th { border-bottom: 1px solid #8884; vertical-align: top } :root { color-scheme: light dark }
-"""
-
-
-def docs_page(schema: Schema) -> str:
-    """A whole HTML page: each endpoint with its fields, their kinds, defaults and meaning."""
-    about = schema["info"]
-    title = escape(about["title"])
-    sections = "".join(
-        _operation(schema, method, path, operation)
-        for path, methods in schema["paths"].items()
-        for method, operation in methods.items()
-    )
-    return (
-        f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{title}</title>"
-        f"<style>{_STYLE}</style><h1>{title} {escape(about['version'])}</h1>"
-        f"<p>{escape(about.get('description', ''))} Examples are in <code>docs/api.md</code>, "
-        f"the schema for programs is at <a href='openapi.json'>openapi.json</a>.</p>"
-        f"{sections}</html>"
-    )
-
-
-def _operation(schema: Schema, method: str, path: str, operation: Schema) -> str:
-    rows = "".join(_row(schema, *field) for field in _fields(schema, operation))
-    head = "<tr><th>field<th>kind<th>default<th>meaning</tr>"
-    return (
-        f"<h2><code>{method.upper()} {escape(path)}</code></h2>"
-        f"<p>{escape(operation.get('description', ''))}</p>"
-        + (f"<table>{head}{rows}</table>" if rows else "")
-    )
-
-
-def _fields(schema: Schema, operation: Schema) -> Iterator[tuple[str, Schema, bool]]:
-    """(name, schema, required) of the query's, the path's and the body's fields."""
-    for field in operation.get("parameters", ()):
-        yield field["name"], field["schema"], field["required"]
-    for content in operation.get("requestBody", {}).get("content", {}).values():
-        body = _resolved(schema, content["schema"])
-        for name, about in body.get("properties", {}).items():
-            yield name, about, name in body.get("required", ())
-
-
-def _row(schema: Schema, name: str, about: Schema, required: bool) -> str:
-    default = "needed" if required else repr(about.get("default"))
-    cells = (f"<code>{escape(name)}</code>", escape(_kind(schema, about)))
-    meaning = escape(about.get("description", ""))
-    return f"<tr><td>{cells[0]}<td>{cells[1]}<td>{escape(default)}<td>{meaning}</tr>"
-
-
-def _kind(schema: Schema, about: Schema) -> str:
-    about = _resolved(schema, about)
-    if "enum" in about:
-        return " | ".join(map(str, about["enum"]))
-    if "anyOf" in about:
-        return " or ".join(_kind(schema, choice) for choice in about["anyOf"])
-    if about.get("type") == "array":
-        return f"list of {_kind(schema, about['items'])}"
-    limits = [f"{word} {about[key]}" for key, word in _LIMITS.items() if key in about]
-    return " ".join([str(about.get("const", about.get("type", "file"))), *limits])
-
-
-_LIMITS = {"minimum": "from", "maximum": "to", "exclusiveMaximum": "below"}
-
-
-def _resolved(schema: Schema, about: Schema) -> Schema:
-    """The schema that a reference means."""
-    place = about.get("$ref")
-    if place is None and len(about.get("allOf", ())) == 1:
-        place = about["allOf"][0].get("$ref")
-    if place is None:
-        return about
-    resolved: Schema = schema["components"]["schemas"][place.rpartition("/")[2]]
-    return resolved
-
 
 TITLE = "Voice Clone Studio API"
 ABOUT = "Speech and transcription by the names and fields of OpenAI's API, on this machine."
-_ROUTES = (
-    speech_routes,
-    caption_routes,
-    phoneme_routes,
-    transcription_routes,
-    listing_routes,
-    memory_routes,
-    queue_routes,
-)
 # Besides the text: names, and six bytes for a character that JSON escapes.
 _BODY_BYTES = 65_536
-_BYTES_A_CHARACTER = 12
+_BYTES_PER_CHARACTER = 12
+_LIMITS = {"minimum": "from", "maximum": "to", "exclusiveMaximum": "below"}
 
 
 def add_api(app: FastAPI, services: Services) -> None:
@@ -131,9 +39,15 @@ def add_api(app: FastAPI, services: Services) -> None:
     app.title, app.description, app.version = TITLE, ABOUT, APP_VERSION
     context = make_context(services)
     add_error_handlers(app)
-    for routes in _ROUTES:
+    for routes in (
+        speech_routes,
+        transcription_routes,
+        model_routes,
+        voice_routes,
+        queue_routes,
+        health_routes,
+    ):
         app.include_router(routes(context), responses=REFUSALS)
-
     known = {path: ", ".join(methods).upper() for path, methods in app.openapi()["paths"].items()}
 
     @app.get("/openapi.json", include_in_schema=False)
@@ -144,14 +58,14 @@ def add_api(app: FastAPI, services: Services) -> None:
     def docs() -> HTMLResponse:
         return HTMLResponse(docs_page(app.openapi()))
 
-    def nothing_there(request: Request, path: str) -> None:
+    def refuse_path(request: Request, path: str) -> None:
         allowed = known.get(request.url.path)
         raise HTTPException(405, headers={"Allow": allowed}) if allowed else HTTPException(404)
 
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
     for prefix in GUARDED:
         app.add_api_route(
-            prefix + "{path:path}", nothing_there, methods=methods, include_in_schema=False
+            prefix + "{path:path}", refuse_path, methods=methods, include_in_schema=False
         )
 
 
@@ -167,14 +81,99 @@ def create_api(services: Services, key: str = "") -> FastAPI:
 def api_guards(services: Services, key: str) -> list[Middleware]:
     """The middleware of the API, to be put behind the guards that check Host and Origin.
 
-    Without a `key` everybody may use it whom those let through.
+    Without a `key` every client that passes those may use it.
     """
 
     def limit(content_type: str) -> int:
         settings = services.settings
         if content_type.startswith("multipart/"):
             return settings.max_upload_mb * 1_000_000
-        return _BODY_BYTES + _BYTES_A_CHARACTER * settings.api_max_text_characters
+        return _BODY_BYTES + _BYTES_PER_CHARACTER * settings.api_max_text_characters
 
-    keys = [Middleware(NeedsKey, key=key)] if key else []
-    return [Middleware(NamesRequests), *keys, Middleware(BoundedBody, limit=limit)]
+    keys = [Middleware(ApiKey, key=key)] if key else []
+    return [Middleware(RequestIds), *keys, Middleware(BodyLimit, limit=limit)]
+
+
+def health_routes(context: ApiContext) -> APIRouter:
+    """GET /health."""
+    router = APIRouter(tags=["Models and voices"])
+    queue = context.queue
+
+    @router.get("/health")
+    async def health() -> dict[str, Any]:
+        """That the studio is up, and how many requests it is working on."""
+        # On the event loop: it needs no thread, no lock and no disk, so it never waits.
+        return {
+            "status": "ok",
+            "version": APP_VERSION,
+            "working": queue.working,
+            "waiting": queue.waiting,
+        }
+
+    return router
+
+
+def docs_page(schema: Schema) -> str:
+    """The OpenAPI schema as HTML: each endpoint with its fields, their types and defaults.
+
+    FastAPI's own pages load scripts from another host, which the studio's content policy forbids
+    and which would not work offline.
+    """
+    template = Path(__file__).with_name("docs.html").read_text(encoding="utf-8")
+    operations = [
+        {
+            "name": f"{method.upper()} {path}",
+            "about": operation.get("description", ""),
+            "fields": _fields(schema, operation),
+        }
+        for path, methods in schema["paths"].items()
+        for method, operation in methods.items()
+    ]
+    page = Environment(autoescape=True).from_string(template)
+    return page.render(info=schema["info"], operations=operations)
+
+
+def _fields(schema: Schema, operation: Schema) -> list[tuple[str, str, str, str]]:
+    """(name, type, default, meaning) of the query's, the path's and the body's fields."""
+    found = [
+        (field["name"], field["schema"], field["required"])
+        for field in operation.get("parameters", ())
+    ]
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        body = _resolve(schema, content["schema"])
+        required = body.get("required", ())
+        found += [
+            (name, about, name in required) for name, about in body.get("properties", {}).items()
+        ]
+    return [
+        (
+            name,
+            _type(schema, about),
+            "needed" if required else repr(about.get("default")),
+            about.get("description", ""),
+        )
+        for name, about, required in found
+    ]
+
+
+def _type(schema: Schema, about: Schema) -> str:
+    about = _resolve(schema, about)
+    if "enum" in about:
+        return " | ".join(map(str, about["enum"]))
+    if "anyOf" in about:
+        return " or ".join(_type(schema, choice) for choice in about["anyOf"])
+    if about.get("type") == "array":
+        return f"list of {_type(schema, about['items'])}"
+    limits = [f"{word} {about[key]}" for key, word in _LIMITS.items() if key in about]
+    return " ".join([str(about.get("const", about.get("type", "file"))), *limits])
+
+
+def _resolve(schema: Schema, about: Schema) -> Schema:
+    """The schema that a reference means."""
+    place = about.get("$ref")
+    if place is None and len(about.get("allOf", ())) == 1:
+        place = about["allOf"][0].get("$ref")
+    if place is None:
+        return about
+    resolved: Schema = schema["components"]["schemas"][place.rpartition("/")[2]]
+    return resolved

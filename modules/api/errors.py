@@ -9,10 +9,10 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
+from modules.api.schemas import ErrorAnswer
 from modules.core_components.errors import (
     BadInputError,
     JobCancelled,
@@ -21,41 +21,27 @@ from modules.core_components.errors import (
     StudioError,
 )
 from modules.tools.models.library import ModelInUseError
-from modules.tools.speaking.request_queue import LineFullError, RequestNameTakenError
+from modules.tools.speaking.request_queue import QueueFullError, RequestIdTakenError
+from modules.tools.speaking.voice_lookup import UnknownVoiceError
 
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 5
-_UNFORESEEN = "The studio failed; its log says why."
-_CLIENT_LEFT = 499  # nobody reads it; the log does
+_UNEXPECTED = "The studio failed; its log says why."
+_CLIENT_LEFT = 499  # for the log only
 _STATUS: tuple[tuple[type[StudioError], int, str], ...] = (
-    (RequestNameTakenError, 409, "request_id_taken"),
+    (RequestIdTakenError, 409, "request_id_taken"),
     (ModelInUseError, 409, "model_in_use"),
+    (UnknownVoiceError, 400, "voice_not_found"),
     (BadInputError, 400, "invalid_value"),
     (NotFoundError, 404, "not_found"),
-    (LineFullError, 429, "queue_full"),
+    (QueueFullError, 429, "queue_full"),
     (ModelBusyError, 429, "model_busy"),
     # All others are the state of this machine: no weights, no room, no network.
     (StudioError, 503, "not_available"),
 )
 # Fields that OpenAI calls otherwise than the studio.
 _PARAMS: Mapping[str, str] = {"text": "input", "initial_prompt": "prompt"}
-
-
-class ErrorAbout(BaseModel):
-    """What went wrong: for people, and in words for programs."""
-
-    message: str
-    type: str
-    param: str | None
-    code: str | None
-
-
-class ErrorAnswer(BaseModel):
-    """OpenAI's error object."""
-
-    error: ErrorAbout
-
 
 # For the documentation of every route.
 REFUSALS: dict[int | str, dict[str, Any]] = {
@@ -65,7 +51,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 
 
 class ApiError(Exception):
-    """A refusal that names the parameter at fault; `code` is a word for programs."""
+    """A refusal that names the parameter at fault; `code` is for programs."""
 
     def __init__(self, status: int, message: str, param: str | None = None, code: str = "") -> None:
         super().__init__(message)
@@ -79,64 +65,65 @@ def error_body(
     status: int, message: str, param: str | None = None, code: str | None = None
 ) -> dict[str, Any]:
     """OpenAI's error object."""
-    error = {"message": message, "type": _kind(status), "param": param, "code": code or None}
-    return {"error": error}
+    kinds = {401: "authentication_error", 429: "rate_limit_error"}
+    kind = kinds.get(status, "invalid_request_error" if status < 500 else "server_error")
+    return {"error": {"message": message, "type": kind, "param": param, "code": code or None}}
 
 
 def error_response(
     status: int, message: str, param: str | None = None, code: str | None = None
 ) -> JSONResponse:
-    """OpenAI's error object as an answer; 429 and 503 say when to come again."""
+    """OpenAI's error object as an answer; 429 and 503 say when to try again."""
     again = {"Retry-After": str(RETRY_AFTER_S)} if status in (429, 503) else None
     return JSONResponse(error_body(status, message, param, code), status, again)
 
 
-def told(error: Exception) -> dict[str, Any]:
-    """What a client may know of `error`, for a stream whose status was sent long ago."""
+def describe_error(error: Exception) -> dict[str, Any]:
+    """The error object for a stream whose status was sent already."""
     if isinstance(error, StudioError):
         status, code = _status_of(error)
         return error_body(status, str(error), _param(error), code)
-    return error_body(500, _UNFORESEEN, None, "server_error")
+    return error_body(500, _UNEXPECTED, None, "server_error")
 
 
-def blamed_on(param: str, error: StudioError, code: str = "") -> ApiError:
+def blame(param: str, error: StudioError, code: str = "") -> ApiError:
     """The same refusal, with the parameter that caused it."""
     status, usual_code = _status_of(error)
     return ApiError(status, str(error), param, code or usual_code)
 
 
 @contextmanager
-def fields_named(**names: str) -> Iterator[None]:
-    """Blames a field by the name it has in this request, given by the studio's name for it."""
+def fields_renamed(**names: str) -> Iterator[None]:
+    """Blames a field by the name that it has in this request: studio's name = request's name."""
     try:
         yield
     except BadInputError as error:
         if error.about not in names:
             raise
-        raise blamed_on(names[error.about], error) from error
+        raise blame(names[error.about], error) from error
 
 
 def add_error_handlers(app: FastAPI) -> None:
     """Answers every exception of the app's own routes in that shape."""
 
-    async def refused(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, ApiError)  # noqa: S101 - what it is registered for
+    @app.exception_handler(ApiError)
+    async def refuse(request: Request, error: ApiError) -> JSONResponse:
         return error_response(error.status, error.message, error.param, error.code)
 
-    async def failed(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, StudioError)  # noqa: S101 - what it is registered for
+    @app.exception_handler(StudioError)
+    async def fail(request: Request, error: StudioError) -> JSONResponse:
         status, code = _status_of(error)
         if status == 503:
             logger.warning("%s: %s", request.url.path, error)
         return error_response(status, str(error), _param(error), code)
 
-    async def invalid(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is registered for
+    @app.exception_handler(RequestValidationError)
+    async def refuse_fields(request: Request, error: RequestValidationError) -> JSONResponse:
         message, param = _first_fault(error.errors())
         return error_response(400, message, param, "invalid_value")
 
-    async def http_error(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
+    @app.exception_handler(HTTPException)
+    async def refuse_path(request: Request, error: HTTPException) -> JSONResponse:
         message = str(error.detail)
         if error.status_code == 404:
             message = f"There is no {request.method} {request.url.path}. GET /docs lists what is."
@@ -144,19 +131,14 @@ def add_error_handlers(app: FastAPI) -> None:
         response.headers.update(error.headers or {})
         return response
 
-    async def left(request: Request, error: Exception) -> JSONResponse:
+    @app.exception_handler(JobCancelled)
+    async def leave(request: Request, error: JobCancelled) -> JSONResponse:
         return error_response(_CLIENT_LEFT, "The client left.")
 
-    async def unexpected(request: Request, error: Exception) -> JSONResponse:
+    @app.exception_handler(Exception)
+    async def fail_unexpectedly(request: Request, error: Exception) -> JSONResponse:
         logger.error("%s failed", request.url.path, exc_info=error)
-        return error_response(500, _UNFORESEEN, None, "server_error")
-
-    app.add_exception_handler(ApiError, refused)
-    app.add_exception_handler(StudioError, failed)
-    app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(HTTPException, http_error)
-    app.add_exception_handler(JobCancelled, left)
-    app.add_exception_handler(Exception, unexpected)
+        return error_response(500, _UNEXPECTED, None, "server_error")
 
 
 def _status_of(error: StudioError) -> tuple[int, str]:
@@ -168,13 +150,8 @@ def _param(error: StudioError) -> str | None:
     return _PARAMS.get(about, about) or None
 
 
-def _kind(status: int) -> str:
-    kinds: Mapping[int, str] = {401: "authentication_error", 429: "rate_limit_error"}
-    return kinds.get(status, "invalid_request_error" if status < 500 else "server_error")
-
-
 def _first_fault(faults: Sequence[Mapping[str, Any]]) -> tuple[str, str | None]:
-    """The first thing that pydantic found, and the parameter it found it in."""
+    """The first fault that pydantic found, and its parameter."""
     if not faults:
         return "The request cannot be read.", None
     fault = faults[0]

@@ -1,31 +1,27 @@
-"""What there is: models, voices, and whether the studio is up."""
+"""GET /v1/models; GET /dev/models and load, unload: which models are installed and in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from modules.api.errors import blamed_on
-from modules.api.streaming import ApiContext, in_turn, whole
-from modules.api.voices import (
-    LISTENING_ALIASES,
-    MODEL_NOT_FOUND,
-    OPENAI_VOICES,
-    SPEAKING_ALIASES,
-    speaking_model,
-    voice_of,
-)
+from modules.api.errors import blame
+from modules.api.schemas import InMemory, ModelStatus, ModelStatusList, Unloaded
+from modules.api.streaming import ApiContext, answer_whole, in_turn
+from modules.core_components.ai_models.base_manager import BaseManager
 from modules.core_components.ai_models.catalog import ModelEntry
-from modules.core_components.errors import NotFoundError
+from modules.core_components.errors import ModelMissingError, NotFoundError
 from modules.core_components.progress import CancelToken
-from modules.core_components.version import APP_VERSION
+from modules.tools.models.fallback import (
+    ModelChoice,
+    choose_listening_model,
+    choose_speaking_model,
+)
 from modules.tools.models.library import (
-    LoadedModel,
     ModelState,
     load,
     model_state,
@@ -34,57 +30,106 @@ from modules.tools.models.library import (
 )
 from modules.tools.models.ready_models import listening_models, speaking_models
 from modules.tools.services import Services
-from modules.tools.speaking.fallback import choose_speaking_model
-from modules.tools.speaking.voice_lookup import NamedVoice, voices_to_choose
+
+MODEL_NOT_FOUND = "model_not_found"
+# The only names that many clients know; each means the default model of the settings.
+SPEAKING_ALIASES = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts", "kokoro")
+LISTENING_ALIASES = ("whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe")
 
 Answer = dict[str, Any]
 
 
-def listing_routes(context: ApiContext) -> APIRouter:
-    """The routes that only look; plain functions read the disk, and FastAPI gives them threads."""
-    router = APIRouter(tags=["Models and voices"])
+def choose_speaker(services: Services, name: str) -> ModelChoice:
+    """The speaking model that a client means if it is installed, else its fallback.
+
+    Raises ApiError (404, blaming "model") for an unknown name and a model that is not installed,
+    ModelMissingError if the default model is not installed.
+    """
+    wanted = "" if name in SPEAKING_ALIASES else name
+    default = services.settings.tts_model
+    return _choose(services, services.tts, choose_speaking_model, wanted, default)
+
+
+def choose_listener(services: Services, name: str) -> ModelChoice:
+    """As `choose_speaker`, for listening models."""
+    wanted = "" if name in LISTENING_ALIASES else name
+    default = services.settings.asr_model
+    return _choose(services, services.asr, choose_listening_model, wanted, default)
+
+
+def _choose(
+    services: Services,
+    manager: BaseManager,
+    choose: Callable[[Services, str], ModelChoice],
+    wanted: str,
+    default: str,
+) -> ModelChoice:
+    try:
+        choice = choose(services, wanted)
+        state = manager.availability(choice.model_id)
+    except NotFoundError as error:
+        raise blame("model", error, MODEL_NOT_FOUND) from error
+    if state.ready:
+        return choice
+    if choice.model_id == default:
+        raise ModelMissingError(state.message, state.hint)
+    installed = ", ".join(known for known in manager.engine_ids() if manager.available(known))
+    missing = NotFoundError(
+        f"The model {choice.model_id!r} is not installed.", f"Installed: {installed or 'none'}."
+    )
+    raise blame("model", missing, MODEL_NOT_FOUND)
+
+
+def model_routes(context: ApiContext) -> APIRouter:
+    """The routes that list models, and those that load and unload them; none downloads any.
+
+    Plain functions read the disk, and FastAPI runs them in threads.
+    """
+    router = APIRouter()
     services = context.services
 
-    @router.get("/v1/models")
+    @router.get("/v1/models", tags=["Models and voices"])
     def list_models() -> Answer:
         """The installed models, and OpenAI's names for the default ones."""
         return {"object": "list", "data": list(_models(services).values())}
 
-    @router.get("/v1/models/{model_id}")
+    @router.get("/v1/models/{model_id}", tags=["Models and voices"])
     def retrieve_model(model_id: str) -> Answer:
         """One model of the list."""
         models = _models(services)
         if model_id not in models:
             error = NotFoundError(f"There is no model {model_id!r}.", f"{', '.join(models)}.")
-            raise blamed_on("model", error, MODEL_NOT_FOUND)
+            raise blame("model", error, MODEL_NOT_FOUND)
         return models[model_id]
 
-    @router.get("/v1/audio/voices")
-    def list_voices(model: str = SPEAKING_ALIASES[0]) -> Answer:
-        """The voices of a speaking model: stock, your own, prepared samples, OpenAI's names."""
-        model_id = choose_speaking_model(services, speaking_model(services, model)).model_id
-        voices = [
-            _voice(voice.name, voice.label or voice.name, _kind(voice), voice.language)
-            for voice in voices_to_choose(services, model_id)
-        ]
-        engine = services.tts.get(model_id)
-        if engine.voices():
-            for name in OPENAI_VOICES:
-                meant = voice_of(services, engine, name)
-                voices.append(_voice(name, f"{name} ({meant.name})", "openai", meant.language))
-        return {"object": "list", "model": model_id, "voices": voices}
+    @router.get("/dev/models", tags=["Models in memory"])
+    def list_model_states() -> ModelStatusList:
+        """Every model the studio knows: whether it can be used, and what is in memory."""
+        return ModelStatusList(data=[_status(state) for state in model_states(services)])
 
-    @router.get("/health")
-    async def health() -> Answer:
-        """That the studio is up, and how many requests it is working on."""
-        # On the event loop: it needs no thread, no lock and no disk, so it waits for nobody.
-        turns = context.turns
-        return {
-            "status": "ok",
-            "version": APP_VERSION,
-            "working": turns.working,
-            "waiting": turns.waiting,
-        }
+    @router.get("/dev/models/{model_id}", tags=["Models in memory"])
+    def retrieve_model_state(model_id: str) -> ModelStatus:
+        """One model of the list."""
+        return _status(_state(services, model_id))
+
+    @router.post(
+        "/dev/models/{model_id}/load", tags=["Models in memory"], response_model=ModelStatus
+    )
+    async def load_model(request: Request, model_id: str) -> Response:
+        """Loads an installed model; it stays in memory until it was idle for long."""
+
+        def make(cancel: CancelToken) -> Generator[bytes, None, None]:
+            load(services, model_id, cancel)
+            yield _status(model_state(services, model_id)).model_dump_json().encode()
+
+        await run_in_threadpool(_state, services, model_id)
+        return await answer_whole(request, in_turn(context, request, make), "application/json")
+
+    @router.post("/dev/models/{model_id}/unload", tags=["Models in memory"])
+    def unload_model(model_id: str) -> Unloaded:
+        """Unloads a model; 409 while it is in use."""
+        _state(services, model_id)
+        return Unloaded(id=model_id, freed_bytes=unload_unused(services, model_id))
 
     return router
 
@@ -115,93 +160,11 @@ def _model(name: str, entry: ModelEntry) -> Answer:
     }
 
 
-def _kind(voice: NamedVoice) -> str:
-    if voice.is_own:
-        return "own"
-    return "stock" if voice.kind == "preset" else "sample"
-
-
-def _voice(name: str, label: str, kind: str, language: str) -> Answer:
-    return {"id": name, "name": label, "kind": kind, "language": language}
-
-
-# GET /dev/models and load, unload: which models sit in memory, and who uses them.
-
-
-class InMemory(BaseModel):
-    """One copy of a model's weights. `used_by` names what is being done with it."""
-
-    place: str
-    bytes: int
-    used_by: list[str]
-    idle_seconds: float
-
-
-class ModelStatus(BaseModel):
-    """A model as it is now. `state` is "ready", or why not, which `problem` says in words."""
-
-    id: str
-    label: str
-    task: str
-    state: str
-    problem: str
-    in_memory: list[InMemory]
-
-
-class ModelStatusList(BaseModel):
-    """Every model that the studio knows."""
-
-    object: str = "list"
-    data: list[ModelStatus]
-
-
-class Unloaded(BaseModel):
-    """What unloading brought."""
-
-    id: str
-    freed_bytes: int
-
-
-def memory_routes(context: ApiContext) -> APIRouter:
-    """The routes that show and change what is in memory; nothing is downloaded by them."""
-    router = APIRouter(tags=["Models in memory"])
-    services = context.services
-
-    @router.get("/dev/models")
-    def list_model_states() -> ModelStatusList:
-        """Every model the studio knows: whether it can be used, and what sits in memory."""
-        return ModelStatusList(data=[_status(state) for state in model_states(services)])
-
-    @router.get("/dev/models/{model_id}")
-    def retrieve_model_state(model_id: str) -> ModelStatus:
-        """One model of the list."""
-        return _status(_known(services, model_id))
-
-    @router.post("/dev/models/{model_id}/load", response_model=ModelStatus)
-    async def load_model(request: Request, model_id: str) -> Response:
-        """Brings an installed model into memory, where it stays until it was idle for long."""
-
-        def make(cancel: CancelToken) -> Generator[bytes, None, None]:
-            load(services, model_id, cancel)
-            yield _status(model_state(services, model_id)).model_dump_json().encode()
-
-        await run_in_threadpool(_known, services, model_id)
-        return await whole(request, in_turn(context, request, make), "application/json")
-
-    @router.post("/dev/models/{model_id}/unload")
-    def unload_model(model_id: str) -> Unloaded:
-        """Takes a model out of memory; 409 while somebody uses it."""
-        _known(services, model_id)
-        return Unloaded(id=model_id, freed_bytes=unload_unused(services, model_id))
-
-    return router
-
-
-def _known(services: Services, model_id: str) -> ModelState:
+def _state(services: Services, model_id: str) -> ModelState:
     try:
         return model_state(services, model_id)
     except NotFoundError as error:
-        raise blamed_on("model_id", error, MODEL_NOT_FOUND) from error
+        raise blame("model_id", error, MODEL_NOT_FOUND) from error
 
 
 def _status(state: ModelState) -> ModelStatus:
@@ -212,14 +175,13 @@ def _status(state: ModelState) -> ModelStatus:
         task=entry.task,
         state=availability.state,
         problem=f"{availability.message} {availability.hint}".strip(),
-        in_memory=[_in_memory(loaded) for loaded in state.loaded],
-    )
-
-
-def _in_memory(loaded: LoadedModel) -> InMemory:
-    return InMemory(
-        place=loaded.place,
-        bytes=loaded.nbytes,
-        used_by=list(loaded.holders),
-        idle_seconds=round(loaded.idle_s, 1),
+        in_memory=[
+            InMemory(
+                place=loaded.place,
+                bytes=loaded.nbytes,
+                used_by=list(loaded.holders),
+                idle_seconds=round(loaded.idle_s, 1),
+            )
+            for loaded in state.loaded
+        ],
     )

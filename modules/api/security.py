@@ -1,6 +1,6 @@
-"""Who may use the API, and how much he may send at once.
+"""Middleware of the API: the key, the limit on bodies, and the ids of requests.
 
-Both stand before the body is read: a refusal must not cost an upload.
+All act before the body is read, so that a refusal does not cost an upload.
 """
 
 from __future__ import annotations
@@ -17,9 +17,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from modules.api.errors import error_response
 
 GUARDED = ("/v1/", "/dev/")
+# The header that OpenAI's clients read. asgi-correlation-id would replace an id that is not
+# valid without a word; here it is refused, since clients look for their own id in the queue.
+REQUEST_ID = "X-Request-Id"
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
-class NeedsKey:
+class ApiKey:
     """ASGI middleware: everything under /v1 and /dev needs `Authorization: Bearer KEY`."""
 
     def __init__(self, app: ASGIApp, key: str) -> None:
@@ -41,15 +45,15 @@ class NeedsKey:
 
     def _is_right(self, headers: Headers) -> bool:
         kind, _, given = headers.get("authorization", "").partition(" ")
-        # In constant time, so that the answer's delay tells nothing about the key.
+        # In constant time, so that the answer's delay says nothing about the key.
         return (
             hmac.compare_digest(given.strip().encode("latin-1"), self._key)
             and kind.lower() == "bearer"
         )
 
 
-class BoundedBody:
-    """ASGI middleware: 413 for a body of the API that is larger than `limit` says for its type."""
+class BodyLimit:
+    """ASGI middleware: 413 for a body of the API that is larger than `limit(content type)`."""
 
     def __init__(self, app: ASGIApp, limit: Callable[[str], int]) -> None:
         self.app = app
@@ -61,42 +65,27 @@ class BoundedBody:
             return
         headers = Headers(scope=scope)
         limit = self._limit(headers.get("content-type", ""))
+        message = f"The request is larger than {limit:,} bytes."
         declared = headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > limit:
-            await error_response(413, _too_large(limit), None, "too_large")(scope, receive, send)
+            await error_response(413, message, None, "too_large")(scope, receive, send)
             return
         arrived = 0
 
-        async def counted() -> Message:
+        async def receive_counted() -> Message:
             nonlocal arrived
-            message = await receive()
-            arrived += len(message.get("body", b""))
+            received = await receive()
+            arrived += len(received.get("body", b""))
             if arrived > limit:
-                raise HTTPException(413, _too_large(limit))
-            return message
+                raise HTTPException(413, message)
+            return received
 
-        await self.app(scope, counted, send)
-
-
-def is_guarded(scope: Scope) -> bool:
-    """Whether the request is one for the API; documentation and /health are open to everybody."""
-    return scope["type"] in ("http", "websocket") and scope["path"].startswith(GUARDED)
+        await self.app(scope, receive_counted, send)
 
 
-def _too_large(limit: int) -> str:
-    return f"The request is larger than {limit:,} bytes."
-
-
-# Every request has an id: the client's own, or one that it is told in the answer's header.
-
-
-# OpenAI's clients read the answer's header of this name.
-HEADER = "X-Request-Id"
-_ALLOWED = re.compile(r"[A-Za-z0-9._-]{1,64}")
-
-
-class NamesRequests:
-    """ASGI middleware: puts the id into `scope["state"]["request_id"]` and into the answer."""
+class RequestIds:
+    """ASGI middleware: puts the client's id, or a new one, into `scope["state"]["request_id"]` and
+    into the header of the answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -105,17 +94,22 @@ class NamesRequests:
         if scope["type"] != "http" or not is_guarded(scope):
             await self.app(scope, receive, send)
             return
-        given = Headers(scope=scope).get(HEADER)
-        if given is not None and not _ALLOWED.fullmatch(given):
-            message = f"{HEADER} takes 1 to 64 letters, digits, dots, dashes and underscores."
-            await error_response(400, message, HEADER, "invalid_value")(scope, receive, send)
+        given = Headers(scope=scope).get(REQUEST_ID)
+        if given is not None and not _REQUEST_ID.fullmatch(given):
+            message = f"{REQUEST_ID} takes 1 to 64 letters, digits, dots, dashes and underscores."
+            await error_response(400, message, REQUEST_ID, "invalid_value")(scope, receive, send)
             return
         request_id = given or uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
 
-        async def send_named(message: Message) -> None:
+        async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[HEADER] = request_id
+                MutableHeaders(scope=message)[REQUEST_ID] = request_id
             await send(message)
 
-        await self.app(scope, receive, send_named)
+        await self.app(scope, receive, send_with_id)
+
+
+def is_guarded(scope: Scope) -> bool:
+    """Whether the request is one for the API; documentation and /health are open to everyone."""
+    return scope["type"] in ("http", "websocket") and scope["path"].startswith(GUARDED)

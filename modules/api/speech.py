@@ -1,123 +1,169 @@
-"""POST /v1/audio/speech: text in, sound out."""
+"""POST /v1/audio/speech; /dev/captioned_speech, /dev/phonemize, /dev/generate_from_phonemes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+import json
+from base64 import b64encode
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from modules.api.errors import blamed_on
-from modules.api.streaming import ApiContext, fallback_headers, in_turn, streamed, whole
-from modules.api.voices import speaking_model, voice_of
-from modules.core_components.audio.encode import MEDIA_TYPES, encode_pieces, encode_whole
-from modules.core_components.errors import BadInputError
+from modules.api.errors import describe_error, fields_renamed
+from modules.api.models import choose_speaker
+from modules.api.schemas import (
+    CaptionedBody,
+    CaptionedSpeech,
+    PhonemeSpeechBody,
+    PhonemizeBody,
+    Phonemized,
+    SpeechFields,
+    SpeechFileBody,
+)
+from modules.api.streaming import (
+    ApiContext,
+    answer_streamed,
+    answer_whole,
+    fallback_headers,
+    in_turn,
+)
+from modules.api.voices import OPENAI_VOICES
+from modules.core_components.audio.encode import (
+    MEDIA_TYPES,
+    encode_each,
+    encode_pieces,
+    encode_whole,
+)
 from modules.core_components.progress import CancelToken
-from modules.core_components.values import Speech
+from modules.core_components.values import Speech, Word
 from modules.tools.services import Services
-from modules.tools.speaking.fallback import choose_speaking_model, told_of
-from modules.tools.speaking.live_speech import check_live_request, open_live_speech
-from modules.tools.speaking.speech import SpeechRequest
-
-# What all requests for speech have in common: their fields, and what these mean.
-
-
-class SpeechFields(BaseModel):
-    """What OpenAI's clients send besides the text, and two fields of our own."""
-
-    model: str = Field("tts-1", description="An installed speaking model, or OpenAI's name.")
-    voice: str = Field(
-        "alloy", description='A stock voice, a mix "af_bella(2)+af_sky(1)", a sample.'
-    )
-    response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = "mp3"
-    speed: float = Field(1.0, ge=0.25, le=4.0, description="As far as the model can go, too.")
-    stream: bool | None = Field(
-        None, description="false: a finished file. Left out: streamed, but wav comes finished."
-    )
-    language: str = Field("", description="Of the text; left out, that of the voice.")
-    seed: int | None = Field(None, ge=0, lt=2**31, description="The same seed, the same sound.")
-
-    @property
-    def streamed(self) -> bool:
-        """A wav header must name the length, so wav waits for the end unless told otherwise."""
-        return self.response_format != "wav" if self.stream is None else self.stream
-
-
-class SpeechBody(SpeechFields):
-    """A text to speak."""
-
-    input: str = Field(description="What to say.")
-
-
-async def checked_request(context: ApiContext, fields: SpeechFields, text: str) -> SpeechRequest:
-    """What the fields mean in this studio, everything checked that needs no model.
-
-    Raises ApiError and StudioError, each with the field at fault.
-    """
-    return await run_in_threadpool(_checked, context.services, fields, text)
-
-
-def _checked(services: Services, fields: SpeechFields, text: str) -> SpeechRequest:
-    model_id = speaking_model(services, fields.model)
-    choice = choose_speaking_model(services, model_id)
-    try:
-        with told_of(choice):
-            voice = voice_of(services, services.tts.get(choice.model_id), fields.voice)
-    except BadInputError as error:
-        raise blamed_on("voice", error, "voice_not_found") from error
-    options: dict[str, Any] = {} if fields.speed == 1.0 else {"speed": fields.speed}
-    request = SpeechRequest(
-        text=text,
-        voice=voice.name,
-        kind=voice.kind,
-        engine=model_id,
-        language=fields.language or voice.language,
-        seed=fields.seed,
-        options=options,
-    )
-    return check_live_request(services, request)
-
+from modules.tools.speaking.live_speech import complete_live_speech, open_live_speech
+from modules.tools.speaking.phonemes import (
+    check_phonemize,
+    open_phoneme_speech,
+    phoneme_engine,
+    phonemize,
+    timed_from_the_start,
+)
+from modules.tools.speaking.request import CompletedSpeech, SpeechRequest
 
 OpenSpeech = Callable[[CancelToken], Generator[Speech, None, None]]
 
-
-class SpeechFileBody(SpeechBody):
-    """A text to speak, as OpenAI's clients send it."""
-
-    stream_format: Literal["audio"] = "audio"
+_LINES = "application/x-ndjson"
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
+_AUDIO: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The sound, mono at 24 kHz; pcm is 16-bit little-endian without header.",
+        "content": dict.fromkeys(MEDIA_TYPES.values(), _BYTES),
+    }
+}
+_CAPTIONED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "model": CaptionedSpeech,
+        "description": "One object, or one for each line.",
+        "content": {_LINES: {"schema": {"$ref": "#/components/schemas/CaptionedSpeech"}}},
+    }
+}
 
 
 def speech_routes(context: ApiContext) -> APIRouter:
-    """The route that speaks."""
+    """The routes that speak."""
     router = APIRouter(tags=["Speech"])
+    services = context.services
 
-    @router.post("/v1/audio/speech", response_class=Response, responses=SOUND)
+    @router.post("/v1/audio/speech", response_class=Response, responses=_AUDIO)
     async def create_speech(request: Request, body: SpeechFileBody) -> Response:
         """Speaks a text; the sound arrives while it is made, unless `stream` is false."""
-        wanted = await checked_request(context, body, body.input)
-        return await sound(
-            context,
-            request,
-            body,
-            wanted,
-            lambda cancel: open_live_speech(context.services, wanted, cancel),
-        )
+        speech = await run_in_threadpool(_complete, services, body, body.input)
+        opened = partial(open_live_speech, services, speech)
+        return await _answer(context, request, body, speech, opened)
+
+    @router.post("/dev/captioned_speech", response_class=Response, responses=_CAPTIONED)
+    async def create_captioned_speech(request: Request, body: CaptionedBody) -> Response:
+        """Speaks a text and says when each word is spoken, a line of JSON for each piece.
+
+        The sounds of the lines, one after the other, are what /v1/audio/speech streams. An engine
+        that does not know when it says what sends no times. A line {"error": ...} says that the
+        speech could not be made to its end.
+        """
+        speech = await run_in_threadpool(_complete, services, body, body.input)
+        fmt, in_lines = body.response_format, body.stream is not False
+
+        def make(cancel: CancelToken) -> Generator[bytes, None, None]:
+            with closing(open_live_speech(services, speech, cancel)) as pieces:
+                timed = timed_from_the_start(pieces)
+                if in_lines:
+                    for piece, content in encode_each(timed, fmt):
+                        yield _line(_captioned(content, fmt, piece.words))
+                else:
+                    yield json.dumps(_caption_whole(timed, fmt)).encode()
+
+        work = in_turn(context, request, make)
+        headers = fallback_headers(speech.model_id, speech.note)
+        if in_lines:
+            return await answer_streamed(
+                request, work, _LINES, headers, lambda error: _line(describe_error(error))
+            )
+        return await answer_whole(request, work, "application/json", headers)
+
+    @router.post("/dev/phonemize", response_model=Phonemized)
+    async def create_phonemes(request: Request, body: PhonemizeBody) -> Response:
+        """The phonemes that the model would speak for a text."""
+
+        def check() -> tuple[str, str]:
+            model_id = choose_speaker(services, body.model).model_id
+            return model_id, check_phonemize(services, model_id, body.text, body.language)
+
+        def make(cancel: CancelToken) -> Generator[bytes, None, None]:
+            found = phonemize(services, model_id, body.text, language)
+            sentences = [{"text": one.text, "phonemes": one.phonemes} for one in found]
+            phonemes = " ".join(one.phonemes for one in found)
+            yield json.dumps({"phonemes": phonemes, "sentences": sentences}).encode()
+
+        with fields_renamed(text="text"):
+            model_id, language = await run_in_threadpool(check)
+            return await answer_whole(request, in_turn(context, request, make), "application/json")
+
+    @router.post("/dev/generate_from_phonemes", response_class=Response, responses=_AUDIO)
+    async def create_speech_from_phonemes(request: Request, body: PhonemeSpeechBody) -> Response:
+        """Speaks phonemes, answering as /v1/audio/speech does."""
+        with fields_renamed(text="phonemes"):
+            speech = await run_in_threadpool(_complete, services, body, body.phonemes)
+            phoneme_engine(services, speech.model_id)
+            opened = partial(open_phoneme_speech, services, speech)
+            return await _answer(context, request, body, speech, opened)
 
     return router
 
 
-async def sound(
+def _complete(services: Services, fields: SpeechFields, text: str) -> CompletedSpeech:
+    """The completed request. Raises ApiError and StudioError, each with the field at fault."""
+    choice = choose_speaker(services, fields.model)
+    options: dict[str, Any] = {} if fields.speed == 1.0 else {"speed": fields.speed}
+    request = SpeechRequest(
+        text=text,
+        voice=fields.voice,
+        kind="",
+        language=fields.language,
+        seed=fields.seed,
+        options=options,
+        voice_aliases=OPENAI_VOICES,
+    )
+    return complete_live_speech(services, request, choice)
+
+
+async def _answer(
     context: ApiContext,
     request: Request,
     fields: SpeechFields,
-    wanted: SpeechRequest,
+    speech: CompletedSpeech,
     open_speech: OpenSpeech,
 ) -> Response:
-    """The speech in the format that the fields ask for; opened when its turn has come."""
+    """The speech in the format that the fields ask for; opened when it is its turn."""
 
     def make(cancel: CancelToken) -> Generator[bytes, None, None]:
         with closing(open_speech(cancel)) as pieces:
@@ -126,19 +172,40 @@ async def sound(
             else:
                 yield encode_whole(pieces, fields.response_format)
 
-    answer = streamed if fields.streamed else whole
+    answer = answer_streamed if fields.streamed else answer_whole
     return await answer(
         request,
         in_turn(context, request, make),
         MEDIA_TYPES[fields.response_format],
-        fallback_headers(wanted.engine, wanted.note),
+        fallback_headers(speech.model_id, speech.note),
     )
 
 
-_BYTES = {"schema": {"type": "string", "format": "binary"}}
-SOUND: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "The sound, mono at 24 kHz; pcm is 16-bit little-endian without header.",
-        "content": dict.fromkeys(MEDIA_TYPES.values(), _BYTES),
+def _caption_whole(pieces: Iterable[Speech], fmt: str) -> dict[str, Any]:
+    words: list[Word] = []
+
+    def note_words() -> Generator[Speech, None, None]:
+        for piece in pieces:
+            words.extend(piece.words)
+            yield piece
+
+    return _captioned(encode_whole(note_words(), fmt), fmt, words)
+
+
+def _captioned(content: bytes, fmt: str, words: Iterable[Word]) -> dict[str, Any]:
+    return {
+        "audio": b64encode(content).decode(),
+        "audio_format": fmt,
+        "timestamps": [
+            {
+                "word": word.text,
+                "start_time": round(word.start_s, 3),
+                "end_time": round(word.end_s, 3),
+            }
+            for word in words
+        ],
     }
-}
+
+
+def _line(record: dict[str, Any]) -> bytes:
+    return json.dumps(record).encode() + b"\n"

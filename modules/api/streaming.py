@@ -1,4 +1,4 @@
-"""From work to an answer: a whole one, or one that is sent while it is being made."""
+"""Work for a request: in a thread, in its turn, answered whole or as a stream."""
 
 from __future__ import annotations
 
@@ -11,29 +11,50 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel
 from starlette.responses import Response, StreamingResponse
 
 from modules.api.errors import ApiError
+from modules.api.schemas import Queue, QueuedRequest
 from modules.core_components.errors import JobCancelled
 from modules.core_components.progress import CancelToken
 from modules.tools.services import Services
-from modules.tools.speaking.request_queue import Place, Turns
+from modules.tools.speaking.request_queue import Place, RequestQueue
 
 logger = logging.getLogger(__name__)
 
-
-# Work in a thread of its own for the length of one request.
-
+# The pool computes chunk by chunk in turns; a few at once keep every client supplied.
+AT_ONCE = 4
+FALLBACK_MODEL, FALLBACK_NOTE = "X-Fallback-Model", "X-Fallback-Note"
 
 Piece = TypeVar("Piece")
+# Makes the bytes of an answer; cancelled by the token.
+Make = Callable[[CancelToken], Generator[bytes, None, None]]
+# Writes an error at the end of a stream whose format has room for it.
+WriteError = Callable[[Exception], bytes]
+
+
+@dataclass(frozen=True)
+class ApiContext:
+    """The studio behind the routes, and the queue of their requests."""
+
+    services: Services
+    queue: RequestQueue
+
+
+def make_context(services: Services) -> ApiContext:
+    """A context with an empty queue of the length that the settings allow."""
+    return ApiContext(services, RequestQueue(AT_ONCE, services.settings.api_queue_length))
+
+
+class BrokenOffError(Exception):
+    """A stream could not be finished; raised to break the connection."""
 
 
 class Work(Generic[Piece]):
-    """Iterates `make(cancel)` in a thread and hands the pieces to the event loop.
+    """Iterates `make(cancel)` in a thread and passes the pieces to the event loop.
 
     The token is set as soon as the client leaves, whether pieces are sent to it or it waits for
-    the whole. Make it only after the request's body was read.
+    the whole. Create it only after the body of the request was read.
     """
 
     def __init__(
@@ -42,7 +63,7 @@ class Work(Generic[Piece]):
         self.cancel = CancelToken()
         self._make = make
         self._loop = asyncio.get_running_loop()
-        # Not bounded: a slow reader must not hold a turn. The limit on the text bounds it.
+        # Not bounded: a slow reader must not keep its turn. The limit on the text bounds it.
         self._arrived: asyncio.Queue[Piece | BaseException | None] = asyncio.Queue()
         self._watch = asyncio.create_task(self._cancel_when_left(request))
         threading.Thread(target=self._run, name=f"api {request.url.path}", daemon=True).start()
@@ -65,12 +86,12 @@ class Work(Generic[Piece]):
 
     def _run(self) -> None:
         try:
-            # Closed here and not some time later: it may hold a turn, or a model.
+            # Closed here and not when it is collected: it may hold a turn, or a model.
             with closing(self._make(self.cancel)) as pieces:
                 for piece in pieces:
                     self._hand_over(piece)
                     self.cancel.raise_if_cancelled()
-        except BaseException as error:  # noqa: BLE001 - raised again by whoever waits for a piece
+        except BaseException as error:  # noqa: BLE001 - raised again by `pieces`
             self._hand_over(error)
         else:
             self._hand_over(None)
@@ -82,55 +103,26 @@ class Work(Generic[Piece]):
             self.cancel.cancel()
 
 
-# What the routes share.
-
-
-# Computing happens chunk by chunk in turns of the pool; a few at once keep every client supplied.
-AT_ONCE = 4
-
-
-@dataclass(frozen=True)
-class ApiContext:
-    """The studio behind the routes, and the line in which their requests stand."""
-
-    services: Services
-    turns: Turns
-
-
-def make_context(services: Services) -> ApiContext:
-    """A context with an empty line of the length that the settings allow."""
-    return ApiContext(services, Turns(AT_ONCE, services.settings.api_queue_length))
-
-
-Make = Callable[[CancelToken], Generator[bytes, None, None]]
-LastWords = Callable[[Exception], bytes]
-FALLBACK_MODEL, FALLBACK_NOTE = "X-Fallback-Model", "X-Fallback-Note"
-
-
-class BrokenOffError(Exception):
-    """A stream could not be made to its end; raised to break the connection."""
-
-
 def in_turn(context: ApiContext, request: Request, make: Make) -> Make:
-    """The same work, begun when the request's turn has come."""
-    name: str = request.state.request_id
+    """The same work, begun when it is the request's turn."""
+    request_id: str = request.state.request_id
 
-    def made(cancel: CancelToken) -> Generator[bytes, None, None]:
-        with context.turns.taken(cancel, name), closing(make(cancel)) as pieces:
+    def make_in_turn(cancel: CancelToken) -> Generator[bytes, None, None]:
+        with context.queue.turn(cancel, request_id), closing(make(cancel)) as pieces:
             yield from pieces
 
-    return made
+    return make_in_turn
 
 
 def fallback_headers(model_id: str, note: str) -> dict[str, str]:
-    """What says that another model than the one asked for answers, and why; none without a note."""
+    """Headers that name the fallback which answers, and why; none without a note."""
     if not note:
         return {}
-    in_one_line = " ".join(note.split()).encode("ascii", "replace").decode()
-    return {FALLBACK_MODEL: model_id, FALLBACK_NOTE: in_one_line}
+    one_line = " ".join(note.split()).encode("ascii", "replace").decode()
+    return {FALLBACK_MODEL: model_id, FALLBACK_NOTE: one_line}
 
 
-async def whole(
+async def answer_whole(
     request: Request, make: Make, media_type: str, headers: Mapping[str, str] | None = None
 ) -> Response:
     """The one piece that `make` yields; raises what `make` raises."""
@@ -138,26 +130,25 @@ async def whole(
     return Response(await anext(pieces), headers=headers, media_type=media_type)
 
 
-async def streamed(
+async def answer_streamed(
     request: Request,
     make: Make,
     media_type: str,
     headers: Mapping[str, str] | None = None,
-    last_words: LastWords | None = None,
+    write_error: WriteError | None = None,
 ) -> Response:
     """The pieces of `make` as they come.
 
-    Raises what `make` raises before its first piece: whatever is refused is refused while there
-    still is a status to say it with. What fails later is told by `last_words`, if the format has
-    room for them, and by a broken connection if it has none.
+    Raises what `make` raises before its first piece, while the status can still tell it. A later
+    error is written by `write_error`; without one the connection is broken.
     """
     pieces = Work(request, make).pieces()
     first = await anext(pieces, b"")
-    return StreamingResponse(_sent(first, pieces, last_words), 200, headers, media_type)
+    return StreamingResponse(_send(first, pieces, write_error), 200, headers, media_type)
 
 
-async def _sent(
-    first: bytes, rest: AsyncIterator[bytes], last_words: LastWords | None
+async def _send(
+    first: bytes, rest: AsyncIterator[bytes], write_error: WriteError | None
 ) -> AsyncIterator[bytes]:
     yield first
     try:
@@ -167,56 +158,38 @@ async def _sent(
         return
     except Exception as error:
         logger.exception("The work failed in the middle of a stream")
-        if last_words is None:
+        if write_error is None:
             # Going on would sound like silence; raising breaks the connection.
             raise BrokenOffError(str(error)) from None
-        yield last_words(error)
-
-
-# GET /dev/queue: who works, who waits, and where a request stands.
-
-
-class QueuedRequest(BaseModel):
-    """A request by its X-Request-Id. `place` 1 is the next to be worked on, 0 has begun."""
-
-    id: str
-    state: str
-    place: int
-
-
-class Queue(BaseModel):
-    """How many work and wait now; `at_once` may work and `limit` may wait."""
-
-    working: int
-    waiting: int
-    at_once: int
-    limit: int
-    requests: list[QueuedRequest]
+        yield write_error(error)
 
 
 def queue_routes(context: ApiContext) -> APIRouter:
-    """The routes that show the line; on the event loop, since they wait for nobody."""
+    """GET /dev/queue: which requests are worked on and wait, and the place of one of them.
+
+    On the event loop: they wait for nothing.
+    """
     router = APIRouter(tags=["Queue"])
-    turns = context.turns
+    queue = context.queue
 
     @router.get("/dev/queue")
     async def show_queue() -> Queue:
         """The requests that are worked on, then those that wait, in their order."""
-        requests = [_queued(place) for place in turns.places()]
+        requests = [_queued(place) for place in queue.places()]
         working = sum(request.place == 0 for request in requests)
         return Queue(
             working=working,
             waiting=len(requests) - working,
-            at_once=turns.at_once,
-            limit=turns.may_wait,
+            at_once=queue.at_once,
+            limit=queue.may_wait,
             requests=requests,
         )
 
     @router.get("/dev/queue/{request_id}")
     async def show_place(request_id: str) -> QueuedRequest:
         """The place of one request; 404 once it is done."""
-        for place in turns.places():
-            if place.name == request_id:
+        for place in queue.places():
+            if place.request_id == request_id:
                 return _queued(place)
         message = "No request of that id works or waits: it is done, or was never here."
         raise ApiError(404, message, "request_id", "not_found")
@@ -225,4 +198,4 @@ def queue_routes(context: ApiContext) -> APIRouter:
 
 
 def _queued(place: Place) -> QueuedRequest:
-    return QueuedRequest(id=place.name, state=place.state, place=place.number)
+    return QueuedRequest(id=place.request_id, state=place.state, place=place.number)

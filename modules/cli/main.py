@@ -22,6 +22,7 @@ from modules.cli.dataset import dataset_app
 from modules.cli.models import bench, configure, models_app, plan, tuned_app
 from modules.cli.pronunciations import pronunciations_app
 from modules.cli.training import train_app
+from modules.cli.trash import trash_app
 from modules.cli.voices import voices_app
 from modules.core_components.errors import BadInputError
 from modules.core_components.settings import app_folder, load_settings
@@ -42,6 +43,7 @@ app.add_typer(voices_app, name="voices")
 app.add_typer(pronunciations_app, name="pronunciations")
 app.add_typer(train_app, name="train")
 app.add_typer(dataset_app, name="dataset")
+app.add_typer(trash_app, name="trash")
 app.command()(converse)
 app.command()(bench)
 
@@ -112,7 +114,8 @@ def clone(
     with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
         from modules.core_components.values import Consent
         from modules.tools.services import open_services
-        from modules.tools.speaking.speech import SpeechRequest, speak
+        from modules.tools.speaking.request import SpeechRequest
+        from modules.tools.speaking.speech import speak
         from modules.tools.voices.samples import add_sample
 
         services = open_services(context.obj)
@@ -151,19 +154,14 @@ def speak(
     """Speaks a text with a stock voice or with a sample that is already in the library."""
     with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
         from modules.tools.services import open_services
-        from modules.tools.speaking.fallback import choose_speaking_model, told_of
-        from modules.tools.speaking.speech import SpeechRequest
+        from modules.tools.speaking.request import SpeechRequest
         from modules.tools.speaking.speech import speak as speak_tool
-        from modules.tools.speaking.voice_lookup import find_voice
 
         services = open_services(context.obj)
-        choice = choose_speaking_model(services, engine)
-        with told_of(choice):
-            named = find_voice(services, services.tts.get(choice.model_id), voice)
         request = SpeechRequest(
             text=_read_text(text),
-            voice=named.name,
-            kind=named.kind,
+            voice=voice,
+            kind="",
             engine=engine,
             language=language,
             seed=seed,
@@ -231,8 +229,9 @@ def transcribe(
     """Writes down what was said in recordings."""
     from modules.core_components.errors import StudioError
     from modules.core_components.text.subtitles import FORMATS, render
-    from modules.tools.listening.transcribe import HOTWORDS, TranscribeRequest, write_transcript
+    from modules.tools.listening.transcribe import HOTWORDS, TranscribeRequest
     from modules.tools.listening.transcribe import transcribe as transcribe_tool
+    from modules.tools.listening.transcripts import write_transcript
     from modules.tools.services import open_services
 
     failed: list[dict[str, str]] = []

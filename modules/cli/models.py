@@ -266,7 +266,7 @@ def restore_tuned(
 
     with errors_reported(as_json):
         library = open_services(context.obj).tuned_models
-        trashed = library.trashed()
+        trashed = library.trash.ids()
         restored = library.restore(trash_id).name if trash_id else ""
     if as_json:
         print_json({"restored": restored, "trash": trashed})

@@ -134,6 +134,15 @@ class Settings(BaseModel):
         True, _SPEECH, "Score every take", "Likeness and word errors; takes a few seconds each."
     )
 
+    voice_match_steps: int = _setting(
+        28,
+        _SPEECH,
+        "Voice match steps",
+        "Of fitting a Kokoro voice to a sample: fewer are faster, more come nearer to the voice.",
+        1,
+        200,
+    )
+
     max_text_characters: int = _setting(
         200_000, _LIMITS, "Longest text", "Characters in one take.", 1, 10_000_000
     )

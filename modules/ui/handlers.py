@@ -1,9 +1,8 @@
-"""How the page listens: every handler goes through here, so every error is told the same way."""
+"""How the page listens: every handler goes through `listen`, so all errors are shown one way."""
 
 from __future__ import annotations
 
 import functools
-import html
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
@@ -11,6 +10,7 @@ from typing import Any, Literal
 import gradio as gr
 
 from modules.core_components.errors import StudioError
+from modules.ui.render import error_html
 
 logger = logging.getLogger(__name__)
 
@@ -25,34 +25,34 @@ def listen(
     show_progress: ShowProgress = "hidden",
     queue: bool = True,
     unchecked: bool = False,
-    line: str | None = None,
+    sequence: str | None = None,
     js: str | None = None,
 ) -> Any:
-    """Runs `work` on a component's event, with errors told to the user and no public endpoint.
+    """Runs `work` on a component's event; its errors are shown, and it is no public endpoint.
 
-    `queue` False is for quick looks that cannot fail, which must not wait in line. `unchecked`
-    hands over values as the browser sent them: a menu may still show what is gone by now, and
-    what only refreshes it must not fail over that (no `gr.State` among the inputs then).
-    Handlers of one `line` run one after the other, so that the last one asked has the last word.
+    `queue` False is for quick reads that cannot fail and must not wait. `unchecked` passes values
+    on as the browser sent them: a menu may still show what was deleted, and what only refreshes it
+    must not fail over that (no `gr.State` among the inputs then). Handlers of one `sequence` run
+    one after the other, so that the result of the last one asked for is what stays.
     Returns Gradio's dependency, whose `.then` and `.success` chain further listeners.
     """
     return event(
-        tell_errors(work) if work else None,
+        show_errors(work) if work else None,
         inputs=inputs,
         outputs=outputs,
         show_progress=show_progress,
-        # Without this the browser tells every output of every handler each time that one of them
+        # Without this the browser notifies every output of every handler each time one of them
         # begins or ends, with two walks over the whole page for each: minutes on a large page.
         show_progress_on=[] if show_progress == "hidden" else None,
         queue=queue,
         preprocess=not unchecked,
-        concurrency_id=line,
+        concurrency_id=sequence,
         js=js,
         api_visibility="private",
     )
 
 
-def tell_errors(work: Callable[..., Any]) -> Callable[..., Any]:
+def show_errors(work: Callable[..., Any]) -> Callable[..., Any]:
     """`work` with its StudioErrors shown as message and hint, and all others as a short apology."""
 
     @functools.wraps(work)
@@ -64,25 +64,19 @@ def tell_errors(work: Callable[..., Any]) -> Callable[..., Any]:
         except Exception as error:
             logger.exception("A handler of the page failed")
             raise gr.Error(
-                "Something went wrong that the studio did not expect. The log says more.",
+                "Something went wrong that the studio did not expect. See the log for details.",
                 print_exception=False,
             ) from error
 
     return run
 
 
-def tell(message: str, hint: str = "") -> None:
-    """A passing note in the corner of the page."""
+def notify(message: str, hint: str = "") -> None:
+    """Shows a short-lived message in the corner of the page."""
     gr.Info(error_html(message, hint))
 
 
 def warn(messages: Sequence[str]) -> None:
-    """Says what is not wrong but could be better."""
+    """Shows what is not wrong but could be better."""
     for message in messages:
-        gr.Warning(html.escape(message))
-
-
-def error_html(message: str, hint: str) -> str:
-    """Message and hint as harmless HTML: both may quote what a user typed."""
-    told = html.escape(message)
-    return f"{told}<br><small>{html.escape(hint)}</small>" if hint else told
+        gr.Warning(error_html(message))

@@ -1,4 +1,4 @@
-"""`GET /live/{job}`: the speech of a job while it is made, for the page's own player."""
+"""`GET /live/{job}`: the speech of a job while it is generated, for the page's own player."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from modules.core_components.jobs import store as jobs
 from modules.tools.services import Services
 from modules.tools.speaking.live_feed import CANCELLED, DONE, FAILED
 
-LOOK_EVERY_S = 0.05
-# The job itself lies in a database; asking it less often is enough.
+POLL_S = 0.05
+# The job is in a database, which is asked at every eighth poll.
 ASK_JOB_EVERY = 8
 _ENDS = {jobs.DONE: DONE, jobs.CANCELLED: CANCELLED}
 
 
 def live_routes(services: Services, may_listen: Callable[[Request], bool]) -> APIRouter:
-    """The route, open to whoever may see the page."""
+    """The route, open to those who may see the page."""
     router = APIRouter()
 
     @router.get("/live/{job_id}", include_in_schema=False)
@@ -56,18 +56,18 @@ def is_logged_in(gradio_app: Any, request: Request) -> bool:
 
 
 async def follow(services: Services, job: Job) -> AsyncIterator[str]:
-    """Lines of JSON: `{"text"}` first, then pieces (see `piece_line`), `{"end"}` at last.
+    """Lines of JSON: first `{"text"}`, then pieces (see `piece_line`), at last `{"end"}`.
 
     A job that waits for its turn is waited for. `end` is "done", "cancelled", "failed" or "left
     behind".
     """
     yield _line({"text": str(job.payload.get("text", ""))})
-    position, looks, end = 0, 0, ""
+    position, polls, end = 0, 0, ""
     while not end:
         # Asked before the feed is read: a job that has ended puts nothing more into it.
-        if looks % ASK_JOB_EVERY == 0:
+        if polls % ASK_JOB_EVERY == 0:
             end = await run_in_threadpool(_end_of, services, job.id)
-        looks += 1
+        polls += 1
         feed = services.live.find(job.id)
         if feed is not None and end != CANCELLED:
             news = feed.after(position)
@@ -75,7 +75,7 @@ async def follow(services: Services, job: Job) -> AsyncIterator[str]:
             for line in news.lines:
                 yield line + "\n"
         if not end:
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(POLL_S)
     yield _line({"end": end})
 
 

@@ -33,7 +33,7 @@ CONTENT_POLICY = (
 
 
 class SameOrigin:
-    """ASGI middleware: refuses what a foreign page sends, and tells browsers to stay here.
+    """ASGI middleware: refuses what a foreign page sends, and adds the page's content policy.
 
     A browser names the sending page in Origin (writes, sockets) and in Sec-Fetch-Site (all
     requests). Typing the address or following a link stays possible; programs send neither.

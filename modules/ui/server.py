@@ -2,7 +2,7 @@
 
 The page is mounted in an app of our own instead of launched by Gradio: the guards then stand in
 front of everything, the API answers before the page is built, and opening does not depend on Gradio
-reaching itself through whatever proxy the environment names.
+reaching itself through a proxy that the environment names.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from fastapi import FastAPI
 
 from modules.api.app import add_api, api_guards
 from modules.core_components.errors import StudioError
-from modules.tools.jobs import preload, register_job_kinds, submit_demo_sample
+from modules.tools.jobs import register_job_kinds
+from modules.tools.models.library import preload
 from modules.tools.services import Services, clean_cache, open_services
-from modules.ui.page import LatePage
+from modules.tools.voices.samples import submit_demo_sample
+from modules.ui.page import LazyPage
 from modules.ui.safety import ANY_ADDRESS, LOOPBACK, check_address, guards
 
 logger = logging.getLogger(__name__)
@@ -58,7 +60,7 @@ def launch(
             app = create_app(services, host, password, api_key)
             shown = LOOPBACK if host in ANY_ADDRESS else host
             address = f"http://{shown}:{listener.getsockname()[1]}"
-            serve(app, listener, lambda: _opened(address, open_browser, announce))
+            serve(app, listener, lambda: _announce(address, open_browser, announce))
         finally:
             services.close()
 
@@ -72,7 +74,7 @@ def create_app(
     """
     undocumented: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": None}
     middleware = [*guards(host), *api_guards(services, api_key or password)]
-    page = LatePage(lambda: _build_page(services, password))
+    page = LazyPage(lambda: _build_page(services, password))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -137,7 +139,7 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _opened(address: str, open_browser: bool, announce: Callable[[str], None]) -> None:
+def _announce(address: str, open_browser: bool, announce: Callable[[str], None]) -> None:
     announce(f"Voice Clone Studio is open: {address}  (Ctrl-C ends it)")
     if open_browser:
         webbrowser.open(address)

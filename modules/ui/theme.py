@@ -1,30 +1,17 @@
-"""How the studio looks: warm paper by day, dark stone by night, one teal accent.
+"""The theme of the page: stone greys, light and dark, with teal as the accent.
 
 Fonts are those that Gradio bundles, so that the page asks no other host for anything.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import gradio as gr
 from gradio.themes.utils import colors, fonts, sizes
 
-# What all tabs share, then what single tabs need besides.
-STYLESHEETS = tuple(
-    Path(__file__).parent / "static" / "css" / f"{name}.css"
-    for name in ("studio", "dataset", "training")
-)
+from modules.ui.context import STATIC
 
-# Remembers the choice of light or dark; before the first choice the system's setting holds.
-RESTORE_SHADE = """() => {
-  const kept = localStorage.getItem('studio-shade');
-  if (kept) document.body.classList.toggle('dark', kept === 'dark');
-}"""
-SWITCH_SHADE = """() => {
-  const dark = document.body.classList.toggle('dark');
-  localStorage.setItem('studio-shade', dark ? 'dark' : 'light');
-}"""
+# What all tabs share, then what single tabs need besides.
+STYLESHEETS = tuple(STATIC / "css" / f"{name}.css" for name in ("studio", "dataset", "training"))
 
 
 class StudioTheme(gr.themes.Base):

@@ -16,7 +16,8 @@ from modules.core_components.audio.files import read_speech
 from modules.core_components.audio.resample import resample
 from modules.core_components.values import FloatArray, Speech
 from modules.tools.services import Services
-from modules.tools.speaking.speech import SpeechRequest, read_take, speak
+from modules.tools.speaking.request import SpeechRequest
+from modules.tools.speaking.speech import read_take, speak
 from tests.helpers.fakes import RATE_HZ as ENGINE_HZ
 from tests.helpers.fakes import SINE, add_noise, fake_entry
 

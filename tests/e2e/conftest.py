@@ -22,8 +22,8 @@ APP = Path(__file__).resolve().parents[2] / "app.py"
 START_S = 180.0
 # The page is built at its first visit.
 OPENING_MS = 120_000
-# What Gradio says when it cuts the stream of a page that is being left.
-CUT = ("AbortError: signal is aborted", "Connection errored out")
+# What Chromium and Gradio say when the stream of a page that is being left is cut.
+CUT = ("AbortError: ", "Connection errored out")
 LEAVING = "The page is being left"
 TELL_LEAVING = f"addEventListener('beforeunload', () => console.debug('{LEAVING}'))"
 CHROMIUM = os.environ.get("STUDIO_CHROMIUM", "/usr/bin/chromium")

@@ -41,8 +41,11 @@ class StudioPage:
 
     def choose(self, label: str, option: str) -> None:
         """Picks from a menu."""
-        self.menu(label).click()
-        self.page.get_by_role("option", name=option, exact=True).click()
+        menu = self.menu(label)
+        menu.click()
+        # The list of another menu may still be closing.
+        own = self.page.locator(f"[id^='{menu.get_attribute('aria-controls')}-']")
+        self.page.get_by_role("option", name=option, exact=True).and_(own).click()
 
     def menu(self, label: str) -> Locator:
         return self.page.get_by_role("combobox", name=label).locator("visible=true").first
@@ -69,14 +72,14 @@ class StudioPage:
         expect(self.text("Understood by Whisper")).to_be_visible(timeout=SPEAKING_MS)
 
     def add_sample(self, recording: Path, name: str, speaker: str, agreed: bool = True) -> None:
-        if not self.page.get_by_label("Whose voice is it?").is_visible():
-            self.page.get_by_role("button", name="Add a sample").first.click()
+        if not self.page.get_by_label("Speaker", exact=True).locator("visible=true").is_visible():
+            self.page.get_by_role("button", name="New sample").first.click()
         self.page.locator("input[type=file]").first.set_input_files(recording)
         self.page.get_by_label("Name", exact=True).locator("visible=true").fill(name)
-        self.page.get_by_label("Whose voice is it?").fill(speaker)
+        self.page.get_by_label("Speaker", exact=True).locator("visible=true").fill(speaker)
         self.page.get_by_label("This is my own voice", exact=False).set_checked(agreed)
         expect(self.button("Clear").first).to_be_visible()  # it has arrived
-        self.button("Add the sample").click()
+        self.button("Add sample").click()
 
     def told(self, words: str) -> Locator:
         """A message in the corner of the page."""

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,19 @@ READ = (
 )
 SENTENCE = "Nobody had seen the yellow umbrella since Thursday."
 FITTING_MS = 1_800_000
+
+
+@pytest.fixture(scope="module")
+def studio(
+    starter_models: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StudioProcess]:
+    """A studio whose fits are short; bench/voice_fit.py measures what a whole one is worth."""
+    root = tmp_path_factory.mktemp("studio")
+    (root / "config.json").write_text('{"voice_match_steps": 6}', encoding="utf-8")
+    process = StudioProcess(root, starter_models)
+    process.start()
+    yield process
+    process.stop()
 
 
 @pytest.fixture(scope="module")
@@ -65,15 +79,15 @@ def test_a_fit_survives_reload_and_crash_and_the_take_repeats(
     reopened = chromium.new_page(viewport={"width": 1320, "height": 1400})
     reopened.goto(studio.url, timeout=OPENING_MS)
     screen = StudioPage(reopened)
-    expect(screen.text("The studio ended while this ran.")).to_be_visible()
+    expect(screen.text("The studio was closed while this ran.")).to_be_visible()
     screen.button("Resume").click()
-    expect(screen.text("Likeness to the sample")).to_be_visible(timeout=FITTING_MS)
+    expect(screen.text("Similarity to the sample")).to_be_visible(timeout=FITTING_MS)
     expect(screen.text("Understood by Whisper")).to_be_visible()
-    expect(screen.text("The fitted voice")).to_be_visible()
+    expect(screen.text("Fitted voice")).to_be_visible()
     if folder := os.environ.get("STUDIO_SCREENSHOTS"):
         reopened.screenshot(path=Path(folder) / "fitted.png", full_page=True)
 
-    screen.button("Make it again").click()
+    screen.button("Generate again").click()
     expect(screen.text("Identical.")).to_be_visible(timeout=FITTING_MS)
     first, second = (studio.root / "output").glob("*.wav")
     assert first.read_bytes() == second.read_bytes()

@@ -53,7 +53,7 @@ def page(fake: Fake, chromium: Browser) -> Iterator[Page]:
 
 def speak(screen: StudioPage, script: str) -> None:
     screen.page.get_by_label("Script", exact=True).fill(script)
-    screen.button("Speak the conversation").click()
+    screen.button("Generate conversation").click()
 
 
 def test_a_conversation_is_spoken_mended_reloaded_and_opened_again(fake: Fake, page: Page) -> None:
@@ -68,7 +68,7 @@ def test_a_conversation_is_spoken_mended_reloaded_and_opened_again(fake: Fake, p
     page.get_by_label("Script", exact=True).fill(SCRIPT)
     expect(screen.menu("Voice of Ben")).to_have_value("Ben (sample)")
     screen.choose("Voice of Anna", "low")
-    screen.button("Speak the conversation").click()
+    screen.button("Generate conversation").click()
     expect(screen.job("Anna, Ben")).to_contain_text("Line 1 of 3: Anna")
     page.reload()
     screen.open_tab("Conversation")
@@ -83,10 +83,10 @@ def test_a_conversation_is_spoken_mended_reloaded_and_opened_again(fake: Fake, p
     assert [member.kind for member in made.cast] == ["preset", "sample"]
 
     screen.rows().filter(has_text="To you").click()
-    text = page.get_by_label("Text of this line")
+    text = page.get_by_label("Text of the line")
     expect(text).to_have_value("(softly) To you [pause:1s] too.")
     text.fill("(softly) And to you too.")
-    screen.button("Make this line again").click()
+    screen.button("Generate line again").click()
     expect(screen.rows().filter(has_text="And to you too.")).to_be_visible()
     expect(screen.button("Cancel")).to_have_count(0)
     with page.expect_download() as download:
@@ -100,8 +100,8 @@ def test_a_conversation_is_spoken_mended_reloaded_and_opened_again(fake: Fake, p
     screen.rows().filter(has_text="Anna, Ben").click()
     expect(page.get_by_label("Script", exact=True)).to_have_value(SCRIPT)
     expect(screen.rows().filter(has_text="And to you too.")).to_be_visible()
-    screen.button("Delete this conversation").click()
-    screen.button("Delete it").click()
+    screen.button("Delete conversation").click()
+    screen.button("Delete").click()
     expect(screen.rows().filter(has_text="Anna, Ben")).to_have_count(0)
 
 

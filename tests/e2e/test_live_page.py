@@ -66,12 +66,12 @@ def screen(page: Page) -> StudioPage:
 
 
 def stage(screen: StudioPage) -> Locator:
-    return screen.page.get_by_role("group", name="Heard while it is made")
+    return screen.page.get_by_role("group", name="Playing while generating")
 
 
 def speak(screen: StudioPage, text: str = TEXT) -> None:
     screen.write(text)
-    screen.button("Speak").click()
+    screen.button("Generate").click()
 
 
 def in_state(screen: StudioPage, state: str) -> None:
@@ -126,7 +126,7 @@ def test_two_are_heard_one_after_the_other_and_pause_holds_the_first(
     in_state(screen, "paused")
     speak(screen, "two second")
     expect(stage(screen)).to_contain_text("one first")
-    screen.button("Go on").click()
+    screen.button("Continue").click()
     expect(stage(screen)).to_contain_text("two second")
     in_state(screen, "done")
 
@@ -153,7 +153,7 @@ def test_a_reload_in_the_middle_keeps_the_take_and_the_choice_is_remembered(
     engine.may_speak.clear()
     speak(screen)
     in_state(screen, "waiting")
-    wanted = screen.page.get_by_label("Play while speaking").locator("visible=true")
+    wanted = screen.page.get_by_label("Play while generating").locator("visible=true")
     wanted.uncheck()
     screen.page.reload()
     engine.may_speak.set()

@@ -27,9 +27,9 @@ TABS = {
     "Voice Clone": "Every word was understood.",
     "Voice Presets": "af_heart",
     "Transcribe": "Earlier transcripts",
-    "Models": "kokoro-v1.0",
+    "Models": "Kokoro 82M v1.0",
     "History": "1 to",
-    "Settings": "Speaking model",
+    "Settings": "Speech model",
 }
 
 
@@ -61,7 +61,7 @@ def test_a_take_is_scored_kept_and_made_again_bit_for_bit(
     expect(screen.rows().first).to_contain_text("The ship came in at noon")
     screen.rows().first.click()
     expect(screen.text("Seed 7")).to_be_visible()
-    screen.button("Make it again").click()
+    screen.button("Generate again").click()
     expect(screen.text("Identical.")).to_be_visible(timeout=SPEAKING_MS)
     expect(screen.rows()).to_have_count(2)
     first, second = (studio.root / "output").glob("*.wav")
@@ -145,12 +145,12 @@ def test_a_strange_name_is_kept_as_typed_and_safe_on_disk(
     expect(screen.told("is ready")).to_be_visible()
     expect(screen.menu("Sample")).to_have_value(name)
     assert (studio.root / "samples" / "Zoë.wav").is_file()
-    screen.button("Write it down for me").click()
-    words = screen.page.get_by_label("What the sample says").first
+    screen.button("Transcribe sample").click()
+    words = screen.page.get_by_label("Reference text", exact=True).first
     expect(words).not_to_be_empty(timeout=SPEAKING_MS)
     assert word_error_rate(SENTENCE, words.input_value()) == 0
-    screen.button("Delete this sample").click()
-    screen.button("Delete it").click()
+    screen.button("Delete sample").click()
+    screen.button("Delete").click()
     expect(screen.menu("Sample")).not_to_have_value(name)
     assert not (studio.root / "samples" / "Zoë.wav").exists()
 
@@ -166,7 +166,7 @@ def test_two_at_once_are_both_made_and_a_third_is_cancelled(
     for number, text in enumerate(("Two is second.", "Three is never heard. " * 40), start=1):
         screen.write(text)
         screen.button("Generate").click()
-        expect(screen.job(f"{number} more in line")).to_be_visible()
+        expect(screen.job(f"{number} more in the queue")).to_be_visible()
     running = screen.job("Three is never heard.")
     expect(running).to_be_visible(timeout=SPEAKING_MS)
     screen.button("Cancel").click()
@@ -177,15 +177,15 @@ def test_two_at_once_are_both_made_and_a_third_is_cancelled(
 def test_a_model_is_loaded_seen_in_memory_and_unloaded(screen: StudioPage) -> None:
     screen.open_tab("Models")
     expect(screen.rows().first).to_be_visible()
-    screen.page.get_by_label("Listening").check()
-    row = screen.rows().filter(has_text="whisper-tiny.en")
+    screen.page.get_by_role("radio", name="Transcription").check()
+    row = screen.rows().filter(has_text="Whisper tiny.en")
     row.click()
     screen.button("Load into memory").click()
     expect(row).to_contain_text("in memory", timeout=SPEAKING_MS)
     screen.button("Unload").click()
     expect(row).not_to_contain_text("in memory")
-    screen.page.get_by_role("radio", name="Speaking").check()
-    expect(screen.rows().filter(has_text="qwen3-tts-1.7b-base")).to_contain_text("not here")
+    screen.page.get_by_role("radio", name="Speech").check()
+    expect(screen.rows().filter(has_text="Qwen3-TTS 1.7B Base")).to_contain_text("not installed")
 
 
 def test_settings_are_kept_and_bad_ones_refused(screen: StudioPage, studio: StudioProcess) -> None:
@@ -193,7 +193,7 @@ def test_settings_are_kept_and_bad_ones_refused(screen: StudioPage, studio: Stud
     screen.page.get_by_label("Longest sample").fill("12.5")
     screen.page.get_by_label("Port", exact=True).fill("8123")
     screen.button("Save").click()
-    expect(screen.told("At the next start: Port")).to_be_visible()
+    expect(screen.told("After a restart: Port")).to_be_visible()
     config = (studio.root / "config.json").read_text(encoding="utf-8")
     assert '"max_sample_minutes": 12.5' in config
     screen.page.get_by_label("Port", exact=True).fill("99999")

@@ -32,7 +32,9 @@ def bring_in(screen: StudioPage, file: Path) -> None:
     if not screen.button("Import").is_visible():
         screen.page.get_by_role("button", name="Import a voice").click()
     screen.page.locator("input[type=file]").last.set_input_files(file)
-    expect(screen.page.get_by_text(file.name).first).to_be_visible()
+    # The name is there before the upload has ended, the link to the file is not.
+    arrived = screen.page.get_by_role("link", name=re.compile(r"B ⇣$")).locator("visible=true")
+    expect(arrived).to_be_visible()
     screen.button("Import").click()
 
 
@@ -46,24 +48,24 @@ def test_a_voice_is_heard_mixed_kept_and_spoken_with(
     assert len(list((studio.root / "cache" / "previews").glob("*.wav"))) == 1
     expect(screen.menu("Language")).to_have_value("Italian")
 
-    page.get_by_label("A mix", exact=True).check()
+    page.get_by_label("Mix of voices", exact=True).check()
     screen.choose("Voice 1", "Heart (af_heart)")
     screen.choose("Voice 2", "Emma (bf_emma)")
     page.get_by_label("number input for Weight 2").fill("-1")
     expect(screen.text("What is added must weigh more")).to_be_visible()
     page.get_by_label("number input for Weight 2").fill("-0.5")
     expect(screen.text("af_heart(1)-bf_emma(0.5)")).to_be_visible()
-    page.get_by_label("Keep it as a voice").fill("Heart – less Emma")
-    screen.button("Save the mix").click()
-    expect(screen.told("is kept as Heart_less_Emma")).to_be_visible()
+    page.get_by_label("Name of the new voice").fill("Heart – less Emma")
+    screen.button("Save as voice").click()
+    expect(screen.told("is saved as Heart_less_Emma")).to_be_visible()
 
     page.get_by_label("One voice", exact=True).check()
     row = screen.rows().filter(has_text="Heart_less_Emma")
     expect(row).to_contain_text("your own")
     screen.choose("Language", "English (US)")
     screen.write("It is a fine day.")
-    screen.button("Speak").click()
-    expect(page.get_by_role("group", name="Heard while it is made")).to_have_attribute(
+    screen.button("Generate").click()
+    expect(page.get_by_role("group", name="Playing while generating")).to_have_attribute(
         "data-state", re.compile("playing|done"), timeout=SPEAKING_MS
     )
     screen.wait_for_take()
@@ -76,7 +78,7 @@ def test_voices_are_exchanged_and_rubbish_is_refused(
     bare = tmp_path / "friend.bin"
     np.full(PACK_SHAPE, 0.01, "<f4").tofile(bare)
     bring_in(screen, bare)
-    expect(screen.told("is kept as friend")).to_be_visible()
+    expect(screen.told("is saved as friend")).to_be_visible()
     row = screen.rows().filter(has_text="imported from friend.bin")
     expect(row).to_be_visible()
     with screen.page.expect_download() as download:
@@ -87,10 +89,10 @@ def test_voices_are_exchanged_and_rubbish_is_refused(
     evil.write_bytes(pickle.dumps({"style": print}))
     bring_in(screen, evil)
     expect(screen.told(r"evil\.pt")).to_be_visible()
-    screen.button("Delete this voice").click()
-    screen.button("Delete it").click()
+    screen.button("Delete voice").click()
+    screen.button("Delete").click()
     expect(row).to_have_count(0)
     assert not (studio.root / "voices" / "friend.safetensors").exists()
     screen.write("  ")
-    screen.button("Speak").click()
+    screen.button("Generate").click()
     expect(screen.told("no text to speak")).to_be_visible()

@@ -29,9 +29,9 @@ def everything(services: Services) -> dict[str, Any]:
     found = {
         "settings": services.settings.model_dump(),
         "samples": services.samples.list(),
-        "trashed_samples": services.samples.trashed(),
+        "trashed_samples": services.samples.trash.ids(),
         "takes": [(take, pcm_sha256(read_speech(take.path))) for take in services.takes.list()],
-        "trashed_takes": services.takes.trashed(),
+        "trashed_takes": services.takes.trash.ids(),
         "voices": services.voices.list(),
         "pronunciations": list_pronunciations(services),
         "conversations": [
@@ -62,7 +62,7 @@ def everything(services: Services) -> dict[str, Any]:
             {**vars(model), "revision": "", "card": dict(model.card)}
             for model in services.tuned_models.list()
         ],
-        "trashed_tuned_models": services.tuned_models.trashed(),
+        "trashed_tuned_models": services.tuned_models.trash.ids(),
         "prompts": prepared_voices(services),
         "transcripts": list_transcripts(services),
         "jobs": [services.jobs.get(job.id) for job in services.jobs.list()],

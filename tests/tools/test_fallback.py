@@ -24,10 +24,11 @@ from modules.core_components.errors import (
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech
 from modules.tools.listening.transcribe import TranscribeRequest, transcribe
+from modules.tools.models.fallback import choose_listening_model, choose_speaking_model
 from modules.tools.services import Services
-from modules.tools.speaking.fallback import choose_listening_model, choose_speaking_model
 from modules.tools.speaking.history import make_again
-from modules.tools.speaking.speech import SpeechRequest, complete_request, speak
+from modules.tools.speaking.request import SpeechRequest, complete_speech
+from modules.tools.speaking.speech import speak
 from tests.helpers.fakes import ECHO, RATE_HZ, SINE, EchoListener, SineEngine, add_noise, fake_entry
 
 # Of the catalog, and not downloaded.
@@ -103,17 +104,16 @@ def test_what_the_fallback_cannot_do_is_refused_and_what_it_lacks_is_told(
     services: Services,
 ) -> None:
     with pytest.raises(BadInputError, match=r"^Kokoro 82M v0.19 .* no voice 'af_heart'"):
-        complete_request(services, request(voice="af_heart"))
+        complete_speech(services, request(voice="af_heart"))
     with pytest.raises(BadInputError, match=r"sine-1 is used .* does not speak 'ja'"):
-        complete_request(services, request(language="ja"))
+        complete_speech(services, request(language="ja"))
     with pytest.raises(BadInputError, match=r"sine-1 is used .* voice from a description"):
-        complete_request(services, request(kind="description", voice="An old man."))
-    completed = complete_request(services, request(options={"temperature": 0.7, "speed": 9.0}))
-    assert completed.options == {}
+        complete_speech(services, request(kind="description", voice="An old man."))
+    completed = complete_speech(services, request(options={"temperature": 0.7, "speed": 9.0}))
+    assert completed.given == {}
     assert completed.note.endswith("Left out, as it has no such settings: temperature, speed.")
-    assert complete_request(services, completed) == completed
     with pytest.raises(NotFoundError):  # a mistyped name is no missing model
-        complete_request(services, request(engine="gnoe-1"))
+        complete_speech(services, request(engine="gnoe-1"))
 
 
 @pytest.mark.usefixtures("fallback")
@@ -126,7 +126,7 @@ def test_what_turns_out_broken_gives_way_before_the_first_sound_only(
     broken.pieces = 1
     heard: list[Speech] = []
     with pytest.raises(CorruptFileError):
-        speak(services, request(engine=BROKEN), hear=heard.append)
+        speak(services, request(engine=BROKEN), on_piece=heard.append)
     assert len(heard) == 1
 
 

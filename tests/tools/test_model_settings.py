@@ -9,14 +9,14 @@ import pytest
 
 from modules.core_components.errors import BadInputError, NotFoundError, StudioError
 from modules.core_components.settings import ModelSettings
-from modules.tools.jobs import submit_load
 from modules.tools.models import library
+from modules.tools.models.library import submit_load
 from modules.tools.models.memory import (
     configure_model,
     load_plan,
     model_choices,
+    report_load,
     smaller_sizes,
-    tell_load,
 )
 from modules.tools.services import Services
 from tests.helpers.fakes import LARGE_TONE, SINE, SMALL_TONE, add_tones
@@ -49,11 +49,11 @@ def test_a_load_says_first_what_leaves(studio: Services) -> None:
 
 def test_work_says_it_too_before_it_begins(studio: Services) -> None:
     told: list[tuple[float, str]] = []
-    tell_load(studio, LARGE_TONE, lambda *news: told.append(news))
+    report_load(studio.tts, studio.tts.get(LARGE_TONE), lambda *news: told.append(news))
     assert told == [(0.0, "Loading tone-large needs 0.65 GiB on cuda:0, which are free.")]
     library.load(studio, LARGE_TONE)
-    tell_load(studio, LARGE_TONE, lambda *news: told.append(news))
-    tell_load(studio, SINE, lambda *news: told.append(news))
+    report_load(studio.tts, studio.tts.get(LARGE_TONE), lambda *news: told.append(news))
+    report_load(studio.tts, studio.tts.get(SINE), lambda *news: told.append(news))
     assert len(told) == 1, "there is nothing to be loaded"
 
 

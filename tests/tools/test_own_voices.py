@@ -18,7 +18,8 @@ from modules.core_components.errors import BadInputError, ModelMissingError
 from modules.core_components.values import FloatArray, VoicePrompt
 from modules.tools.services import Services
 from modules.tools.speaking.history import make_again
-from modules.tools.speaking.speech import SpeechRequest, speak
+from modules.tools.speaking.request import SpeechRequest
+from modules.tools.speaking.speech import speak
 from modules.tools.speaking.voice_lookup import find_voice, voices_to_choose
 from modules.tools.voices.own_voices import export_preset, import_voice, save_mix
 from modules.tools.voices.preset_voices import preset_voices
@@ -116,7 +117,7 @@ def test_a_take_knows_its_voice_and_is_not_made_again_with_another(tmp_path: Pat
     assert take.prompt_key == "high-1"
     assert make_again(services, take.id).identical
     engine.pack = "2"
-    with pytest.raises(BadInputError, match="'high' is another one now"):
+    with pytest.raises(BadInputError, match="'high' is now a different one"):
         make_again(services, take.id)
     services.close()
     reset_managers()

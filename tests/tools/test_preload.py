@@ -6,7 +6,7 @@ import pytest
 
 from modules.core_components.errors import ModelMissingError
 from modules.core_components.settings import ModelSettings, change
-from modules.tools.jobs import preload
+from modules.tools.models.library import preload
 from modules.tools.services import Services
 from tests.helpers.fakes import ECHO, SINE, EchoListener, SineEngine
 

@@ -14,7 +14,8 @@ from modules.tools.speaking.pronunciations import (
     list_pronunciations,
     remove_pronunciation,
 )
-from modules.tools.speaking.speech import SpeechRequest, complete_request, request_of_take, speak
+from modules.tools.speaking.request import SpeechRequest, complete_speech, request_of_take
+from modules.tools.speaking.speech import speak
 from tests.helpers.fakes import SINE, SineEngine, SineOptions
 
 
@@ -37,22 +38,22 @@ def test_a_take_records_the_entries_that_its_text_used(services: Services) -> No
     take = speak(services, request)
     assert take.options["pronunciations"] == "Nguyen = win"
     remove_pronunciation(services, "en-us", "Nguyen")
-    again = complete_request(services, request_of_take(take))
-    assert again.options["pronunciations"] == "Nguyen = win"
+    again = complete_speech(services, request_of_take(take))
+    assert again.given["pronunciations"] == "Nguyen = win"
 
 
 @pytest.mark.usefixtures("reading")
 def test_without_used_entries_a_request_stays_as_it_was(services: Services) -> None:
     request = SpeechRequest("Ask nobody.", "high", "preset", SINE)
-    plain = complete_request(services, request).options
+    plain = complete_speech(services, request).given
     add_pronunciation(services, "en-us", "Nguyen", "win")
-    assert complete_request(services, request).options == plain == {}
+    assert complete_speech(services, request).given == plain == {}
 
 
 def test_an_engine_that_takes_none_is_not_asked(services: Services) -> None:
     add_pronunciation(services, "en-us", "Nguyen", "win")
     request = SpeechRequest("Ask Nguyen.", "high", "preset", SINE)
-    assert complete_request(services, request).options == {}
+    assert complete_speech(services, request).given == {}
 
 
 def test_a_language_that_nobody_speaks_is_refused(services: Services) -> None:

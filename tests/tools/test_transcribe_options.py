@@ -16,12 +16,11 @@ from modules.core_components.progress import CancelToken
 from modules.core_components.values import Segment, Speech
 from modules.tools.listening.transcribe import (
     TranscribeRequest,
-    check_transcription,
-    keep_transcript,
+    complete_transcription,
     takes_hotwords,
     transcribe,
 )
-from modules.tools.listening.transcripts import read_transcript
+from modules.tools.listening.transcripts import keep_transcript, read_transcript
 from modules.tools.services import Services
 from modules.ui.tabs.transcribe.tab import KeptTranscript, _facts, _times_html
 from tests.helpers.fakes import ECHO, EchoListener, fake_entry
@@ -90,7 +89,9 @@ def test_a_prompt_becomes_hotwords_where_there_is_no_prompt(
     assert takes_hotwords(services, KNOWING)
     assert not takes_hotwords(services, ECHO)
     with pytest.raises(BadInputError, match="Unknown option hotwords"):
-        check_transcription(services, TranscribeRequest(recording, ECHO, options={"hotwords": "x"}))
+        complete_transcription(
+            services, TranscribeRequest(recording, ECHO, options={"hotwords": "x"})
+        )
 
 
 def test_notes_and_speakers_are_kept_and_shown(
@@ -102,7 +103,7 @@ def test_notes_and_speakers_are_kept_and_shown(
     facts = _facts(KeptTranscript(path.stem, path, transcript))
     assert facts["Speakers"] == "2"
     assert "could not be written down" in facts["Note"]
-    assert facts["Language"] == "not known"
+    assert facts["Language"] == "unknown"
     html = _times_html(transcript)
     assert html.count("<td>Speaker ") == 2
     assert "&lt;Hi&gt;" in html

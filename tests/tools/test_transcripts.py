@@ -6,12 +6,13 @@ import pytest
 
 from modules.core_components.errors import BadInputError, NotFoundError
 from modules.core_components.values import Segment, Transcript, Word
-from modules.tools.listening.transcribe import keep_transcript, transcripts_folder
 from modules.tools.listening.transcripts import (
     delete_transcript,
     export_transcript,
     get_transcript,
+    keep_transcript,
     list_transcripts,
+    transcripts_folder,
 )
 from modules.tools.services import Services
 
@@ -63,7 +64,7 @@ def test_a_damaged_file_does_not_hide_the_others(
     (transcripts_folder(services) / "broken.json").write_text('{"text": 1')
     with caplog.at_level(logging.WARNING):
         assert len(list_transcripts(services)) == 1
-    assert "broken.json is no transcript" in caplog.text
+    assert "broken.json is not a transcript" in caplog.text
 
 
 def test_deleting(services: Services) -> None:

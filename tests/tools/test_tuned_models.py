@@ -13,11 +13,11 @@ from modules.core_components.ai_models.downloads.downloader import LicenceNotAcc
 from modules.core_components.audio.files import write_speech
 from modules.core_components.errors import CorruptFileError, NotFoundError
 from modules.core_components.values import Speech
-from modules.tools.jobs import submit_load
 from modules.tools.models import library, tuned_models
+from modules.tools.models.library import submit_load
 from modules.tools.models.tuned_models import submit_export, submit_import
 from modules.tools.services import Services
-from modules.tools.speaking.speech import SpeechRequest, complete_request
+from modules.tools.speaking.request import SpeechRequest, complete_speech
 from modules.tools.speaking.voice_lookup import find_voice, voices_to_choose
 
 TOKENS = ("[STOP]", "[UNK]", "[SPACE]", "[en]", "[it]", "[START]", "a")
@@ -79,7 +79,7 @@ def test_an_imported_model_stands_everywhere_at_once(services: Services, archive
         ("Ana Florence", ""),
     ]
     request = SpeechRequest("Ciao.", "reference", "preset", model_id)
-    assert complete_request(services, request).language == "it"
+    assert complete_speech(services, request).language == "it"
     assert find_voice(services, services.tts.get(model_id), "Ana Florence").kind == "preset"
     assert "Anna" in submit_load(services, model_id).title
     assert library.check(services, (model_id,))[0].problem == ""
@@ -91,7 +91,7 @@ def test_a_model_goes_to_the_trash_and_comes_back(services: Services, archive: P
     library.delete(services, model_id)
     with pytest.raises(NotFoundError):
         services.tts.get(model_id)
-    services.tuned_models.restore(services.tuned_models.trashed()[0])
+    services.tuned_models.restore(services.tuned_models.trash.ids()[0])
     assert services.tts.get(model_id).label == "My Anna"
     assert services.tts.get_xtts("My_Anna") is services.tts.get(model_id)
     assert services.tts.get_xtts(model.folder) is services.tts.get(model_id)

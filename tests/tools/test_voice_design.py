@@ -15,8 +15,9 @@ from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech, VoicePrompt
 from modules.tools.services import Services
 from modules.tools.speaking.history import make_again
-from modules.tools.speaking.live_speech import check_live_request, open_live_speech
-from modules.tools.speaking.speech import SpeechRequest, complete_request, speak
+from modules.tools.speaking.live_speech import complete_live_speech, open_live_speech
+from modules.tools.speaking.request import SpeechRequest, complete_speech
+from modules.tools.speaking.speech import speak
 from modules.tools.voices.design import DesignRequest, design_voice, keep_voice, submit_design
 from tests.helpers.fakes import SINE, SineEngine, SineOptions, fake_entry
 
@@ -76,11 +77,11 @@ def request(**changes: object) -> DesignRequest:
 @pytest.mark.usefixtures("designer")
 def test_a_designed_voice_is_a_take_that_can_be_made_again(services: Services) -> None:
     heard: list[Speech] = []
-    take = design_voice(services, request(), hear=heard.append)
+    take = design_voice(services, request(), on_piece=heard.append)
     assert (take.kind, take.voice, take.seed, take.path.suffix) == ("description", LIKE, 5, ".wav")
     assert sum(len(piece.samples) for piece in heard) == read_speech(take.path).samples.size
     assert make_again(services, take.id).identical
-    live = check_live_request(services, request().spoken())
+    live = complete_live_speech(services, request().spoken())
     spoken = np.concatenate(
         [piece.samples for piece in open_live_speech(services, live, CancelToken())]
     )
@@ -136,7 +137,7 @@ def test_who_cannot_and_what_is_missing(services: Services) -> None:
     with pytest.raises(BadInputError, match="cannot make a voice from a description"):
         design_voice(services, request(engine=SINE))
     with pytest.raises(BadInputError, match="can only make a voice from a description"):
-        complete_request(services, SpeechRequest("Hello.", "high", "preset", DESIGNER, "en-us"))
+        complete_speech(services, SpeechRequest("Hello.", "high", "preset", DESIGNER, "en-us"))
     designed = design_voice(services, request())
     with pytest.raises(BadInputError, match="no name yet"):
         keep_voice(services, designed.id, " ")

@@ -8,10 +8,9 @@ import pytest
 
 from modules.core_components.audio.files import read_speech
 from modules.core_components.errors import BadInputError
-from modules.tools.jobs import submit_preview
 from modules.tools.services import Services
 from modules.tools.voices import previews
-from modules.tools.voices.previews import find_preview, make_preview
+from modules.tools.voices.previews import find_preview, make_preview, submit_preview
 from tests.helpers.fakes import SINE
 
 

@@ -15,7 +15,7 @@ from modules.tools.models.ready_models import (
     speaking_models,
 )
 from modules.tools.services import Services
-from modules.tools.speaking.speech import SpeechRequest, complete_request
+from modules.tools.speaking.request import SpeechRequest, complete_speech
 from modules.tools.speaking.voice_lookup import find_voice
 from modules.tools.voices.preset_voices import describe_voice, prepared_voice, preset_voices
 from tests.helpers.fakes import ECHO, SINE, SineEngine, SineOptions, add_noise, fake_entry
@@ -84,11 +84,11 @@ def test_several_samples_are_for_models_that_take_them(services: Services) -> No
         add_noise(services, name)
     request = SpeechRequest("Hello.", "Anna + Berta", "sample", SINE)
     with pytest.raises(BadInputError, match="one sample only"):
-        complete_request(services, request)
+        complete_speech(services, request)
     several = fake_entry("several-1", "text-to-speech", ("clone", "several-clips"))
     engine = SineEngine()
     engine.model_id = "several-1"
     services.tts.register_engine("several-1", lambda entry, context: engine, several)
     found = find_voice(services, engine, "Anna+Berta")
     assert (found.name, found.kind) == ("Anna + Berta", "sample")
-    complete_request(services, replace(request, engine="several-1"))
+    complete_speech(services, replace(request, engine="several-1"))

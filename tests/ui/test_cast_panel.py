@@ -77,4 +77,4 @@ def test_in_one_go_all_have_one_engine_samples_and_the_same_options(
     }
     engines = rest[1 + 2 * MOST_SPEAKERS :][:2]
     assert [menu["visible"] for menu in engines] == [True, False]
-    assert engines[0]["label"] == "Engine of everybody"
+    assert engines[0]["label"] == "Engine of all speakers"

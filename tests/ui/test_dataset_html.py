@@ -13,10 +13,13 @@ from modules.ui.tabs.dataset.report_html import (
     Histogram,
     bins,
     findings_html,
-    gauge_html,
-    histogram_html,
+    gauge,
     report_html,
 )
+
+
+def empty_report(minutes: float) -> DatasetReport:
+    return DatasetReport("Anna", "en", minutes, 0, 0, 0.0, 0, None, (), (), (), {}, 0)
 
 
 @pytest.mark.parametrize(
@@ -24,14 +27,15 @@ from modules.ui.tabs.dataset.report_html import (
     [
         (0.0, "Too little", "bad"),
         (1.9, "Too little", "bad"),
-        (2.0, "Enough to try", "warn"),
+        (2.0, "Enough for a try", "warn"),
         (11.0, "Nearly there", "good"),
         (30.0, "A good amount", "good"),
         (600.0, "A good amount", "good"),
     ],
 )
 def test_the_gauge_says_whether_it_is_enough(minutes: float, words: str, kind: str) -> None:
-    html = gauge_html(minutes)
+    assert gauge(minutes).kind == kind
+    html = report_html(empty_report(minutes))
     assert words in html
     assert f"studio-gauge {kind}" in html
     (width,) = re.findall(r"width:([\d.]+)%", html)
@@ -51,16 +55,15 @@ def test_every_value_is_in_a_bin_of_round_width(values: list[float]) -> None:
     assert counts[0] > 0 < counts[-1]
 
 
-def test_doubtful_bars_are_marked_and_what_is_typed_is_escaped() -> None:
+def test_doubtful_bars_are_marked() -> None:
     plot = Histogram("<b>Noise</b>", "dB", [5.0, 30.0, 31.0, 60.0], low=15.0, high=50.0)
-    html = histogram_html(plot)
-    assert html.count("class='doubtful'") == 2
-    assert "<b>" not in html
-    assert "2 clips" in html or html.count("1 clip<") == 4
-    assert histogram_html(Histogram("Nothing", "", [])) == ""
+    bars = [bar for bar in plot.bars if bar.count]
+    assert [bar.is_doubtful for bar in bars] == [True, False, True]
+    assert [bar.description.rpartition(": ")[2] for bar in bars] == ["1 clip", "2 clips", "1 clip"]
+    assert (plot.median, plot.description) == ("31.0", "<b>Noise</b>: 4 clips, median 31.0 dB")
 
 
-def test_a_report_is_shown_with_what_nobody_looked_at() -> None:
+def test_a_report_is_shown_with_what_was_not_checked() -> None:
     measures = (ClipMeasures("a", 3.0, -23.0, -20.0, 40.0, 0.0, 8000.0, 14.0, 0.9, 1.5),)
     findings = (
         Finding("", "voice", BAD, "2 people <i>speak</i>", "Drop them."),
@@ -71,9 +74,11 @@ def test_a_report_is_shown_with_what_nobody_looked_at() -> None:
     )
     html = report_html(report)
     assert "2 people &lt;i&gt;speak" in html
-    assert "7 clips: nobody looked at them yet." in html
+    assert "7 clips have not been checked yet." in html
     assert "Whether: no model." in html
     assert html.count("<figure") == 7
+    assert html.count("<rect") == 7
+    assert html.count('class="doubtful"') == 2
     assert "&lt;script&gt;" in findings_html(report.findings_of("a"))
 
 

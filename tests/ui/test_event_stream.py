@@ -34,7 +34,7 @@ def answers(stream: httpx.Response) -> Iterator[dict[str, Any]]:
 def test_a_page_has_one_stream_until_it_is_closed(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(studio, "LOOK_S", 0.05)
+    monkeypatch.setattr(studio, "HOLD_S", 0.05)
     app = create_page(services)
     mounted: Any = app.routes[-1]
     queue = mounted.app.get_blocks()._queue
@@ -45,8 +45,8 @@ def test_a_page_has_one_stream_until_it_is_closed(
         join(client, hold)
         path = f"/gradio_api/queue/data?session_hash={SESSION}"
         with client.stream("GET", path) as stream:
-            told = answers(stream)
+            answered = answers(stream)
             for _ in range(3):
                 asked = join(client, other)
-                assert next(told).get("event_id") == asked
+                assert next(answered).get("event_id") == asked
         eventually(lambda: not any(queue.active_jobs))

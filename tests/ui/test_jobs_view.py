@@ -8,9 +8,10 @@ import gradio as gr
 import pytest
 
 from modules.core_components.jobs import Job
-from modules.tools.jobs import SPEAK, TRANSCRIBE, submit_speech
+from modules.tools.listening.transcribe import TRANSCRIBE
 from modules.tools.services import Services
-from modules.tools.speaking.speech import SpeechRequest
+from modules.tools.speaking.request import SpeechRequest
+from modules.tools.speaking.speech import SPEAK, submit_speech
 from modules.ui.widgets.jobs_view import JobsView, job_html
 from tests.ui.conftest import Fake
 
@@ -54,17 +55,17 @@ def test_a_look_at_work_that_goes_on_changes_its_words_only(fake: Fake, view: Jo
     engine.may_speak.clear()
     job = submit(services, "one two")
     assert engine.speaking.wait(WAIT_S)
-    words, seen = view._look(job.id)
+    words, seen = view._poll(job.id)
     assert "one two" in words["value"]
-    assert view._look(job.id)[1] == seen
+    assert view._poll(job.id)[1] == seen
     view._services.jobs.cancel(job.id)
-    words, stopping = view._look(job.id)
+    words, stopping = view._poll(job.id)
     assert set(words) == set(gr.skip())
     engine.may_speak.set()
     services.jobs.wait(job.id, WAIT_S)
-    ended = view._look(job.id)[1]
+    ended = view._poll(job.id)[1]
     services.jobs.dismiss(job.id)
-    assert len({seen, stopping, ended, view._look(job.id)[1]}) == 4  # each is shown in full
+    assert len({seen, stopping, ended, view._poll(job.id)[1]}) == 4  # each is shown in full
 
 
 def test_cancel_stops_the_work_itself(fake: Fake, view: JobsView) -> None:
@@ -72,7 +73,7 @@ def test_cancel_stops_the_work_itself(fake: Fake, view: JobsView) -> None:
     engine.may_speak.clear()
     job = submit(services, "one two")
     assert engine.speaking.wait(WAIT_S)
-    view._stop(job.id)
+    view._cancel_job(job.id)
     assert services.jobs.wait(job.id, WAIT_S).state == "cancelled"
     assert services.takes.list() == ()
     assert shown(view, job.id)["resume"]["value"] == "Try again"
@@ -85,8 +86,8 @@ def test_the_next_in_line_is_shown_with_its_place(fake: Fake, view: JobsView) ->
     assert engine.speaking.wait(WAIT_S)
     seen = shown(view, third.id)
     assert seen["job_id"] == first.id
-    assert "2 more in line" in seen["panel"]["value"]
-    assert "number 2 in line" in job_html(services.jobs.get(third.id), 2)
+    assert "2 more in the queue" in seen["panel"]["value"]
+    assert "number 2 in the queue" in job_html(services.jobs.get(third.id), 2)
     services.jobs.cancel(first.id)
     services.jobs.wait(first.id, WAIT_S)
     engine.may_speak.set()
@@ -101,7 +102,7 @@ def test_a_failure_stays_until_dismissed_and_is_escaped(fake: Fake, view: JobsVi
     assert "&lt;i&gt;nobody" in seen["panel"]["value"]
     assert "<i>" not in seen["panel"]["value"]
     assert seen["dismiss"]["visible"]
-    assert view._forget(job.id)[0] == ""
+    assert view._dismiss_job(job.id)[0] == ""
     assert services.jobs.list() == ()
 
 
@@ -149,11 +150,11 @@ def test_an_interrupted_job_is_offered_again(fake: Fake, view: JobsView) -> None
     assert view.find() == job.id
     seen = shown(view, job.id)
     assert seen["resume"]["value"] == "Resume"
-    assert "The studio ended while this ran" in seen["panel"]["value"]
+    assert "The studio was closed while this ran" in seen["panel"]["value"]
 
 
 def test_other_kinds_are_none_of_its_business(services: Services, view: JobsView) -> None:
     job = Job("x", TRANSCRIBE, "A recording", "running", 0.0, {}, eta_s=75.0, fraction=0.5)
     assert "50% · about 1:15 min left" in job_html(job)
-    assert "Stopping" in job_html(dataclasses.replace(job, cancel_requested=True))
+    assert "Cancelling" in job_html(dataclasses.replace(job, cancel_requested=True))
     assert view.find() == ""

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from modules.tools.jobs import submit_speech
 from modules.tools.services import Services
-from modules.tools.speaking.speech import SpeechRequest, read_take
+from modules.tools.speaking.request import SpeechRequest
+from modules.tools.speaking.speech import read_take, submit_speech
 from modules.ui.page import USER
 from modules.ui.server import create_app
 from tests.helpers.fakes import SINE

@@ -54,7 +54,7 @@ def test_choices_are_those_of_the_engine(shown: ModelMemoryPanel) -> None:
 
 
 def test_what_is_chosen_is_kept(shown: ModelMemoryPanel, services: Services) -> None:
-    after = shown._keep_choices(SMALL_TONE, " cpu ", "float32", "", True, False)
+    after = shown._save_choices(SMALL_TONE, " cpu ", "float32", "", True, False)
     assert (after[2], after[3]["value"], after[5]) == ("cpu", "float32", True)
     assert services.settings.of_model(SMALL_TONE).chosen() == {
         "device": "cpu",
@@ -62,4 +62,4 @@ def test_what_is_chosen_is_kept(shown: ModelMemoryPanel, services: Services) -> 
         "keep_loaded": True,
     }
     with pytest.raises(StudioError, match="cuda:9"):
-        shown._keep_choices(SMALL_TONE, "cuda:9", "float32", "", True, False)
+        shown._save_choices(SMALL_TONE, "cuda:9", "float32", "", True, False)

@@ -9,7 +9,7 @@ from modules.tools.models.benchmark import BenchmarkRequest, run_benchmark
 from modules.tools.models.ready_models import has_stock_voices
 from modules.tools.services import Services
 from modules.ui.context import Studio
-from modules.ui.tabs.models.panels import PROMPT_CACHE_PANEL_EMPTY, BenchmarkPanel, PromptCachePanel
+from modules.ui.tabs.models.panels import NO_PREPARED_VOICES, BenchmarkPanel, PromptCachePanel
 from modules.ui.widgets.engine_panel import EnginePanel
 from modules.ui.widgets.jobs_view import JobsView
 from tests.helpers.fakes import SINE, SineEngine, add_noise
@@ -27,24 +27,24 @@ def test_prepared_voices_by_model_stale_ones_marked(
     services: Services, panels: tuple[PromptCachePanel, BenchmarkPanel]
 ) -> None:
     prepared, _ = panels
-    assert PROMPT_CACHE_PANEL_EMPTY in prepared._show()
+    assert NO_PREPARED_VOICES in prepared._show()
     sample = add_noise(services)
     services.tts.prepare_voice(SINE, sample)
-    assert "not used any more" not in prepared._show()
+    assert "no longer used" not in prepared._show()
     engine = services.tts.get(SINE)
     assert isinstance(engine, SineEngine)
     engine.model_revision = "r2"
-    assert prepared._show().count("not used any more") == 1
+    assert prepared._show().count("no longer used") == 1
     services.tts.prepare_voice(SINE, sample)
-    assert "<td>All</td><td>2</td>" in prepared._show()
-    assert PROMPT_CACHE_PANEL_EMPTY in prepared._clear()
+    assert "All: 2 voices" in prepared._show()
+    assert NO_PREPARED_VOICES in prepared._clear()
 
 
 def test_the_last_benchmark_is_shown(
     services: Services, panels: tuple[PromptCachePanel, BenchmarkPanel]
 ) -> None:
     _, benchmark = panels
-    assert "Not measured yet" in benchmark._show()
+    assert "No benchmark yet" in benchmark._show()
     run_benchmark(services, BenchmarkRequest((SINE,)))
     assert f"<td>{SINE}</td>" in benchmark._show()
     assert "stopped before the end" not in benchmark._show()

@@ -11,7 +11,8 @@ from fastapi.testclient import TestClient
 
 from modules.core_components.errors import BadInputError, StudioError
 from modules.tools.services import Services
-from modules.tools.speaking.speech import SpeechRequest, speak
+from modules.tools.speaking.request import SpeechRequest
+from modules.tools.speaking.speech import speak
 from modules.ui.safety import allowed_hosts, check_address
 from modules.ui.server import create_app, launch, listening_socket
 from modules.ui.studio import PUBLIC

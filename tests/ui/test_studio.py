@@ -10,8 +10,9 @@ from fastapi.testclient import TestClient
 
 from modules.core_components.values import Scores
 from modules.tools.services import Services
-from modules.tools.speaking.speech import SpeechRequest, speak
-from modules.ui.context import unlocking
+from modules.tools.speaking.request import SpeechRequest
+from modules.tools.speaking.speech import speak
+from modules.ui.context import script
 from modules.ui.server import create_app
 from modules.ui.studio import PUBLIC, TABS, build_studio
 from modules.ui.theme import STYLESHEETS, StudioTheme
@@ -45,17 +46,17 @@ def test_what_needs_a_tabs_first_answer_cannot_be_used_before(services: Services
     unlocked = {
         number
         for event in config["dependencies"]
-        if event["js"] == unlocking(len(event["outputs"]))
+        if event["js"] == script("unlock", COUNT=len(event["outputs"]))
         for number in event["outputs"]
     }
     locked = [c for c in config["components"] if c["id"] in unlocked]
     assert not any(component["props"]["interactive"] for component in locked)
     assert [c["props"]["value"] for c in locked if c["type"] == "button"] == [
         "Generate",
-        "Speak",
+        "Generate",
         "Design",
         "Transcribe",
-        "Add to the dataset",
+        "Add to dataset",
         "Train",
         "Save",
     ]
@@ -117,7 +118,7 @@ def test_a_program_can_speak_through_the_endpoints(services: Services) -> None:
     assert (take.text, take.seed, take.voice) == ("one two", 7, "high")
 
 
-def test_scores_are_told_in_words_and_escaped(services: Services) -> None:
+def test_scores_are_explained_and_escaped(services: Services) -> None:
     sample = add_noise(services)
     take = speak(services, SpeechRequest("one two", sample.name, seed=1, score=False))
     heard = Scores(0.80, 0.92, 0.5, "one <b>tree</b>", -20.0, 0.5, 0.1)
@@ -128,8 +129,8 @@ def test_scores_are_told_in_words_and_escaped(services: Services) -> None:
     assert "one &lt;b&gt;tree&lt;/b&gt;" in html
     unscored = scores_html(take)
     assert "Similarity was not measured." in unscored
-    assert "Not read back." in unscored
-    assert "Likeness" not in scores_html(dataclasses.replace(take, kind="preset"))
+    assert "Not measured." in unscored
+    assert "Similarity" not in scores_html(dataclasses.replace(take, kind="preset"))
 
 
 def test_making_again_says_whether_it_is_the_same() -> None:

@@ -19,7 +19,7 @@ from modules.core_components.library.training_runs import TrainingRun
 from modules.tools.services import Services
 from modules.tools.training.preflight import OK, STOP, Check, Preflight
 from modules.ui.tabs.train_xtts.evaluation import TrainingJudge
-from modules.ui.tabs.train_xtts.live import LiveTraining, loss_curves_svg
+from modules.ui.tabs.train_xtts.live import LiveTraining, loss_curves_html
 from modules.ui.tabs.train_xtts.setup import TrainingSetup, preflight_html, rejected_html
 
 
@@ -51,10 +51,10 @@ def test_an_interrupted_run_is_shown_with_its_curves_and_can_be_resumed(
 ) -> None:
     live = LiveTraining(services, gr.State(""))
     head, curves, log, stop, after, resume, more, _, timer = live.show("first")
-    assert "interrupted: what was done is kept" in head
+    assert "interrupted: its state is kept" in head
     assert "4 of 8" in head
     assert "<b>careful" not in head
-    assert "evaluation now 4.750" in curves
+    assert "latest evaluation loss 4.750" in curves
     assert "Nothing yet." in log
     assert [visible(button) for button in (stop, after, resume, more)] == [
         False,
@@ -75,16 +75,16 @@ def test_a_run_that_is_done_can_be_trained_on(
 
 
 def test_curves_leave_out_what_is_not_finite() -> None:
-    assert loss_curves_svg([(1, float("nan"))], [], 10) == ""
-    svg = loss_curves_svg([(1, 3.0), (2, float("inf")), (3, 2.0)], [(3, 2.5)], 10)
+    assert loss_curves_html([(1, float("nan"))], [], 10) == ""
+    svg = loss_curves_html([(1, 3.0), (2, float("inf")), (3, 2.0)], [(3, 2.5)], 10)
     assert svg.count("<circle") == 1
     assert "nan" not in svg
     assert "inf" not in svg
 
 
 def test_long_curves_are_thinned() -> None:
-    svg = loss_curves_svg([(step, 1.0 + step % 7) for step in range(1, 5001)], [], 5000)
-    (points,) = (part.split("'")[0] for part in svg.split("points='")[1:])
+    svg = loss_curves_html([(step, 1.0 + step % 7) for step in range(1, 5001)], [], 5000)
+    (points,) = (part.split('"')[0] for part in svg.split('points="')[1:])
     assert 300 < len(points.split()) <= 400
 
 
@@ -95,7 +95,7 @@ def test_preflight_shows_what_stops_first_and_escapes_what_users_wrote() -> None
     found = Preflight(checks, (rejected,), (row,), (), 2.0)
     shown = preflight_html(found)
     assert shown.index("Disk") < shown.index("Rows")
-    assert "1 to mend" in shown
+    assert "1 problem to fix" in shown
     assert "Free some." in shown
     assert "&lt;script&gt;" in rejected_html(found)
     assert "Ready: 1 rows" in preflight_html(Preflight(checks[:1], (), (row,), (), 2.0))
@@ -144,7 +144,7 @@ def test_a_judgement_fills_table_menus_and_players(
     verdict, table, _, text, first, second = shown[:6]
     assert "Step 4 is proposed." in verdict
     assert table.count("data-id") == 2
-    assert "himself 0.86" in table
+    assert "same speaker 0.86" in table
     assert text["choices"] == [("<i>Hello</i>", "s")]
     assert (first["value"], second["value"]) == ("base", "4")
     assert shown[7]["value"].endswith("base/s.wav")

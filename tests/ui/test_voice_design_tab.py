@@ -70,5 +70,5 @@ def test_tries_stand_side_by_side_and_are_asked_for_with_seeds_in_a_row(
     ids, empty, *_ = tab._show()
     assert len(ids) == MOST_TRIES
     assert not empty["visible"]
-    with pytest.raises(BadInputError, match="not described"):
+    with pytest.raises(BadInputError, match="no description"):
         tab._submit(" ", "one", 1, *how)

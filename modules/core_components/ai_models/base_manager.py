@@ -245,6 +245,7 @@ class BaseManager(LoaderRecipe):
                 engine=self._handle,
                 precision_preference=settings.precision,
                 voices_folder=settings.voices_folder,
+                voice_match_steps=settings.voice_match_steps,
                 prompts=self.prompts,
             )
 

@@ -11,17 +11,16 @@ import logging
 import os
 import threading
 from collections.abc import Collection, Iterator, Mapping
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from modules.core_components import atomic
 from modules.core_components.errors import NotFoundError
 from modules.core_components.library.names import free_stem
+from modules.core_components.library.trash import Trash
 
 logger = logging.getLogger(__name__)
 
-TRASH = ".trash"
 _FILE_STAMP = "file"
 
 
@@ -31,9 +30,10 @@ class AudioFolder:
     Paths come from here and go back here; nothing in it takes a name that somebody typed.
     """
 
-    def __init__(self, folder: Path, suffixes: Collection[str]) -> None:
+    def __init__(self, folder: Path, suffixes: Collection[str], noun: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder.resolve()
+        self.trash = Trash(self.folder, noun)
         self._suffixes = frozenset(suffixes)
         self.lock = threading.RLock()
         atomic.remove_leftovers(self.folder)
@@ -85,29 +85,14 @@ class AudioFolder:
 
     def delete(self, audio: Path) -> str:
         """Moves a recording and its JSON to the trash; returns the id to restore it by."""
-        stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S-%f")
-        place = self.folder / TRASH / f"{stamp}_{audio.stem}"
-        with atomic.full_disk_reported(place):
-            place.mkdir(parents=True)
-        for path in (audio, audio.with_suffix(".json")):
-            if path.exists():
-                path.replace(place / path.name)
-        return place.name
-
-    def trashed(self) -> tuple[str, ...]:
-        """Ids of what was deleted, the last one first."""
-        trash = self.folder / TRASH
-        places = trash.iterdir() if trash.is_dir() else ()
-        return tuple(sorted((place.name for place in places if place.is_dir()), reverse=True))
+        return self.trash.add_files(audio.stem, [audio, audio.with_suffix(".json")])
 
     def restore(self, trash_id: str) -> Path:
-        """Brings a deleted recording back, numbered if its name was given away since.
+        """Brings a deleted recording back, numbered if its name has been given away since.
 
         Raises NotFoundError.
         """
-        if trash_id not in self.trashed():
-            raise NotFoundError("That recording is not in the trash.", "It was emptied, perhaps.")
-        place = self.folder / TRASH / trash_id
+        place = self.trash.place_of(trash_id)
         audio = next(self._audio_in(place), None)
         if audio is None:
             raise NotFoundError(f"The trash holds no recording under {trash_id}.")
@@ -121,16 +106,6 @@ class AudioFolder:
             restored = audio.replace(target.with_suffix(audio.suffix))
         place.rmdir()
         return restored
-
-    def empty_trash(self) -> int:
-        """Deletes for good what lies in the trash; returns how many recordings."""
-        ids = self.trashed()
-        for trash_id in ids:
-            place = self.folder / TRASH / trash_id
-            for path in place.iterdir():
-                path.unlink()
-            place.rmdir()
-        return len(ids)
 
     def _audio_in(self, folder: Path) -> Iterator[Path]:
         for path in folder.iterdir():

@@ -22,13 +22,13 @@ from modules.core_components import atomic
 from modules.core_components.errors import CorruptFileError, NotFoundError
 from modules.core_components.library.names import display_name, free_stem, safe_stem
 from modules.core_components.library.takes import TakeLibrary
+from modules.core_components.library.trash import Trash, name_in
 from modules.core_components.text.script import parse_script
 from modules.core_components.values import Take, Word
 
 logger = logging.getLogger(__name__)
 
 _RECORD = "conversation.json"
-_TRASH = ".trash"
 
 
 @dataclass(frozen=True)
@@ -155,6 +155,7 @@ class ConversationLibrary:
 
     def __init__(self, folder: Path, now: Callable[[], datetime] = _now) -> None:
         self.folder = folder
+        self.trash = Trash(folder, "conversation")
         self._now = now
         self._lock = threading.RLock()
 
@@ -259,22 +260,13 @@ class ConversationLibrary:
     def delete(self, conversation_id: str) -> str:
         """Moves a conversation to the trash; returns the id for `restore`. Raises NotFoundError."""
         with self._lock:
-            conversation = self.get(conversation_id)
-            stamp = self._now().strftime("%Y%m%d-%H%M%S-%f")
-            place = self.folder / _TRASH / f"{stamp}_{conversation.id}"
-            place.parent.mkdir(exist_ok=True)
-            conversation.folder.rename(place)
-        return place.name
+            return self.trash.add_folder(self.get(conversation_id).folder)
 
     def restore(self, trash_id: str) -> Conversation:
         """Undoes `delete`. Raises NotFoundError."""
         with self._lock:
-            trash = self.folder / _TRASH
-            place = next((path for path in trash.glob("*") if path.name == trash_id), None)
-            if place is None:
-                raise NotFoundError(f"The trash holds no conversation under {trash_id!r}.")
-            folder = self.folder / free_stem(self.folder, trash_id.partition("_")[2])
-            place.rename(folder)
+            place = self.trash.place_of(trash_id)
+            folder = place.rename(self.folder / free_stem(self.folder, name_in(trash_id)))
         return _read(folder / _RECORD)
 
 

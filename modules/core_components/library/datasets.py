@@ -45,8 +45,8 @@ from modules.core_components.errors import (
     ModelBusyError,
     NotFoundError,
 )
-from modules.core_components.library.audio_folder import TRASH
 from modules.core_components.library.names import display_name, free_stem, safe_stem, same_name_key
+from modules.core_components.library.trash import Trash, name_in
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -173,6 +173,7 @@ class DatasetLibrary:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder.resolve()
+        self.trash = Trash(self.folder, "dataset")
         self._thread_lock = threading.RLock()
         # Records by path, with the size and time of the file they were read from.
         self._read: dict[Path, tuple[tuple[int, int], Source]] = {}
@@ -288,20 +289,14 @@ class DatasetLibrary:
         ModelBusyError while it is being built."""
         folder = self._folder_of(name)
         with self.building(name), self._changing(folder):
-            stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S-%f")
-            trash = self.folder / TRASH
-            trash.mkdir(exist_ok=True)
-            return folder.rename(trash / f"{stamp}_{folder.name}").name
+            return self.trash.add_folder(folder)
 
     def restore(self, trash_id: str) -> Dataset:
         """Undoes `delete`; numbered if its name was given away since. Raises NotFoundError."""
-        trash = self.folder / TRASH
-        if trash_id not in {place.name for place in trash.glob("*") if place.is_dir()}:
-            raise NotFoundError("That dataset is not in the trash.", "It was emptied, perhaps.")
+        place = self.trash.place_of(trash_id)
         with self._thread_lock, self._lock(_LOCKS):
-            stem = trash_id.partition("_")[2]
             taken = {same_name_key(other.name) for other in self.list()}
-            folder = (trash / trash_id).rename(self.folder / free_stem(self.folder, stem))
+            folder = place.rename(self.folder / free_stem(self.folder, name_in(trash_id)))
             dataset = self._load(folder)
             if same_name_key(dataset.name) in taken:
                 identity = {**identity_to_json(dataset), "name": folder.name}

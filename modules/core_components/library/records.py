@@ -2,6 +2,9 @@
 
 What a newer version wrote and this one does not know is passed over here, and what has the wrong
 type counts as missing: a file that somebody edited must not hide a recording.
+
+Read by hand and not by pydantic, which refuses a whole record for one bad field, and text with half
+a surrogate pair, as pasted emoji leave it.
 """
 
 from __future__ import annotations

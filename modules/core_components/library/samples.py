@@ -105,7 +105,8 @@ class SampleLibrary:
         max_duration_s: float,
         check: Callable[[Speech], tuple[str, ...]] = check_sample,
     ) -> None:
-        self._files = AudioFolder(folder, {".wav"})
+        self._files = AudioFolder(folder, {".wav"}, "sample")
+        self.trash = self._files.trash
         self._max_duration_s = max_duration_s
         self._check = check
         # Hash and duration of files whose JSON does not say them, by name, size and time.
@@ -222,14 +223,6 @@ class SampleLibrary:
             sample = self._read(self._files.restore(trash_id))
             free = numbered(sample.name, names, "{name} {number}")
             return sample if free == sample.name else self._written(replace(sample, name=free))
-
-    def trashed(self) -> tuple[str, ...]:
-        """Ids of deleted samples, the last one first."""
-        return self._files.trashed()
-
-    def empty_trash(self) -> int:
-        """Deletes for good what was deleted; returns how many samples."""
-        return self._files.empty_trash()
 
     def _renamed(self, sample: Sample, name: str) -> Sample:
         others = (other.name for other in self.list() if other.path != sample.path)

@@ -19,7 +19,7 @@ from modules.core_components.errors import NotFoundError
 from modules.core_components.library.audio_folder import AudioFolder
 from modules.core_components.library.names import safe_stem
 from modules.core_components.library.records import take_from_json, take_to_json
-from modules.core_components.values import Scores, Speech, Take
+from modules.core_components.values import Speech, Take
 
 _STAMP_FORMAT = "%Y%m%d-%H%M%S-%f"
 _STAMP = re.compile(r"\d{8}-\d{6}-\d{6}(?=_)")
@@ -36,7 +36,8 @@ class TakeLibrary:
     """
 
     def __init__(self, folder: Path, now: Callable[[], datetime] = _now) -> None:
-        self._files = AudioFolder(folder, {f".{fmt}" for fmt in FORMATS})
+        self._files = AudioFolder(folder, {f".{fmt}" for fmt in FORMATS}, "take")
+        self.trash = self._files.trash
         self._now = now
 
     def save(self, fields: Mapping[str, Any], speech: Speech, fmt: str = "wav") -> Take:
@@ -86,14 +87,6 @@ class TakeLibrary:
                 return self._read(found_id, path)
         raise NotFoundError(f"There is no take {take_id!r}.", "It was deleted, perhaps.")
 
-    def set_scores(self, take_id: str, scores: Scores) -> Take:
-        """Adds scores that were measured later. Raises NotFoundError, DiskFullError."""
-        with self._files.lock:
-            take = replace(self.get(take_id), scores=scores)
-            kept = self._files.read_info(take.path)
-            self._files.write_info(take.path, {**kept, **take_to_json(take)})
-        return take
-
     def delete(self, take_id: str) -> str:
         """Moves a take to the trash; returns the id for `restore`. Raises NotFoundError."""
         with self._files.lock:
@@ -103,14 +96,6 @@ class TakeLibrary:
         """Undoes `delete`. Raises NotFoundError."""
         path = self._files.restore(trash_id)
         return next(self._read(*found) for found in self._newest_first() if found[1] == path)
-
-    def trashed(self) -> tuple[str, ...]:
-        """Ids of deleted takes, the last one first."""
-        return self._files.trashed()
-
-    def empty_trash(self) -> int:
-        """Deletes for good what was deleted; returns how many takes."""
-        return self._files.empty_trash()
 
     def _newest_first(self) -> tuple[tuple[str, Path], ...]:
         """(id, path) of every take. Of two files that differ in the suffix, one keeps it."""

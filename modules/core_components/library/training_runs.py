@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-import shutil
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,12 +23,12 @@ from modules.core_components.library.training_events import (
     last_event,
     read_events,
 )
+from modules.core_components.library.trash import Trash, name_in
 
 logger = logging.getLogger(__name__)
 
 NEW, RUNNING, SAVING, INTERRUPTED = "new", "running", "saving", "interrupted"
 ALIVE = (RUNNING, SAVING)
-_TRASH = ".trash"
 
 
 @dataclass(frozen=True)
@@ -123,6 +122,7 @@ class TrainingRunLibrary:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.trash = Trash(folder, "training")
         self._lock = threading.RLock()
 
     def list(self) -> tuple[TrainingRun, ...]:
@@ -205,34 +205,19 @@ class TrainingRunLibrary:
             run = self.get(name)
             if run.state in ALIVE:
                 raise BadInputError(f"The training {run.name!r} is running.", "Stop it first.")
-            stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S-%f")
-            place = self.folder / _TRASH / f"{stamp}_{run.name}"
-            place.parent.mkdir(exist_ok=True)
-            run.folder.rename(place)
-        return place.name
+            return self.trash.add_folder(run.folder)
 
     def restore(self, trash_id: str) -> TrainingRun:
         """Undoes `delete`. Raises NotFoundError, BadInputError if its name was given away."""
         with self._lock:
-            trash = self.folder / _TRASH
-            place = next((p for p in trash.glob("*") if p.name == trash_id), None)
-            if place is None:
-                raise NotFoundError(f"The trash holds no training under {trash_id!r}.")
-            folder = self.folder / trash_id.partition("_")[2]
+            place = self.trash.place_of(trash_id)
+            folder = self.folder / name_in(trash_id)
             if folder.exists():
                 raise BadInputError(
                     f"There is another training named {folder.name!r} now.", "Delete that first."
                 )
             place.rename(folder)
         return _read(folder / "run.json")
-
-    def empty_trash(self) -> int:
-        """Deletes for good what was deleted; returns how many runs."""
-        with self._lock:
-            places = tuple((self.folder / _TRASH).glob("*"))
-            for place in places:
-                shutil.rmtree(place)
-        return len(places)
 
 
 def kept_checkpoints(folder: Path, events: Sequence[Event]) -> tuple[KeptCheckpoint, ...]:

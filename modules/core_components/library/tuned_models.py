@@ -23,13 +23,13 @@ from modules.core_components.library.names import (
     safe_stem,
     same_name_key,
 )
+from modules.core_components.library.trash import Trash, name_in
 
 logger = logging.getLogger(__name__)
 
 CARD = "model_card.json"
 NEEDED = ("config.json", "model.pth", "vocab.json")
 KNOWN = (*NEEDED, "speakers_xtts.pth", "reference*.wav", CARD)
-_TRASH = ".trash"
 _INCOMING = ".incoming-"
 
 
@@ -66,6 +66,7 @@ class TunedModelLibrary:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
+        self.trash = Trash(self.folder, "fine-tuned model")
         self._lock = threading.RLock()
 
     def list(self) -> tuple[TunedModel, ...]:
@@ -124,34 +125,14 @@ class TunedModelLibrary:
 
     def delete(self, name: str) -> str:
         """Moves a model to the trash; returns the id for `restore`. Raises NotFoundError."""
-        model = self.get(name)
-        stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S-%f")
-        place = self.folder / _TRASH / f"{stamp}_{model.name}"
-        place.parent.mkdir(exist_ok=True)
-        model.folder.rename(place)
-        return place.name
-
-    def trashed(self) -> tuple[str, ...]:
-        """Ids of what was deleted, the last one first."""
-        trash = self.folder / _TRASH
-        places = trash.iterdir() if trash.is_dir() else ()
-        return tuple(sorted((place.name for place in places if place.is_dir()), reverse=True))
+        return self.trash.add_folder(self.get(name).folder)
 
     def restore(self, trash_id: str) -> TunedModel:
-        """Undoes `delete`; numbered if its name was given away since. Raises NotFoundError."""
-        if trash_id not in self.trashed():
-            raise NotFoundError("That model is not in the trash.", "It was emptied, perhaps.")
+        """Undoes `delete`; numbered if its name has been given away since. Raises NotFoundError."""
         with self._lock:
-            name = free_stem(self.folder, trash_id.partition("_")[2])
-            place = self.folder / _TRASH / trash_id
-            return read_tuned_model(place.rename(self.folder / name))
-
-    def empty_trash(self) -> int:
-        """Deletes for good what lies in the trash; returns how many models."""
-        ids = self.trashed()
-        for trash_id in ids:
-            shutil.rmtree(self.folder / _TRASH / trash_id)
-        return len(ids)
+            place = self.trash.place_of(trash_id)
+            free = free_stem(self.folder, name_in(trash_id))
+            return read_tuned_model(place.rename(self.folder / free))
 
 
 def read_tuned_model(folder: Path) -> TunedModel:

@@ -30,7 +30,8 @@ class VoiceLibrary:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._files = AudioFolder(folder, {SUFFIX})
+        self._files = AudioFolder(folder, {SUFFIX}, "voice")
+        self.trash = self._files.trash
 
     def list(self, model_id: str = "") -> tuple[OwnVoice, ...]:
         """The voices by name; of one model only, if it is given."""

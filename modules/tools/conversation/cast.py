@@ -1,4 +1,4 @@
-"""Which voice speaks whom: what a user chose for a speaker, checked and fixed."""
+"""The cast of a conversation: the voice that a user chose for each speaker, checked and fixed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.library.conversations import CastMember, Line
 from modules.core_components.values import VoicePrompt
 from modules.tools.services import Services
-from modules.tools.speaking.speech import SpeechRequest
+from modules.tools.speaking.request import SpeechRequest
 from modules.tools.speaking.voice_lookup import (
     NamedVoice,
     find_sample,
@@ -28,10 +28,10 @@ STYLE_OPTIONS = ("instruct", "style")
 
 @dataclass(frozen=True)
 class CastVoice:
-    """A voice as a user names it: a stock voice, a mix, one of his own, or a sample.
+    """A voice as a user names it: a stock voice, a mix, an own voice, or a sample.
 
-    "" is the default engine, and the voice's own language or else the settings'. `kind` ("preset"
-    or "sample") is only needed where a sample and a preset have one name.
+    `engine` "" is the default model, `language` "" the voice's own or the default one. `kind`
+    ("preset" or "sample") is only needed for a sample with the name of a preset.
     """
 
     voice: str
@@ -44,10 +44,10 @@ class CastVoice:
 def cast_of(
     services: Services, speakers: Iterable[str], voices: Mapping[str, CastVoice]
 ) -> tuple[CastMember, ...]:
-    """Everybody with his voice, as it is now.
+    """The speakers with their voices, as these are now.
 
-    Raises BadInputError for a speaker without a voice, a voice for nobody, and a voice that is not
-    there; ModelMissingError where its model is not.
+    Raises BadInputError for a speaker without a voice, a voice without a speaker, and an unknown
+    voice; ModelMissingError if its model is not installed.
     """
     speakers = tuple(speakers)
     given = {name.casefold(): voice for name, voice in voices.items()}
@@ -62,7 +62,7 @@ def cast_of(
     strangers = [name for name in voices if name.casefold() not in known]
     if strangers:
         raise BadInputError(
-            f"Nobody in the script is called {', '.join(strangers)}.",
+            f"The script has no speaker named {', '.join(strangers)}.",
             f"It has {', '.join(speakers)}.",
             "voice",
         )
@@ -70,18 +70,18 @@ def cast_of(
 
 
 def check_voice_is_the_same(services: Services, member: CastMember) -> None:
-    """Raises BadInputError, NotFoundError when the voice is gone or another one than it was."""
+    """Raises BadInputError, NotFoundError if the voice was deleted or replaced."""
     if _voice_key(services, member) != member.voice_key:
         what = "recording" if member.kind == "sample" else "voice"
         raise BadInputError(
-            f"{member.voice!r}, the voice of {member.speaker}, is another {what} now.",
-            f"Bring back the {what} the conversation began with, or begin a new one.",
+            f"{member.voice!r}, the voice of {member.speaker}, is now a different {what}.",
+            f"Restore the {what} the conversation began with, or begin a new one.",
             "voice",
         )
 
 
 def request_of_line(services: Services, member: CastMember, line: Line) -> SpeechRequest:
-    """The wish to speak a line. A style is handed to engines that have one; others leave it out."""
+    """The request to speak a line; its style is left out for engines that have none."""
     options = dict(member.options)
     style_option = style_option_of(services.tts.get(member.engine))
     if line.style and style_option:
@@ -101,8 +101,8 @@ def request_of_line(services: Services, member: CastMember, line: Line) -> Speec
 
 
 @contextmanager
-def errors_told_of(whom: str) -> Iterator[None]:
-    """Says of each StudioError in the block whom it is about."""
+def errors_naming(whom: str) -> Iterator[None]:
+    """Begins the message of each StudioError in the block with the speaker it is about."""
     try:
         yield
     except StudioError as error:
@@ -118,7 +118,7 @@ def style_option_of(engine: TTSEngine) -> str:
 def _member(services: Services, speaker: str, wanted: CastVoice) -> CastMember:
     model_id = wanted.engine or services.settings.tts_model
     engine = services.tts.get(model_id)
-    with errors_told_of(speaker):
+    with errors_naming(speaker):
         voice = _found(services, engine, wanted)
         usual = usual_language(services, engine)
         member = CastMember(

@@ -34,7 +34,7 @@ from modules.tools.conversation.cast import (
     CastVoice,
     cast_of,
     check_voice_is_the_same,
-    errors_told_of,
+    errors_naming,
     request_of_line,
 )
 from modules.tools.conversation.joining import join_conversation
@@ -46,7 +46,8 @@ from modules.tools.conversation.multi_speaker import (
 )
 from modules.tools.services import Services
 from modules.tools.speaking.phonemes import timed_from_the_start
-from modules.tools.speaking.speech import complete_request, keep, perform
+from modules.tools.speaking.request import complete_speech
+from modules.tools.speaking.speech import keep, perform
 
 LONGEST_PAUSE_S = 5.0
 # Lines are far apart in seed, since a text counts its own passages up from the seed.
@@ -169,9 +170,7 @@ def changed_line(
         return dataclasses.replace(line, text=part, seed=new_seed)
     style, words = (line.style, line.text) if text is None else split_style(text)
     changed = dataclasses.replace(line, text=words, style=style, seed=new_seed)
-    complete_request(
-        services, request_of_line(services, conversation.member(line.speaker), changed)
-    )
+    complete_speech(services, request_of_line(services, conversation.member(line.speaker), changed))
     return changed
 
 
@@ -188,7 +187,8 @@ def _speak_line(
     if conversation.in_one_go:
         performed = perform_part(services, conversation, line, progress, cancel)
     else:
-        request = request_of_line(services, conversation.member(line.speaker), line)
+        wanted = request_of_line(services, conversation.member(line.speaker), line)
+        request = complete_speech(services, wanted)
         performed = perform(services, request, progress, cancel, heard.append)
     takes = library.takes(conversation)
     take = keep(services, takes, performed)
@@ -244,8 +244,8 @@ def _check_lines(
 ) -> None:
     members = {member.speaker: member for member in cast}
     for line, written in zip(lines, spoken, strict=True):
-        with errors_told_of(f"Line {written.number}, {line.speaker}"):
-            complete_request(services, request_of_line(services, members[line.speaker], line))
+        with errors_naming(f"Line {written.number}, {line.speaker}"):
+            complete_speech(services, request_of_line(services, members[line.speaker], line))
 
 
 def check_pauses(pauses: Pauses) -> None:

@@ -16,12 +16,12 @@ from modules.core_components.library.conversations import CastMember, Conversati
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.text.markup import plain_words
 from modules.core_components.text.script import ScriptLine, parse_script, split_script
-from modules.tools.conversation.cast import CastVoice, cast_of, errors_told_of, request_of_line
-from modules.tools.models.memory import tell_load
+from modules.tools.conversation.cast import CastVoice, cast_of, errors_naming, request_of_line
+from modules.tools.models.memory import report_load
 from modules.tools.models.ready_models import speaking_models, speaks_scripts
 from modules.tools.services import Services
-from modules.tools.speaking.plan import collect_speech, engine_options
-from modules.tools.speaking.speech import Performance, complete_request, timed
+from modules.tools.speaking.request import complete_speech
+from modules.tools.speaking.speech import Performance, collect_speech, timed
 
 LONGEST_PART = 2_000  # characters: about two minutes
 
@@ -77,12 +77,12 @@ def cast_in_one_go(
 def parts_of(
     services: Services, spoken: Iterable[ScriptLine], cast: Sequence[CastMember]
 ) -> tuple[str, ...]:
-    """The script in parts (see `split_script`), checked as `complete_request` does."""
+    """The script in parts (see `split_script`), checked as `complete_speech` does."""
     parts = split_script(spoken, cast[0].language, LONGEST_PART)
     for member in cast:
-        with errors_told_of(member.speaker):
+        with errors_naming(member.speaker):
             said = Line("", member.speaker, parts[0], seed=0)
-            complete_request(services, request_of_line(services, member, said))
+            complete_speech(services, request_of_line(services, member, said))
     return parts
 
 
@@ -116,7 +116,7 @@ def perform_part(
     members = {name: conversation.member(name) for name in part.speakers}
     one = conversation.cast[0]
     engine = _script_engine(services, one.engine)
-    tell_load(services, one.engine, progress)
+    report_load(services.tts, engine, progress)
     timings: dict[str, float] = {}
     samples = {name: services.samples.get(member.voice) for name, member in members.items()}
     voices = timed(
@@ -129,23 +129,22 @@ def perform_part(
     )
     places = {name: place for place, name in enumerate(members)}
     turns = [Turn(places[line.speaker], plain_words(line.text)) for line in parse_script(part.text)]
-    options = engine_options(engine, one.options, one.language, part.seed)
+    wanted = request_of_line(services, one, part)
+    plain = dataclasses.replace(wanted, text=plain_words(part.text))
+    request = complete_speech(services, plain)
     speech = timed(
         timings,
         "speak",
         lambda: collect_speech(
-            engine.stream_script(turns, voices, options, cancel),
+            engine.stream_script(turns, voices, request.options, cancel),
             engine.sample_rate_hz,
             sum(len(turn.text) for turn in turns),
             progress,
             cancel,
         ),
     )
-    request = dataclasses.replace(
-        request_of_line(services, one, part),
-        voice=", ".join(sample.name for sample in samples.values()),
-        kind="script",
-    )
+    voice = ", ".join(sample.name for sample in samples.values())
+    request = dataclasses.replace(request, text=part.text, voice=voice, kind="script")
     hashes = {name: sample.audio_sha256 for name, sample in samples.items()}
     return Performance(request, engine, None, "", speech, timings, hashes)
 

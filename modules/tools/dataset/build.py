@@ -53,7 +53,7 @@ from modules.core_components.text.subtitles import Cue
 from modules.core_components.values import Speech, Word
 from modules.tools.dataset.inputs import Gathered, Recording, Refused, gather
 from modules.tools.dataset.transcription import Heard, Listener, open_listener
-from modules.tools.listening.transcribe import TranscribeRequest, check_transcription
+from modules.tools.listening.transcribe import TranscribeRequest, complete_transcription
 from modules.tools.listening.transcripts import keep_upload
 from modules.tools.services import Services
 
@@ -257,7 +257,10 @@ def build_dataset(
     listener = open_listener(
         services, request.model_id, language, request.precision, request.batch_size
     )
-    check_transcription(services, TranscribeRequest(Path(), request.model_id, language))
+    complete_transcription(
+        services,
+        TranscribeRequest(Path(), request.model_id, language, may_fall_back=False),
+    )
     maker = SourceMaker(dataset, language, listener, count_tokens)
     with services.datasets.building(dataset.name):
         unpacked = Path(tempfile.mkdtemp(prefix="unpacked-", dir=services.settings.cache_folder))

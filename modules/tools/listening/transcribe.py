@@ -1,38 +1,35 @@
-"""Recordings in, text with times out."""
+"""Transcription: recordings in, text with times out."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from modules.core_components.ai_models.engines.base import (
     ASREngine,
-    Transcription,
     describe_options,
     parse_options,
 )
-from modules.core_components.atomic import atomic_path
 from modules.core_components.audio.files import read_speech
 from modules.core_components.errors import BadInputError
-from modules.core_components.library.names import unique_path
+from modules.core_components.jobs import Job, JobContext
 from modules.core_components.progress import CancelToken, Progress, no_progress
-from modules.core_components.text.subtitles import FORMATS, render
 from modules.core_components.values import Segment, Speech, Transcript
-from modules.tools.models.memory import tell_load
-from modules.tools.services import Services
-from modules.tools.speaking.fallback import (
+from modules.tools.listening.transcripts import keep_transcript, keep_upload
+from modules.tools.models.fallback import (
     UNUSABLE,
     ModelChoice,
     choose_listening_model,
-    fitting_options,
-    instead_of_broken,
-    told_of,
-    without,
+    fallback_mentioned,
+    fit_options,
+    replace_broken_model,
 )
+from modules.tools.models.memory import report_load
+from modules.tools.services import Services
 
 logger = logging.getLogger(__name__)
 
@@ -41,10 +38,10 @@ HOTWORDS = "hotwords"
 
 @dataclass(frozen=True)
 class TranscribeRequest:
-    """What to listen to. `language` "" lets the model find it; `options` are the engine's.
+    """What to transcribe and how.
 
-    Without `may_fall_back` it is that model or an error; `note` says why another model than the one
-    asked for listens (see `fallback`).
+    `model_id` "" is the default model, `language` "" lets the model find it; `options` are the
+    engine's. Without `may_fall_back` it is that model or an error.
     """
 
     path: Path
@@ -53,7 +50,52 @@ class TranscribeRequest:
     title: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     may_fall_back: bool = True
+
+
+@dataclass(frozen=True)
+class CompletedTranscription:
+    """A request with its model chosen and checked.
+
+    `options` is the engine's options dataclass, `given` what the request set of it, `note` why
+    another model than the one asked for transcribes.
+    """
+
+    model_id: str
+    language: str
+    options: Any
+    given: Mapping[str, Any]
+    may_fall_back: bool
     note: str = ""
+
+
+def complete_transcription(
+    services: Services, request: TranscribeRequest, choice: ModelChoice | None = None
+) -> CompletedTranscription:
+    """Chooses the model and checks what can be checked without recording and weights.
+
+    `choice` is the model where the caller has chosen it already. Raises BadInputError, and
+    NotFoundError for an unknown model.
+    """
+    if choice is None and request.may_fall_back:
+        choice = choose_listening_model(services, request.model_id)
+    choice = choice or ModelChoice(request.model_id or services.settings.asr_model)
+    listener, note = services.asr.get(choice.model_id), ""
+    given = _rename_prompt(listener, request.options)
+    with fallback_mentioned(choice):
+        if choice.note:
+            given, note = fit_options(listener.options_type, given, choice)
+        language = request.language.strip().lower()
+        options = _parse(listener, given, language)
+        known = {code.partition("-")[0] for code in listener.languages}
+        if known and language not in ("", "auto") and language.partition("-")[0] not in known:
+            raise BadInputError(
+                f"{listener.label} does not know the language {request.language!r}.",
+                f"It knows {', '.join(sorted(known))}.",
+                "language",
+            )
+    return CompletedTranscription(
+        choice.model_id, request.language, options, given, request.may_fall_back, note
+    )
 
 
 def transcribe(
@@ -62,71 +104,34 @@ def transcribe(
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
 ) -> Transcript:
-    """Listens to a recording (any container that FFmpeg reads, video too).
+    """Completes a request and transcribes its recording; see `transcribe_file`."""
+    completed = complete_transcription(services, request)
+    return transcribe_file(services, completed, request.path, progress, cancel or CancelToken())
 
-    A model that is missing or broken gives way to the fallback of the settings, which the
-    transcript's notes tell.
+
+def transcribe_file(
+    services: Services,
+    request: CompletedTranscription,
+    recording: Path,
+    progress: Progress,
+    cancel: CancelToken,
+) -> Transcript:
+    """The transcript of a recording (any container that FFmpeg reads, video too).
+
+    A model that turns out to be broken is replaced by the fallback of the settings; the
+    transcript's notes say so. Raises JobCancelled between segments once `cancel` is set.
     """
-    cancel = cancel or CancelToken()
-    request = complete_transcription(services, request)
     progress(0.0, "Reading the recording")
     try:
-        return _transcribed(services, request, progress, cancel)
+        return _transcribe(services, _read(services, request, recording), request, progress, cancel)
     except UNUSABLE as error:
-        choice = instead_of_broken(services, services.asr, request.model_id, error)
+        choice = replace_broken_model(services, services.asr, request.model_id, error)
         if choice is None or not request.may_fall_back:
             raise
         logger.warning(choice.note)
-        return _transcribed(services, _completed_for(services, request, choice), progress, cancel)
-
-
-def _transcribed(
-    services: Services, request: TranscribeRequest, progress: Progress, cancel: CancelToken
-) -> Transcript:
-    speech = _recording(services, request)
-    heard = transcribe_speech(
-        services, speech, request.model_id, request.language, progress, cancel, request.options
-    )
-    return replace(heard, notes=(*filter(None, [request.note]), *heard.notes))
-
-
-def complete_transcription(services: Services, request: TranscribeRequest) -> TranscribeRequest:
-    """The request with its model, checked as far as it can be without recording and weights.
-
-    Raises BadInputError.
-    """
-    choice = choose_listening_model(services, request.model_id)
-    if choice.note and request.may_fall_back:
-        return _completed_for(services, request, choice)
-    request = replace(request, model_id=request.model_id or services.settings.asr_model)
-    check_transcription(services, request)
-    return request
-
-
-def _completed_for(
-    services: Services, request: TranscribeRequest, choice: ModelChoice
-) -> TranscribeRequest:
-    listener = services.asr.get(choice.model_id)
-    options, left_out = fitting_options(listener.options_type, _renamed(listener, request.options))
-    note = choice.note + without(left_out)
-    adapted = replace(request, model_id=choice.model_id, options=options, note=note)
-    with told_of(choice):
-        check_transcription(services, adapted)
-    return adapted
-
-
-def check_transcription(services: Services, request: TranscribeRequest) -> None:
-    """Finds what can be found without a recording and a model. Raises BadInputError."""
-    listener = services.asr.get(request.model_id or services.settings.asr_model)
-    language = request.language.strip().lower()
-    _options(listener, request.options, language)
-    known = {code.partition("-")[0] for code in listener.languages}
-    if known and language not in ("", "auto") and language.partition("-")[0] not in known:
-        raise BadInputError(
-            f"{listener.label} does not know the language {request.language!r}.",
-            f"It knows {', '.join(sorted(known))}.",
-            "language",
-        )
+        again = TranscribeRequest(recording, request.model_id, request.language)
+        other = complete_transcription(services, replace(again, options=request.given), choice)
+        return _transcribe(services, _read(services, other, recording), other, progress, cancel)
 
 
 def transcribe_speech(
@@ -136,36 +141,27 @@ def transcribe_speech(
     language: str,
     progress: Progress,
     cancel: CancelToken,
-    given: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> Transcript:
-    """Listens to audio in memory; raises JobCancelled between segments once `cancel` is set."""
+    """Transcribes audio in memory, without a fallback ("" is the default model)."""
     listener = services.asr.get(model_id or services.settings.asr_model)
-    tell_load(services, listener.model_id, progress)
-    running = _started(listener, speech, language, progress, cancel, given or {})
-    segments = tuple(running.segments)
-    return Transcript(
-        text="".join(text_parts(segments)),
-        language=running.info.language,
-        segments=segments,
-        duration_s=speech.duration_s,
-        model_id=listener.model_id,
-        language_probability=running.info.language_probability,
-        notes=tuple(running.notes),
-    )
+    given = _rename_prompt(listener, options or {})
+    parsed = _parse(listener, given, language)
+    request = CompletedTranscription(listener.model_id, language, parsed, given, False)
+    return _transcribe(services, speech, request, progress, cancel)
 
 
 def live_transcription(
-    services: Services, request: TranscribeRequest, cancel: CancelToken
+    services: Services, request: CompletedTranscription, recording: Path, cancel: CancelToken
 ) -> Generator[Segment, None, None]:
-    """The segments of a recording, each listened to when it is asked for.
+    """The segments of a recording, each transcribed when it is asked for.
 
     It holds the model until it is closed or at its end; raises JobCancelled between segments once
     `cancel` is set.
     """
-    speech = _recording(services, request)
-    listener = services.asr.get(request.model_id or services.settings.asr_model)
-    running = _started(listener, speech, request.language, no_progress, cancel, request.options)
-    yield from running.segments
+    speech = _read(services, request, recording)
+    listener = services.asr.get(request.model_id)
+    yield from listener.transcribe(speech, request.options, no_progress, cancel).segments
 
 
 def text_parts(segments: Iterable[Segment]) -> Iterator[str]:
@@ -174,62 +170,99 @@ def text_parts(segments: Iterable[Segment]) -> Iterator[str]:
         yield (" " if index else "") + segment.text.strip()
 
 
-def _recording(services: Services, request: TranscribeRequest) -> Speech:
-    """The recording at the rate its listener hears at."""
-    listener = services.asr.entry(request.model_id or services.settings.asr_model)
-    return read_speech(request.path, sample_rate_hz=listener.sample_rate_hz)
+def takes_hotwords(services: Services, model_id: str) -> bool:
+    """Whether names and terms to expect can be given to a listening model."""
+    return HOTWORDS in option_names(services.asr.get(model_id))
 
 
-def _started(
-    listener: ASREngine,
+def option_names(listener: ASREngine) -> frozenset[str]:
+    """The options that a listening model has."""
+    return frozenset(item.name for item in describe_options(listener.options_type))
+
+
+def _transcribe(
+    services: Services,
     speech: Speech,
-    language: str,
+    request: CompletedTranscription,
     progress: Progress,
     cancel: CancelToken,
-    given: Mapping[str, Any],
-) -> Transcription:
-    return listener.transcribe(speech, _options(listener, given, language), progress, cancel)
+) -> Transcript:
+    listener = services.asr.get(request.model_id)
+    report_load(services.asr, listener, progress)
+    running = listener.transcribe(speech, request.options, progress, cancel)
+    segments = tuple(running.segments)
+    return Transcript(
+        text="".join(text_parts(segments)),
+        language=running.info.language,
+        segments=segments,
+        duration_s=speech.duration_s,
+        model_id=listener.model_id,
+        language_probability=running.info.language_probability,
+        notes=(*filter(None, [request.note]), *running.notes),
+    )
 
 
-def takes_hotwords(services: Services, model_id: str) -> bool:
-    """Whether a listening model can be told which names and terms to expect."""
-    names = {item.name for item in describe_options(services.asr.get(model_id).options_type)}
-    return HOTWORDS in names
+def _read(services: Services, request: CompletedTranscription, recording: Path) -> Speech:
+    """The recording at the sample rate of its model."""
+    rate_hz = services.asr.entry(request.model_id).sample_rate_hz
+    return read_speech(recording, sample_rate_hz=rate_hz)
 
 
-def _options(listener: ASREngine, given: Mapping[str, Any], language: str) -> Any:
-    given = _renamed(listener, given)
+def _parse(listener: ASREngine, given: Mapping[str, Any], language: str) -> Any:
     return parse_options(listener.options_type, {**given, "language": language or "auto"})
 
 
-def _renamed(listener: ASREngine, given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The options, a prompt as hotwords where the listener takes only those."""
-    names = {item.name for item in describe_options(listener.options_type)}
+def _rename_prompt(listener: ASREngine, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The options, a prompt as hotwords if the model takes only those."""
+    names = option_names(listener)
     if "initial_prompt" not in names and HOTWORDS in names:
         return {HOTWORDS if name == "initial_prompt" else name: v for name, v in given.items()}
     return given
 
 
-def transcripts_folder(services: Services) -> Path:
-    """Where transcripts are kept; it may not exist yet."""
-    return services.settings.output_folder / "transcripts"
+# Transcribing as a job.
+
+TRANSCRIBE = "transcribe"
 
 
-def keep_transcript(services: Services, transcript: Transcript, title: str) -> Path:
-    """Keeps a transcript as JSON under output/transcripts; returns where."""
-    folder = transcripts_folder(services)
-    folder.mkdir(parents=True, exist_ok=True)
-    stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
-    target = unique_path(folder, f"{stamp} {title}", ".json")
-    with atomic_path(target) as partial:
-        partial.write_text(render(transcript, "json"), encoding="utf-8")
-    return target
+def register(services: Services) -> None:
+    """Registers the job of this file."""
+
+    def run_transcribe(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+        path = Path(payload["path"])
+        request = read_completed(services, payload)
+        transcript = transcribe_file(services, request, path, job.progress, job.cancel)
+        return {"transcript": keep_transcript(services, transcript, payload["title"]).name}
+
+    services.jobs.register(TRANSCRIBE, run_transcribe)
 
 
-def write_transcript(transcript: Transcript, fmt: str, target: Path) -> Path:
-    """Writes a transcript as txt, srt, vtt or json."""
-    if fmt not in FORMATS:
-        raise BadInputError(f"Unknown format {fmt!r}.", f"Choose one of {', '.join(FORMATS)}.")
-    with atomic_path(target) as partial:
-        partial.write_text(render(transcript, fmt), encoding="utf-8")
-    return target
+def read_completed(services: Services, payload: Mapping[str, Any]) -> CompletedTranscription:
+    """The completed request of a job; the request of an earlier version's job is completed here."""
+    about = {name: value for name, value in payload.items() if name not in ("path", "title")}
+    if "given" not in about:
+        request = TranscribeRequest(Path(payload["path"]), **about)
+        return complete_transcription(services, request)
+    options_type: Any = services.asr.get(about["model_id"]).options_type
+    try:
+        return CompletedTranscription(**{**about, "options": options_type(**about["options"])})
+    except TypeError:  # the engine of that version had other options
+        request = TranscribeRequest(Path(), about["model_id"], about["language"])
+        return complete_transcription(services, replace(request, options=about["given"]))
+
+
+def submit_transcription(
+    services: Services,
+    recording: Path,
+    title: str,
+    model_id: str,
+    language: str,
+    options: Mapping[str, Any] = MappingProxyType({}),
+) -> Job:
+    """Copies the recording into the cache, completes the request and queues it."""
+    kept = keep_upload(services, recording)
+    title = title or recording.stem
+    request = TranscribeRequest(kept, model_id, language, options=options)
+    completed = complete_transcription(services, request)
+    payload = {**asdict(completed), "path": str(kept), "title": title}
+    return services.jobs.submit(TRANSCRIBE, f"Transcribe {title}", payload)

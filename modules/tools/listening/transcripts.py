@@ -1,4 +1,4 @@
-"""Transcripts that were made before: listed, read again, written in other formats."""
+"""Kept transcripts: written, listed, read, exported and deleted; and uploaded recordings."""
 
 from __future__ import annotations
 
@@ -8,16 +8,43 @@ import logging
 import os
 import shutil
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from modules.core_components.atomic import atomic_path
 from modules.core_components.errors import BadInputError, CorruptFileError, NotFoundError
+from modules.core_components.library.names import unique_path
+from modules.core_components.text.subtitles import FORMATS, render
 from modules.core_components.values import Segment, Transcript, Word
-from modules.tools.listening.transcribe import transcripts_folder, write_transcript
 from modules.tools.services import Services
 
 logger = logging.getLogger(__name__)
+
+
+def transcripts_folder(services: Services) -> Path:
+    """Where transcripts are kept; it may not exist yet."""
+    return services.settings.output_folder / "transcripts"
+
+
+def keep_transcript(services: Services, transcript: Transcript, title: str) -> Path:
+    """Keeps a transcript as JSON under output/transcripts; returns where."""
+    folder = transcripts_folder(services)
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
+    target = unique_path(folder, f"{stamp} {title}", ".json")
+    with atomic_path(target) as partial:
+        partial.write_text(render(transcript, "json"), encoding="utf-8")
+    return target
+
+
+def write_transcript(transcript: Transcript, fmt: str, target: Path) -> Path:
+    """Writes a transcript as txt, srt, vtt or json."""
+    if fmt not in FORMATS:
+        raise BadInputError(f"Unknown format {fmt!r}.", f"Choose one of {', '.join(FORMATS)}.")
+    with atomic_path(target) as partial:
+        partial.write_text(render(transcript, fmt), encoding="utf-8")
+    return target
 
 
 @dataclass(frozen=True)
@@ -45,7 +72,7 @@ def get_transcript(services: Services, transcript_id: str) -> KeptTranscript:
     for path in transcripts_folder(services).glob("*.json"):
         if path.stem == transcript_id:
             return KeptTranscript(path.stem, path, read_transcript(path))
-    raise NotFoundError(f"There is no transcript {transcript_id!r}.", "It was deleted, perhaps.")
+    raise NotFoundError(f"There is no transcript {transcript_id!r}.", "It may have been deleted.")
 
 
 def read_transcript(path: Path) -> Transcript:
@@ -55,7 +82,7 @@ def read_transcript(path: Path) -> Transcript:
         return _from_json(content)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorruptFileError(
-            f"{path.name} is no transcript ({error}).", "Transcribe the recording again."
+            f"{path.name} is not a transcript ({error}).", "Transcribe the recording again."
         ) from error
 
 
@@ -87,11 +114,9 @@ def _from_json(content: dict[str, Any]) -> Transcript:
     return Transcript(**{**content, "segments": segments, "notes": notes})
 
 
-# Recordings on their way in: kept by content, so that a job outlives the browser's copy.
-
-
 def keep_upload(services: Services, recording: Path) -> Path:
-    """Copies a recording into the cache under the hash of its bytes; returns the copy."""
+    """Copies a recording into the cache under the hash of its bytes, so that a job does not depend
+    on the browser's upload; returns the copy."""
     if not recording.is_file():
         raise BadInputError("There is no recording.", "Drop in a file or record one.")
     folder = services.settings.cache_folder / "inbox"

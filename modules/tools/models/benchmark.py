@@ -25,7 +25,8 @@ from modules.tools.listening.transcribe import transcribe_speech
 from modules.tools.models import library
 from modules.tools.models.ready_models import designs_voices, listening_models, speaking_models
 from modules.tools.services import Services
-from modules.tools.speaking.plan import collect_speech, engine_options
+from modules.tools.speaking.request import engine_options
+from modules.tools.speaking.speech import collect_speech
 from modules.tools.voices.preset_voices import nearest_language, preset_voices
 
 logger = logging.getLogger(__name__)

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from modules.core_components.ai_models import catalog as catalogs
 from modules.core_components.ai_models.base_manager import Availability
 from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.ai_models.downloads.downloader import model_status
 from modules.core_components.ai_models.engines.xtts.tuned import check_tuned, model_id_of
-from modules.core_components.errors import BadInputError, CorruptFileError, ModelMissingError
+from modules.core_components.errors import (
+    BadInputError,
+    CorruptFileError,
+    ModelMissingError,
+    StudioError,
+)
+from modules.core_components.jobs import Job, JobContext
+from modules.core_components.jobs.store import RESUMABLE
 from modules.core_components.library.tuned_models import TunedModel
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
-from modules.tools.models.memory import manager_of
+from modules.tools.models.fallback import choose_speaking_model
+from modules.tools.models.memory import manager_of, report_load
 from modules.tools.services import Services
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -257,3 +270,64 @@ def _overview(services: Services, entry: ModelEntry, loaded: set[str]) -> ModelO
         folder=services.catalog.folder(entry),
         source=status.source,
     )
+
+
+# Downloading and loading as jobs.
+
+DOWNLOAD, LOAD = "download", "load_model"
+
+
+def register(services: Services) -> None:
+    """Registers the jobs of this file."""
+
+    def run_download(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+        download(services, payload["model"], job.progress, job.cancel)
+        return {"model": payload["model"]}
+
+    def run_load(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+        job.progress(0.0, "Loading")
+        manager = manager_of(services, payload["model"])
+        engine = manager.context.engine(payload["model"])
+        report_load(manager, engine, job.progress)
+        engine.load(job.cancel)
+        return {"model": payload["model"]}
+
+    services.jobs.register(DOWNLOAD, run_download, lane="network")
+    services.jobs.register(LOAD, run_load, lane="loading")
+
+
+def submit_download(services: Services, model_id: str) -> Job:
+    """Queues a download, or returns the job that downloads the model already."""
+    entry = services.catalog.entry(model_id)
+    for job in services.jobs.list(states=("queued", "running"), kind=DOWNLOAD):
+        if job.payload.get("model") == model_id:
+            return job
+    return services.jobs.submit(DOWNLOAD, f"Download {entry.label}", {"model": model_id})
+
+
+def submit_load(services: Services, model_id: str) -> Job:
+    """Queues loading a model, or returns the job that loads it already."""
+    entry = model_state(services, model_id).entry
+    for job in services.jobs.list(kind=LOAD):
+        if job.payload.get("model") == model_id and job.is_active:
+            return job
+        if job.payload.get("model") == model_id and job.state in RESUMABLE:
+            services.jobs.dismiss(job.id)  # this is the new try
+    return services.jobs.submit(LOAD, f"Load {entry.label}", {"model": model_id})
+
+
+def preload(services: Services) -> tuple[Job, ...]:
+    """Queues loading the models that the settings name for the start.
+
+    Nothing waits for them; one that fails stops neither the others nor the start.
+    """
+    settings = services.settings
+    wanted = [choose_speaking_model(services).model_id] if settings.preload_model else []
+    wanted += [model_id for model_id, own in settings.model_settings.items() if own.preload]
+    queued = []
+    for model_id in dict.fromkeys(wanted):
+        try:
+            queued.append(submit_load(services, model_id))
+        except StudioError as error:  # a model that was deleted since
+            logger.warning("%s is not loaded at the start: %s", model_id, error.message)
+    return tuple(queued)

@@ -1,4 +1,4 @@
-"""What bringing a model into memory would do there, said before it is done."""
+"""What loading a model needs, and how single models are loaded."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from modules.tools.services import Services
 
 
 def manager_of(services: Services, model_id: str) -> BaseManager:
-    """The manager of a model; what neither speaks nor listens is with those that speak."""
+    """The manager of a model; the TTS manager also has those of other tasks."""
     listens = model_id in services.asr.engine_ids()
     return services.asr if listens else services.tts
 
 
 def pooled_engine(services: Services, model_id: str) -> PooledEngine | None:
-    """The engine of a model; None for one that keeps its weights elsewhere.
+    """The engine of a model; None for one whose weights are not in the pool.
 
     Raises NotFoundError, and EngineMissingError for a model that cannot be used here.
     """
@@ -36,9 +36,9 @@ def pooled_engine(services: Services, model_id: str) -> PooledEngine | None:
 
 
 def load_plan(services: Services, model_id: str) -> LoadPlan | None:
-    """What loading a model would do now; None for an engine that keeps its weights elsewhere.
+    """What loading a model would do now; None for one whose weights are not in the pool.
 
-    Raises as `pooled_engine`, and StudioError where its device is not here.
+    Raises as `pooled_engine`, and StudioError if its device is not there.
     """
     engine = pooled_engine(services, model_id)
     pool = manager_of(services, model_id).pool
@@ -46,29 +46,28 @@ def load_plan(services: Services, model_id: str) -> LoadPlan | None:
 
 
 def smaller_sizes(services: Services, model_id: str) -> tuple[str, ...]:
-    """The sizes of a model that would fit where it does not. Raises as `load_plan`."""
+    """The sizes of a model that would fit on its device. Raises as `load_plan`."""
     engine = pooled_engine(services, model_id)
     return () if engine is None else tuple(engine.model_spec().instead())
 
 
-def tell_load(services: Services, model_id: str, progress: Progress) -> None:
-    """Says by `progress` what will leave memory for a model that is not there yet.
+def report_load(manager: BaseManager, engine: object, progress: Progress) -> None:
+    """Reports what will leave memory for a model that is not loaded yet.
 
-    What keeps the model from being loaded is for the load itself to say.
+    An error that keeps it from being loaded is left to the load itself.
     """
+    if not isinstance(engine, PooledEngine):
+        return
     try:
-        plan = load_plan(services, model_id)
+        plan = manager.pool.plan(engine.model_spec())
     except StudioError:
         return
-    if plan is not None and plan.way is not Way.HERE:
+    if plan.way is not Way.HERE:
         progress(0.0, plan.in_words())
 
 
-# How single models are loaded: what a user may choose for each, and keeping that.
-
-
 _NAME = "model_settings"
-# What a change of it does to weights that are in memory: they are other ones.
+# A change of these changes the weights in memory.
 _SHAPES_WEIGHTS = ("device", "precision", "attention_mechanism")
 
 
@@ -94,11 +93,11 @@ def model_choices(services: Services, model_id: str) -> ModelChoices | None:
 
 
 def configure_model(services: Services, model_id: str, changes: Mapping[str, Any]) -> ModelSettings:
-    """Keeps what `changes` names for one model; the rest stays as it was.
+    """Saves the `changes` of one model's settings; the others stay as they are.
 
-    A model in memory that is to be loaded otherwise leaves it, now or when its user is done.
-    Raises NotFoundError for an unknown model, BadInputError for what cannot be chosen, and
-    StudioError for a device that is not here; then nothing is changed.
+    A model in memory that has to be loaded differently is unloaded, now or when it is free.
+    Raises NotFoundError for an unknown model, BadInputError for a value that cannot be chosen, and
+    StudioError for a device that is not there; then nothing is changed.
     """
     manager = manager_of(services, model_id)
     manager.entry(model_id)

@@ -1,18 +1,22 @@
-"""Takes: listing, making again, deleting."""
+"""Takes: making one again from its metadata, and exporting it in another format."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from modules.core_components.atomic import atomic_path
 from modules.core_components.audio.files import read_speech, write_speech
 from modules.core_components.errors import BadInputError
+from modules.core_components.jobs import Job, JobContext
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.values import Take, VoicePrompt
 from modules.tools.services import Services
-from modules.tools.speaking.speech import request_of_take, speak
+from modules.tools.speaking.request import FORMATS, request_of_take
+from modules.tools.speaking.speech import speak
 from modules.tools.voices.own_voices import fixed_voice
 
 
@@ -43,14 +47,14 @@ def make_again(
         sample = services.samples.voice(first.voice)
         if sample.audio_sha256 != first.sample_sha256:
             raise BadInputError(
-                f"The sample {first.voice!r} is another recording now.",
-                "Add the recording the take was made from again.",
+                f"The sample {first.voice!r} is now a different recording.",
+                "Add the recording that the take was made from again.",
             )
     elif first.prompt_key is not None:
         voice = fixed_voice(services.tts.get(first.model_id), first.voice)
         if isinstance(voice, VoicePrompt) and voice.key != first.prompt_key:
             raise BadInputError(
-                f"The voice {first.voice!r} is another one now.",
+                f"The voice {first.voice!r} is now a different one.",
                 "Import or mix the voice that the take was made with again, under that name.",
             )
     second = speak(services, request_of_take(first), progress, cancel)
@@ -67,13 +71,7 @@ def _why_different(first: Take, second: Take) -> str:
         changed.append("voice prompt (reference text or fitting parameters)")
     if changed:
         return f"Changed since the first time: {', '.join(changed)}."
-    return "Nothing known has changed; the computing itself is not repeatable on this device."
-
-
-# Takes leave the studio: as the format a user asks for, where he wants them.
-
-
-EXPORT_FORMATS = ("wav", "flac", "mp3")
+    return "Nothing known has changed; results on this device are not reproducible."
 
 
 def copy_take(take: Take, target: Path) -> Path:
@@ -89,12 +87,31 @@ def copy_take(take: Take, target: Path) -> Path:
 
 def export_take(services: Services, take_id: str, fmt: str) -> Path:
     """The take as a file of that format, made once and kept in the cache."""
-    if fmt not in EXPORT_FORMATS:
-        raise BadInputError(
-            f"Unknown audio format {fmt!r}.", f"Choose {', '.join(EXPORT_FORMATS)}."
-        )
+    if fmt not in FORMATS:
+        raise BadInputError(f"Unknown audio format {fmt!r}.", f"Choose {', '.join(FORMATS)}.")
     take = services.takes.get(take_id)
     if take.path.suffix == f".{fmt}":
         return take.path
     target = services.exports_folder / f"{take.path.stem}.{fmt}"
     return target if target.exists() else copy_take(take, target)
+
+
+# Making a take again as a job.
+
+AGAIN = "make_again"
+
+
+def register(services: Services) -> None:
+    """Registers the job of this file."""
+
+    def run_again(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+        made = make_again(services, payload["take"], job.progress, job.cancel)
+        return {"take": made.take.id, "identical": made.identical, "reason": made.reason}
+
+    services.jobs.register(AGAIN, run_again)
+
+
+def submit_again(services: Services, take_id: str) -> Job:
+    """Queues making a take again."""
+    take = services.takes.get(take_id)
+    return services.jobs.submit(AGAIN, f"Again: {take.text[:60]}", {"take": take.id})

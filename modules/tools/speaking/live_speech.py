@@ -1,4 +1,4 @@
-"""Speech for somebody who is listening already: piece by piece, kept nowhere."""
+"""Speech that is streamed to a listener, piece by piece, and not kept."""
 
 from __future__ import annotations
 
@@ -7,82 +7,88 @@ from collections.abc import Generator, Iterator, Sequence
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech, VoicePrompt
+from modules.tools.models.fallback import ModelChoice
 from modules.tools.models.ready_models import is_voice_match
 from modules.tools.services import Services
-from modules.tools.speaking.plan import Silence, spoken_steps
-from modules.tools.speaking.speech import SpeechRequest, complete_request
+from modules.tools.speaking.request import (
+    CompletedSpeech,
+    Silence,
+    SpeechRequest,
+    complete_speech,
+)
 from modules.tools.voices.own_voices import fixed_voice
 
 
-def check_live_request(services: Services, request: SpeechRequest) -> SpeechRequest:
-    """The request with everything filled in that was left open; no model is loaded.
+def complete_live_speech(
+    services: Services, request: SpeechRequest, choice: ModelChoice | None = None
+) -> CompletedSpeech:
+    """As `complete_speech`, for a listener who waits.
 
-    Raises BadInputError or NotFoundError: for a text above `api_max_text_characters`, for a sample
-    that its model would take minutes to prepare, and for all that `complete_request` refuses.
+    Raises BadInputError also for a text above the limit of the API, and for a sample that its
+    model would take minutes to prepare.
     """
     check_text_length(services, request.text)
-    request = complete_request(services, request)
-    if request.kind == "sample" and is_voice_match(services.tts.entry(request.engine)):
-        _prepared(services, request)
-    return request
+    completed = complete_speech(services, request, choice)
+    if completed.kind == "sample" and is_voice_match(services.tts.entry(completed.model_id)):
+        _prepared(services, completed)
+    return completed
 
 
 def check_text_length(services: Services, text: str) -> None:
-    """Raises BadInputError for a text above `api_max_text_characters`."""
+    """Raises BadInputError for a text above the limit of the API."""
     limit, length = services.settings.api_max_text_characters, len(text.strip())
     if length > limit:
         raise BadInputError(
             f"The text has {length:,} characters; the limit is {limit:,}.",
-            "Send it in parts, or raise api_max_text_characters in the settings.",
+            "Send it in parts, or raise “Longest text over the API” in the settings.",
             "text",
         )
 
 
 def open_live_speech(
-    services: Services, request: SpeechRequest, cancel: CancelToken
+    services: Services, request: CompletedSpeech, cancel: CancelToken
 ) -> Generator[Speech, None, None]:
-    """The speech of a checked request, piece by piece, each made when it is asked for.
+    """The speech piece by piece, each made when it is asked for; sample by sample that of a take.
 
-    A take made from the same request says the same, sample by sample. Raises, before it returns,
-    BadInputError for whatever in the text or voice the engine cannot speak; while it runs,
-    JobCancelled between two pieces once `cancel` is set.
+    Raises, before it returns, BadInputError for text or voice that the engine cannot speak; while
+    it runs, JobCancelled between two pieces once `cancel` is set.
     """
-    engine = services.tts.get(request.engine)
+    engine = services.tts.get(request.model_id)
     voice = voice_to_speak_with(services, request, cancel)
-    steps = spoken_steps(engine, request.text, request.language, request.seed or 0, request.options)
-    # All are opened first: what cannot be spoken must not be found after the first sound.
+    # All are opened first, so that what cannot be spoken is found before the first sound.
     spoken = [
         iter((step.speech(engine.sample_rate_hz),))
         if isinstance(step, Silence)
         else engine.stream(step.text, voice, step.options, cancel)
-        for step in steps
+        for step in request.steps
     ]
     return _joined(spoken, cancel)
 
 
 def voice_to_speak_with(
-    services: Services, request: SpeechRequest, cancel: CancelToken | None = None
+    services: Services, request: CompletedSpeech, cancel: CancelToken | None = None
 ) -> VoicePrompt | str:
-    """The voice of a checked request, as its engine takes it. Raises as `check_live_request`.
+    """The voice as the engine takes it; a model that clones in a second does so here.
 
-    A model that clones in a second does so here.
+    Raises as `complete_live_speech`.
     """
     if request.kind != "sample":
-        return fixed_voice(services.tts.get(request.engine), request.voice)
-    if is_voice_match(services.tts.entry(request.engine)):
+        return fixed_voice(services.tts.get(request.model_id), request.voice)
+    if is_voice_match(services.tts.entry(request.model_id)):
         return _prepared(services, request)
     sample = services.samples.voice(request.voice)
-    prompt, _ = services.tts.prepare_voice(request.engine, sample, cancel=cancel)
+    prompt, _ = services.tts.prepare_voice(request.model_id, sample, cancel=cancel)
     return prompt
 
 
-def _prepared(services: Services, request: SpeechRequest) -> VoicePrompt:
-    """A voice match takes minutes: longer than a listener waits."""
+def _prepared(services: Services, request: CompletedSpeech) -> VoicePrompt:
+    """The prompt of a voice match, which takes minutes to make: longer than a listener waits."""
     sample = services.samples.voice(request.voice)
-    prompt = services.tts.prepared_voice(request.engine, sample)
+    prompt = services.tts.prepared_voice(request.model_id, sample)
     if prompt is None:
+        label = services.tts.entry(request.model_id).label
         raise BadInputError(
-            f"The voice {sample.name} is not prepared for {request.engine} yet.",
+            f"The voice {sample.name} is not prepared for {label} yet.",
             "Make one take with it on the Voice Clone tab; after that it speaks here at once.",
             "voice",
         )
@@ -98,7 +104,7 @@ def _joined(
                 cancel.raise_if_cancelled()
                 yield piece
     finally:
-        # At once, and not when the error that ended it is forgotten: it may hold a model.
+        # Closed now and not when the error that ended it is collected: it may hold a model.
         for passage in passages:
             if isinstance(passage, Generator):
                 passage.close()

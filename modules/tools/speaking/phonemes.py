@@ -1,4 +1,4 @@
-"""Phonemes: what a model makes of a text, and speech from phonemes written by hand."""
+"""Phonemes of a text, and speech from phonemes."""
 
 from __future__ import annotations
 
@@ -8,45 +8,50 @@ from dataclasses import replace
 from modules.core_components.ai_models.engines.base import PhonemeEngine, PhonemeSentence
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken
-from modules.core_components.values import Speech, Word
+from modules.core_components.values import Speech
 from modules.tools.services import Services
 from modules.tools.speaking.live_speech import check_text_length, voice_to_speak_with
-from modules.tools.speaking.plan import engine_options, passages, spoken_steps
-from modules.tools.speaking.speech import SpeechRequest, language_to_speak
+from modules.tools.speaking.request import (
+    CompletedSpeech,
+    Passage,
+    engine_options,
+    language_to_speak,
+    plan_steps,
+)
 
 
 def check_phonemize(services: Services, model_id: str, text: str, language: str) -> str:
-    """The language that will be read, "" being the one in the settings; no model is loaded.
+    """The language of the text ("" is the default one); no model is loaded.
 
     Raises BadInputError for a model without phonemes and for a text or language that it refuses.
     """
     engine = phoneme_engine(services, model_id)
     check_text_length(services, text)
     if not text.strip():
-        raise BadInputError("There is no text.", "Write what the phonemes are wanted of.", "text")
+        raise BadInputError("There is no text.", "Send the text to show the phonemes of.", "text")
     return language_to_speak(services, engine, language)
 
 
 def phonemize(
     services: Services, model_id: str, text: str, language: str
 ) -> Sequence[PhonemeSentence]:
-    """The sentences of a text, markup left out, with their phonemes.
+    """The sentences of a text, without its markup, with their phonemes.
 
     Raises BadInputError as speaking would.
     """
     engine = phoneme_engine(services, model_id)
-    steps = spoken_steps(engine, text, language, 0, {})
-    return tuple(one for part in passages(steps) for one in engine.phonemize(part.text, language))
+    steps = plan_steps(engine, text, engine_options(engine, {}, language, 0))
+    passages = (step for step in steps if isinstance(step, Passage))
+    return tuple(one for passage in passages for one in engine.phonemize(passage.text, language))
 
 
 def open_phoneme_speech(
-    services: Services, request: SpeechRequest, cancel: CancelToken
+    services: Services, request: CompletedSpeech, cancel: CancelToken
 ) -> Generator[Speech, None, None]:
-    """The speech of a checked live request whose text are phonemes; see `open_live_speech`."""
-    engine = phoneme_engine(services, request.engine)
+    """As `open_live_speech`, for a request whose text are phonemes."""
+    engine = phoneme_engine(services, request.model_id)
     voice = voice_to_speak_with(services, request)
-    options = engine_options(engine, request.options, request.language, request.seed or 0)
-    yield from engine.stream_phonemes(request.text, voice, options, cancel)
+    yield from engine.stream_phonemes(request.text, voice, request.options, cancel)
 
 
 def phoneme_engine(services: Services, model_id: str) -> PhonemeEngine:
@@ -61,17 +66,13 @@ def phoneme_engine(services: Services, model_id: str) -> PhonemeEngine:
     return engine
 
 
-# When each word is said, in a speech that comes in pieces.
-
-
 def timed_from_the_start(pieces: Iterable[Speech]) -> Generator[Speech, None, None]:
-    """The pieces, their words' times counted from the start of the first piece."""
+    """The pieces, the times of their words counted from the start of the first piece."""
     before_s = 0.0
     for piece in pieces:
-        words = tuple(_moved(word, before_s) for word in piece.words)
+        words = tuple(
+            replace(word, start_s=word.start_s + before_s, end_s=word.end_s + before_s)
+            for word in piece.words
+        )
         before_s += piece.duration_s
         yield replace(piece, words=words)
-
-
-def _moved(word: Word, seconds: float) -> Word:
-    return replace(word, start_s=word.start_s + seconds, end_s=word.end_s + seconds)

@@ -1,4 +1,4 @@
-"""Who may work now: a few at once, the others in the order in which they came."""
+"""Requests that wait for their turn: a few are worked on at once, the others in order."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from uuid import uuid4
 from modules.core_components.errors import StudioError
 from modules.core_components.progress import CancelToken
 
-# Between two looks at whether somebody who waits has left.
-_LOOK_AGAIN_S = 0.1
+# How often a waiting request checks whether it was cancelled.
+_CHECK_EVERY_S = 0.1
 
 
-class LineFullError(StudioError):
-    """So many are waiting that nobody else may join them."""
+class QueueFullError(StudioError):
+    """No more requests may wait."""
 
 
-class RequestNameTakenError(StudioError):
-    """Somebody of that name works or waits already."""
+class RequestIdTakenError(StudioError):
+    """A request of that id is worked on or waits already."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a request stands: 1 is the next to get a turn, 0 has one. Names are unique."""
+    """Where a request stands: 1 is the next to be worked on, 0 has begun. Ids are unique."""
 
-    name: str
+    request_id: str
     number: int
 
     @property
@@ -36,71 +36,71 @@ class Place:
         return "waiting" if self.number else "working"
 
 
-class Turns:
-    """`at_once` hold a turn, `may_wait` more may stand in line. Safe from every thread."""
+class RequestQueue:
+    """Works on `at_once` requests while `may_wait` more wait. Safe from every thread."""
 
     def __init__(self, at_once: int, may_wait: int) -> None:
         self.at_once = max(1, at_once)
         self.may_wait = may_wait
         self._changed = threading.Condition()
         self._working: list[str] = []
-        self._line: list[str] = []
+        self._waiting: list[str] = []
 
     @property
     def working(self) -> int:
-        """How many hold a turn; waits for no lock."""
+        """How many are worked on; takes no lock."""
         return len(self._working)
 
     @property
     def waiting(self) -> int:
-        """How many stand in line; waits for no lock."""
-        return len(self._line)
+        """How many wait; takes no lock."""
+        return len(self._waiting)
 
     def places(self) -> tuple[Place, ...]:
-        """Everybody: first those who work, then the line in its order."""
+        """All requests: those that are worked on, then those that wait, in order."""
         with self._changed:
-            numbered = enumerate(self._line, 1)
-            working = tuple(Place(name, 0) for name in self._working)
-            return working + tuple(Place(name, number) for number, name in numbered)
+            numbered = enumerate(self._waiting, 1)
+            working = tuple(Place(request_id, 0) for request_id in self._working)
+            return working + tuple(Place(request_id, number) for number, request_id in numbered)
 
     @contextmanager
-    def taken(self, cancel: CancelToken, name: str = "") -> Iterator[None]:
-        """Holds a turn for the block.
+    def turn(self, cancel: CancelToken, request_id: str = "") -> Iterator[None]:
+        """Waits for the request's turn, and holds it for the block.
 
-        Raises LineFullError at once when the line is full, RequestNameTakenError when one of that
-        `name` is there already, JobCancelled when `cancel` is set while waiting.
+        Raises QueueFullError at once if too many wait, RequestIdTakenError if the id is in use,
+        JobCancelled when `cancel` is set while waiting.
         """
-        name = name or uuid4().hex
-        self._wait(name, cancel)
+        request_id = request_id or uuid4().hex
+        self._wait(request_id, cancel)
         try:
             yield
         finally:
             with self._changed:
-                self._working.remove(name)
+                self._working.remove(request_id)
                 self._changed.notify_all()
 
-    def _wait(self, name: str, cancel: CancelToken) -> None:
+    def _wait(self, request_id: str, cancel: CancelToken) -> None:
         with self._changed:
-            self._refuse_if_full_or_taken(name)
-            self._line.append(name)
+            self._check(request_id)
+            self._waiting.append(request_id)
             try:
-                while len(self._working) >= self.at_once or self._line[0] != name:
+                while len(self._working) >= self.at_once or self._waiting[0] != request_id:
                     cancel.raise_if_cancelled()
-                    self._changed.wait(_LOOK_AGAIN_S)
+                    self._changed.wait(_CHECK_EVERY_S)
                 cancel.raise_if_cancelled()
-                self._working.append(name)
+                self._working.append(request_id)
             finally:
-                self._line.remove(name)
+                self._waiting.remove(request_id)
                 self._changed.notify_all()
 
-    def _refuse_if_full_or_taken(self, name: str) -> None:
-        if name in self._working or name in self._line:
-            raise RequestNameTakenError(
-                f"A request {name!r} is being worked on already.",
+    def _check(self, request_id: str) -> None:
+        if request_id in self._working or request_id in self._waiting:
+            raise RequestIdTakenError(
+                f"A request {request_id!r} is being worked on already.",
                 "Give every request an id of its own, or none at all.",
             )
-        if len(self._working) + len(self._line) >= self.at_once + self.may_wait:
-            raise LineFullError(
-                f"The studio is busy: {len(self._line)} requests are waiting already.",
-                "Try again in a while, or raise api_queue_length in the settings.",
+        if len(self._working) + len(self._waiting) >= self.at_once + self.may_wait:
+            raise QueueFullError(
+                f"The studio is busy: {len(self._waiting)} requests are waiting already.",
+                "Try again later, or raise “API requests that may wait” in the settings.",
             )

@@ -1,9 +1,9 @@
-"""How good a take is, by ears that can be trusted, and what the figures mean."""
+"""Scores of a take: speaker similarity, word error rate, levels, and what the figures mean."""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,35 +16,30 @@ from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.text.markup import without_markup
 from modules.core_components.text.word_errors import word_error_rate
 from modules.core_components.values import Sample, Scores, Speech
-
-if TYPE_CHECKING:
-    from modules.tools.services import Services
-    from modules.tools.speaking.speech import SpeechRequest
+from modules.tools.services import Services
 
 logger = logging.getLogger(__name__)
 
 # Reading an hour back would take longer than speaking it did.
 LONGEST_READ_BACK_S = 600.0
-# Two different speakers of one sex reach about this; the scale of the words below starts here.
+# Two different speakers of one sex reach about this: the lower end of the scale below.
 STRANGER_SIMILARITY = 0.55
 
 
 def score_speech(
     services: Services,
     speech: Speech,
-    request: SpeechRequest,
+    text: str,
+    language: str,
     sample: Sample | None,
     cancel: CancelToken,
 ) -> Scores:
-    """Scores a take against its text and its sample.
+    """Scores speech against its text and its sample.
 
-    What cannot be measured, for want of a model, stays None and is logged: a missing score must
-    not cost the take.
+    A score whose model is not installed stays None and is logged; the take is kept all the same.
     """
     similarity, similarity_self = _similarity(services, speech, sample)
-    heard, error_rate = read_back(
-        services, speech, without_markup(request.text), request.language, cancel
-    )
+    heard, error_rate = read_back(services, speech, without_markup(text), language, cancel)
     return Scores(
         similarity=similarity,
         similarity_self=similarity_self,
@@ -76,30 +71,30 @@ def _similarity(
 def read_back(
     services: Services, speech: Speech, text: str, language: str, cancel: CancelToken
 ) -> tuple[str | None, float | None]:
-    """What the studio's listener hears, and its word error rate against `text`.
+    """The transcript of the default listening model, and its word error rate against `text`.
 
-    (None, None), with a line in the log, where there is no listener for it.
+    (None, None), with a line in the log, if the model is missing or does not know the language.
     """
     if speech.duration_s > LONGEST_READ_BACK_S:
-        logger.info("The take is too long to read back (%.0f s)", speech.duration_s)
+        logger.info("The take is too long to be transcribed (%.0f s)", speech.duration_s)
         return None, None
     try:
         listener = services.asr.get(services.settings.asr_model)
         language = language.split("-")[0]
         if language not in listener.languages:
-            logger.info("%s does not know %s: not read back", listener.label, language)
+            logger.info("%s does not know %s: no word error rate", listener.label, language)
             return None, None
         options: Any = parse_options(listener.options_type, {"language": language})
         running = listener.transcribe(speech, options, no_progress, cancel)
         heard = " ".join(segment.text.strip() for segment in running.segments)
     except StudioError as error:
-        logger.warning("Not read back: %s", error)
+        logger.warning("No word error rate: %s", error)
         return None, None
     return heard, _rounded(word_error_rate(text, heard, language))
 
 
 def explain_similarity(scores: Scores) -> str:
-    """The similarity in a sentence, between a stranger and the speaker himself."""
+    """The similarity in a sentence, between that of another speaker and the speaker's own."""
     if scores.similarity is None:
         return "Similarity was not measured."
     self_similarity = max(scores.similarity_self or 0.95, STRANGER_SIMILARITY + 0.1)
@@ -115,18 +110,18 @@ def explain_similarity(scores: Scores) -> str:
     )
     return (
         f"{scores.similarity:.2f}: {words}. "
-        f"(A stranger reaches about {STRANGER_SIMILARITY:.2f}, the speaker himself "
-        f"{self_similarity:.2f} on this sample.)"
+        f"(Another speaker reaches about {STRANGER_SIMILARITY:.2f}, the speaker's own recordings "
+        f"{self_similarity:.2f}.)"
     )
 
 
 def explain_words(scores: Scores) -> str:
     """The word error rate in a sentence."""
     if scores.word_error_rate is None:
-        return "Not read back."
+        return "Not measured."
     if scores.word_error_rate == 0:
         return "Every word was understood."
-    return f"{scores.word_error_rate:.0%} of the words were understood otherwise."
+    return f"{scores.word_error_rate:.0%} of the words were misunderstood."
 
 
 def _rounded(value: float) -> float:

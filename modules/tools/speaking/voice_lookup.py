@@ -1,9 +1,11 @@
-"""From the one word a program has for a voice to what the studio calls it."""
+"""Finding a voice by the one name that a client gives: a preset, a mix or a sample."""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from modules.core_components.ai_models.engines.base import TTSEngine
 from modules.core_components.ai_models.engines.kokoro.voices import is_mix, mix_names, parse_mix
@@ -13,9 +15,13 @@ from modules.tools.services import Services
 from modules.tools.voices.preset_voices import nearest_language, prepared_voice, preset_voices
 
 
+class UnknownVoiceError(BadInputError):
+    """No voice has this name."""
+
+
 @dataclass(frozen=True)
 class NamedVoice:
-    """A voice as a SpeechRequest takes it; `language` is "" where the voice does not say it.
+    """A voice as a SpeechRequest takes it; `language` is "" if it is not known.
 
     `kind` is "preset" (a stock voice, one of the user's own, or a mix) or "sample".
     """
@@ -27,13 +33,30 @@ class NamedVoice:
     is_own: bool = False
 
 
-def find_voice(services: Services, engine: TTSEngine, name: str) -> NamedVoice:
-    """The preset, the mix like "af_bella(2)+af_sky(1)" or the sample of that name.
+def find_voice(
+    services: Services,
+    engine: TTSEngine,
+    name: str,
+    aliases: Mapping[str, str] = MappingProxyType({}),
+) -> NamedVoice:
+    """The preset, the mix like "af_bella(2)+af_sky(1)" or the sample of that name, else the preset
+    that `aliases` has for it.
 
-    Raises BadInputError that names voices which are near, ModelMissingError where the model with
-    its voices is not on this machine.
+    Raises UnknownVoiceError that names similar voices, ModelMissingError if the model with its
+    voices is not installed.
     """
-    name = name.strip()
+    try:
+        return _find_voice(services, engine, name.strip())
+    except BadInputError as error:
+        alias = aliases.get(name.strip().lower())
+        stock = engine.voices()
+        if alias is None or not stock:
+            raise UnknownVoiceError(error.message, error.hint, "voice") from error
+        # The aliases are for Kokoro; with another engine any voice is better than an error.
+        return _find_voice(services, engine, alias if alias in stock else stock[0])
+
+
+def _find_voice(services: Services, engine: TTSEngine, name: str) -> NamedVoice:
     samples = {sample.name: sample for sample in services.samples.list()}
     presets = engine.voices()
     if name in presets:
@@ -56,21 +79,20 @@ def find_voice(services: Services, engine: TTSEngine, name: str) -> NamedVoice:
         near = difflib.get_close_matches(unknown[0], known, n=3) or known[:3]
         raise BadInputError(
             f"{engine.label} has no voice {unknown[0]!r}.",
-            f"There is for example {', '.join(near)}." if near else "It has none at all.",
-            "voice",
+            f"There is for example {', '.join(near)}." if near else "It has none.",
         )
     largest, _ = max(parse_mix(name), key=lambda part: part[1])
     return NamedVoice(name, "preset", _preset_language(services, engine, largest))
 
 
 def find_sample(services: Services, engine: TTSEngine, name: str) -> NamedVoice:
-    """The sample of that name, whatever presets there are. Raises NotFoundError."""
+    """The sample of that name, even if a preset has the same one. Raises NotFoundError."""
     sample = services.samples.get(name)
     return NamedVoice(sample.name, "sample", nearest_language(engine, sample.language))
 
 
 def voices_to_choose(services: Services, model_id: str) -> tuple[NamedVoice, ...]:
-    """The presets of an installed model, then the samples that it speaks with at once."""
+    """The presets of an installed model, then the samples that need no minutes of preparation."""
     engine = services.tts.get(model_id)
     found = [
         NamedVoice(voice.name, "preset", voice.language, voice.label, voice.is_own)

@@ -47,7 +47,7 @@ from modules.core_components.progress import CancelToken, Progress, no_progress,
 from modules.core_components.text.judging_sentences import judging_sentences
 from modules.core_components.values import FloatArray, Sample, Speech, VoicePrompt
 from modules.tools.services import Services
-from modules.tools.speaking.plan import engine_options
+from modules.tools.speaking.request import engine_options
 from modules.tools.speaking.scores import read_back
 
 logger = logging.getLogger(__name__)

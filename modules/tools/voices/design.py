@@ -7,7 +7,7 @@ kept as a sample, and every engine that clones can speak with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,10 +16,10 @@ from modules.core_components.jobs import Job
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.text.languages import guess_language
 from modules.core_components.text.markup import without_markup
-from modules.core_components.values import Consent, Sample, Speech, Take
-from modules.tools.jobs import DESIGN, submit_speech
+from modules.core_components.values import Consent, Sample, Take
 from modules.tools.services import Services
-from modules.tools.speaking.speech import SpeechRequest, speak
+from modules.tools.speaking.request import SpeechRequest
+from modules.tools.speaking.speech import DESIGN, Listener, ignore_piece, speak, submit_speech
 
 MODEL = "qwen3-tts-1.7b-voice-design"
 KIND = "description"
@@ -67,13 +67,13 @@ def design_voice(
     request: DesignRequest,
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
-    hear: Callable[[Speech], None] = lambda piece: None,
+    on_piece: Listener = ignore_piece,
 ) -> Take:
     """Speaks the text in the voice that is described; raises as `speak`.
 
     `read_take` gives its audio, `keep_voice` keeps the voice.
     """
-    return speak(services, request.spoken(), progress, cancel, hear)
+    return speak(services, request.spoken(), progress, cancel, on_piece)
 
 
 def keep_voice(services: Services, take_id: str, name: str) -> Sample:
@@ -116,12 +116,6 @@ def keep_voice(services: Services, take_id: str, name: str) -> Sample:
             },
         },
     )
-
-
-# Designing a voice as a job. To do it is to speak, as `job_kinds` knows how.
-
-
-__all__ = ["DESIGN", "submit_design"]
 
 
 def submit_design(services: Services, request: DesignRequest, live: bool = False) -> Job:

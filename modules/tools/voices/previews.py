@@ -12,10 +12,11 @@ import numpy as np
 
 from modules.core_components.ai_models.engines.base import TTSEngine, parse_options
 from modules.core_components.audio.files import write_speech
+from modules.core_components.jobs import Job, JobContext
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.values import Speech, VoicePrompt
 from modules.tools.services import Services
-from modules.tools.speaking.plan import CHARACTERS_PER_SECOND
+from modules.tools.speaking.speech import CHARACTERS_PER_SECOND
 from modules.tools.voices.own_voices import fixed_voice
 from modules.tools.voices.preset_voices import nearest_language
 
@@ -96,3 +97,26 @@ def _forget_oldest(folder: Path) -> None:
     previews = sorted(folder.glob("[!.]*.wav"), key=lambda path: path.stat().st_mtime)
     for path in previews[:-KEPT_PREVIEWS]:
         path.unlink(missing_ok=True)
+
+
+# A preview as a job.
+
+PREVIEW = "preview_voice"
+
+
+def register(services: Services) -> None:
+    """Registers the job of this file."""
+
+    def run_preview(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+        job.progress(0.0, "Loading the model")
+        model_id, voice, language = payload["model"], payload["voice"], payload["language"]
+        file = make_preview(services, model_id, voice, language, job.progress, job.cancel)
+        return {"voice": voice, "file": str(file)}
+
+    services.jobs.register(PREVIEW, run_preview, lane="preview")
+
+
+def submit_preview(services: Services, model_id: str, voice: str, language: str) -> Job:
+    """Queues a preview of a voice or mix."""
+    payload = {"model": model_id, "voice": voice, "language": language}
+    return services.jobs.submit(PREVIEW, f"Preview of {voice}", payload)

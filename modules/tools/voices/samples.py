@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from modules.core_components.ai_models.engines.base import parse_options
-from modules.core_components.ai_models.engines.kokoro.voices import save_pack, voice_of_prompt
+from modules.core_components.ai_models.engines.kokoro.voices import (
+    SUFFIXES,
+    save_pack,
+    voice_of_prompt,
+)
 from modules.core_components.audio.files import encode_speech, read_speech
 from modules.core_components.errors import BadInputError
+from modules.core_components.jobs import Job, JobContext
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.values import Consent, Sample, Speech
 from modules.tools.listening.transcribe import transcribe_speech
@@ -146,3 +152,54 @@ def ensure_demo_sample(
     logger.info("Made the demo sample %r", sample.name)
     progress(1.0, "Done")
     return sample
+
+
+# Work on samples as jobs.
+
+REFERENCE, EXPORT, DEMO = "reference_text", "export_voice", "demo_sample"
+
+
+def register(services: Services) -> None:
+    """Registers the jobs of this file."""
+
+    def run_reference(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+        sample = write_reference_text(services, payload["sample"], job.progress, job.cancel)
+        return {"sample": sample.name}
+
+    def run_export(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+        name, target = payload["sample"], Path(payload["target"])
+        file = export_voice(services, name, target, payload["engine"], job.progress, job.cancel)
+        return {"sample": name, "file": str(file)}
+
+    def run_demo(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+        sample = ensure_demo_sample(services, job.progress, job.cancel)
+        return {"sample": sample.name if sample else ""}
+
+    services.jobs.register(REFERENCE, run_reference)
+    services.jobs.register(EXPORT, run_export)
+    services.jobs.register(DEMO, run_demo)
+
+
+def submit_demo_sample(services: Services) -> None:
+    """Queues making the demo sample if this is the first start."""
+    pending = services.jobs.list(states=("queued", "running"), kind=DEMO)
+    if demo_sample_wanted(services) and not pending:
+        services.jobs.submit(DEMO, "Make the demo sample", {})
+
+
+def submit_reference_text(services: Services, sample_name: str) -> Job:
+    """Queues transcribing a sample."""
+    sample = services.samples.get(sample_name)
+    return services.jobs.submit(REFERENCE, f"Transcribe {sample.name}", {"sample": sample.name})
+
+
+def submit_export(services: Services, sample_name: str, engine: str, suffix: str) -> Job:
+    """Queues writing a sample's fitted voice as a voice pack (see `load_pack`)."""
+    sample = services.samples.get(sample_name)
+    if suffix not in SUFFIXES:
+        raise BadInputError(
+            f"A voice cannot be a {suffix!r} file.", f"Choose {', '.join(SUFFIXES)}."
+        )
+    target = services.exports_folder / f"{sample.path.stem}{suffix}"
+    payload = {"sample": sample.name, "engine": engine, "target": str(target)}
+    return services.jobs.submit(EXPORT, f"Export {sample.name}", payload)

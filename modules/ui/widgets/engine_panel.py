@@ -1,4 +1,4 @@
-"""With which model, in which language and how: what every tab that speaks asks for."""
+"""Model, language and options: what every tab that generates speech asks for."""
 
 from __future__ import annotations
 
@@ -6,21 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.ai_models.engines.base import OptionField, describe_options
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.languages import language_name
+from modules.tools.models.fallback import choose_speaking_model
 from modules.tools.models.ready_models import is_voice_match, option_types, speaking_models
 from modules.tools.services import Services
-from modules.tools.speaking.fallback import choose_speaking_model
-from modules.tools.speaking.speech import SpeechRequest
+from modules.tools.speaking.request import SpeechRequest
 from modules.tools.voices.preset_voices import usual_language
-from modules.ui.widgets.parts import menu, menu_update, panel
-from modules.ui.widgets.snippets import empty_html, warning_html
-
-# Sliders, boxes and menus drawn from what an engine says about its options.
-
+from modules.ui.render import card_html, empty_html, note_html
+from modules.ui.widgets.parts import NO_TTS_MODEL, menu, menu_update, panel, require_model
 
 # A slider with more steps than this, or over a larger factor, cannot be set by hand.
 _WIDEST_SLIDER = 1000
@@ -32,8 +30,8 @@ EVERYWHERE = ("language", "seed", "pronunciations")
 class OptionControls:
     """The controls of several kinds of options, of which those of the chosen one are visible.
 
-    Models of one family share their options, and so their controls: one that arrives later has
-    them at once. `components` goes into a handler's inputs; `read` turns their values back.
+    Models of one family share their options, and so their controls: one that is installed later
+    has them at once. `components` goes into a handler's inputs; `read` turns their values back.
     """
 
     def __init__(self, options_types: Sequence[type], chosen: type | None) -> None:
@@ -104,11 +102,10 @@ def _too_fine_for_a_slider(item: OptionField, step: float) -> bool:
 
 
 NONE = "None installed"
-NO_MODEL = "No speaking model is installed yet. Get one on the Models tab; Kokoro is small."
 VOICE_MATCH = (
-    "<b>Voice match.</b> {label} cannot copy a voice; the studio bends its nearest stock voice "
-    "towards your sample. It comes near, and the likeness below says how near. The first time "
-    "takes a minute or two; after that the voice is kept."
+    "{label} cannot clone a voice; the studio fits its nearest stock voice to your sample. The "
+    "first time takes a minute or two; then the voice is kept. The similarity score of the take "
+    "says how close it is."
 )
 TRUE_CLONE = "{label} clones the voice directly from the sample."
 
@@ -116,7 +113,7 @@ TRUE_CLONE = "{label} clones the voice directly from the sample."
 class EnginePanel:
     """Menus of models and languages, and the chosen model's options.
 
-    `ready` is the id of the model whose choices are on show.
+    `ready` is the id of the model whose choices are shown.
     """
 
     def __init__(self, services: Services) -> None:
@@ -129,7 +126,7 @@ class EnginePanel:
         with gr.Accordion("Options", open=False):
             self._seed = gr.Number(
                 label="Seed",
-                info="The same seed makes the same take. Empty or -1: a new one each time.",
+                info="The same seed gives the same take. Empty or -1: a new one each time.",
                 value=-1,
                 precision=0,
             )
@@ -159,7 +156,7 @@ class EnginePanel:
         engines = [(_label(entry, is_cloning), entry.id) for entry in models.values()]
         if not model_id:
             nothing = menu_update([], "", NONE)
-            return ["", nothing, nothing, empty_html(NO_MODEL), *self._options.show(None)]
+            return ["", nothing, nothing, empty_html(NO_TTS_MODEL), *self._options.show(None)]
         handle = self._services.tts.get(model_id)
         wanted = language if language in handle.languages else ""
         return [
@@ -170,20 +167,21 @@ class EnginePanel:
                 wanted or usual_language(self._services, handle),
                 NONE,
             ),
-            warning_html(usual.note if model_id == usual.model_id else "")
-            + (_about_html(models[model_id]) if is_cloning else ""),
+            card_html(usual.note if model_id == usual.model_id else "", kind="warn")
+            + (_about_html(models[model_id]) if is_cloning else Markup()),
             *self._options.show(handle.options_type),
         ]
 
     def request(
         self, text: str, voice: str | None, kind: str, values: Sequence[Any]
     ) -> SpeechRequest:
-        """The wish to say `text`; `values` are those of `inputs`. Raises BadInputError."""
+        """A request to speak `text`; `values` are those of `inputs`. Raises BadInputError."""
         engine, language, seed, *options = values
-        if not engine:
-            raise BadInputError("No speaking model is installed.", "Get one on the Models tab.")
+        require_model(engine, "speech")
         if not voice:
-            raise BadInputError("No voice is chosen.", "Choose or add a sample, or a stock voice.")
+            raise BadInputError(
+                "No voice is selected.", "Select or add a sample, or choose a stock voice."
+            )
         return SpeechRequest(
             text=text,
             voice=voice,
@@ -200,6 +198,6 @@ def _label(entry: ModelEntry, is_cloning: bool) -> str:
     return f"{entry.label} (voice match)" if is_cloning and is_voice_match(entry) else entry.label
 
 
-def _about_html(entry: ModelEntry) -> str:
+def _about_html(entry: ModelEntry) -> Markup:
     words = VOICE_MATCH if is_voice_match(entry) else TRUE_CLONE
-    return f"<div class='studio-note'>{words.format(label=entry.label)}</div>"
+    return note_html(words.format(label=entry.label))

@@ -1,17 +1,17 @@
-"""Following a job: where it is, how long it still takes, and a button that really stops it.
+"""Following a job: its progress, the time that is left, and a button that cancels it.
 
-The page asks every second while there is something to follow. Nothing about a job lives in
-the page: after a reload, `find` meets the same job again, running, just done or interrupted.
+The page polls every second while a job is active. It keeps no state of a job: after a reload,
+`find` returns the same job again, running, just done or interrupted.
 """
 
 from __future__ import annotations
 
-import html
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from modules.core_components.errors import NotFoundError
 from modules.core_components.jobs import Job
@@ -26,9 +26,9 @@ from modules.core_components.jobs.store import (
     RUNNING,
 )
 from modules.tools.services import Services
-from modules.ui.handlers import error_html, listen
+from modules.ui.handlers import listen
+from modules.ui.render import duration_text, render
 from modules.ui.widgets.parts import panel
-from modules.ui.widgets.snippets import bar_html, duration_text
 
 # More often costs a slow browser a third of a core that the work itself could use.
 POLL_S = 1.0
@@ -39,7 +39,7 @@ RECENT_S = 15 * 60
 class JobsView:
     """A panel that follows the jobs of some kinds, one at a time, in their order.
 
-    `job_id` is the job on show: write a new job's id there and the panel follows it. `finished`
+    `job_id` is the job shown: write a new job's id there and the panel follows it. `finished`
     changes to the id of each followed job once it is done; listen to it to show the result. With
     `failures_first` an opened page shows what failed lately before what was done since.
     """
@@ -58,29 +58,22 @@ class JobsView:
             self._resume = gr.Button("Resume", size="sm", visible=False)
             self._dismiss = gr.Button("Dismiss", size="sm", visible=False)
         self._timer = gr.Timer(POLL_S, active=False)
-        # What the last look saw; it changes when more than words is to be shown.
+        # What the last poll saw; it changes when more than the panel has to be updated.
         self._seen = gr.Textbox(value="", elem_classes="studio-hidden")
         self._listen()
 
     def _listen(self) -> None:
-        shown = [
-            self.job_id,
-            self.finished,
-            self._panel,
-            self._cancel,
-            self._resume,
-            self._dismiss,
-            self._timer,
-        ]
+        buttons = [self._cancel, self._resume, self._dismiss]
+        shown = [self.job_id, self.finished, self._panel, *buttons, self._timer]
         asked = [self.job_id]
         # In the queue, since Gradio reports the change of a state only to queued events.
         listen(self.job_id.change, self._show, asked, shown)
-        # Outside the queue: an answer through it costs the browser twice as much.
-        listen(self._timer.tick, self._look, asked, [self._panel, self._seen], queue=False)
+        # Outside the queue: an answer through the queue costs the browser twice as much.
+        listen(self._timer.tick, self._poll, asked, [self._panel, self._seen], queue=False)
         listen(self._seen.change, self._show, asked, shown)
-        listen(self._cancel.click, self._stop, asked, shown)
-        listen(self._resume.click, self._start_again, asked, shown)
-        listen(self._dismiss.click, self._forget, asked, shown)
+        listen(self._cancel.click, self._cancel_job, asked, shown)
+        listen(self._resume.click, self._resume_job, asked, shown)
+        listen(self._dismiss.click, self._dismiss_job, asked, shown)
 
     def on_finished(
         self, work: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any]
@@ -122,7 +115,7 @@ class JobsView:
         return job.id if job else ""
 
     def _job(self, job_id: str) -> Job | None:
-        """None where there is none, or it was dismissed on another page."""
+        """The job; None for "" and for one that was dismissed on another page."""
         try:
             return self._services.jobs.get(job_id) if job_id else None
         except NotFoundError:
@@ -131,19 +124,19 @@ class JobsView:
     def _jobs(self, states: Sequence[str]) -> list[Job]:
         return [job for job in self._services.jobs.list(states) if job.kind in self._kinds]
 
-    def _stop(self, job_id: str) -> tuple[Any, ...]:
+    def _cancel_job(self, job_id: str) -> tuple[Any, ...]:
         self._services.jobs.cancel(job_id)
         return self._show(job_id)
 
-    def _start_again(self, job_id: str) -> tuple[Any, ...]:
+    def _resume_job(self, job_id: str) -> tuple[Any, ...]:
         return self._show(self._services.jobs.resume(job_id).id)
 
-    def _forget(self, job_id: str) -> tuple[Any, ...]:
+    def _dismiss_job(self, job_id: str) -> tuple[Any, ...]:
         self._services.jobs.dismiss(job_id)
         return self._show(self._unfinished())
 
-    def _look(self, job_id: str) -> tuple[Any, str]:
-        """What the job says, as long as it goes on, and what a change is told by."""
+    def _poll(self, job_id: str) -> tuple[Any, str]:
+        """The panel while the job runs, and a text that changes with the job's state."""
         job = self._job(job_id)
         if job is None:
             return gr.skip(), f"{job_id} gone"
@@ -154,14 +147,14 @@ class JobsView:
         return gr.update(value=self._panel_html(job, len(self._jobs(ACTIVE)) - 1)), seen
 
     def _show(self, job_id: str) -> tuple[Any, ...]:
-        """The job's state on every part of the panel; moves on to the next one in line."""
+        """The job's state on every part of the panel; moves on to the next one in the queue."""
         job = self._job(job_id)
         finished = job.id if job and job.state == DONE else gr.skip()
-        line = self._jobs(ACTIVE)
-        # A failure stays on show until it is dismissed; whatever else ended makes room.
+        active_jobs = self._jobs(ACTIVE)
+        # A failure is shown until it is dismissed; any other ended job makes room for the next.
         if job is None or job.state in (QUEUED, DONE, CANCELLED):
-            job = _next_of(line) or job
-        waiting = sum(other.id != job.id for other in line) if job else 0
+            job = _next_of(active_jobs) or job
+        waiting = sum(other.id != job.id for other in active_jobs) if job else 0
         active = job is not None and job.is_active
         resumable = job is not None and job.state in RESUMABLE
         stopping = job is not None and job.cancel_requested
@@ -169,8 +162,7 @@ class JobsView:
             job.id if job else "",
             finished,
             gr.update(
-                value=self._panel_html(job, waiting) if job else "",
-                visible=active or resumable,
+                value=self._panel_html(job, waiting) if job else "", visible=active or resumable
             ),
             gr.update(visible=active, interactive=not stopping),
             gr.update(visible=resumable, value=_resume_label(job)),
@@ -178,32 +170,35 @@ class JobsView:
             gr.Timer(active=active),
         )
 
-    def _panel_html(self, job: Job, waiting: int) -> str:
+    def _panel_html(self, job: Job, waiting: int) -> Markup:
         return job_html(job, self._services.jobs.position(job.id), waiting)
 
 
-def job_html(job: Job, position: int = 0, waiting: int = 0) -> str:
-    """A job in words and a bar; `position` is its place in the queue, from 1."""
-    title = f"<strong>{html.escape(job.title)}</strong>"
-    more = f" · {waiting} more in line" if waiting else ""
+def job_html(job: Job, position: int = 0, waiting: int = 0) -> Markup:
+    """A job with its progress; `position` is its place in the queue, from 1."""
+    fraction: float | None = job.fraction
+    kind = hint = ""
     if job.cancel_requested and job.is_active:
-        return _card(title, bar_html(job.fraction), "Stopping…")
-    if job.state == RUNNING:
-        words = html.escape(job.message or "Working")
-        return _card(title, bar_html(job.fraction), f"{words}{_remaining(job)}{more}")
-    if job.state == QUEUED:
-        place = f"number {position} in line" if position > 1 else "next in line"
-        return _card(title, bar_html(0.0), f"Waiting: {place}.")
-    if job.state == INTERRUPTED:
-        words = "The studio ended while this ran. What was done so far is kept: resume it."
-        return _card(title, bar_html(job.fraction), words, "warn")
-    if job.state == FAILED:
-        return _card(title, "", error_html(job.error or "It failed.", job.hint), "bad")
-    return _card(title, "", "Cancelled.")
-
-
-def _card(title: str, bar: str, words: str, kind: str = "plain") -> str:
-    return f"<div class='studio-job {kind}' aria-live='polite'>{title}{bar}<div>{words}</div></div>"
+        message = "Cancelling…"
+    elif job.state == RUNNING:
+        more = f" · {waiting} more in the queue" if waiting else ""
+        message = f"{job.message or 'Working'}{_remaining(job)}{more}"
+    elif job.state == QUEUED:
+        fraction = 0.0
+        message = (
+            f"Waiting: number {position} in the queue."
+            if position > 1
+            else "Waiting: next in the queue."
+        )
+    elif job.state == INTERRUPTED:
+        kind = "warn"
+        message = "The studio was closed while this ran. Resume it: what was finished is kept."
+    elif job.state == FAILED:
+        fraction, kind = None, "bad"
+        message, hint = job.error or "It failed.", job.hint
+    else:
+        fraction, message = None, "Cancelled."
+    return render("job", title=job.title, kind=kind, fraction=fraction, message=message, hint=hint)
 
 
 def _remaining(job: Job) -> str:

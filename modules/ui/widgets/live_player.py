@@ -1,45 +1,35 @@
-"""Hearing a take while it is being made, its text followed word by word."""
+"""Playing a take while it is generated, its text followed word by word."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from modules.core_components.jobs import Job
-from modules.ui.context import Studio
+from modules.ui.context import Studio, script
 from modules.ui.handlers import listen
-
-_SCRIPT = Path(__file__).parents[1] / "static" / "js" / "live_player.js"
-# The choice stays in the browser, since it is about this machine's loudspeaker.
-RESTORE_CHOICE = "() => localStorage.getItem('studio-live') !== 'no'"
-KEEP_CHOICE = "wanted => localStorage.setItem('studio-live', wanted ? 'yes' : 'no')"
+from modules.ui.widgets.parts import scripted_panel
 
 
 class LivePlayer:
-    """A box to tick, and below the button that starts a job the stage where it is heard.
+    """A box to tick, and below the button that starts a job the player.
 
-    `wanted` goes into the handler that submits the job, `heard` gets what `following` says.
+    `wanted` goes into the handler that submits the job, `playing` gets what `following` returns.
     """
 
     def __init__(self, studio: Studio) -> None:
-        self.wanted = gr.Checkbox(label="Play while speaking", value=True, container=False)
-        self.heard: Any = None
-        listen(studio.page.load, None, [], [self.wanted], js=RESTORE_CHOICE, queue=False)
-        listen(self.wanted.input, None, [self.wanted], [], js=KEEP_CHOICE, queue=False)
+        self.wanted = gr.Checkbox(label="Play while generating", value=True, container=False)
+        self.playing: Any = None
+        # The browser keeps the choice: it is about the loudspeaker of that machine.
+        restore, keep = script("restore_live_choice"), script("keep_live_choice")
+        listen(studio.page.load, None, [], [self.wanted], js=restore, queue=False)
+        listen(self.wanted.input, None, [self.wanted], [], js=keep, queue=False)
 
-    def build_stage(self) -> None:
-        """Draws the place where the text is followed; it is empty until something is heard."""
-        # The script draws all of it: what a user typed must never be read as HTML.
-        self.heard = gr.HTML(
-            value="",
-            html_template="",
-            js_on_load=_SCRIPT.read_text(encoding="utf-8"),
-            apply_default_css=False,
-            elem_classes="studio-panel",
-        )
+    def build_player(self) -> None:
+        """Draws the player; it is invisible until something is played."""
+        self.playing = scripted_panel("live_player")
 
     def following(self, job: Job, wanted: bool) -> Any:
-        """The value for `heard` that makes the page listen to a job."""
+        """The value for `playing` that makes the page play a job."""
         return job.id if wanted else gr.skip()

@@ -1,4 +1,4 @@
-"""Panels, lists, players and recorders, all of one look."""
+"""Panels, lists, players, recorders and buttons that several tabs use."""
 
 from __future__ import annotations
 
@@ -9,35 +9,23 @@ from typing import Any
 
 import gradio as gr
 
+from modules.core_components.errors import BadInputError
+from modules.ui.context import script
 from modules.ui.handlers import listen
+from modules.ui.render import note_html, part
 
+NO_TTS_MODEL = "No speech model is installed yet. Download one on the Models tab; Kokoro is small."
+NO_ASR_MODEL = (
+    "No transcription model is installed yet. Download one on the Models tab; Whisper base "
+    "is small."
+)
 WAVE = gr.WaveformOptions(
     waveform_color="#a8a29e", waveform_progress_color="#0d9488", trim_region_color="#0d948855"
 )
 
 
-# Rows can be clicked or chosen by keyboard; the row's id travels to the server.
-CHOOSE_ROW = """
-const choose = event => {
-  const row = event.target.closest('[data-id]');
-  if (!row) return;
-  element.querySelectorAll('[data-id]').forEach(other => other.classList.remove('chosen'));
-  row.classList.add('chosen');
-  trigger('select', {id: row.dataset.id});
-};
-element.addEventListener('click', choose);
-element.addEventListener('keydown', event => { if (event.key === 'Enter') choose(event); });
-"""
-
-# A panel in a tab that is not chosen asks for nothing: each answer costs the browser a walk
-# through the whole page.
-LOOK_AGAIN = """
-setInterval(() => { if (element.offsetParent !== null) trigger('select', {}); }, %d);
-"""
-
-
 def panel(html: str = "", visible: bool = True, script: str | None = None) -> Any:
-    """A piece of the page in our own HTML, flush with the components around it."""
+    """A part of the page in our own HTML (see `render`), flush with the components around it."""
     return gr.HTML(
         html,
         visible=visible,
@@ -47,19 +35,38 @@ def panel(html: str = "", visible: bool = True, script: str | None = None) -> An
     )
 
 
+def scripted_panel(name: str) -> Any:
+    """A panel that a script of `static/js` draws from its value, which is never read as HTML."""
+    return gr.HTML(
+        value="",
+        html_template="",
+        js_on_load=script(name),
+        apply_default_css=False,
+        elem_classes="studio-panel",
+    )
+
+
+def note(text: str) -> Any:
+    """A remark in small subdued letters."""
+    return panel(note_html(text))
+
+
 def title(text: str) -> Any:
-    """A heading inside a tab; `text` is not escaped."""
-    return panel(f"<div class='studio-title'>{text}</div>")
+    """A heading inside a tab."""
+    return panel(part("title", text))
 
 
 def choice_list() -> Any:
-    """A table (see `table_html`) whose `select` event carries the `id` of the chosen row."""
-    return panel(script=CHOOSE_ROW)
+    """A table whose rows are chosen by mouse or keyboard: the `id` comes with its `select`."""
+    return panel(script=script("choose_row"))
 
 
-def watching_panel(every_s: float) -> Any:
-    """A `panel` whose `select` event asks for news, as long as it can be seen."""
-    return panel(script=LOOK_AGAIN % round(1000 * every_s))
+def polling_panel(every_s: float) -> Any:
+    """A `panel` whose `select` event asks for its content, as long as it can be seen.
+
+    Each answer costs the browser a walk through the whole page.
+    """
+    return panel(script=script("poll", PERIOD_MS=round(1000 * every_s)))
 
 
 def menu(label: str, nothing: str, min_width: int = 160) -> Any:
@@ -77,6 +84,13 @@ def menu_update(choices: Sequence[tuple[str, str]], value: str | None, nothing: 
     return gr.update(choices=known, value=value if value in values else values[0])
 
 
+def require_model(model: str | None, task: str = "transcription") -> str:
+    """The id that a menu of models sent. Raises BadInputError where none is installed."""
+    if not model:
+        raise BadInputError(f"No {task} model is installed.", "Download one on the Models tab.")
+    return model
+
+
 def audio_player(label: str, visible: bool = True, autoplay: bool = False) -> Any:
     """Plays a file of the studio; downloads have buttons of their own."""
     return gr.Audio(
@@ -90,7 +104,7 @@ def audio_player(label: str, visible: bool = True, autoplay: bool = False) -> An
 
 
 def text_to_speak() -> Any:
-    """Where a text is typed for a voice to say."""
+    """Where the text of a take is typed."""
     return gr.Textbox(
         value="",
         label="Text to speak",
@@ -107,57 +121,50 @@ def audio_recorder(label: str, sources: list[Any]) -> Any:
     )
 
 
-# A button that asks before it acts.
-
-
 class ConfirmedButton:
-    """`label` opens a question with two answers; only the first of them acts."""
+    """A button that opens a question; its work is done once that is answered with `yes`."""
 
-    def __init__(self, label: str, question: str, yes: str) -> None:
+    def __init__(self, label: str, question: str, yes: str = "Delete") -> None:
         self.button = gr.Button(label, variant="stop", size="sm")
         with gr.Row(visible=False) as self._ask:
-            panel(f"<div class='studio-note'>{question}</div>")
+            note(question)
             self._yes = gr.Button(yes, variant="stop", size="sm")
-            no = gr.Button("Keep it", size="sm")
-        shown = [self.button, self._ask]
-        listen(self.button.click, lambda: _asking(True), [], shown, queue=False)
-        listen(no.click, lambda: _asking(False), [], shown, queue=False)
+            no = gr.Button("Cancel", size="sm")
+        self._show_question(self.button, True)
+        self._show_question(no, False)
+
+    def _show_question(self, button: Any, visible: bool) -> None:
+        shown = (gr.update(visible=not visible), gr.update(visible=visible))
+        listen(button.click, lambda: shown, [], [self.button, self._ask], queue=False)
 
     def on_confirm(
         self, work: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any]
     ) -> Any:
-        """Calls `work` once the user said yes; returns the event for what follows."""
-        listen(self._yes.click, lambda: _asking(False), [], [self.button, self._ask], queue=False)
+        """Calls `work` after a yes; returns Gradio's dependency for what follows."""
+        self._show_question(self._yes, False)
         return listen(self._yes.click, work, inputs, outputs)
 
 
-def _asking(now: bool) -> tuple[Any, Any]:
-    return gr.update(visible=not now), gr.update(visible=now)
-
-
-# Buttons that make a file only when it is asked for, then hand it to the browser.
-
-
-# The browser needs a moment to give the hidden link its new address.
-CLICK_LINK = "() => setTimeout(() => document.getElementById('{link}').click(), 150)"
-
-
 class DownloadButtons:
-    """One small button for each format, drawn in the current row."""
+    """One small button for each format, drawn in the current row.
+
+    The file is made when its button is clicked; then a hidden link hands it to the browser.
+    """
 
     def __init__(self, formats: Sequence[str], element_id: str) -> None:
         self._buttons = {
             fmt: gr.Button(f"Download {fmt}", size="sm", min_width=110) for fmt in formats
         }
         self._link = gr.DownloadButton(elem_id=element_id, elem_classes="studio-hidden")
-        self._click = CLICK_LINK.format(link=element_id)
+        # After a moment, which the browser needs to give the link its new address.
+        self._click = script("click_link", LINK=element_id)
 
     def on_download(self, make: Callable[..., Path], *keys: Any) -> None:
         """Each button hands out `make(format, *values of keys)`."""
 
-        def made(fmt: str, *values: str) -> str:
+        def make_file(fmt: str, *values: str) -> str:
             return str(make(fmt, *values))
 
         for fmt, button in self._buttons.items():
-            ready = listen(button.click, partial(made, fmt), keys, [self._link])
+            ready = listen(button.click, partial(make_file, fmt), keys, [self._link])
             listen(ready.success, None, js=self._click, queue=False)

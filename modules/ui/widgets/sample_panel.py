@@ -1,4 +1,4 @@
-"""Choosing a sample, bringing one in, and what is known about it."""
+"""The samples: selecting one, adding one, its reference text and its facts."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import gradio as gr
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.languages import language_name
 from modules.core_components.values import Consent, Sample
-from modules.tools.jobs import submit_reference_text
 from modules.tools.services import Services
-from modules.tools.voices.samples import add_sample
-from modules.ui.handlers import listen, tell, warn
+from modules.tools.voices.samples import add_sample, submit_reference_text
+from modules.ui.handlers import listen, notify, warn
+from modules.ui.render import duration_text, empty_html, facts_html
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import (
     ConfirmedButton,
@@ -24,46 +24,37 @@ from modules.ui.widgets.parts import (
     menu_update,
     panel,
 )
-from modules.ui.widgets.snippets import duration_text, empty_html, facts_html
 
 CONSENT = "This is my own voice, or the speaker agreed to this use of it."
-ADD = "Add the sample"
+ADD = "Add sample"
 NO_SAMPLE = "None yet"
 NO_SAMPLES = "No samples yet. Add a recording of a voice below: 10 to 60 seconds of clear speech."
 SAMPLE_LANGUAGES = ("en", "es", "fr", "de", "it", "pt", "nl", "pl", "ru", "hi", "ja", "ko", "zh")
 
 
 class SamplePanel:
-    """The samples of the library; the name of the one on show is in `chosen`."""
+    """The samples of the library; the name of the selected one is in `chosen`."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self.chosen = gr.State("")
         self.name = menu("Sample", NO_SAMPLE)
-        self._player = audio_player("The sample", visible=False)
+        self._player = audio_player("Sample", visible=False)
         self._facts = panel(empty_html(NO_SAMPLES))
         with gr.Column(visible=False) as self._details:
             self._ref_text = gr.Textbox(
                 value="",
-                label="What the sample says",
-                info="Some engines that clone need the words; XTTS and voice match do not.",
+                label="Reference text",
+                info="What is said in the sample. XTTS and voice match do not need it.",
                 lines=3,
             )
             with gr.Row():
-                self._write_down = gr.Button("Write it down for me", size="sm")
-                save = gr.Button("Save the text", size="sm")
-            delete = ConfirmedButton(
-                "Delete this sample", "It moves to samples/.trash.", "Delete it"
-            )
-        self._shown = [
-            self.chosen,
-            self.name,
-            self._player,
-            self._facts,
-            self._details,
-            self._ref_text,
-        ]
-        with gr.Accordion("Add a sample", open=False) as self._add:
+                self._transcribe = gr.Button("Transcribe sample", size="sm")
+                save = gr.Button("Save text", size="sm")
+            delete = ConfirmedButton("Delete sample", "It moves to the trash.")
+        about = [self._player, self._facts, self._details, self._ref_text]
+        self._shown = [self.chosen, self.name, *about]
+        with gr.Accordion("New sample", open=False) as self._add:
             self._build_form()
         listen(self.name.input, self._show, [self.name], self._shown)
         listen(save.click, self._save_text, [self.chosen, self._ref_text], [])
@@ -71,7 +62,7 @@ class SamplePanel:
 
     def follow_in(self, jobs: JobsView) -> None:
         """Long work on a sample is shown in `jobs`."""
-        listen(self._write_down.click, self._submit_writing, [self.chosen], [jobs.job_id])
+        listen(self._transcribe.click, self._submit_transcription, [self.chosen], [jobs.job_id])
 
     @property
     def outputs(self) -> list[Any]:
@@ -87,21 +78,19 @@ class SamplePanel:
         recording = audio_recorder("Recording", ["upload", "microphone"])
         with gr.Row():
             name = gr.Textbox(
-                value="", label="Name", placeholder="How the sample is listed", min_width=140
+                value="", label="Name", placeholder="Name of the sample", min_width=140
             )
-            speaker = gr.Textbox(
-                value="", label="Whose voice is it?", placeholder="Name", min_width=140
-            )
+            speaker = gr.Textbox(value="", label="Speaker", placeholder="Name", min_width=140)
         agreed = gr.Checkbox(label=CONSENT, value=False)
         with gr.Accordion("More", open=False):
-            ref_text = gr.Textbox(value="", label="What it says (optional)", lines=2)
+            ref_text = gr.Textbox(value="", label="Reference text (optional)", lines=2)
             language = gr.Dropdown(label="Language", choices=sample_language_choices(), value="")
         button = gr.Button(ADD, variant="primary")
         form = [recording, name, speaker, agreed, ref_text, language]
-        started = listen(button.click, lambda: _adding(True), [], [button])
+        started = listen(button.click, lambda: _button_state(True), [], [button])
         added = listen(started.then, self._keep, form, [self.chosen, *form])
         listen(added.success, self._show_added, [self.chosen], self.outputs)
-        listen(added.then, lambda: _adding(False), [], [button])
+        listen(added.then, lambda: _button_state(False), [], [button])
 
     def _keep(
         self,
@@ -113,15 +102,13 @@ class SamplePanel:
         language: str,
     ) -> Sequence[Any]:
         if not recording:
-            raise BadInputError(
-                "There is no recording yet.", "Drop in a file and let it arrive, or record one."
-            )
+            raise BadInputError("There is no recording yet.", "Upload a file or record one.")
         consent = Consent(speaker=speaker.strip(), agreed=agreed)
         sample, warnings = add_sample(
             self._services, Path(recording), name, consent, ref_text, language or ""
         )
         warn(warnings)
-        tell(f"{sample.name} is ready.")
+        notify(f"{sample.name} is ready.")
         emptied = [None, "", "", False, "", ""]
         return [sample.name, *emptied]
 
@@ -148,9 +135,9 @@ class SamplePanel:
 
     def _save_text(self, name: str, ref_text: str) -> None:
         self._services.samples.update(name, ref_text=ref_text)
-        tell("The text is saved with the sample.")
+        notify("The reference text is saved.")
 
-    def _submit_writing(self, name: str) -> str:
+    def _submit_transcription(self, name: str) -> str:
         return submit_reference_text(self._services, name).id
 
     def _delete(self, name: str) -> list[Any]:
@@ -158,23 +145,25 @@ class SamplePanel:
         return self._show("")
 
 
-def _adding(now: bool) -> Any:
-    return gr.update(value="Listening to it…" if now else ADD, interactive=not now)
+def _button_state(is_adding: bool) -> Any:
+    return gr.update(
+        value="Checking the recording…" if is_adding else ADD, interactive=not is_adding
+    )
 
 
 def sample_facts(sample: Sample) -> dict[str, str]:
-    """Length, language, and whose voice it is."""
+    """Length, language, speaker and consent."""
     consent = sample.consent
     agreed = "" if consent is None else "agreed" if consent.agreed else "did not agree"
     return {
         "Length": duration_text(sample.duration_s),
         "Language": language_name(sample.language) if sample.language else "",
-        "Voice of": (consent.speaker or "not named") if consent else "not recorded",
-        "Consent": agreed or "not recorded",
+        "Speaker": (consent.speaker or "unknown") if consent else "unknown",
+        "Consent": agreed or "unknown",
         "Added": sample.created[:10],
     }
 
 
 def sample_language_choices() -> list[tuple[str, str]]:
-    """What a speaker may speak; the first leaves it to the listener."""
-    return [("Find out", ""), *((language_name(code), code) for code in SAMPLE_LANGUAGES)]
+    """Languages of samples; the first lets the speech recognition detect it."""
+    return [("Detect", ""), *((language_name(code), code) for code in SAMPLE_LANGUAGES)]

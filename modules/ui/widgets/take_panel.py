@@ -1,28 +1,31 @@
-"""A take on show: player, scores in words, downloads, every parameter, and making it again."""
+"""One take: player, scores, downloads, all its parameters, and generating it again."""
 
 from __future__ import annotations
 
 import dataclasses
-import html
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
-from modules.core_components.values import Scores, Take
-from modules.tools.jobs import submit_again
+from modules.core_components.jobs import Job
+from modules.core_components.values import Take
 from modules.tools.services import Services
-from modules.tools.speaking.history import EXPORT_FORMATS, export_take
+from modules.tools.speaking.history import AGAIN, export_take, submit_again
+from modules.tools.speaking.request import FORMATS
 from modules.tools.speaking.scores import STRANGER_SIMILARITY, explain_similarity, explain_words
 from modules.ui.handlers import listen
+from modules.ui.render import duration_text, excerpt, facts_html, local_time, render
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import DownloadButtons, audio_player, panel
-from modules.ui.widgets.snippets import bar_html, duration_text, excerpt, facts_html, local_time
+
+MOST_HEARD = 300
 
 
 class TakePanel:
     """Shows one take; `outputs` and `show` belong together.
 
-    Making it again is a job like all others: its id goes to `jobs`.
+    Generating it again is a job like all others: its id goes to `jobs`.
     """
 
     def __init__(self, services: Services, jobs: JobsView, element_id: str) -> None:
@@ -30,12 +33,12 @@ class TakePanel:
         self.take_id = gr.State("")
         with gr.Column(visible=False) as self._group:
             self._note = panel(visible=False)
-            self._player = audio_player("The take")
+            self._player = audio_player("Take")
             self._scores = panel()
             with gr.Row():
-                downloads = DownloadButtons(EXPORT_FORMATS, f"{element_id}-link")
-                again = gr.Button("Make it again", size="sm", min_width=110)
-            with gr.Accordion("Everything about this take", open=False):
+                downloads = DownloadButtons(FORMATS, f"{element_id}-link")
+                again = gr.Button("Generate again", size="sm", min_width=110)
+            with gr.Accordion("Details", open=False):
                 self._facts = panel()
                 self._metadata = gr.JSON(show_label=False, max_height=420)
         downloads.on_download(lambda fmt, take: export_take(services, take, fmt), self.take_id)
@@ -43,107 +46,83 @@ class TakePanel:
 
     @property
     def outputs(self) -> list[Any]:
-        return [
-            self.take_id,
-            self._group,
-            self._note,
-            self._player,
-            self._scores,
-            self._facts,
-            self._metadata,
-        ]
+        shown = [self._note, self._player, self._scores, self._facts, self._metadata]
+        return [self.take_id, self._group, *shown]
 
     def show(self, take: Take | None, note: str = "") -> list[Any]:
         """Values for `outputs`; without a take the panel is hidden. `note` is HTML."""
         if take is None:
             return ["", gr.update(visible=False), *[gr.skip()] * 5]
-        metadata = {**dataclasses.asdict(take), "path": str(take.path)}
         return [
             take.id,
             gr.update(visible=True),
-            gr.update(value=f"<div class='studio-job good'>{note}</div>", visible=bool(note)),
+            gr.update(value=note, visible=bool(note)),
             gr.update(value=str(take.path), label=f"{excerpt(take.voice, 60)} · {take.engine}"),
             scores_html(take),
             facts_html(take_facts(take)),
-            metadata,
+            {**dataclasses.asdict(take), "path": str(take.path)},
         ]
+
+    def show_result(self, job: Job) -> list[Any]:
+        """Values for `outputs`: the take a job made and, if it was made again, how it compares."""
+        result = job.result or {}
+        take = self._services.takes.get(result["take"])
+        is_again = job.kind == AGAIN
+        return self.show(
+            take, again_note(result["identical"], result["reason"]) if is_again else ""
+        )
 
     def _again(self, take_id: str) -> str:
         return submit_again(self._services, take_id).id
 
 
-def again_note(identical: bool, reason: str) -> str:
-    """Whether the second making gave the same samples, as HTML."""
-    if identical:
-        return "<strong>Identical.</strong> Every sample is the same as the first time."
-    return f"<strong>Not identical.</strong> {html.escape(reason)}"
+def again_note(identical: bool, reason: str) -> Markup:
+    """Whether generating a take again gave the same audio samples."""
+    return render("again_note", identical=identical, reason=reason)
 
 
 def take_facts(take: Take) -> dict[str, str]:
     """What people ask about a take first."""
-    attention = take.environment.get("attention", "")
     return {
         "Take": take.id,
-        **({"Note": " ".join(take.notes)} if take.notes else {}),
+        "Note": " ".join(take.notes),
         "Seed": str(take.seed),
         "Language": take.language,
-        "Model": f"{take.model_id} ({take.model_revision[:12]})",
-        "Made": local_time(take.created),
-        **({"Attention": attention} if attention else {}),
-        "Time to make": _seconds_text(take),
+        "Engine": take.engine,
+        "Created": local_time(take.created),
+        "Attention": take.environment.get("attention", ""),
+        "Generated in": _generation_time(take),
         "File": str(take.path),
     }
 
 
-def scores_html(take: Take) -> str:
-    """What went another way than asked; then similarity, word errors and length side by side, each
-    with what it means."""
-    notes = "".join(f"<div class='studio-job bad'>{html.escape(note)}</div>" for note in take.notes)
-    cards = [
-        _similarity_card(take.scores) if take.kind == "sample" else "",
-        _words_card(take.scores),
-        _length_card(take),
-    ]
-    return f"{notes}<div class='studio-scores'>{''.join(cards)}</div>"
-
-
-def _similarity_card(scores: Scores) -> str:
-    if scores.similarity is None:
-        return _card("Likeness to the sample", "–", explain_similarity(scores))
-    own = max(scores.similarity_self or 0.95, STRANGER_SIMILARITY + 0.1)
-    way = (scores.similarity - STRANGER_SIMILARITY) / (own - STRANGER_SIMILARITY)
-    bar = bar_html(way, "From a stranger to the speaker himself")
-    words = explain_similarity(scores)
-    return _card("Likeness to the sample", f"{scores.similarity:.2f}", words, bar)
-
-
-def _words_card(scores: Scores) -> str:
-    if scores.word_error_rate is None:
-        return _card("Understood by Whisper", "–", explain_words(scores))
-    understood = max(0.0, 1.0 - scores.word_error_rate)
+def scores_html(take: Take) -> Markup:
+    """Similarity, intelligibility and length side by side, each with what it means."""
+    scores = take.scores
+    likeness = understood = None
+    if scores.similarity is not None:
+        own = max(scores.similarity_self or 0.95, STRANGER_SIMILARITY + 0.1)
+        likeness = (scores.similarity - STRANGER_SIMILARITY) / (own - STRANGER_SIMILARITY)
     words = explain_words(scores)
-    if scores.word_error_rate and scores.heard:
-        words = f"{words} Heard: “{scores.heard[:300]}”"
-    bar = bar_html(understood, "Words understood")
-    return _card("Understood by Whisper", f"{understood:.0%}", words, bar)
-
-
-def _length_card(take: Take) -> str:
-    loudness = take.scores.loudness_lufs
-    words = [f"Seed {take.seed}"]
+    if scores.word_error_rate is not None:
+        understood = max(0.0, 1.0 - scores.word_error_rate)
+        if scores.word_error_rate and scores.heard:
+            words = f"{words} Transcript: “{scores.heard[:MOST_HEARD]}”"
+    about = [f"Seed {take.seed}"]
     if take.timings_s:
-        words.append(f"made in {_seconds_text(take)}")
-    if loudness is not None:
-        words.append(f"{loudness:.0f} LUFS")
-    return _card("Length", duration_text(take.duration_s), " · ".join(words))
-
-
-def _card(name: str, value: str, words: str, bar: str = "") -> str:
-    return (
-        f"<div class='studio-score'><span class='name'>{html.escape(name)}</span>"
-        f"<b>{html.escape(value)}</b>{bar}<span class='words'>{html.escape(words)}</span></div>"
+        about.append(f"generated in {_generation_time(take)}")
+    if scores.loudness_lufs is not None:
+        about.append(f"{scores.loudness_lufs:.0f} LUFS")
+    return render(
+        "take_scores",
+        take=take,
+        likeness=likeness,
+        similarity_words=explain_similarity(scores),
+        understood=understood,
+        word_words=words,
+        about=" · ".join(about),
     )
 
 
-def _seconds_text(take: Take) -> str:
+def _generation_time(take: Take) -> str:
     return duration_text(sum(take.timings_s.values())) if take.timings_s else ""

@@ -361,10 +361,10 @@ def test_deleting_can_be_undone(library: SampleLibrary, tmp_path: Path) -> None:
     added = library.add(wav(), "Anna", "text", consent=CONSENT)
     trash_id = library.delete("Anna")
     assert library.list() == ()
-    assert library.trashed() == (trash_id,)
+    assert [entry.name for entry in library.trash.entries()] == ["Anna"]
     assert library.restore(trash_id) == added
     assert library.list() == (added,)
-    assert library.trashed() == ()
+    assert library.trash.entries() == ()
 
 
 def test_a_restored_sample_gives_way_to_its_successor(library: SampleLibrary) -> None:
@@ -378,7 +378,7 @@ def test_a_restored_sample_gives_way_to_its_successor(library: SampleLibrary) ->
 def test_emptied_trash_is_gone(library: SampleLibrary, tmp_path: Path) -> None:
     library.add(wav(), "Anna")
     trash_id = library.delete("Anna")
-    assert library.empty_trash() == 1
+    assert library.trash.empty() == 1
     assert not list((tmp_path / "samples").rglob("*.wav"))
     with pytest.raises(NotFoundError):
         library.restore(trash_id)

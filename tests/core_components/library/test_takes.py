@@ -199,7 +199,7 @@ def test_json_without_sound_and_folders_are_nothing(takes: TakeLibrary, tmp_path
 @pytest.mark.parametrize("take_id", ["../secret", "..", "", ".", "secret.wav", "/etc/passwd"])
 def test_an_id_is_never_a_path(takes: TakeLibrary, tmp_path: Path, take_id: str) -> None:
     (tmp_path / "secret.wav").write_bytes(b"x")
-    for use in (takes.get, takes.delete, lambda typed: takes.set_scores(typed, Scores())):
+    for use in (takes.get, takes.delete, takes.restore):
         with pytest.raises(NotFoundError):
             use(take_id)
 
@@ -218,17 +218,6 @@ def test_an_older_or_newer_json_is_read_as_far_as_it_goes(
     assert (read.pcm_sha256, read.environment, read.seed) == ("", {}, 0)
     assert read.scores == Scores(similarity=1.0)
     assert read.text == take.text
-
-
-def test_later_scores_keep_everything_else(takes: TakeLibrary) -> None:
-    take = takes.save(fields(scores=Scores()), speech())
-    path = take.path.with_suffix(".json")
-    path.write_text(json.dumps({**json.loads(path.read_text()), "mood": "cheerful"}))
-    scored = takes.set_scores(take.id, Scores(similarity=0.9))
-    assert takes.get(take.id) == scored
-    assert scored.scores.similarity == 0.9
-    assert scored.text == take.text
-    assert json.loads(path.read_text())["mood"] == "cheerful"
 
 
 def test_a_full_disk_leaves_nothing(
@@ -255,5 +244,5 @@ def test_deleting_can_be_undone(takes: TakeLibrary) -> None:
     assert takes.restore(trash_id) == take
     assert takes.list() == (take,)
     takes.delete(take.id)
-    assert takes.empty_trash() == 1
-    assert takes.trashed() == ()
+    assert takes.trash.empty() == 1
+    assert takes.trash.entries() == ()

@@ -97,7 +97,7 @@ def test_deleted_runs_come_back_or_go_for_good(library: TrainingRunLibrary) -> N
         library.restore(trash_id)
     library.delete("anna")
     assert library.restore(trash_id) == run
-    assert library.empty_trash() == 1
+    assert library.trash.empty() == 1
     assert [left.name for left in library.list()] == ["Anna"]
 
 

@@ -325,6 +325,7 @@ class EngineContext:
     prompts: VoicePromptStore
     precision_preference: str = "auto"
     voices_folder: Path | None = None
+    voice_match_steps: int = 28
     keep_loaded: bool = False
 
     @property

@@ -1,4 +1,4 @@
-// Plays a clip, follows its words, and lets a stretch be marked; see clip_player.py.
+// Plays a clip, follows its words, and lets a part of it be selected; see clip_editor.py.
 // `element`, `props`, `trigger` and `watch` come from gr.HTML; the value describes the clip.
 const SVG = 'http://www.w3.org/2000/svg';
 const make = (tag, css, text = '') => {
@@ -15,15 +15,15 @@ const cut = wave.appendChild(make('div', 'cut'));
 const needle = wave.appendChild(make('div', 'needle'));
 const bar = frame.appendChild(make('div', 'studio-live-bar'));
 const button = bar.appendChild(make('button', 'studio-live-button', 'Play'));
-const whole = bar.appendChild(make('button', 'studio-live-button', 'Mark everything'));
+const whole = bar.appendChild(make('button', 'studio-live-button', 'Select all'));
 const times = bar.appendChild(make('span', 'studio-note'));
 const text = frame.appendChild(make('div', 'words'));
 const audio = new Audio();
 drawing.setAttribute('preserveAspectRatio', 'none');
 wave.setAttribute('role', 'img');
-wave.setAttribute('aria-label', 'The clip; drag to mark what to keep');
+wave.setAttribute('aria-label', 'Waveform; drag to select what to keep');
 frame.setAttribute('role', 'group');
-frame.setAttribute('aria-label', 'The clip');
+frame.setAttribute('aria-label', 'Clip');
 
 let clip = null;
 let marked = [0, 0];
@@ -41,10 +41,10 @@ const show = () => {
   times.textContent = `${marked[0].toFixed(2)} to ${marked[1].toFixed(2)} of ${clip.seconds.toFixed(2)} s`;
   clip.words.forEach((word, i) => text.children[i].classList.toggle('kept', isKept(word)));
 };
-const mark = (start, end, tell = true) => {
+const mark = (start, end, notify = true) => {
   marked = [Math.max(0, Math.min(start, end)), Math.min(clip.seconds, Math.max(start, end))];
   show();
-  if (tell) trigger('select', { start: marked[0], end: marked[1] });
+  if (notify) trigger('select', { start: marked[0], end: marked[1] });
 };
 
 const stop = () => {
@@ -70,7 +70,7 @@ const play = async () => {
     follow();
   } catch (error) {
     stop();
-    if (error.name !== 'AbortError') times.textContent = 'It cannot be played.';
+    if (error.name !== 'AbortError') times.textContent = 'The clip cannot be played.';
   }
 };
 button.addEventListener('click', () => (needle.hidden ? play() : stop()));
@@ -91,7 +91,7 @@ wave.addEventListener('pointermove', event => {
 wave.addEventListener('pointerup', event => {
   const [from, to] = [dragFrom, secondsAt(event)];
   dragFrom = null;
-  // A mere click is no stretch: it plays from there.
+  // A click without dragging selects from there to the end.
   if (Math.abs(to - from) < 0.05) mark(from, clip.seconds);
   else mark(from, to);
 });
@@ -103,7 +103,7 @@ text.addEventListener('click', event => {
   mark(clip.words[first][1], clip.words[last][2]);
 });
 
-// The numbers beside the player say the same in figures.
+// The number boxes under the player were changed.
 window.addEventListener('studio-marked', event => {
   const [start, end] = event.detail;
   if (clip && start < end) mark(start, end, false);

@@ -1,11 +1,11 @@
-// Plays the speech of a job while it is made and follows its text; see live_player.py.
-// `element`, `props` and `watch` come from gr.HTML; the value is the id of the job to hear.
+// Plays the speech of a job while it is generated and follows its text; see live_player.py.
+// `element`, `props` and `watch` come from gr.HTML; the value is the id of the job to play.
 const LEAD_S = 0.15;          // between the first piece and its sound
 const MOST_UNPLAYED_S = 600;  // beyond that the server keeps what comes
-const SHOWN_AHEAD = 1500;     // characters of the text that is still to come
-const FAR = 400;              // a word further on than this is not the one that is spoken
+const SHOWN_AHEAD = 1500;     // characters of the text not yet spoken
+const FAR = 400;              // a match further on than this is another word
 const MARK_EVERY_MS = 50;
-const WAKE_MS = 3000;         // a busy machine's sound needs a while before it runs again
+const WAKE_MS = 3000;         // on a busy machine the sound takes a while to resume
 
 const make = (tag, css, text = '') => {
   const made = document.createElement(tag);
@@ -20,14 +20,14 @@ const toggle = bar.appendChild(make('button', 'studio-live-button', 'Pause'));
 const stop = bar.appendChild(make('button', 'studio-live-button', 'Stop playing'));
 const words = stage.appendChild(make('div', 'studio-live-text'));
 stage.setAttribute('role', 'group');
-stage.setAttribute('aria-label', 'Heard while it is made');
+stage.setAttribute('aria-label', 'Playing while generating');
 status.setAttribute('aria-live', 'polite');
 words.tabIndex = 0;
 
 let context = null;
 let run = null;
 let woken = 0;
-const line = [];
+const queue = [];
 
 // Until the sound really runs the context still calls itself suspended.
 const wake = () => {
@@ -35,16 +35,16 @@ const wake = () => {
   context.resume();
 };
 
-const say = (state, text) => {
+const showState = (state, text) => {
   stage.dataset.state = state;
   status.textContent = text;
   const live = ['waiting', 'playing', 'paused'].includes(state);
   toggle.hidden = stop.hidden = !live;
-  toggle.textContent = state === 'paused' ? 'Go on' : 'Pause';
+  toggle.textContent = state === 'paused' ? 'Continue' : 'Pause';
   if (!element.contains(stage)) element.append(stage);
 };
 
-// A browser lets a page make sound only once its user has clicked; this click is that one.
+// A browser lets a page play sound only after a click of the user: here, on any button.
 const panel = element.closest('[role=tabpanel]') || document;
 const unlock = event => {
   if (!event.target.closest('button') || stage.contains(event.target)) return;
@@ -82,10 +82,10 @@ const schedule = (job, piece) => {
   show(job, piece.words, start);
 };
 
-// The text up to the last word that arrived stands there in spans; what comes is plain.
-const show = (job, said, start) => {
+// The words that have arrived are in spans; the text after them is plain.
+const show = (job, spoken, start) => {
   const fresh = document.createDocumentFragment();
-  for (const [text, from, to] of said) {
+  for (const [text, from, to] of spoken) {
     const at = job.text.indexOf(text, job.cursor);
     if (!text || at < 0 || at > job.cursor + FAR) continue;
     fresh.append(job.text.slice(job.cursor, at));
@@ -106,10 +106,10 @@ const mark = job => {
     const out = span.offsetTop < words.scrollTop || span.offsetTop > words.scrollTop + words.clientHeight - 40;
     if (out) words.scrollTop = span.offsetTop - words.clientHeight / 3;
   }
-  if (job.started && stage.dataset.state === 'waiting') say('playing', 'Speaking');
+  if (job.started && stage.dataset.state === 'waiting') showState('playing', 'Speaking');
   const silenced = context.state === 'suspended' && performance.now() - woken > WAKE_MS;
   if (silenced && !job.paused && job.started) pause(job, true);
-  if (job.end === 'done' && now >= job.next) finish(job, 'done', 'Spoken to the end.');
+  if (job.end === 'done' && now >= job.next) finish(job, 'done', 'Finished.');
 };
 
 const finish = (job, state, text) => {
@@ -119,25 +119,25 @@ const finish = (job, state, text) => {
   job.sources.forEach(source => source.stop());
   if (state === 'done' && job.words.length) job.words[job.words.length - 1].span.className = 'said';
   run = null;
-  say(state, text);
-  if (state === 'stopped') line.length = 0;
-  if (line.length) hear(line.shift());
+  showState(state, text);
+  if (state === 'stopped') queue.length = 0;
+  if (queue.length) playJob(queue.shift());
 };
 
 const pause = (job, paused) => {
   job.paused = paused;
   if (paused) context.suspend(); else wake();
-  say(paused ? 'paused' : 'playing', paused ? 'Paused; the take is made all the same' : 'Speaking');
+  showState(paused ? 'paused' : 'playing', paused ? 'Paused; the take is still generated' : 'Speaking');
 };
 toggle.addEventListener('click', () => run && pause(run, !run.paused));
-stop.addEventListener('click', () => run && finish(run, 'stopped', 'Stopped; the take is made all the same.'));
+stop.addEventListener('click', () => run && finish(run, 'stopped', 'Stopped; the take is still generated.'));
 
 const ENDS = {
   cancelled: 'Cancelled.',
-  failed: 'It could not be spoken to the end.',
-  'left behind': 'The text is too long to be heard while it is made; the take has all of it.',
+  failed: 'The take failed.',
+  'left behind': 'The text is too long to play while it is generated; the take will have all of it.',
 };
-const take = (job, message) => {
+const receive = (job, message) => {
   if (message.text !== undefined) {
     job.text = message.text;
     show(job, [], 0);
@@ -145,13 +145,13 @@ const take = (job, message) => {
     schedule(job, message);
   } else if (message.end === 'done') {
     job.end = 'done';
-    if (!job.started) finish(job, 'done', 'Nothing was to be heard.');
+    if (!job.started) finish(job, 'done', 'There was nothing to play.');
   } else {
     finish(job, message.end === 'cancelled' ? 'stopped' : 'failed', ENDS[message.end] || message.end);
   }
 };
 
-const hear = async id => {
+const playJob = async id => {
   const job = {
     id, text: '', cursor: 0, words: [], marked: 0, sources: new Set(), next: 0, started: false,
     paused: false, end: '', reading: new AbortController(), rest: document.createTextNode(''),
@@ -162,7 +162,7 @@ const hear = async id => {
   words.replaceChildren(job.rest);
   stage.dataset.gaps = 0;
   window.dispatchEvent(new CustomEvent('studio-live', { detail: stage }));
-  say('waiting', 'Waiting for the first words');
+  showState('waiting', 'Waiting for the first words');
   job.timer = setInterval(() => mark(job), MARK_EVERY_MS);
   try {
     const answer = await fetch(`live/${encodeURIComponent(id)}`, { signal: job.reading.signal });
@@ -175,24 +175,24 @@ const hear = async id => {
       if (done) break;
       const lines = (open + decoder.decode(value, { stream: true })).split('\n');
       open = lines.pop();
-      for (const text of lines) if (run === job) take(job, JSON.parse(text));
+      for (const text of lines) if (run === job) receive(job, JSON.parse(text));
       while (run === job && job.next - context.currentTime > MOST_UNPLAYED_S) {
         await new Promise(resolve => setTimeout(resolve, 1000));
       }
     }
-    if (!job.end) finish(job, 'failed', 'The studio fell silent; the take may still arrive.');
+    if (!job.end) finish(job, 'failed', 'The connection was lost; the take may still arrive.');
   } catch (error) {
-    if (run === job) finish(job, 'failed', `It cannot be heard now (${error.message}).`);
+    if (run === job) finish(job, 'failed', `It cannot be played now (${error.message}).`);
   }
 };
 
-// Only one voice at a time on this page.
+// Only one player of the page plays at a time.
 window.addEventListener('studio-live', event => {
-  if (event.detail !== stage && run) finish(run, 'stopped', 'Stopped; the take is made all the same.');
+  if (event.detail !== stage && run) finish(run, 'stopped', 'Stopped; the take is still generated.');
 });
 watch('value', () => {
   if (stage.dataset.state) element.append(stage);
   const id = props.value;
-  if (!id || (run && run.id === id) || line.includes(id)) return;
-  if (run) line.push(id); else hear(id);
+  if (!id || (run && run.id === id) || queue.includes(id)) return;
+  if (run) queue.push(id); else playJob(id);
 });

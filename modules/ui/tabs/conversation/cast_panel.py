@@ -1,4 +1,9 @@
-"""Who speaks with which voice: a row of menus for each speaker that the script names."""
+"""The voice of each speaker: a row of menus for every speaker that the script names.
+
+The rows are built once, eight of them, and shown as needed. `gr.render` would build them anew,
+with their listeners, on each change of the script: a menu that is open at that moment would close,
+and a choice just made in it be lost, while the script is typed.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from modules.core_components.errors import BadInputError
 from modules.core_components.library.conversations import CastMember
@@ -23,25 +29,24 @@ from modules.tools.models.ready_models import (
 from modules.tools.services import Services
 from modules.tools.voices.preset_voices import PresetVoice, preset_voices
 from modules.ui.handlers import listen
+from modules.ui.render import card_html, empty_html, excerpt, note_html
 from modules.ui.widgets.engine_panel import OptionControls
-from modules.ui.widgets.parts import menu, menu_update, panel
-from modules.ui.widgets.snippets import empty_html, excerpt
+from modules.ui.widgets.parts import NO_TTS_MODEL, menu, menu_update, panel
 
 MOST_SPEAKERS = 8
 LINE_BY_LINE, IN_ONE_GO = "Line by line", "In one go"
 ABOUT_WAYS = (
-    "Line by line: any engine for each speaker, and every line can be made again by itself. In one "
-    "go: one engine has all of them talk to each other, each with the voice of a sample, and "
-    "pauses between lines as it sees fit."
+    "Line by line: each speaker has an engine of their own, and each line can be generated again. "
+    "In one go: one engine speaks the whole script, each speaker in the voice of a sample, and "
+    "sets the pauses itself."
 )
-EVERYBODY = "Everybody"
-NONE = "None installed"
-OWN_LANGUAGE = "The voice's own"
-NOBODY_YET = "The speakers appear here as soon as the script names them."
-NO_MODEL = "No speaking model is installed yet. Get one on the Models tab; Kokoro is small."
+ALL_SPEAKERS = "All speakers"
+NONE, NO_SPEAKER = "None installed", "None"
+OWN_LANGUAGE = "Language of the voice"
+NO_SPEAKERS = "The speakers appear here as soon as the script names them."
 NO_SCRIPT_MODEL = (
-    "No model that speaks a script in one go is installed yet. Get VibeVoice on the Models tab, or "
-    "have it spoken line by line."
+    "No model that speaks a script in one go is installed yet. Download VibeVoice on the Models "
+    "tab, or choose line by line."
 )
 
 # What the page remembers of a speaker: "engine", "voice" (see `_key`), "language", "options".
@@ -50,23 +55,23 @@ Choice = dict[str, Any]
 
 class CastPanel:
     """Menus for up to eight speakers; `cast` remembers what was chosen for each, also for those
-    that the script does not name at the moment. In one go, engine, language and options are
-    everybody's."""
+    that the script does not name at the moment. In one go, all share engine, language and
+    options."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self.way = gr.Radio(
-            [LINE_BY_LINE, IN_ONE_GO], value=LINE_BY_LINE, label="Spoken", info=ABOUT_WAYS
+            [LINE_BY_LINE, IN_ONE_GO], value=LINE_BY_LINE, label="Generate", info=ABOUT_WAYS
         )
         self.cast = gr.State({})
         self._speakers = gr.State([])
-        self._note = panel(empty_html(NOBODY_YET))
+        self._note = panel(empty_html(NO_SPEAKERS))
         self._rows: list[Any] = []
         self._engines: list[Any] = []
         self._voices: list[Any] = []
         for _ in range(MOST_SPEAKERS):
             with gr.Row(visible=False) as row:
-                # Custom values: a mix is typed, and a voice on show may be gone by now.
+                # Custom values: a mix is typed, and a voice in the menu may be deleted by now.
                 self._voices.append(
                     gr.Dropdown([], label="Voice", allow_custom_value=True, min_width=190, scale=3)
                 )
@@ -74,7 +79,7 @@ class CastPanel:
             self._rows.append(row)
         with gr.Accordion("Language and options", open=False, visible=False) as self._more:
             with gr.Row():
-                self._whose = menu("Of", "Nobody")
+                self._speaker = menu("Speaker", NO_SPEAKER)
                 self._language = menu("Language", OWN_LANGUAGE)
             self._styles = panel()
             self._options = OptionControls(option_types(services), None)
@@ -92,17 +97,17 @@ class CastPanel:
         return [self.cast, self._speakers, self._note, *menus, *self._editor]
 
     def show(self, script: str, cast: Mapping[str, Choice], way: str) -> list[Any]:
-        """A row for each speaker of the script, with what was chosen for him or a proposal."""
+        """A row for each speaker of the script, with what was chosen for them or a proposal."""
         return self._show(_speakers(script), cast, way)
 
     def _show(
-        self, speakers: list[str], cast: Mapping[str, Choice], way: str, whose: str = ""
+        self, speakers: list[str], cast: Mapping[str, Choice], way: str, speaker: str = ""
     ) -> list[Any]:
         models = [model_id for _, model_id in self._models(way)]
         cast = self._complete(speakers, cast, way, models)
         shown = speakers[:MOST_SPEAKERS]
         rows = [gr.update(visible=bool(models) and n < len(shown)) for n in range(MOST_SPEAKERS)]
-        choices = [cast.get(_same(name), {}) for name in shown] if models else []
+        choices = [cast.get(_fold(name), {}) for name in shown] if models else []
         voices = [
             self._voice_menu(name, choice) for name, choice in zip(shown, choices, strict=False)
         ]
@@ -120,10 +125,10 @@ class CastPanel:
             *rest,
             *engines,
             *rest,
-            *self._edit(speakers, cast if models else {}, way, whose),
+            *self._edit(speakers, cast if models else {}, way, speaker),
         ]
 
-    def notice(
+    def update(
         self, script: str, speakers: Sequence[str], cast: Mapping[str, Choice], way: str
     ) -> list[Any] | Any:
         """As `show`, but nothing changes while the script names the same speakers as before."""
@@ -131,14 +136,14 @@ class CastPanel:
 
     def read(self, speakers: Sequence[str], cast: Mapping[str, Choice]) -> dict[str, CastVoice]:
         """The voices of the speakers; those without a choice are left out."""
-        chosen = {name: cast[_same(name)] for name in speakers if _same(name) in cast}
+        chosen = {name: cast[_fold(name)] for name in speakers if _fold(name) in cast}
         return {name: _cast_voice(choice) for name, choice in chosen.items()}
 
     @staticmethod
     def remembered(cast: Sequence[CastMember]) -> dict[str, Choice]:
         """What `cast` holds after the choices of an earlier conversation."""
         return {
-            _same(member.speaker): {
+            _fold(member.speaker): {
                 "engine": member.engine,
                 "voice": _key(member.kind, member.voice),
                 "language": member.language,
@@ -149,47 +154,49 @@ class CastPanel:
 
     @property
     def _editor(self) -> list[Any]:
-        fixed = [self._more, self._whose, self._language, self._styles]
+        fixed = [self._more, self._speaker, self._language, self._styles]
         return [*fixed, *self._options.groups, *self._options.components]
 
     def _listen(self) -> None:
         known = self.inputs
-        listen(self.way.input, self._show, known, self.outputs, line="cast")
+        listen(self.way.input, self._show, known, self.outputs, sequence="cast")
         for number in range(MOST_SPEAKERS):
             listen(
                 self._voices[number].input,
                 _keep_voice(number),
                 [*known, self._voices[number]],
                 [self.cast],
-                line="cast",
+                sequence="cast",
             )
             listen(
                 self._engines[number].input,
                 self._keep_engine(number),
-                [*known, self._engines[number], self._whose],
+                [*known, self._engines[number], self._speaker],
                 self.outputs,
-                line="cast",
+                sequence="cast",
             )
-        listen(self._whose.input, self._edit, [*known, self._whose], self._editor, line="cast")
+        listen(
+            self._speaker.input, self._edit, [*known, self._speaker], self._editor, sequence="cast"
+        )
         values = [self._language, *self._options.components]
         for component in values:
             # The "input" of a text box comes before the page knows the new text.
             listen(
                 component.blur if isinstance(component, gr.Textbox) else component.input,
                 self._keep_options,
-                [*known, self._whose, *values],
+                [*known, self._speaker, *values],
                 [self.cast],
-                line="cast",
+                sequence="cast",
             )
 
     def _keep_engine(self, number: int) -> Any:
         def keep(
-            speakers: list[str], cast: dict[str, Choice], way: str, engine: str, whose: str
+            speakers: list[str], cast: dict[str, Choice], way: str, engine: str, speaker: str
         ) -> list[Any]:
             name = speakers[number]
-            others = {key: choice for key, choice in cast.items() if key != _same(name)}
-            cast = {**cast, _same(name): self._proposal(name, number, engine, others)}
-            return self._show(speakers, cast, way, whose)
+            others = {key: choice for key, choice in cast.items() if key != _fold(name)}
+            cast = {**cast, _fold(name): self._proposal(name, number, engine, others)}
+            return self._show(speakers, cast, way, speaker)
 
         return keep
 
@@ -198,24 +205,24 @@ class CastPanel:
         speakers: list[str],
         cast: dict[str, Choice],
         way: str,
-        whose: str,
+        speaker: str,
         language: str,
         *values: Any,
     ) -> dict[str, Choice]:
-        choice = cast.get(_same(whose), {})
-        if not choice:  # the script does not name him any more
+        choice = cast.get(_fold(speaker), {})
+        if not choice:  # the script does not name them any more
             return cast
         kind = self._services.tts.get(choice["engine"]).options_type
         options = self._options.read(kind, values)
-        keys = [_same(name) for name in (speakers if way == IN_ONE_GO else [whose])]
+        keys = [_fold(name) for name in (speakers if way == IN_ONE_GO else [speaker])]
         return cast | {key: {**cast[key], "language": language, "options": options} for key in keys}
 
     def _edit(
-        self, speakers: list[str], cast: Mapping[str, Choice], way: str, whose: str
+        self, speakers: list[str], cast: Mapping[str, Choice], way: str, speaker: str
     ) -> list[Any]:
         """The language and the options of one speaker, or in one go of all."""
-        whose = whose if whose in speakers else (speakers[0] if speakers else "")
-        choice = cast.get(_same(whose), {})
+        speaker = speaker if speaker in speakers else (speakers[0] if speakers else "")
+        choice = cast.get(_fold(speaker), {})
         engine = choice.get("engine", "")
         if not engine:
             unchanged = len(self._options.groups) + len(self._options.components) + 3
@@ -223,11 +230,11 @@ class CastPanel:
         handle = self._services.tts.get(engine)
         people = [(name, name) for name in speakers]
         if way == IN_ONE_GO:
-            people = [(EVERYBODY, whose)]
+            people = [(ALL_SPEAKERS, speaker)]
         languages = [(OWN_LANGUAGE, ""), *((language_name(c), c) for c in handle.languages)]
         return [
             gr.update(visible=True),
-            menu_update(people, whose, "Nobody"),
+            menu_update(people, speaker, NO_SPEAKER),
             menu_update(languages, choice.get("language", ""), OWN_LANGUAGE),
             _styles_note(handle.label, bool(style_option_of(handle))),
             *self._options.show(handle.options_type),
@@ -235,11 +242,7 @@ class CastPanel:
         ]
 
     def _complete(
-        self,
-        speakers: Sequence[str],
-        cast: Mapping[str, Choice],
-        way: str,
-        models: Sequence[str],
+        self, speakers: Sequence[str], cast: Mapping[str, Choice], way: str, models: Sequence[str]
     ) -> dict[str, Choice]:
         """The choices, with a proposal for each speaker who has none that is possible."""
         cast = {**cast}
@@ -247,23 +250,23 @@ class CastPanel:
             return cast
         usual = self._services.settings.tts_model
         engine = usual if usual in models else models[0]
-        first = _same(speakers[0])
+        first = _fold(speakers[0])
         if way == IN_ONE_GO:
             chosen = cast.get(first, {}).get("engine", "")
             engine = chosen if chosen in models else engine
             models = [engine]
         for number, name in enumerate(speakers):
-            if cast.get(_same(name), {}).get("engine") not in models:
-                cast[_same(name)] = self._proposal(name, number, engine, cast)
+            if cast.get(_fold(name), {}).get("engine") not in models:
+                cast[_fold(name)] = self._proposal(name, number, engine, cast)
         if way == IN_ONE_GO:
             shared = {name: cast[first][name] for name in ("language", "options")}
-            cast |= {_same(name): {**cast[_same(name)], **shared} for name in speakers}
+            cast |= {_fold(name): {**cast[_fold(name)], **shared} for name in speakers}
         return cast
 
     def _proposal(self, name: str, number: int, engine: str, cast: Mapping[str, Choice]) -> Choice:
-        """A voice that bears the speaker's name, or else one of his language that is free."""
+        """A voice that bears the speaker's name, or else a free one of their language."""
         offered = [value for _, value in self._offered(engine)]
-        named = [value for value in offered if _same(value.partition(":")[2]) == _same(name)]
+        named = [value for value in offered if _fold(value.partition(":")[2]) == _fold(name)]
         language = self._services.settings.language
         presets = preset_voices(self._services, self._services.tts.get(engine))
         near = [_key("preset", v.name) for v in presets if v.language in ("", language)] or offered
@@ -291,14 +294,14 @@ class CastPanel:
     def _voice_menu(self, name: str, choice: Choice) -> Any:
         offered = self._offered(choice["engine"])
         voice = choice["voice"]
-        if voice not in (key for _, key in offered):  # a mix stands there as it was typed
+        if voice not in (key for _, key in offered):  # a mix is shown as it was typed
             voice = voice.removeprefix("preset:")
         return gr.update(label=f"Voice of {name}", choices=offered, value=voice)
 
     def _engine_menu(self, name: str, choice: Choice, way: str, is_first: bool) -> Any:
-        whose = EVERYBODY.lower() if way == IN_ONE_GO else name
+        speaker = ALL_SPEAKERS.lower() if way == IN_ONE_GO else name
         return gr.update(
-            label=f"Engine of {whose}",
+            label=f"Engine of {speaker}",
             choices=self._models(way),
             value=choice["engine"],
             visible=is_first or way != IN_ONE_GO,
@@ -315,7 +318,7 @@ class CastPanel:
 
 def _keep_voice(number: int) -> Any:
     def keep(speakers: list[str], cast: dict[str, Choice], way: str, voice: str | None) -> Any:
-        key = _same(speakers[number])
+        key = _fold(speakers[number])
         # The language goes with the voice: another voice speaks its own. In one go all have one.
         language = cast[key]["language"] if way == IN_ONE_GO else ""
         return {**cast, key: {**cast[key], "voice": voice or "", "language": language}}
@@ -346,30 +349,30 @@ def _label(voice: PresetVoice) -> str:
     return voice.name if voice.label == voice.name else f"{voice.label} ({voice.name})"
 
 
-def _same(name: str) -> str:
+def _fold(name: str) -> str:
     return name.casefold()
 
 
 def _note(speakers: Sequence[str], models: Sequence[str], way: str) -> Any:
     if not models:
-        words = NO_SCRIPT_MODEL if way == IN_ONE_GO else NO_MODEL
+        words = NO_SCRIPT_MODEL if way == IN_ONE_GO else NO_TTS_MODEL
         return gr.update(value=empty_html(words), visible=True)
     if not speakers:
-        return gr.update(value=empty_html(NOBODY_YET), visible=True)
+        return gr.update(value=empty_html(NO_SPEAKERS), visible=True)
     if len(speakers) <= MOST_SPEAKERS:
         return gr.update(visible=False)
     names = excerpt(", ".join(speakers[MOST_SPEAKERS:]), 200)
     words = (
-        f"The script has {len(speakers)} speakers and the page has room for {MOST_SPEAKERS}. "
-        f"The voices of {names} are proposed ones. A line that is no speaker's begins with a space."
+        f"The script has {len(speakers)} speakers, and only {MOST_SPEAKERS} voices can be chosen. "
+        f"{names} get proposed ones. Begin a line that names no speaker with a space."
     )
-    return gr.update(value=f"<div class='studio-job warn'><div>{words}</div></div>", visible=True)
+    return gr.update(value=card_html(words, kind="warn"), visible=True)
 
 
-def _styles_note(label: str, has_styles: bool) -> str:
+def _styles_note(label: str, has_styles: bool) -> Markup:
     words = (
-        f"{label} speaks in the style that stands in parentheses before the words."
+        f"{label} speaks in the style given in parentheses at the start of a line."
         if has_styles
-        else f"{label} has no styles: what stands in parentheses before the words is left out."
+        else f"{label} has no styles: parentheses at the start of a line are ignored."
     )
-    return f"<div class='studio-note'>{words}</div>"
+    return note_html(words)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from modules.core_components.errors import NotFoundError
 from modules.core_components.jobs import Job
@@ -17,20 +18,18 @@ from modules.tools.conversation.conversation import (
     submit_conversation,
 )
 from modules.ui.context import Studio
-from modules.ui.handlers import listen, tell
+from modules.ui.handlers import listen, notify
+from modules.ui.render import render
 from modules.ui.tabs.conversation.cast_panel import IN_ONE_GO, LINE_BY_LINE, CastPanel
 from modules.ui.tabs.conversation.conversation_panel import ConversationPanel
 from modules.ui.widgets.jobs_view import JobsView
-from modules.ui.widgets.parts import choice_list, panel, title
-from modules.ui.widgets.snippets import badge, duration_text, excerpt, local_time, table_html
+from modules.ui.widgets.parts import choice_list, note, title
 
 EXAMPLE = "Anna: Good morning, Ben.\nBen: (sleepy) Morning. [pause:1s] Is there coffee?"
 ABOUT = (
-    "A line begins with a name and a colon, and goes on until the next. <code>[pause:1.5s]</code> "
-    "is silence; a line in (parentheses) is not spoken."
+    "A line begins with the speaker's name and a colon, and goes on until the next. [pause:1.5s] "
+    "inserts silence; a line in (parentheses) is not spoken."
 )
-NO_EARLIER = "No conversations yet."
-HEADERS = ("Conversation", "Lines", "Length", "Made")
 
 
 def build(studio: Studio) -> None:
@@ -57,50 +56,47 @@ class _ConversationTab:
     def _build_request(self) -> None:
         title("Script")
         self._script = gr.Textbox(
-            value="",
-            label="Script",
-            show_label=False,
-            lines=10,
-            max_lines=24,
-            placeholder=EXAMPLE,
+            value="", label="Script", show_label=False, lines=10, max_lines=24, placeholder=EXAMPLE
         )
-        panel(f"<div class='studio-note'>{ABOUT}</div>")
+        note(ABOUT)
         title("Voices")
         self._cast = CastPanel(self._services)
         standard = Pauses()
         with gr.Row():
             self._pauses = [
-                _pause("Between lines", standard.lines_s),
-                _pause("Between speakers", standard.speakers_s),
+                _pause_slider("Pause between lines", standard.lines_s),
+                _pause_slider("Pause between speakers", standard.speakers_s),
             ]
         with gr.Accordion("Seed and title", open=False), gr.Row():
             self._seed = gr.Number(
-                label="Seed of the conversation",
-                info="Each line has its own, which follows from it. -1: a new one.",
+                label="Seed",
+                info="The seed of each line follows from it. -1: a new one.",
                 value=-1,
                 precision=0,
             )
-            self._title = gr.Textbox(value="", label="Title", info="Empty: from the first words.")
-        self._speak = gr.Button("Speak the conversation", variant="primary", size="lg")
+            self._title = gr.Textbox(
+                value="", label="Title", info="Empty: the first words of the script."
+            )
+        self._generate = gr.Button("Generate conversation", variant="primary", size="lg")
 
     def _listen(self, studio: Studio, tab: gr.Tab) -> None:
         cast, shown = self._cast, self._panel.outputs
         written = [self._script, *self._pauses, self._title, cast.way, *cast.outputs]
-        noticed = [self._script, *cast.inputs]
+        updating = [self._script, *cast.inputs]
         on_select = [self._script, cast.cast, cast.way]
         # On opening, `_find` shows the voices.
-        listen(tab.select, cast.show, on_select, cast.outputs, line="cast")
-        listen(self._script.change, cast.notice, noticed, cast.outputs, line="cast")
+        listen(tab.select, cast.show, on_select, cast.outputs, sequence="cast")
+        listen(self._script.change, cast.update, updating, cast.outputs, sequence="cast")
         studio.on_show(tab, self._earlier_html, [self._panel.shown_id], [self._earlier])
         studio.on_open(self._find, [], [self._jobs.job_id, *shown, *written])
         asked = [self._script, *self._pauses, self._seed, self._title, *cast.inputs]
         started = [self._jobs.job_id, *shown, self._earlier]
-        listen(self._speak.click, self._submit, asked, started, line="cast")
+        listen(self._generate.click, self._submit, asked, started, sequence="cast")
         on_show = [self._panel.shown_id, self._panel.line_id]
-        self._jobs.on_progress(self._grow, on_show, self._panel.growing)
+        self._jobs.on_progress(self._show_progress, on_show, self._panel.progress_outputs)
         self._jobs.on_finished(self._show_job, on_show, [*shown, self._earlier])
         listen(self._earlier.select, self._open, [], [*shown, *written])
-        self._panel.delete.on_confirm(self._forget, [self._panel.shown_id], [*shown, self._earlier])
+        self._panel.delete.on_confirm(self._delete, [self._panel.shown_id], [*shown, self._earlier])
 
     def _submit(
         self,
@@ -125,7 +121,7 @@ class _ConversationTab:
         return [job.id, *self._shown(self._conversation_of(job))]
 
     def _find(self) -> list[Any]:
-        """After a reload: the job that is followed, and the conversation it works on."""
+        """After a reload: the job to follow, and the conversation it works on."""
         job_id = self._jobs.find()
         try:
             job = self._services.jobs.get(job_id)
@@ -141,22 +137,22 @@ class _ConversationTab:
         return [*self._panel.show(conversation), *self._written(conversation)]
 
     def _written(self, conversation: Conversation) -> list[Any]:
-        """What the user wrote and chose for a conversation, back in its place."""
+        """Script, pauses and voices of a conversation, as they were entered."""
         pauses = conversation.pauses
         cast = self._cast.remembered(conversation.cast)
         way = IN_ONE_GO if conversation.in_one_go else LINE_BY_LINE
         shown = self._cast.show(conversation.script, cast, way)
-        # The title is not: another script would get it.
+        # The title stays empty, since the next script would get it.
         return [conversation.script, pauses.lines_s, pauses.speakers_s, "", way, *shown]
 
-    def _grow(self, job: Job, shown: str, line_id: str) -> Any:
+    def _show_progress(self, job: Job, shown: str, line_id: str) -> Any:
         if job.payload.get("conversation") != shown:
             return gr.skip()
-        return self._panel.grown(self._conversation_of(job), line_id)
+        return self._panel.show_progress(self._conversation_of(job), line_id)
 
     def _show_job(self, job: Job, shown: str, line_id: str) -> list[Any]:
         conversation = self._conversation_of(job)
-        if conversation.id != shown:  # the user looks at another one by now
+        if conversation.id != shown:  # another one has been opened since
             unchanged = [gr.skip()] * len(self._panel.outputs)
             return [*unchanged, self._earlier_html(shown)] if shown else self._shown(conversation)
         return self._shown(conversation, str(job.payload.get("line", line_id)))
@@ -164,39 +160,20 @@ class _ConversationTab:
     def _shown(self, conversation: Conversation, line_id: str = "") -> list[Any]:
         return [*self._panel.show(conversation, line_id), self._earlier_html(conversation.id)]
 
-    def _forget(self, shown: str) -> list[Any]:
+    def _delete(self, shown: str) -> list[Any]:
         delete_conversation(self._services, shown)
-        tell("The conversation is deleted.")
+        notify("The conversation is deleted.")
         return [*self._panel.show(None), self._earlier_html("")]
 
-    def _earlier_html(self, shown: str) -> str:
-        rows = [(one.id, _row(one)) for one in self._services.conversations.list()]
-        return table_html(HEADERS, rows, shown, NO_EARLIER)
+    def _earlier_html(self, shown: str) -> Markup:
+        rows = [(one.id, one) for one in self._services.conversations.list()]
+        return render("conversations", rows=rows, chosen=shown)
 
     def _conversation_of(self, job: Job) -> Conversation:
         return self._services.conversations.get(job.payload["conversation"])
 
 
-def _pause(label: str, seconds: float) -> Any:
+def _pause_slider(label: str, seconds: float) -> Any:
     return gr.Slider(
-        0,
-        LONGEST_PAUSE_S,
-        value=seconds,
-        step=0.05,
-        label=label,
-        info="Seconds of silence.",
-        min_width=150,
+        0, LONGEST_PAUSE_S, value=seconds, step=0.05, label=label, info="Seconds", min_width=150
     )
-
-
-def _row(one: Conversation) -> list[str]:
-    lines = f"{len(one.lines)}{' parts' if one.in_one_go else ''}"
-    made = badge(f"{one.made} of {len(one.lines)}", "warn") if not one.is_complete else ""
-    length = duration_text(one.whole.duration_s) if one.whole else "–"
-    speakers = ", ".join(member.speaker for member in one.cast)
-    return [
-        f"{excerpt(one.title, 80)}<small>{excerpt(speakers, 80)}</small>",
-        made or f"<span class='figure'>{lines}</span>",
-        f"<span class='figure'>{length}</span>",
-        f"<span class='figure'>{local_time(one.created)}</span>",
-    ]

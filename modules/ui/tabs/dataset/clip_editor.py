@@ -1,4 +1,4 @@
-"""Mending one clip: hear it, trim it, put its text right, leave it out, take a change back."""
+"""Editing one clip: play it, trim it, correct its text, exclude it, undo a change."""
 
 from __future__ import annotations
 
@@ -10,51 +10,40 @@ from urllib.parse import quote
 
 import gradio as gr
 import numpy as np
+from markupsafe import Markup
 
 from modules.core_components.audio.files import read_speech
 from modules.core_components.dataset.report import DatasetReport
-from modules.core_components.dataset.values import EVAL, Clip
+from modules.core_components.dataset.values import Clip
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.values import FloatArray
 from modules.tools.dataset import editor
 from modules.tools.services import Services
-from modules.ui.handlers import listen, tell
+from modules.ui.context import script
+from modules.ui.handlers import listen, notify
+from modules.ui.render import clock_text, duration_text, empty_html, render
 from modules.ui.tabs.dataset.report_html import findings_html
-from modules.ui.widgets.parts import menu, panel, title
-from modules.ui.widgets.snippets import badge, clock_text, duration_text, empty_html, facts_html
+from modules.ui.widgets.parts import menu, panel, require_model, scripted_panel, title
 
-# A clip with its waveform and words: heard, and marked where it is to be cut.
-
-
-_SCRIPT = Path(__file__).parents[2] / "static" / "js" / "clip_player.js"
 _BARS = 240
-TELL_PLAYER = """(start, end) => {
-  window.dispatchEvent(new CustomEvent('studio-marked', {detail: [start, end]}));
-}"""
+NOTHING = "Select a clip to play or edit it."
+NONE = "None installed"
+TRANSCRIBE, TRANSCRIBING = "Transcribe again", "Transcribing…"
 
 
 class ClipPlayer:
-    """The player, and the two numbers (seconds) that say what is marked."""
+    """A clip with its waveform and words; `start` and `end` (seconds) of what is selected."""
 
     def __init__(self) -> None:
-        # The script draws all of it: what somebody said must never be read as HTML.
-        self._stage = gr.HTML(
-            value="",
-            html_template="",
-            js_on_load=_SCRIPT.read_text(encoding="utf-8"),
-            apply_default_css=False,
-            elem_classes="studio-panel",
-        )
+        self._stage = scripted_panel("clip_player")
         with gr.Row():
-            self.start = gr.Number(
-                value=0.0, label="From, in s", minimum=0, step=0.01, min_width=90
-            )
-            self.end = gr.Number(value=0.0, label="To, in s", minimum=0, step=0.01, min_width=90)
-            self.trim = gr.Button("Trim to this", size="sm", min_width=110)
+            self.start = gr.Number(value=0.0, label="From (s)", minimum=0, step=0.01, min_width=90)
+            self.end = gr.Number(value=0.0, label="To (s)", minimum=0, step=0.01, min_width=90)
+            self.trim = gr.Button("Trim", size="sm", min_width=110)
         marked = [self.start, self.end]
-        listen(self._stage.select, _read_mark, [], marked, queue=False)
+        listen(self._stage.select, _read_selection, [], marked, queue=False)
         for number in marked:
-            listen(number.input, None, marked, [], js=TELL_PLAYER, queue=False)
+            listen(number.input, None, marked, [], js=script("mark_clip"), queue=False)
 
     @property
     def outputs(self) -> list[Any]:
@@ -62,9 +51,9 @@ class ClipPlayer:
         return [self._stage, self.start, self.end]
 
     def show(self, clip: Clip, wav: Path) -> list[Any]:
-        """Puts a clip on stage, all of it marked. Raises BadInputError if it cannot be read."""
+        """Values for `outputs`, all of the clip selected. Raises BadInputError if unreadable."""
         described = {
-            # Another address once the sound is another, so that no browser plays the old one.
+            # The address changes with the audio, so that no browser plays what it cached before.
             "url": f"/gradio_api/file={quote(str(wav))}?v={wav.stat().st_mtime_ns}",
             "seconds": clip.duration_s,
             "peaks": peaks(read_speech(wav).samples),
@@ -81,13 +70,8 @@ def peaks(samples: FloatArray, bars: int = _BARS) -> list[float]:
     return [round(float(height) / loudest, 3) for height in heights]
 
 
-def _read_mark(marked: gr.EventData) -> tuple[float, float]:
+def _read_selection(marked: gr.EventData) -> tuple[float, float]:
     return round(marked.start, 2), round(marked.end, 2)
-
-
-NOTHING = "Choose a clip in the list to hear and mend it."
-NONE = "None installed"
-LISTEN, LISTENING = "Transcribe again", "Listening…"
 
 
 class ClipEditor:
@@ -107,17 +91,17 @@ class ClipEditor:
         with gr.Column(visible=False) as self._group:
             self._findings = panel()
             self._player = ClipPlayer()
-            self._text = gr.Textbox(value="", label="What is said", lines=3, max_lines=6)
+            self._text = gr.Textbox(value="", label="Text", lines=3, max_lines=6)
             with gr.Row():
-                self._save = gr.Button("Save the text", variant="primary", size="sm")
-                self._take_over = gr.Button("Take what was heard", size="sm", visible=False)
+                self._save = gr.Button("Save text", variant="primary", size="sm")
+                self._use_transcript = gr.Button("Use new transcript", size="sm", visible=False)
             with gr.Row():
-                self._drop = gr.Button("Leave it out", size="sm", min_width=100)
-                self._restore = gr.Button("Take it back in", size="sm", visible=False)
+                self._drop = gr.Button("Exclude", size="sm", min_width=100)
+                self._restore = gr.Button("Include", size="sm", visible=False)
                 self._undo = gr.Button("Undo", size="sm", min_width=100)
             with gr.Row():
-                self.model = menu("Listening model", NONE)
-                self._again = gr.Button(LISTEN, size="sm", min_width=110)
+                self.model = menu("Transcription model", NONE)
+                self._again = gr.Button(TRANSCRIBE, size="sm", min_width=110)
             self._facts = panel()
         self._listen()
 
@@ -125,17 +109,9 @@ class ClipEditor:
     def outputs(self) -> list[Any]:
         """What `show` gives values for."""
         return [
-            self.clip_id,
-            self._empty,
-            self._group,
-            *self._player.outputs,
-            self._text,
-            self._findings,
-            self._take_over,
-            self._drop,
-            self._restore,
-            self._undo,
-            self._facts,
+            *[self.clip_id, self._empty, self._group, *self._player.outputs],
+            *[self._text, self._findings, self._use_transcript],
+            *[self._drop, self._restore, self._undo, self._facts],
         ]
 
     def show(self, dataset: str, clip_id: str, report: DatasetReport | None) -> list[Any]:
@@ -169,44 +145,42 @@ class ClipEditor:
         wav = self._services.datasets.get(dataset).wav_of(clip)
         try:
             return self._player.show(clip, wav)
-        except (StudioError, OSError):  # its findings say that the recording is missing
+        except (StudioError, OSError):  # its findings tell that the recording is missing
             return ["", 0.0, 0.0]
 
-    def _facts_html(self, name: str, clip: Clip) -> str:
+    def _facts_html(self, name: str, clip: Clip) -> Markup:
         dataset = self._services.datasets.get(name)
         source = next((item.name for item in dataset.sources if item.key == clip.source), "")
-        marks = badge("for the evaluation") if clip.subset == EVAL else ""
-        marks += badge(clip.dropped, "warn") if clip.dropped else ""
         facts = {
             "Clip": clip.id,
             "Recording": source,
-            "At": f"{clock_text(clip.start_s)}, {duration_text(clip.duration_s)} long",
-            "Heard at first": clip.heard if clip.heard != clip.text else "",
+            "Position": f"{clock_text(clip.start_s)}, {duration_text(clip.duration_s)} long",
+            "First transcript": clip.heard if clip.heard != clip.text else "",
         }
-        return marks + facts_html(facts)
+        return render("clip_facts", clip=clip, values=facts)
 
     def _listen(self) -> None:
         dataset, clip_id, changed = self._dataset, self.clip_id, self.changed
         chosen = [dataset, clip_id]
 
         def edit(button: Any, work: Callable[..., str], *inputs: Any) -> Any:
-            """Calls `work(dataset, clip, *values)`, tells what it says, and reports a change."""
+            """Calls `work(dataset, clip, *values)`, shows its message, and counts `changed` up."""
 
-            def mended(count: int, name: str, clip: str, *values: Any) -> int:
-                tell(work(name, clip, *values))
+            def change(count: int, name: str, clip: str, *values: Any) -> int:
+                notify(work(name, clip, *values))
                 return count + 1
 
-            return listen(button.click, mended, [changed, *chosen, *inputs], [changed])
+            return listen(button.click, change, [changed, *chosen, *inputs], [changed])
 
         edit(self._save, self._save_text, self._text)
-        listen(self._take_over.click, _heard_text, [self._report, clip_id], [self._text])
+        listen(self._use_transcript.click, _new_transcript, [self._report, clip_id], [self._text])
         edit(self._player.trim, self._trim, self._player.start, self._player.end)
-        edit(self._drop, self._leave_out)
-        edit(self._restore, self._take_back)
-        edit(self._undo, self._take_change_back)
-        listen(self._again.click, lambda: _listening(True), [], [self._again], queue=False)
-        heard = edit(self._again, self._transcribe, self.model)
-        listen(heard.then, lambda: _listening(False), [], [self._again], queue=False)
+        edit(self._drop, self._exclude)
+        edit(self._restore, self._include)
+        edit(self._undo, self._undo_change)
+        listen(self._again.click, lambda: _button_state(True), [], [self._again], queue=False)
+        done = edit(self._again, self._transcribe, self.model)
+        listen(done.then, lambda: _button_state(False), [], [self._again], queue=False)
 
     def _save_text(self, dataset: str, clip: str, text: str) -> str:
         editor.fix_text(self._services, dataset, clip, text)
@@ -214,31 +188,32 @@ class ClipEditor:
 
     def _trim(self, dataset: str, clip: str, start: float | None, end: float | None) -> str:
         if start is None or end is None:
-            raise BadInputError("The trim has no times.", "Mark what to keep, or type both times.")
+            raise BadInputError(
+                "The trim has no times.", "Select what to keep, or type both times."
+            )
         cut = editor.trim(self._services, dataset, clip, start, end)
         return f"Trimmed to {cut.duration_s:.2f} s: {cut.text}"
 
-    def _leave_out(self, dataset: str, clip: str) -> str:
+    def _exclude(self, dataset: str, clip: str) -> str:
         editor.drop_clips(self._services, dataset, [clip])
-        return "Left out. It stays on the disk."
+        return "The clip is excluded; its recording stays on the disk."
 
-    def _take_back(self, dataset: str, clip: str) -> str:
+    def _include(self, dataset: str, clip: str) -> str:
         editor.restore_clips(self._services, dataset, [clip])
-        return "It is in the dataset again."
+        return "The clip is in the dataset again."
 
-    def _take_change_back(self, dataset: str, _clip: str) -> str:
-        return f"Taken back: {editor.undo(self._services, dataset)}"
+    def _undo_change(self, dataset: str, _clip: str) -> str:
+        return f"Undone: {editor.undo(self._services, dataset)}"
 
     def _transcribe(self, dataset: str, clip: str, model: str | None) -> str:
-        if not model:
-            raise BadInputError("No listening model is installed.", "Get one on the Models tab.")
-        mended = editor.transcribe_again(self._services, dataset, clip, model)
-        return f"Heard: {mended.text}"
+        model = require_model(model)
+        clip_now = editor.transcribe_again(self._services, dataset, clip, model)
+        return f"Transcribed: {clip_now.text}"
 
 
-def _heard_text(report: DatasetReport | None, clip_id: str) -> Any:
+def _new_transcript(report: DatasetReport | None, clip_id: str) -> Any:
     return report.heard.get(clip_id, gr.skip()) if report else gr.skip()
 
 
-def _listening(now: bool) -> Any:
-    return gr.update(value=LISTENING if now else LISTEN, interactive=not now)
+def _button_state(is_busy: bool) -> Any:
+    return gr.update(value=TRANSCRIBING if is_busy else TRANSCRIBE, interactive=not is_busy)

@@ -1,4 +1,4 @@
-"""Bringing recordings into a dataset: files, a folder of this machine, a microphone."""
+"""Choosing a dataset, adding recordings to it, and exporting it."""
 
 from __future__ import annotations
 
@@ -16,32 +16,34 @@ from modules.tools.dataset.build import DatasetRequest, submit_build
 from modules.tools.dataset.export import export_ljspeech
 from modules.tools.models.ready_models import listening_models
 from modules.tools.services import Services
-from modules.ui.handlers import listen, tell, warn
+from modules.ui.handlers import listen, notify, warn
+from modules.ui.render import duration_text, empty_html
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import (
+    NO_ASR_MODEL,
     ConfirmedButton,
     DownloadButtons,
     audio_recorder,
     menu,
     menu_update,
+    note,
     panel,
+    require_model,
     title,
 )
 from modules.ui.widgets.sample_panel import CONSENT
-from modules.ui.widgets.snippets import duration_text, empty_html
 
 NONE = "None installed"
 AUTO = "auto"
-NO_MODEL = "No listening model is installed yet. Get one on the Models tab: Whisper base is small."
 WHAT = (
     "Recordings, videos, archives (zip, tar), subtitles (srt, vtt) with their recording of the "
-    "same name, or an LJSpeech dataset as an archive. What is there already is not taken twice."
+    "same name, or an LJSpeech dataset as an archive. What was added before is skipped."
 )
-_TOLD = 5
+_MOST_WARNINGS = 5
 
 
 class RecordingsPanel:
-    """What to add and how to listen to it."""
+    """The form: what to add, and the model that transcribes it."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -56,16 +58,16 @@ class RecordingsPanel:
                     value="",
                     label="Folder on this machine",
                     placeholder="/home/me/recordings",
-                    info="A folder, an archive, or a metadata.csv beside its wavs.",
+                    info="A folder, an archive, or a metadata.csv next to its wav files.",
                 )
             with gr.Tab("Microphone"):
                 self._spoken = audio_recorder("Record", ["microphone"])
-        panel(f"<div class='studio-note'>{WHAT}</div>")
+        note(WHAT)
         self._no_model = panel(visible=False)
         with gr.Row():
-            self.model = menu("Listening model", NONE)
+            self.model = menu("Transcription model", NONE)
             self.precision = menu("Precision", AUTO)
-        self.build = gr.Button("Add to the dataset", variant="primary", size="lg")
+        self.build = gr.Button("Add to dataset", variant="primary", size="lg")
 
     @property
     def outputs(self) -> list[Any]:
@@ -73,20 +75,20 @@ class RecordingsPanel:
         return [self._no_model, self.model, self.precision]
 
     def choices(self, model: str | None, precision: str | None) -> list[Any]:
-        """The listening models that are here, and what the chosen one computes with."""
+        """The installed models, and the precisions of the chosen one."""
         models = {model_id: label for label, model_id in self.labels()}
         default = self._services.settings.asr_model
         chosen = next((name for name in (model, default, *models) if name in models), "")
         options = describe_options(self._services.asr.get(chosen).options_type) if chosen else ()
         known = next((item.choices for item in options if item.name == "precision"), ())
         return [
-            gr.update(value=empty_html(NO_MODEL), visible=not models),
+            gr.update(value=empty_html(NO_ASR_MODEL), visible=not models),
             menu_update([(label, name) for name, label in models.items()], chosen, NONE),
             menu_update([(name, name) for name in known or (AUTO,)], precision, AUTO),
         ]
 
     def labels(self) -> list[tuple[str, str]]:
-        """The listening models that are here: label and id."""
+        """The installed transcription models: label and id."""
         return [(entry.label, entry.id) for entry in listening_models(self._services)]
 
     def listen(self, dataset: Any, jobs: JobsView) -> None:
@@ -107,14 +109,12 @@ class RecordingsPanel:
     ) -> list[Any]:
         if not dataset:
             raise BadInputError("There is no dataset yet.", "Create one above.")
-        if not model:
-            raise BadInputError("No listening model is installed.", "Get one on the Models tab.")
+        model = require_model(model)
         uploads = [*(files or ()), *([spoken] if spoken else ())]
         place = folder.strip()
         if not uploads and not place:
             raise BadInputError(
-                "There are no recordings yet.",
-                "Drop in files and let them arrive, name a folder, or record something.",
+                "There are no recordings yet.", "Upload files, name a folder, or record something."
             )
         job = None
         for inputs, uploaded in ((tuple(uploads), True), ((place,) if place else (), False)):
@@ -130,34 +130,31 @@ class RecordingsPanel:
         return [job.id if job else gr.skip(), None, "", None]
 
 
-def tell_summary(job: Job) -> None:
-    """What came of the recordings, and what could not be used."""
+def show_summary(job: Job) -> None:
+    """How many recordings were added, and which could not be used."""
     result = job.result or {}
-    added, there = len(result.get("added", ())), len(result.get("already_there", ()))
+    added, known = len(result.get("added", ())), len(result.get("already_there", ()))
     refused = result.get("refused", ())
     minutes = duration_text(result.get("kept_s", 0.0))
-    known = f" {there} were there already." if there else ""
-    tell(f"{added} recordings added.{known}", f"The dataset now holds {minutes} of speech.")
-    warn([f"{item['name']}: {item['message']} {item['hint']}" for item in refused[:_TOLD]])
-    if len(refused) > _TOLD:
-        warn([f"{len(refused) - _TOLD} more could not be used; the job's log names them."])
+    skipped = f" {known} had been added before." if known else ""
+    notify(f"{added} recordings added.{skipped}", f"The dataset now holds {minutes} of speech.")
+    warn([f"{item['name']}: {item['message']} {item['hint']}" for item in refused[:_MOST_WARNINGS]])
+    if len(refused) > _MOST_WARNINGS:
+        warn([f"{len(refused) - _MOST_WARNINGS} more could not be used; the job's log names them."])
 
 
 def _existing(typed: str) -> Path:
-    """The place on this machine. Raises BadInputError if there is none."""
+    """The path on this machine. Raises BadInputError if there is none."""
     try:
         place = Path(typed).expanduser().resolve(strict=True)
     except (OSError, RuntimeError, ValueError) as error:
         raise BadInputError(
-            f"There is no folder {typed!r} on this machine.", "Give its whole path."
+            f"There is no folder {typed!r} on this machine.", "Type its full path."
         ) from error
     return place
 
 
-# Choosing a dataset, or beginning a new one.
-
-
-CHOICE_NONE = "None yet"
+NO_DATASET_YET = "None yet"
 # The languages of XTTS, by ISO 639-1.
 LANGUAGES = (
     *("en", "es", "fr", "de", "it", "pt", "pl", "tr", "ru"),
@@ -171,7 +168,7 @@ class DatasetChoice:
     def __init__(self, services: Services) -> None:
         self._services = services
         self.chosen = gr.State("")
-        self.name = menu("Dataset", CHOICE_NONE)
+        self.name = menu("Dataset", NO_DATASET_YET)
         with gr.Accordion("New dataset", open=False) as self._new:
             self._build_form()
         self._tools: Any = None
@@ -179,9 +176,7 @@ class DatasetChoice:
     def build_removal(self) -> ConfirmedButton:
         """Draws the button that deletes the chosen dataset."""
         with gr.Column(visible=False) as self._tools:
-            return ConfirmedButton(
-                "Delete this dataset", "It moves to datasets/.trash.", "Delete it"
-            )
+            return ConfirmedButton("Delete dataset", "It moves to the trash.")
 
     @property
     def outputs(self) -> list[Any]:
@@ -197,7 +192,7 @@ class DatasetChoice:
         labels = [(f"{item.name} · {language_name(item.language)}", item.name) for item in datasets]
         return [
             chosen,
-            menu_update(labels, chosen, CHOICE_NONE),
+            menu_update(labels, chosen, NO_DATASET_YET),
             gr.skip() if datasets else gr.update(open=True),
             gr.update(visible=bool(chosen)),
         ]
@@ -205,7 +200,7 @@ class DatasetChoice:
     def remove(self, name: str) -> None:
         """Moves the dataset to the trash."""
         self._services.datasets.delete(name)
-        tell(f"{name} lies in the trash.")
+        notify(f"{name} is in the trash.")
 
     def _build_form(self) -> None:
         with gr.Row():
@@ -216,9 +211,9 @@ class DatasetChoice:
                 label="Language",
                 min_width=140,
             )
-        speaker = gr.Textbox(value="", label="Who speaks in it?", placeholder="Name")
+        speaker = gr.Textbox(value="", label="Speaker", placeholder="Name")
         agreed = gr.Checkbox(label=CONSENT, value=False)
-        button = gr.Button("Create it", variant="primary")
+        button = gr.Button("Create dataset", variant="primary")
         form = [name, language, speaker, agreed]
         made = listen(button.click, self._create, form, [self.chosen, *form])
         self.created = made.success
@@ -226,24 +221,22 @@ class DatasetChoice:
 
     def _create(self, name: str, language: str, speaker: str, agreed: bool) -> list[Any]:
         if not speaker.strip():
-            raise BadInputError("It is not said who speaks.", "Give the speaker's name.")
+            raise BadInputError("The speaker is missing.", "Type the speaker's name.")
         if not agreed:
             raise BadInputError(
-                "A voice may only be learned if its owner agreed.", "Ask, then tick the box."
+                "A voice may only be trained on if the speaker agreed.",
+                "Ask them, then tick the box.",
             )
         dataset = self._services.datasets.create(name, language, speaker, agreed)
-        tell(f"{dataset.name} is ready for recordings.")
+        notify(f"{dataset.name} is ready for recordings.")
         return [dataset.name, "", language, "", False]
-
-
-# A dataset as a file to take away.
 
 
 LJSPEECH = "LJSpeech zip"
 
 
 def build_export(services: Services, dataset: Any) -> None:
-    """Draws the button; `dataset` is the state with the chosen one's name."""
+    """Draws the export button; `dataset` is the state with the chosen one's name."""
 
     def export(_fmt: str, name: str) -> Path:
         if not name:

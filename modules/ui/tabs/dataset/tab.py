@@ -1,4 +1,4 @@
-"""Dataset: recordings in, clips with their texts out; what is wrong with them, and mending it."""
+"""Dataset: recordings become clips with their texts; problems are reported and fixed here."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from modules.tools.dataset.build import BUILD_DATASET
 from modules.tools.dataset.report import REPORT_DATASET, report_of, submit_report
 from modules.ui.context import Studio
 from modules.ui.handlers import listen
+from modules.ui.render import empty_html
 from modules.ui.tabs.dataset.clip_editor import ClipEditor
 from modules.ui.tabs.dataset.clip_list import ClipList
 from modules.ui.tabs.dataset.recordings import (
     DatasetChoice,
     RecordingsPanel,
     build_export,
-    tell_summary,
+    show_summary,
 )
 from modules.ui.tabs.dataset.report_html import report_html
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import menu, menu_update, panel, title
-from modules.ui.widgets.snippets import empty_html
 
-LINE = "dataset-page"
+SEQUENCE = "dataset-page"
 KINDS = (BUILD_DATASET, REPORT_DATASET)
-NO_DATASET = "Create a dataset, then add recordings of one person: 15 to 60 minutes are good."
-NO_SECOND = "Nobody"
+NO_DATASET = "Create a dataset, then add recordings of one speaker: 15 to 60 minutes are good."
+NO_SECOND = "none"
 
 
 def build(studio: Studio) -> None:
@@ -41,7 +41,7 @@ def build(studio: Studio) -> None:
 class _DatasetTab:
     def __init__(self, studio: Studio, tab: gr.Tab) -> None:
         self._services = studio.services
-        # The latest look at the chosen dataset: a DatasetReport, None without a dataset.
+        # The DatasetReport of the chosen dataset, None without one.
         self._report = gr.State(None)
         with gr.Row():
             with gr.Column(scale=5, min_width=320):
@@ -61,11 +61,11 @@ class _DatasetTab:
         self._listen(studio, tab)
 
     def _build_report(self) -> None:
-        title("What is in it")
+        title("Report")
         self._shown = panel(empty_html(NO_DATASET))
         with gr.Row():
-            self._second = menu("Who hears every clip once more", NO_SECOND)
-            self._look = gr.Button("Look at every clip", size="sm", min_width=140)
+            self._second = menu("Re-transcribe with", NO_SECOND)
+            self._check = gr.Button("Check all clips", size="sm", min_width=140)
 
     def _listen(self, studio: Studio, tab: gr.Tab) -> None:
         chosen, clips, editor = self._choice.chosen, self._clips, self._editor
@@ -77,31 +77,37 @@ class _DatasetTab:
         everything = [*self._choice.outputs, *report, *clips.outputs, *editor.outputs]
         add = self._recordings.build
         studio.on_show(tab, self._models, models, menus, unchecked=True, unlocks=[add])
-        studio.on_show(tab, self._show, asked, everything, line=LINE)
+        studio.on_show(tab, self._show, asked, everything, sequence=SEQUENCE)
         studio.on_open(self._jobs.find, [], [self._jobs.job_id])
-        listen(self._choice.name.input, self._choose, [self._choice.name], everything, line=LINE)
-        listen(self._choice.created, self._choose, [chosen], everything, line=LINE)
+        listen(
+            self._choice.name.input,
+            self._choose,
+            [self._choice.name],
+            everything,
+            sequence=SEQUENCE,
+        )
+        listen(self._choice.created, self._choose, [chosen], everything, sequence=SEQUENCE)
         self._removal.on_confirm(self._delete, [chosen], everything)
         self._recordings.listen(chosen, self._jobs)
-        listen(self._look.click, self._submit_look, [chosen, self._second], [self._jobs.job_id])
+        listen(self._check.click, self._submit_check, [chosen, self._second], [self._jobs.job_id])
         self._jobs.on_finished(self._after_job, asked, [self._jobs.job_id, *everything])
         pages = [chosen, self._report, clips.page, *listing, editor.clip_id]
         # A text's "input" comes before the page knows the new text.
         for event in (clips.filter.input, clips.search.change):
-            listen(event, self._first_page, pages, clips.outputs, line=LINE)
-        listen(clips.back.click, self._page_back, pages, clips.outputs, line=LINE)
-        listen(clips.on.click, self._page_on, pages, clips.outputs, line=LINE)
+            listen(event, self._first_page, pages, clips.outputs, sequence=SEQUENCE)
+        listen(clips.previous.click, self._previous_page, pages, clips.outputs, sequence=SEQUENCE)
+        listen(clips.next.click, self._next_page, pages, clips.outputs, sequence=SEQUENCE)
         listen(clips.rows.select, self._open_clip, [chosen, self._report], editor.outputs)
-        mended = [*report, *clips.outputs, *editor.outputs]
-        listen(editor.changed.change, self._after_edit, asked, mended, line=LINE)
+        changed = [*report, *clips.outputs, *editor.outputs]
+        listen(editor.changed.change, self._after_edit, asked, changed, sequence=SEQUENCE)
 
     def _models(
         self, model: str | None, precision: str | None, again: str | None, second: str | None
     ) -> list[Any]:
         offered = self._recordings.choices(model, precision)
-        return [*offered, *self._listeners(again, second)]
+        return [*offered, *self._model_menus(again, second)]
 
-    def _listeners(self, again: str | None, second: str | None) -> list[Any]:
+    def _model_menus(self, again: str | None, second: str | None) -> list[Any]:
         labels = self._recordings.labels()
         default = self._services.settings.asr_model
         return [
@@ -118,7 +124,7 @@ class _DatasetTab:
         return [chosen, *choice, *self._after_edit(chosen, page, wanted, search, clip)]
 
     def _after_edit(self, name: str, page: int, wanted: str, search: str, clip: str) -> list[Any]:
-        """A quick look at the dataset, the list as it is now, and the clip once more."""
+        """A quick report, the list as it is now, and the clip once more."""
         report = report_of(self._services, name, quick=True) if name else None
         return [
             report,
@@ -144,18 +150,20 @@ class _DatasetTab:
     ) -> list[Any]:
         return self._listed(name, report, 0, *rest)
 
-    def _page_back(
+    def _previous_page(
         self, name: str, report: DatasetReport | None, page: int, *rest: Any
     ) -> list[Any]:
         return self._listed(name, report, page - 1, *rest)
 
-    def _page_on(self, name: str, report: DatasetReport | None, page: int, *rest: Any) -> list[Any]:
+    def _next_page(
+        self, name: str, report: DatasetReport | None, page: int, *rest: Any
+    ) -> list[Any]:
         return self._listed(name, report, page + 1, *rest)
 
     def _open_clip(self, name: str, report: DatasetReport | None, row: gr.EventData) -> list[Any]:
         return self._editor.show(name, row.id, report)
 
-    def _submit_look(self, name: str, second: str | None) -> str:
+    def _submit_check(self, name: str, second: str | None) -> str:
         if not name:
             raise BadInputError("There is no dataset yet.", "Create one first.")
         return submit_report(self._services, name, second or "").id
@@ -163,11 +171,11 @@ class _DatasetTab:
     def _after_job(
         self, job: Job, name: str, page: int, wanted: str, search: str, clip: str
     ) -> list[Any]:
-        """Shows what a job made; new recordings are looked at right away."""
+        """Shows the result of a job; new recordings are checked right away."""
         made = (job.result or {}).get("dataset", name)
         follow: Any = gr.skip()
         if job.kind == BUILD_DATASET:
-            tell_summary(job)
+            show_summary(job)
             follow = submit_report(self._services, made).id
         return [follow, *self._show(made, page, wanted, search, clip)]
 

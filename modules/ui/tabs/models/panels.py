@@ -1,13 +1,13 @@
-"""The last benchmark as a table, and a button that measures again."""
+"""Panels of the Models tab: benchmark, prepared voices, fine-tuned models, loading options."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.jobs import Job
@@ -17,27 +17,38 @@ from modules.tools.models.benchmark import HEADERS, cells, newest_benchmark, sub
 from modules.tools.models.memory import configure_model, load_plan, model_choices, smaller_sizes
 from modules.tools.models.tuned_models import EXPORT_TUNED, submit_export, submit_import
 from modules.tools.services import Services
-from modules.tools.voices.prompt_cache import PreparedVoices, clear_prepared_voices, prepared_voices
+from modules.tools.voices.prompt_cache import clear_prepared_voices, prepared_voices
 from modules.ui.context import Studio
-from modules.ui.handlers import error_html, listen, tell
+from modules.ui.handlers import listen, notify
+from modules.ui.render import card_html, local_time, render, size_text
 from modules.ui.widgets.jobs_view import JobsView
-from modules.ui.widgets.parts import ConfirmedButton, panel, title
-from modules.ui.widgets.snippets import badge, local_time, size_text, table_html
+from modules.ui.widgets.parts import ConfirmedButton, note, panel, title
 
-EMPTY = (
-    "Not measured yet. Every installed model is loaded, speaks two sentences or listens to them; "
-    "what is idle leaves memory for that."
+NO_BENCHMARK = (
+    "No benchmark yet. Each installed model is loaded and speaks or transcribes two sentences; "
+    "idle models are unloaded for that."
 )
+NO_PREPARED_VOICES = (
+    "No voice prompts yet. One is computed when an engine first speaks in the voice of a sample."
+)
+ABOUT_FACTOR = "A real-time factor below 1 is faster than the speech itself."
+ABOUT_IMPORT = (
+    "A zip with config.json, model.pth, vocab.json, speakers_xtts.pth and reference clips, as the "
+    "studio and most XTTS trainers write it. It is checked before it is added, and no code in it "
+    "is run."
+)
+_AS_ALL = ("as for all models", "")
+_NAMES = ("device", "precision", "attention_mechanism", "keep_loaded", "preload")
 
 
 class BenchmarkPanel:
-    """Its job is followed by `jobs`, which must know the kind BENCHMARK."""
+    """The last benchmark as a table, and a button that runs one; `jobs` follows its job."""
 
     def __init__(self, studio: Studio, tab: gr.Tab, jobs: JobsView) -> None:
         self._services = studio.services
         with gr.Accordion("Benchmark", open=False):
             self._table = panel()
-            measure = gr.Button("Measure the installed models", size="sm")
+            measure = gr.Button("Run benchmark", size="sm")
         studio.on_show(tab, self._show, [], [self._table])
         listen(measure.click, self._submit, [], [jobs.job_id])
         jobs.on_finished(lambda job: self._show(), [], [self._table])
@@ -45,87 +56,63 @@ class BenchmarkPanel:
     def _submit(self) -> str:
         return submit_benchmark(self._services).id
 
-    def _show(self) -> Any:
+    def _show(self) -> Markup:
         found = newest_benchmark(self._services)
-        rows = [
-            (figures.model_id, [html.escape(cell) for cell in cells(figures)])
-            for figures in (found.figures if found else ())
-        ]
-        table = table_html(HEADERS, rows, "", EMPTY)
-        if found is None:
-            return table
-        state = "" if found.complete else ", stopped before the end"
-        note = f"{local_time(found.created)}{state}. Of real time: below 1 is faster than speech."
-        return f"{table}<div class='studio-note'>{html.escape(note)}</div>"
-
-
-# What the cache of prepared voices holds, and a button that empties it.
-
-
-PROMPT_CACHE_PANEL_EMPTY = (
-    "No voice is prepared yet. The first sentence in the voice of a sample prepares it."
-)
-QUESTION = "Every voice is prepared anew when it is next spoken with."
+        rows = [(figures.model_id, cells(figures)) for figures in (found.figures if found else ())]
+        about = ""
+        if found is not None:
+            state = "" if found.complete else ", stopped before the end"
+            about = f"{local_time(found.created)}{state}. {ABOUT_FACTOR}"
+        return render("benchmark", headers=HEADERS, rows=rows, empty=NO_BENCHMARK, about=about)
 
 
 class PromptCachePanel:
-    """Looks again each time its tab is chosen."""
+    """The voice prompts kept on disk, by model, and a button that deletes them."""
 
     def __init__(self, studio: Studio, tab: gr.Tab) -> None:
         self._services = studio.services
-        title("Prepared voices")
+        title("Voice prompts")
         self._table = panel()
-        clear = ConfirmedButton("Clear prepared voices", QUESTION, "Clear them")
+        clear = ConfirmedButton(
+            "Delete voice prompts", "Each is computed again when its voice is next used."
+        )
         studio.on_show(tab, self._show, [], [self._table])
         clear.on_confirm(self._clear, [], [self._table])
 
-    def _show(self) -> str:
+    def _show(self) -> Markup:
         found = prepared_voices(self._services)
-        rows = [(f"{item.model_id}@{item.revision}", _row(item)) for item in found]
-        if len(found) > 1:
-            total = size_text(sum(item.nbytes for item in found))
-            rows.append(("", ["All", str(sum(item.count for item in found)), total]))
-        return table_html(("Model", "Voices", "Size"), rows, "", PROMPT_CACHE_PANEL_EMPTY)
+        return render(
+            "voice_prompts",
+            rows=[(f"{item.model_id}@{item.revision}", item) for item in found],
+            total_count=sum(item.count for item in found),
+            total_bytes=sum(item.nbytes for item in found),
+            empty=NO_PREPARED_VOICES,
+        )
 
-    def _clear(self) -> Any:
-        tell(f"{size_text(clear_prepared_voices(self._services))} became free.")
+    def _clear(self) -> Markup:
+        notify(f"{size_text(clear_prepared_voices(self._services))} freed.")
         return self._show()
 
 
-def _row(item: PreparedVoices) -> list[str]:
-    stale = "" if item.current or not item.model_id else badge("not used any more", "warn")
-    return [f"{html.escape(item.label)} {stale}", str(item.count), size_text(item.nbytes)]
-
-
-# Fine-tuned models on the Models tab: import a zip, pack one.
-
-
-ABOUT = (
-    "<div class='studio-note'>A zip with config.json, model.pth, vocab.json, speakers_xtts.pth and "
-    "reference clips, as the studio and most XTTS trainers write it. Everything in it is read "
-    "before it counts as a model; nothing in it is run.</div>"
-)
-
-
 class TunedModelsPanel:
-    """Draws the import form, and a button that packs the chosen model."""
+    """Importing a fine-tuned model, and exporting the selected one."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     def build_export(self) -> None:
-        """The button, and where the packed model is fetched; part of the model's details."""
-        self.pack = gr.Button("Pack as a zip", size="sm", visible=False)
-        self._packed = gr.File(label="The packed model", visible=False, interactive=False)
+        """The button and the download; part of the model's details."""
+        self.export = gr.Button("Export as zip", size="sm", visible=False)
+        self._exported = gr.File(label="Exported model", visible=False, interactive=False)
 
     def build_import(self) -> None:
-        """The form; closed until somebody opens it."""
-        with gr.Accordion("Import a fine-tuned XTTS", open=False):
-            panel(ABOUT)
+        """The form, closed at first."""
+        with gr.Accordion("Import a fine-tuned XTTS model", open=False):
+            note(ABOUT_IMPORT)
             self._file = gr.File(
-                label="Zip of the model", file_types=[tuned_models.SUFFIX], height=130
+                label="Zip file of the model", file_types=[tuned_models.SUFFIX], height=130
             )
-            self._name = gr.Textbox(value="", label="Name", placeholder="As on its card")
+            self._name = gr.Textbox(value="", label="Name", placeholder="Name in its model card")
             self._accept = gr.Checkbox(
                 label="I accept the Coqui Public Model License (non-commercial use only)",
                 value=False,
@@ -136,25 +123,25 @@ class TunedModelsPanel:
     @property
     def outputs(self) -> list[Any]:
         """What `show` gives values for."""
-        return [self.pack, self._packed, self._accept]
+        return [self.export, self._exported, self._accept]
 
-    def show(self, is_tuned: bool, packed: str = "") -> list[Any]:
-        """`is_tuned`: the chosen model is one; `packed` is the file that was just made of it."""
+    def show(self, is_tuned: bool, exported: str = "") -> list[Any]:
+        """`is_tuned`: the selected model is one; `exported`: the zip just made of it."""
         return [
             gr.update(visible=is_tuned),
-            gr.update(value=packed or None, visible=bool(packed)),
+            gr.update(value=exported or None, visible=bool(exported)),
             gr.update(visible=tuned_models.needs_consent(self._services)),
         ]
 
     def follow_in(self, job_id: Any, chosen: Any) -> None:
-        """Starts the jobs; the page shows them where it shows its others."""
+        """Starts the jobs; their ids go to `job_id`."""
         form = [self._file, self._name, self._accept]
         listen(self._import.click, self._submit_import, form, [job_id, *form])
-        listen(self.pack.click, self._submit_export, [chosen], [job_id])
+        listen(self.export.click, self._submit_export, [chosen], [job_id])
 
     def _submit_import(self, file: str | None, name: str, accepted: bool) -> list[Any]:
         if not file:
-            raise BadInputError("There is no file yet.", "Drop in the zip of a model.")
+            raise BadInputError("There is no file yet.", "Upload the zip file of a model.")
         job = submit_import(self._services, Path(file), name, accepted)
         return [job.id, None, "", False]
 
@@ -162,20 +149,13 @@ class TunedModelsPanel:
         return submit_export(self._services, model_id).id
 
 
-def packed_file(job: Job) -> str:
-    """The zip that a finished job made; "" for a job of another kind."""
+def exported_file(job: Job) -> str:
+    """The zip file that a finished job made; "" for a job of another kind."""
     return (job.result or {}).get("file", "") if job.kind == EXPORT_TUNED else ""
 
 
-# One model in memory, on the Models tab: what loading it would do, and how it is loaded.
-
-
-_AS_ALL = ("as for all models", "")
-_NAMES = ("device", "precision", "attention_mechanism", "keep_loaded", "preload")
-
-
 class ModelMemoryPanel:
-    """Says what will leave memory for the chosen model, and offers the choices its engine has.
+    """What loading the selected model would unload, and the loading options of its engine.
 
     Both need torch, which takes seconds to import: `follow` fills them in after the details.
     """
@@ -184,16 +164,16 @@ class ModelMemoryPanel:
         self._services = services
 
     def build(self) -> None:
-        """The plan, and the choices under it; closed until somebody opens them."""
+        """The plan, and the options under it, closed at first."""
         self._plan = panel(visible=False)
-        with gr.Accordion("How it is loaded", open=False, visible=False) as self._group:
+        with gr.Accordion("Loading options", open=False, visible=False) as self._group:
             self._device = gr.Textbox(
                 label="Device", info="Such as cuda:1 or cpu; empty: as for all models."
             )
-            self._precision = _menu("Numbers", PRECISIONS)
+            self._precision = _menu("Precision", PRECISIONS)
             self._attention = _menu("Attention", ATTENTIONS)
             self._keep = gr.Checkbox(label="Keep in memory when idle")
-            self._preload = gr.Checkbox(label="Load when the studio starts")
+            self._preload = gr.Checkbox(label="Load at the start")
             self._save = gr.Button("Save", size="sm")
 
     @property
@@ -205,12 +185,12 @@ class ModelMemoryPanel:
         outputs = [self._plan, self._group, *self._fields]
         for listener in shown:
             listen(listener.then, self._show, [chosen], outputs)
-        listen(self._save.click, self._keep_choices, [chosen, *self._fields], outputs)
+        listen(self._save.click, self._save_choices, [chosen, *self._fields], outputs)
 
     def _show(self, model_id: str) -> list[Any]:
         try:
             choices = model_choices(self._services, model_id) if model_id else None
-        except StudioError:  # no engine, or a package is missing: the list says so
+        except StudioError:  # no engine, or a package is missing: the list tells
             choices = None
         if choices is None:
             return [gr.update(visible=False)] * 2 + [gr.skip()] * len(_NAMES)
@@ -225,28 +205,24 @@ class ModelMemoryPanel:
             own.preload,
         ]
 
-    def _plan_html(self, model_id: str) -> str:
+    def _plan_html(self, model_id: str) -> Markup:
         try:
             plan = load_plan(self._services, model_id)
-        except StudioError as error:  # its device is not here, or not one it can use
-            return _card(error_html(error.message, error.hint), "bad")
+        except StudioError as error:  # its device is missing, or one it cannot use
+            return card_html(error.message, error.hint, "bad")
         if plan is None:
-            return ""
+            return Markup()
         if plan.fits:
-            return _card(html.escape(plan.in_words()))
+            return card_html(plan.in_words())
         smaller = smaller_sizes(self._services, model_id)
         hint = f"These would fit: {', '.join(smaller)}." if smaller else ""
-        return _card(error_html(plan.in_words(), hint), "bad")
+        return card_html(plan.in_words(), hint, "bad")
 
-    def _keep_choices(self, model_id: str, *values: Any) -> list[Any]:
+    def _save_choices(self, model_id: str, *values: Any) -> list[Any]:
         given = dict(zip(_NAMES, values, strict=True))
         configure_model(self._services, model_id, {**given, "device": given["device"].strip()})
-        tell("Saved.", "It holds from the model's next use.")
+        notify("Saved.", "It takes effect when the model is next used.")
         return self._show(model_id)
-
-
-def _card(words: str, kind: str = "plain") -> str:
-    return f"<div class='studio-job {kind}'><div>{words}</div></div>"
 
 
 def _menu(label: str, choices: Sequence[str]) -> Any:

@@ -1,8 +1,8 @@
-"""Settings: every choice the studio leaves to its user, drawn from what the tool says of them."""
+"""Settings: a control for every setting, drawn from its description in `tools`."""
 
 from __future__ import annotations
 
-import html
+from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
 
@@ -11,10 +11,10 @@ import gradio as gr
 from modules.core_components.settings import USER_FILE
 from modules.tools.settings_fields import SettingField, change_settings, setting_fields
 from modules.ui.context import Studio
-from modules.ui.handlers import listen, tell
-from modules.ui.widgets.parts import panel, title
+from modules.ui.handlers import listen, notify
+from modules.ui.widgets.parts import note, title
 
-RESTART = "Takes effect at the next start."
+RESTART = "Takes effect after a restart."
 
 
 def build(studio: Studio) -> None:
@@ -27,30 +27,33 @@ class _SettingsTab:
     def __init__(self, studio: Studio, tab: gr.Tab) -> None:
         self._services = studio.services
         fields = setting_fields(self._services)
+        entries = self._services.catalog.entries()
+        self._labels = {entry.id: entry.label for entry in entries}
         self._names = [item.about.name for item in fields]
-        place = html.escape(str(self._services.settings.root / USER_FILE))
-        panel(f"<div class='studio-note'>Your choices are kept in <code>{place}</code>.</div>")
+        note(f"Your settings are saved in {self._services.settings.root / USER_FILE}.")
         self._controls: list[Any] = []
         for group, items in groupby(fields, key=lambda item: item.about.group):
             self._build_group(group, list(items))
         with gr.Row():
             save = gr.Button("Save", variant="primary", size="lg")
-            undo = gr.Button("Undo changes", size="lg")
-        # The values as they were read, to tell by what the user changed.
+            discard = gr.Button("Discard changes", size="lg")
+        # The values as they were read; compared with those shown, they say what the user changed.
         read = gr.State(None)
         shown = [*self._controls, read]
         studio.on_show(tab, self._first_values, [read], shown, unlocks=[*self._controls, save])
         listen(save.click, self._save, shown, shown)
-        listen(undo.click, self._values, [], shown)
+        listen(discard.click, self._values, [], shown)
 
     def _build_group(self, group: str, items: list[SettingField]) -> None:
-        title(html.escape(group))
+        title(group)
         for start in range(0, len(items), 2):
             with gr.Row(equal_height=True):
-                self._controls += [setting_control(item) for item in items[start : start + 2]]
+                self._controls += [
+                    setting_control(item, self._labels) for item in items[start : start + 2]
+                ]
 
     def _first_values(self, read: list[Any] | None) -> list[Any]:
-        """Only once: what was changed and not saved yet survives a look at another tab."""
+        """Only once: unsaved changes are kept while another tab is open."""
         return self._values() if read is None else [gr.skip()] * (1 + len(read))
 
     def _values(self) -> list[Any]:
@@ -64,12 +67,12 @@ class _SettingsTab:
         compared = zip(self._names, values, read, strict=True)
         given = {name: _from_table(value) for name, value, before in compared if value != before}
         waiting = change_settings(self._services, given)
-        tell("Saved.", f"At the next start: {', '.join(waiting)}." if waiting else "")
+        notify("Saved.", f"After a restart: {', '.join(waiting)}." if waiting else "")
         return self._values()
 
 
-def setting_control(item: SettingField) -> Any:
-    """A box, a menu, a number or a table; settings have no sliders, their ranges are too wide."""
+def setting_control(item: SettingField, labels: Mapping[str, str]) -> Any:
+    """A checkbox, menu, number, text box or table; the ranges are too wide for sliders."""
     about, value = item.about, shown_value(item)
     info = f"{about.meaning} {RESTART}" if about.needs_restart else about.meaning
     if isinstance(value, list):
@@ -86,7 +89,7 @@ def setting_control(item: SettingField) -> Any:
     if isinstance(value, bool):
         return gr.Checkbox(**common)
     if item.choices:
-        return gr.Dropdown(choices=list(item.choices), **common)
+        return gr.Dropdown([(labels.get(key, key), key) for key in item.choices], **common)
     if isinstance(value, (int, float)):
         return gr.Number(precision=0 if isinstance(value, int) else None, **common)
     return gr.Textbox(**common)

@@ -1,12 +1,12 @@
-"""After a training: what ears say of each checkpoint, two of them side by side, publishing."""
+"""After a training: scores of each checkpoint, two of them side by side, publishing one."""
 
 from __future__ import annotations
 
-import html
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from modules.core_components.errors import BadInputError, NotFoundError, StudioError
 from modules.core_components.jobs import Job
@@ -26,14 +26,13 @@ from modules.tools.training.publish import (
     submit_publishing,
 )
 from modules.ui.handlers import listen
+from modules.ui.render import empty_html, excerpt, render
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import audio_player, choice_list, menu, menu_update, panel, title
-from modules.ui.widgets.snippets import badge, empty_html, excerpt, table_html
 
-HEADERS = ("Checkpoint", "Words misunderstood", "Likeness", "Length", "Evaluation loss")
 NOT_JUDGED = (
-    "Not judged yet. Each checkpoint and the base speak the same sentences; Whisper and the "
-    "speaker encoder say how well. The loss alone does not tell which one sounds best."
+    "Not judged yet. Each checkpoint and the base model speak the same sentences, which Whisper "
+    "and the speaker encoder score. The loss alone does not tell which one sounds best."
 )
 NOTHING = "Nothing yet"
 
@@ -45,17 +44,17 @@ class TrainingJudge:
         self._services = services
         self._run = run
         self._chosen = gr.State("")
-        self._judge = gr.Button("Judge the checkpoints", variant="primary", size="sm")
+        self._judge = gr.Button("Judge checkpoints", variant="primary", size="sm")
         self.jobs = JobsView(services, (JUDGE, PUBLISH))
         self._verdict = panel(empty_html(NOT_JUDGED))
         self._table = choice_list()
         with gr.Column(visible=False) as self._results:
-            title("Listen to two of them")
+            title("Compare two checkpoints")
             self._text = menu("Sentence", NOTHING)
             with gr.Row():
                 self._first, self._first_player = self._side("A")
                 self._second, self._second_player = self._side("B")
-            self._real = audio_player("The speaker himself", visible=False)
+            self._real = audio_player("Recording of the speaker", visible=False)
             title("Publish")
             with gr.Row():
                 self._checkpoint = menu("Checkpoint to publish", NOTHING)
@@ -83,14 +82,14 @@ class TrainingJudge:
         listen(self._judge.click, self._start, run, [self.jobs.job_id])
         compared = [self._run, self._text, self._first, self._second]
         for component in compared[1:]:
-            listen(component.input, self._play, compared, self._players, line="training-ab")
+            listen(component.input, self._play, compared, self._players, sequence="training-ab")
         listen(self._table.select, self._choose, run, [self._second, self._checkpoint])
         publishing = [self._run, self._checkpoint, self._name]
         listen(self._publish.click, self._submit, publishing, [self.jobs.job_id])
         self.jobs.on_finished(self._after, run, self.outputs)
 
     def show(self, name: str) -> list[Any]:
-        """The judgement of a run as it was kept; nothing for a run that was not judged."""
+        """The judgement of a run; nothing for a run without one."""
         judgement = self._judgement(name)
         hidden = gr.update(visible=False)
         if judgement is None:
@@ -126,15 +125,15 @@ class TrainingJudge:
         return [str(step) for step in steps]
 
     def _play(self, name: str, text: str, first: str, second: str) -> list[Any]:
-        """The two takes of one text, and the speaker's own where there is one."""
+        """The two takes of one text, and the recording of the speaker where there is one."""
         judgement = self._judgement(name)
         if judgement is None:
             return [gr.skip()] * 3
         folder = self._services.training_runs.get(name).folder
         real = self._real_clip(name, judgement, text)
         return [
-            _heard(folder, judgement.row(first), text, "A"),
-            _heard(folder, judgement.row(second), text, "B"),
+            _player_update(folder, judgement.row(first), text, "A"),
+            _player_update(folder, judgement.row(second), text, "B"),
             gr.update(value=str(real) if real else None, visible=real is not None),
         ]
 
@@ -154,71 +153,51 @@ class TrainingJudge:
 
     def _start(self, name: str) -> str:
         if not name:
-            raise BadInputError("There is no training yet.", "Train something first.")
+            raise BadInputError("There is no training yet.", "Start one under Prepare.")
         return submit_judging(self._services, name).id
 
     def _submit(self, run: str, checkpoint: str, name: str) -> str:
         if not name.strip():
-            raise BadInputError("The voice has no name yet.", "Write one beside the button.")
+            raise BadInputError("The voice has no name yet.", "Type one next to the checkpoint.")
         return submit_publishing(self._services, run, checkpoint, name).id
 
     def _after(self, job: Job, run: str) -> list[Any]:
         *shown, published = self.show(run)
         if job.kind == PUBLISH and job.result:
             model = self._services.tuned_models.get(job.result["model"])
-            told = (
-                f"<strong>{html.escape(model.label)} is published.</strong> It stands in Voice "
-                f"Clone among the engines. {sizes_in_words(model)}"
-            )
-            published = gr.update(value=f"<div class='studio-job good'>{told}</div>", visible=True)
+            about = render("published", label=model.label, sizes=sizes_in_words(model))
+            published = gr.update(value=about, visible=True)
         return [*shown, published]
 
 
-def _heard(folder: Path, row: JudgedCheckpoint | None, key: str, side: str) -> Any:
+def _player_update(folder: Path, row: JudgedCheckpoint | None, key: str, side: str) -> Any:
     take = next((take for take in row.takes if take.key == key), None) if row else None
     if row is None or take is None:
         return gr.update(value=None, label=f"Take {side}")
-    heard = f" · heard: {take.heard or 'nothing'}" if take.word_error_rate else ""
+    transcript = f" · transcript: {take.heard or 'none'}" if take.word_error_rate else ""
     path = folder / take.audio
-    label = f"{side}: {_row_label(row)}{heard}"[:120]
+    label = f"{side}: {_row_label(row)}{transcript}"[:120]
     return gr.update(value=str(path) if path.is_file() else None, label=label)
 
 
-def _verdict_html(judgement: Judgement) -> str:
-    best = f"Step {html.escape(judgement.proposed)} is proposed. " if judgement.proposed else ""
-    real = judgement.real_word_error_rate
-    listener = (
-        f" Of the speaker's real clips the listener ({html.escape(judgement.listener)}) "
-        f"misunderstands {real:.0%}."
-        if real is not None
-        else ""
-    )
-    kind = "good" if judgement.proposed else "warn"
-    return (
-        f"<div class='studio-job {kind}'><strong>{best}</strong>"
-        f"<div>{html.escape(judgement.reason)}{listener}</div></div>"
+def _verdict_html(judgement: Judgement) -> Markup:
+    return render(
+        "verdict",
+        proposed=judgement.proposed,
+        reason=judgement.reason,
+        listener=judgement.listener,
+        real=judgement.real_word_error_rate,
     )
 
 
-def _table_html(judgement: Judgement, chosen: str) -> str:
-    rows = [(row.checkpoint, _cells(row, judgement.proposed)) for row in judgement.rows]
-    return table_html(HEADERS, rows, chosen)
-
-
-def _cells(row: JudgedCheckpoint, proposed: str) -> list[str]:
-    mark = badge("proposed", "good") if row.checkpoint == proposed else ""
-    own = f"<small>himself {row.similarity_self:.2f}</small>" if row.similarity_self else ""
-    return [
-        f"<strong>{html.escape(_row_label(row))}</strong> {mark}",
-        _figure(row.word_error_rate, "{:.0%}"),
-        f"{_figure(row.similarity, '{:.2f}')}{own}",
-        _figure(row.duration_ratio, "× {:.2f}"),
-        _figure(row.eval_loss, "{:.4f}"),
-    ]
-
-
-def _figure(value: float | None, form: str) -> str:
-    return f"<span class='figure'>{'–' if value is None else form.format(value)}</span>"
+def _table_html(judgement: Judgement, chosen: str) -> Markup:
+    return render(
+        "checkpoints",
+        rows=[(row.checkpoint, row) for row in judgement.rows],
+        labels={row.checkpoint: _row_label(row) for row in judgement.rows},
+        proposed=judgement.proposed,
+        chosen=chosen,
+    )
 
 
 def _row_label(row: JudgedCheckpoint) -> str:
@@ -226,5 +205,4 @@ def _row_label(row: JudgedCheckpoint) -> str:
 
 
 def _text_label(take: JudgedTake) -> str:
-    kind = "" if take.kind == SENTENCE else "held out: "
-    return html.unescape(kind + excerpt(take.text, 70))
+    return ("" if take.kind == SENTENCE else "from the dataset: ") + excerpt(take.text, 70)

@@ -1,4 +1,4 @@
-"""Train XTTS: from a dataset to a voice model of one's own, in three steps."""
+"""Train XTTS: from a dataset to a fine-tuned model, in three steps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from modules.core_components.library.training_runs import ALIVE, INTERRUPTED
-from modules.tools.jobs import DOWNLOAD
+from modules.tools.models.library import DOWNLOAD
 from modules.tools.services import Services
 from modules.ui.context import Studio
 from modules.ui.handlers import listen
@@ -19,7 +19,7 @@ from modules.ui.widgets.parts import menu, menu_update
 
 PREPARE, TRAIN, JUDGE = "prepare", "train", "judge"
 NO_RUN = "No training yet"
-LINE = "training-run"
+SEQUENCE = "training-run"
 
 
 def build(studio: Studio) -> None:
@@ -54,21 +54,21 @@ class _TrainTab:
             unlocks=[self._setup.train],
         )
         shown = [self._run, self._menu, *self._live.outputs]
-        studio.on_show(tab, self._show, [self._run], shown, line=LINE)
-        studio.on_open(self._step, [], [self._steps])
+        studio.on_show(tab, self._show, [self._run], shown, sequence=SEQUENCE)
+        studio.on_open(self._first_step, [], [self._steps])
         studio.on_open(self._judge.jobs.find, [], [self._judge.jobs.job_id])
         studio.on_open(self._downloads.find, [], [self._downloads.job_id])
-        listen(self._menu.input, self._show, [self._menu], shown, line=LINE)
-        # Players drawn while nobody can see them keep the browser busy: only on their own page.
+        listen(self._menu.input, self._show, [self._menu], shown, sequence=SEQUENCE)
+        # Players drawn while they are hidden keep the browser busy: only when their step is opened.
         run = [self._run]
-        listen(self._judging.select, self._judge.show, run, self._judge.outputs, line=LINE)
+        listen(self._judging.select, self._judge.show, run, self._judge.outputs, sequence=SEQUENCE)
         listen(self._menu.input, lambda: gr.update(selected=TRAIN), [], [self._steps])
         self._setup.listen(self._downloads.job_id)
         self._live.listen()
         self._live.on_deleted(self._show, shown)
         self._judge.listen()
         started = listen(
-            self._setup.started.change, self._show, [self._setup.started], shown, line=LINE
+            self._setup.started.change, self._show, [self._setup.started], shown, sequence=SEQUENCE
         )
         listen(started.success, lambda: gr.update(selected=TRAIN), [], [self._steps])
         self._downloads.on_finished(
@@ -76,7 +76,7 @@ class _TrainTab:
         )
 
     def _show(self, name: str | None) -> list[Any]:
-        """A run on all steps; without a name the one that runs, or else the last one begun."""
+        """A run on all steps; without a name the active one, or else the one started last."""
         runs = self._services.training_runs.list()
         names = [run.name for run in runs]
         running = next((run.name for run in runs if run.state in ALIVE), "")
@@ -87,8 +87,8 @@ class _TrainTab:
             *self._live.show(chosen),
         ]
 
-    def _step(self) -> Any:
-        """Who opens the page while something is trained, or was broken off, sees that first."""
+    def _first_step(self) -> Any:
+        """The step that is shown first: Train while a training is active or was interrupted."""
         runs = self._services.training_runs.list()
         waits = any(run.state in (*ALIVE, INTERRUPTED) for run in runs)
         return gr.update(selected=TRAIN if waits else PREPARE)

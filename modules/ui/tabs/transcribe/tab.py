@@ -1,4 +1,4 @@
-"""Transcribe: a recording in, text with times out."""
+"""Transcribe: a recording in, a transcript with times out."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
+from modules.core_components.text import subtitles
 from modules.core_components.text.languages import language_name
-from modules.core_components.text.subtitles import render
-from modules.core_components.values import Segment, Transcript
-from modules.tools.jobs import TRANSCRIBE, submit_transcription
-from modules.tools.listening.transcribe import HOTWORDS, takes_hotwords
+from modules.core_components.values import Transcript
+from modules.tools.listening.transcribe import (
+    HOTWORDS,
+    TRANSCRIBE,
+    submit_transcription,
+    takes_hotwords,
+)
 from modules.tools.listening.transcripts import (
     KeptTranscript,
     delete_transcript,
@@ -22,12 +27,14 @@ from modules.tools.listening.transcripts import (
     get_transcript,
     list_transcripts,
 )
+from modules.tools.models.fallback import choose_listening_model
 from modules.tools.models.ready_models import listening_models
-from modules.tools.speaking.fallback import choose_listening_model
 from modules.ui.context import Studio
 from modules.ui.handlers import listen
+from modules.ui.render import card_html, duration_text, empty_html, facts_html, render
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import (
+    NO_ASR_MODEL,
     ConfirmedButton,
     DownloadButtons,
     audio_recorder,
@@ -35,25 +42,15 @@ from modules.ui.widgets.parts import (
     menu,
     menu_update,
     panel,
+    require_model,
     title,
-)
-from modules.ui.widgets.snippets import (
-    clock_text,
-    duration_text,
-    empty_html,
-    excerpt,
-    facts_html,
-    table_html,
-    warning_html,
 )
 
 TIMES = "times"
 VIEWS = [("With times", TIMES), ("Text", "txt"), ("SRT", "srt"), ("VTT", "vtt"), ("JSON", "json")]
 FORMATS = ("txt", "srt", "vtt", "json")
-NO_TRANSCRIPT = "What was said appears here, with its times."
-NONE, FIND_OUT = "None installed", "Find out"
-NO_EARLIER = "No transcripts yet."
-NO_MODEL = "No listening model is installed yet. Get one on the Models tab: Whisper base is small."
+NO_TRANSCRIPT = "The transcript appears here, with times."
+NONE, DETECT = "None installed", "Detect"
 
 
 def build(studio: Studio) -> None:
@@ -87,10 +84,10 @@ class _TranscribeTab:
         self._no_model = panel(visible=False)
         with gr.Row():
             self._model = menu("Model", NONE)
-            self._language = menu("Language", FIND_OUT)
+            self._language = menu("Language", DETECT)
         self._hotwords = gr.Textbox(
-            label="Words to expect",
-            info="Names and terms that are hard to hear, separated by commas.",
+            label="Expected words",
+            info="Names and terms that are hard to recognize, separated by commas.",
             visible=False,
         )
         self._start = gr.Button("Transcribe", variant="primary", size="lg")
@@ -112,9 +109,7 @@ class _TranscribeTab:
             )
             with gr.Row():
                 downloads = DownloadButtons(FORMATS, "transcript-link")
-            self._delete = ConfirmedButton(
-                "Delete this transcript", "It is deleted for good.", "Delete it"
-            )
+            self._delete = ConfirmedButton("Delete transcript", "It cannot be restored.")
         downloads.on_download(
             lambda fmt, kept: export_transcript(self._services, kept, fmt), self._shown_id
         )
@@ -139,7 +134,7 @@ class _TranscribeTab:
             [self._times, self._text],
             queue=False,
         )
-        self._delete.on_confirm(self._forget, [self._shown_id], result)
+        self._delete.on_confirm(self._delete_transcript, [self._shown_id], result)
 
     def _choices(self, model: str | None, language: str | None) -> Sequence[Any]:
         models = {entry.id: entry for entry in listening_models(self._services)}
@@ -149,15 +144,15 @@ class _TranscribeTab:
         known = self._services.asr.get(model_id).languages if model_id else ()
         languages = [(language_name(code), code) for code in sorted(known, key=language_name)]
         if len(languages) != 1:
-            languages = [(FIND_OUT, ""), *languages]
+            languages = [(DETECT, ""), *languages]
         labels = [(entry.label, entry.id) for entry in models.values()]
         return [
             gr.update(
-                value=warning_html(note) if models else empty_html(NO_MODEL),
+                value=card_html(note, kind="warn") if models else empty_html(NO_ASR_MODEL),
                 visible=bool(note) or not models,
             ),
             menu_update(labels, model_id, NONE),
-            menu_update(languages, language, FIND_OUT),
+            menu_update(languages, language, DETECT),
             gr.update(visible=bool(model_id) and takes_hotwords(self._services, model_id)),
         ]
 
@@ -170,12 +165,9 @@ class _TranscribeTab:
         hotwords: str,
     ) -> str:
         recording = file or spoken
-        if not model:
-            raise BadInputError("No listening model is installed.", "Get one on the Models tab.")
+        model = require_model(model)
         if not recording:
-            raise BadInputError(
-                "There is no recording yet.", "Drop in a file and let it arrive, or record one."
-            )
+            raise BadInputError("There is no recording yet.", "Upload a file or record one.")
         path = Path(recording)
         title = path.stem if file else "Recording"
         asked = hotwords.strip() and takes_hotwords(self._services, model)
@@ -205,58 +197,37 @@ class _TranscribeTab:
         if view == TIMES:
             return [gr.update(visible=True), gr.update(visible=False)]
         kept = get_transcript(self._services, transcript_id)
-        text = render(kept.transcript, view)
+        text = subtitles.render(kept.transcript, view)
         return [gr.update(visible=False), gr.update(value=text, visible=True)]
 
-    def _forget(self, transcript_id: str) -> list[Any]:
+    def _delete_transcript(self, transcript_id: str) -> list[Any]:
         delete_transcript(self._services, transcript_id)
         hidden = [gr.update(visible=True), gr.update(visible=False), "", "", "", TIMES]
         return ["", *hidden, self._earlier_html("")]
 
-    def _earlier_html(self, shown: str) -> str:
-        rows = [(kept.id, _row(kept)) for kept in list_transcripts(self._services)]
-        return table_html(("Recording", "Said", "Language", "Length"), rows, shown, NO_EARLIER)
-
-
-def _row(kept: KeptTranscript) -> list[str]:
-    said = kept.transcript
-    return [
-        excerpt(kept.id, 48),
-        excerpt(said.text, 110) or "<small>No speech</small>",
-        language_name(said.language),
-        duration_text(said.duration_s),
-    ]
+    def _earlier_html(self, shown: str) -> Markup:
+        rows = [(kept.id, kept) for kept in list_transcripts(self._services)]
+        return render("transcripts", rows=rows, chosen=shown)
 
 
 def _facts(kept: KeptTranscript) -> dict[str, str]:
-    said = kept.transcript
-    sure = f" ({said.language_probability:.0%} sure)" if said.language_probability < 1 else ""
-    speakers = {segment.speaker for segment in said.segments if segment.speaker}
+    transcript = kept.transcript
+    sure = (
+        f" ({transcript.language_probability:.0%} sure)"
+        if transcript.language_probability < 1
+        else ""
+    )
+    speakers = {segment.speaker for segment in transcript.segments if segment.speaker}
     return {
-        "Language": language_name(said.language) + sure if said.language else "not known",
-        "Length": duration_text(said.duration_s),
-        **({"Speakers": str(len(speakers))} if speakers else {}),
-        "Words": f"{len(said.text.split()):,}",
-        **({"Note": " ".join(said.notes)} if said.notes else {}),
-        "Model": said.model_id,
+        "Language": language_name(transcript.language) + sure if transcript.language else "unknown",
+        "Length": duration_text(transcript.duration_s),
+        "Speakers": str(len(speakers) or ""),
+        "Words": f"{len(transcript.text.split()):,}",
+        "Note": " ".join(transcript.notes),
+        "Model": transcript.model_id,
         "File": str(kept.path),
     }
 
 
-def _times_html(transcript: Transcript) -> str:
-    told_apart = any(segment.speaker for segment in transcript.segments)
-    rows = "".join(_times_row(segment, told_apart) for segment in transcript.segments)
-    if not rows:
-        return empty_html("No speech was heard in this recording.")
-    who = "<th>Who</th>" if told_apart else ""
-    head = f"<tr><th>From</th><th>To</th>{who}<th>Said</th></tr>"
-    return f"<div class='studio-scroll'><table class='studio-table'>{head}{rows}</table></div>"
-
-
-def _times_row(segment: Segment, told_apart: bool) -> str:
-    who = f"<td>{excerpt(segment.speaker or '', 60)}</td>" if told_apart else ""
-    return (
-        f"<tr><td class='figure'>{clock_text(segment.start_s)}</td>"
-        f"<td class='figure'>{clock_text(segment.end_s)}</td>{who}"
-        f"<td>{excerpt(segment.text, 2000)}</td></tr>"
-    )
+def _times_html(transcript: Transcript) -> Markup:
+    return render("transcript_times", segments=transcript.segments)

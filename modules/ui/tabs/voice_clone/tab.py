@@ -1,4 +1,4 @@
-"""Voice Clone: a voice, a text, a take."""
+"""Voice Clone: a voice and a text in, a take out."""
 
 from __future__ import annotations
 
@@ -10,46 +10,47 @@ import gradio as gr
 
 from modules.core_components.jobs import Job
 from modules.core_components.values import VoicePrompt
-from modules.tools.jobs import AGAIN, DEMO, EXPORT, REFERENCE, SPEAK, submit_export, submit_speech
 from modules.tools.models.ready_models import can_clone, has_stock_voices
 from modules.tools.services import Services
+from modules.tools.speaking.history import AGAIN
+from modules.tools.speaking.speech import SPEAK, submit_speech
 from modules.tools.voices.preset_voices import PresetVoice, prepared_voice, preset_voices
+from modules.tools.voices.samples import DEMO, EXPORT, REFERENCE, submit_export
 from modules.ui.context import Studio
 from modules.ui.handlers import listen
+from modules.ui.render import duration_text, empty_html, facts_html, figure_text
 from modules.ui.widgets.engine_panel import NONE, EnginePanel
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.live_player import LivePlayer
-from modules.ui.widgets.parts import menu, menu_update, panel, text_to_speak, title
+from modules.ui.widgets.parts import menu, menu_update, note, panel, text_to_speak, title
 from modules.ui.widgets.sample_panel import SamplePanel
-from modules.ui.widgets.snippets import duration_text, empty_html, facts_html
-from modules.ui.widgets.take_panel import TakePanel, again_note
-
-# What the studio made of a sample: the fitted voice, how near it came, and its export.
-
+from modules.ui.widgets.take_panel import TakePanel
 
 EXPORT_FORMATS = (
     ("PyTorch (.pt)", ".pt"),
     ("safetensors", ".safetensors"),
     ("raw float32 (.bin)", ".bin"),
 )
-# Said of the figures of `fit_facts`.
-MEASURED = "Likeness on the part of the sample that the fit never heard; 1 would be the same."
+# Explains the figures of `fit_facts`.
+MEASURED = "Similarity to the part of the sample that the fit did not use; 1 is identical."
+SAMPLE, PRESET = "sample", "preset"
+KINDS = (SPEAK, AGAIN, REFERENCE, EXPORT, DEMO)
 
 
 class FittedVoice:
-    """Shown under a sample once an engine has prepared its voice."""
+    """The voice that an engine fitted to a sample: how close it came, and its export."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        with gr.Accordion("The fitted voice", open=True, visible=False) as self._panel:
+        with gr.Accordion("Fitted voice", open=True, visible=False) as self._panel:
             self._facts = panel()
-            panel(f"<div class='studio-note'>{MEASURED}</div>")
+            note(MEASURED)
             with gr.Row():
                 self._suffix = gr.Dropdown(
-                    EXPORT_FORMATS, value=".pt", label="As a Kokoro voice", min_width=140
+                    EXPORT_FORMATS, value=".pt", label="Kokoro voice format", min_width=140
                 )
                 self._export = gr.Button("Export", size="sm", min_width=100)
-            self._file = gr.File(label="The voice", visible=False)
+            self._file = gr.File(label="Exported voice", visible=False)
 
     def follow_in(self, jobs: JobsView, sample: gr.State, engine: gr.State) -> None:
         """Shows the voice of the chosen sample and engine; exports run in `jobs`."""
@@ -78,23 +79,19 @@ class FittedVoice:
 
 
 def fit_facts(prompt: VoicePrompt) -> dict[str, str]:
-    """Start and end of the fit, as far as the engine wrote them down."""
+    """Start and result of the fit, as far as the engine recorded them."""
     info: Mapping[str, Any] = prompt.info
     return {
-        "Started from": str(info.get("start_voice", "")),
-        "Its likeness": _figure(info.get("start_similarity")),
-        "After the fit": _figure(info.get("held_out_similarity")),
-        "The speaker himself": _figure(info.get("self_similarity")),
+        "Nearest stock voice": str(info.get("start_voice", "")),
+        "Its similarity": _figure(info.get("start_similarity")),
+        "After fitting": _figure(info.get("held_out_similarity")),
+        "Same speaker": _figure(info.get("self_similarity")),
         "Fitted in": duration_text(info["seconds"]) if "seconds" in info else "",
     }
 
 
 def _figure(value: Any) -> str:
-    return f"{value:.2f}" if isinstance(value, (int, float)) else ""
-
-
-SAMPLE, PRESET = "sample", "preset"
-KINDS = (SPEAK, AGAIN, REFERENCE, EXPORT, DEMO)
+    return figure_text(value) if isinstance(value, (int, float)) else ""
 
 
 def build(studio: Studio) -> None:
@@ -110,14 +107,14 @@ class _VoiceCloneTab:
             with gr.Column(scale=5, min_width=320):
                 self._build_voice()
             with gr.Column(scale=7, min_width=340):
-                title("Words")
+                title("Text")
                 self._text = text_to_speak()
                 self._engine = EnginePanel(self._services)
                 self._live = LivePlayer(studio)
                 self._generate = gr.Button("Generate", variant="primary", size="lg")
-                self._live.build_stage()
+                self._live.build_player()
                 self._jobs = JobsView(self._services, KINDS)
-                self._empty = panel(empty_html("The take appears here, with its scores."))
+                self._empty = panel(empty_html("Your takes appear here."))
                 self._take = TakePanel(self._services, self._jobs, "clone-take")
         self._samples.follow_in(self._jobs)
         self._fitted.follow_in(self._jobs, self._samples.chosen, self._engine.ready)
@@ -133,7 +130,7 @@ class _VoiceCloneTab:
             self._fitted = FittedVoice(self._services)
         with gr.Column(visible=False) as self._preset_group:
             self._preset = menu("Stock voice", NONE)
-            panel("<div class='studio-note'>Voices that come with the model, and your own.</div>")
+            note("Voices that come with the model, and your own.")
 
     def _listen(self, studio: Studio, tab: gr.Tab) -> None:
         engine, language = self._engine.engine, self._engine.language
@@ -150,7 +147,7 @@ class _VoiceCloneTab:
             listen(component.input, self._choices, chosen, choices, unchecked=True)
         listen(self._preset.input, self._language_of_voice, [engine, self._preset], [language])
         asked = [self._kind, self._samples.chosen, self._preset, self._text, self._live.wanted]
-        followed = [self._jobs.job_id, self._live.heard]
+        followed = [self._jobs.job_id, self._live.playing]
         listen(self._generate.click, self._speak, [*asked, *self._engine.inputs], followed)
         self._jobs.on_finished(
             self._show_result,
@@ -178,28 +175,19 @@ class _VoiceCloneTab:
         return gr.update(value=language) if language else gr.skip()
 
     def _speak(
-        self,
-        kind: str,
-        sample: str | None,
-        preset: str | None,
-        text: str,
-        live: bool,
-        *how: Any,
+        self, kind: str, sample: str | None, preset: str | None, text: str, live: bool, *how: Any
     ) -> tuple[Any, Any]:
         request = self._engine.request(text, sample if kind == SAMPLE else preset, kind, how)
         job = submit_speech(self._services, request, live)
         return job.id, self._live.following(job, live)
 
     def _show_result(self, job: Job, sample: str) -> list[Any]:
-        result = job.result or {}
-        if "take" not in result:
+        if "take" not in (job.result or {}):
             unchanged = [gr.skip()] * (1 + len(self._take.outputs))
             return [*unchanged, *self._samples.refresh(sample)]
-        take = self._services.takes.get(result["take"])
-        note = again_note(result["identical"], result["reason"]) if job.kind == AGAIN else ""
-        # The sample stays as it is: its text may be half typed.
+        # The sample stays as it is: its reference text may be half typed.
         unchanged = [gr.skip()] * len(self._samples.outputs)
-        return [gr.update(visible=False), *self._take.show(take, note), *unchanged]
+        return [gr.update(visible=False), *self._take.show_result(job), *unchanged]
 
 
 def _show_kind(kind: str) -> tuple[Any, Any]:

@@ -1,4 +1,4 @@
-"""Voice Design: a voice from a description, tried several times, kept as a sample."""
+"""Voice Design: voices from a description, one of which is saved as a sample."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import gradio as gr
 
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs.store import DONE
-from modules.core_components.values import Take
-from modules.tools.jobs import DOWNLOAD, submit_download
+from modules.tools.models.library import DOWNLOAD, submit_download
 from modules.tools.models.ready_models import designs_voices
 from modules.tools.voices.design import (
     DESIGN,
@@ -21,18 +20,18 @@ from modules.tools.voices.design import (
     submit_design,
 )
 from modules.ui.context import Studio
-from modules.ui.handlers import error_html, listen, tell, warn
+from modules.ui.handlers import listen, notify, warn
+from modules.ui.render import card_html, empty_html, render
 from modules.ui.widgets.engine_panel import EnginePanel
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import audio_player, panel, text_to_speak, title
-from modules.ui.widgets.snippets import duration_text, empty_html, excerpt
 
 MOST_TRIES = 4
-# So many takes of the history are looked at for tries.
-LOOKED_AT = 200
-NO_TRIES = "The tries appear here. The same description makes another voice with every seed."
+# So many of the latest takes are searched for tries.
+SEARCHED = 200
+NO_TRIES = "Your tries appear here. Each seed gives another voice for the same description."
 EXAMPLE = "A calm old woman with a warm, slightly husky voice, who speaks slowly and smiles."
-MISSING = "Voices are designed by a model of its own, which is not on this machine yet."
+MISSING = "Designing voices takes a model that is not installed yet."
 
 
 def build(studio: Studio) -> None:
@@ -56,7 +55,7 @@ class _VoiceDesignTab:
         title("Description")
         self._description = gr.Textbox(
             value="",
-            label="What the voice is like",
+            label="Description of the voice",
             info="Age, sex, pitch, pace, mood, accent: in your own words.",
             lines=4,
             max_lines=8,
@@ -66,7 +65,7 @@ class _VoiceDesignTab:
         self._text.value = SUGGESTED_TEXT
         with gr.Column(visible=False) as self._missing:
             self._why = panel()
-            self._download = gr.Button("Download the model", variant="primary")
+            self._download = gr.Button("Download model", variant="primary")
             self._downloads = JobsView(self._services, (DOWNLOAD,))
         with gr.Column(visible=False) as self._ready:
             self._engine = EnginePanel(self._services)
@@ -87,14 +86,14 @@ class _VoiceDesignTab:
                     with gr.Column(visible=False, min_width=240) as slot:
                         self._players.append(audio_player(f"Try {number + 1}"))
                         self._notes.append(panel())
-                        self._keeps.append(gr.Button("Keep this voice", size="sm"))
+                        self._keeps.append(gr.Button("Save as sample", size="sm"))
                     self._slots.append(slot)
         with gr.Column(visible=False) as self._naming:
             self._name = gr.Textbox(
                 value="",
                 label="Name of the voice",
-                info="It becomes a sample, and every engine that clones can speak with it.",
-                placeholder="Write a name, then keep one of the tries.",
+                info="It becomes a sample for every engine that clones.",
+                placeholder="Type a name, then save one of the tries.",
             )
 
     @property
@@ -113,19 +112,18 @@ class _VoiceDesignTab:
         listen(engine.input, self._models, asked, models, unchecked=True)
         listen(self._download.click, self._fetch, [], [self._downloads.job_id])
         self._downloads.on_finished(lambda job, *now: self._models(*now), asked, models)
-        wish = [self._description, self._text, self._count, *self._engine.inputs]
-        listen(self._design.click, self._submit, wish, [self._jobs.job_id])
+        wanted = [self._description, self._text, self._count, *self._engine.inputs]
+        listen(self._design.click, self._submit, wanted, [self._jobs.job_id])
         self._jobs.on_finished(lambda job: self._show(), [], self._shown)
         for number, button in enumerate(self._keeps):
             listen(button.click, self._keep(number), [self._ids, self._name], [self._name])
 
     def _models(self, engine: str | None, language: str | None) -> list[Any]:
-        """The models that design voices; without one, why, and a button that gets it."""
+        """The models that design voices; without one, why, and a button that downloads it."""
         shown = self._engine.show(designs_voices, engine, language, is_cloning=False)
         state = self._services.tts.availability(MODEL)
         is_ready = bool(shown[0])
-        told = error_html(f"{MISSING} {state.message}", state.hint)
-        why = f"<div class='studio-job warn'><div>{told}</div></div>"
+        why = card_html(f"{MISSING} {state.message}", state.hint, "warn")
         return [gr.update(visible=not is_ready), why, gr.update(visible=is_ready), *shown]
 
     def _find_download(self) -> str:
@@ -141,7 +139,7 @@ class _VoiceDesignTab:
     def _submit(self, description: str, text: str, count: float, *how: Any) -> str:
         """Queues the tries; their seeds follow each other where one is given."""
         if not description.strip():
-            raise BadInputError("The voice is not described yet.", "Say what it is like.")
+            raise BadInputError("There is no description yet.", "Describe the voice.")
         asked = self._engine.request(text, description, KIND, how)
         jobs = [
             submit_design(
@@ -161,7 +159,7 @@ class _VoiceDesignTab:
 
     def _show(self) -> list[Any]:
         """The last designed takes side by side, the newest first."""
-        takes = [take for take in self._services.takes.list(LOOKED_AT) if take.kind == KIND]
+        takes = [take for take in self._services.takes.list(SEARCHED) if take.kind == KIND]
         takes = takes[:MOST_TRIES]
         empty = MOST_TRIES - len(takes)
         slots = [gr.update(visible=number < len(takes)) for number in range(MOST_TRIES)]
@@ -173,7 +171,7 @@ class _VoiceDesignTab:
             *slots,
             *players,
             *[gr.skip()] * empty,
-            *[_note(take) for take in takes],
+            *[render("design_note", take=take) for take in takes],
             *[gr.skip()] * empty,
         ]
 
@@ -181,15 +179,7 @@ class _VoiceDesignTab:
         def keep(ids: list[str], name: str) -> str:
             sample = keep_voice(self._services, ids[number], name)
             warn(sample.info.get("warnings", ()))
-            tell(f"{sample.name} is kept.", "Find it among the samples on the Voice Clone tab.")
+            notify(f"{sample.name} is saved.", "It is among the samples on the Voice Clone tab.")
             return ""
 
         return keep
-
-
-def _note(take: Take) -> str:
-    cut = f"<div>{excerpt(' '.join(take.notes), 200)}</div>" if take.notes else ""
-    return (
-        f"<div class='studio-note'>{excerpt(take.voice, 160)} · "
-        f"{duration_text(take.duration_s)}{cut}</div>"
-    )

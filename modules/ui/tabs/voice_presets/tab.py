@@ -1,4 +1,4 @@
-"""Voice Presets: hear every voice, mix them, keep mixes as voices, speak."""
+"""Voice Presets: listen to every voice, mix them, save mixes as voices, generate speech."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ import gradio as gr
 
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
-from modules.tools.jobs import AGAIN, SPEAK_PRESET, submit_speech
 from modules.tools.models.ready_models import has_stock_voices
+from modules.tools.speaking.history import AGAIN
+from modules.tools.speaking.speech import SPEAK_PRESET, submit_speech
 from modules.tools.speaking.voice_lookup import find_voice
 from modules.tools.voices.own_voices import has_packs, save_mix
 from modules.ui.context import Studio
-from modules.ui.handlers import listen, tell
+from modules.ui.handlers import listen, notify
+from modules.ui.render import empty_html
 from modules.ui.tabs.voice_presets.voice_mixer import VoiceMixer, checked_mix
 from modules.ui.tabs.voice_presets.voices import VoiceFiles, VoiceImport, VoiceList, VoicePreview
 from modules.ui.widgets.engine_panel import EnginePanel
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.live_player import LivePlayer
 from modules.ui.widgets.parts import panel, text_to_speak, title
-from modules.ui.widgets.snippets import empty_html
-from modules.ui.widgets.take_panel import TakePanel, again_note
+from modules.ui.widgets.take_panel import TakePanel
 
-LINE = "voice-presets"
+SEQUENCE = "voice-presets"
 ONE, MIX = "one", "mix"
 
 
@@ -40,14 +41,14 @@ class _VoicePresetsTab:
             with gr.Column(scale=5, min_width=320):
                 self._build_voice()
             with gr.Column(scale=7, min_width=340):
-                title("Words")
+                title("Text")
                 self._text = text_to_speak()
                 self._engine = EnginePanel(self._services)
                 self._live = LivePlayer(studio)
-                self._speak_button = gr.Button("Speak", variant="primary", size="lg")
-                self._live.build_stage()
+                self._generate = gr.Button("Generate", variant="primary", size="lg")
+                self._live.build_player()
                 self._jobs = JobsView(self._services, (SPEAK_PRESET, AGAIN))
-                self._empty = panel(empty_html("The take appears here."))
+                self._empty = panel(empty_html("Your takes appear here."))
                 self._take = TakePanel(self._services, self._jobs, "preset-take")
         with self._file_place:
             self._files = VoiceFiles(self._services, self._engine.ready, self._list.chosen)
@@ -57,17 +58,19 @@ class _VoicePresetsTab:
 
     def _build_voice(self) -> None:
         title("Voice")
-        self._kind = gr.Radio([("One voice", ONE), ("A mix", MIX)], value=ONE, show_label=False)
+        self._kind = gr.Radio(
+            [("One voice", ONE), ("Mix of voices", MIX)], value=ONE, show_label=False
+        )
         with gr.Column() as self._one_group:
             self._list = VoiceList(self._services)
         with gr.Column(visible=False) as self._mix_group:
             self._mixer = VoiceMixer()
-            self._hear = gr.Button("Hear the mix")
+            self._play_mix = gr.Button("Play mix")
         self._preview = VoicePreview(self._services)
         self._file_place = gr.Column()
         with gr.Column(visible=False) as self._save_group:
-            self._name = gr.Textbox(value="", label="Keep it as a voice", placeholder="Name")
-            self._save = gr.Button("Save the mix", size="sm")
+            self._name = gr.Textbox(value="", label="Name of the new voice", placeholder="Name")
+            self._save = gr.Button("Save as voice", size="sm")
         self._import_place = gr.Column()
 
     def _listen(self, studio: Studio, tab: gr.Tab) -> None:
@@ -81,13 +84,13 @@ class _VoicePresetsTab:
             [engine, language],
             self._engine.outputs,
             unchecked=True,
-            unlocks=[self._speak_button],
+            unlocks=[self._generate],
         )
-        studio.on_show(tab, self._show, listed, shown, line=LINE)
+        studio.on_show(tab, self._show, listed, shown, sequence=SEQUENCE)
         studio.on_open(self._jobs.find, [], [self._jobs.job_id])
         listen(engine.input, self._models, [engine, language], self._engine.outputs, unchecked=True)
-        listen(ready.change, self._show, listed, shown, line=LINE)
-        listen(self._list.language.input, self._show, listed, shown, line=LINE)
+        listen(ready.change, self._show, listed, shown, sequence=SEQUENCE)
+        listen(self._list.language.input, self._show, listed, shown, sequence=SEQUENCE)
         listen(
             self._list.rows.select,
             self._choose,
@@ -97,25 +100,29 @@ class _VoicePresetsTab:
         groups = [self._one_group, self._mix_group, self._save_group, self._file_place]
         listen(self._kind.input, _show_kind, [self._kind], groups, queue=False)
         packs = [self._kind, *groups, self._import_place]
-        studio.on_show(tab, self._show_packs, [ready, self._kind], packs, line=LINE)
-        listen(ready.change, self._show_packs, [ready, self._kind], packs, line=LINE)
-        listen(self._hear.click, self._hear_mix, [ready, mix, language], self._preview.outputs)
+        studio.on_show(tab, self._show_packs, [ready, self._kind], packs, sequence=SEQUENCE)
+        listen(ready.change, self._show_packs, [ready, self._kind], packs, sequence=SEQUENCE)
+        listen(
+            self._play_mix.click, self._preview_mix, [ready, mix, language], self._preview.outputs
+        )
         kept = listen(
             self._save.click, self._save_mix, [ready, mix, self._name], [chosen, self._name]
         )
         listen(kept.success, self._show, listed, shown)
-        arrived = listen(self._import.kept.change, _name_of, [self._import.kept], [chosen])
+        arrived = listen(
+            self._import.kept.change, lambda kept: kept or gr.skip(), [self._import.kept], [chosen]
+        )
         listen(arrived.success, self._show, listed, shown)
         self._files.on_deleted(self._deleted, [chosen, ready, self._list.language], shown)
         asked = [self._kind, chosen, mix, self._text, self._live.wanted, *self._engine.inputs]
-        listen(self._speak_button.click, self._speak, asked, [self._jobs.job_id, self._live.heard])
+        listen(self._generate.click, self._speak, asked, [self._jobs.job_id, self._live.playing])
         self._jobs.on_finished(self._show_take, [], [self._empty, *self._take.outputs])
 
     def _models(self, engine: str | None, language: str | None) -> list[Any]:
         return self._engine.show(has_stock_voices, engine, language, is_cloning=False)
 
     def _show(self, model_id: str, language: str, chosen: str) -> list[Any]:
-        """The list, the mixer's menus and what can be done with the chosen voice."""
+        """The list, the mixer's menus and the tools for the selected voice."""
         found, *rest = self._list.show(model_id, language, chosen)
         voices = self._list.voices(model_id)
         return [found, *rest, *self._mixer.offer(voices), self._own_tools(model_id, found)]
@@ -129,28 +136,27 @@ class _VoicePresetsTab:
         return [gr.update(value=ONE, visible=False), one, mix, save, hidden, hidden]
 
     def _own_tools(self, model_id: str, name: str) -> Any:
-        voice = self._list.voice(model_id, name)
-        return _visible(voice is not None and voice.is_own)
+        return gr.update(visible=self._list.is_own(model_id, name))
 
     def _choose(self, model_id: str, row: gr.EventData) -> list[Any]:
-        """Chooses a voice, sets the text's language to its own, and plays it."""
+        """Selects a voice, sets the text's language to its own, and plays its preview."""
         voice = find_voice(self._services, self._services.tts.get(model_id), row.id)
         language = gr.update(value=voice.language) if voice.language else gr.skip()
-        heard = self._preview.hear(model_id, voice.name, voice.language)
-        return [voice.name, language, self._own_tools(model_id, voice.name), *heard]
+        preview = self._preview.play(model_id, voice.name, voice.language)
+        return [voice.name, language, self._own_tools(model_id, voice.name), *preview]
 
-    def _hear_mix(self, model_id: str, mix: str, language: str) -> list[Any]:
-        return self._preview.hear(model_id, checked_mix(mix), language)
+    def _preview_mix(self, model_id: str, mix: str, language: str) -> list[Any]:
+        return self._preview.play(model_id, checked_mix(mix), language)
 
     def _save_mix(self, model_id: str, mix: str, name: str) -> list[Any]:
         if not name.strip():
-            raise BadInputError("The voice has no name yet.", "Write one beside the button.")
+            raise BadInputError("The voice has no name yet.", "Type one above the button.")
         kept = save_mix(self._services, checked_mix(mix), name, model_id=model_id)
-        tell(f"{kept.label} is kept as {kept.name}.", "It stands first in the list of voices.")
+        notify(f"{kept.label} is saved as {kept.name}.", "It is the first in the list of voices.")
         return [kept.name, ""]
 
     def _deleted(self, name: str, model_id: str, language: str) -> list[Any]:
-        tell(f"{name} is deleted.")
+        notify(f"{name} is deleted.")
         return self._show(model_id, language, "")
 
     def _speak(
@@ -162,20 +168,9 @@ class _VoicePresetsTab:
         return job.id, self._live.following(job, live)
 
     def _show_take(self, job: Job) -> list[Any]:
-        result = job.result or {}
-        take = self._services.takes.get(result["take"])
-        note = again_note(result["identical"], result["reason"]) if job.kind == AGAIN else ""
-        return [gr.update(visible=False), *self._take.show(take, note)]
-
-
-def _name_of(kept: str) -> Any:
-    return kept or gr.skip()
-
-
-def _visible(here: bool) -> Any:
-    return gr.update(visible=here)
+        return [gr.update(visible=False), *self._take.show_result(job)]
 
 
 def _show_kind(kind: str) -> tuple[Any, ...]:
-    one, mix = _visible(kind == ONE), _visible(kind == MIX)
+    one, mix = gr.update(visible=kind == ONE), gr.update(visible=kind == MIX)
     return one, mix, mix, one

@@ -1,30 +1,31 @@
-"""A mix of up to five voices with sliders: heard, read as text, saved as a voice."""
+"""A mix of up to five voices with sliders, shown as text."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from modules.core_components.errors import BadInputError
 from modules.tools.voices.own_voices import format_mix, parse_mix
 from modules.tools.voices.preset_voices import PresetVoice
 from modules.ui.handlers import listen
-from modules.ui.widgets.parts import panel
+from modules.ui.render import render
+from modules.ui.widgets.parts import note, panel
 
 MOST_VOICES = 5
 SHOWN_AT_FIRST = 2
 LEAST_WEIGHT, MOST_WEIGHT = -1.0, 3.0
 ABOUT = (
-    "Weights are relative: 2 and 1 is two parts to one. Below zero takes away what a voice has and "
-    "the others have not."
+    "Weights are relative: 2 and 1 is two parts to one. A negative weight subtracts what is "
+    "particular to a voice."
 )
 
 
 class VoiceMixer:
-    """Rows of a voice and its weight; `mix` holds what they say, as text, or "" for nothing yet."""
+    """Rows of a voice and its weight; `mix` holds them as text, "" while no voice is chosen."""
 
     def __init__(self) -> None:
         self.mix = gr.State("")
@@ -36,15 +37,15 @@ class VoiceMixer:
             self._build_row(number)
         self._more = gr.Button("Add a voice", size="sm")
         self._text = panel(_mix_html([]))
-        panel(f"<div class='studio-note'>{ABOUT}</div>")
+        note(ABOUT)
         parts = [*self.menus, *self._weights]
         for component in parts:
-            listen(component.change, _read, parts, [self.mix, self._text], line="mixer")
-        listen(self._more.click, _one_more, [self._count], [self._count, *self._rows, self._more])
+            listen(component.change, _read_rows, parts, [self.mix, self._text], sequence="mixer")
+        listen(self._more.click, _add_row, [self._count], [self._count, *self._rows, self._more])
 
     def _build_row(self, number: int) -> None:
         with gr.Row(visible=number < SHOWN_AT_FIRST) as row:
-            # Custom values: a voice on show may be deleted on another page meanwhile.
+            # Custom values: a voice in the menu may be deleted on another page meanwhile.
             self.menus.append(
                 gr.Dropdown(
                     [],
@@ -81,32 +82,29 @@ def checked_mix(mix: str) -> str:
 
 
 def _short_label(voice: PresetVoice) -> str:
-    """Who it is; the letters of a stock voice's name say language and sex in little room."""
-    who = voice.label.partition(" · ")[0]
-    return who if voice.is_own else f"{who} ({voice.name})"
+    """The label without its description; the name of a stock voice tells language and sex."""
+    label = voice.label.partition(" · ")[0]
+    return label if voice.is_own else f"{label} ({voice.name})"
 
 
-def _read(*values: Any) -> tuple[str, str]:
+def _read_rows(*values: Any) -> tuple[str, Markup]:
     names, weights = values[:MOST_VOICES], values[MOST_VOICES:]
     parts = [(name or "", float(weight or 0)) for name, weight in zip(names, weights, strict=True)]
     return format_mix(parts), _mix_html(parts)
 
 
-def _mix_html(parts: Sequence[tuple[str, float]]) -> str:
+def _mix_html(parts: Sequence[tuple[str, float]]) -> Markup:
     mix = format_mix(parts)
-    if not mix:
-        return "<div class='studio-note'>Choose the voices to mix.</div>"
-    text = f"<code>{html.escape(mix)}</code>"
+    shares: Sequence[tuple[str, float]] = ()
+    problem = ""
     try:
-        shares = parse_mix(mix)
+        shares = parse_mix(mix) if mix else ()
     except BadInputError as error:
-        words = html.escape(f"{error.message} {error.hint}")
-        return f"<div class='studio-job warn'>{text}<div>{words}</div></div>"
-    told = ", ".join(f"{html.escape(name)} {share:.0%}" for name, share in shares)
-    return f"<div class='studio-job'>{text}<div>{told}</div></div>"
+        problem = f"{error.message} {error.hint}"
+    return render("mix", mix=mix, shares=shares, problem=problem)
 
 
-def _one_more(count: int) -> list[Any]:
+def _add_row(count: int) -> list[Any]:
     count = min(count + 1, MOST_VOICES)
     rows = [gr.update(visible=number < count) for number in range(MOST_VOICES)]
     return [count, *rows, gr.update(visible=count < MOST_VOICES)]

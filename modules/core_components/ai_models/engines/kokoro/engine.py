@@ -145,14 +145,14 @@ class KokoroEngine:
 
     def prompt_parameters(self) -> Mapping[str, Any]:
         """The parameters and the version of the fit."""
-        return fitting_parameters()
+        return fitting_parameters(self._context.voice_match_steps)
 
     def prepare_voice(self, sample: Sample, progress: Progress, cancel: CancelToken) -> VoicePrompt:
         """Fits a voice to the sample; minutes on a CPU, resumed after a crash.
 
         Raises BadInputError for a sample without enough speech, and JobCancelled.
         """
-        parameters = fitting_parameters()
+        parameters = fitting_parameters(self._context.voice_match_steps)
         revision = self.model_revision
         prompt = VoicePrompt(
             VoicePromptStore.key(sample, ENGINE, self.model_id, revision, parameters),
@@ -177,6 +177,7 @@ class KokoroEngine:
                 voices=self._stock,
                 whisper_folder=self._context.ensure_model(_FIT_WHISPER),
                 fits_folder=self._context.cache_folder / "fits",
+                steps=self._context.voice_match_steps,
                 threads=self._context.cpu_threads,
             )
             return fit_sample(sample, prompt, resources, progress, cancel)

@@ -28,9 +28,9 @@ _ALGORITHM = 2
 _LONGEST_RECORDING_S = 30 * 60.0
 
 
-def fitting_parameters() -> Mapping[str, Any]:
+def fitting_parameters(steps: int) -> Mapping[str, Any]:
     """Everything besides the sample that shapes the fitted voice, as plain values."""
-    return {"algorithm": _ALGORITHM, **FitOptions().shaping()}
+    return {"algorithm": _ALGORITHM, **FitOptions(steps=steps).shaping()}
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ class FitResources:
     whisper_folder: Path
     fits_folder: Path
     threads: int
+    steps: int
 
 
 def fit_sample(
@@ -80,7 +81,7 @@ def fit_sample(
         {name: torch.from_numpy(voices.pack(name).copy()) for name in voices.names()},
         speech.samples,
         speech.sample_rate_hz,
-        dataclasses.replace(FitOptions(), threads=resources.threads),
+        FitOptions(steps=resources.steps, threads=resources.threads),
         progress,
         cancel,
         checkpoint,

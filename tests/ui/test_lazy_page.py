@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from modules.ui.page import LatePage
+from modules.ui.page import LazyPage
 
 
 class Diary:
@@ -37,7 +37,7 @@ class Diary:
 
 
 def served(diary: Diary) -> FastAPI:
-    page = LatePage(diary.build)
+    page = LazyPage(diary.build)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -1,4 +1,4 @@
-"""Another model in place of one that cannot be used: chosen in the settings, and always told."""
+"""The model that is used in place of one that cannot be: named in the settings, always reported."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from modules.core_components.errors import (
     StudioError,
 )
 from modules.core_components.settings import NO_FALLBACK
+from modules.tools.models.model_names import find_model
 from modules.tools.services import Services
 
-# What is wrong with a model itself, and not with what was asked of it.
+# Errors of the model itself; all others are about the request.
 UNUSABLE = (ModelMissingError, CorruptFileError)
 
 
@@ -33,84 +34,84 @@ class ModelChoice:
 
 
 def choose_speaking_model(services: Services, wanted: str = "") -> ModelChoice:
-    """The model asked for ("": the settings'), or the fallback where that one cannot be used.
+    """The model asked for ("": the default), or the fallback if that one cannot be used: its files
+    are missing or damaged, or a package is.
 
-    Not usable is what is not on the disk, lacks a package, or has files that are not whole. With no
-    usable fallback either, it is the model asked for, whose first use then says what is wrong.
+    If the fallback cannot be used either, it is the model asked for, whose first use raises.
+    Raises NotFoundError for a name that no model has.
     """
     default, fallback = services.settings.tts_model, services.settings.fallback_tts_model
     return _choose(services, services.tts, wanted, default, fallback)
 
 
 def choose_listening_model(services: Services, wanted: str = "") -> ModelChoice:
-    """As `choose_speaking_model`, for models that listen."""
+    """As `choose_speaking_model`, for listening models."""
     default, fallback = services.settings.asr_model, services.settings.fallback_asr_model
     return _choose(services, services.asr, wanted, default, fallback)
 
 
-def instead_of_broken(
+def replace_broken_model(
     services: Services, manager: BaseManager, model_id: str, error: StudioError
 ) -> ModelChoice | None:
-    """The fallback for a model of which only loading it showed that it is broken, if any."""
+    """The fallback, if any, for a model that turned out to be broken while it was loaded."""
     settings = services.settings
     speaks = manager is services.tts
     fallback = settings.fallback_tts_model if speaks else settings.fallback_asr_model
-    if fallback in (NO_FALLBACK, model_id) or _problem(services, manager, fallback):
+    if fallback in (NO_FALLBACK, model_id) or _find_problem(services, manager, fallback):
         return None
-    return _replacing(manager, fallback, error.message)
+    return _fall_back(manager, fallback, error.message)
 
 
-def fitting_options(
-    options_type: type, given: Mapping[str, Any]
-) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Those of another model's options that this one has, too, and the names of the others."""
+def fit_options(
+    options_type: type, given: Mapping[str, Any], choice: ModelChoice
+) -> tuple[dict[str, Any], str]:
+    """The options that the fallback has too, and a note that names those it has not."""
     known = {item.name for item in describe_options(options_type)}
-    fitting = {name: value for name, value in given.items() if name in known}
-    for name in tuple(fitting):
+    fitting: dict[str, Any] = {}
+    for name in known & given.keys():
         try:
             parse_options(options_type, {name: given[name]})
         except BadInputError:  # it has the option, but not this value
-            del fitting[name]
-    return fitting, tuple(name for name in given if name not in fitting)
+            continue
+        fitting[name] = given[name]
+    dropped = ", ".join(name for name in given if name not in fitting)
+    left_out = f" Left out, as it has no such settings: {dropped}." if dropped else ""
+    return fitting, choice.note + left_out
 
 
 @contextmanager
-def told_of(choice: ModelChoice) -> Iterator[None]:
-    """Says of what the fallback is asked in vain that it is the fallback that was asked."""
+def fallback_mentioned(choice: ModelChoice) -> Iterator[None]:
+    """Adds to an error about the request that it was the fallback that could not do it."""
     try:
         yield
     except BadInputError as error:
         if not choice.note:
             raise
         message = f"{choice.note} But that one cannot do this: {error.message}"
-        raise BadInputError(message, error.hint, error.about) from error
-
-
-def without(left_out: tuple[str, ...]) -> str:
-    """A sentence about options that the fallback does not have; "" for none."""
-    return f" Left out, as it has no such settings: {', '.join(left_out)}." if left_out else ""
+        raise type(error)(message, error.hint, error.about) from error
 
 
 def _choose(
     services: Services, manager: BaseManager, wanted: str, default: str, fallback: str
 ) -> ModelChoice:
     wanted = wanted or default
-    # A name that nobody knows is a mistake; the default may be a model of one's own, deleted.
-    known = wanted == default or wanted in manager.engine_ids()
-    if fallback in (NO_FALLBACK, wanted) or not known:
+    # The default may be a fine-tuned model that was deleted since; any other name must exist.
+    if wanted != default:
+        wanted = find_model(manager, wanted)
+    if fallback in (NO_FALLBACK, wanted):
         return ModelChoice(wanted)
-    problem = _problem(services, manager, wanted)
-    if not problem or _problem(services, manager, fallback):
+    problem = _find_problem(services, manager, wanted)
+    if not problem or _find_problem(services, manager, fallback):
         return ModelChoice(wanted)
-    return _replacing(manager, fallback, problem)
+    return _fall_back(manager, fallback, problem)
 
 
-def _replacing(manager: BaseManager, fallback: str, problem: str) -> ModelChoice:
+def _fall_back(manager: BaseManager, fallback: str, problem: str) -> ModelChoice:
     return ModelChoice(fallback, f"{problem} {manager.entry(fallback).label} is used instead.")
 
 
-def _problem(services: Services, manager: BaseManager, model_id: str) -> str:
-    """Why a model cannot be used; "" when, by its files, it can."""
+def _find_problem(services: Services, manager: BaseManager, model_id: str) -> str:
+    """Why a model cannot be used; "" if its files say that it can."""
     try:
         state = manager.availability(model_id)
         tuned = services.tts.tuned_model(model_id)

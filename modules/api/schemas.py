@@ -1,0 +1,157 @@
+"""The bodies of requests and answers."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+
+class ErrorDetails(BaseModel):
+    """What went wrong: `message` for people, the rest for programs."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class ErrorAnswer(BaseModel):
+    """OpenAI's error object."""
+
+    error: ErrorDetails
+
+
+class SpeechFields(BaseModel):
+    """What OpenAI's clients send besides the text, and two fields of our own."""
+
+    model: str = Field("tts-1", description="An installed speaking model, or OpenAI's name.")
+    voice: str = Field(
+        "alloy", description='A stock voice, a mix "af_bella(2)+af_sky(1)", a sample.'
+    )
+    response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = "mp3"
+    speed: float = Field(1.0, ge=0.25, le=4.0, description="Limited by the model, too.")
+    stream: bool | None = Field(
+        None, description="false: a finished file. Left out: streamed, but wav comes finished."
+    )
+    language: str = Field("", description="Of the text; left out, that of the voice.")
+    seed: int | None = Field(None, ge=0, lt=2**31, description="The same seed, the same sound.")
+
+    @property
+    def streamed(self) -> bool:
+        """A wav header must name the length, so wav is sent when it is finished by default."""
+        return self.response_format != "wav" if self.stream is None else self.stream
+
+
+class SpeechBody(SpeechFields):
+    """A text to speak."""
+
+    input: str = Field(description="What to say.")
+
+
+class SpeechFileBody(SpeechBody):
+    """A text to speak, as OpenAI's clients send it."""
+
+    stream_format: Literal["audio"] = "audio"
+
+
+class CaptionedBody(SpeechBody):
+    """A text to speak, with the times of its words."""
+
+    stream: bool | None = Field(None, description="false: one object with a finished file.")
+
+
+class SpokenWord(BaseModel):
+    """A word as it was written; times in seconds from the start of the whole speech."""
+
+    word: str
+    start_time: float
+    end_time: float
+
+
+class CaptionedSpeech(BaseModel):
+    """One line of the stream, or the whole; `audio` in base64."""
+
+    audio: str
+    audio_format: str
+    timestamps: list[SpokenWord]
+
+
+class PhonemizeBody(BaseModel):
+    """A text to see the phonemes of."""
+
+    model: str = Field("tts-1", description="An installed speaking model, or OpenAI's name.")
+    text: str = Field(description="The text to show the phonemes of.")
+    language: str = Field("", description="Of the text; left out, the one in the settings.")
+
+
+class Sentence(BaseModel):
+    """A sentence as it was written, and its phonemes."""
+
+    text: str
+    phonemes: str
+
+
+class Phonemized(BaseModel):
+    """All phonemes in one line, and sentence by sentence."""
+
+    phonemes: str
+    sentences: list[Sentence]
+
+
+class PhonemeSpeechBody(SpeechFields):
+    """Phonemes to speak, of any length."""
+
+    phonemes: str = Field(description="As /dev/phonemize writes them.")
+
+
+class InMemory(BaseModel):
+    """One copy of a model's weights. `used_by` names the work that uses it."""
+
+    place: str
+    bytes: int
+    used_by: list[str]
+    idle_seconds: float
+
+
+class ModelStatus(BaseModel):
+    """A model as it is now. `state` is "ready", or why not, which `problem` explains."""
+
+    id: str
+    label: str
+    task: str
+    state: str
+    problem: str
+    in_memory: list[InMemory]
+
+
+class ModelStatusList(BaseModel):
+    """Every model that the studio knows."""
+
+    object: str = "list"
+    data: list[ModelStatus]
+
+
+class Unloaded(BaseModel):
+    """The memory that unloading a model freed."""
+
+    id: str
+    freed_bytes: int
+
+
+class QueuedRequest(BaseModel):
+    """A request by its X-Request-Id. `place` 1 is the next to be worked on, 0 has begun."""
+
+    id: str
+    state: str
+    place: int
+
+
+class Queue(BaseModel):
+    """How many are worked on and wait now; `at_once` and `limit` are the most of each."""
+
+    working: int
+    waiting: int
+    at_once: int
+    limit: int
+    requests: list[QueuedRequest]

@@ -1,0 +1,141 @@
+"""HTML for the page, from the Jinja2 files in `templates/`: every value put in is escaped.
+
+What comes back is Markup, which stands in other templates and tables as it is; plain text (`str`)
+is escaped there. Values are formatted by the functions below, as filters of the same name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from modules.core_components.text.languages import language_name
+
+GIGABYTE, MEGABYTE = 1e9, 1e6
+UNKNOWN = "–"
+
+
+def render(template: str, **values: Any) -> Markup:
+    """`templates/<template>.html` with these values. Raises UndefinedError for one left out."""
+    text = _environment().get_template(f"{template}.html").render(values)
+    return Markup(text)  # noqa: S704 - the environment has escaped every value
+
+
+def part(name: str, *values: Any, **named: Any) -> Markup:
+    """One of the macros of `templates/parts.html`."""
+    made: Markup = getattr(_environment().get_template("parts.html").module, name)(*values, **named)
+    return made
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "duration": duration_text,
+        "clock": clock_text,
+        "local_time": local_time,
+        "size": size_text,
+        "excerpt": excerpt,
+        "figure": figure_text,
+        "language": language_name,
+        "device": device_text,
+    }
+    return environment
+
+
+def empty_html(text: str) -> Markup:
+    """What stands where nothing is yet, and what to do about it."""
+    return part("empty", text)
+
+
+def note_html(text: str) -> Markup:
+    """A remark in small subdued letters."""
+    return part("note", text)
+
+
+def card_html(message: str, hint: str = "", kind: str = "") -> Markup:
+    """A message and what to do about it in a box; kind is "", "good", "warn" or "bad"."""
+    return part("message_card", message, hint, kind) if message else Markup()
+
+
+def facts_html(facts: Mapping[str, str]) -> Markup:
+    """Names and values in a quiet list; those without a value are left out."""
+    return part("facts", facts)
+
+
+def error_html(message: str, hint: str = "") -> Markup:
+    """An error's message and hint, both of which may quote what a user typed."""
+    return part("error", message, hint)
+
+
+def table_html(
+    headers: Sequence[str],
+    rows: Iterable[tuple[str, Sequence[str]]],
+    chosen: str = "",
+    empty: str = "Nothing here yet.",
+) -> Markup:
+    """A table of clickable rows: pairs of an id and its cells."""
+    return part("plain_table", headers, list(rows), chosen, empty)
+
+
+def duration_text(seconds: float) -> str:
+    """Seconds as people say them: 4.2 s, 1:05 min, 2:10:00 h."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d} h" if hours else f"{minutes}:{rest:02d} min"
+
+
+def clock_text(seconds: float) -> str:
+    """A position in a recording: 0:04.2 or 1:02:03.4."""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours}:{minutes:02d}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"
+
+
+def local_time(stamp: str) -> str:
+    """A UTC time stamp (ISO 8601) in local time, to the minute."""
+    if not stamp:
+        return ""
+    return datetime.fromisoformat(stamp).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def size_text(nbytes: float | None) -> str:
+    """A file size in MB or GB; a dash where it is not known."""
+    if not nbytes:
+        return UNKNOWN
+    if nbytes >= GIGABYTE:
+        return f"{nbytes / GIGABYTE:.1f} GB"
+    return f"{max(nbytes / MEGABYTE, 0.1):.0f} MB" if nbytes >= MEGABYTE else "< 1 MB"
+
+
+def device_text(place: str) -> str:
+    """Where a model is, from "device (cuda:0)" and the like: GPU 0; moving or swapped out, too."""
+    state, _, device = place.rstrip(")").partition(" (")
+    kind, _, number = device.partition(":")
+    name = f"GPU {number}".strip() if kind == "cuda" else kind.upper()
+    return {"device": name, "host": "main memory"}.get(state, f"{name}, {state}")
+
+
+def figure_text(value: float | None, form: str = "{:.2f}") -> str:
+    """A number in a table; a dash where it was not measured."""
+    return UNKNOWN if value is None else form.format(value)
+
+
+def excerpt(text: str, length: int = 90) -> str:
+    """The beginning of a text on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= length else line[: length - 1].rstrip() + "…"

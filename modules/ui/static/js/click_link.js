@@ -1,0 +1,1 @@
+() => setTimeout(() => document.getElementById('LINK').click(), 150)

@@ -1,0 +1,1 @@
+wanted => localStorage.setItem('studio-live', wanted ? 'yes' : 'no')

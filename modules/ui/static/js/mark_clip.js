@@ -1,0 +1,3 @@
+(start, end) => {
+  window.dispatchEvent(new CustomEvent('studio-marked', { detail: [start, end] }));
+}

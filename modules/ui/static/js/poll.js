@@ -1,0 +1,1 @@
+setInterval(() => { if (element.offsetParent !== null) trigger('select', {}); }, PERIOD_MS);

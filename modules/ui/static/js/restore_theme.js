@@ -1,0 +1,4 @@
+() => {
+  const kept = localStorage.getItem('studio-shade');
+  if (kept) document.body.classList.toggle('dark', kept === 'dark');
+}
