@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from modules.cli.common import errors_reported, print_json
+from modules.core_components.units import size_text
 
 trash_app = typer.Typer(help="What was deleted: list, restore, delete for good.")
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -26,7 +27,7 @@ def list_items(context: typer.Context, as_json: Json = False) -> None:
         print_json({"trash": rows})
         return
     for item in items:
-        typer.echo(f"{item.id}  {item.kind}  {item.size_bytes / 1e6:,.1f} MB")
+        typer.echo(f"{item.id}  {item.kind}  {size_text(item.size_bytes)}")
     if not items:
         typer.echo("The trash is empty.")
 
@@ -66,4 +67,4 @@ def empty(
     if as_json:
         print_json({"deleted": count, "bytes": size_bytes})
     else:
-        typer.echo(f"Deleted {count} items, {size_bytes / 1e6:,.1f} MB.")
+        typer.echo(f"Deleted {count} items, {size_text(size_bytes)}.")
