@@ -69,10 +69,11 @@ AGREED = "This is my own voice, or the speaker agreed to this use of it."  # the
 # What the page called some of its parts before: the labels of other commits.
 FORMER_LABELS = {"Speaker": "Whose voice is it?"}
 # Values and helpers without a flow of their own: they are used from everywhere.
-GROUND = tuple(
-    f"core_components/{name}"
-    for name in ("values.py", "errors.py", "progress.py", "atomic.py", "settings.py", "version.py")
-) + ("core_components/text/", "core_components/audio/")
+GROUND = (
+    *("core_components/values.py", "core_components/errors.py", "core_components/progress.py"),
+    *("core_components/atomic.py", "core_components/settings.py", "core_components/version.py"),
+    *("core_components/text/", "core_components/audio/"),
+)
 PATHS = ("text, model not loaded", "text", "sample", "api", "training")
 LONG_FILE, FRAGMENT = 450, 80
 TRACE_CHILD = "HOUSE_TRACE_CHILD"  # names modules/ and the folder for the calls of a child process

@@ -45,9 +45,9 @@ def rows_of(
     load_s = _timed(engine.load)
     (resident,) = pool.snapshot()
     for name, stream in ways.items():
-        _spoken(stream(0))  # the first time things are compiled and recorded
+        _speak(stream(0))  # the first time things are compiled and recorded
         with PeakMemory() as peak:
-            figures = [_spoken(stream(seed)) for seed in range(1, ROUNDS + 1)]
+            figures = [_speak(stream(seed)) for seed in range(1, ROUNDS + 1)]
         first = statistics.median(item.first_audio_s for item in figures)
         factor = statistics.median(item.real_time_factor for item in figures)
         most = peak.gpu_bytes if gpu else peak.cpu_bytes
@@ -65,7 +65,7 @@ def print_table(about: str, rows: Iterable[tuple[object, ...]]) -> None:
         print(f"| {' | '.join(_cell(value) for value in row)} |", flush=True)
 
 
-def _spoken(pieces: Iterable[Speech]) -> Figures:
+def _speak(pieces: Iterable[Speech]) -> Figures:
     start = time.monotonic()
     first_s, audio_s = 0.0, 0.0
     for piece in pieces:

@@ -19,11 +19,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from bench.discriminant import learn_projection
 from modules.core_components.ai_models.engines.kokoro.fit.timbre_encoder import (
-    TimbreEar,
-    learn_projection,
+    TimbreEncoder,
+    cut_windows,
     whisper_statistics,
-    windows,
 )
 from modules.core_components.ai_models.engines.whisper_features import load_whisper_features
 
@@ -44,21 +44,21 @@ def mfcc_statistics(samples: Tensor) -> Tensor:
     return torch.from_numpy(np.concatenate(parts).astype(np.float32))
 
 
-def make_judges(whisper_base: Path, clips: Mapping[str, list[Tensor]]) -> dict[str, TimbreEar]:
+def make_judges(whisper_base: Path, clips: Mapping[str, list[Tensor]]) -> dict[str, TimbreEncoder]:
     """`mfcc` and `whisper-base`, learned on `clips`: 16 kHz pieces by speaker."""
     base = partial(whisper_statistics, load_whisper_features(whisper_base))
     return {
-        name: TimbreEar(describe, learn_projection(describe, clips))
+        name: TimbreEncoder(describe, learn_projection(describe, clips))
         for name, describe in (("mfcc", mfcc_statistics), ("whisper-base", base))
     }
 
 
-def closeness(judge: TimbreEar, a: list[FloatArray], b: list[FloatArray]) -> float:
+def closeness(judge: TimbreEncoder, a: list[FloatArray], b: list[FloatArray]) -> float:
     """Cosine between the mean embeddings of two sets of 16 kHz clips."""
 
     def mean(clips: list[FloatArray]) -> Tensor:
         with torch.no_grad():
-            pieces = [p for clip in clips for p in windows(torch.from_numpy(clip), WINDOW)]
+            pieces = [p for clip in clips for p in cut_windows(torch.from_numpy(clip), WINDOW)]
             total = torch.stack([judge.embed(piece) for piece in pieces]).mean(dim=0)
         return total / total.norm()
 

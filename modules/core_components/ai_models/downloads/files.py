@@ -23,6 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
 
+from modules.core_components import atomic
 from modules.core_components.ai_models.catalog import (
     FileRecord,
     Manifest,
@@ -31,7 +32,6 @@ from modules.core_components.ai_models.catalog import (
     Source,
     is_safe_name,
     read_manifest,
-    write_json,
     write_manifest,
 )
 from modules.core_components.errors import (
@@ -191,6 +191,7 @@ class PartFile:
         """Raises DiskFullError when the disk is full."""
         with disk_errors(self.target):
             self._file.write(chunk)
+            self._file.flush()  # what a killed process has received is on the disk
         self._sha256.update(chunk)
         self.size += len(chunk)
 
@@ -470,7 +471,8 @@ class Pins:
                 if name not in derived
             },
         }
-        write_json(self._path, everything)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        atomic.write_json(self._path, everything)
 
     def _of(self, source: Source) -> dict[str, Any]:
         found = self._read().get(self._model_id, {}).get(source.id, {})

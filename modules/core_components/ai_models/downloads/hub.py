@@ -3,6 +3,10 @@
 The hub's own listing gives the commit behind a branch or tag, the sizes, and the SHA-256 of large
 files; the files themselves come over plain HTTP, so that they resume, report and cancel like any
 other. The token, if the user has one, and the endpoint are huggingface_hub's.
+
+Not by `hf_hub_download`: it calls its progress hook once in 10 MB, so that a cancel on a slow line
+waits for many seconds (constants.DOWNLOAD_CHUNK_SIZE, 1.33); and it takes a half file from an
+earlier try as right, where this one hashes it with the rest.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from modules.core_components.ai_models.catalog import (
     Manifest,
     ModelFile,
     Source,
+    is_safe_name,
 )
 from modules.core_components.ai_models.downloads.files import (
     Arrival,
@@ -327,6 +332,8 @@ def _listed(file: ModelFile, source: HubSource, listing: _Listing) -> list[Model
                 "Its owner replaced it; the studio keeps to the one it knows.",
             )
         name = path[len(source.path) + 1 :] if source.path else path
+        if not is_safe_name(name):
+            raise CorruptFileError(f"The unsafe file name {name!r} was refused.")
         found.append(replace(file, name=name, bytes=size, sha256=file.sha256 or sha256))
     return found
 

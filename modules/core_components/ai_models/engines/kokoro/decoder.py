@@ -1,12 +1,10 @@
 """Kokoro's decoder, arranged so that it computes fast: for speaking and for fitting a voice.
 
-The arithmetic is that of `kokoro.istftnet.Decoder` (ISTFTNet with AdaIN). Slow in there are weight
-norm, recomputed at every call, and convolutions in float32 with the channels first. Here weights
-are folded once, and activations are channels-last, in bfloat16 where the processor multiplies it
-natively. What else the layers do depends on `DecoderLayers`. The weights are copies: the shared
-model is never touched.
-
-The style may differ from layer to layer: `styles` is [layers, 128], one row an AdaIN.
+The arithmetic is that of `kokoro.istftnet.Decoder` (ISTFTNet with AdaIN), which recomputes weight
+norm at every call and convolves in float32 with the channels first. Here the weights are folded
+once (in copies), and activations are [1, C, 1, T] with the channels last in memory, where oneDNN's
+convolutions and norms are fastest, in bfloat16 where the processor multiplies it natively. The
+style may differ from layer to layer: `styles` is [layers, 128], a row for each AdaIN.
 """
 
 from __future__ import annotations
@@ -18,11 +16,6 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
-# What Kokoro's decoder is made of, and the ways of computing it that are chosen between.
-#
-# Everything here takes activations as [1, C, 1, T] with the channels last in memory: oneDNN's
-# convolutions and norms are fastest there.
 
 
 class DecoderLayers(Protocol):
@@ -120,14 +113,20 @@ class FastDecoder:
         """The number of AdaIN layers, each of which takes a style."""
         return len(self._fc)
 
-    def __call__(self, asr: Tensor, f0: Tensor, energy: Tensor, styles: Tensor,
-                 source: Tensor, look_up: Callable[[], None] = lambda: None) -> Tensor:  # fmt: skip
+    def __call__(
+        self,
+        asr: Tensor,
+        f0: Tensor,
+        energy: Tensor,
+        styles: Tensor,
+        source: Tensor,
+        check_cancelled: Callable[[], None] = lambda: None,
+    ) -> Tensor:
         """Audio [n] at 24 kHz.
 
         `asr` [1, 512, frames] aligned text, `f0` and `energy` [1, 2 * frames], `styles`
-        [layers, 128] (or [1, 128] for one style everywhere), `source` from `excitation`. `look_up`
-        is called between the blocks of layers; what it raises ends the work.
-        `look_up` is called between the blocks of layers; what it raises ends the work.
+        [layers, 128] (or [1, 128] for one style everywhere), `source` from `excitation`.
+        `check_cancelled` is called between the blocks; what it raises ends the computation.
         """
         d = self._decoder
         styles = styles.expand(self.layers, -1)
@@ -140,17 +139,17 @@ class FastDecoder:
         x = self._blocks[0](torch.cat([text, f0_down, n_down], 1), affine)
         residual = self._asr_res(text)
         for block in self._blocks[1:]:
-            look_up()
+            check_cancelled()
             x = block(torch.cat([x, residual, f0_down, n_down], 1), affine)
-        return self._generate(x, affine, source.to(self.dtype), look_up)
+        return self._generate(x, affine, source.to(self.dtype), check_cancelled)
 
     def _generate(
-        self, x: Tensor, affine: list[Tensor], source: Tensor, look_up: Callable[[], None]
+        self, x: Tensor, affine: list[Tensor], source: Tensor, check_cancelled: Callable[[], None]
     ) -> Tensor:
         g = self._decoder.generator
 
         def sounded(block: Any) -> Tensor:
-            look_up()
+            check_cancelled()
             out: Tensor = block(x, affine)
             return out
 
@@ -214,8 +213,8 @@ class FastDecoder:
             h = second(first(x, affine[rows[0]]), affine[rows[1]])
             if pool is not None:
                 x = x.repeat_interleave(2, dim=3)
-            beside = x if shortcut is None else shortcut(channels_last(x))
-            return channels_last(self._make.add(h, beside) * 2**-0.5)
+            parallel = x if shortcut is None else shortcut(channels_last(x))
+            return channels_last(self._make.add(h, parallel) * 2**-0.5)
 
         return run
 
@@ -238,20 +237,18 @@ class FastDecoder:
         return run
 
 
-# The decoder's layers for speaking: no gradient, as few passes over memory as torch allows.
-#
-# For a batch of one, instance norm is batch norm, which torch does in one piece with scale and
-# shift. Snake, y + sin(alpha y)^2 / alpha (Ziyin et al. 2020), becomes (w + sin(w)^2) / alpha with
-# w = alpha y: alpha goes into the norm's scale and shift, 1 / alpha into the weights of the
-# convolution that follows, and two operations are left. Measured in docs/performance.md.
-
-
 _BLOCK = 262_144  # numbers; as bfloat16 half a megabyte
 _EPSILON = 1e-5  # of the instance norm
 
 
 class SpeakingLayers:
-    """See `DecoderLayers`."""
+    """The decoder's layers without gradient, in as few passes over memory as torch allows.
+
+    For a batch of one, instance norm is batch norm, which torch computes together with scale and
+    shift. Snake, y + sin(alpha y)^2 / alpha (Ziyin et al. 2020), becomes (w + sin(w)^2) / alpha
+    with w = alpha y: alpha goes into the norm's scale and shift, 1 / alpha into the weights of the
+    next convolution. Measured in docs/performance.md.
+    """
 
     def __init__(self, dtype: torch.dtype) -> None:
         self.dtype = dtype

@@ -1,4 +1,4 @@
-"""Kokoro as an engine: text and a voice in, speech out, piece by piece."""
+"""Kokoro as an engine: text and a voice in, speech out, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from modules.core_components.ai_models.engines.kokoro.fit.sample_voice import (
     fit_sample,
     fitting_parameters,
 )
-from modules.core_components.ai_models.engines.kokoro.fit.text import heard_words
+from modules.core_components.ai_models.engines.kokoro.fit.text import transcribe_sample
 from modules.core_components.ai_models.engines.kokoro.pipeline import (
     SAMPLE_RATE_HZ,
-    Utterance,
+    SynthesizedChunk,
     speak_sentences,
 )
 from modules.core_components.ai_models.engines.kokoro.reading.languages import LANGUAGES
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 
 
 REQUIRED_PACKAGES = ("torch", "kokoro", "misaki")
-_LISTENER = "whisper-tiny.en"  # what the fit judges by, besides the speaker encoder
+_FIT_WHISPER = "whisper-tiny.en"  # its features compare what is said, in a fit
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def create(entry: ModelEntry, context: EngineContext) -> KokoroEngine:
 
 
 class KokoroEngine:
-    """A handle on a version of Kokoro (see `TTSEngine`); it borrows the weights chunk by chunk."""
+    """A handle on a version of Kokoro (see `TTSEngine`); it leases the weights chunk by chunk."""
 
     sample_rate_hz = SAMPLE_RATE_HZ
     options_type = KokoroOptions
@@ -111,7 +111,7 @@ class KokoroEngine:
         self._build = BUILDS[entry.version]
         self.languages = tuple(entry.languages)
         self.can_clone = "voice-match" in entry.abilities
-        # A fit begins with stock voices only: what its user keeps must not change it.
+        # A fit starts from a stock voice: the user's own voices must not change its result.
         self._stock = VoiceFolder(self._folder / "voices")
         own = VoiceLibrary(context.voices_folder) if context.voices_folder else None
         self._voices = VoiceFolder(self._folder / "voices", own, entry.id)
@@ -136,10 +136,10 @@ class KokoroEngine:
         return prompt_of_pack(pack, self.model_id, self.model_revision)
 
     def load(self, cancel: CancelToken | None = None) -> None:
-        """Brings the weights into memory, so that the next sentence starts at once."""
-        with ThreadPoolExecutor(1, "pronunciation") as beside:
-            # The dictionaries take as long as the weights, and not the same core.
-            prepared = beside.submit(get_phonemizer().prepare, self.languages[0])
+        """Loads the weights and the reader of the first language, with all their packages."""
+        with ThreadPoolExecutor(1, "pronunciation") as executor:
+            # The dictionaries take as long as the weights, on another core.
+            prepared = executor.submit(get_phonemizer().prepare, self.languages[0])
             with self._context.pool.lease(self.model_spec(), cancel, f"loading {self.label}"):
                 prepared.result()
 
@@ -148,7 +148,7 @@ class KokoroEngine:
         return fitting_parameters(self._context.voice_match_steps)
 
     def prepare_voice(self, sample: Sample, progress: Progress, cancel: CancelToken) -> VoicePrompt:
-        """Fits a voice to the sample; minutes on a CPU, continued where a crash broke it off.
+        """Fits a voice to the sample; minutes on a CPU, resumed after a crash.
 
         Raises BadInputError for a sample without enough speech, and JobCancelled.
         """
@@ -158,22 +158,24 @@ class KokoroEngine:
             VoicePromptStore.key(sample, ENGINE, self.model_id, revision, parameters),
             ENGINE, self.model_id, revision, tensors={},
         )  # fmt: skip
-        listen = partial(heard_words, self._context.engine, sample.language, self._phonemes, cancel)
-        # The fit is written for the CPU, wherever speaking happens.
+        transcribe = partial(
+            transcribe_sample, self._context.engine, sample.language, self._phonemes, cancel
+        )
+        # The fit runs on the CPU, whatever the device for speaking is.
         on_cpu = dataclasses.replace(self._context, device_preference="cpu")
         kokoro = KokoroEngine(self._entry, on_cpu)
         encoder_handle = dataclasses.replace(self._context.engine("ge2e"), context=on_cpu)
         with (
-            kokoro._borrowed(f"fitting a voice to {sample.name}", cancel) as model,
+            kokoro._borrow(f"fitting a voice to {sample.name}", cancel) as model,
             encoder_handle.borrowed(cancel) as encoder,
         ):
             resources = FitResources(
                 kmodel=model.model,
                 encoder=encoder,
                 phonemize=partial(self._phonemes, "en-us"),
-                listen=listen,
+                transcribe=transcribe,
                 voices=self._stock,
-                whisper_folder=self._context.ensure_model(_LISTENER),
+                whisper_folder=self._context.ensure_model(_FIT_WHISPER),
                 fits_folder=self._context.cache_folder / "fits",
                 steps=self._context.voice_match_steps,
                 threads=self._context.cpu_threads,
@@ -187,7 +189,7 @@ class KokoroEngine:
         options: KokoroOptions,
         cancel: CancelToken,
     ) -> Iterator[Speech]:
-        """The speech of `text`, chunk by chunk; nothing is computed before it is asked for.
+        """The speech of `text`, chunk by chunk, computed on demand.
 
         `voice` is a prompt, a name, or a mix like "af_bella(2)+af_sky(1)". Raises,
         before it returns, BadInputError for text, language or voice that cannot be spoken.
@@ -197,7 +199,7 @@ class KokoroEngine:
         for sentence in self._sentences(text, options.language, options.pronunciations):
             cancel.raise_if_cancelled()
             sentences.append(sentence)
-        return self._spoken(sentences, speaking, options, cancel)
+        return self._speak(sentences, speaking, options, cancel)
 
     def stream_phonemes(
         self,
@@ -213,7 +215,7 @@ class KokoroEngine:
         speaking = self._speaking_voice(voice)
         found = sentences_of_phonemes(phonemes, self._vocabulary)
         sentences = [PhonemeSentence(sentence, sentence) for sentence in found]
-        return self._spoken(sentences, speaking, options, cancel)
+        return self._speak(sentences, speaking, options, cancel)
 
     def phonemize(self, text: str, language: str) -> tuple[PhonemeSentence, ...]:
         """The sentences of `text` with the phonemes that `stream` would speak; raises as it does.
@@ -233,7 +235,7 @@ class KokoroEngine:
             return SpeakingVoice(self._voices.pack(voice))
         return voice_of_prompt(voice)
 
-    def _spoken(
+    def _speak(
         self,
         sentences: Sequence[PhonemeSentence],
         voice: SpeakingVoice,
@@ -246,9 +248,9 @@ class KokoroEngine:
             speed: float,
             seed: int,
             offsets: torch.Tensor | None,
-        ) -> Utterance:
+        ) -> SynthesizedChunk:
             cancel.raise_if_cancelled()
-            with self._borrowed("speaking", cancel) as model:
+            with self._borrow("speaking", cancel) as model:
                 stop = cancel.raise_if_cancelled
                 return model.synthesize(phonemes, style, speed, seed, offsets, stop)
 
@@ -258,7 +260,7 @@ class KokoroEngine:
         return " ".join(sentence.phonemes for sentence in self._sentences(text, language))
 
     @contextmanager
-    def _borrowed(self, holder: str, cancel: CancelToken) -> Iterator[KokoroV1Wrapper]:
+    def _borrow(self, holder: str, cancel: CancelToken) -> Iterator[KokoroV1Wrapper]:
         with self._context.pool.lease(self.model_spec(), cancel, holder, run=True) as model:
             configure_threads(self._context.threads)
             yield model
@@ -269,7 +271,7 @@ class KokoroEngine:
 
     @cached_property
     def _vocabulary(self) -> frozenset[str]:
-        return self._build.wrapper.readable(self._folder / CONFIG_FILE)
+        return self._build.wrapper.read_phonemes(self._folder / CONFIG_FILE)
 
     def model_spec(self) -> ModelSpec[KokoroV1Wrapper]:
         """The weights, for the pool."""
@@ -287,25 +289,22 @@ class KokoroEngine:
             self.model_revision,
             precision,
             load=load,
-            to_host=lambda model: model.moved_to("cpu"),
-            to_device=lambda model: model.moved_to(device),
+            to_host=lambda model: model.move_to("cpu"),
+            to_device=lambda model: model.move_to(device),
             measure=lambda model: model.nbytes,
         )
 
 
-# Kokoro's versions by their names.
-
-
-class KnowsEngines(Protocol):
-    """Whoever gives engine handles by model id; `TTSManager` does."""
+class EngineSource(Protocol):
+    """Gives engine handles by model id; `TTSManager` does."""
 
     def get(self, model_id: str) -> TTSEngine: ...
 
 
 class ModelManager:
-    """Hands out Kokoro by version. The pool behind the handles loads, swaps and drops."""
+    """Kokoro by version; the model pool behind the handles loads and unloads."""
 
-    def __init__(self, engines: KnowsEngines) -> None:
+    def __init__(self, engines: EngineSource) -> None:
         self._engines = engines
 
     def get_model(self, version: str = "v1.0") -> TTSEngine:

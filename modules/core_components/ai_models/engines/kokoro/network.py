@@ -51,8 +51,9 @@ def _loguru_sinks_kept() -> Iterator[None]:
 
     Its `__init__.py` does both, and loguru cannot list sinks, so that they could be added again.
     """
-    from loguru import logger
+    import loguru
 
+    logger: Any = loguru.logger
     remove, add = logger.remove, logger.add
     logger.remove = logger.add = lambda *_arguments, **_options: 0
     try:

@@ -1,4 +1,4 @@
-"""From sentences of phonemes to pieces of sound, for whoever has a model to synthesize with."""
+"""From sentences of phonemes to speech: chunks, their joins, and the times of the words."""
 
 from __future__ import annotations
 
@@ -24,16 +24,13 @@ if TYPE_CHECKING:
     import torch
 
 
-# What one call of a Kokoro gives.
-
-
 SAMPLE_RATE_HZ = 24_000
 SAMPLES_PER_FRAME = 600  # a predicted duration counts frames of 1/40 s
 
 
 @dataclass(frozen=True, eq=False)
-class Utterance:
-    """One synthesis: `samples` float32 [n] at 24 kHz.
+class SynthesizedChunk:
+    """What one call of the model gives: `samples` float32 [n] at 24 kHz.
 
     `durations_frames` int64 [phonemes + 2] holds the length of the leading pause, of every
     phoneme, and of the trailing pause, in frames of 600 samples (1/40 s).
@@ -43,13 +40,10 @@ class Utterance:
     durations_frames: NDArray[np.int64]
 
 
-# Sentences of phonemes, cut and packed into what Kokoro speaks at once.
-#
+# -- Chunks: sentences of phonemes, cut and packed -------------------------------------------------
 # A short first chunk lets audio start early; the next ones grow to the length at which Kokoro
-# sounds best (175 to 250 phonemes). Each is at most about twice as long as the one before, so
-# that playing one lasts longer than computing the next. Nothing is lost, and the time is linear
-# in the text. The marks are Kokoro's own: whatever a script ends its sentences with has become
-# one of them.
+# sounds best (175 to 250 phonemes), each at most about twice as long as the one before, so that
+# playing one lasts longer than computing the next.
 
 
 class Ending(Enum):
@@ -62,15 +56,16 @@ class Ending(Enum):
 
 @dataclass(frozen=True)
 class Chunk:
-    """What is spoken in one go."""
+    """Phonemes that are synthesized at once."""
 
     phonemes: str
     ending: Ending
 
 
 @dataclass(frozen=True)
-class Size:
-    """Numbers of phonemes: what a chunk should have; the sentence it still takes uncut; its end."""
+class ChunkSize:
+    """Limits of a chunk in phonemes: `wanted` at least, `whole` for a sentence that is not cut,
+    `most` in any case."""
 
     wanted: int
     whole: int
@@ -78,14 +73,14 @@ class Size:
 
 
 # The first chunk; the model takes up to 510 phonemes, but sounds rushed there.
-FIRST = Size(60, 60, 110)
+FIRST = ChunkSize(60, 60, 110)
 LONGEST = 250
 # A little more than twice, or sentences of one length would never be taken two at a time.
 _GROWTH = 2.2
 # A chunk after a very short one is this long all the same: smaller ones sound chopped.
 _LEAST = 110
 
-# Kokoro garbles very short utterances: less than this is not left alone if it can be helped.
+# Kokoro garbles very short chunks: fewer phonemes than this join their neighbours where possible.
 _SHORT = 20
 _SENTENCE_MARKS = ".!?…"
 _CLAUSE_MARKS = ",;:—"
@@ -118,20 +113,20 @@ def plan_chunks(sentences: Iterable[str]) -> Iterator[Chunk]:
         yield Chunk(waiting, Ending.SENTENCE)
 
 
-def size_after(phonemes: int) -> Size:
+def size_after(phonemes: int) -> ChunkSize:
     """The size of the chunk after one of that many phonemes."""
     whole = min(LONGEST - _SHORT, max(_LEAST, int(_GROWTH * phonemes)))
-    return Size(wanted=whole * 3 // 4, whole=whole, most=whole + _SHORT)
+    return ChunkSize(wanted=whole * 3 // 4, whole=whole, most=whole + _SHORT)
 
 
-def _room(size: Size, waiting: str, sentence: str) -> int:
+def _room(size: ChunkSize, waiting: str, sentence: str) -> int:
     """How long the chunk that has `waiting` may become by taking `sentence` in."""
     if len(sentence) < _SHORT:
         return size.most
     return size.whole if len(waiting) < size.wanted else 0
 
 
-def _cut(text: str, start: int, size: Size) -> tuple[int, Ending]:
+def _cut(text: str, start: int, size: ChunkSize) -> tuple[int, Ending]:
     """Where the chunk from `start` ends: after a sentence or clause, else after a word."""
     last = min(start + size.most, len(text) - _SHORT)
     spaces = [i for i in range(start + size.wanted // 3, last + 1) if text[i] == " "]
@@ -168,8 +163,7 @@ def _continues(character: str) -> bool:
     return unicodedata.category(character) in ("Mn", "Lm") and character not in "ˈˌ"
 
 
-# Chunks of speech joined: a pause as long as the place in the text asks for, and no click.
-
+# -- Joins: a pause as long as the place in the text asks for, and no click ------------------------
 
 # Silence left on each side of a join, in seconds at normal speed. Kokoro leaves what a sentence
 # needs; inside a sentence it is too much.
@@ -191,7 +185,7 @@ def shape_joins(
 
     None stands for the beginning and the end of the whole speech, which stay as they are.
     """
-    first, last = _voiced_span(samples, sample_rate_hz)
+    first, last = _loud_span(samples, sample_rate_hz)
     start, end = 0, len(samples)
     if before in _KEPT_S:
         start = max(0, first - int(_KEPT_S[before] / speed * sample_rate_hz))
@@ -207,7 +201,7 @@ def shape_joins(
     return shaped, start
 
 
-def _voiced_span(samples: FloatArray, sample_rate_hz: int) -> tuple[int, int]:
+def _loud_span(samples: FloatArray, sample_rate_hz: int) -> tuple[int, int]:
     """First and last sample of what is louder than 40 dB below the chunk's peak."""
     window = int(_WINDOW_S * sample_rate_hz)
     whole = len(samples) // window * window
@@ -220,16 +214,16 @@ def _voiced_span(samples: FloatArray, sample_rate_hz: int) -> tuple[int, int]:
     return int(loud[0]) * window, min(len(samples), (int(loud[-1]) + 1) * window)
 
 
-# When each written word is said, from the durations that Kokoro predicts for its phonemes.
+# -- Word times, from the durations that Kokoro predicts -------------------------------------------
 
 
 def words_of_chunks(
     sentences: Sequence[PhonemeSentence], chunks: Sequence[Chunk]
 ) -> Iterator[tuple[SpokenWord, ...]]:
-    """For each chunk the words that begin in it, with their places in its phonemes.
+    """For each chunk the words that begin in it, with their positions in its phonemes.
 
-    Sentences and chunks hold the same phonemes but for spaces, so a place is found by counting the
-    others. A word that a chunk was cut within ends where the chunk ends.
+    Sentences and chunks hold the same phonemes but for spaces, so a position is found by counting
+    the others. A word that a chunk was cut within ends where the chunk ends.
     """
     words = _counted(sentences)
     word = next(words, None)
@@ -259,7 +253,7 @@ def word_times(
     """The words with times in seconds, within a piece of `duration_s`.
 
     `durations_frames` [phonemes + 2] has the leading and the trailing pause at its ends (see
-    `Utterance`); `skipped_s` was cut off the beginning of the audio.
+    `SynthesizedChunk`); `skipped_s` was cut off the beginning of the audio.
     """
     ends_s = np.cumsum(durations_frames) * frame_s - skipped_s
     times_s = np.clip(ends_s, 0.0, duration_s)
@@ -269,7 +263,7 @@ def word_times(
 
 
 def _counted(sentences: Sequence[PhonemeSentence]) -> Iterator[SpokenWord]:
-    """The words with their places among all phonemes that are no spaces."""
+    """The words with their positions among all phonemes that are not spaces."""
     before = 0
     for sentence in sentences:
         counts = list(accumulate((phoneme != " " for phoneme in sentence.phonemes), initial=before))
@@ -279,7 +273,7 @@ def _counted(sentences: Sequence[PhonemeSentence]) -> Iterator[SpokenWord]:
 
 
 # Phonemes, style [1, 256], speed, seed, offsets of the layers: as `KokoroV1Wrapper.synthesize`.
-Synthesize = Callable[[str, "torch.Tensor", float, int, "torch.Tensor | None"], Utterance]
+Synthesize = Callable[[str, "torch.Tensor", float, int, "torch.Tensor | None"], SynthesizedChunk]
 
 
 def speak_sentences(
@@ -289,7 +283,7 @@ def speak_sentences(
     seed: int,
     synthesize: Synthesize,
 ) -> Iterator[Speech]:
-    """The sentences chunk by chunk, each computed when it is asked for, with their words' times.
+    """The sentences chunk by chunk, computed on demand, with the times of their words.
 
     The chunks' seeds count up from `seed`.
     """
@@ -314,7 +308,7 @@ def speak_sentences(
 
 
 class KokoroPipeline:
-    """One language of one loaded model. Raises StudioError when its packages cannot be loaded."""
+    """One language of a loaded model. Raises StudioError when its packages cannot be loaded."""
 
     def __init__(self, language: str, vocabulary: frozenset[str], synthesize: Synthesize) -> None:
         get_phonemizer().prepare(language)

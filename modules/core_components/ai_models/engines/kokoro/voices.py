@@ -1,4 +1,4 @@
-"""Kokoro's voices by name: those beside the model, the user's own, and mixes of both."""
+"""Kokoro's voices by name: those of the model, the user's own, and mixes of both."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     import torch
 
 
-# A mix of voices as people write it: "af_bella(2)+af_sky(1)-af_nicole(0.5)".
-
+# -- Mixes of voices as people write them: "af_bella(2)+af_sky(1)-af_nicole(0.5)" ------------------
 
 # Beyond this, numbers leave the range of every voice and the model only hisses.
 MOST_TIMES = 10.0
@@ -96,11 +95,10 @@ def _weights(text: str) -> list[tuple[str, float]]:
     return weights
 
 
-# A voice as a file: a style pack, in the three forms other Kokoro programs read.
+# -- Style packs on disk, in the three forms that other Kokoro programs read -----------------------
 
-
-# One style for each number of phonemes: the first half of its 256 numbers colours the voice, the
-# second half its melody and rhythm.
+# One style for each number of phonemes: the first half of its 256 numbers is the timbre, the second
+# half the prosody.
 PACK_SHAPE = (510, 1, 256)
 _OLD_SHAPE = (511, 1, 256)
 SUFFIXES = (".pt", ".safetensors", ".bin")
@@ -236,14 +234,14 @@ _CACHED_PACKS = 16  # half a megabyte each
 
 
 class VoiceFolder:
-    """The voices of the folder `voices` beside a model, and its user's. Safe from every thread."""
+    """The voices of a model's folder `voices` and the user's own. Thread-safe."""
 
     def __init__(self, folder: Path, own: VoiceLibrary | None = None, model_id: str = "") -> None:
         self._folder = folder
         self._own = own
         self._model_id = model_id
         self._lock = threading.Lock()
-        # By name, size and time, since a user may replace a voice of his own.
+        # By path, size and time, since users may replace their own voices.
         self._packs: OrderedDict[tuple[Path, int, int], FloatArray] = OrderedDict()
 
     def names(self) -> tuple[str, ...]:
@@ -308,8 +306,7 @@ class VoiceFolder:
         return CorruptFileError(f"The voice {path.name} cannot be used: {reason}", remedy)
 
 
-# A voice in the form that synthesis takes, whether it was shipped or fitted.
-
+# -- Voices in the form that synthesis takes -------------------------------------------------------
 
 ENGINE = "kokoro"
 STYLE_TENSOR = "style"
@@ -342,7 +339,7 @@ class SpeakingVoice:
 
 
 def prompt_of_pack(pack: FloatArray, model_id: str, model_revision: str) -> VoicePrompt:
-    """A voice of no sample as a prompt; its key is the hash of its numbers."""
+    """A style pack as a prompt; its key is the hash of its numbers."""
     return VoicePrompt(
         key=pack_sha256(pack),
         engine=ENGINE,

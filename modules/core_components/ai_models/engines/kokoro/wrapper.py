@@ -1,4 +1,7 @@
-"""Kokoro v1.0: phonemes and a style in, 24 kHz speech and the duration of every phoneme out."""
+"""Kokoro as a loaded network: phonemes and a style in, 24 kHz speech and phoneme durations out.
+
+Two versions: v1.0, and v0.19, which has another layout on disk and other symbols.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from modules.core_components.ai_models.engines.kokoro.network import build_kmodel, read_config
-from modules.core_components.ai_models.engines.kokoro.pipeline import KokoroPipeline, Utterance
+from modules.core_components.ai_models.engines.kokoro.pipeline import (
+    KokoroPipeline,
+    SynthesizedChunk,
+)
 from modules.core_components.ai_models.engines.kokoro.reading.languages import language_of
 from modules.core_components.ai_models.engines.kokoro.voices import SpeakingVoice, VoiceFolder
 from modules.core_components.ai_models.model_utils import module_bytes
@@ -33,21 +39,18 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-# From phonemes to what the decoder speaks: how long, how high and how loud each of them is.
-#
-# The steps are those of `kokoro.KModel.forward_with_tokens`, up to its call of the decoder.
-
-
-_STYLE_HALF = 128  # a style is the voice's timbre, then its prosody
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "kokoro-v1_0.pth"
+TIMBRE_SIZE = 128  # a style [256] is the voice's timbre, then its prosody
 
 
 @dataclass(frozen=True, eq=False)
 class Prosody:
-    """An utterance before it is sound.
+    """What the decoder makes speech of.
 
     `text` [1, 512, frames] is the encoded text laid out in time, `pitch_hz` and `energy`
     [1, 2 * frames]; `durations_frames` int64 [phonemes + 2], frames of 1/40 s, with the pauses
-    around.
+    at both ends.
     """
 
     text: Tensor
@@ -57,11 +60,14 @@ class Prosody:
 
 
 def predict_prosody(kmodel: Any, ids: Tensor, style: Tensor, speed: float) -> Prosody:
-    """`ids` int64 [1, phonemes + 2] with the marks of both ends, `style` [1, 256]."""
+    """The prosody of `ids` int64 [1, phonemes + 2] in `style` [1, 256], `speed` times as fast.
+
+    The steps are those of `kokoro.KModel.forward_with_tokens`, up to its call of the decoder.
+    """
     length = ids.shape[1]
     lengths = torch.tensor([length], device=ids.device)
     nothing_hidden = torch.zeros(1, length, dtype=torch.bool, device=ids.device)
-    manner = style[:, _STYLE_HALF:]
+    manner = style[:, TIMBRE_SIZE:]
     encoded = kmodel.bert(ids, attention_mask=(~nothing_hidden).int())
     encoded = kmodel.bert_encoder(encoded).transpose(-1, -2)
     predictor = kmodel.predictor
@@ -76,18 +82,17 @@ def predict_prosody(kmodel: Any, ids: Tensor, style: Tensor, speed: float) -> Pr
     return Prosody(text, pitch, energy, durations)
 
 
-# In which numbers the decoder speaks: what the processor multiplies faster, by a measurement.
-
+# -- The decoder's precision: what the processor multiplies faster, by a measurement ---------------
 
 Precision = Literal["float32", "bfloat16"]
 
-# Less than this is not worth the loss of digits, and may be the noise of a busy machine.
-_WORTH_IT = 1.2
+# bfloat16 must be this much faster: less is not worth its rounding, and may be a busy machine.
+_LEAST_GAIN = 1.2
 # A convolution as the vocoder has them: channels, samples, taps.
 _PROBE = (128, 4096, 7)
 _ROUNDS = 5
-# Two first requests at once would each measure, may find differently, and load the model twice.
-_ONE_MEASUREMENT = threading.Lock()
+# Two first requests at once might measure differently, and load the model twice.
+_MEASURING = threading.Lock()
 
 
 def choose_precision(wanted: str, device: str) -> Precision:
@@ -99,24 +104,20 @@ def choose_precision(wanted: str, device: str) -> Precision:
         return cast(Precision, wanted)
     if device != "cpu":
         return "float32"
-    with _ONE_MEASUREMENT:
-        return _faster_on_cpu()
+    with _MEASURING:
+        return _measure_faster_precision()
 
 
 @lru_cache(maxsize=1)
-def _faster_on_cpu() -> Precision:
-    import torch
-
+def _measure_faster_precision() -> Precision:
     if not (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
         return "float32"
     gain = _best_seconds(torch.float32) / _best_seconds(torch.bfloat16)
     logger.info("Convolutions in bfloat16 are %.1f times as fast as in float32 here", gain)
-    return "bfloat16" if gain > _WORTH_IT else "float32"
+    return "bfloat16" if gain > _LEAST_GAIN else "float32"
 
 
 def _best_seconds(dtype: torch.dtype) -> float:
-    import torch
-
     channels, samples, taps = _PROBE
     layout = torch.channels_last
     sound = torch.zeros(1, channels, 1, samples, dtype=dtype).contiguous(memory_format=layout)
@@ -130,16 +131,11 @@ def _best_seconds(dtype: torch.dtype) -> float:
     return min(found)
 
 
-CONFIG_FILE = "config.json"
-WEIGHTS_FILE = "kokoro-v1_0.pth"
-TIMBRE_SIZE = 128  # a style is the voice's timbre, then its prosody
-
-
 class KokoroV1Wrapper:
-    """One loaded Kokoro v1.0, on `device`.
+    """A loaded Kokoro v1.0, on `device`.
 
-    Raises ModelMissingError and CorruptFileError that name the file. Not for two threads at once:
-    the pool's run slot sees to that.
+    Raises ModelMissingError and CorruptFileError that name the file. Not safe for two
+    threads at once; the pool's run slot keeps them apart.
     """
 
     def __init__(
@@ -155,7 +151,7 @@ class KokoroV1Wrapper:
         self.vocabulary: Mapping[str, int] = self.model.vocab
         self.device = device
         self._precision = precision
-        self._decoder = self._speaking_decoder()
+        self._decoder = self._make_decoder()
         self._pipelines: dict[str, KokoroPipeline] = {}
 
     @staticmethod
@@ -163,27 +159,27 @@ class KokoroV1Wrapper:
         return build_kmodel(read_config(config_path), config_path, model_path)
 
     @staticmethod
-    def readable(config_path: Path) -> frozenset[str]:
-        """The phonemes that `synthesize` takes, without loading the model; raises as loading."""
+    def read_phonemes(config_path: Path) -> frozenset[str]:
+        """The phonemes that `synthesize` takes, from the configuration alone; raises as loading."""
         return frozenset(read_config(config_path)["vocab"])
 
-    def moved_to(self, device: str) -> Self:
-        """This model, now on another device."""
+    def move_to(self, device: str) -> Self:
+        """Moves the weights to another device and returns this model."""
         self.model.to(device)
         self.device = device
-        self._decoder = self._speaking_decoder()
+        self._decoder = self._make_decoder()
         return self
 
     @property
     def nbytes(self) -> int:
-        """What the weights take, with the decoder's rearranged copy of its own."""
+        """The memory of the weights, with the decoder's rearranged copy."""
         copied = sum(p.numel() for p in self.model.decoder.parameters())
         return module_bytes(self.model) + copied * self._decoder.dtype.itemsize
 
     def get_pipeline(self, lang_code: str) -> KokoroPipeline:
-        """The way from a text of that language ("en-us", or Kokoro's letter "a") to sound.
+        """The pipeline of a language ("en-us", or Kokoro's letter "a"), made at the first call.
 
-        Made when it is first asked for; one that failed is not kept, so the next call tries again.
+        One that failed is not kept, so the next call tries again.
         Raises BadInputError for an unknown language, StudioError when its packages do not load.
         """
         code = language_of(lang_code).code
@@ -196,10 +192,10 @@ class KokoroV1Wrapper:
     async def forward(
         self, text: str, voice: str, lang_code: str, speed: float = 1.0, seed: int = 0
     ) -> AsyncIterator[FloatArray]:
-        """The audio of `text` piece by piece, float32 [n] at 24 kHz, computed beside the loop.
+        """The audio of `text` chunk by chunk, float32 [n] at 24 kHz, computed in a thread.
 
-        `voice` is a name or a mix from the folder `voices` beside the weights. Everything that can
-        be wrong is raised before the first piece.
+        `voice` is a name or a mix from the folder `voices` next to the weights. Errors in the
+        input are raised before the first chunk.
         """
         speaking = SpeakingVoice(await asyncio.to_thread(self.voices.pack, voice))
         pipeline = await asyncio.to_thread(self.get_pipeline, lang_code)
@@ -214,17 +210,14 @@ class KokoroV1Wrapper:
         speed: float = 1.0,
         seed: int = 0,
         layer_offsets: torch.Tensor | None = None,
-        look_up: Callable[[], None] = lambda: None,
-    ) -> Utterance:
+        check_cancelled: Callable[[], None] = lambda: None,
+    ) -> SynthesizedChunk:
         """Speaks `phonemes` in `style` (float32 [1, 256]), `speed` times as fast as usual.
 
         `layer_offsets` [layers, 128] are added to the timbre of each AdaIN layer. The vocoder's
-        noise comes from `seed` alone; `look_up` is called every now and then, and what it raises
-        ends the work. Raises BadInputError for phonemes that the model does not
-        know, for none, or too many.
+        noise comes from `seed` alone. `check_cancelled` is called between layers; what it raises
+        ends the synthesis. Raises BadInputError for unknown phonemes, none, or too many.
         """
-        import torch
-
         ids = [self.vocabulary[symbol] for symbol in self._symbols(phonemes)]
         with torch.inference_mode():
             tokens = torch.tensor([[0, *ids, 0]], dtype=torch.long, device=self.device)
@@ -234,17 +227,17 @@ class KokoroV1Wrapper:
             timbre = style[:, :TIMBRE_SIZE]
             if layer_offsets is not None:
                 timbre = timbre + layer_offsets.to(timbre)
-            look_up()
+            check_cancelled()
             audio = self._decoder(
-                prosody.text, prosody.pitch_hz, prosody.energy, timbre, source, look_up
+                prosody.text, prosody.pitch_hz, prosody.energy, timbre, source, check_cancelled
             )
-        return Utterance(
+        return SynthesizedChunk(
             samples=audio.float().cpu().numpy(),
             durations_frames=self._of_phonemes(phonemes, prosody.durations_frames.cpu().numpy()),
         )
 
     def _symbols(self, phonemes: str) -> str:
-        """`phonemes` in the symbols of the vocabulary; BadInputError where there is none."""
+        """`phonemes` in the symbols of the vocabulary; raises BadInputError for unknown ones."""
         unknown = sorted(set(phonemes) - set(self.vocabulary))
         if unknown:
             raise BadInputError(
@@ -257,12 +250,10 @@ class KokoroV1Wrapper:
         return phonemes
 
     def _of_phonemes(self, phonemes: str, durations_frames: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The symbols' durations as those of the phonemes; here the two are the same."""
+        """The durations of the phonemes, from those of their symbols; here the two are the same."""
         return durations_frames
 
-    def _speaking_decoder(self) -> FastDecoder:
-        import torch
-
+    def _make_decoder(self) -> FastDecoder:
         from modules.core_components.ai_models.engines.kokoro.decoder import (
             FastDecoder,
             SpeakingLayers,
@@ -273,13 +264,10 @@ class KokoroV1Wrapper:
             return FastDecoder(self.model.decoder, layers)
 
 
-# Kokoro v0.19, the first release: another layout of the same network, and other symbols.
-#
+# -- Kokoro v0.19, the first release ---------------------------------------------------------------
 # Its checkpoint holds the parts one level deeper; its configuration has neither the vocabulary
-# nor the sizes of the ALBERT, which stood in the program then (StyleTTS2's symbols, 178 of them).
-# It was trained on espeak-ng's spelling of sounds, so misaki's short signs are written out for
-# it.
-
+# (StyleTTS2's 178 symbols) nor the sizes of the ALBERT. It was trained on espeak-ng's spelling of
+# sounds, so misaki's short signs are written out.
 
 V0_19_WEIGHTS_FILE = "kokoro-v0_19.pth"
 _WITHIN = "net"
@@ -316,16 +304,18 @@ SPELLED_OUT = {
 
 
 class KokoroV019Wrapper(KokoroV1Wrapper):
-    """One loaded Kokoro v0.19; see `KokoroV1Wrapper`."""
+    """A loaded Kokoro v0.19; see `KokoroV1Wrapper`."""
 
     @staticmethod
     def _load(config_path: Path, model_path: Path) -> Any:
-        config = read_config(config_path, _completed)
+        config = read_config(config_path, _complete_config)
         return build_kmodel(config, config_path, model_path, _WITHIN)
 
     @staticmethod
-    def readable(config_path: Path) -> frozenset[str]:
-        return frozenset(read_config(config_path, _completed)["vocab"]) | frozenset(SPELLED_OUT)
+    def read_phonemes(config_path: Path) -> frozenset[str]:
+        return frozenset(read_config(config_path, _complete_config)["vocab"]) | frozenset(
+            SPELLED_OUT
+        )
 
     def _symbols(self, phonemes: str) -> str:
         return super()._symbols("".join(SPELLED_OUT.get(sound, sound) for sound in phonemes))
@@ -337,8 +327,8 @@ class KokoroV019Wrapper(KokoroV1Wrapper):
         return total
 
 
-def _completed(config: dict[str, Any]) -> dict[str, Any]:
-    """The old configuration in the form of the new one; what it does name is kept."""
+def _complete_config(config: dict[str, Any]) -> dict[str, Any]:
+    """A v0.19 configuration in the form of v1.0; what it names itself is kept."""
     old_decoder = config.get("decoder", {})
     decoder = {name: value for name, value in old_decoder.items() if name != "type"}
     return {"istftnet": decoder, "plbert": _ALBERT, **config, "vocab": _vocabulary()}
@@ -349,12 +339,9 @@ def _vocabulary() -> dict[str, int]:
     return {symbol: index for index, symbol in enumerate(_MARKS + _LETTERS + _IPA, start=1)}
 
 
-# The versions of Kokoro and the code that reads their files; the catalog says what each can do.
-
-
 @dataclass(frozen=True)
 class Build:
-    """How to load a version."""
+    """How to load a version of Kokoro."""
 
     wrapper: type[KokoroV1Wrapper]
     weights_file: str

@@ -312,8 +312,8 @@ class Qwen3TTSEngine(PackageCalls):
             self.model_revision,
             self.precision,
             load=load,
-            to_host=partial(QwenNetwork.moved_to, device="cpu"),
-            to_device=partial(QwenNetwork.moved_to, device=device),
+            to_host=partial(QwenNetwork.move_to, device="cpu"),
+            to_device=partial(QwenNetwork.move_to, device=device),
             measure=lambda network: network.nbytes,
         )
 

@@ -256,7 +256,7 @@ class QwenNetwork:
         )
         return weights + (self._replay_bytes() if self.can_replay else 0)
 
-    def moved_to(self, device: str) -> Self:
+    def move_to(self, device: str) -> Self:
         """This model, now on another device."""
         self._graphs = None
         self.model.model.to(device)

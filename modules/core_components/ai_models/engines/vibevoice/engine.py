@@ -261,8 +261,8 @@ class VibeVoiceEngine:
         device = self._context.device
         # Weights of 4 bits stay where they were quantized.
         swap: dict[str, Any] = {} if self._four_bit else {
-            "to_host": lambda network: network.moved_to("cpu"),
-            "to_device": lambda network: network.moved_to(device),
+            "to_host": lambda network: network.move_to("cpu"),
+            "to_device": lambda network: network.move_to(device),
         }  # fmt: skip
         return self._context.model_spec(
             self._entry,

@@ -55,7 +55,7 @@ class VibeVoiceNetwork:
     def nbytes(self) -> int:
         return module_bytes(self.model)
 
-    def moved_to(self, device: str) -> VibeVoiceNetwork:
+    def move_to(self, device: str) -> VibeVoiceNetwork:
         """Itself, with the weights on that device."""
         self.model.to(device)
         return self

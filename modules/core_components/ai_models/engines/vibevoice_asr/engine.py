@@ -224,8 +224,8 @@ class VibeVoiceAsrEngine:
             self.model_revision,
             str(self.context.dtype).removeprefix("torch."),
             load=self._load,
-            to_host=lambda network: network.moved_to("cpu"),
-            to_device=lambda network: network.moved_to(device),
+            to_host=lambda network: network.move_to("cpu"),
+            to_device=lambda network: network.move_to(device),
             measure=lambda network: network.nbytes,
         )
 

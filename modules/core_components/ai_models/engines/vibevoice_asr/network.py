@@ -121,7 +121,7 @@ class VibeVoiceAsrNetwork:
     def nbytes(self) -> int:
         return module_bytes(self.model)
 
-    def moved_to(self, device: str) -> VibeVoiceAsrNetwork:
+    def move_to(self, device: str) -> VibeVoiceAsrNetwork:
         """Itself, with the weights on that device."""
         self.model.to(device)
         return self

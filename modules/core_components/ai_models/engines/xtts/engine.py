@@ -236,8 +236,8 @@ class XttsEngine:
             self.model_revision,
             self.precision,
             load=lambda: XttsNetwork(self._place.checked(), device),
-            to_host=lambda network: network.moved_to("cpu"),
-            to_device=lambda network: network.moved_to(device),
+            to_host=lambda network: network.move_to("cpu"),
+            to_device=lambda network: network.move_to(device),
             measure=lambda network: network.nbytes,
         )
 

@@ -110,7 +110,7 @@ class XttsNetwork:
         self.model = assemble(folder, device)
         self.device = device
 
-    def moved_to(self, device: str) -> Self:
+    def move_to(self, device: str) -> Self:
         """This model, now on another device."""
         self.model.to(device)
         self.model.gpt.gpt_inference.cached_prefix_emb = None

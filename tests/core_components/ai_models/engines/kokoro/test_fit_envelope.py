@@ -26,7 +26,7 @@ PITCHES_HZ = (500.0, 1200.0, 2400.0, 4000.0)
 
 
 class Content:
-    """Whisper's stand-in: tells the sound of each frame of the recordings it was told about."""
+    """Stands in for Whisper: gives the sound of each frame of the recordings it knows."""
 
     def __init__(self) -> None:
         self._sounds: dict[int, Tensor] = {}

@@ -11,8 +11,8 @@ from modules.core_components.ai_models.engines.kokoro.fit.text import (
     FASTEST,
     FRAME_S,
     SLOWEST,
-    Heard,
     Reading,
+    TranscribedSample,
     articulation_s,
     speaking_rate,
 )
@@ -49,7 +49,7 @@ def own_pace_s(kmodel: Any) -> float:
 
 
 def rate(kmodel: Any, *segments: Segment) -> float:
-    return speaking_rate(kmodel, Heard(segments, lambda text: text), STYLE)
+    return speaking_rate(kmodel, TranscribedSample(segments, lambda text: text), STYLE)
 
 
 def test_the_voices_own_pace_is_left_as_it_is(kmodel: Any) -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
-import torch
 
-from modules.core_components.ai_models.engines.kokoro.fit.text import phrases, warping_path
+from modules.core_components.ai_models.engines.kokoro.fit.text import phrases
 from modules.core_components.values import Segment, Word
 
 RATE_HZ = 16_000
@@ -49,20 +46,3 @@ def test_guesswork_and_scraps_are_left_out(recording: np.ndarray) -> None:
     assert not list(phrases([words("Yes.")], recording))
     assert not list(phrases([words("A very slow one", each_s=5.0)], recording))
     assert not list(phrases([Segment("no words", 0.0, 3.0)], recording))
-
-
-def test_the_path_follows_what_was_stretched() -> None:
-    ours = torch.eye(4)
-    theirs = ours[[0, 0, 1, 2, 2, 2, 3]]
-    path = warping_path((1 - ours @ theirs.T).double().numpy())
-    assert path[0] == (0, 0)
-    assert path[-1] == (3, 6)
-    assert {(i, j) for i, j in path} == {(0, 0), (0, 1), (1, 2), (2, 3), (2, 4), (2, 5), (3, 6)}
-
-
-def test_every_moment_of_both_is_met() -> None:
-    distance = np.random.default_rng(0).random((9, 5))
-    path = warping_path(distance)
-    assert {i for i, _ in path} == set(range(9))
-    assert {j for _, j in path} == set(range(5))
-    assert all(0 <= b - a <= 1 and 0 <= d - c <= 1 for (a, c), (b, d) in itertools.pairwise(path))

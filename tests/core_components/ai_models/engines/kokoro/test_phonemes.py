@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from modules.core_components.ai_models.engines.kokoro.reading import phonemes as module
 from modules.core_components.ai_models.engines.kokoro.reading.languages import LANGUAGES, Language
-from modules.core_components.ai_models.engines.kokoro.reading.offset_text import Piece
+from modules.core_components.ai_models.engines.kokoro.reading.offset_text import PhonemeSpan
 from modules.core_components.ai_models.engines.kokoro.reading.phonemes import (
     Phonemizer,
     get_phonemizer,
@@ -187,7 +187,7 @@ def test_one_thread_at_a_time_reaches_espeak(monkeypatch: pytest.MonkeyPatch) ->
     guard = threading.Lock()
 
     def build(_language: Language) -> object:
-        def speak(text: str, _given: object) -> list[Piece]:
+        def speak(text: str, _given: object) -> list[PhonemeSpan]:
             nonlocal inside, most
             with guard:
                 inside += 1
@@ -195,7 +195,7 @@ def test_one_thread_at_a_time_reaches_espeak(monkeypatch: pytest.MonkeyPatch) ->
             threading.Event().wait(0.001)
             with guard:
                 inside -= 1
-            return [Piece(0, len(text), text)]
+            return [PhonemeSpan(0, len(text), text)]
 
         return speak
 
@@ -216,7 +216,7 @@ def test_g2p_is_built_once_a_language(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def build(language: Language) -> object:
         built.append(language.code)
-        return lambda text, _given: [Piece(0, len(text), text)]
+        return lambda text, _given: [PhonemeSpan(0, len(text), text)]
 
     monkeypatch.setattr(module, "_espeak", build)
     phonemizer = Phonemizer()

@@ -19,11 +19,11 @@ from modules.core_components.ai_models.engines.kokoro.pipeline import (
     words_of_chunks,
 )
 from modules.core_components.ai_models.engines.kokoro.reading.inline_phonemes import (
-    Given,
-    take_given,
+    GivenPhonemes,
+    extract_given,
 )
 from modules.core_components.ai_models.engines.kokoro.reading.languages import LANGUAGES
-from modules.core_components.ai_models.engines.kokoro.reading.offset_text import Piece
+from modules.core_components.ai_models.engines.kokoro.reading.offset_text import PhonemeSpan
 from modules.core_components.ai_models.engines.kokoro.reading.phonemes import (
     PhonemeSentence,
     Phonemizer,
@@ -81,11 +81,11 @@ class CountingPhonemizer(Phonemizer):
         self.characters = 0
         self._readers = dict.fromkeys(LANGUAGES, self._spell)
 
-    def _spell(self, text: str, given: Sequence[Given]) -> list[Piece]:
+    def _spell(self, text: str, given: Sequence[GivenPhonemes]) -> list[PhonemeSpan]:
         self.characters += len(text)
         sounds = {True: "a", False: ","}
         return [
-            Piece(
+            PhonemeSpan(
                 i, i + 1, " " if letter.isspace() else sounds[letter.isalnum() or letter > "\uafff"]
             )
             for i, letter in enumerate(text)
@@ -120,7 +120,7 @@ def check(phonemizer: Phonemizer, text: str, language: str) -> None:
     except BadInputError as refused:
         assert refused.hint  # noqa: PT017 - that it refuses is as good as that it reads
         return
-    plain, _ = take_given(text, {}, True, VOCABULARY)
+    plain, _ = extract_given(text, {}, True, VOCABULARY)
     words = [word.text for sentence in sentences for word in sentence.words]
     assert letters("".join(words)) == letters(plain.original)
     check_chunks(sentences)

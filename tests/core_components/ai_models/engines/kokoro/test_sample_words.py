@@ -7,9 +7,9 @@ import pytest
 
 from modules.core_components.ai_models.engines.base import Transcription, TranscriptionInfo
 from modules.core_components.ai_models.engines.kokoro.fit.text import (
-    Heard,
-    heard_words,
-    kokoro_language,
+    TranscribedSample,
+    get_kokoro_language,
+    transcribe_sample,
 )
 from modules.core_components.ai_models.engines.whisper import WhisperOptions
 from modules.core_components.errors import ModelMissingError
@@ -41,13 +41,13 @@ class FakeListener:
         return Transcription(info, iter([SEGMENT]))
 
 
-def ask(base: FakeListener, tiny: FakeListener, language: str = "") -> Heard:
+def ask(base: FakeListener, tiny: FakeListener, language: str = "") -> TranscribedSample:
     listeners = {"whisper-base": base, "whisper-tiny.en": tiny}
 
     def phonemes(code: str, text: str) -> str:
         return f"{code}: {text}"
 
-    return heard_words(listeners.__getitem__, language, phonemes, CancelToken(), SPEECH)
+    return transcribe_sample(listeners.__getitem__, language, phonemes, CancelToken(), SPEECH)
 
 
 @pytest.fixture
@@ -83,6 +83,6 @@ def test_an_uncertain_or_unreadable_language_gives_no_words(tiny: FakeListener) 
 
 
 def test_languages_by_their_plain_codes() -> None:
-    assert kokoro_language("en") == "en-us"
-    assert kokoro_language("pt") == "pt-br"
-    assert kokoro_language("ru") == ""
+    assert get_kokoro_language("en") == "en-us"
+    assert get_kokoro_language("pt") == "pt-br"
+    assert get_kokoro_language("ru") == ""

@@ -14,7 +14,7 @@ from modules.core_components.ai_models.engines.kokoro.reading.languages import (
     Language,
     get_language,
 )
-from modules.core_components.ai_models.engines.kokoro.reading.offset_text import TracedText
+from modules.core_components.ai_models.engines.kokoro.reading.offset_text import OffsetText
 from modules.core_components.errors import BadInputError
 
 ENGLISH = LANGUAGES["en-us"]
@@ -22,7 +22,7 @@ HINDI = LANGUAGES["hi"]
 
 
 def speakable_text(text: str, language: Language) -> str:
-    return cleaning.speakable_text(TracedText.of(text), language).text
+    return cleaning.speakable_text(OffsetText.of(text), language).text
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_an_unknown_language_is_refused() -> None:
 )
 @settings(max_examples=200, deadline=None)
 def test_every_character_knows_where_it_came_from(text: str) -> None:
-    cleaned = cleaning.speakable_text(TracedText.of(text), ENGLISH)
+    cleaned = cleaning.speakable_text(OffsetText.of(text), ENGLISH)
     assert len(cleaned.text) == len(cleaned.starts) == len(cleaned.ends)
     assert list(cleaned.starts) == sorted(cleaned.starts)
     for character, start, end in zip(cleaned.text, cleaned.starts, cleaned.ends, strict=True):

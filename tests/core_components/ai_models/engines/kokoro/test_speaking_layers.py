@@ -101,7 +101,7 @@ def test_a_forced_precision_is_kept_and_a_gpu_speaks_in_float32() -> None:
 def test_a_processor_without_bfloat16_speaks_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    assert wrapper._faster_on_cpu.__wrapped__() == "float32"
+    assert wrapper._measure_faster_precision.__wrapped__() == "float32"
 
 
 @pytest.mark.parametrize(("seconds", "chosen"), [(0.5, "bfloat16"), (0.95, "float32")])
@@ -112,7 +112,7 @@ def test_bfloat16_must_be_worth_it(
     monkeypatch.setattr(
         wrapper, "_best_seconds", lambda dtype: 1.0 if dtype == torch.float32 else seconds
     )
-    assert wrapper._faster_on_cpu.__wrapped__() == chosen
+    assert wrapper._measure_faster_precision.__wrapped__() == chosen
 
 
 def test_first_requests_at_once_agree_on_one_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,13 +129,13 @@ def test_first_requests_at_once_agree_on_one_measurement(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
     monkeypatch.setattr(wrapper, "_best_seconds", measured)
-    wrapper._faster_on_cpu.cache_clear()
+    wrapper._measure_faster_precision.cache_clear()
     try:
         with ThreadPoolExecutor(2) as threads:
             answers = [threads.submit(choose) for _ in range(2)]
             assert len({answer.result(10) for answer in answers}) == 1
     finally:
-        wrapper._faster_on_cpu.cache_clear()
+        wrapper._measure_faster_precision.cache_clear()
 
 
 def test_work_in_the_middle_of_an_utterance_can_be_ended(
@@ -143,13 +143,13 @@ def test_work_in_the_middle_of_an_utterance_can_be_ended(
 ) -> None:
     looks = []
 
-    def look_up() -> None:
+    def check_cancelled() -> None:
         looks.append(len(looks))
         if len(looks) == 5:
             raise InterruptedError
 
     whole = kokoro.synthesize(PHONEMES, style).samples
     with pytest.raises(InterruptedError):
-        kokoro.synthesize(PHONEMES, style, look_up=look_up)
+        kokoro.synthesize(PHONEMES, style, check_cancelled=check_cancelled)
     assert len(looks) == 5
     assert np.array_equal(kokoro.synthesize(PHONEMES, style).samples, whole)

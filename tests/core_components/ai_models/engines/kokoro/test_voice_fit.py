@@ -132,7 +132,7 @@ def test_an_interrupted_fit_ends_like_one_that_was_not(
 
 def test_a_checkpoint_of_another_fit_or_a_broken_one_is_not_taken_up(tmp_path: Path) -> None:
     path = tmp_path / "fit.safetensors"
-    state = FitState.zeros({"residual": (4,)})
+    state = FitState({"residual": (4,)})
     state.advance({"residual": torch.ones(4)}, {"residual": 0.1}, steps=3)
     state.save(path, "this")
     loaded = FitState.load(path, "this")

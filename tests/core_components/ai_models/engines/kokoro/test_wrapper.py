@@ -95,7 +95,7 @@ def test_unknown_phonemes_are_named_and_not_dropped(
 
 
 def test_the_vocabulary_is_known_without_loading(tiny_kokoro: Path) -> None:
-    assert "ˈ" in KokoroV1Wrapper.readable(tiny_kokoro / CONFIG_FILE)
+    assert "ˈ" in KokoroV1Wrapper.read_phonemes(tiny_kokoro / CONFIG_FILE)
 
 
 @pytest.mark.parametrize("name", [CONFIG_FILE, WEIGHTS_FILE])
@@ -236,7 +236,7 @@ def test_a_pipeline_that_failed_is_tried_again(
             raise OSError("no dictionary")
         return lambda text, given: []
 
-    monkeypatch.setattr(get_phonemizer(), "_built", built)
+    monkeypatch.setattr(get_phonemizer(), "_build_reader", built)
     get_phonemizer()._readers.pop("hi", None)
     try:
         with pytest.raises(StudioError, match="Hindi"):

@@ -417,7 +417,7 @@ def test_the_accelerated_backend_draws_the_same_codes(
             said[replay] = [np.concatenate(samples) for samples in heard]
             assert both[0].truncated
         assert network.model.model.device == device
-        network.moved_to("cpu")
+        network.move_to("cpu")
     for plain, replayed in zip(said[False], said[True], strict=True):
         assert len(plain) == 39 * FRAME
         np.testing.assert_allclose(replayed, plain, atol=1e-4)

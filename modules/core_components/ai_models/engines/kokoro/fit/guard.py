@@ -1,8 +1,8 @@
-"""How much of a fit to keep, decided on sentences that the gradient never saw.
+"""How much of a fit to keep, chosen on sentences that the gradient never saw.
 
-A fit gains similarity and, past some point, loses naturalness; strength is how far to go along
-the way it found. The guard renders its own sentences at several strengths and weighs what the
-ears gain against what Whisper no longer understands as it did before.
+A fit gains similarity and, past some point, loses intelligibility. The guard sentences are rendered
+at several strengths (shares of the fitted change), and the gain in similarity is weighed against
+the change of Whisper's features from those of the starting voice.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from modules.core_components.ai_models.engines.kokoro.fit.losses import (
-    Ears,
-    Start,
+    Baseline,
+    FitEncoders,
     content_distance,
     speak,
 )
@@ -31,8 +31,12 @@ STRENGTHS = (0.0, 0.6, 0.8, 0.9, 1.0)
 
 
 @dataclass(frozen=True, eq=False)
-class Choice:
-    """What to keep: `residual` [256], `layers` [layers, 128]; similarities on the held part."""
+class ChosenStrength:
+    """What to keep of a fit: `residual` [256] and `layers` [layers, 128] at the best `strength`.
+
+    The similarities are GE2E cosines with the held-out part; `table` has the figures of each
+    strength.
+    """
 
     residual: Tensor
     layers: Tensor
@@ -42,57 +46,65 @@ class Choice:
     table: list[dict[str, float]]
 
 
-def choose(
-    ears: Ears,
+def choose_strength(
+    encoders: FitEncoders,
     target: FitTarget,
-    starts: list[Start],
+    baselines: list[Baseline],
     average: dict[str, Tensor],
     spread: Tensor,
     held: Tensor,
     options: FitOptions,
     pool: ThreadPoolExecutor,
-) -> Choice:
-    """The best strength on the guard's sentences; `held` [n] only gives the two figures."""
-    jobs = [(strength, start) for strength in STRENGTHS for start in starts]
+) -> ChosenStrength:
+    """The best strength on the guard sentences `baselines`.
 
-    def listen(job: tuple[float, Start]) -> tuple[dict[str, float], Tensor]:
-        strength, start = job
+    `average` are the fitted parameters; `held` [n] at 16 kHz, the held-out part of the sample, only
+    gives the two similarities.
+    """
+    jobs = [(strength, baseline) for strength in STRENGTHS for baseline in baselines]
+
+    def evaluate(job: tuple[float, Baseline]) -> tuple[dict[str, float], Tensor]:
+        strength, baseline = job
         with torch.no_grad():
-            style = start.style + strength * average["residual"] * spread
+            style = baseline.style + strength * average["residual"] * spread
             layers = strength * average["layers"] * spread[:128]
             generator = torch.Generator().manual_seed(options.seed + 77)
-            audio, _, _ = speak(ears, start, style, layers, generator)
-            embedding = ears.encoder.embed_tensor(audio)
+            audio, _, _ = speak(encoders, baseline, style, layers, generator)
+            embedding = encoders.encoder.embed_tensor(audio)
             closeness = embedding @ target.ge2e
-            heard = {"ge2e": float(closeness)}
-            heard["missing"] = float(shortfall(closeness, target.ge2e_self))
+            figures = {"ge2e": float(closeness)}
+            figures["missing"] = float(shortfall(closeness, target.ge2e_self))
             off = long_term_spectrum(audio) - target.spectrum
-            heard["spectrum"] = float(off.abs().mean())
-            if ears.ear is not None and target.ear is not None:
-                closeness = ears.ear.embed(audio) @ target.ear
-                heard["ear"] = float(closeness)
-                heard["missing"] += options.ear * float(shortfall(closeness, target.ear_self))
-            if start.envelope is not None and ears.frames is not None:
-                distance = envelope_distance(audio, start.envelope, ears.frames.bands)
-                heard["envelope"] = float(distance)
-            if ears.features is not None and start.content is not None:
-                heard["content"] = float(content_distance(ears.features, audio, start.content))
-            return heard, embedding
+            figures["spectrum"] = float(off.abs().mean())
+            if encoders.timbre is not None and target.timbre is not None:
+                closeness = encoders.timbre.embed(audio) @ target.timbre
+                figures["ear"] = float(closeness)
+                figures["missing"] += options.timbre * float(
+                    shortfall(closeness, target.timbre_self)
+                )
+            if baseline.envelope is not None and encoders.frames is not None:
+                distance = envelope_distance(audio, baseline.envelope, encoders.frames.bands)
+                figures["envelope"] = float(distance)
+            if encoders.features is not None and baseline.content is not None:
+                figures["content"] = float(
+                    content_distance(encoders.features, audio, baseline.content)
+                )
+            return figures, embedding
 
-    results = list(pool.map(listen, jobs))
+    results = list(pool.map(evaluate, jobs))
     with torch.no_grad():
-        own = ears.encoder.embed_tensor(held)
+        own = encoders.encoder.embed_tensor(held)
     table: list[dict[str, float]] = []
     similarities: list[float] = []
     for i, strength in enumerate(STRENGTHS):
-        group = results[i * len(starts) : (i + 1) * len(starts)]
+        group = results[i * len(baselines) : (i + 1) * len(baselines)]
         names = group[0][0]
-        row = {name: sum(heard[name] for heard, _ in group) / len(group) for name in names}
+        row = {name: sum(figures[name] for figures, _ in group) / len(group) for name in names}
         table.append({"strength": strength, **row, "worth": _worth(row, options)})
         mean = torch.stack([embedding for _, embedding in group]).mean(dim=0)
         similarities.append(float(mean @ own / mean.norm()))
     best = max(range(len(STRENGTHS)), key=lambda i: table[i]["worth"])
-    return Choice(
+    return ChosenStrength(
         residual=STRENGTHS[best] * average["residual"],
         layers=STRENGTHS[best] * average["layers"],
         strength=STRENGTHS[best],
@@ -102,7 +114,9 @@ def choose(
     )
 
 
-def _worth(heard: dict[str, float], options: FitOptions) -> float:
-    lost = options.guard_content * heard.get("content", 0.0)
-    physics = options.spectrum * heard["spectrum"] + options.envelope * heard.get("envelope", 0.0)
-    return -heard["missing"] - physics - lost
+def _worth(figures: dict[str, float], options: FitOptions) -> float:
+    lost = options.guard_content * figures.get("content", 0.0)
+    physics = options.spectrum * figures["spectrum"] + options.envelope * figures.get(
+        "envelope", 0.0
+    )
+    return -figures["missing"] - physics - lost

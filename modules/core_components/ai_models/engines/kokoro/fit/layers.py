@@ -144,7 +144,7 @@ class Convolution:
 
 
 class FitLayers:
-    """See `DecoderLayers`."""
+    """The decoder's layers, differentiable (see `DecoderLayers`)."""
 
     def __init__(self, dtype: torch.dtype | None = None) -> None:
         self.dtype = dtype or fitting_dtype()
@@ -173,10 +173,7 @@ def fitting_dtype() -> torch.dtype:
     return torch.bfloat16 if torch.cpu._is_amx_tile_supported() else torch.float32
 
 
-# A style of its own for every AdaIN layer of Kokoro's decoder, and the nearest one for all.
-#
-# A stock voice gives all 58 AdaIN layers the same 128 numbers. A fitted voice may add an offset to
-# each layer's copy, which `FastDecoder` takes; Kokoro voice packs have no place for it.
+# -- The offsets of a fitted voice to the style of each AdaIN layer --------------------------------
 
 
 def adain_layers(decoder: Any) -> list[nn.Module]:

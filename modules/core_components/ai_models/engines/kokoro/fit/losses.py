@@ -1,9 +1,11 @@
-"""The loss of one rendering: how far a style is from the sample's voice, and why.
+"""The loss of one rendered sentence: how far a style is from the sample's voice.
 
-Five ears and three leashes. GE2E and the timbre ear say who it sounds like; spectrum and pitch
-compare plain physics; the leashes keep the style near the stock voices (pull), the rhythm near the
-starting voice's, and what Whisper understands near what it understood before. What only pleases
-one encoder costs elsewhere.
+Five terms compare the rendering with the sample: two speaker encoders (GE2E and the timbre
+encoder), the long-term spectrum, the spectral envelope sound by sound, and the pitch. Three
+regularizers keep what the starting voice does well: the style stays near the stock voices (pull),
+the durations near the starting voice's (rhythm), and Whisper's features near those of the starting
+voice's rendering (content). So a style that only exploits the errors of one encoder is penalised by
+the others.
 """
 
 from __future__ import annotations
@@ -23,10 +25,10 @@ from modules.core_components.ai_models.engines.kokoro.fit.target import (
     SampleFrames,
     disturb,
     envelope_distance,
-    level,
     long_term_spectrum,
     middle_log_pitch,
     nearest_aim,
+    normalize_level,
     shortfall,
     to_16k,
 )
@@ -36,17 +38,18 @@ from modules.core_components.ai_models.engines.kokoro.fit.text import (
     Reading,
     aligned_aim,
 )
-from modules.core_components.ai_models.engines.kokoro.fit.timbre_encoder import TimbreEar
+from modules.core_components.ai_models.engines.kokoro.fit.timbre_encoder import TimbreEncoder
 from modules.core_components.ai_models.engines.speaker_encoder import SpeakerEncoder
 from modules.core_components.ai_models.engines.whisper_features import WhisperFeatures
 
 
 @dataclass(frozen=True, eq=False)
-class Start:
-    """One sentence as the starting voice says it: what the fit keeps and compares with.
+class Baseline:
+    """One sentence as the starting voice says it, which the fit is compared with.
 
     `style` [1, 256], `alignment` [frames], `durations` [phonemes] in frames before rounding,
-    `content` [frames of 20 ms, size] or None.
+    `content` [frames of 20 ms, size] Whisper's features, `envelope` what the sample's speaker would
+    sound like; both None without Whisper.
     """
 
     reading: Reading
@@ -59,72 +62,82 @@ class Start:
 
 
 @dataclass(frozen=True, eq=False)
-class Ears:
-    """Everything that listens: shared by all threads, read only."""
+class FitEncoders:
+    """The models that render and compare, shared by all threads and only read.
+
+    `encoder` is GE2E, `timbre` the timbre encoder, `features` Whisper's encoder, `frames` the
+    sample's frames; the last three are None where the parts of the loss are not used.
+    """
 
     kmodel: Any
     decoder: FastDecoder
     encoder: SpeakerEncoder
-    ear: TimbreEar | None
+    timbre: TimbreEncoder | None
     features: WhisperFeatures | None
     frames: SampleFrames | None = None
 
 
 def speak(
-    ears: Ears, start: Start, style: Tensor, layers: Tensor, generator: torch.Generator
+    encoders: FitEncoders,
+    baseline: Baseline,
+    style: Tensor,
+    layers: Tensor,
+    generator: torch.Generator,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Audio at 16 kHz [n] without outer silences, its pitch curve in Hz, and the durations.
 
     `style` [1, 256] colours and moves the voice, `layers` [layers, 128] are added per layer.
     """
-    pitch, energy, durations = start.reading.curves(ears.kmodel, style[:, 128:], start.alignment)
-    source = ears.decoder.excitation(pitch.detach(), generator)
-    text = start.reading.text(start.alignment)
-    audio = ears.decoder(text, pitch, energy, style[:, :128] + layers, source)
-    first, last = start.reading.spoken(start.alignment)
-    heard = level(to_16k(audio[first * FRAME_SAMPLES : last * FRAME_SAMPLES]))
-    return heard, pitch[:, 2 * first : 2 * last], durations
+    pitch, energy, durations = baseline.reading.curves(
+        encoders.kmodel, style[:, 128:], baseline.alignment
+    )
+    source = encoders.decoder.excitation(pitch.detach(), generator)
+    text = baseline.reading.text(baseline.alignment)
+    audio = encoders.decoder(text, pitch, energy, style[:, :128] + layers, source)
+    first, last = baseline.reading.spoken(baseline.alignment)
+    speech = normalize_level(to_16k(audio[first * FRAME_SAMPLES : last * FRAME_SAMPLES]))
+    return speech, pitch[:, 2 * first : 2 * last], durations
 
 
-def prepare_start(
-    ears: Ears, reading: Reading, style: Tensor, seed: int, phrase: Phrase | None = None
-) -> Start:
-    """The sentence in the starting style [1, 256]; `phrase` is the speaker saying it himself."""
+def render_baseline(
+    encoders: FitEncoders, reading: Reading, style: Tensor, seed: int, phrase: Phrase | None = None
+) -> Baseline:
+    """The sentence in the starting style [1, 256]; `phrase` is the sample's recording of it."""
     with torch.no_grad():
-        alignment = reading.alignment(ears.kmodel, style[:, 128:])
-        durations = reading.durations(ears.kmodel, style[:, 128:])
-        start = Start(reading, style, alignment, durations, None, 0.0)
+        alignment = reading.alignment(encoders.kmodel, style[:, 128:])
+        durations = reading.durations(encoders.kmodel, style[:, 128:])
+        baseline = Baseline(reading, style, alignment, durations, None, 0.0)
         generator = torch.Generator().manual_seed(seed)
-        audio, pitch, _ = speak(ears, start, style, torch.zeros(1, 128), generator)
+        audio, pitch, _ = speak(encoders, baseline, style, torch.zeros(1, 128), generator)
         log_pitch = float(middle_log_pitch(pitch)[0])
-        if ears.features is None:
-            return Start(reading, style, alignment, durations, None, log_pitch)
-        content = understood(ears.features, audio)
+        if encoders.features is None:
+            return Baseline(reading, style, alignment, durations, None, log_pitch)
+        content = content_features(encoders.features, audio)
         aim = None
-        if ears.frames is not None and phrase is not None:
-            aim = aligned_aim(ears.features, ears.frames.bands, phrase, audio)
-        elif ears.frames is not None:
-            aim = nearest_aim(ears.features, ears.frames, audio)
-    return Start(reading, style, alignment, durations, content, log_pitch, aim)
+        if encoders.frames is not None and phrase is not None:
+            aim = aligned_aim(encoders.features, encoders.frames.bands, phrase, audio)
+        elif encoders.frames is not None:
+            aim = nearest_aim(encoders.features, encoders.frames, audio)
+    return Baseline(reading, style, alignment, durations, content, log_pitch, aim)
 
 
-def understood(features: WhisperFeatures, samples: Tensor) -> Tensor:
-    """What Whisper makes of the audio: its last layer, each feature's mean removed."""
+def content_features(features: WhisperFeatures, samples: Tensor) -> Tensor:
+    """Whisper's last layer for 16 kHz audio [n], without each feature's mean: [frames, size]."""
     last = features(samples)[-1]
     return last - last.mean(dim=0)
 
 
 def content_distance(features: WhisperFeatures, samples: Tensor, before: Tensor) -> Tensor:
-    """1 - cosine between what Whisper understands now and before, mean over frames."""
-    now = understood(features, samples)
+    """1 - cosine between the content features and those `before`, mean over frames."""
+    now = content_features(features, samples)
     count = min(len(now), len(before))
     return (1 - functional.cosine_similarity(now[:count], before[:count], dim=-1)).mean()
 
 
 def rendering_loss(
-    ears: Ears,
+    encoders: FitEncoders,
     target: FitTarget,
-    start: Start,
+    baseline: Baseline,
     residual: Tensor,
     layers: Tensor,
     spread: Tensor,
@@ -134,22 +147,22 @@ def rendering_loss(
 ) -> tuple[Tensor, dict[str, float]]:
     """The loss of one sentence and its parts; `residual` [256] and `layers` [layers, 128] are in
     units of `spread` [256], the stock voices' standard deviation."""
-    style = start.style + residual * spread
-    audio, pitch, durations = speak(ears, start, style, layers * spread[:128], generator)
+    style = baseline.style + residual * spread
+    audio, pitch, durations = speak(encoders, baseline, style, layers * spread[:128], generator)
     disturbed = disturb(audio, generator)
     parts = {
         "ge2e": shortfall(
-            ears.encoder.embed_tensor(disturbed, rate=2.0) @ target.ge2e, target.ge2e_self
+            encoders.encoder.embed_tensor(disturbed, rate=2.0) @ target.ge2e, target.ge2e_self
         ),
         "spectrum": options.spectrum * _huber(long_term_spectrum(audio) - target.spectrum),
         "pull": options.pull * residual.square().mean(),
         "layer_pull": options.layer_pull * layers.square().sum() / 128,
     }
-    if ears.ear is not None and target.ear is not None:
-        closeness = ears.ear.embed(disturbed) @ target.ear
-        parts["ear"] = options.ear * shortfall(closeness, target.ear_self)
-    if options.envelope > 0 and start.envelope is not None and ears.frames is not None:
-        distance = envelope_distance(audio, start.envelope, ears.frames.bands)
+    if encoders.timbre is not None and target.timbre is not None:
+        closeness = encoders.timbre.embed(disturbed) @ target.timbre
+        parts["ear"] = options.timbre * shortfall(closeness, target.timbre_self)
+    if options.envelope > 0 and baseline.envelope is not None and encoders.frames is not None:
+        distance = envelope_distance(audio, baseline.envelope, encoders.frames.bands)
         parts["envelope"] = options.envelope * distance
     if target.log_pitch > 0:
         mean, wide = middle_log_pitch(pitch)
@@ -157,9 +170,9 @@ def rendering_loss(
         wider = ((wide - target.log_pitch_spread) / 0.4).square()
         parts["pitch"] = options.pitch * (off + wider)
     if options.rhythm > 0:
-        parts["rhythm"] = options.rhythm * (durations / start.durations).log().square().mean()
-    if options.content > 0 and ears.features is not None and start.content is not None:
-        distance = content_distance(ears.features, audio, start.content)
+        parts["rhythm"] = options.rhythm * (durations / baseline.durations).log().square().mean()
+    if options.content > 0 and encoders.features is not None and baseline.content is not None:
+        distance = content_distance(encoders.features, audio, baseline.content)
         parts["content"] = options.content * distance
     loss = torch.stack(list(parts.values())).sum()
     return loss, {name: float(part.detach()) for name, part in parts.items()}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from modules.core_components.ai_models.engines.kokoro.fit.state import FitOptions
-from modules.core_components.ai_models.engines.kokoro.fit.text import Heard
+from modules.core_components.ai_models.engines.kokoro.fit.text import TranscribedSample
 from modules.core_components.ai_models.engines.kokoro.voices import (
     OFFSETS_TENSOR,
     STYLE_TENSOR,
@@ -22,7 +22,7 @@ from modules.core_components.audio.speech_regions import trim_to_speech
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.values import Sample, Speech, VoicePrompt
 
-# Raised whenever the same parameters would give another voice, so that old prompts are not found.
+# Increased whenever the same parameters would give another voice: old prompts are not found then.
 _ALGORITHM = 2
 # A minute is what the fit uses; longer pauses than trimming leaves take some of the recording.
 _LONGEST_RECORDING_S = 30 * 60.0
@@ -30,24 +30,22 @@ _LONGEST_RECORDING_S = 30 * 60.0
 
 def fitting_parameters(steps: int) -> Mapping[str, Any]:
     """Everything besides the sample that shapes the fitted voice, as plain values."""
-    parameters = dataclasses.asdict(FitOptions(steps=steps))
-    del parameters["threads"]  # changes how long it takes, not what comes out
-    return {"algorithm": _ALGORITHM, **parameters}
+    return {"algorithm": _ALGORITHM, **FitOptions(steps=steps).shaping()}
 
 
 @dataclass(frozen=True)
 class FitResources:
     """What a fit works with.
 
-    `kmodel` and `encoder` are the loaded modules, on the CPU; `phonemize` reads English,
-    `listen` writes speech down.
-    Checkpoints and the scan of the stock voices lie in `fits_folder`.
+    `kmodel` and `encoder` are the loaded modules, on the CPU; `phonemize` turns English text into
+    phonemes, `transcribe` speech into words. Checkpoints and the embeddings of the stock voices are
+    kept in `fits_folder`.
     """
 
     kmodel: Any
     encoder: Any
     phonemize: Callable[[str], str]
-    listen: Callable[[Speech], Heard]
+    transcribe: Callable[[Speech], TranscribedSample]
     voices: VoiceFolder
     whisper_folder: Path
     fits_folder: Path
@@ -64,9 +62,9 @@ def fit_sample(
 ) -> VoicePrompt:
     """`prompt` with the voice that was fitted to the sample.
 
-    What is done so far is kept under the prompt's key and taken up by the next call. The
-    similarities in `info` are GE2E cosines with the part of the sample that the fit never saw: of
-    the starting voice, the fitted voice, and the sample itself. Raises as `fit_voice` does.
+    What is done so far is kept under the prompt's key, and the next call resumes from it. The
+    similarities in `info` are GE2E cosines with the held-out part of the sample: of the starting
+    voice, the fitted voice, and the rest of the sample. Raises as `fit_voice` does.
     """
     import torch
 
@@ -89,7 +87,7 @@ def fit_sample(
         checkpoint,
         scan_cache=resources.fits_folder / "stock_voices.safetensors",
         whisper_folder=resources.whisper_folder,
-        listen=resources.listen,
+        transcribe=resources.transcribe,
     )
     checkpoint.unlink(missing_ok=True)
     return dataclasses.replace(

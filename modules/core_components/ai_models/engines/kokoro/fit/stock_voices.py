@@ -1,4 +1,4 @@
-"""How the stock voices sound to the encoders: rendered once, then kept.
+"""The speaker embeddings of the stock voices, computed once and kept.
 
 The scan speaks two short sentences with each of the 54 voices and keeps their embeddings. Those of
 Kokoro v1.0's own voices come with the studio, since the scan would take as long as half a fit; any
@@ -22,11 +22,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
-from modules.core_components.ai_models.engines.kokoro.fit.target import level, to_16k
+from modules.core_components.ai_models.engines.kokoro.fit.target import normalize_level, to_16k
 from modules.core_components.ai_models.engines.kokoro.fit.text import FRAME_SAMPLES, Reading
 from modules.core_components.ai_models.engines.kokoro.fit.timbre_encoder import (
     PROJECTION_FILE,
-    TimbreEar,
+    TimbreEncoder,
     load_projection,
     whisper_statistics,
 )
@@ -37,17 +37,18 @@ from modules.core_components.atomic import atomic_path
 logger = logging.getLogger(__name__)
 
 _FORMAT = "stock-voices-2"
+_GE2E, _TIMBRE = "ge2e", "ear"  # the tensors' names in the files
 _SHIPPED = Path(__file__).with_suffix(".safetensors")
 
 
 @dataclass(frozen=True, eq=False)
 class StockVoices:
-    """`names` [v], their GE2E embeddings [v, 256] and, with an ear, `ear_vectors` [v, k]."""
+    """`names` [v] and their embeddings: `ge2e` [v, 256], `timbre_vectors` [v, k] with Whisper."""
 
     names: tuple[str, ...]
     ge2e: Tensor
-    ear: TimbreEar | None
-    ear_vectors: Tensor | None
+    timbre: TimbreEncoder | None
+    timbre_vectors: Tensor | None
 
 
 def render(kmodel: Any, decoder: FastDecoder, reading: Reading, style: Tensor, seed: int) -> Tensor:
@@ -58,7 +59,7 @@ def render(kmodel: Any, decoder: FastDecoder, reading: Reading, style: Tensor, s
         source = decoder.excitation(pitch, torch.Generator().manual_seed(seed))
         audio = decoder(reading.text(alignment), pitch, energy, style[:, :128], source)
         first, last = reading.spoken(alignment)
-        return level(to_16k(audio[first * FRAME_SAMPLES : last * FRAME_SAMPLES]))
+        return normalize_level(to_16k(audio[first * FRAME_SAMPLES : last * FRAME_SAMPLES]))
 
 
 def scan_stock_voices(
@@ -72,15 +73,15 @@ def scan_stock_voices(
     cache: Path | None,
     on_voice: Callable[[int], None],
 ) -> StockVoices:
-    """The stock voices' embeddings: what is kept where it fits, else rendered and put in `cache`.
+    """The stock voices' embeddings: those kept for these voices, else computed and put in `cache`.
 
     `on_voice` is called with the number of voices done; it may raise to cancel.
     """
     names = tuple(sorted(voices))
-    ear = None
+    timbre = None
     if features is not None:
-        ear = TimbreEar(partial(whisper_statistics, features), load_projection())
-    key = _key(names, voices, ear is not None)
+        timbre = TimbreEncoder(partial(whisper_statistics, features), load_projection())
+    key = _key(names, voices, timbre is not None)
     kept = _load(_SHIPPED, key) or (_load(cache, key) if cache is not None else None)
     if kept is None:
         clips: dict[str, list[Tensor]] = {}
@@ -92,19 +93,19 @@ def scan_stock_voices(
         for done, (name, spoken) in enumerate(zip(names, pool.map(speak, names), strict=True)):
             clips[name] = spoken
             on_voice(done + 1)
-        kept = _measure(names, clips, encoder, ear)
+        kept = _measure(names, clips, encoder, timbre)
         if cache is not None:
             cache.parent.mkdir(parents=True, exist_ok=True)
             with atomic_path(cache) as unfinished:
                 save_file(kept, unfinished, metadata={"key": key})
-    return StockVoices(names, kept["ge2e"], ear, kept.get("ear"))
+    return StockVoices(names, kept[_GE2E], timbre, kept.get(_TIMBRE))
 
 
 def _measure(
     names: tuple[str, ...],
     clips: dict[str, list[Tensor]],
     encoder: SpeakerEncoder,
-    ear: TimbreEar | None,
+    timbre: TimbreEncoder | None,
 ) -> dict[str, Tensor]:
     def mean(vectors: list[Tensor]) -> Tensor:
         total = torch.stack(vectors).mean(dim=0)
@@ -112,16 +113,16 @@ def _measure(
 
     with torch.no_grad():
         ge2e = [mean([encoder.embed_tensor(clip) for clip in clips[name]]) for name in names]
-        kept = {"ge2e": torch.stack(ge2e)}
-        if ear is not None:
-            kept["ear"] = torch.stack(
-                [mean([ear.embed(clip) for clip in clips[name]]) for name in names]
+        kept = {_GE2E: torch.stack(ge2e)}
+        if timbre is not None:
+            kept[_TIMBRE] = torch.stack(
+                [mean([timbre.embed(clip) for clip in clips[name]]) for name in names]
             )
     return kept
 
 
-def _key(names: tuple[str, ...], voices: Mapping[str, Tensor], with_ear: bool) -> str:
-    digest = hashlib.sha256(f"{_FORMAT} {with_ear}".encode())
+def _key(names: tuple[str, ...], voices: Mapping[str, Tensor], with_timbre: bool) -> str:
+    digest = hashlib.sha256(f"{_FORMAT} {with_timbre}".encode())
     digest.update(PROJECTION_FILE.read_bytes())
     for name in names:
         digest.update(name.encode())

@@ -1,6 +1,9 @@
-"""What a fit aims at: the measures of the sample, each made to be compared with a rendering.
+"""What a fit aims at: measures of the sample, each of which a rendering is compared with.
 
-All audio here is 16 kHz mono tensors [n]. Nothing here knows Kokoro.
+All audio here is 16 kHz mono tensors [n]. Resampling and mel spectra are written in torch, since a
+gradient passes through them, and the shipped embeddings of the stock voices were made with this
+resampler. The pitch is read in one pass over all frames; librosa's pyin takes longer than a step of
+the fit.
 """
 
 from __future__ import annotations
@@ -26,23 +29,23 @@ _PITCH_LOW_HZ, _PITCH_HIGH_HZ = 60.0, 400.0
 
 @dataclass(frozen=True, eq=False)
 class FitTarget:
-    """The sample in numbers: `ge2e` [256], `ear` [k] or None, `spectrum` [48] (log power of
+    """The sample in numbers: `ge2e` [256], `timbre` [k] or None, `spectrum` [48] (log power of
     the long-term average, mean 0), log pitch (Hz) as mean and spread.
 
-    `ge2e_self` and `ear_self` are how much two seconds of the speaker resemble the rest of him
-    (cosine): nobody need be more like him than he is himself.
+    `ge2e_self` and `timbre_self` are the cosines of two seconds of the sample with the rest of it:
+    a rendering need not be more similar than that.
     """
 
     ge2e: Tensor
-    ear: Tensor | None
+    timbre: Tensor | None
     spectrum: Tensor
     log_pitch: float
     log_pitch_spread: float
     ge2e_self: float
-    ear_self: float
+    timbre_self: float
 
 
-def self_closeness(vectors: list[Tensor], usual: float) -> float:
+def self_similarity(vectors: list[Tensor], usual: float) -> float:
     """Mean cosine of each unit vector with the mean of the others; `usual` below three."""
     if len(vectors) < 3:
         return usual
@@ -56,7 +59,7 @@ def shortfall(closeness: Tensor, enough: float) -> Tensor:
     return functional.softplus((enough - closeness) / 0.03) * 0.03
 
 
-def level(samples: Tensor) -> Tensor:
+def normalize_level(samples: Tensor) -> Tensor:
     """The samples at RMS `LEVEL`."""
     return samples / (samples.square().mean().sqrt() + 1e-5) * LEVEL
 
@@ -64,11 +67,10 @@ def level(samples: Tensor) -> Tensor:
 def long_term_spectrum(samples: Tensor) -> Tensor:
     """Log of the mean power in 48 mel bands up to 7.6 kHz over the speech frames, minus its mean.
 
-    Bands far below the rest (beyond a telephone's range) are floored, so that nobody tries to
-    match silence.
+    Bands far below the rest (beyond a telephone's range) are floored, or silence would be matched.
     """
     window = torch.hann_window(512)
-    spectrum = torch.stft(level(samples), 512, 160, window=window, return_complex=True)
+    spectrum = torch.stft(normalize_level(samples), 512, 160, window=window, return_complex=True)
     power = _mel_48() @ (spectrum.real.square() + spectrum.imag.square())
     frame = power.sum(dim=0)
     speech = (frame > frame.max() * 1e-3).float()
@@ -125,10 +127,10 @@ def to_16k(samples_24k: Tensor) -> Tensor:
 
 
 def disturb(samples: Tensor, generator: torch.Generator) -> Tensor:
-    """The samples heard a little differently: start, tilt, noise and level at random.
+    """The samples with another beginning, spectral tilt, noise and level, drawn at random.
 
-    What an encoder says should not hang on these; a fit that is heard through them cannot learn
-    to whistle the encoder's tune.
+    A speaker's embedding should not depend on these. Augmented so, a fit cannot exploit details of
+    the signal to which the encoder is oversensitive.
     """
     start, tilt, noise_db, gain_db = torch.rand(4, generator=generator).tolist()
     y = samples[int(start * 0.1 * SAMPLE_RATE_HZ) :]
@@ -151,24 +153,20 @@ def _resampler() -> Tensor:
     return torch.from_numpy(kernel.astype(np.float32))
 
 
-# What this speaker's spectrum looks like while he says this very sound.
-#
-# Encoders give one opinion for a whole utterance; here every frame of a rendering is compared with
-# those moments of the sample in which, to Whisper, the same thing was said. The match by content is
-# that of kNN-VC (Baas et al. 2023), which replaces frames by their nearest neighbours in another
-# speaker's recording; here the neighbours are what a style is moved towards. It is no speaker
-# encoder, so no speaker encoder's blind spots can be exploited by following it.
-
+# -- The spectral envelope, sound by sound ---------------------------------------------------------
+# Every frame of a rendering is compared with those frames of the sample in which, by Whisper's
+# features, the same sound was said. The match is that of kNN-VC (Baas et al. 2023), which replaces
+# frames by their nearest neighbours in another speaker's recording.
 
 _BANDS, _TOP_HZ, _WINDOW = 28, 7600, 1024  # wide bands: formants, not the harmonics of the pitch
 _NEIGHBOURS, _SHARPNESS = 4, 0.05
-_LONGEST_S = 28  # Whisper hears thirty seconds at once
+_LONGEST_S = 28  # Whisper takes thirty seconds at once
 # A band this far below the loudest (natural logarithm of power) was cut off by the recording.
 _BAND_FLOOR = 11.0
 
 
 @dataclass(frozen=True, eq=False)
-class Moments:
+class SpeechFrames:
     """Speech in frames of 20 ms: `content` unit vectors [n, size], `envelopes` [n, bands] in log
     power without their mean, and which of them hold `speech` [n]."""
 
@@ -179,9 +177,9 @@ class Moments:
 
 @dataclass(frozen=True, eq=False)
 class SampleFrames:
-    """The sample's speech frames; `bands` [bands] is 1 where the recording has the band, else 0."""
+    """The sample's speech `frames`; `bands` [bands] is 1 where the recording has a band, else 0."""
 
-    moments: Moments
+    frames: SpeechFrames
     bands: Tensor
 
 
@@ -194,14 +192,16 @@ class EnvelopeAim:
     weight: Tensor
 
 
-def moments(features: WhisperFeatures, samples: Tensor, bands: Tensor) -> Moments:
-    """16 kHz speech [n] of up to 30 s, moment by moment, without gradient."""
+def describe_frames(features: WhisperFeatures, samples: Tensor, bands: Tensor) -> SpeechFrames:
+    """16 kHz speech [n] of up to 30 s, frame by frame, without gradient."""
     with torch.no_grad():
         last = features(samples)[-1]
         content = functional.normalize(last - last.mean(dim=0), dim=1)
         envelopes, speech = _envelopes(samples)
         count = min(len(content), len(envelopes))
-        return Moments(content[:count], _without_level(envelopes[:count], bands), speech[:count])
+        return SpeechFrames(
+            content[:count], _without_level(envelopes[:count], bands), speech[:count]
+        )
 
 
 def sample_frames(features: WhisperFeatures, samples: Tensor) -> SampleFrames:
@@ -210,20 +210,20 @@ def sample_frames(features: WhisperFeatures, samples: Tensor) -> SampleFrames:
     mean = envelopes[speech].exp().mean(dim=0).log()
     bands = (mean > mean.max() - _BAND_FLOOR).float()
     pieces = [
-        moments(features, piece, bands)
+        describe_frames(features, piece, bands)
         for number, piece in enumerate(samples.split(_LONGEST_S * SAMPLE_RATE_HZ))
         if number == 0 or len(piece) > SAMPLE_RATE_HZ
     ]
     speech = torch.cat([piece.speech for piece in pieces])
     content = torch.cat([piece.content for piece in pieces])[speech]
     found = torch.cat([piece.envelopes for piece in pieces])[speech]
-    return SampleFrames(Moments(content, found, speech[speech]), bands)
+    return SampleFrames(SpeechFrames(content, found, speech[speech]), bands)
 
 
 def nearest_aim(features: WhisperFeatures, frames: SampleFrames, rendering: Tensor) -> EnvelopeAim:
-    """What the speaker's envelope would be in each frame of a rendering [n] at 16 kHz."""
+    """The speaker's envelope for each frame of a rendering [n] at 16 kHz, from similar frames."""
     with torch.no_grad():
-        ours, theirs = moments(features, rendering, frames.bands), frames.moments
+        ours, theirs = describe_frames(features, rendering, frames.bands), frames.frames
         closeness = ours.content @ theirs.content.T
         best = closeness.topk(min(_NEIGHBOURS, closeness.shape[1]), dim=1)
         share = torch.softmax(best.values / _SHARPNESS, dim=1)

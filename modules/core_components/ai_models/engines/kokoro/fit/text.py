@@ -1,8 +1,9 @@
-"""Sentences that a voice is fitted on: everything about them that no style changes, once.
+"""The sentences that a voice is fitted on, and what the sample itself says.
 
 `KModel.forward_with_tokens` recomputes the text's own encodings for every call. For a fit the
-same sentences are spoken a hundred times with slightly different styles, so the ALBERT and text
-encodings and (for one starting voice) the durations are kept here.
+same sentences are spoken a hundred times with slightly different styles, so a `Reading` keeps the
+encodings by ALBERT and the text encoder. Where a Whisper model transcribes the sample, its own
+phrases are spoken too, aligned with the recording, and its speaking rate is measured.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from torch import Tensor
 from modules.core_components.ai_models.engines.kokoro.fit.target import (
     SAMPLE_RATE_HZ,
     EnvelopeAim,
-    moments,
+    describe_frames,
 )
 from modules.core_components.ai_models.engines.kokoro.reading.languages import LANGUAGES
 from modules.core_components.ai_models.engines.whisper_features import WhisperFeatures
@@ -52,7 +53,7 @@ TRAINING_SENTENCES = (
     "She found my jacket under the chair.",
     "We should go home before the rain.",
 )
-# The guard listens to these; the gradient never sees them.
+# The strength of a fit is chosen on these; the gradient never sees them.
 GUARD_SENTENCES = (
     "Our neighbor put a huge cage on the porch.",
     "Bright stars shone above the quiet valley.",
@@ -65,7 +66,7 @@ SCAN_SENTENCES = (
 
 
 class Reading:
-    """One phoneme string, ready to be spoken in any style."""
+    """A string of phonemes with its encodings, to be spoken in any style."""
 
     def __init__(self, kmodel: Any, phonemes: str) -> None:
         sounds = [p for p in phonemes if p in kmodel.vocab]
@@ -95,7 +96,7 @@ class Reading:
     def alignment(self, kmodel: Any, prosody: Tensor) -> Tensor:
         """For each 25 ms frame the index of its phoneme [frames]; `prosody` is [1, 128].
 
-        Silence at the ends, which nobody listens to, is cut short: it takes as long to compute.
+        Silence at the ends is cut short: it is not compared, and takes as long to compute.
         """
         counts = torch.round(self.durations(kmodel, prosody)).clamp(min=1).long()
         ends = [0, -1] if self._is_sound[-2] else [0, -2, -1]
@@ -132,26 +133,21 @@ class Reading:
         return features
 
 
-def read_all(
+def read_sentences(
     kmodel: Any, phonemize: Callable[[str], str], sentences: tuple[str, ...]
 ) -> tuple[Reading, ...]:
     """The sentences as Readings; `phonemize` gives Kokoro's phonemes of an English text."""
     return tuple(Reading(kmodel, phonemize(sentence)) for sentence in sentences)
 
 
-# The sample's own words as sentences to fit on, laid beside how the speaker said them.
-#
-# Where it is known what the sample says, Kokoro can say the same; dynamic time warping (Sakoe and
-# Chiba 1978) on what Whisper understands pairs every moment of the rendering with its moment of the
-# recording. Nothing compares two voices better than the same sound said by both.
-
+# -- Phrases of the sample, aligned with their rendering -------------------------------------------
 
 # Below this mean probability of its words a phrase is guesswork, often in another language.
 _UNSURE = 0.75
 _SHORTEST_S, _WANTED_S, _LONGEST_S = 1.2, 2.2, 4.5
-_WORDS_MARKS = (".", "?", "!", ",", ";", ":")
+_PHRASE_MARKS = (".", "?", "!", ",", ";", ":")
 _AROUND_S = 0.08
-# Moments that Whisper takes for different sounds are no pair.
+# Frames whose features are farther apart (1 - cosine) are different sounds, and no pair.
 _FARTHEST = 0.6
 
 
@@ -165,7 +161,7 @@ class Phrase:
 
 def phrases(segments: Sequence[Segment], samples: FloatArray) -> Iterator[Phrase]:
     """Stretches of two to four seconds that were understood well, in order."""
-    for words in _stretches(segments):
+    for words in _word_runs(segments):
         start_s, end_s = words[0].start_s - _AROUND_S, words[-1].end_s + _AROUND_S
         sure = np.mean([word.probability for word in words]) >= _UNSURE
         if sure and _SHORTEST_S <= end_s - start_s <= _LONGEST_S:
@@ -177,156 +173,136 @@ def phrases(segments: Sequence[Segment], samples: FloatArray) -> Iterator[Phrase
 def aligned_aim(
     features: WhisperFeatures, bands: Tensor, phrase: Phrase, rendering: Tensor
 ) -> EnvelopeAim:
-    """The speaker's own envelope for each frame of the `rendering` [n] of his phrase."""
+    """The recording's envelope for each frame of the `rendering` [n] of the same phrase.
+
+    Dynamic time warping (Sakoe and Chiba 1978) on Whisper's features pairs the frames.
+    """
+    import librosa  # takes a second
+
     with torch.no_grad():
-        ours = moments(features, rendering, bands)
-        theirs = moments(features, phrase.samples, bands)
+        ours = describe_frames(features, rendering, bands)
+        theirs = describe_frames(features, phrase.samples, bands)
         distance = 1 - ours.content @ theirs.content.T
-        path = warping_path(distance.double().numpy())
+        _, path = librosa.sequence.dtw(C=distance.double().numpy())
         envelope = torch.zeros_like(ours.envelopes)
         closeness, count = torch.zeros(len(envelope)), torch.zeros(len(envelope))
-        for mine, his in path:
-            envelope[mine] += theirs.envelopes[his]
-            usable = theirs.speech[his] and distance[mine, his] < _FARTHEST
-            closeness[mine] += float(1 - distance[mine, his]) if usable else 0.0
-            count[mine] += 1
+        for ours_at, theirs_at in path:
+            envelope[ours_at] += theirs.envelopes[theirs_at]
+            usable = theirs.speech[theirs_at] and distance[ours_at, theirs_at] < _FARTHEST
+            closeness[ours_at] += float(1 - distance[ours_at, theirs_at]) if usable else 0.0
+            count[ours_at] += 1
         weight = ours.speech * closeness / count
         return EnvelopeAim(envelope / count[:, None], weight / weight.sum().clamp_min(1e-6))
 
 
-def warping_path(distance: np.ndarray) -> list[tuple[int, int]]:
-    """The cheapest way through [rows, columns] from corner to corner, every row and column met."""
-    rows, columns = distance.shape
-    total = np.full((rows + 1, columns + 1), np.inf)
-    total[0, 0] = 0
-    for i in range(rows):
-        for j in range(columns):
-            before = min(total[i, j], total[i, j + 1], total[i + 1, j])
-            total[i + 1, j + 1] = distance[i, j] + before
-    path = [(rows - 1, columns - 1)]
-    while path[-1] != (0, 0):
-        i, j = path[-1]
-        steps = (
-            (total[i, j], i - 1, j - 1),
-            (total[i, j + 1], i - 1, j),
-            (total[i + 1, j], i, j - 1),
-        )
-        _, i, j = min(steps)
-        path.append((i, j))
-    return path[::-1]
-
-
-def _stretches(segments: Sequence[Segment]) -> Iterator[list[Word]]:
-    stretch: list[Word] = []
+def _word_runs(segments: Sequence[Segment]) -> Iterator[list[Word]]:
+    run: list[Word] = []
     for segment in segments:
         for word in segment.words:
-            stretch.append(word)
-            length_s = word.end_s - stretch[0].start_s
-            marked = word.text.endswith(_WORDS_MARKS)
+            run.append(word)
+            length_s = word.end_s - run[0].start_s
+            marked = word.text.endswith(_PHRASE_MARKS)
             if (marked and length_s >= _SHORTEST_S) or length_s >= _WANTED_S:
-                yield stretch
-                stretch = []
-        if stretch:
-            yield stretch
-            stretch = []
+                yield run
+                run = []
+        if run:
+            yield run
+            run = []
 
 
-# What a sample says, by the best listener that is here, in Kokoro's phonemes.
-
+# -- The transcript of the sample ------------------------------------------------------------------
 
 # The first knows every language that Kokoro reads; the second is there whenever a voice is fitted.
-_LISTENERS = ("whisper-base", "whisper-tiny.en")
+_WHISPER_MODELS = ("whisper-base", "whisper-tiny.en")
 # A language that was guessed with less certainty may be any other.
 _CERTAIN = 0.5
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What a listener understood of a sample: `segments` with word times, and how to turn words
-    of their language into Kokoro's phonemes."""
+class TranscribedSample:
+    """A sample's transcript: `segments` with word times, and the function that turns words of their
+    language into Kokoro's phonemes."""
 
     segments: Sequence[Segment]
     phonemize: Callable[[str], str]
 
 
-def heard_words(
+def transcribe_sample(
     engine: Callable[[str], Any],
     language: str,
     phonemes: Callable[[str, str], str],
     cancel: CancelToken,
     speech: Speech,
-) -> Heard:
-    """The words of `speech`; none where no listener is here or Kokoro cannot read its language.
+) -> TranscribedSample:
+    """The words of `speech`; none without a Whisper model or where Kokoro cannot read its language.
 
     `engine` gives the handle of a model; `language` is an ISO 639-1 code or "" to find it out;
     `phonemes` takes one of Kokoro's languages and a text.
     """
-    for model_id in _LISTENERS:
-        listener = engine(model_id)
-        known = listener.languages
+    for model_id in _WHISPER_MODELS:
+        whisper = engine(model_id)
+        known = whisper.languages
         if language and known and language not in known:
             continue
-        options = listener.options_type(
+        options = whisper.options_type(
             language=language or "auto", word_timestamps=True, condition_on_previous_text=False
         )
         try:
-            transcription = listener.transcribe(speech, options, no_progress, cancel)
+            transcription = whisper.transcribe(speech, options, no_progress, cancel)
         except ModelMissingError:
             continue
         info = transcription.info
-        code = kokoro_language(info.language)
+        code = get_kokoro_language(info.language)
         segments = tuple(transcription.segments)
         if not code or (not language and info.language_probability < _CERTAIN):
             break
-        return Heard(segments, partial(phonemes, code))
-    return Heard((), partial(phonemes, "en-us"))
+        return TranscribedSample(segments, partial(phonemes, code))
+    return TranscribedSample((), partial(phonemes, "en-us"))
 
 
-def kokoro_language(iso: str) -> str:
+def get_kokoro_language(iso: str) -> str:
     """Kokoro's code for an ISO 639-1 code, the first of several; "" where it has none."""
     return next((code for code in LANGUAGES if code.split("-")[0] == iso), "")
 
 
-# How fast the speaker speaks, beside how fast the fitted voice would say the same words.
-#
-# Whisper wrote down what the sample says and when; Kokoro predicts how long its voice takes for
-# the same words. Pauses count on neither side: a reader's pauses say more about the text than
-# about him.
-
+# -- The speaking rate of the sample, relative to the fitted voice's -------------------------------
 
 SLOWEST, FASTEST = 0.8, 1.25
-# Ten seconds of speech tell the rate to about a tenth: go part of the way there.
+# Ten seconds of speech give the rate to about a tenth: go part of the way there.
 _TRUST = 0.7
 _FEWEST_WORDS = 12
 # Below this mean probability of its words a segment is guesswork, often in another language.
-_RATE_UNSURE = 0.6
+_SEGMENT_UNSURE = 0.6
 # A longer gap between two words is a pause.
 _PAUSE_S = 0.15
 
 
-def speaking_rate(kmodel: Any, heard: Heard, style: Tensor) -> float:
-    """The speed at which a voice of `style` [1, 256] keeps the pace of what was heard.
+def speaking_rate(kmodel: Any, transcribed: TranscribedSample, style: Tensor) -> float:
+    """The speed at which a voice of `style` [1, 256] keeps the pace of the sample.
 
-    1 where too few words were understood.
+    Compares the length of the words with what Kokoro predicts for the same words, without pauses:
+    those depend on the text. 1 where too few words were recognised.
     """
-    heard_s, said_s, count = 0.0, 0.0, 0
-    for segment in heard.segments:
+    spoken_s, predicted_s, count = 0.0, 0.0, 0
+    for segment in transcribed.segments:
         if (
             not segment.words
-            or np.mean([word.probability for word in segment.words]) < _RATE_UNSURE
+            or np.mean([word.probability for word in segment.words]) < _SEGMENT_UNSURE
         ):
             continue
         try:
-            reading = Reading(kmodel, heard.phonemize(segment.text.strip()))
+            reading = Reading(kmodel, transcribed.phonemize(segment.text.strip()))
         except StudioError:  # nothing that can be spoken, or too long for one utterance
             continue
-        heard_s += articulation_s(segment)
-        said_s += reading.articulation_s(kmodel, style[:, 128:])
+        spoken_s += articulation_s(segment)
+        predicted_s += reading.articulation_s(kmodel, style[:, 128:])
         count += len(segment.words)
-    if count < _FEWEST_WORDS or heard_s <= 0:
+    if count < _FEWEST_WORDS or spoken_s <= 0:
         return 1.0
-    logger.debug("%d words in %.1f s, for which the voice takes %.1f s", count, heard_s, said_s)
-    return round(float(np.clip((said_s / heard_s) ** _TRUST, SLOWEST, FASTEST)), 2)
+    logger.debug(
+        "%d words in %.1f s, for which the voice takes %.1f s", count, spoken_s, predicted_s
+    )
+    return round(float(np.clip((predicted_s / spoken_s) ** _TRUST, SLOWEST, FASTEST)), 2)
 
 
 def articulation_s(segment: Segment) -> float:

@@ -1,16 +1,15 @@
-"""Voice match: fit a Kokoro voice to a recording by gradient.
+"""Voice match: fits a Kokoro voice to a recording by gradient descent.
 
-Kokoro speaks in the style it is given: 128 numbers colour the voice, 128 move it. Decoder and
-prosody predictor are differentiable in them, so a style can be moved, from the nearest stock
-voice on, until the renderings sound like the recording to several unlike listeners at once
-(`fit_losses`). Besides the shared style every AdaIN layer of the decoder learns a small offset of
-its own: the stock voices differ from each other in ways that one style cannot follow.
-How it was found and how far it reaches: docs/voice_fit_study.md.
+A Kokoro style is 128 numbers for the timbre and 128 for the prosody. Decoder and prosody predictor
+are differentiable in them, so a style can be moved, from the nearest stock voice on, until the
+renderings are similar to the recording by several independent measures (`losses`). Besides the
+shared style every AdaIN layer of the decoder learns a small offset of its own: the stock voices
+differ from each other in ways that one style cannot express. Method and results:
+docs/voice_fit_study.md.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import logging
@@ -28,15 +27,15 @@ import torch
 from torch import Tensor
 
 from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
-from modules.core_components.ai_models.engines.kokoro.fit.guard import choose
+from modules.core_components.ai_models.engines.kokoro.fit.guard import choose_strength
 from modules.core_components.ai_models.engines.kokoro.fit.layers import (
     FitLayers,
     nearest_shared_style,
 )
 from modules.core_components.ai_models.engines.kokoro.fit.losses import (
-    Ears,
-    Start,
-    prepare_start,
+    Baseline,
+    FitEncoders,
+    render_baseline,
     rendering_loss,
 )
 from modules.core_components.ai_models.engines.kokoro.fit.state import FitOptions, FitState
@@ -50,20 +49,20 @@ from modules.core_components.ai_models.engines.kokoro.fit.target import (
     long_term_spectrum,
     pitch_statistics,
     sample_frames,
-    self_closeness,
+    self_similarity,
 )
 from modules.core_components.ai_models.engines.kokoro.fit.text import (
     GUARD_SENTENCES,
     SCAN_SENTENCES,
     TRAINING_SENTENCES,
-    Heard,
     Phrase,
     Reading,
+    TranscribedSample,
     phrases,
-    read_all,
+    read_sentences,
     speaking_rate,
 )
-from modules.core_components.ai_models.engines.kokoro.fit.timbre_encoder import windows
+from modules.core_components.ai_models.engines.kokoro.fit.timbre_encoder import cut_windows
 from modules.core_components.ai_models.engines.speaker_encoder import SpeakerEncoder
 from modules.core_components.ai_models.engines.whisper_features import load_whisper_features
 from modules.core_components.errors import BadInputError, StudioError
@@ -73,7 +72,7 @@ from modules.core_components.values import Speech
 logger = logging.getLogger(__name__)
 
 FloatArray = npt.NDArray[np.float32]
-Listen = Callable[[Speech], Heard]
+Transcribe = Callable[[Speech], TranscribedSample]
 
 __all__ = ["FitOptions", "FittedVoice", "fit_voice"]
 
@@ -86,8 +85,8 @@ _ENGLISH_VOICES = ("a", "b")  # Kokoro's names begin with the language: American
 _FOREIGN_HANDICAP = 1.0  # in standard deviations over the voices
 # What is reached on the fitted clips is not quite reached on others.
 _GE2E_HEADROOM = 0.07
-# A speaker's likeness to himself where the sample is too short to measure it.
-_USUAL_GE2E, _USUAL_EAR = 0.83, 0.70
+# The similarity of a speaker's recordings where the sample is too short to measure it.
+_USUAL_GE2E, _USUAL_TIMBRE = 0.83, 0.70
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +96,7 @@ class FittedVoice:
     `pack` float32 [510, 1, 256] is an ordinary Kokoro voice; `layer_offsets` float32
     [layers, 128] are added to each AdaIN layer's style on top of it (`FastDecoder`). The pack
     alone is the nearest voice that any Kokoro program can use.
-    The similarities are GE2E cosines, all against the part of the sample that the fit never saw.
+    The similarities are GE2E cosines with the held-out part of the sample.
     """
 
     pack: FloatArray
@@ -124,22 +123,21 @@ def fit_voice(
     *,
     scan_cache: Path | None = None,
     whisper_folder: Path | None = None,
-    listen: Listen | None = None,
+    transcribe: Transcribe | None = None,
 ) -> FittedVoice:
     """Fit a voice to `sample`: mono speech [n] without long silences, 2 s at least.
 
     `kmodel` is a `kokoro.KModel` in eval mode on the CPU; it is only read. `phonemize` turns
     English text into Kokoro's phonemes. `voices` are the stock packs [510, 1, 256]. `checkpoint`
-    is written every ten seconds and, when it is of this very fit, taken up; the caller deletes
-    it. `scan_cache` keeps the stock voices' embeddings. `whisper_folder` is a CTranslate2 Whisper
-    model (tiny.en): without it the timbre ear and the content leash are missing and the result is
-    more GE2E's opinion than a voice. `listen` writes down what the sample says: that is spoken in
-    the fit, too, and sets the pace.
+    is written every ten seconds; one of the same fit is resumed from. The caller deletes it.
+    `scan_cache` keeps the stock voices' embeddings. `whisper_folder` is a CTranslate2 Whisper model
+    (tiny.en): without it timbre, envelope and content are not compared, and only GE2E is followed.
+    `transcribe` gives the words of the sample, which are then spoken in the fit and set the pace.
     The same inputs give the same bits on one machine, whatever `options.threads` is.
     Raises BadInputError for too little speech and whatever `cancel` raises.
     """
     began = time.monotonic()
-    heard, held = split_sample(sample, sample_rate_hz, options.held_out)
+    fit_part, held_part = split_sample(sample, sample_rate_hz, options.held_out)
     threads_before = torch.get_num_threads()
     pool = ThreadPoolExecutor(options.threads, initializer=torch.set_num_threads, initargs=(1,))
     torch.set_num_threads(1)  # several one-thread sentences beat one sentence on all threads
@@ -149,45 +147,46 @@ def fit_voice(
 
         def on_voice(done: int) -> None:
             cancel.raise_if_cancelled()
-            progress(0.2 * done / len(voices), f"Listening to the stock voices ({done})")
+            progress(0.2 * done / len(voices), f"Measuring the stock voices ({done})")
 
-        scan = read_all(kmodel, phonemize, SCAN_SENTENCES)
+        scan = read_sentences(kmodel, phonemize, SCAN_SENTENCES)
         stock = scan_stock_voices(
             kmodel, decoder, encoder, features, scan, voices, pool, scan_cache, on_voice
         )
-        target = measure(heard, encoder, stock)
+        target = measure_sample(fit_part, encoder, stock)
         name = nearest_voice(target, stock)
         frames = None
         if features is not None and options.envelope > 0:
-            frames = sample_frames(features, torch.from_numpy(heard))
-        ears = Ears(kmodel, decoder, encoder, stock.ear, features, frames)
+            frames = sample_frames(features, torch.from_numpy(fit_part))
+        encoders = FitEncoders(kmodel, decoder, encoder, stock.timbre, features, frames)
         base = voices[name]
         progress(0.2, f"Starting from {name}")
-        words = Heard((), phonemize)
-        if listen is not None and frames is not None:
-            words = listen(Speech(heard, SAMPLE_RATE_HZ))
-        own = _own_words(kmodel, words, heard)
-        general = read_all(kmodel, phonemize, TRAINING_SENTENCES[: options.sentences - len(own)])
-        guards = read_all(kmodel, phonemize, GUARD_SENTENCES)
-        spoken = [*own, *((reading, None) for reading in (*general, *guards))]
+        transcribed = TranscribedSample((), phonemize)
+        if transcribe is not None and frames is not None:
+            transcribed = transcribe(Speech(fit_part, SAMPLE_RATE_HZ))
+        own = _own_words(kmodel, transcribed, fit_part)
+        own_sentences = len(own)
+        general = TRAINING_SENTENCES[: options.sentences - len(own)]
+        readings = read_sentences(kmodel, phonemize, (*general, *GUARD_SENTENCES))
+        spoken = [*own, *((reading, None) for reading in readings)]
 
-        def prepare(one: tuple[Reading, Phrase | None]) -> Start:
+        def prepare(one: tuple[Reading, Phrase | None]) -> Baseline:
             cancel.raise_if_cancelled()
             reading, phrase = one
-            return prepare_start(ears, reading, base[reading.row], options.seed, phrase)
+            return render_baseline(encoders, reading, base[reading.row], options.seed, phrase)
 
-        starts = list(pool.map(prepare, spoken))
-        training, guarding = starts[: -len(guards)], starts[-len(guards) :]
+        baselines = list(pool.map(prepare, spoken))
+        training, guarding = baselines[: -len(GUARD_SENTENCES)], baselines[-len(GUARD_SENTENCES) :]
         rows = torch.stack([voices[n][60, 0] for n in sorted(voices)])
         spread = rows.std(dim=0) + 1e-3
-        fit = _Fit(ears, target, training, spread, options, pool)
-        key = _fit_key(options, heard, name, base, stock.ear is not None)
+        fit = _Fit(encoders, target, training, spread, options, pool)
+        key = _fit_key(options, fit_part, name, base, stock.timbre is not None)
         state = fit.run(scaled(progress, 0.25, 0.93), cancel, checkpoint, key)
         fitted_s = time.monotonic() - began
-        progress(0.93, "Choosing by ear")
+        progress(0.93, "Choosing the strength")
         cancel.raise_if_cancelled()
-        choice = choose(ears, target, guarding, state.average(), spread,
-                        torch.from_numpy(held), options, pool)  # fmt: skip
+        choice = choose_strength(encoders, target, guarding, state.average(), spread,
+                        torch.from_numpy(held_part), options, pool)  # fmt: skip
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         torch.set_num_threads(threads_before)
@@ -196,26 +195,26 @@ def fit_voice(
     shared = nearest_shared_style(kmodel.decoder, shift[:128] + layers)
     pack = base + torch.cat([shared, shift[128:]])
     offsets = shift[:128] + layers - shared
-    similarity_self = float(encoder.embed(heard, SAMPLE_RATE_HZ) @ encoder.embed(held, 16_000))
+    fitted_to, held_out = (encoder.embed(part, SAMPLE_RATE_HZ) for part in (fit_part, held_part))
     progress(1.0, "Done")
     return FittedVoice(
         pack=pack.numpy().astype(np.float32),
         layer_offsets=offsets.numpy().astype(np.float32),
         start_voice=name,
-        speaking_rate=speaking_rate(kmodel, words, pack[_RATED_ROW]),
+        speaking_rate=speaking_rate(kmodel, transcribed, pack[_RATED_ROW]),
         similarity_stock=choice.similarity_stock,
         similarity_fitted=choice.similarity_fitted,
-        similarity_self=similarity_self,
+        similarity_self=float(fitted_to @ held_out),
         report={
             "steps": state.step,
             "pitch_hz": float(np.exp(target.log_pitch)) if target.log_pitch else None,
             "strength": choice.strength,
             "candidates": choice.table,
-            "self_closeness": [target.ge2e_self, target.ear_self],
-            "own_sentences": len(own),
-            "timbre_ear": stock.ear is not None,
-            "fit_part_s": len(heard) / SAMPLE_RATE_HZ,
-            "held_part_s": len(held) / SAMPLE_RATE_HZ,
+            "self_closeness": [target.ge2e_self, target.timbre_self],
+            "own_sentences": own_sentences,
+            "timbre_ear": stock.timbre is not None,
+            "fit_part_s": len(fit_part) / SAMPLE_RATE_HZ,
+            "held_part_s": len(held_part) / SAMPLE_RATE_HZ,
             "fit_s": fitted_s,
             "seconds": time.monotonic() - began,
         },
@@ -223,15 +222,22 @@ def fit_voice(
 
 
 class _Fit:
-    """The descent: several sentences a step, their gradients added in a fixed order."""
+    """The gradient descent: several sentences a step, their gradients added in a fixed order."""
 
-    def __init__(self, ears: Ears, target: FitTarget, starts: list[Start], spread: Tensor,
-                 options: FitOptions, pool: ThreadPoolExecutor) -> None:  # fmt: skip
-        self._ears, self._target = ears, target
+    def __init__(
+        self,
+        encoders: FitEncoders,
+        target: FitTarget,
+        baselines: list[Baseline],
+        spread: Tensor,
+        options: FitOptions,
+        pool: ThreadPoolExecutor,
+    ) -> None:
+        self._encoders, self._target = encoders, target
         # Sentences of one step are of one length, so that no thread waits for another.
-        self._starts = sorted(starts, key=lambda start: len(start.alignment))
+        self._baselines = sorted(baselines, key=lambda baseline: len(baseline.alignment))
         self._spread, self._options, self._pool = spread, options, pool
-        own = float(np.mean([start.log_pitch for start in starts]))
+        own = float(np.mean([baseline.log_pitch for baseline in baselines]))
         self._aim = own + options.pitch_share * (target.log_pitch - own)
 
     def run(
@@ -240,14 +246,14 @@ class _Fit:
         options = self._options
         state = FitState.load(checkpoint, key) if checkpoint is not None else None
         if state is None:
-            shapes = {"residual": (256,), "layers": (self._ears.decoder.layers, 128)}
-            state = FitState.zeros(shapes)
+            shapes = {"residual": (256,), "layers": (self._encoders.decoder.layers, 128)}
+            state = FitState(shapes)
         rates = {"residual": options.learning_rate}
         rates["layers"] = options.learning_rate * options.layer_rate
         saved = time.monotonic()
         while state.step < options.steps:
             cancel.raise_if_cancelled()
-            slots = range(min(options.sentences_per_step, len(self._starts)))
+            slots = range(min(options.sentences_per_step, len(self._baselines)))
             results = list(self._pool.map(partial(self._gradient, state), slots))
             gradients = {
                 name: torch.stack([r[0][name] for r in results]).mean(dim=0) for name in rates
@@ -265,35 +271,37 @@ class _Fit:
     def _place(self, step: int) -> int:
         """Of the first sentence of a step; each epoch takes all of them in another order."""
         size = self._options.sentences_per_step
-        groups = -(-len(self._starts) // size)
+        groups = -(-len(self._baselines) // size)
         epoch, place = divmod(step, groups)
         order = np.random.default_rng([self._options.seed, epoch]).permutation(groups)
-        return max(0, min(int(order[place]) * size, len(self._starts) - size))
+        return max(0, min(int(order[place]) * size, len(self._baselines) - size))
 
     def _gradient(self, state: FitState, slot: int) -> tuple[dict[str, Tensor], dict[str, float]]:
         options = self._options
         count = state.step * options.sentences_per_step + slot
-        start = self._starts[self._place(state.step) + slot]
+        baseline = self._baselines[self._place(state.step) + slot]
         generator = torch.Generator().manual_seed(options.seed * 1_000_003 + count)
         with torch.enable_grad():
             leaves = {
                 name: value.clone().requires_grad_(True) for name, value in state.parameters.items()
             }
             loss, parts = rendering_loss(
-                self._ears, self._target, start, leaves["residual"], leaves["layers"],
+                self._encoders, self._target, baseline, leaves["residual"], leaves["layers"],
                 self._spread, self._aim, options, generator,
             )  # fmt: skip
             gradients = torch.autograd.grad(loss, list(leaves.values()))
         return dict(zip(leaves, gradients, strict=True)), parts
 
 
-def _own_words(kmodel: Any, words: Heard, heard: FloatArray) -> list[tuple[Reading, Phrase | None]]:
+def _own_words(
+    kmodel: Any, transcribed: TranscribedSample, fit_part: FloatArray
+) -> list[tuple[Reading, Phrase | None]]:
     """What the sample says, as sentences; the longest ones, since they hold most sounds."""
-    found = sorted(phrases(words.segments, heard), key=lambda phrase: -len(phrase.samples))
+    found = sorted(phrases(transcribed.segments, fit_part), key=lambda phrase: -len(phrase.samples))
     own: list[tuple[Reading, Phrase | None]] = []
     for phrase in found[:_MOST_OWN]:
         try:
-            own.append((Reading(kmodel, words.phonemize(phrase.text)), phrase))
+            own.append((Reading(kmodel, transcribed.phonemize(phrase.text)), phrase))
         except StudioError:  # nothing that can be spoken
             continue
     return own
@@ -323,19 +331,20 @@ def split_sample(
     return np.ascontiguousarray(x[:cut]), np.ascontiguousarray(x[cut:])
 
 
-def measure(heard: FloatArray, encoder: SpeakerEncoder, stock: StockVoices) -> FitTarget:
-    """The fit part of the sample, 16 kHz [n], in numbers."""
-    x = torch.from_numpy(heard)
+def measure_sample(fit_part: FloatArray, encoder: SpeakerEncoder, stock: StockVoices) -> FitTarget:
+    """The measures of the part of the sample that is fitted to, 16 kHz [n]."""
+    x = torch.from_numpy(fit_part)
     with torch.no_grad():
         pitch, wide = pitch_statistics(x)
-        pieces = windows(x, 2 * SAMPLE_RATE_HZ)
-        ear_pieces = [stock.ear.embed(piece) for piece in pieces] if stock.ear is not None else []
+        pieces = cut_windows(x, 2 * SAMPLE_RATE_HZ)
+        timbre = stock.timbre
+        timbre_pieces = [] if timbre is None else [timbre.embed(piece) for piece in pieces]
         return FitTarget(
             ge2e_self=_GE2E_HEADROOM
-            + self_closeness([encoder.embed_tensor(p) for p in pieces], _USUAL_GE2E),
-            ear_self=self_closeness(ear_pieces, _USUAL_EAR),
-            ge2e=torch.from_numpy(encoder.embed(heard, SAMPLE_RATE_HZ)),
-            ear=stock.ear.embed_long(x) if stock.ear is not None else None,
+            + self_similarity([encoder.embed_tensor(p) for p in pieces], _USUAL_GE2E),
+            timbre_self=self_similarity(timbre_pieces, _USUAL_TIMBRE),
+            ge2e=torch.from_numpy(encoder.embed(fit_part, SAMPLE_RATE_HZ)),
+            timbre=None if timbre is None else timbre.embed_long(x),
             spectrum=long_term_spectrum(x),
             log_pitch=pitch,
             log_pitch_spread=wide,
@@ -343,18 +352,16 @@ def measure(heard: FloatArray, encoder: SpeakerEncoder, stock: StockVoices) -> F
 
 
 def nearest_voice(target: FitTarget, stock: StockVoices) -> str:
-    """The stock voice that both ears find like the sample.
+    """The stock voice that is similar to the sample by both speaker encoders.
 
-    Each ear's cosines are counted in their own standard deviations over the voices: the timbre
-    ear's are spread five times as wide and would else decide alone. The lower of the two counts
-    most (a soft minimum): a voice that one ear loves and the other does not is that ear's hobby.
-    A voice made for another language than the fit's own, English, has to be clearly nearer: it
-    keeps its accent, and Whisper misread one English word in ten of a fit that began at a French
-    voice.
+    Each encoder's cosines are counted in their own standard deviations over the voices, since those
+    of the timbre encoder vary five times as much; the lower of the two counts most (a soft
+    minimum). A voice made for another language than English has to be clearly nearer: it keeps its
+    accent, and Whisper misread one English word in ten of a fit that began at a French voice.
     """
     opinions = [_standard(stock.ge2e @ target.ge2e)]
-    if target.ear is not None and stock.ear_vectors is not None:
-        opinions.append(_standard(stock.ear_vectors @ target.ear))
+    if target.timbre is not None and stock.timbre_vectors is not None:
+        opinions.append(_standard(stock.timbre_vectors @ target.timbre))
     closeness = -torch.logsumexp(-torch.stack(opinions), dim=0)
     foreign = torch.tensor([not name.startswith(_ENGLISH_VOICES) for name in stock.names])
     closeness = closeness - _FOREIGN_HANDICAP * foreign
@@ -366,10 +373,10 @@ def _standard(x: Tensor) -> Tensor:
 
 
 def _fit_key(
-    options: FitOptions, heard: FloatArray, name: str, base: Tensor, with_ear: bool
+    options: FitOptions, fit_part: FloatArray, name: str, base: Tensor, with_timbre: bool
 ) -> str:
-    relevant = {k: v for k, v in dataclasses.asdict(options).items() if k != "threads"}
-    digest = hashlib.sha256(json.dumps([relevant, name, with_ear], sort_keys=True).encode())
-    digest.update(heard.tobytes())
+    shaping = [options.shaping(), name, with_timbre]
+    digest = hashlib.sha256(json.dumps(shaping, sort_keys=True).encode())
+    digest.update(fit_part.tobytes())
     digest.update(base.contiguous().numpy().tobytes())
     return digest.hexdigest()

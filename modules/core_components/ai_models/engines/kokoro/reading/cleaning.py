@@ -1,4 +1,4 @@
-"""What of a text can be spoken: cleaned up, and refused by name where it cannot."""
+"""Cleans a text for the phonemizers; refuses, by name, characters that cannot be spoken."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 
 import regex
 
-from modules.core_components.ai_models.engines.kokoro.reading.inline_phonemes import PLACE
+from modules.core_components.ai_models.engines.kokoro.reading.inline_phonemes import PLACEHOLDER
 from modules.core_components.ai_models.engines.kokoro.reading.languages import Language
-from modules.core_components.ai_models.engines.kokoro.reading.offset_text import TracedText
+from modules.core_components.ai_models.engines.kokoro.reading.offset_text import OffsetText
 from modules.core_components.errors import BadInputError
 
 # espeak-ng cuts words at 160 bytes (up to 3 a letter in Devanagari). misaki's time grows with the
@@ -22,7 +22,7 @@ _LONG_WORD = re.compile(r"\S{13,}")
 _LONG_NUMBER = re.compile(r"\d(?:[.,]?\d){18,}")
 _NAMED_AT_MOST = 8
 
-# Pictures with their modifiers and joiners. espeak-ng would read out their names.
+# Emoji with their modifiers and joiners. espeak-ng would read out their names.
 _EMOJI = (
     r"(?:[\U0001F000-\U0001FAFF\u2600-\u27BF\u2B00-\u2BFF]|[\uFE0E\uFE0F\u20E3]"
     r"|[\U000E0000-\U000E007F]|(?<=[\p{So}\uFE0F])\u200D)+"
@@ -31,7 +31,7 @@ _EMOJI_BEFORE_A_BREAK = regex.compile(rf"[ \t]*{_EMOJI}(?=[\s\p{{P}}]|$)")
 _EMOJI_BETWEEN_WORDS = regex.compile(_EMOJI)
 # Controls and invisible marks; the joiners U+200C and U+200D shape Hindi letters and stay.
 _INVISIBLE = regex.compile(r"[[\p{Cc}\p{Cf}]--[\n\t\u200C\u200D]]", flags=regex.VERSION1)
-_PERHAPS_VOICED = regex.compile(rf"[\p{{L}}\p{{N}}\p{{S}}{PLACE}]")
+_PERHAPS_VOICED = regex.compile(rf"[\p{{L}}\p{{N}}\p{{S}}{PLACEHOLDER}]")
 _GRAPHEME = regex.compile(r"\X")
 _NEW_LINE = re.compile(r"\r\n?|[\v\f\x1c-\x1e\x85\u2028\u2029]")
 _SPACES = re.compile(r"[^\S\n]+")
@@ -45,7 +45,7 @@ _NARROW_MARKS = _NARROW | {
 }
 
 
-def speakable_text(text: TracedText, language: Language) -> TracedText:
+def speakable_text(text: OffsetText, language: Language) -> OffsetText:
     """`text` without what makes no sound, in the form that the phonemizers take.
 
     Emoji and invisible characters go, wide characters become narrow, numbers too long to have a
@@ -98,7 +98,7 @@ def _refuse_other_scripts(text: str, language: Language) -> None:
     )
     # A single Greek letter is a symbol with a name (β, Ω); a Greek word is a word.
     foreign = regex.findall(rf"[^{known}]|\p{{Script=Greek}}{{2,}}|\p{{Co}}|\p{{Cs}}", text)
-    foreign = [found for found in foreign if found != PLACE]
+    foreign = [found for found in foreign if found != PLACEHOLDER]
     if foreign:
         raise no_phonemes(language, "".join(foreign))
 

@@ -1,4 +1,7 @@
-"""Mandarin to phonemes: words by jieba, pinyin by pypinyin, sounds by misaki. Imported late."""
+"""Mandarin and Japanese to phonemes, with misaki's tables of sounds. Imported late.
+
+Mandarin: words by jieba, pinyin by pypinyin. Japanese: words by MeCab, readings by UniDic.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,10 @@ import regex
 from misaki.cutlet import JA_WORDS, Cutlet
 
 from modules.core_components.ai_models.engines.kokoro.reading.inline_phonemes import (
-    Given,
-    around_given,
+    GivenPhonemes,
+    read_around_given,
 )
-from modules.core_components.ai_models.engines.kokoro.reading.offset_text import Piece
+from modules.core_components.ai_models.engines.kokoro.reading.offset_text import PhonemeSpan
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # jieba's use of pkg_resources, and its own old patterns
@@ -31,29 +34,27 @@ class ChineseWords:
 
     def __init__(self) -> None:
         self._words = jieba.Tokenizer()
-        # What its own `initialize` would do, but for the cache of marshalled code objects that it
-        # keeps in the temporary folder, where anybody may put another one.
+        # As its own `initialize`, without the cache of marshalled code objects in the temporary
+        # folder, which others may write to.
         frequencies, total = self._words.gen_pfdict(self._words.get_dict_file())
         self._words.FREQ, self._words.total, self._words.initialized = frequencies, total, True
 
-    def __call__(self, text: str) -> list[Piece]:
+    def __call__(self, text: str) -> list[PhonemeSpan]:
         """One piece a word; without phonemes where a character has no known reading."""
         return [
-            Piece(start, end, _phonemes(word)) for word, start, end in self._words.tokenize(text)
+            PhonemeSpan(start, end, _phonemes(word))
+            for word, start, end in self._words.tokenize(text)
         ]
 
 
 def _phonemes(word: str) -> str:
     try:
         return str(ZHG2P.word2ipa(word)).replace(_NON_SYLLABIC, "")
-    except ValueError:  # misaki's word for something that is no pinyin
+    except ValueError:  # misaki's error for something that is no pinyin
         return ""
 
 
-# Japanese to phonemes: words by MeCab, readings by UniDic, sounds by misaki. Imported late.
-
-
-# What UniDic's short form reads in a way that hardly anybody says.
+# Words for which UniDic's short form has an unusual reading.
 _READINGS = {
     "私": "ワタシ",
     "四月": "シガツ",
@@ -80,7 +81,7 @@ class _Reading:
 class JapaneseWords(Cutlet):
     """Reads runs of kana and kanji with misaki's table of kana, from which Kokoro learnt."""
 
-    def __call__(self, text: str) -> list[Piece]:
+    def __call__(self, text: str) -> list[PhonemeSpan]:
         """One piece a word; without phonemes where a character has no known reading."""
         text = _REPEATED.sub(r"\1\1", text)
         text = _VOICED.sub(lambda two: two[1] + chr(ord(two[1]) + 1), text)
@@ -93,7 +94,7 @@ class JapaneseWords(Cutlet):
             special = _READINGS.get(text[start:end])
             kana = "".join(reading.kana for reading in group) if special is None else special
             silent = any(not reading.kana for reading in group)
-            pieces.append(Piece(start, end, "" if silent else self._sounds(kana)))
+            pieces.append(PhonemeSpan(start, end, "" if silent else self._sounds(kana)))
             index += count
         return pieces
 
@@ -142,9 +143,6 @@ def _words_in_one(text: str, readings: Sequence[_Reading]) -> int:
     return best
 
 
-# What reading Chinese and Japanese has in common: marks, and words in Latin letters.
-
-
 _MARKS = {
     **dict.fromkeys("。．｡.", "."),
     **dict.fromkeys("，、,､﹑", ","),
@@ -165,7 +163,7 @@ _RUN = regex.compile(
     r"|(?P<native>[\p{Han}\p{Hiragana}\p{Katakana}ーｰ]\p{M}*)+"
     r"|(?P<mark>[" + regex.escape("".join(_MARKS)) + r"]+)|(?P<other>\S)"
 )
-_SPACE = Piece(0, 0, " ")
+_SPACE = PhonemeSpan(0, 0, " ")
 _MAY_HAVE_A_NAME = "LNS"
 
 
@@ -177,21 +175,23 @@ class SpacelessReader:
     """
 
     def __init__(
-        self, native: Callable[[str], list[Piece]], english: Callable[[str], list[Piece]]
+        self,
+        native: Callable[[str], list[PhonemeSpan]],
+        english: Callable[[str], list[PhonemeSpan]],
     ) -> None:
         self._native = native
         self._english = english
 
-    def __call__(self, text: str, given: Sequence[Given]) -> list[Piece]:
+    def __call__(self, text: str, given: Sequence[GivenPhonemes]) -> list[PhonemeSpan]:
         """The pieces of `text`, words with a space on each side."""
-        return around_given(text, given, self._read)
+        return read_around_given(text, given, self._read)
 
-    def _read(self, text: str) -> list[Piece]:
-        pieces: list[Piece] = [_SPACE]
+    def _read(self, text: str) -> list[PhonemeSpan]:
+        pieces: list[PhonemeSpan] = [_SPACE]
         for run in _RUN.finditer(text):
             start, end = run.span()
             if run["mark"]:
-                pieces += [Piece(start, end, _mark(run[0])), _SPACE]
+                pieces += [PhonemeSpan(start, end, _mark(run[0])), _SPACE]
             elif run["native"]:
                 for piece in _moved(self._native(run[0]), start):
                     pieces += [piece, _SPACE]
@@ -206,5 +206,7 @@ def _mark(marks: str) -> str:
     return symbols.replace("“", " “").replace("(", " (")
 
 
-def _moved(pieces: Sequence[Piece], offset: int) -> list[Piece]:
-    return [Piece(piece.start + offset, piece.end + offset, piece.phonemes) for piece in pieces]
+def _moved(pieces: Sequence[PhonemeSpan], offset: int) -> list[PhonemeSpan]:
+    return [
+        PhonemeSpan(piece.start + offset, piece.end + offset, piece.phonemes) for piece in pieces
+    ]

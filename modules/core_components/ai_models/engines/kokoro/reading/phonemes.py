@@ -1,4 +1,4 @@
-"""Text to phonemes: what is the same in every language; the reading itself is elsewhere."""
+"""Text to phonemes: what all languages have in common. Each language's reader is loaded late."""
 
 from __future__ import annotations
 
@@ -19,25 +19,28 @@ from modules.core_components.ai_models.engines.kokoro.reading.cleaning import (
 )
 from modules.core_components.ai_models.engines.kokoro.reading.east_asian import SpacelessReader
 from modules.core_components.ai_models.engines.kokoro.reading.inline_phonemes import (
-    PLACE,
-    Given,
+    PLACEHOLDER,
+    GivenPhonemes,
     SpokenWord,
     WrittenWords,
-    around_given,
-    take_given,
+    extract_given,
+    read_around_given,
 )
 from modules.core_components.ai_models.engines.kokoro.reading.languages import (
     Language,
     get_language,
 )
 from modules.core_components.ai_models.engines.kokoro.reading.numerals import numbers_in_words
-from modules.core_components.ai_models.engines.kokoro.reading.offset_text import Piece, assemble
+from modules.core_components.ai_models.engines.kokoro.reading.offset_text import (
+    PhonemeSpan,
+    assemble,
+)
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.text.markup import is_phonemes, used_in
 from modules.core_components.text.sentences import split_sentences
 
-# Reads a text, in which each PLACE stands for what is given for it, in order.
-Reader = Callable[[str, Sequence[Given]], list[Piece]]
+# Reads a text, in which each PLACEHOLDER stands for given phonemes, in order.
+Reader = Callable[[str, Sequence[GivenPhonemes]], list[PhonemeSpan]]
 
 # A sentence longer than this is phonemized in parts, so that the time stays linear.
 _LONGEST_PART = 400
@@ -57,8 +60,8 @@ class PhonemeSentence:
 
 
 class Phonemizer:
-    """Turns text into phonemes, one sentence of one caller at a time: the packages that read
-    (espeak-ng, misaki, MeCab, jieba) are not all safe for threads."""
+    """Turns text into phonemes, one sentence at a time in the whole process: the packages that read
+    it (espeak-ng, misaki, MeCab, jieba) are not all thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -72,7 +75,7 @@ class Phonemizer:
         vocabulary: Collection[str],
         pronunciations: Mapping[str, str] = MappingProxyType({}),
     ) -> Iterator[PhonemeSentence]:
-        """The sentences of `text` in order, phonemized as they are asked for.
+        """The sentences of `text` in order, phonemized on demand.
 
         `pronunciations` are words and how to say them: /phonemes/, or other words that sound
         right. Raises BadInputError for characters without phonemes in the language (at the first
@@ -80,22 +83,22 @@ class Phonemizer:
         model's `vocabulary`; StudioError when the language's packages cannot be loaded.
         """
         language = get_language(language_code)
-        if PLACE in text:
-            raise no_phonemes(language, PLACE)
+        if PLACEHOLDER in text:
+            raise no_phonemes(language, PLACEHOLDER)
         entries = {
             word: self._pronunciation(sound, language)
             for word, sound in used_in(text, pronunciations).items()
         }
-        traced, given = take_given(text, entries, language.parted_by_spaces, vocabulary)
-        cleaned = numbers_in_words(speakable_text(traced, language), language)
+        offset_text, given = extract_given(text, entries, language.parted_by_spaces, vocabulary)
+        cleaned = numbers_in_words(speakable_text(offset_text, language), language)
         if language.parted_by_spaces:
             self._refuse_silent_characters(cleaned.text, language)
         words = WrittenWords(cleaned, language.parted_by_spaces)
         left = iter(given)
         offset, shown, spoken = 0, 0, False
-        for part in _all_parts(cleaned.text, language_code):
+        for part in _split_for_reading(cleaned.text, language_code):
             offset = cleaned.text.index(part, offset)
-            own = list(islice(left, part.count(PLACE)))
+            own = list(islice(left, part.count(PLACEHOLDER)))
             pieces = self._pieces(part, own, language)
             if not language.parted_by_spaces:
                 _refuse_silent_words(part, pieces, language)
@@ -127,11 +130,11 @@ class Phonemizer:
         return assemble(self._pieces(sound, (), language)).phonemes
 
     def _refuse_silent_characters(self, text: str, language: Language) -> None:
-        """A letter, number or mathematical sign that the phonemizer would skip without a word."""
+        """Raises BadInputError for letters, numbers or signs that the phonemizer would skip."""
         known = self._voiced.setdefault(language.code, set())
         silent = []
         for character in dict.fromkeys(text):
-            if character.isascii() or character in known or character == PLACE:
+            if character.isascii() or character in known or character == PLACEHOLDER:
                 continue
             meaningful = unicodedata.category(character) in _MEANINGFUL
             if meaningful and not self._sounds(character, language):
@@ -141,7 +144,9 @@ class Phonemizer:
         if silent:
             raise no_phonemes(language, silent)
 
-    def _pieces(self, text: str, given: Sequence[Given], language: Language) -> list[Piece]:
+    def _pieces(
+        self, text: str, given: Sequence[GivenPhonemes], language: Language
+    ) -> list[PhonemeSpan]:
         with self._lock:
             return self._reader(language)(text, given)
 
@@ -152,7 +157,7 @@ class Phonemizer:
     def _reader(self, language: Language) -> Reader:
         if language.code not in self._readers:
             try:
-                self._readers[language.code] = self._built(language)
+                self._readers[language.code] = self._build_reader(language)
             except (ImportError, OSError, RuntimeError) as error:
                 raise StudioError(
                     f"The pronunciation of {language.name} cannot be loaded ({error}).",
@@ -160,13 +165,13 @@ class Phonemizer:
                 ) from error
         return self._readers[language.code]
 
-    def _built(self, language: Language) -> Reader:
+    def _build_reader(self, language: Language) -> Reader:
         if language.is_english:
             return _english(language)
         if language.parted_by_spaces:
             return _espeak(language)
 
-        def english(text: str) -> list[Piece]:
+        def english(text: str) -> list[PhonemeSpan]:
             return self._reader(get_language("en-us"))(text, ())
 
         return _chinese(english) if language.code == "zh" else _japanese(english)
@@ -217,26 +222,26 @@ def _english(language: Language) -> Reader:
 
 
 def _espeak(language: Language) -> Reader:
-    from modules.core_components.ai_models.engines.kokoro.reading.espeak import EspeakPieces
+    from modules.core_components.ai_models.engines.kokoro.reading.espeak import EspeakReader
 
-    read = EspeakPieces(language.code)
-    return lambda text, given: around_given(text, given, read)
+    read = EspeakReader(language.code)
+    return lambda text, given: read_around_given(text, given, read)
 
 
-def _chinese(english: Callable[[str], list[Piece]]) -> Reader:
+def _chinese(english: Callable[[str], list[PhonemeSpan]]) -> Reader:
     from modules.core_components.ai_models.engines.kokoro.reading.east_asian import ChineseWords
 
     return SpacelessReader(ChineseWords(), english)
 
 
-def _japanese(english: Callable[[str], list[Piece]]) -> Reader:
+def _japanese(english: Callable[[str], list[PhonemeSpan]]) -> Reader:
     from modules.core_components.ai_models.engines.kokoro.reading.east_asian import JapaneseWords
 
     return SpacelessReader(JapaneseWords(), english)
 
 
-def _refuse_silent_words(text: str, pieces: Sequence[Piece], language: Language) -> None:
-    """A word that its reader has no phonemes for."""
+def _refuse_silent_words(text: str, pieces: Sequence[PhonemeSpan], language: Language) -> None:
+    """Raises BadInputError for words that the reader has no phonemes for."""
     silent = [
         character
         for piece in pieces
@@ -249,14 +254,14 @@ def _refuse_silent_words(text: str, pieces: Sequence[Piece], language: Language)
         raise no_phonemes(language, silent)
 
 
-def _all_parts(text: str, language_code: str) -> Iterator[str]:
-    """What is read at once, in order: sentences, or parts of long ones."""
+def _split_for_reading(text: str, language_code: str) -> Iterator[str]:
+    """The parts of a text that are read one by one: sentences, or parts of long ones."""
     for line in text.splitlines():
         for sentence in split_sentences(line, language_code):
-            yield from filter(may_have_voice, _parts(sentence))
+            yield from filter(may_have_voice, _split_sentence(sentence))
 
 
-def _parts(sentence: str) -> Iterator[str]:
+def _split_sentence(sentence: str) -> Iterator[str]:
     """`sentence` in parts of at most _LONGEST_PART characters, cut at a clause or a space."""
     start = 0
     while len(sentence) - start > _LONGEST_PART:

@@ -1,10 +1,10 @@
-"""Learns the timbre ear's projection and writes it beside its module (80 KB, float16).
+"""Learns the timbre encoder's projection and writes it beside its module (80 KB, float16).
 
-    python bench/learn_timbre_ear.py --models base_models --speakers /usr/share/klettres
+    python bench/learn_timbre_encoder.py --models base_models --speakers /usr/share/klettres
 
 Speakers: the stock voices (four short sentences each) and real ones, a folder each (Debian's
 `klettres-data`: letters and syllables in 20 languages, a speaker each). Stock voices alone would
-do, but an ear that has never met a microphone confuses more real people (equal error rate 14 %
+do, but an encoder that has never met a microphone confuses more real people (equal error rate 14 %
 instead of 11 %).
 """
 
@@ -21,6 +21,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from bench.discriminant import learn_projection, save_projection
 from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
 from modules.core_components.ai_models.engines.kokoro.fit.layers import FitLayers
 from modules.core_components.ai_models.engines.kokoro.fit.stock_voices import render
@@ -31,10 +32,8 @@ from modules.core_components.ai_models.engines.kokoro.fit.text import (
 )
 from modules.core_components.ai_models.engines.kokoro.fit.timbre_encoder import (
     PROJECTION_FILE,
-    learn_projection,
-    save_projection,
+    cut_windows,
     whisper_statistics,
-    windows,
 )
 from modules.core_components.ai_models.engines.kokoro.network import import_kmodel
 from modules.core_components.ai_models.engines.kokoro.reading.english import EnglishG2P
@@ -91,7 +90,7 @@ def real_clips(paths: list[Path]) -> list[Tensor]:
         loud = np.flatnonzero(level > 0.03 * level.max(initial=0.0))
         if len(loud):
             parts.append(clip[loud[0] * 160 : (loud[-1] + 1) * 160])
-    return windows(torch.from_numpy(np.concatenate(parts)), WINDOW)[:WINDOWS_PER_SPEAKER]
+    return cut_windows(torch.from_numpy(np.concatenate(parts)), WINDOW)[:WINDOWS_PER_SPEAKER]
 
 
 if __name__ == "__main__":
