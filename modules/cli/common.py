@@ -97,11 +97,6 @@ def print_json(value: Any) -> None:
     sys.stdout.flush()
 
 
-def megabytes(count: float) -> str:
-    """A number of bytes for people."""
-    return f"{count / 1e6:,.1f} MB"
-
-
 def plain(value: Any) -> Any:
     """Dataclasses, paths, times and tuples as JSON."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -11,7 +11,6 @@ from rich.table import Table
 from modules.cli.common import (
     AcceptLicence,
     Json,
-    megabytes,
     output,
     print_json,
     studio,
@@ -19,6 +18,7 @@ from modules.cli.common import (
 )
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import scaled
+from modules.core_components.units import size_text
 
 models_app = typer.Typer(help="Models: list, download, check, configure, delete.")
 tuned_app = typer.Typer(help="Fine-tuned models: import, export, restore.")
@@ -36,7 +36,7 @@ def list_models(context: typer.Context, as_json: Json = False) -> None:
         rows = library.list_models(services)
     table = Table("model", "name", "state", "size", "licence", box=None)
     for row in rows:
-        size = f"{(row.bytes_on_disk or row.entry.download_bytes) / 1e6:,.0f} MB"
+        size = size_text(row.bytes_on_disk or row.entry.download_bytes)
         state = row.state if row.usable else f"{row.state} (no engine)"
         table.add_row(row.entry.id, row.entry.label, state, size, row.entry.licence.name)
     output(as_json, {"models": rows}, table)
@@ -122,8 +122,8 @@ def prompts(
     table = Table("model", "revision", "voices", "size", "", box=None)
     for row in rows:
         stale = "" if row.current else "no longer used"
-        table.add_row(row.label, row.revision[:12], str(row.count), megabytes(row.nbytes), stale)
-    lines = [f"Freed: {megabytes(freed)}"] if clear else []
+        table.add_row(row.label, row.revision[:12], str(row.count), size_text(row.nbytes), stale)
+    lines = [f"Freed: {size_text(freed)}"] if clear else []
     output(as_json, {"prepared": rows, "freed_bytes": freed}, *lines, table)
 
 
@@ -141,8 +141,8 @@ def plan(context: typer.Context, model: Model, as_json: Json = False) -> None:
         output(as_json, {"plan": None, "would_fit": ()}, f"{model_id} does not use the model pool.")
         return
     table = Table("model", "device", "needs", "budget", "state", "unloads", box=None)
-    leaving = ", ".join(f"{one.name} ({megabytes(one.nbytes)})" for one in found.leaving)
-    figures = (megabytes(found.nbytes), megabytes(found.budget), found.way.value)
+    leaving = ", ".join(f"{one.name} ({size_text(one.nbytes)})" for one in found.leaving)
+    figures = (size_text(found.nbytes), size_text(found.budget), found.way.value)
     table.add_row(found.name, found.device, *figures, leaving)
     lines = [f"These would fit: {', '.join(smaller)}."] if smaller else []
     output(as_json, {"plan": found, "would_fit": smaller}, table, *lines)

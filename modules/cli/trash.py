@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from modules.cli.common import Json, megabytes, output, studio
+from modules.cli.common import Json, output, studio
+from modules.core_components.units import size_text
 
 trash_app = typer.Typer(help="What was deleted: list, restore, delete for good.")
 
@@ -18,7 +19,7 @@ def list_items(context: typer.Context, as_json: Json = False) -> None:
         from modules.tools.trash import list_trash
 
         items = list_trash(services)
-    lines = [f"{item.id}  {item.kind}  {megabytes(item.size_bytes)}" for item in items]
+    lines = [f"{item.id}  {item.kind}  {size_text(item.size_bytes)}" for item in items]
     output(as_json, {"trash": items}, *(lines or ["The trash is empty."]))
 
 
@@ -51,4 +52,4 @@ def empty(
             typer.confirm("Delete everything in the trash for good?", abort=True)
         count, size_bytes = empty_trash(services)
     record = {"deleted": count, "bytes": size_bytes}
-    output(as_json, record, f"Deleted {count} items, {megabytes(size_bytes)}.")
+    output(as_json, record, f"Deleted {count} items, {size_text(size_bytes)}.")
