@@ -7,17 +7,19 @@ reaching itself through a proxy that the environment names.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
 import webbrowser
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 
 from modules.api.app import add_api, api_guards
 from modules.core_components.errors import StudioError
@@ -25,7 +27,6 @@ from modules.tools.jobs import register_job_kinds
 from modules.tools.models.library import preload
 from modules.tools.services import Services, clean_cache, open_services
 from modules.tools.voices.samples import submit_demo_sample
-from modules.ui.page import LazyPage
 from modules.ui.safety import ANY_ADDRESS, LOOPBACK, check_address, guards
 
 logger = logging.getLogger(__name__)
@@ -91,6 +92,41 @@ def _build_page(services: Services, password: str) -> FastAPI:
     from modules.ui.page import create_page  # Gradio: seconds
 
     return create_page(services, password)
+
+
+class LazyPage:
+    """An ASGI app that `build` makes, in a thread, when it is first asked for.
+
+    Importing Gradio and building the page takes seconds and memory, which a program that only uses
+    the API, or asks whether the studio is up, need not wait for. The page's lifespan begins with
+    it, long after that of the server, and ends with `close`. A build that failed is repeated at the
+    next request.
+    """
+
+    def __init__(self, build: Callable[[], FastAPI]) -> None:
+        self._build = build
+        self._opening: asyncio.Task[FastAPI] | None = None
+        self._lifespan = AsyncExitStack()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._opening is None or _has_failed(self._opening):
+            self._opening = asyncio.create_task(self._open())
+        # Shielded: a request that is cancelled must not cancel the page that others wait for.
+        page = await asyncio.shield(self._opening)
+        await page(scope, receive, send)
+
+    async def close(self) -> None:
+        """Ends the page's lifespan, if it ever began."""
+        await self._lifespan.aclose()
+
+    async def _open(self) -> FastAPI:
+        page = await asyncio.to_thread(self._build)
+        await self._lifespan.enter_async_context(page.router.lifespan_context(page))
+        return page
+
+
+def _has_failed(task: asyncio.Task[FastAPI]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
 
 
 def listening_socket(host: str, port: int) -> socket.socket:

@@ -14,34 +14,33 @@ from modules.core_components.version import APP_VERSION
 from modules.tools.services import Services
 from modules.tools.speaking.request import SpeechRequest
 from modules.tools.speaking.speech import submit_speech
-from modules.ui.context import Studio, script
-from modules.ui.handlers import listen, show_errors
+from modules.ui.events import Studio, listen, script, show_errors
 from modules.ui.render import render
-from modules.ui.tabs.conversation import tab as conversation
-from modules.ui.tabs.dataset import tab as dataset
-from modules.ui.tabs.history import tab as history
-from modules.ui.tabs.models import tab as models
-from modules.ui.tabs.settings import tab as settings
-from modules.ui.tabs.train_xtts import tab as train_xtts
-from modules.ui.tabs.transcribe import tab as transcribe
-from modules.ui.tabs.voice_clone import tab as voice_clone
-from modules.ui.tabs.voice_design import tab as voice_design
-from modules.ui.tabs.voice_presets import tab as voice_presets
+from modules.ui.tabs.conversation.tab import ConversationTab
+from modules.ui.tabs.dataset.tab import DatasetTab
+from modules.ui.tabs.history.tab import HistoryTab
+from modules.ui.tabs.models.tab import ModelsTab
+from modules.ui.tabs.settings.tab import SettingsTab
+from modules.ui.tabs.train_xtts.tab import TrainTab
+from modules.ui.tabs.transcribe.tab import TranscribeTab
+from modules.ui.tabs.voice_clone.tab import VoiceCloneTab
+from modules.ui.tabs.voice_design.tab import VoiceDesignTab
+from modules.ui.tabs.voice_presets.tab import VoicePresetsTab
 from modules.ui.widgets.parts import panel
 
 TITLE = "Voice Clone Studio"
-TABS = (
-    voice_clone,
-    voice_presets,
-    conversation,
-    voice_design,
-    transcribe,
-    dataset,
-    train_xtts,
-    models,
-    history,
-    settings,
-)
+TABS = {
+    "Voice Clone": VoiceCloneTab,
+    "Voice Presets": VoicePresetsTab,
+    "Conversation": ConversationTab,
+    "Voice Design": VoiceDesignTab,
+    "Transcribe": TranscribeTab,
+    "Dataset": DatasetTab,
+    "Train XTTS": TrainTab,
+    "Models": ModelsTab,
+    "History": HistoryTab,
+    "Settings": SettingsTab,
+}
 # Copies that Gradio makes of what it plays: checked every hour, removed after a day.
 KEEP_COPIES_S = (3600, 86_400)
 # What programs may call by name, through `gradio_client`; everything else on the page is private.
@@ -68,8 +67,9 @@ def build_studio(services: Services) -> gr.Blocks:
         _build_header()
         studio = Studio(services, page)
         with gr.Tabs():
-            for tab in TABS:
-                tab.build(studio)
+            for label, draw in TABS.items():
+                with gr.Tab(label, id=label.lower().replace(" ", "-")) as tab:
+                    draw(studio, tab)
         _add_endpoints(services)
         listen(page.load, None, js=script("restore_theme"), queue=False)
     return page.queue(api_open=False, max_size=64)

@@ -8,10 +8,67 @@ from __future__ import annotations
 import gradio as gr
 from gradio.themes.utils import colors, fonts, sizes
 
-from modules.ui.context import STATIC
+from modules.ui.events import STATIC
 
 # What all tabs share, then what single tabs need besides.
 STYLESHEETS = tuple(STATIC / "css" / f"{name}.css" for name in ("studio", "dataset", "training"))
+# Of each variable the light and the dark value.
+COLOURS = {
+    "body_background_fill": ("*neutral_50", "*neutral_950"),
+    "body_text_color": ("*neutral_800", "*neutral_200"),
+    "body_text_color_subdued": ("*neutral_500", "*neutral_400"),
+    "background_fill_primary": ("white", "*neutral_900"),
+    "background_fill_secondary": ("*neutral_50", "*neutral_950"),
+    "border_color_primary": ("*neutral_200", "*neutral_800"),
+    "block_background_fill": ("white", "*neutral_900"),
+    "block_border_width": ("1px", "1px"),
+    "block_label_background_fill": ("transparent", "transparent"),
+    "block_label_border_width": ("0px", "0px"),
+    "block_label_text_color": ("*neutral_600", "*neutral_300"),
+    "block_title_text_color": ("*neutral_700", "*neutral_200"),
+    "block_info_text_color": ("*neutral_500", "*neutral_400"),
+    "accordion_text_color": ("*neutral_700", "*neutral_200"),
+    "panel_background_fill": ("transparent", "transparent"),
+    "link_text_color": ("*primary_700", "*primary_300"),
+    "input_background_fill": ("white", "*neutral_950"),
+    "input_border_color": ("*neutral_300", "*neutral_700"),
+    "input_border_color_focus": ("*primary_600", "*primary_400"),
+    "input_shadow_focus": ("0 0 0 3px rgb(20 184 166 / 0.18)", "0 0 0 3px rgb(45 212 191 / 0.18)"),
+    "input_placeholder_color": ("*neutral_400", "*neutral_500"),
+    "checkbox_background_color_selected": ("*primary_600", "*primary_500"),
+    "checkbox_border_color_selected": ("*primary_600", "*primary_500"),
+    "checkbox_label_background_fill": ("white", "*neutral_950"),
+    "checkbox_label_background_fill_selected": ("*primary_50", "*primary_950"),
+    "checkbox_label_border_color_selected": ("*primary_600", "*primary_500"),
+    "checkbox_label_text_color_selected": ("*primary_800", "*primary_200"),
+    "slider_color": ("*primary_600", "*primary_400"),
+    "loader_color": ("*primary_600", "*primary_400"),
+    "table_border_color": ("*neutral_200", "*neutral_800"),
+    "button_border_width": ("1px", "1px"),
+    "button_primary_background_fill": ("*primary_700", "*primary_600"),
+    "button_primary_background_fill_hover": ("*primary_800", "*primary_500"),
+    "button_primary_border_color": ("*primary_700", "*primary_600"),
+    "button_primary_text_color": ("white", "white"),
+    "button_secondary_background_fill": ("white", "*neutral_900"),
+    "button_secondary_background_fill_hover": ("*neutral_100", "*neutral_800"),
+    "button_secondary_border_color": ("*neutral_300", "*neutral_700"),
+    "button_cancel_background_fill": ("white", "*neutral_900"),
+    "button_cancel_background_fill_hover": ("#fef2f2", "#450a0a"),
+    "button_cancel_border_color": ("#fca5a5", "#7f1d1d"),
+    "button_cancel_text_color": ("#b91c1c", "#fca5a5"),
+}
+SIZES = {
+    "block_shadow": "none",
+    "block_label_text_weight": "600",
+    "block_title_text_weight": "600",
+    "layout_gap": "*spacing_xl",
+    "input_border_width": "1px",
+    "checkbox_label_border_width": "1px",
+    "button_large_text_weight": "600",
+    "button_large_text_size": "*text_md",
+    "button_medium_text_weight": "500",
+    "button_small_text_weight": "500",
+}
 
 
 class StudioTheme(gr.themes.Base):
@@ -29,112 +86,6 @@ class StudioTheme(gr.themes.Base):
             font_mono=(fonts.LocalFont("IBM Plex Mono", (400, 700)), "ui-monospace", "monospace"),
         )
         self.name = "studio"
-        self._colour_surfaces()
-        self._colour_controls()
-        self._colour_buttons()
-
-    def _colour_surfaces(self) -> None:
-        self.set(
-            body_background_fill="*neutral_50",
-            body_background_fill_dark="*neutral_950",
-            body_text_color="*neutral_800",
-            body_text_color_dark="*neutral_200",
-            body_text_color_subdued="*neutral_500",
-            body_text_color_subdued_dark="*neutral_400",
-            background_fill_primary="white",
-            background_fill_primary_dark="*neutral_900",
-            background_fill_secondary="*neutral_50",
-            background_fill_secondary_dark="*neutral_950",
-            border_color_primary="*neutral_200",
-            border_color_primary_dark="*neutral_800",
-            block_background_fill="white",
-            block_background_fill_dark="*neutral_900",
-            block_border_width="1px",
-            block_border_width_dark="1px",
-            block_shadow="none",
-            block_label_background_fill="transparent",
-            block_label_background_fill_dark="transparent",
-            block_label_border_width="0px",
-            block_label_border_width_dark="0px",
-            block_label_text_color="*neutral_600",
-            block_label_text_color_dark="*neutral_300",
-            block_label_text_weight="600",
-            block_title_text_weight="600",
-            block_title_text_color="*neutral_700",
-            block_title_text_color_dark="*neutral_200",
-            block_info_text_color="*neutral_500",
-            block_info_text_color_dark="*neutral_400",
-            accordion_text_color="*neutral_700",
-            accordion_text_color_dark="*neutral_200",
-            panel_background_fill="transparent",
-            panel_background_fill_dark="transparent",
-            link_text_color="*primary_700",
-            link_text_color_dark="*primary_300",
-            layout_gap="*spacing_xl",
-        )
-
-    def _colour_controls(self) -> None:
-        self.set(
-            input_background_fill="white",
-            input_background_fill_dark="*neutral_950",
-            input_border_width="1px",
-            input_border_color="*neutral_300",
-            input_border_color_dark="*neutral_700",
-            input_border_color_focus="*primary_600",
-            input_border_color_focus_dark="*primary_400",
-            input_shadow_focus="0 0 0 3px rgb(20 184 166 / 0.18)",
-            input_shadow_focus_dark="0 0 0 3px rgb(45 212 191 / 0.18)",
-            input_placeholder_color="*neutral_400",
-            input_placeholder_color_dark="*neutral_500",
-            checkbox_background_color_selected="*primary_600",
-            checkbox_background_color_selected_dark="*primary_500",
-            checkbox_border_color_selected="*primary_600",
-            checkbox_border_color_selected_dark="*primary_500",
-            checkbox_label_background_fill="white",
-            checkbox_label_background_fill_dark="*neutral_950",
-            checkbox_label_background_fill_selected="*primary_50",
-            checkbox_label_background_fill_selected_dark="*primary_950",
-            checkbox_label_border_width="1px",
-            checkbox_label_border_color_selected="*primary_600",
-            checkbox_label_border_color_selected_dark="*primary_500",
-            checkbox_label_text_color_selected="*primary_800",
-            checkbox_label_text_color_selected_dark="*primary_200",
-            slider_color="*primary_600",
-            slider_color_dark="*primary_400",
-            loader_color="*primary_600",
-            loader_color_dark="*primary_400",
-            table_border_color="*neutral_200",
-            table_border_color_dark="*neutral_800",
-        )
-
-    def _colour_buttons(self) -> None:
-        self.set(
-            button_border_width="1px",
-            button_border_width_dark="1px",
-            button_large_text_weight="600",
-            button_large_text_size="*text_md",
-            button_medium_text_weight="500",
-            button_small_text_weight="500",
-            button_primary_background_fill="*primary_700",
-            button_primary_background_fill_hover="*primary_800",
-            button_primary_background_fill_dark="*primary_600",
-            button_primary_background_fill_hover_dark="*primary_500",
-            button_primary_border_color="*primary_700",
-            button_primary_border_color_dark="*primary_600",
-            button_primary_text_color="white",
-            button_primary_text_color_dark="white",
-            button_secondary_background_fill="white",
-            button_secondary_background_fill_hover="*neutral_100",
-            button_secondary_background_fill_dark="*neutral_900",
-            button_secondary_background_fill_hover_dark="*neutral_800",
-            button_secondary_border_color="*neutral_300",
-            button_secondary_border_color_dark="*neutral_700",
-            button_cancel_background_fill="white",
-            button_cancel_background_fill_hover="#fef2f2",
-            button_cancel_background_fill_dark="*neutral_900",
-            button_cancel_background_fill_hover_dark="#450a0a",
-            button_cancel_border_color="#fca5a5",
-            button_cancel_border_color_dark="#7f1d1d",
-            button_cancel_text_color="#b91c1c",
-            button_cancel_text_color_dark="#fca5a5",
-        )
+        light = {name: colour for name, (colour, _) in COLOURS.items()}
+        dark = {f"{name}_dark": colour for name, (_, colour) in COLOURS.items()}
+        self.set(**light, **dark, **SIZES)

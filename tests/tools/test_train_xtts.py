@@ -145,7 +145,7 @@ def story(studio: Services) -> Story:
 
 
 def test_killed_it_says_so_and_can_be_resumed(story: Story) -> None:
-    assert "ended (exit code" in story.killed.message
+    assert "ended unexpectedly (exit code" in story.killed.message
     assert "Resume" in story.killed.hint
     assert story.state_when_killed == "interrupted"
     assert any("Epoch 1 of 3, step 1 of 15" in message for message in story.messages)
@@ -294,7 +294,7 @@ def test_a_process_that_hangs_is_ended(
     studio: Services, story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "TrainingProcess", Hung)
-    monkeypatch.setattr(training, "_PATIENCE_S", 0.0)
+    monkeypatch.setattr(training, "_KILL_AFTER_S", 0.0)
     cancelled_at_once(studio, "hung")
     assert not studio.tts.pool.snapshot()
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from modules.core_components.dataset.report import BAD, ClipMeasures, DatasetReport, Finding
-from modules.ui.tabs.dataset.clip_editor import peaks
+from modules.ui.tabs.dataset.clips import peaks
 from modules.ui.tabs.dataset.report_html import (
     Histogram,
     bins,

@@ -7,7 +7,7 @@ import pytest
 from gradio.helpers import special_args
 
 from modules.core_components.errors import BadInputError
-from modules.ui.handlers import show_errors
+from modules.ui.events import show_errors
 
 
 def test_a_studio_error_becomes_message_and_hint_without_live_html() -> None:

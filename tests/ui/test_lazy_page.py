@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,7 +11,8 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from modules.ui.page import LazyPage
+from modules.ui.server import LazyPage
+from tests.conftest import ROOT
 
 
 class Diary:
@@ -60,7 +63,7 @@ def test_it_is_built_once_at_the_first_request() -> None:
     assert diary.entries == ["built", "begun", "ended"]
 
 
-def test_a_server_nobody_visited_ends_without_building_it() -> None:
+def test_a_server_without_visitors_ends_without_building_it() -> None:
     diary = Diary()
     with TestClient(served(diary)):
         pass
@@ -73,3 +76,8 @@ def test_a_failed_build_is_tried_again() -> None:
         with pytest.raises(RuntimeError, match="no luck"):
             client.get("/hello")
         assert client.get("/hello").json() == "hello"
+
+
+def test_a_server_without_visitors_does_without_gradio() -> None:
+    program = "import sys, modules.ui.server; sys.exit('gradio' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)

@@ -8,7 +8,7 @@ import pytest
 from modules.tools.models.benchmark import BenchmarkRequest, run_benchmark
 from modules.tools.models.ready_models import has_stock_voices
 from modules.tools.services import Services
-from modules.ui.context import Studio
+from modules.ui.events import Studio
 from modules.ui.tabs.models.panels import NO_PREPARED_VOICES, BenchmarkPanel, PromptCachePanel
 from modules.ui.widgets.engine_panel import EnginePanel
 from modules.ui.widgets.jobs_view import JobsView

@@ -12,7 +12,7 @@ from modules.core_components.values import Scores
 from modules.tools.services import Services
 from modules.tools.speaking.request import SpeechRequest
 from modules.tools.speaking.speech import speak
-from modules.ui.context import script
+from modules.ui.events import script
 from modules.ui.server import create_app
 from modules.ui.studio import PUBLIC, TABS, build_studio
 from modules.ui.theme import STYLESHEETS, StudioTheme
@@ -24,7 +24,7 @@ from tests.ui.page_client import HERE, call, fire, open_page
 def test_the_page_has_its_tabs_and_nothing_public_but_its_endpoints(services: Services) -> None:
     config = build_studio(services).config
     tabs = [c["props"] for c in config["components"] if c["type"] == "tabitem"]
-    names = {tab.__name__.split(".")[-2].replace("_", "-") for tab in TABS}
+    names = {name.lower().replace(" ", "-") for name in TABS}
     assert [tab["label"] for tab in tabs if tab.get("id") in names] == [
         "Voice Clone",
         "Voice Presets",

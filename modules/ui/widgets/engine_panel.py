@@ -46,11 +46,8 @@ class OptionControls:
             with gr.Group(visible=options_type is chosen) as group:
                 self.components += [option_control(item) for item in fields]
             self._groups[options_type] = group
-
-    @property
-    def groups(self) -> list[Any]:
-        """One group for each kind, in the order of `show`."""
-        return list(self._groups.values())
+        # One group for each kind, in the order of `show`.
+        self.groups = list(self._groups.values())
 
     def show(self, chosen: type | None) -> list[Any]:
         """Updates for `groups`: only those of the chosen kind are visible."""
@@ -131,16 +128,9 @@ class EnginePanel:
                 precision=0,
             )
             self._options = OptionControls(option_types(services), None)
-
-    @property
-    def outputs(self) -> list[Any]:
-        """What `show` gives values for."""
-        return [self.ready, self.engine, self.language, self._about, *self._options.groups]
-
-    @property
-    def inputs(self) -> list[Any]:
-        """What `request` reads."""
-        return [self.engine, self.language, self._seed, *self._options.components]
+        self.outputs = [self.ready, self.engine, self.language, self._about, *self._options.groups]
+        # What `request` reads.
+        self.inputs = [self.engine, self.language, self._seed, *self._options.components]
 
     def show(
         self,

@@ -26,7 +26,7 @@ from modules.core_components.jobs.store import (
     RUNNING,
 )
 from modules.tools.services import Services
-from modules.ui.handlers import listen
+from modules.ui.events import listen
 from modules.ui.render import duration_text, render
 from modules.ui.widgets.parts import panel
 

@@ -10,9 +10,8 @@ from typing import Any
 import gradio as gr
 
 from modules.core_components.errors import BadInputError
-from modules.ui.context import script
-from modules.ui.handlers import listen
-from modules.ui.render import note_html, part
+from modules.ui.events import listen, script
+from modules.ui.render import note_html, part, render
 
 NO_TTS_MODEL = "No speech model is installed yet. Download one on the Models tab; Kokoro is small."
 NO_ASR_MODEL = (
@@ -168,3 +167,43 @@ class DownloadButtons:
         for fmt, button in self._buttons.items():
             ready = listen(button.click, partial(make_file, fmt), keys, [self._link])
             listen(ready.success, None, js=self._click, queue=False)
+
+
+class Pager:
+    """Pages of a list: `page` is the number of the one shown, from 0, and two buttons turn them."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self.page = gr.State(0)
+        with gr.Row():
+            self._previous = gr.Button("Previous", size="sm", min_width=90)
+            self._number = panel()
+            self._next = gr.Button("Next", size="sm", min_width=90)
+        self.outputs = [self.page, self._previous, self._number, self._next]
+
+    def span(self, page: int, count: int) -> tuple[int, int]:
+        """The first entry of a page of `count` entries, or of the last page, and the one after."""
+        page = min(max(page, 0), max(count - 1, 0) // self._size)
+        return page * self._size, min((page + 1) * self._size, count)
+
+    def show(self, page: int, count: int) -> list[Any]:
+        """The page and which of the two buttons can be used; all hidden for a single page."""
+        first, last = self.span(page, count)
+        visible = count > self._size
+        return [
+            first // self._size,
+            gr.update(interactive=first > 0, visible=visible),
+            render("page_number", first=first + 1, last=last, count=count),
+            gr.update(interactive=last < count, visible=visible),
+        ]
+
+    def on_turn(
+        self, work: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any], sequence: str
+    ) -> None:
+        """Calls `work(page, *inputs)` with the number of the page that is asked for."""
+        for button, step in ((self._previous, -1), (self._next, 1)):
+
+            def turn(page: int, *values: Any, step: int = step) -> Any:
+                return work(page + step, *values)
+
+            listen(button.click, turn, [self.page, *inputs], outputs, sequence=sequence)

@@ -13,7 +13,7 @@ from modules.core_components.text.languages import language_name
 from modules.core_components.values import Consent, Sample
 from modules.tools.services import Services
 from modules.tools.voices.samples import add_sample, submit_reference_text
-from modules.ui.handlers import listen, notify, warn
+from modules.ui.events import listen, notify, warn
 from modules.ui.render import duration_text, empty_html, facts_html
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import (
@@ -55,6 +55,8 @@ class SamplePanel:
         about = [self._player, self._facts, self._details, self._ref_text]
         self._shown = [self.chosen, self.name, *about]
         with gr.Accordion("New sample", open=False) as self._add:
+            # What `refresh` gives values for.
+            self.outputs = [*self._shown, self._add]
             self._build_form()
         listen(self.name.input, self._show, [self.name], self._shown)
         listen(save.click, self._save_text, [self.chosen, self._ref_text], [])
@@ -63,11 +65,6 @@ class SamplePanel:
     def follow_in(self, jobs: JobsView) -> None:
         """Long work on a sample is shown in `jobs`."""
         listen(self._transcribe.click, self._submit_transcription, [self.chosen], [jobs.job_id])
-
-    @property
-    def outputs(self) -> list[Any]:
-        """What `refresh` gives values for."""
-        return [*self._shown, self._add]
 
     def refresh(self, chosen: str) -> list[Any]:
         """The list as it is now; keeps the chosen sample, or else takes the latest."""

@@ -1,8 +1,9 @@
-"""One take: player, scores, downloads, all its parameters, and generating it again."""
+"""One take: player, scores, downloads and parameters; and the form that generates one."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -14,10 +15,12 @@ from modules.tools.services import Services
 from modules.tools.speaking.history import AGAIN, export_take, submit_again
 from modules.tools.speaking.request import FORMATS
 from modules.tools.speaking.scores import STRANGER_SIMILARITY, explain_similarity, explain_words
-from modules.ui.handlers import listen
-from modules.ui.render import duration_text, excerpt, facts_html, local_time, render
+from modules.tools.speaking.speech import SPEAK, submit_speech
+from modules.ui.events import Studio, listen, script
+from modules.ui.render import duration_text, empty_html, excerpt, facts_html, local_time, render
+from modules.ui.widgets import parts
+from modules.ui.widgets.engine_panel import EnginePanel
 from modules.ui.widgets.jobs_view import JobsView
-from modules.ui.widgets.parts import DownloadButtons, audio_player, panel
 
 MOST_HEARD = 300
 
@@ -32,22 +35,19 @@ class TakePanel:
         self._services = services
         self.take_id = gr.State("")
         with gr.Column(visible=False) as self._group:
-            self._note = panel(visible=False)
-            self._player = audio_player("Take")
-            self._scores = panel()
+            self._note = parts.panel(visible=False)
+            self._player = parts.audio_player("Take")
+            self._scores = parts.panel()
             with gr.Row():
-                downloads = DownloadButtons(FORMATS, f"{element_id}-link")
+                downloads = parts.DownloadButtons(FORMATS, f"{element_id}-link")
                 again = gr.Button("Generate again", size="sm", min_width=110)
             with gr.Accordion("Details", open=False):
-                self._facts = panel()
+                self._facts = parts.panel()
                 self._metadata = gr.JSON(show_label=False, max_height=420)
+        shown = [self._note, self._player, self._scores, self._facts, self._metadata]
+        self.outputs = [self.take_id, self._group, *shown]
         downloads.on_download(lambda fmt, take: export_take(services, take, fmt), self.take_id)
         listen(again.click, self._again, [self.take_id], [jobs.job_id])
-
-    @property
-    def outputs(self) -> list[Any]:
-        shown = [self._note, self._player, self._scores, self._facts, self._metadata]
-        return [self.take_id, self._group, *shown]
 
     def show(self, take: Take | None, note: str = "") -> list[Any]:
         """Values for `outputs`; without a take the panel is hidden. `note` is HTML."""
@@ -126,3 +126,46 @@ def scores_html(take: Take) -> Markup:
 
 def _generation_time(take: Take) -> str:
     return duration_text(sum(take.timings_s.values())) if take.timings_s else ""
+
+
+class GeneratePanel:
+    """Text, engine and options, the button that generates, progress, live player, and the take.
+
+    A tab listens to `button` with `inputs` among its inputs and `followed` as outputs; its handler
+    submits with `submit`.
+    """
+
+    def __init__(self, studio: Studio, kinds: Sequence[str], element_id: str) -> None:
+        self._services = studio.services
+        parts.title("Text")
+        self._text = parts.text_to_speak()
+        self.engine = EnginePanel(self._services)
+        self._play = gr.Checkbox(label="Play while generating", value=True, container=False)
+        self.button = gr.Button("Generate", variant="primary", size="lg")
+        self._live_player = parts.scripted_panel("live_player")
+        self.jobs = JobsView(self._services, kinds)
+        self._empty = parts.panel(empty_html("Your takes appear here."))
+        self._take = TakePanel(self._services, self.jobs, element_id)
+        # What `submit` takes as `values`.
+        self.inputs = [self._text, self._play, *self.engine.inputs]
+        # What `submit` gives values for.
+        self.followed = [self.jobs.job_id, self._live_player]
+        self.outputs = [self._empty, *self._take.outputs]
+        # The browser keeps the choice: it is about the loudspeaker of that machine.
+        restore, keep = script("restore_live_choice"), script("keep_live_choice")
+        listen(studio.page.load, None, [], [self._play], js=restore, queue=False)
+        listen(self._play.input, None, [self._play], [], js=keep, queue=False)
+        studio.on_open(self.jobs.find, [], [self.jobs.job_id])
+
+    def submit(
+        self, voice: str | None, kind: str, values: Sequence[Any], job_kind: str = SPEAK
+    ) -> list[Any]:
+        """Queues a take in the voice of a sample or preset. Raises BadInputError."""
+        text, live, *how = values
+        request = self.engine.request(text, voice, kind, how)
+        job = submit_speech(self._services, request, live, job_kind)
+        return [job.id, job.id if live else gr.skip()]
+
+    def show(self, job: Job) -> list[Any]:
+        """The take that a finished job made."""
+        return [gr.update(visible=False), *self._take.show_result(job)]

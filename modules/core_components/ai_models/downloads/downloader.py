@@ -30,7 +30,6 @@ from modules.core_components.ai_models.downloads.files import (
     SharedWork,
     Transport,
     inside,
-    megabytes,
     process_lock,
     sha256_of,
 )
@@ -45,6 +44,7 @@ from modules.core_components.errors import (
     StudioError,
 )
 from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.units import size_text
 
 logger = logging.getLogger(__name__)
 
@@ -143,7 +143,7 @@ def _checked(
         raise _corrupt(entry, path, f"cannot be read ({error})") from error
     if known is not None:
         if digest != known.sha256:
-            was, now = megabytes(known.bytes), megabytes(found.st_size)
+            was, now = size_text(known.bytes), size_text(found.st_size)
             raise _corrupt(entry, path, f"has changed since it was downloaded ({was}, now {now})")
     elif digest not in (accepted := _accepted(entry, name)) and accepted:
         raise _corrupt(entry, path, f"is not a file the catalog knows (SHA-256 {digest})")
@@ -258,7 +258,7 @@ class Downloader:
         with process_lock(self._lock_path(entry), CancelToken()):
             freed = sum(_remove(path) for path in _own_files(entry, folder))
             _remove_empty(folder, root)
-        logger.info("Deleted %s, %s are free again", entry.id, megabytes(freed))
+        logger.info("Deleted %s, %s are free again", entry.id, size_text(freed))
         return freed
 
     def needs_consent(self, model_id: str) -> bool:

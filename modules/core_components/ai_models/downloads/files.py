@@ -41,6 +41,7 @@ from modules.core_components.errors import (
     JobCancelled,
 )
 from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.units import size_text
 
 # Is there room? Asked before anything large is written.
 
@@ -56,8 +57,8 @@ def ensure_free(folder: Path, needed_bytes: int) -> None:
     free = shutil.disk_usage(place).free
     if needed_bytes and free < needed_bytes + MARGIN_BYTES:
         raise DiskFullError(
-            f"The disk of {folder} has {megabytes(free)} free; "
-            f"{megabytes(needed_bytes + MARGIN_BYTES)} are needed.",
+            f"The disk of {folder} has {size_text(free)} free; "
+            f"{size_text(needed_bytes + MARGIN_BYTES)} are needed.",
             "Free some space, or choose another models folder in the settings.",
         )
 
@@ -74,11 +75,6 @@ def disk_errors(target: Path) -> Iterator[None]:
             f"The disk became full while {target.name} was written.",
             "Free some space and start again: what arrived so far is kept.",
         ) from error
-
-
-def megabytes(count: float) -> str:
-    """Bytes for people: 0.4 MB, 75.5 MB, 3.09 GB."""
-    return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 # How far a download is, and how fast.
@@ -133,14 +129,14 @@ class Meter:
         return min((self._base + self._here) / self._total, 1.0) if self._total else 0.0
 
     def _message(self) -> str:
-        done = megabytes(self._base + self._here)
-        of_total = f" of {megabytes(self._total)}" if self._total else ""
+        done = size_text(self._base + self._here)
+        of_total = f" of {size_text(self._total)}" if self._total else ""
         return f"{self._file}: {done}{of_total}{self._speed()} from {self._source}"
 
     def _speed(self) -> str:
         (start, first), (end, last) = self._recent[0], self._recent[-1]
         measured = last > first and end - start > 0.5
-        return f", {megabytes((last - first) / (end - start))}/s" if measured else ""
+        return f", {size_text((last - first) / (end - start))}/s" if measured else ""
 
 
 # The one way a model file comes into being: `<name>.part`, checked, renamed.

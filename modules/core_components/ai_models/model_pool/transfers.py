@@ -15,8 +15,8 @@ from modules.core_components.ai_models.model_pool.books import (
     Place,
     SizeBook,
 )
-from modules.core_components.ai_models.model_pool.plans import gib
 from modules.core_components.errors import JobCancelled
+from modules.core_components.units import memory_text
 
 logger = logging.getLogger(__name__)
 
@@ -172,7 +172,7 @@ class Loading:
             self._departures.drop(entry, error)
             raise
         if not brought:
-            logger.info("%s takes %s and waits for that much room", spec.key, gib(nbytes))
+            logger.info("%s takes %s and waits for that much room", spec.key, memory_text(nbytes))
             self._departures.drop(entry)
         return brought
 

@@ -28,7 +28,7 @@ from modules.tools.models.ready_models import (
 )
 from modules.tools.services import Services
 from modules.tools.voices.preset_voices import PresetVoice, preset_voices
-from modules.ui.handlers import listen
+from modules.ui.events import listen
 from modules.ui.render import card_html, empty_html, excerpt, note_html
 from modules.ui.widgets.engine_panel import OptionControls
 from modules.ui.widgets.parts import NO_TTS_MODEL, menu, menu_update, panel
@@ -83,18 +83,13 @@ class CastPanel:
                 self._language = menu("Language", OWN_LANGUAGE)
             self._styles = panel()
             self._options = OptionControls(option_types(services), None)
-        self._listen()
-
-    @property
-    def inputs(self) -> list[Any]:
-        """What `read` takes."""
-        return [self._speakers, self.cast, self.way]
-
-    @property
-    def outputs(self) -> list[Any]:
-        """What `show` gives values for."""
+        # What `read` takes.
+        self.inputs = [self._speakers, self.cast, self.way]
+        fixed = [self._more, self._speaker, self._language, self._styles]
+        self._editor = [*fixed, *self._options.groups, *self._options.components]
         menus = [*self._rows, *self._voices, *self._engines]
-        return [self.cast, self._speakers, self._note, *menus, *self._editor]
+        self.outputs = [self.cast, self._speakers, self._note, *menus, *self._editor]
+        self._listen()
 
     def show(self, script: str, cast: Mapping[str, Choice], way: str) -> list[Any]:
         """A row for each speaker of the script, with what was chosen for them or a proposal."""
@@ -151,11 +146,6 @@ class CastPanel:
             }
             for member in cast
         }
-
-    @property
-    def _editor(self) -> list[Any]:
-        fixed = [self._more, self._speaker, self._language, self._styles]
-        return [*fixed, *self._options.groups, *self._options.components]
 
     def _listen(self) -> None:
         known = self.inputs

@@ -18,17 +18,10 @@ from modules.tools.conversation.conversation import (
 )
 from modules.tools.conversation.joining import EXPORT_FORMATS, export_conversation
 from modules.tools.services import Services
-from modules.ui.handlers import listen
+from modules.ui.events import listen
 from modules.ui.render import duration_text, empty_html, facts_html, local_time, render
+from modules.ui.widgets import parts
 from modules.ui.widgets.jobs_view import JobsView
-from modules.ui.widgets.parts import (
-    ConfirmedButton,
-    DownloadButtons,
-    audio_player,
-    choice_list,
-    panel,
-    title,
-)
 
 NOTHING = "Your conversation appears here, line by line."
 ABOUT_LINE = "May begin with a style in parentheses, for engines that have styles."
@@ -42,38 +35,35 @@ class ConversationPanel:
         self._services = services
         self.shown_id = gr.State("")
         self.line_id = gr.State("")
-        self._empty = panel(empty_html(NOTHING))
+        self._empty = parts.panel(empty_html(NOTHING))
         with gr.Column(visible=False) as self._group:
-            self._facts = panel()
-            self._player = audio_player("Conversation", visible=False)
+            self._facts = parts.panel()
+            self._player = parts.audio_player("Conversation", visible=False)
             with gr.Row(visible=False) as self._downloads:
-                downloads = DownloadButtons(EXPORT_FORMATS, "conversation-link")
+                downloads = parts.DownloadButtons(EXPORT_FORMATS, "conversation-link")
             self._rest = gr.Button("Generate missing lines", size="sm", visible=False)
-            title("Lines")
+            parts.title("Lines")
             with gr.Column(elem_classes="studio-short"):
-                self._lines = choice_list()
+                self._lines = parts.choice_list()
             with gr.Column(visible=False) as self._editor:
                 self._build_editor()
             self._join = gr.Button("Apply new pauses", size="sm")
-            self.delete = ConfirmedButton("Delete conversation", "It moves to the trash.")
-        downloads.on_download(
-            lambda fmt, shown: export_conversation(services, shown, fmt), self.shown_id
-        )
-        self._listen(jobs)
-
-    @property
-    def outputs(self) -> list[Any]:
-        """What `show` gives values for."""
-        return [
+            self.delete = parts.ConfirmedButton("Delete conversation", "It moves to the trash.")
+        # What `show_progress` gives values for.
+        self.progress_outputs = [self._facts, self._lines]
+        self._line_outputs = [
+            *[self.line_id, self._editor, self._about, self._line_player],
+            *[self._text, self._seed, self._again],
+        ]
+        self.outputs = [
             *[self.shown_id, self._empty, self._group, self._facts, self._player],
             *[self._downloads, self._rest, self._join, self._lines],
             *self._line_outputs,
         ]
-
-    @property
-    def progress_outputs(self) -> list[Any]:
-        """What `show_progress` gives values for."""
-        return [self._facts, self._lines]
+        downloads.on_download(
+            lambda fmt, shown: export_conversation(services, shown, fmt), self.shown_id
+        )
+        self._listen(jobs)
 
     def on_join(self, jobs: JobsView, pauses: Any) -> None:
         """`pauses` are the components that hold the seconds."""
@@ -115,8 +105,8 @@ class ConversationPanel:
         return missing and work_on(self._services, conversation.id) is None
 
     def _build_editor(self) -> None:
-        self._about = panel()
-        self._line_player = audio_player("Line", visible=False)
+        self._about = parts.panel()
+        self._line_player = parts.audio_player("Line", visible=False)
         self._text = gr.Textbox(
             value="", label="Text of the line", info=ABOUT_LINE, lines=2, max_lines=8
         )
@@ -125,13 +115,6 @@ class ConversationPanel:
                 label="Seed of the line", value=-1, precision=0, info="-1: random", min_width=120
             )
             self._again = gr.Button("Generate line again", variant="primary", min_width=160)
-
-    @property
-    def _line_outputs(self) -> list[Any]:
-        return [
-            *[self.line_id, self._editor, self._about, self._line_player],
-            *[self._text, self._seed, self._again],
-        ]
 
     def _listen(self, jobs: JobsView) -> None:
         listen(self._lines.select, self._choose, [self.shown_id], self._line_outputs)

@@ -17,8 +17,7 @@ from modules.tools.conversation.conversation import (
     delete_conversation,
     submit_conversation,
 )
-from modules.ui.context import Studio
-from modules.ui.handlers import listen, notify
+from modules.ui.events import Studio, listen, notify
 from modules.ui.render import render
 from modules.ui.tabs.conversation.cast_panel import IN_ONE_GO, LINE_BY_LINE, CastPanel
 from modules.ui.tabs.conversation.conversation_panel import ConversationPanel
@@ -32,13 +31,7 @@ ABOUT = (
 )
 
 
-def build(studio: Studio) -> None:
-    """The tab inside the current `gr.Tabs`."""
-    with gr.Tab("Conversation", id="conversation") as tab:
-        _ConversationTab(studio, tab)
-
-
-class _ConversationTab:
+class ConversationTab:
     def __init__(self, studio: Studio, tab: gr.Tab) -> None:
         self._services = studio.services
         with gr.Row():

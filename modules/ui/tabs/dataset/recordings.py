@@ -16,21 +16,10 @@ from modules.tools.dataset.build import DatasetRequest, submit_build
 from modules.tools.dataset.export import export_ljspeech
 from modules.tools.models.ready_models import listening_models
 from modules.tools.services import Services
-from modules.ui.handlers import listen, notify, warn
+from modules.ui.events import listen, notify, warn
 from modules.ui.render import duration_text, empty_html
+from modules.ui.widgets import parts
 from modules.ui.widgets.jobs_view import JobsView
-from modules.ui.widgets.parts import (
-    NO_ASR_MODEL,
-    ConfirmedButton,
-    DownloadButtons,
-    audio_recorder,
-    menu,
-    menu_update,
-    note,
-    panel,
-    require_model,
-    title,
-)
 from modules.ui.widgets.sample_panel import CONSENT
 
 NONE = "None installed"
@@ -47,7 +36,7 @@ class RecordingsPanel:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        title("Recordings")
+        parts.title("Recordings")
         with gr.Tabs():
             with gr.Tab("Files"):
                 self._files = gr.File(
@@ -61,18 +50,15 @@ class RecordingsPanel:
                     info="A folder, an archive, or a metadata.csv next to its wav files.",
                 )
             with gr.Tab("Microphone"):
-                self._spoken = audio_recorder("Record", ["microphone"])
-        note(WHAT)
-        self._no_model = panel(visible=False)
+                self._spoken = parts.audio_recorder("Record", ["microphone"])
+        parts.note(WHAT)
+        self._no_model = parts.panel(visible=False)
         with gr.Row():
-            self.model = menu("Transcription model", NONE)
-            self.precision = menu("Precision", AUTO)
+            self.model = parts.menu("Transcription model", NONE)
+            self.precision = parts.menu("Precision", AUTO)
         self.build = gr.Button("Add to dataset", variant="primary", size="lg")
-
-    @property
-    def outputs(self) -> list[Any]:
-        """What `choices` gives values for."""
-        return [self._no_model, self.model, self.precision]
+        # What `choices` gives values for.
+        self.outputs = [self._no_model, self.model, self.precision]
 
     def choices(self, model: str | None, precision: str | None) -> list[Any]:
         """The installed models, and the precisions of the chosen one."""
@@ -82,9 +68,9 @@ class RecordingsPanel:
         options = describe_options(self._services.asr.get(chosen).options_type) if chosen else ()
         known = next((item.choices for item in options if item.name == "precision"), ())
         return [
-            gr.update(value=empty_html(NO_ASR_MODEL), visible=not models),
-            menu_update([(label, name) for name, label in models.items()], chosen, NONE),
-            menu_update([(name, name) for name in known or (AUTO,)], precision, AUTO),
+            gr.update(value=empty_html(parts.NO_ASR_MODEL), visible=not models),
+            parts.menu_update([(label, name) for name, label in models.items()], chosen, NONE),
+            parts.menu_update([(name, name) for name in known or (AUTO,)], precision, AUTO),
         ]
 
     def labels(self) -> list[tuple[str, str]]:
@@ -109,7 +95,7 @@ class RecordingsPanel:
     ) -> list[Any]:
         if not dataset:
             raise BadInputError("There is no dataset yet.", "Create one above.")
-        model = require_model(model)
+        model = parts.require_model(model)
         uploads = [*(files or ()), *([spoken] if spoken else ())]
         place = folder.strip()
         if not uploads and not place:
@@ -168,15 +154,15 @@ class DatasetChoice:
     def __init__(self, services: Services) -> None:
         self._services = services
         self.chosen = gr.State("")
-        self.name = menu("Dataset", NO_DATASET_YET)
+        self.name = parts.menu("Dataset", NO_DATASET_YET)
         with gr.Accordion("New dataset", open=False) as self._new:
             self._build_form()
         self._tools: Any = None
 
-    def build_removal(self) -> ConfirmedButton:
+    def build_removal(self) -> parts.ConfirmedButton:
         """Draws the button that deletes the chosen dataset."""
         with gr.Column(visible=False) as self._tools:
-            return ConfirmedButton("Delete dataset", "It moves to the trash.")
+            return parts.ConfirmedButton("Delete dataset", "It moves to the trash.")
 
     @property
     def outputs(self) -> list[Any]:
@@ -192,7 +178,7 @@ class DatasetChoice:
         labels = [(f"{item.name} · {language_name(item.language)}", item.name) for item in datasets]
         return [
             chosen,
-            menu_update(labels, chosen, NO_DATASET_YET),
+            parts.menu_update(labels, chosen, NO_DATASET_YET),
             gr.skip() if datasets else gr.update(open=True),
             gr.update(visible=bool(chosen)),
         ]
@@ -246,4 +232,4 @@ def build_export(services: Services, dataset: Any) -> None:
         stem = services.datasets.get(name).folder.name
         return export_ljspeech(services, name, folder / f"{stem}.zip")
 
-    DownloadButtons([LJSPEECH], "dataset-link").on_download(export, dataset)
+    parts.DownloadButtons([LJSPEECH], "dataset-link").on_download(export, dataset)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -11,11 +12,9 @@ from modules.core_components.errors import BadInputError, NotFoundError
 from modules.core_components.jobs import Job
 from modules.tools.dataset.build import BUILD_DATASET
 from modules.tools.dataset.report import REPORT_DATASET, report_of, submit_report
-from modules.ui.context import Studio
-from modules.ui.handlers import listen
+from modules.ui.events import Studio, listen
 from modules.ui.render import empty_html
-from modules.ui.tabs.dataset.clip_editor import ClipEditor
-from modules.ui.tabs.dataset.clip_list import ClipList
+from modules.ui.tabs.dataset.clips import ClipEditor, ClipList
 from modules.ui.tabs.dataset.recordings import (
     DatasetChoice,
     RecordingsPanel,
@@ -32,13 +31,7 @@ NO_DATASET = "Create a dataset, then add recordings of one speaker: 15 to 60 min
 NO_SECOND = "none"
 
 
-def build(studio: Studio) -> None:
-    """The tab inside the current `gr.Tabs`."""
-    with gr.Tab("Dataset", id="dataset") as tab:
-        _DatasetTab(studio, tab)
-
-
-class _DatasetTab:
+class DatasetTab:
     def __init__(self, studio: Studio, tab: gr.Tab) -> None:
         self._services = studio.services
         # The DatasetReport of the chosen dataset, None without one.
@@ -72,31 +65,27 @@ class _DatasetTab:
         models = [self._recordings.model, self._recordings.precision, editor.model, self._second]
         menus = [*self._recordings.outputs, editor.model, self._second]
         listing = [clips.filter, clips.search]
-        asked = [chosen, clips.page, *listing, editor.clip_id]
+        asked = [chosen, clips.pager.page, *listing, editor.clip_id]
         report = [self._report, self._shown]
         everything = [*self._choice.outputs, *report, *clips.outputs, *editor.outputs]
         add = self._recordings.build
         studio.on_show(tab, self._models, models, menus, unchecked=True, unlocks=[add])
         studio.on_show(tab, self._show, asked, everything, sequence=SEQUENCE)
         studio.on_open(self._jobs.find, [], [self._jobs.job_id])
-        listen(
-            self._choice.name.input,
-            self._choose,
-            [self._choice.name],
-            everything,
-            sequence=SEQUENCE,
-        )
-        listen(self._choice.created, self._choose, [chosen], everything, sequence=SEQUENCE)
+        for event, name in (
+            (self._choice.name.input, self._choice.name),
+            (self._choice.created, chosen),
+        ):
+            listen(event, self._choose, [name], everything, sequence=SEQUENCE)
         self._removal.on_confirm(self._delete, [chosen], everything)
         self._recordings.listen(chosen, self._jobs)
         listen(self._check.click, self._submit_check, [chosen, self._second], [self._jobs.job_id])
         self._jobs.on_finished(self._after_job, asked, [self._jobs.job_id, *everything])
-        pages = [chosen, self._report, clips.page, *listing, editor.clip_id]
+        sought = [chosen, self._report, *listing, editor.clip_id]
         # A text's "input" comes before the page knows the new text.
         for event in (clips.filter.input, clips.search.change):
-            listen(event, self._first_page, pages, clips.outputs, sequence=SEQUENCE)
-        listen(clips.previous.click, self._previous_page, pages, clips.outputs, sequence=SEQUENCE)
-        listen(clips.next.click, self._next_page, pages, clips.outputs, sequence=SEQUENCE)
+            listen(event, partial(self._listed, 0), sought, clips.outputs, sequence=SEQUENCE)
+        clips.pager.on_turn(self._listed, sought, clips.outputs, SEQUENCE)
         listen(clips.rows.select, self._open_clip, [chosen, self._report], editor.outputs)
         changed = [*report, *clips.outputs, *editor.outputs]
         listen(editor.changed.change, self._after_edit, asked, changed, sequence=SEQUENCE)
@@ -129,36 +118,13 @@ class _DatasetTab:
         return [
             report,
             report_html(report) if report else empty_html(NO_DATASET),
-            *self._listed(name, report, page, wanted, search, clip),
+            *self._listed(page, name, report, wanted, search, clip),
             *self._editor.show(name, clip, report),
         ]
 
-    def _listed(
-        self,
-        name: str,
-        report: DatasetReport | None,
-        page: int,
-        wanted: str,
-        search: str,
-        clip: str,
-    ) -> list[Any]:
+    def _listed(self, page: int, name: str, report: DatasetReport | None, *rest: str) -> list[Any]:
         dataset = self._services.datasets.get(name) if name else None
-        return self._clips.show(dataset, report, page, wanted, search, clip)
-
-    def _first_page(
-        self, name: str, report: DatasetReport | None, _page: int, *rest: Any
-    ) -> list[Any]:
-        return self._listed(name, report, 0, *rest)
-
-    def _previous_page(
-        self, name: str, report: DatasetReport | None, page: int, *rest: Any
-    ) -> list[Any]:
-        return self._listed(name, report, page - 1, *rest)
-
-    def _next_page(
-        self, name: str, report: DatasetReport | None, page: int, *rest: Any
-    ) -> list[Any]:
-        return self._listed(name, report, page + 1, *rest)
+        return self._clips.show(page, dataset, report, *rest)
 
     def _open_clip(self, name: str, report: DatasetReport | None, row: gr.EventData) -> list[Any]:
         return self._editor.show(name, row.id, report)

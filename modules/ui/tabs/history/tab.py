@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -9,11 +10,10 @@ import gradio as gr
 from modules.core_components.jobs import Job
 from modules.core_components.values import Take
 from modules.tools.speaking.history import AGAIN
-from modules.ui.context import Studio
-from modules.ui.handlers import listen
+from modules.ui.events import Studio, listen
 from modules.ui.render import render
 from modules.ui.widgets.jobs_view import JobsView
-from modules.ui.widgets.parts import ConfirmedButton, choice_list, panel
+from modules.ui.widgets.parts import ConfirmedButton, Pager, choice_list
 from modules.ui.widgets.take_panel import TakePanel
 
 PAGE = 12
@@ -22,26 +22,16 @@ NO_TAKES = "No takes yet. Everything you generate is kept here."
 NO_MATCH = "No take contains all of these words in its text or voice."
 
 
-def build(studio: Studio) -> None:
-    """The tab inside the current `gr.Tabs`."""
-    with gr.Tab("History", id="history") as tab:
-        _HistoryTab(studio, tab)
-
-
-class _HistoryTab:
+class HistoryTab:
     def __init__(self, studio: Studio, tab: gr.Tab) -> None:
         self._services = studio.services
-        self._page = gr.State(0)
         with gr.Row():
             with gr.Column(scale=7, min_width=340):
                 self._search = gr.Textbox(
                     value="", show_label=False, placeholder="Search texts and voices", max_lines=1
                 )
                 self._list = choice_list()
-                with gr.Row():
-                    self._newer = gr.Button("Newer", size="sm", min_width=90)
-                    self._where = panel()
-                    self._older = gr.Button("Older", size="sm", min_width=90)
+                self._pager = Pager(PAGE)
             with gr.Column(scale=5, min_width=320):
                 self._jobs = JobsView(self._services, (AGAIN,))
                 self._take = TakePanel(self._services, self._jobs, "history-take")
@@ -50,43 +40,27 @@ class _HistoryTab:
         self._listen(studio, tab)
 
     def _listen(self, studio: Studio, tab: gr.Tab) -> None:
-        asked = [self._page, self._search, self._take.take_id]
-        listing = [self._page, self._list, self._where, self._newer, self._older]
+        sought = [self._search, self._take.take_id]
+        asked = [self._pager.page, *sought]
+        listing = [self._list, *self._pager.outputs]
         shown = [*self._take.outputs, self._tools]
         studio.on_show(tab, self._show_page, asked, listing, sequence=SEQUENCE)
         studio.on_open(self._jobs.find, [], [self._jobs.job_id])
-        first = [self._search, self._take.take_id]
         # Its "input" comes before the page knows the new text.
-        listen(self._search.change, self._show_first_page, first, listing, sequence=SEQUENCE)
-        listen(self._newer.click, self._show_newer, asked, listing, sequence=SEQUENCE)
-        listen(self._older.click, self._show_older, asked, listing, sequence=SEQUENCE)
+        listen(self._search.change, partial(self._show_page, 0), sought, listing, sequence=SEQUENCE)
+        self._pager.on_turn(self._show_page, sought, listing, SEQUENCE)
         listen(self._list.select, self._show_chosen, [], shown)
         self._jobs.on_finished(self._show_again, asked, [*shown, *listing])
         self._delete.on_confirm(self._delete_take, asked, [*shown, *listing])
 
-    def _show_first_page(self, search: str, chosen: str) -> list[Any]:
-        return self._show_page(0, search, chosen)
-
-    def _show_newer(self, page: int, search: str, chosen: str) -> list[Any]:
-        return self._show_page(page - 1, search, chosen)
-
-    def _show_older(self, page: int, search: str, chosen: str) -> list[Any]:
-        return self._show_page(page + 1, search, chosen)
-
     def _show_page(self, page: int, search: str, chosen: str) -> list[Any]:
         takes = self._services.takes
         count = takes.count(search)
-        page = min(max(page, 0), max(count - 1, 0) // PAGE)
-        rows = [(take.id, take) for take in takes.list(PAGE, page * PAGE, search)]
-        last = min((page + 1) * PAGE, count)
+        first, _ = self._pager.span(page, count)
+        rows = [(take.id, take) for take in takes.list(PAGE, first, search)]
         empty = NO_MATCH if search.strip() else NO_TAKES
-        return [
-            page,
-            render("takes", rows=rows, chosen=chosen, empty=empty),
-            render("page_number", first=page * PAGE + 1, last=last, count=count),
-            gr.update(interactive=page > 0, visible=count > PAGE),
-            gr.update(interactive=last < count, visible=count > PAGE),
-        ]
+        table = render("takes", rows=rows, chosen=chosen, empty=empty)
+        return [table, *self._pager.show(page, count)]
 
     def _show_chosen(self, row: gr.EventData) -> list[Any]:
         return self._show_take(self._services.takes.get(row.id))

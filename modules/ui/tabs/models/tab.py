@@ -14,8 +14,7 @@ from modules.tools.models import library
 from modules.tools.models.benchmark import BENCHMARK
 from modules.tools.models.library import DOWNLOAD, LOAD, ModelOverview, submit_download, submit_load
 from modules.tools.models.tuned_models import EXPORT_TUNED, IMPORT_TUNED, card_facts
-from modules.ui.context import Studio
-from modules.ui.handlers import listen, notify
+from modules.ui.events import Studio, listen, notify
 from modules.ui.render import card_html, empty_html, render, size_text
 from modules.ui.tabs.models.panels import (
     BenchmarkPanel,
@@ -30,11 +29,7 @@ from modules.ui.widgets.parts import ConfirmedButton, choice_list, panel, pollin
 POLL_S = 3.0
 KINDS = (DOWNLOAD, LOAD, IMPORT_TUNED, EXPORT_TUNED, BENCHMARK)
 SEQUENCE = "models-list"
-TASKS = [
-    ("Speech", "text-to-speech"),
-    ("Transcription", "speech-to-text"),
-    ("Other", "support"),
-]
+TASKS = [("Speech", "text-to-speech"), ("Transcription", "speech-to-text"), ("Other", "support")]
 OFFLINE = (
     "The studio is offline (see Settings) and downloads nothing. You can still copy models into "
     "their folders."
@@ -43,13 +38,7 @@ NO_CHOICE = "Select a model for its details."
 NOT_SUPPORTED = "This version of the studio cannot run it yet."
 
 
-def build(studio: Studio) -> None:
-    """The tab inside the current `gr.Tabs`."""
-    with gr.Tab("Models", id="models") as tab:
-        _ModelsTab(studio, tab)
-
-
-class _ModelsTab:
+class ModelsTab:
     def __init__(self, studio: Studio, tab: gr.Tab) -> None:
         self._services = studio.services
         self._chosen = gr.State("")

@@ -10,20 +10,13 @@ import gradio as gr
 
 from modules.core_components.settings import USER_FILE
 from modules.tools.settings_fields import SettingField, change_settings, setting_fields
-from modules.ui.context import Studio
-from modules.ui.handlers import listen, notify
+from modules.ui.events import Studio, listen, notify
 from modules.ui.widgets.parts import note, title
 
 RESTART = "Takes effect after a restart."
 
 
-def build(studio: Studio) -> None:
-    """The tab inside the current `gr.Tabs`."""
-    with gr.Tab("Settings", id="settings") as tab:
-        _SettingsTab(studio, tab)
-
-
-class _SettingsTab:
+class SettingsTab:
     def __init__(self, studio: Studio, tab: gr.Tab) -> None:
         self._services = studio.services
         fields = setting_fields(self._services)

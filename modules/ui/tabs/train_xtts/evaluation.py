@@ -25,7 +25,7 @@ from modules.tools.training.publish import (
     submit_judging,
     submit_publishing,
 )
-from modules.ui.handlers import listen
+from modules.ui.events import listen
 from modules.ui.render import empty_html, excerpt, render
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import audio_player, choice_list, menu, menu_update, panel, title
@@ -63,19 +63,20 @@ class TrainingJudge:
                 )
             self._publish = gr.Button("Publish", variant="primary")
         self._published = panel(visible=False)
+        self._players = [self._first_player, self._second_player, self._real]
+        menus = [self._text, self._first, self._second, self._checkpoint]
+        self.outputs = [
+            self._verdict,
+            self._table,
+            self._results,
+            *menus,
+            *self._players,
+            self._published,
+        ]
 
     def _side(self, name: str) -> tuple[Any, Any]:
         with gr.Column(min_width=240):
             return menu(name, NOTHING), audio_player(f"Take {name}")
-
-    @property
-    def outputs(self) -> list[Any]:
-        menus = [self._text, self._first, self._second, self._checkpoint]
-        return [self._verdict, self._table, self._results, *menus, *self._players, self._published]
-
-    @property
-    def _players(self) -> list[Any]:
-        return [self._first_player, self._second_player, self._real]
 
     def listen(self) -> None:
         run = [self._run]

@@ -21,7 +21,7 @@ from modules.core_components.library.training_runs import ALIVE, NEW
 from modules.tools.services import Services
 from modules.tools.training.curves import Curves, read_curves
 from modules.tools.training.training import TRAIN, resume_training, stop_after_epoch, stop_training
-from modules.ui.handlers import listen, notify
+from modules.ui.events import listen, notify
 from modules.ui.render import duration_text, empty_html, render, size_text
 from modules.ui.widgets.parts import ConfirmedButton, panel
 
@@ -59,11 +59,8 @@ class LiveTraining:
         with gr.Column(visible=False) as self._removal:
             self._delete = ConfirmedButton("Delete training", "It moves to the trash.")
         self._timer = gr.Timer(POLL_S, active=False)
-
-    @property
-    def outputs(self) -> list[Any]:
         buttons = [self._stop, self._after, self._resume, self._more_group, self._removal]
-        return [self._state, self._curves, self._log, *buttons, self._timer]
+        self.outputs = [self._state, self._curves, self._log, *buttons, self._timer]
 
     def listen(self) -> None:
         run = [self._run]

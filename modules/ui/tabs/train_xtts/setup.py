@@ -23,9 +23,17 @@ from modules.core_components.text.languages import language_name
 from modules.tools.models import library
 from modules.tools.models.library import submit_download
 from modules.tools.services import Services
-from modules.tools.training.preflight import OK, STOP, TRAINING_FILES, WARN, Preflight, preflight
-from modules.tools.training.training import TrainingRequest, start_training
-from modules.ui.handlers import listen
+from modules.tools.training.preflight import (
+    OK,
+    STOP,
+    TRAINING_FILES,
+    WARN,
+    Preflight,
+    TrainingRequest,
+    preflight,
+)
+from modules.tools.training.training import start_training
+from modules.ui.events import listen
 from modules.ui.render import duration_text, empty_html, facts_html, note_html, render
 from modules.ui.widgets.engine_panel import option_control
 from modules.ui.widgets.parts import menu, menu_update, panel, title
@@ -52,6 +60,10 @@ class TrainingSetup:
                 title("Preflight")
                 self._report = panel(empty_html(NOT_CHECKED))
                 self._rejected = panel()
+        self.inputs = [self._name, self._dataset, self._base, *self._options]
+        # What `refresh` gives values for.
+        about_base = [self._base_note, self._accept, self._download]
+        self.outputs = [self._dataset, self._dataset_facts, self._base, *about_base]
 
     def _build_choices(self) -> None:
         title("Training")
@@ -74,16 +86,6 @@ class TrainingSetup:
         with gr.Row():
             self._check = gr.Button("Run preflight")
             self.train = gr.Button("Train", variant="primary")
-
-    @property
-    def inputs(self) -> list[Any]:
-        return [self._name, self._dataset, self._base, *self._options]
-
-    @property
-    def outputs(self) -> list[Any]:
-        """What `refresh` gives values for."""
-        about_base = [self._base_note, self._accept, self._download]
-        return [self._dataset, self._dataset_facts, self._base, *about_base]
 
     def listen(self, jobs: gr.State) -> None:
         """Downloads run as the job whose id goes to `jobs`."""

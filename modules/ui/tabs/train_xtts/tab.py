@@ -9,8 +9,7 @@ import gradio as gr
 from modules.core_components.library.training_runs import ALIVE, INTERRUPTED
 from modules.tools.models.library import DOWNLOAD
 from modules.tools.services import Services
-from modules.ui.context import Studio
-from modules.ui.handlers import listen
+from modules.ui.events import Studio, listen
 from modules.ui.tabs.train_xtts.evaluation import TrainingJudge
 from modules.ui.tabs.train_xtts.live import LiveTraining
 from modules.ui.tabs.train_xtts.setup import TrainingSetup
@@ -22,13 +21,7 @@ NO_RUN = "No training yet"
 SEQUENCE = "training-run"
 
 
-def build(studio: Studio) -> None:
-    """The tab inside the current `gr.Tabs`."""
-    with gr.Tab("Train XTTS", id="train-xtts") as tab:
-        _TrainTab(studio, tab)
-
-
-class _TrainTab:
+class TrainTab:
     def __init__(self, studio: Studio, tab: gr.Tab) -> None:
         self._services: Services = studio.services
         self._run = gr.State("")

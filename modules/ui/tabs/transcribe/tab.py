@@ -29,22 +29,10 @@ from modules.tools.listening.transcripts import (
 )
 from modules.tools.models.fallback import choose_listening_model
 from modules.tools.models.ready_models import listening_models
-from modules.ui.context import Studio
-from modules.ui.handlers import listen
+from modules.ui.events import Studio, listen
 from modules.ui.render import card_html, duration_text, empty_html, facts_html, render
+from modules.ui.widgets import parts
 from modules.ui.widgets.jobs_view import JobsView
-from modules.ui.widgets.parts import (
-    NO_ASR_MODEL,
-    ConfirmedButton,
-    DownloadButtons,
-    audio_recorder,
-    choice_list,
-    menu,
-    menu_update,
-    panel,
-    require_model,
-    title,
-)
 
 TIMES = "times"
 VIEWS = [("With times", TIMES), ("Text", "txt"), ("SRT", "srt"), ("VTT", "vtt"), ("JSON", "json")]
@@ -53,13 +41,7 @@ NO_TRANSCRIPT = "The transcript appears here, with times."
 NONE, DETECT = "None installed", "Detect"
 
 
-def build(studio: Studio) -> None:
-    """The tab inside the current `gr.Tabs`."""
-    with gr.Tab("Transcribe", id="transcribe") as tab:
-        _TranscribeTab(studio, tab)
-
-
-class _TranscribeTab:
+class TranscribeTab:
     def __init__(self, studio: Studio, tab: gr.Tab) -> None:
         self._services = studio.services
         with gr.Row():
@@ -68,23 +50,23 @@ class _TranscribeTab:
             with gr.Column(scale=7, min_width=340):
                 self._jobs = JobsView(self._services, (TRANSCRIBE,))
                 self._build_result()
-        title("Earlier transcripts")
-        self._earlier = choice_list()
+        parts.title("Earlier transcripts")
+        self._earlier = parts.choice_list()
         self._listen(studio, tab)
 
     def _build_request(self) -> None:
-        title("Recording")
+        parts.title("Recording")
         with gr.Tabs():
             with gr.Tab("File"):
                 self._file = gr.File(
                     label="Audio or video", file_types=["audio", "video"], height=150
                 )
             with gr.Tab("Microphone"):
-                self._spoken = audio_recorder("Record", ["microphone"])
-        self._no_model = panel(visible=False)
+                self._spoken = parts.audio_recorder("Record", ["microphone"])
+        self._no_model = parts.panel(visible=False)
         with gr.Row():
-            self._model = menu("Model", NONE)
-            self._language = menu("Language", DETECT)
+            self._model = parts.menu("Model", NONE)
+            self._language = parts.menu("Language", DETECT)
         self._hotwords = gr.Textbox(
             label="Expected words",
             info="Names and terms that are hard to recognize, separated by commas.",
@@ -94,11 +76,11 @@ class _TranscribeTab:
 
     def _build_result(self) -> None:
         self._shown_id = gr.State("")
-        self._empty = panel(empty_html(NO_TRANSCRIPT))
+        self._empty = parts.panel(empty_html(NO_TRANSCRIPT))
         with gr.Column(visible=False) as self._result:
-            self._facts = panel()
+            self._facts = parts.panel()
             self._view = gr.Radio(VIEWS, value=TIMES, show_label=False, container=False)
-            self._times = panel()
+            self._times = parts.panel()
             self._text = gr.Textbox(
                 value="",
                 label="Transcript",
@@ -108,8 +90,8 @@ class _TranscribeTab:
                 visible=False,
             )
             with gr.Row():
-                downloads = DownloadButtons(FORMATS, "transcript-link")
-            self._delete = ConfirmedButton("Delete transcript", "It cannot be restored.")
+                downloads = parts.DownloadButtons(FORMATS, "transcript-link")
+            self._delete = parts.ConfirmedButton("Delete transcript", "It cannot be restored.")
         downloads.on_download(
             lambda fmt, kept: export_transcript(self._services, kept, fmt), self._shown_id
         )
@@ -148,11 +130,11 @@ class _TranscribeTab:
         labels = [(entry.label, entry.id) for entry in models.values()]
         return [
             gr.update(
-                value=card_html(note, kind="warn") if models else empty_html(NO_ASR_MODEL),
+                value=card_html(note, kind="warn") if models else empty_html(parts.NO_ASR_MODEL),
                 visible=bool(note) or not models,
             ),
-            menu_update(labels, model_id, NONE),
-            menu_update(languages, language, DETECT),
+            parts.menu_update(labels, model_id, NONE),
+            parts.menu_update(languages, language, DETECT),
             gr.update(visible=bool(model_id) and takes_hotwords(self._services, model_id)),
         ]
 
@@ -165,7 +147,7 @@ class _TranscribeTab:
         hotwords: str,
     ) -> str:
         recording = file or spoken
-        model = require_model(model)
+        model = parts.require_model(model)
         if not recording:
             raise BadInputError("There is no recording yet.", "Upload a file or record one.")
         path = Path(recording)

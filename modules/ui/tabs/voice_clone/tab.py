@@ -13,18 +13,16 @@ from modules.core_components.values import VoicePrompt
 from modules.tools.models.ready_models import can_clone, has_stock_voices
 from modules.tools.services import Services
 from modules.tools.speaking.history import AGAIN
-from modules.tools.speaking.speech import SPEAK, submit_speech
+from modules.tools.speaking.speech import SPEAK
 from modules.tools.voices.preset_voices import PresetVoice, prepared_voice, preset_voices
 from modules.tools.voices.samples import DEMO, EXPORT, REFERENCE, submit_export
-from modules.ui.context import Studio
-from modules.ui.handlers import listen
-from modules.ui.render import duration_text, empty_html, facts_html, figure_text
-from modules.ui.widgets.engine_panel import NONE, EnginePanel
+from modules.ui.events import Studio, listen
+from modules.ui.render import duration_text, facts_html, figure_text
+from modules.ui.widgets.engine_panel import NONE
 from modules.ui.widgets.jobs_view import JobsView
-from modules.ui.widgets.live_player import LivePlayer
-from modules.ui.widgets.parts import menu, menu_update, note, panel, text_to_speak, title
+from modules.ui.widgets.parts import menu, menu_update, note, panel, title
 from modules.ui.widgets.sample_panel import SamplePanel
-from modules.ui.widgets.take_panel import TakePanel
+from modules.ui.widgets.take_panel import GeneratePanel
 
 EXPORT_FORMATS = (
     ("PyTorch (.pt)", ".pt"),
@@ -94,30 +92,17 @@ def _figure(value: Any) -> str:
     return figure_text(value) if isinstance(value, (int, float)) else ""
 
 
-def build(studio: Studio) -> None:
-    """The tab inside the current `gr.Tabs`."""
-    with gr.Tab("Voice Clone", id="voice-clone") as tab:
-        _VoiceCloneTab(studio, tab)
-
-
-class _VoiceCloneTab:
+class VoiceCloneTab:
     def __init__(self, studio: Studio, tab: gr.Tab) -> None:
         self._services: Services = studio.services
         with gr.Row():
             with gr.Column(scale=5, min_width=320):
                 self._build_voice()
             with gr.Column(scale=7, min_width=340):
-                title("Text")
-                self._text = text_to_speak()
-                self._engine = EnginePanel(self._services)
-                self._live = LivePlayer(studio)
-                self._generate = gr.Button("Generate", variant="primary", size="lg")
-                self._live.build_player()
-                self._jobs = JobsView(self._services, KINDS)
-                self._empty = panel(empty_html("Your takes appear here."))
-                self._take = TakePanel(self._services, self._jobs, "clone-take")
-        self._samples.follow_in(self._jobs)
-        self._fitted.follow_in(self._jobs, self._samples.chosen, self._engine.ready)
+                self._generate = GeneratePanel(studio, KINDS, "clone-take")
+        self._engine, jobs = self._generate.engine, self._generate.jobs
+        self._samples.follow_in(jobs)
+        self._fitted.follow_in(jobs, self._samples.chosen, self._engine.ready)
         self._listen(studio, tab)
 
     def _build_voice(self) -> None:
@@ -136,24 +121,18 @@ class _VoiceCloneTab:
         engine, language = self._engine.engine, self._engine.language
         choices = [*self._engine.outputs, self._preset]
         chosen = [self._kind, engine, language, self._preset]
-        studio.on_show(
-            tab, self._choices, chosen, choices, unchecked=True, unlocks=[self._generate]
-        )
+        button = self._generate.button
+        studio.on_show(tab, self._choices, chosen, choices, unchecked=True, unlocks=[button])
         studio.on_show(tab, self._samples.refresh, [self._samples.chosen], self._samples.outputs)
-        studio.on_open(self._jobs.find, [], [self._jobs.job_id])
         groups = [self._sample_group, self._preset_group]
         listen(self._kind.input, _show_kind, [self._kind], groups, queue=False)
         for component in (self._kind, engine):
             listen(component.input, self._choices, chosen, choices, unchecked=True)
         listen(self._preset.input, self._language_of_voice, [engine, self._preset], [language])
-        asked = [self._kind, self._samples.chosen, self._preset, self._text, self._live.wanted]
-        followed = [self._jobs.job_id, self._live.playing]
-        listen(self._generate.click, self._speak, [*asked, *self._engine.inputs], followed)
-        self._jobs.on_finished(
-            self._show_result,
-            [self._samples.chosen],
-            [self._empty, *self._take.outputs, *self._samples.outputs],
-        )
+        asked = [self._kind, self._samples.chosen, self._preset, *self._generate.inputs]
+        listen(button.click, self._submit, asked, self._generate.followed)
+        shown = [*self._generate.outputs, *self._samples.outputs]
+        self._generate.jobs.on_finished(self._show_result, [self._samples.chosen], shown)
 
     def _choices(
         self, kind: str, engine: str | None, language: str | None, voice: str | None
@@ -174,20 +153,16 @@ class _VoiceCloneTab:
         language = voices[voice].language if voice in voices else ""
         return gr.update(value=language) if language else gr.skip()
 
-    def _speak(
-        self, kind: str, sample: str | None, preset: str | None, text: str, live: bool, *how: Any
-    ) -> tuple[Any, Any]:
-        request = self._engine.request(text, sample if kind == SAMPLE else preset, kind, how)
-        job = submit_speech(self._services, request, live)
-        return job.id, self._live.following(job, live)
+    def _submit(self, kind: str, sample: str, preset: str, *values: Any) -> list[Any]:
+        return self._generate.submit(sample if kind == SAMPLE else preset, kind, values)
 
     def _show_result(self, job: Job, sample: str) -> list[Any]:
         if "take" not in (job.result or {}):
-            unchanged = [gr.skip()] * (1 + len(self._take.outputs))
+            unchanged = [gr.skip()] * len(self._generate.outputs)
             return [*unchanged, *self._samples.refresh(sample)]
         # The sample stays as it is: its reference text may be half typed.
         unchanged = [gr.skip()] * len(self._samples.outputs)
-        return [gr.update(visible=False), *self._take.show_result(job), *unchanged]
+        return [*self._generate.show(job), *unchanged]
 
 
 def _show_kind(kind: str) -> tuple[Any, Any]:

@@ -19,8 +19,7 @@ from modules.tools.voices.design import (
     keep_voice,
     submit_design,
 )
-from modules.ui.context import Studio
-from modules.ui.handlers import listen, notify, warn
+from modules.ui.events import Studio, listen, notify, warn
 from modules.ui.render import card_html, empty_html, render
 from modules.ui.widgets.engine_panel import EnginePanel
 from modules.ui.widgets.jobs_view import JobsView
@@ -34,13 +33,7 @@ EXAMPLE = "A calm old woman with a warm, slightly husky voice, who speaks slowly
 MISSING = "Designing voices takes a model that is not installed yet."
 
 
-def build(studio: Studio) -> None:
-    """The tab inside the current `gr.Tabs`."""
-    with gr.Tab("Voice Design", id="voice-design") as tab:
-        _VoiceDesignTab(studio, tab)
-
-
-class _VoiceDesignTab:
+class VoiceDesignTab:
     def __init__(self, studio: Studio, tab: gr.Tab) -> None:
         self._services = studio.services
         with gr.Row():
@@ -49,6 +42,8 @@ class _VoiceDesignTab:
             with gr.Column(scale=7, min_width=340):
                 self._jobs = JobsView(self._services, (DESIGN,))
                 self._build_tries()
+        tries = [*self._slots, *self._players, *self._notes]
+        self._shown = [self._ids, self._empty, self._naming, *tries]
         self._listen(studio, tab)
 
     def _build_request(self) -> None:
@@ -95,11 +90,6 @@ class _VoiceDesignTab:
                 info="It becomes a sample for every engine that clones.",
                 placeholder="Type a name, then save one of the tries.",
             )
-
-    @property
-    def _shown(self) -> list[Any]:
-        tries = [*self._slots, *self._players, *self._notes]
-        return [self._ids, self._empty, self._naming, *tries]
 
     def _listen(self, studio: Studio, tab: gr.Tab) -> None:
         engine, language = self._engine.engine, self._engine.language

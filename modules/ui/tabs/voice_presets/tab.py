@@ -7,49 +7,30 @@ from typing import Any
 import gradio as gr
 
 from modules.core_components.errors import BadInputError
-from modules.core_components.jobs import Job
 from modules.tools.models.ready_models import has_stock_voices
 from modules.tools.speaking.history import AGAIN
-from modules.tools.speaking.speech import SPEAK_PRESET, submit_speech
+from modules.tools.speaking.speech import SPEAK_PRESET
 from modules.tools.speaking.voice_lookup import find_voice
 from modules.tools.voices.own_voices import has_packs, save_mix
-from modules.ui.context import Studio
-from modules.ui.handlers import listen, notify
-from modules.ui.render import empty_html
+from modules.ui.events import Studio, listen, notify
 from modules.ui.tabs.voice_presets.voice_mixer import VoiceMixer, checked_mix
 from modules.ui.tabs.voice_presets.voices import VoiceFiles, VoiceImport, VoiceList, VoicePreview
-from modules.ui.widgets.engine_panel import EnginePanel
-from modules.ui.widgets.jobs_view import JobsView
-from modules.ui.widgets.live_player import LivePlayer
-from modules.ui.widgets.parts import panel, text_to_speak, title
-from modules.ui.widgets.take_panel import TakePanel
+from modules.ui.widgets.parts import title
+from modules.ui.widgets.take_panel import GeneratePanel
 
 SEQUENCE = "voice-presets"
 ONE, MIX = "one", "mix"
 
 
-def build(studio: Studio) -> None:
-    """The tab inside the current `gr.Tabs`."""
-    with gr.Tab("Voice Presets", id="voice-presets") as tab:
-        _VoicePresetsTab(studio, tab)
-
-
-class _VoicePresetsTab:
+class VoicePresetsTab:
     def __init__(self, studio: Studio, tab: gr.Tab) -> None:
         self._services = studio.services
         with gr.Row():
             with gr.Column(scale=5, min_width=320):
                 self._build_voice()
             with gr.Column(scale=7, min_width=340):
-                title("Text")
-                self._text = text_to_speak()
-                self._engine = EnginePanel(self._services)
-                self._live = LivePlayer(studio)
-                self._generate = gr.Button("Generate", variant="primary", size="lg")
-                self._live.build_player()
-                self._jobs = JobsView(self._services, (SPEAK_PRESET, AGAIN))
-                self._empty = panel(empty_html("Your takes appear here."))
-                self._take = TakePanel(self._services, self._jobs, "preset-take")
+                self._generate = GeneratePanel(studio, (SPEAK_PRESET, AGAIN), "preset-take")
+        self._engine = self._generate.engine
         with self._file_place:
             self._files = VoiceFiles(self._services, self._engine.ready, self._list.chosen)
         with self._import_place:
@@ -84,10 +65,9 @@ class _VoicePresetsTab:
             [engine, language],
             self._engine.outputs,
             unchecked=True,
-            unlocks=[self._generate],
+            unlocks=[self._generate.button],
         )
         studio.on_show(tab, self._show, listed, shown, sequence=SEQUENCE)
-        studio.on_open(self._jobs.find, [], [self._jobs.job_id])
         listen(engine.input, self._models, [engine, language], self._engine.outputs, unchecked=True)
         listen(ready.change, self._show, listed, shown, sequence=SEQUENCE)
         listen(self._list.language.input, self._show, listed, shown, sequence=SEQUENCE)
@@ -114,9 +94,9 @@ class _VoicePresetsTab:
         )
         listen(arrived.success, self._show, listed, shown)
         self._files.on_deleted(self._deleted, [chosen, ready, self._list.language], shown)
-        asked = [self._kind, chosen, mix, self._text, self._live.wanted, *self._engine.inputs]
-        listen(self._generate.click, self._speak, asked, [self._jobs.job_id, self._live.playing])
-        self._jobs.on_finished(self._show_take, [], [self._empty, *self._take.outputs])
+        asked = [self._kind, chosen, mix, *self._generate.inputs]
+        listen(self._generate.button.click, self._submit, asked, self._generate.followed)
+        self._generate.jobs.on_finished(self._generate.show, [], self._generate.outputs)
 
     def _models(self, engine: str | None, language: str | None) -> list[Any]:
         return self._engine.show(has_stock_voices, engine, language, is_cloning=False)
@@ -159,16 +139,9 @@ class _VoicePresetsTab:
         notify(f"{name} is deleted.")
         return self._show(model_id, language, "")
 
-    def _speak(
-        self, kind: str, chosen: str, mix: str, text: str, live: bool, *how: Any
-    ) -> tuple[Any, Any]:
+    def _submit(self, kind: str, chosen: str, mix: str, *values: Any) -> list[Any]:
         voice = checked_mix(mix) if kind == MIX else chosen
-        request = self._engine.request(text, voice, "preset", how)
-        job = submit_speech(self._services, request, live, SPEAK_PRESET)
-        return job.id, self._live.following(job, live)
-
-    def _show_take(self, job: Job) -> list[Any]:
-        return [gr.update(visible=False), *self._take.show_result(job)]
+        return self._generate.submit(voice, "preset", values, SPEAK_PRESET)
 
 
 def _show_kind(kind: str) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from modules.core_components.errors import BadInputError
 from modules.tools.voices.own_voices import format_mix, parse_mix
 from modules.tools.voices.preset_voices import PresetVoice
-from modules.ui.handlers import listen
+from modules.ui.events import listen
 from modules.ui.render import render
 from modules.ui.widgets.parts import note, panel
 

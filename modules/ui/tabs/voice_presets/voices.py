@@ -17,16 +17,10 @@ from modules.tools.services import Services
 from modules.tools.voices.own_voices import MODEL, SUFFIXES, export_preset, import_voice
 from modules.tools.voices.preset_voices import PresetVoice, preset_voices
 from modules.tools.voices.previews import PREVIEW, find_preview, submit_preview
-from modules.ui.handlers import listen, notify
+from modules.ui.events import listen, notify
 from modules.ui.render import render
+from modules.ui.widgets import parts
 from modules.ui.widgets.jobs_view import JobsView
-from modules.ui.widgets.parts import (
-    ConfirmedButton,
-    DownloadButtons,
-    audio_player,
-    choice_list,
-    note,
-)
 
 FORMATS = tuple(suffix.lstrip(".") for suffix in SUFFIXES)
 ABOUT_FILES = (
@@ -50,12 +44,8 @@ class VoiceList:
             [ALL_LANGUAGES], value=ALL_LANGUAGES, label="Show voices for", filterable=False
         )
         with gr.Column(elem_classes="studio-short"):
-            self.rows = choice_list()
-
-    @property
-    def outputs(self) -> list[Any]:
-        """What `show` gives values for."""
-        return [self.chosen, self.language, self.rows]
+            self.rows = parts.choice_list()
+        self.outputs = [self.chosen, self.language, self.rows]
 
     def show(self, model_id: str, language: str, chosen: str) -> list[Any]:
         """The voices as they are now; the selected one stays if it is still there."""
@@ -98,14 +88,11 @@ class VoicePreview:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._player = audio_player("Preview", visible=False, autoplay=True)
+        self._player = parts.audio_player("Preview", visible=False, autoplay=True)
         self._jobs = JobsView(services, (PREVIEW,))
+        # What `play` gives values for.
+        self.outputs = [self._player, self._jobs.job_id]
         self._jobs.on_finished(_played, [], [self._player])
-
-    @property
-    def outputs(self) -> list[Any]:
-        """What `play` gives values for."""
-        return [self._player, self._jobs.job_id]
 
     def play(self, model_id: str, voice: str, language: str) -> list[Any]:
         """Plays the preview of a voice or mix, or has it generated. Raises BadInputError."""
@@ -127,9 +114,9 @@ class VoiceFiles:
     def __init__(self, services: Services, model: gr.State, chosen: gr.State) -> None:
         self._services = services
         with gr.Row():
-            downloads = DownloadButtons(FORMATS, "preset-voice-link")
+            downloads = parts.DownloadButtons(FORMATS, "preset-voice-link")
         with gr.Column(visible=False) as self.own_tools:
-            self._delete = ConfirmedButton("Delete voice", "It moves to the trash.")
+            self._delete = parts.ConfirmedButton("Delete voice", "It moves to the trash.")
         downloads.on_download(self._export, chosen, model)
 
     def on_deleted(self, work: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:
@@ -154,7 +141,7 @@ class VoiceImport:
         self.kept = gr.State("")
         spoken = services.catalog.entry(MODEL).languages
         with gr.Accordion("Import a voice", open=False):
-            note(ABOUT_FILES)
+            parts.note(ABOUT_FILES)
             file = gr.File(label="Voice file", file_types=list(SUFFIXES), height=130)
             with gr.Row():
                 name = gr.Textbox(

@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modules.core_components import atomic
-from modules.core_components.ai_models.downloads.files import MARGIN_BYTES, megabytes
+from modules.core_components.ai_models.downloads.files import MARGIN_BYTES
 from modules.core_components.ai_models.engines.xtts.training.trainee import Order
 from modules.core_components.errors import CorruptFileError, DiskFullError
 from modules.core_components.library.training_events import CHECKPOINT, NOTE, EventWriter
 from modules.core_components.library.training_runs import KeptCheckpoint
+from modules.core_components.units import size_text
 
 if TYPE_CHECKING:
     import torch
@@ -168,8 +169,8 @@ class CheckpointStore:
         while self._free(self._folder) < needed + MARGIN_BYTES:
             if len(self._kept) <= 1:
                 raise DiskFullError(
-                    f"The disk of {self._folder} has {megabytes(self._free(self._folder))} free; "
-                    f"{megabytes(needed + MARGIN_BYTES)} are needed to write {name}.",
+                    f"The disk of {self._folder} has {size_text(self._free(self._folder))} free; "
+                    f"{size_text(needed + MARGIN_BYTES)} are needed to write {name}.",
                     "Free some space, then resume: the training continues from its last state.",
                 )
             victim = self._ranked()[-1]

@@ -1,4 +1,4 @@
-"""Editing one clip: play it, trim it, correct its text, exclude it, undo a change."""
+"""The clips of a dataset: the list, worst first, and playing and editing one of them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,93 @@ import numpy as np
 from markupsafe import Markup
 
 from modules.core_components.audio.files import read_speech
-from modules.core_components.dataset.report import DatasetReport
-from modules.core_components.dataset.values import Clip
+from modules.core_components.dataset.report import (
+    DROPPED,
+    EDITED,
+    EVALUATION,
+    EVERY,
+    FOUND,
+    DatasetReport,
+    kinds_found,
+    listed_clips,
+)
+from modules.core_components.dataset.values import Clip, Dataset
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.values import FloatArray
 from modules.tools.dataset import editor
 from modules.tools.services import Services
-from modules.ui.context import script
-from modules.ui.handlers import listen, notify
+from modules.ui.events import listen, notify, script
 from modules.ui.render import clock_text, duration_text, empty_html, render
-from modules.ui.tabs.dataset.report_html import findings_html
-from modules.ui.widgets.parts import menu, panel, require_model, scripted_panel, title
+from modules.ui.tabs.dataset.report_html import BADGES, KINDS, findings_html
+from modules.ui.widgets import parts
+
+PAGE = 8
+NO_CLIPS = "No clips yet. Add recordings above."
+NO_MATCH = "No clip matches."
+_ALWAYS = ((EVERY, "All clips"), (FOUND, "With problems"))
+_MORE = ((EVALUATION, "For evaluation"), (EDITED, "Edited"), (DROPPED, "Excluded"))
+
+
+class ClipList:
+    """The list with its filter, its search and its pages."""
+
+    def __init__(self) -> None:
+        with gr.Row():
+            self.filter = gr.Dropdown(
+                [(label, key) for key, label in _ALWAYS],
+                value=EVERY,
+                label="Show",
+                filterable=False,
+                min_width=150,
+            )
+            self.search = gr.Textbox(
+                value="",
+                label="Search",
+                placeholder="Words in the text",
+                max_lines=1,
+                min_width=150,
+            )
+        self.rows = parts.choice_list()
+        self.pager = parts.Pager(PAGE)
+        self.outputs = [self.filter, self.rows, *self.pager.outputs]
+
+    def show(
+        self,
+        page: int,
+        dataset: Dataset | None,
+        report: DatasetReport | None,
+        wanted: str,
+        search: str,
+        chosen: str,
+    ) -> list[Any]:
+        """A page of the matching clips; the last one if there are fewer pages."""
+        choices = _choices(report)
+        wanted = wanted if wanted in [key for _, key in choices] else EVERY
+        clips = listed_clips(dataset, report, wanted, search) if dataset else ()
+        listed = clips[slice(*self.pager.span(page, len(clips)))]
+        empty = NO_MATCH if dataset and dataset.clips else NO_CLIPS
+        return [
+            gr.update(choices=choices, value=wanted),
+            render(
+                "clips",
+                rows=[(clip.id, clip) for clip in listed],
+                findings={
+                    clip.id: report.findings_of(clip.id) if report else () for clip in listed
+                },
+                kinds=KINDS,
+                badges=BADGES,
+                chosen=chosen,
+                empty=empty,
+            ),
+            *self.pager.show(page, len(clips)),
+        ]
+
+
+def _choices(report: DatasetReport | None) -> list[tuple[str, str]]:
+    kinds = kinds_found(report) if report else {}
+    found = [(f"{KINDS.get(kind, kind)} ({count})", kind) for kind, count in kinds.items()]
+    return [*((label, key) for key, label in _ALWAYS), *found, *((lb, key) for key, lb in _MORE)]
+
 
 _BARS = 240
 NOTHING = "Select a clip to play or edit it."
@@ -35,20 +111,16 @@ class ClipPlayer:
     """A clip with its waveform and words; `start` and `end` (seconds) of what is selected."""
 
     def __init__(self) -> None:
-        self._stage = scripted_panel("clip_player")
+        self._stage = parts.scripted_panel("clip_player")
         with gr.Row():
             self.start = gr.Number(value=0.0, label="From (s)", minimum=0, step=0.01, min_width=90)
             self.end = gr.Number(value=0.0, label="To (s)", minimum=0, step=0.01, min_width=90)
             self.trim = gr.Button("Trim", size="sm", min_width=110)
         marked = [self.start, self.end]
+        self.outputs = [self._stage, self.start, self.end]
         listen(self._stage.select, _read_selection, [], marked, queue=False)
         for number in marked:
             listen(number.input, None, marked, [], js=script("mark_clip"), queue=False)
-
-    @property
-    def outputs(self) -> list[Any]:
-        """What `show` gives values for."""
-        return [self._stage, self.start, self.end]
 
     def show(self, clip: Clip, wav: Path) -> list[Any]:
         """Values for `outputs`, all of the clip selected. Raises BadInputError if unreadable."""
@@ -86,10 +158,10 @@ class ClipEditor:
         self._report = report
         self.clip_id = gr.State("")
         self.changed = gr.State(0)
-        title("Clip")
-        self._empty = panel(empty_html(NOTHING))
+        parts.title("Clip")
+        self._empty = parts.panel(empty_html(NOTHING))
         with gr.Column(visible=False) as self._group:
-            self._findings = panel()
+            self._findings = parts.panel()
             self._player = ClipPlayer()
             self._text = gr.Textbox(value="", label="Text", lines=3, max_lines=6)
             with gr.Row():
@@ -100,19 +172,15 @@ class ClipEditor:
                 self._restore = gr.Button("Include", size="sm", visible=False)
                 self._undo = gr.Button("Undo", size="sm", min_width=100)
             with gr.Row():
-                self.model = menu("Transcription model", NONE)
+                self.model = parts.menu("Transcription model", NONE)
                 self._again = gr.Button(TRANSCRIBE, size="sm", min_width=110)
-            self._facts = panel()
-        self._listen()
-
-    @property
-    def outputs(self) -> list[Any]:
-        """What `show` gives values for."""
-        return [
+            self._facts = parts.panel()
+        self.outputs = [
             *[self.clip_id, self._empty, self._group, *self._player.outputs],
             *[self._text, self._findings, self._use_transcript],
             *[self._drop, self._restore, self._undo, self._facts],
         ]
+        self._listen()
 
     def show(self, dataset: str, clip_id: str, report: DatasetReport | None) -> list[Any]:
         """The clip as it is now; nothing for "" or a clip that is gone."""
@@ -206,7 +274,7 @@ class ClipEditor:
         return f"Undone: {editor.undo(self._services, dataset)}"
 
     def _transcribe(self, dataset: str, clip: str, model: str | None) -> str:
-        model = require_model(model)
+        model = parts.require_model(model)
         clip_now = editor.transcribe_again(self._services, dataset, clip, model)
         return f"Transcribed: {clip_now.text}"
 
