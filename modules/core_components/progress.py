@@ -1,4 +1,4 @@
-"""How long work reports where it is, and how it is told to stop."""
+"""Progress and cancellation of long work."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Progress(Protocol):
 
 
 def no_progress(fraction: float, message: str) -> None:
-    """The listener for callers that do not care."""
+    """Ignores progress."""
 
 
 def scaled(progress: Progress, start: float, end: float) -> Progress:
@@ -28,7 +28,7 @@ def scaled(progress: Progress, start: float, end: float) -> Progress:
 
 
 class CancelToken:
-    """Set once by whoever wants the work to stop, looked at often by the work itself."""
+    """Set once by the caller to stop the work, checked often by the work itself."""
 
     def __init__(self) -> None:
         self._event = threading.Event()

@@ -108,7 +108,7 @@ class TTSManager(BaseManager):
         check_files_present(folder)
         model = read_tuned_model(folder)
         if folder.parent != self.tuned_models.folder:
-            # Folders elsewhere may have any name: their path tells them apart.
+            # Folders elsewhere may have any name: their path identifies them.
             mark = hashlib.sha256(str(folder).encode()).hexdigest()[:8]
             model = dataclasses.replace(model, name=f"{safe_stem(folder.name)}-{mark}")
             with self._lock:
@@ -144,7 +144,7 @@ class TTSManager(BaseManager):
     ) -> tuple[VoicePrompt, bool]:
         """The engine's form of a sample, and whether it was there already (or being made).
 
-        Who asks for the same voice meanwhile waits for it and shares it; whoever cancels stops
+        Other callers for the same voice wait and share the result; a caller that cancels stops
         only himself. Raises BadInputError for an engine that cannot clone, JobCancelled, and what
         the engine raises.
         """

@@ -25,9 +25,6 @@ from modules.core_components.values import Sample, VoicePrompt
 logger = logging.getLogger(__name__)
 
 
-# A prepared voice as a file: safetensors with the plain values as JSON in the header.
-
-
 SUFFIX = ".safetensors"
 _HEADER, _DIGEST = "voice_prompt", "sha256"
 

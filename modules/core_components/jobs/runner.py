@@ -47,7 +47,7 @@ class JobRunner:
         self._stopped_by_closing: set[str] = set()
 
     def register(self, kind: str, handler: Handler, lane: str = "compute") -> None:
-        """Tells how to do jobs of a kind, and in which lane."""
+        """Registers how jobs of a kind are run, and in which lane."""
         if lane not in self._lanes:
             raise ValueError(f"there is no lane {lane!r}, only {sorted(self._lanes)}")
         self._kinds[kind] = (handler, lane)
@@ -206,6 +206,6 @@ class JobRunner:
             return {
                 "state": FAILED,
                 "error": "Something went wrong inside the studio.",
-                "hint": "Try again. The log tells what happened; please report it if it stays.",
+                "hint": "Try again. If it happens again, please report it with the log.",
             }
         return {"state": DONE, "result": result}

@@ -20,9 +20,6 @@ from modules.core_components.errors import BadInputError, DiskFullError, NotFoun
 logger = logging.getLogger(__name__)
 
 
-# Which process a job belongs to, and whether that process still lives.
-
-
 # The system derives start times from its clock, which may be set in between.
 _SAME_START_S = 2.0
 
@@ -54,9 +51,6 @@ def this_process() -> Owner:
     import psutil
 
     return Owner(os.getpid(), psutil.Process().create_time())
-
-
-# The tables of the jobs database, and opening it.
 
 
 VERSION = 1
@@ -151,9 +145,6 @@ def _set_aside(path: Path) -> None:
         part = path.with_name(path.name + suffix)
         if part.exists():
             part.replace(part.with_name(f"{part.name}.damaged"))
-
-
-# What is known about a job.
 
 
 QUEUED = "queued"
@@ -282,7 +273,7 @@ class JobStore:
         eta_s: float | None,
         lines: Sequence[str] = (),
     ) -> bool:
-        """Writes progress and log lines; returns whether somebody asked the job to stop."""
+        """Writes progress and log lines; returns whether the job was asked to stop."""
         with self._writing() as database:
             database.execute(
                 "UPDATE jobs SET fraction = ?, message = ?, eta_s = ? WHERE id = ?",
@@ -292,7 +283,7 @@ class JobStore:
         return self.cancel_requested(job_id)
 
     def cancel_requested(self, job_id: str) -> bool:
-        """Whether somebody, in whatever process, asked the job to stop."""
+        """Whether any process asked the job to stop."""
         row = self._one("SELECT cancel_requested FROM jobs WHERE id = ?", job_id)
         return row is not None and bool(row["cancel_requested"])
 

@@ -1,4 +1,4 @@
-"""The folder a model arrives in, and the manifest that grows file by file.
+"""Files of a download: disk space, progress, part files, manifest, locks.
 
 A download that is broken off (even by kill -9) leaves whole, checked files and at most one
 `.part`; the manifest says which of them belong to which source and revision, so that the next try
@@ -43,9 +43,6 @@ from modules.core_components.errors import (
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.units import size_text
 
-# Is there room? Asked before anything large is written.
-
-
 MARGIN_BYTES = 64 * 1024 * 1024  # the studio's own notes, logs and takes keep working
 
 
@@ -75,9 +72,6 @@ def disk_errors(target: Path) -> Iterator[None]:
             f"The disk became full while {target.name} was written.",
             "Free some space and start again: what arrived so far is kept.",
         ) from error
-
-
-# How far a download is, and how fast.
 
 
 _REPORT_EVERY_S = 0.1
@@ -137,9 +131,6 @@ class Meter:
         (start, first), (end, last) = self._recent[0], self._recent[-1]
         measured = last > first and end - start > 0.5
         return f", {size_text((last - first) / (end - start))}/s" if measured else ""
-
-
-# The one way a model file comes into being: `<name>.part`, checked, renamed.
 
 
 CHUNK = 1 << 20
@@ -301,11 +292,8 @@ def planned_revision(folder: Path, source: Source, pinned: str | None) -> str:
     return pinned or source.revision
 
 
-# Calls that may hang (name look-ups, stalled sockets), made so that a user can still cancel.
-#
-# A blocked system call cannot be interrupted from Python, so the call runs in a daemon thread and
-# only the waiting is broken off.
-
+# A blocked system call (a name look-up, a stalled socket) cannot be interrupted from Python: it
+# runs in a daemon thread, and a cancel ends only the waiting.
 
 T = TypeVar("T")
 
@@ -341,7 +329,7 @@ def call(function: Callable[[], T], cancel: CancelToken, timeout_s: float, what:
     return result  # type: ignore[return-value]
 
 
-# One download at a time: across processes by a file lock, across threads by sharing one flight.
+# One download at a time: a file lock across processes, a shared result across threads.
 
 
 @contextmanager
@@ -380,7 +368,7 @@ class _Flight(Generic[T]):
 
 
 class SharedWork(Generic[T]):
-    """Runs one piece of work per key; who asks meanwhile waits for it and shares what comes."""
+    """Runs one piece of work per key; other callers wait for it and share its result."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -429,11 +417,8 @@ class SharedWork(Generic[T]):
                 cancel.raise_if_cancelled()
 
 
-# What the first download of a model found, for the things the catalog could not foresee.
-#
-# Kept beside the model folders, so that deleting a model and fetching it again compares against the
-# first time: the commit behind a branch or tag, and the hashes of files without a known one.
-
+# Pins: what the catalog leaves open (the commit of a branch or tag, hashes of files) as the first
+# download found it. They outlive the model's folder, so that a second download is compared.
 
 PINS_NAME = ".pins.json"
 
@@ -480,9 +465,6 @@ class Pins:
         except FileNotFoundError:
             return {}
         return content if isinstance(content, dict) else {}
-
-
-# What the downloader asks of every way to get files.
 
 
 @dataclass(frozen=True)

@@ -45,9 +45,6 @@ from modules.core_components.progress import CancelToken
 logger = logging.getLogger(__name__)
 
 
-# One file over HTTP: streamed, resumed, and stopped within a moment.
-
-
 CONNECT_TIMEOUT_S = 4.0
 FIRST_BYTE_TIMEOUT_S = 20.0
 STALL_TIMEOUT_S = 30.0
@@ -91,7 +88,7 @@ def download(
     with PartFile(target) as part:
         resumed = part.take_up(cancel)
         if resumed and expected.sha256 is None:
-            part.restart()  # nothing could tell whether an old half and a new half belong together
+            part.restart()  # without a hash, the two halves may be of different files
             resumed = 0
         meter.at(part.size, arrived=False)
         try:
