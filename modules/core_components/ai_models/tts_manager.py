@@ -19,7 +19,7 @@ from modules.core_components.ai_models.engines.qwen3_tts.package_calls import (
     prompt_of_item,
 )
 from modules.core_components.ai_models.engines.registry import EngineSpec
-from modules.core_components.ai_models.engines.xtts.checkpoint import check_here
+from modules.core_components.ai_models.engines.xtts.checkpoint import check_files_present
 from modules.core_components.ai_models.engines.xtts.tuned import (
     entry_of,
     factory_of,
@@ -105,7 +105,7 @@ class TTSManager(BaseManager):
         if not isinstance(version_or_path, Path) and not folder.is_dir():
             return self.get(f"xtts-{version_or_path}")
         folder = folder.resolve()
-        check_here(folder)
+        check_files_present(folder)
         model = read_tuned_model(folder)
         if folder.parent != self.tuned_models.folder:
             # Folders elsewhere may have any name: their path identifies them.
