@@ -18,6 +18,10 @@ another one (its own tests/ are used for the paths). How each figure is counted:
   server or a new thread. Each pair of a calling and a called function counts once, so that loops,
   resumed generators and polling do not. `entries` is their sum, and what somebody has to follow who
   reads the path with a debugger.
+- above ground: the same without the ground modules (GROUND below), which every file uses for its
+  values, errors, progress, settings and text, and which nobody steps into. `turns` counts for each
+  file the files that it is entered from, so that a caller who calls two functions of a file
+  comes by once; `entered_more_than_twice` are the files with three callers or more.
 
 The paths are: `text` from the Generate button of the Voice Clone tab (stock voice, Kokoro) to the
 decoder and the take that is kept, once with the loading of the model and once after it; `sample`
@@ -51,7 +55,7 @@ from typing import Any
 OPEN_SERVICES = "modules.tools.services:open_services"
 REGISTER_JOBS = "modules.tools.jobs:register_job_kinds"
 CREATE_APP = "modules.ui.server:create_app"
-TRAINING_REQUEST = "modules.tools.training.training:TrainingRequest"
+TRAINING_REQUEST = "modules.tools.training.preflight:TrainingRequest"
 PREFLIGHT = "modules.tools.training.preflight:preflight"
 START_TRAINING = "modules.tools.training.training:start_training"
 BUILD_KOKORO = "tests.helpers.tiny_kokoro:build_tiny_kokoro"
@@ -62,6 +66,14 @@ ESPEAK = "tests.helpers.espeak:espeak"
 ADD_DATASET = "tests.helpers.xtts_studio:add_dataset"
 
 AGREED = "This is my own voice, or the speaker agreed to this use of it."  # the label on the page
+# What the page called some of its parts before: the labels of other commits.
+FORMER_LABELS = {"Speaker": "Whose voice is it?"}
+# Values and helpers without a flow of their own: they are used from everywhere.
+GROUND = (
+    *("core_components/values.py", "core_components/errors.py", "core_components/progress.py"),
+    *("core_components/atomic.py", "core_components/settings.py", "core_components/version.py"),
+    *("core_components/text/", "core_components/audio/"),
+)
 PATHS = ("text, model not loaded", "text", "sample", "api", "training")
 LONG_FILE, FRAGMENT = 450, 80
 TRACE_CHILD = "HOUSE_TRACE_CHILD"  # names modules/ and the folder for the calls of a child process
@@ -187,10 +199,20 @@ class Tracer:
 
 def path_figures(calls: set[tuple[str, str, str]]) -> dict[str, Any]:
     entries = Counter(file for caller, file, _ in calls if caller)
+    files = {file for _, file, _ in calls}
+    above = {file for file in files if not file.startswith(GROUND)}
+    turns = Counter(
+        file
+        for _, file in {(caller.partition(":")[0], file) for caller, file, _ in calls if caller}
+        if file in above
+    )
     return {
-        "files": len({file for _, file, _ in calls}),
+        "files": len(files),
         "entries": sum(entries.values()),
         "entries_of_file": dict(entries.most_common()),
+        "files_above_ground": len(above),
+        "turns": sum(turns.values()),
+        "entered_more_than_twice": {f: count for f, count in turns.most_common() if count > 2},
     }
 
 
@@ -268,6 +290,10 @@ def trace_requests(services: Any, recorded: Callable[[str], Any]) -> None:
             """Fires the event of the part with this value ("": any, as for one that follows on
             another) whose inputs have all these labels; the other inputs keep their values."""
             values = {name.replace("_", " "): value for name, value in values.items()}
+            labels = {str(part.get("label")) for part in parts.values()}
+            for now, before in FORMER_LABELS.items():
+                if now in values and now not in labels:
+                    values[before] = values.pop(now)
             event = next(
                 event
                 for event in page["dependencies"]
@@ -297,7 +323,7 @@ def trace_requests(services: Any, recorded: Callable[[str], Any]) -> None:
         stored = client.post("/gradio_api/upload", files=upload).json()[0]
         file = {"path": stored, "meta": {"_type": "gradio.FileData"}}
         with recorded("sample"):
-            form = {"Recording": file, "Name": "Anna", "Whose_voice_is_it?": "Anna"}
+            form = {"Recording": file, "Name": "Anna", "Speaker": "Anna"}
             press("", **form, **{AGREED: True})
         assert services.samples.get("Anna")
         with recorded("api"):
@@ -333,14 +359,14 @@ def trace_child() -> None:
     modules, calls = json.loads(os.environ[TRACE_CHILD])
     tracer = Tracer(Path(modules))
     tracer.is_on = True
-    leave = os._exit
+    end_process = os._exit
 
     def keep() -> None:
         Path(calls, f"{os.getpid()}.json").write_text(json.dumps(sorted(tracer.calls)))
 
     def keep_and_leave(code: int) -> None:
         keep()
-        leave(code)
+        end_process(code)
 
     atexit.register(keep)
     os._exit = keep_and_leave  # the process that trains ends itself this way
@@ -370,6 +396,9 @@ def table(figures: dict[str, Any]) -> Iterator[str]:
     for path, found in figures.get("paths", {}).items():
         most = list(found["entries_of_file"].items())[:5]
         yield f"path: {path}: {found['files']} files, {found['entries']} entries"
+        many = len(found["entered_more_than_twice"])
+        yield f"  above ground: {found['files_above_ground']} files, {found['turns']} turns"
+        yield f"  entered from more than two files: {many}"
         yield "  most entered: " + ", ".join(f"{file} ({count})" for file, count in most)
 
 

@@ -1,4 +1,4 @@
-"""What the commands share: progress on the terminal, one JSON object, errors with a remedy."""
+"""What the commands share: services, progress, output, options, errors with a remedy."""
 
 from __future__ import annotations
 
@@ -11,21 +11,36 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 from modules.core_components.errors import BadInputError, JobCancelled, StudioError
 from modules.core_components.progress import CancelToken
 from modules.core_components.progress import Progress as ProgressListener
 
+if TYPE_CHECKING:
+    from modules.tools.services import Services
+
 logger = logging.getLogger(__name__)
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Language = Annotated[str, typer.Option(help="Language code, such as en-us or it.")]
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="A parameter, such as temperature=0.8; repeatable."),
+]
+AcceptLicence = Annotated[
+    bool, typer.Option("--accept-licence", help="You have read the licence and accept it.")
+]
 
 
 def start_logging(folder: Path, verbose: bool) -> None:
@@ -43,13 +58,47 @@ def start_logging(folder: Path, verbose: bool) -> None:
         logging.getLogger(talkative).setLevel(logging.WARNING)
 
 
+@contextmanager
+def studio(context: typer.Context, as_json: bool) -> Iterator[Services]:
+    """The services of the data root, for a command; its errors are reported.
+
+    They are imported here, as torch comes with them: `--help` answers at once.
+    """
+    with errors_reported(as_json):
+        from modules.tools.services import open_services
+
+        yield open_services(context.obj)
+
+
+@contextmanager
+def working_studio(
+    context: typer.Context, as_json: bool
+) -> Iterator[tuple[Services, ProgressListener, CancelToken]]:
+    """As `studio`, with a progress bar, for a command that takes time."""
+    with studio(context, as_json) as services, progress_bar(as_json) as (progress, cancel):
+        yield services, progress, cancel
+
+
+def output(as_json: bool, record: Any, *lines: str | Table) -> None:
+    """Prints the record as one JSON object, or the lines for people."""
+    if as_json:
+        print_json(record)
+        return
+    for line in lines:
+        if isinstance(line, Table):
+            Console().print(line)
+        else:
+            typer.echo(line)
+
+
 def print_json(value: Any) -> None:
-    """Exactly one JSON object, on a line of its own, on standard output."""
+    """One JSON object on a line of its own on standard output."""
     sys.stdout.write(json.dumps(plain(value), ensure_ascii=False) + "\n")
+    sys.stdout.flush()
 
 
 def plain(value: Any) -> Any:
-    """Dataclasses, paths and tuples as JSON knows them."""
+    """Dataclasses, paths, times and tuples as JSON."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return plain({item.name: getattr(value, item.name) for item in dataclasses.fields(value)})
     if isinstance(value, dict):
@@ -58,6 +107,8 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, Path):
         return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
     return value
 
 
@@ -125,6 +176,19 @@ def read_text_file(path: Path) -> str:
         raise BadInputError(
             f"The text file {path} cannot be read ({error}).", "Give a UTF-8 text file."
         ) from error
+
+
+def parse_parameters(given: list[str] | None) -> dict[str, Any]:
+    """`NAME=VALUE` pairs of --set; whether the options exist is checked where they are used."""
+    parsed: dict[str, Any] = {}
+    for pair in given or ():
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise BadInputError(f"--set {pair} has no value.", "Write --set NAME=VALUE.")
+        value = value.strip()
+        name = name.strip().replace("-", "_")
+        parsed[name] = {"true": True, "false": False}.get(value.lower(), value)
+    return parsed
 
 
 def audio_format_of(out: Path) -> str:

@@ -1,4 +1,4 @@
-"""`dataset create|add|list|show|export|import|delete`: datasets in the terminal.
+"""`dataset create|add|import|list|show|export|delete`.
 
 With `--json` the adding commands print a line of JSON for each step as it happens; the last line is
 the summary.
@@ -6,37 +6,38 @@ the summary.
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from modules.cli.common import errors_reported, plain, print_json, progress_bar
+from modules.cli.common import Json, output, plain, print_json, studio, working_studio
+from modules.core_components.errors import NotFoundError
 from modules.core_components.progress import CancelToken, Progress
 
+if TYPE_CHECKING:
+    from modules.tools.dataset.build import DatasetContents, DatasetRequest
+    from modules.tools.services import Services
+
 dataset_app = typer.Typer(help="Recordings cut into clips with their texts, to train a voice on.")
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(help="The dataset; see 'dataset list'.")]
 Inputs = Annotated[
     list[Path], typer.Argument(help="Files, folders, archives, videos, subtitles, metadata.")
 ]
-Language = Annotated[str, typer.Option(help="ISO 639-1, such as en or it.")]
-Speaker = Annotated[str, typer.Option(help="Who speaks; else the dataset's name.")]
-Model = Annotated[str, typer.Option(help="The listening model, such as whisper-base.")]
+SpokenLanguage = Annotated[str, typer.Option(help="ISO 639-1, such as en or it.")]
+Speaker = Annotated[str, typer.Option(help="The speaker's name; else the dataset's.")]
+Model = Annotated[str, typer.Option(help="The listening model, such as base or large-v3.")]
 Precision = Annotated[str, typer.Option(help="auto, int8, float16, float32, ...")]
-Batch = Annotated[int, typer.Option(help="Stretches listened to at once.", min=1, max=64)]
-Again = Annotated[bool, typer.Option("--again", help="Cut anew what is there already.")]
+Batch = Annotated[int, typer.Option(help="Segments transcribed at once.", min=1, max=64)]
+Again = Annotated[bool, typer.Option("--again", help="Cut recordings again that were added.")]
 
 
 @dataset_app.command()
 def create(
     context: typer.Context,
     name: Name,
-    language: Language,
+    language: SpokenLanguage,
     speaker: Speaker = "",
     as_json: Json = False,
 ) -> None:
@@ -44,14 +45,11 @@ def create(
 
     By making it you confirm that it is your voice, or that the speaker agreed to this use.
     """
-    from modules.tools.services import open_services
-
-    with errors_reported(as_json):
-        dataset = open_services(context.obj).datasets.create(name, language, speaker, agreed=True)
-        if as_json:
-            print_json({"dataset": dataset.name, "folder": dataset.folder})
-        else:
-            typer.echo(f"Created in {dataset.folder}. Now: app.py dataset add {dataset.name!r} ...")
+    with studio(context, as_json) as services:
+        dataset = services.datasets.create(name, language, speaker, agreed=True)
+    record = {"dataset": dataset.name, "folder": dataset.folder}
+    hint = f"Next: app.py dataset add {dataset.name!r} ..."
+    output(as_json, record, f"Created in {dataset.folder}. {hint}")
 
 
 @dataset_app.command()
@@ -65,12 +63,10 @@ def add(
     again: Again = False,
     as_json: Json = False,
 ) -> None:
-    """Adds recordings. Stopped or killed, the same command goes on where it was."""
-    with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
-        from modules.tools.services import open_services
-
+    """Adds recordings. When it was stopped, the same command resumes it."""
+    with working_studio(context, as_json) as (services, progress, cancel):
         request = _request(name, inputs, model, precision, batch_size, again)
-        _add(open_services(context.obj), request, as_json, progress, cancel)
+        _add(services, request, as_json, progress, cancel)
 
 
 @dataset_app.command("import")
@@ -78,21 +74,17 @@ def import_dataset(
     context: typer.Context,
     name: Name,
     inputs: Inputs,
-    language: Language,
+    language: SpokenLanguage,
     speaker: Speaker = "",
     model: Model = "",
     precision: Precision = "auto",
     as_json: Json = False,
 ) -> None:
-    """Makes a dataset of LJSpeech's or coqui's kind one's own, with its texts and its split.
+    """Imports a dataset in the layout of LJSpeech or coqui, with its texts and its split.
 
-    By making it you confirm that it is your voice, or that the speaker agreed to this use.
+    By importing it you confirm that it is your voice, or that the speaker agreed to this use.
     """
-    with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
-        from modules.core_components.errors import NotFoundError
-        from modules.tools.services import open_services
-
-        services = open_services(context.obj)
+    with working_studio(context, as_json) as (services, progress, cancel):
         try:
             services.datasets.get(name)
         except NotFoundError:
@@ -104,42 +96,34 @@ def import_dataset(
 @dataset_app.command("list")
 def list_datasets(context: typer.Context, as_json: Json = False) -> None:
     """The datasets with their rows and minutes."""
-    from modules.tools.dataset.build import contents
-    from modules.tools.services import open_services
+    with studio(context, as_json) as services:
+        from modules.tools.dataset.build import contents
 
-    with errors_reported(as_json):
-        datasets = open_services(context.obj).datasets.list()
         rows = [
             {"name": d.name, "language": d.language, "speaker": d.speaker, **plain(contents(d))}
-            for d in datasets
+            for d in services.datasets.list()
         ]
-    if as_json:
-        print_json({"datasets": rows})
-        return
     table = Table("dataset", "language", "speaker", "train", "eval", "minutes", box=None)
     for row in rows:
         counts = (str(row["train_rows"]), str(row["eval_rows"]), f"{row['kept_s'] / 60:.1f}")
         table.add_row(row["name"], row["language"], row["speaker"], *counts)
-    Console().print(table)
+    output(as_json, {"datasets": rows}, table)
 
 
 @dataset_app.command()
 def show(context: typer.Context, name: Name, as_json: Json = False) -> None:
-    """What a dataset holds, and what was left out of its recordings and why."""
-    from modules.tools.dataset.build import contents
-    from modules.tools.services import open_services
+    """The clips of a dataset, and which parts of its recordings were excluded and why."""
+    with studio(context, as_json) as services:
+        from modules.tools.dataset.build import contents
 
-    with errors_reported(as_json):
-        dataset = open_services(context.obj).datasets.get(name)
-    held = contents(dataset)
-    if as_json:
-        print_json({"dataset": dataset, "contents": held})
-        return
-    typer.echo(f"{dataset.name}: {dataset.speaker}, {dataset.language}, in {dataset.folder}")
-    _tell_contents(held)
+        dataset = services.datasets.get(name)
+        held = contents(dataset)
+    lines = [f"{dataset.name}: {dataset.speaker}, {dataset.language}, in {dataset.folder}"]
+    lines += _describe(held)
     for clip in dataset.clips:
-        mark = f"left out: {clip.dropped}" if clip.dropped else clip.subset
-        typer.echo(f"{clip.id}  {clip.duration_s:5.2f} s  {mark:5}  {clip.text}")
+        mark = f"excluded: {clip.dropped}" if clip.dropped else clip.subset
+        lines.append(f"{clip.id}  {clip.duration_s:5.2f} s  {mark:5}  {clip.text}")
+    output(as_json, {"dataset": dataset, "contents": held}, *lines)
 
 
 @dataset_app.command()
@@ -150,33 +134,25 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Writes a dataset in LJSpeech's layout."""
-    with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
+    with working_studio(context, as_json) as (services, progress, cancel):
         from modules.tools.dataset.export import export_ljspeech
-        from modules.tools.services import open_services
 
-        written = export_ljspeech(open_services(context.obj), name, out, progress, cancel)
-        if as_json:
-            print_json({"out": written})
-        else:
-            typer.echo(f"Written: {written}")
+        written = export_ljspeech(services, name, out, progress, cancel)
+    output(as_json, {"out": written}, f"Written: {written}")
 
 
 @dataset_app.command()
 def delete(context: typer.Context, name: Name, as_json: Json = False) -> None:
-    """Moves a dataset to datasets/.trash."""
-    from modules.tools.services import open_services
-
-    with errors_reported(as_json):
-        trashed = open_services(context.obj).datasets.delete(name)
-    if as_json:
-        print_json({"deleted": name, "trash": trashed})
-    else:
-        typer.echo(f"Deleted: {name}. It lies in datasets/.trash/{trashed}.")
+    """Moves a dataset to the trash."""
+    with studio(context, as_json) as services:
+        trashed = services.datasets.delete(name)
+    record = {"deleted": name, "trash": trashed}
+    output(as_json, record, f"Deleted: {name}. Restore it with: app.py trash restore {trashed}")
 
 
 def _request(
     name: str, inputs: list[Path], model: str, precision: str, batch_size: int, again: bool
-) -> Any:
+) -> DatasetRequest:
     from modules.tools.dataset.build import DatasetRequest
 
     paths = tuple(str(path.resolve()) for path in inputs)
@@ -186,36 +162,31 @@ def _request(
 
 
 def _add(
-    services: Any, request: Any, as_json: bool, progress: Progress, cancel: CancelToken
+    services: Services,
+    request: DatasetRequest,
+    as_json: bool,
+    progress: Progress,
+    cancel: CancelToken,
 ) -> None:
     from modules.tools.dataset.build import build_dataset
 
     def report(fraction: float, message: str) -> None:
         progress(fraction, message)
         if as_json:
-            _print_line({"fraction": round(fraction, 4), "message": message})
+            print_json({"fraction": round(fraction, 4), "message": message})
 
     summary = build_dataset(services, request, report, cancel)
-    if as_json:
-        _print_line(plain(summary))
-    else:
-        typer.echo(f"Added {len(summary.added)}, there already {len(summary.already_there)}.")
-        _tell_contents(summary.contents)
-        for refused in summary.refused:
-            typer.echo(f"Not used: {refused.name}. {refused.message} {refused.hint}", err=True)
+    counts = f"Added {len(summary.added)}, skipped {len(summary.already_there)} that it has."
+    output(as_json, summary, counts, *_describe(summary.contents))
     if summary.refused:
+        for refused in () if as_json else summary.refused:
+            typer.echo(f"Not used: {refused.name}. {refused.message} {refused.hint}", err=True)
         raise typer.Exit(1)
 
 
-def _print_line(record: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
-
-
-def _tell_contents(held: Any) -> None:
-    typer.echo(
+def _describe(held: DatasetContents) -> list[str]:
+    return [
         f"{held.train_rows} rows to train, {held.eval_rows} to evaluate; "
-        f"{held.kept_s / 60:.1f} of {held.recorded_s / 60:.1f} minutes kept."
-    )
-    for reason, seconds in held.dropped_s.items():
-        typer.echo(f"Left out, {reason}: {seconds:.1f} s")
+        f"{held.kept_s / 60:.1f} of {held.recorded_s / 60:.1f} minutes kept.",
+        *(f"Excluded, {reason}: {seconds:.1f} s" for reason, seconds in held.dropped_s.items()),
+    ]

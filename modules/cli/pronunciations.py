@@ -1,4 +1,4 @@
-"""`pronunciations list|add|remove`: the dictionary in the terminal."""
+"""`pronunciations list|add|remove`: the pronunciation dictionary."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from typing import Annotated
 
 import typer
 
-from modules.cli.common import errors_reported, print_json
+from modules.cli.common import Json, Language, output, studio
 
-pronunciations_app = typer.Typer(help="How words are to be said, by language.")
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Language = Annotated[str, typer.Option(help="Language code, such as en-us or it.")]
+pronunciations_app = typer.Typer(help="How words are pronounced, by language.")
 
 
 @pronunciations_app.command("list")
@@ -20,17 +18,16 @@ def list_entries(
     as_json: Json = False,
 ) -> None:
     """Every entry of the dictionary."""
-    from modules.tools.services import open_services
-    from modules.tools.speaking.pronunciations import list_pronunciations
+    with studio(context, as_json) as services:
+        from modules.tools.speaking.pronunciations import list_pronunciations
 
-    with errors_reported(as_json):
-        found = list_pronunciations(open_services(context.obj), language)
-    if as_json:
-        print_json({"pronunciations": found})
-        return
-    for code, entries in found.items():
-        for word, sound in entries.items():
-            typer.echo(f"{code}  {word} = {sound}")
+        found = list_pronunciations(services, language)
+    lines = [
+        f"{code}  {word} = {sound}"
+        for code, entries in found.items()
+        for word, sound in entries.items()
+    ]
+    output(as_json, {"pronunciations": found}, *lines)
 
 
 @pronunciations_app.command()
@@ -41,16 +38,12 @@ def add(
     language: Language,
     as_json: Json = False,
 ) -> None:
-    """Adds a word, or changes how it is said."""
-    from modules.tools.services import open_services
-    from modules.tools.speaking.pronunciations import add_pronunciation
+    """Adds a word, or changes its pronunciation."""
+    with studio(context, as_json) as services:
+        from modules.tools.speaking.pronunciations import add_pronunciation
 
-    with errors_reported(as_json):
-        add_pronunciation(open_services(context.obj), language, word, sound)
-    if as_json:
-        print_json({"language": language, "word": word, "sound": sound})
-    else:
-        typer.echo(f"{word} = {sound}")
+        add_pronunciation(services, language, word, sound)
+    output(as_json, {"language": language, "word": word, "sound": sound}, f"{word} = {sound}")
 
 
 @pronunciations_app.command()
@@ -61,12 +54,8 @@ def remove(
     as_json: Json = False,
 ) -> None:
     """Removes a word."""
-    from modules.tools.services import open_services
-    from modules.tools.speaking.pronunciations import remove_pronunciation
+    with studio(context, as_json) as services:
+        from modules.tools.speaking.pronunciations import remove_pronunciation
 
-    with errors_reported(as_json):
-        remove_pronunciation(open_services(context.obj), language, word)
-    if as_json:
-        print_json({"removed": word})
-    else:
-        typer.echo(f"Removed: {word}")
+        remove_pronunciation(services, language, word)
+    output(as_json, {"removed": word}, f"Removed: {word}")

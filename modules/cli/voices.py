@@ -1,4 +1,4 @@
-"""`voices list|save-mix|import|export|delete`: preset voices in the terminal."""
+"""`voices list|save-mix|import|export|delete`: preset voices."""
 
 from __future__ import annotations
 
@@ -6,34 +6,27 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from modules.cli.common import errors_reported, print_json
+from modules.cli.common import Json, output, studio
 from modules.core_components.values import OwnVoice
 
 voices_app = typer.Typer(help="Stock voices, your own, and mixes. 'speak' speaks with them.")
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Label = Annotated[str, typer.Option("--name", help="What the voice is to be called.")]
-Language = Annotated[str, typer.Option(help="The language it speaks best, such as en-us.")]
+Label = Annotated[str, typer.Option("--name", help="The name of the voice.")]
+VoiceLanguage = Annotated[str, typer.Option(help="The language it speaks best, such as en-us.")]
 
 
 @voices_app.command("list")
 def list_voices(context: typer.Context, as_json: Json = False) -> None:
-    """The voices of the speaking model, your own among them."""
-    from modules.tools.services import open_services
-    from modules.tools.voices.preset_voices import preset_voices
+    """The voices of the default speaking model, your own among them."""
+    with studio(context, as_json) as services:
+        from modules.tools.voices.preset_voices import preset_voices
 
-    with errors_reported(as_json):
-        services = open_services(context.obj)
         voices = preset_voices(services, services.tts.get(services.settings.tts_model))
-    if as_json:
-        print_json({"voices": voices})
-        return
-    table = Table("voice", "who", "language", "made from", box=None)
+    table = Table("voice", "label", "language", "made from", box=None)
     for voice in voices:
         table.add_row(voice.name, voice.label, voice.language, voice.made_from)
-    Console().print(table)
+    output(as_json, {"voices": voices}, table)
 
 
 @voices_app.command("save-mix")
@@ -41,15 +34,15 @@ def save_mix(
     context: typer.Context,
     mix: Annotated[str, typer.Argument(help="Such as 'af_bella(2)+af_sky(1)-af_nicole(0.5)'.")],
     name: Label,
-    language: Language = "",
+    language: VoiceLanguage = "",
     as_json: Json = False,
 ) -> None:
     """Keeps a mix of voices as a voice of your own."""
-    from modules.tools.services import open_services
-    from modules.tools.voices.own_voices import save_mix as save
+    with studio(context, as_json) as services:
+        from modules.tools.voices import own_voices
 
-    with errors_reported(as_json):
-        _tell(save(open_services(context.obj), mix, name, language), as_json)
+        voice = own_voices.save_mix(services, mix, name, language)
+    _output_kept(voice, as_json)
 
 
 @voices_app.command("import")
@@ -57,18 +50,18 @@ def import_voice(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="A Kokoro voice: .pt, .safetensors or .bin.")],
     name: Label = "",
-    language: Language = "",
+    language: VoiceLanguage = "",
     as_json: Json = False,
 ) -> None:
     """Keeps a voice file as a voice of your own."""
-    from modules.tools.services import open_services
-    from modules.tools.voices.own_voices import import_voice as bring_in
+    with studio(context, as_json) as services:
+        from modules.tools.voices import own_voices
 
-    with errors_reported(as_json):
-        _tell(bring_in(open_services(context.obj), file, name, language), as_json)
+        voice = own_voices.import_voice(services, file, name, language)
+    _output_kept(voice, as_json)
 
 
-@voices_app.command("export")
+@voices_app.command()
 def export(
     context: typer.Context,
     voice: Annotated[str, typer.Argument(help="A voice or a mix.")],
@@ -76,36 +69,26 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Writes a voice or a mix to a file that other Kokoro programs read."""
-    from modules.tools.services import open_services
-    from modules.tools.voices.own_voices import export_preset
+    with studio(context, as_json) as services:
+        from modules.tools.voices.own_voices import export_preset
 
-    with errors_reported(as_json):
-        written = export_preset(open_services(context.obj), voice, out)
-        if as_json:
-            print_json({"out": written})
-        else:
-            typer.echo(f"Written: {written}")
+        written = export_preset(services, voice, out)
+    output(as_json, {"out": written}, f"Written: {written}")
 
 
-@voices_app.command("delete")
+@voices_app.command()
 def delete(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="A voice of your own.")],
     as_json: Json = False,
 ) -> None:
-    """Moves a voice of your own to voices/.trash."""
-    from modules.tools.services import open_services
-
-    with errors_reported(as_json):
-        trashed = open_services(context.obj).voices.delete(name)
-    if as_json:
-        print_json({"deleted": name, "trash": trashed})
-    else:
-        typer.echo(f"Deleted: {name}. It lies in voices/.trash/{trashed}.")
+    """Moves a voice of your own to the trash."""
+    with studio(context, as_json) as services:
+        trashed = services.voices.delete(name)
+    record = {"deleted": name, "trash": trashed}
+    output(as_json, record, f"Deleted: {name}. Restore it with: app.py trash restore {trashed}")
 
 
-def _tell(voice: OwnVoice, as_json: bool) -> None:
-    if as_json:
-        print_json({"voice": voice})
-    else:
-        typer.echo(f"Kept as {voice.name}. Say: app.py speak --voice {voice.name} ...")
+def _output_kept(voice: OwnVoice, as_json: bool) -> None:
+    words = f"Kept as {voice.name}. Speak with it: app.py speak --voice {voice.name} ..."
+    output(as_json, {"voice": voice}, words)

@@ -52,7 +52,7 @@ def test_a_script_is_written_as_sound_and_subtitles(converse: Converse, tmp_path
     [
         (("--voice", "Anna=high"), "No voice is chosen for Ben"),
         (("--in-one-go", "--voice", "Anna=high"), "No model that speaks a script in one go"),
-        (("--voice", "Anna"), "'Anna' gives nobody a voice"),
+        (("--voice", "Anna"), "'Anna' does not name a voice"),
         (("--voice", "Anna=high", "--voice", "Ben=nobody"), "Ben: Sine 1 has no voice 'nobody'"),
         (("--voice", "Anna=high", "--voice", "Ben=low", "--pause", "60"), "60 seconds"),
     ],

@@ -16,8 +16,15 @@ from modules.core_components.audio.files import write_speech
 from modules.core_components.errors import BadInputError, NotFoundError
 from modules.core_components.values import Speech
 from modules.tools.services import Services
-from modules.tools.training.preflight import OK, STOP, WARN, Check, Preflight, preflight
-from modules.tools.training.training import TrainingRequest
+from modules.tools.training.preflight import (
+    OK,
+    STOP,
+    WARN,
+    Check,
+    Preflight,
+    TrainingRequest,
+    preflight,
+)
 from tests.helpers.xtts_studio import add_dataset, open_xtts_studio
 
 

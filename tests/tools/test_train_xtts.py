@@ -22,8 +22,8 @@ from typer.testing import CliRunner
 from modules.cli.main import app
 from modules.core_components.ai_models import reset_managers
 from modules.core_components.ai_models.engines.xtts.checkpoint import read_weights
-from modules.core_components.ai_models.engines.xtts.training.child import train_and_tell
-from modules.core_components.ai_models.engines.xtts.training.process import StopRequests
+from modules.core_components.ai_models.engines.xtts.training.child import run_training
+from modules.core_components.ai_models.engines.xtts.training.trainee import StopRequests
 from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import (
     row_of,
     row_to_json,
@@ -107,7 +107,7 @@ class ThreadInsteadOfProcess:
 
     def wait(self) -> int:
         requests = StopRequests(self._files.stop, self._files.stop_after_epoch)
-        return train_and_tell(self._files, requests)
+        return run_training(self._files, requests)
 
     def close(self) -> None: ...
 
@@ -145,7 +145,7 @@ def story(studio: Services) -> Story:
 
 
 def test_killed_it_says_so_and_can_be_resumed(story: Story) -> None:
-    assert "ended (exit code" in story.killed.message
+    assert "ended unexpectedly (exit code" in story.killed.message
     assert "Resume" in story.killed.hint
     assert story.state_when_killed == "interrupted"
     assert any("Epoch 1 of 3, step 1 of 15" in message for message in story.messages)
@@ -294,7 +294,7 @@ def test_a_process_that_hangs_is_ended(
     studio: Services, story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "TrainingProcess", Hung)
-    monkeypatch.setattr(training, "_PATIENCE_S", 0.0)
+    monkeypatch.setattr(training, "_KILL_AFTER_S", 0.0)
     cancelled_at_once(studio, "hung")
     assert not studio.tts.pool.snapshot()
 

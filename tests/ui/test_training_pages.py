@@ -11,16 +11,19 @@ import gradio as gr
 import pytest
 
 from modules.core_components.ai_models.engines.xtts.preflight.data import RejectedRow
+from modules.core_components.ai_models.engines.xtts.training.plan import TrainingPlan
 from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import TrainingRow
 from modules.core_components.errors import BadInputError
 from modules.core_components.library.evaluation import JudgedCheckpoint, JudgedTake, Judgement
 from modules.core_components.library.training_events import EventWriter
 from modules.core_components.library.training_runs import TrainingRun
 from modules.tools.services import Services
-from modules.tools.training.preflight import OK, STOP, Check, Preflight
+from modules.tools.training.preflight import OK, STOP, Check, Preflight, TrainingRequest
 from modules.ui.tabs.train_xtts.evaluation import TrainingJudge
 from modules.ui.tabs.train_xtts.live import LiveTraining, loss_curves_html
 from modules.ui.tabs.train_xtts.setup import TrainingSetup, preflight_html, rejected_html
+
+ASKED = (TrainingRequest("Anna_v1", "Anna"), TrainingPlan(), "en")
 
 
 @pytest.fixture
@@ -92,13 +95,13 @@ def test_preflight_shows_what_stops_first_and_escapes_what_users_wrote() -> None
     row = TrainingRow("a", "wavs/a.wav", "Hello.", "Anna", "train")
     rejected = RejectedRow("b", "<script>", "it has no text")
     checks = (Check("Rows", OK, "fine"), Check("Disk", STOP, "full", "Free some."))
-    found = Preflight(checks, (rejected,), (row,), (), 2.0)
+    found = Preflight(*ASKED, checks, (rejected,), (row,), (), 2.0)
     shown = preflight_html(found)
     assert shown.index("Disk") < shown.index("Rows")
     assert "1 problem to fix" in shown
     assert "Free some." in shown
     assert "&lt;script&gt;" in rejected_html(found)
-    assert "Ready: 1 rows" in preflight_html(Preflight(checks[:1], (), (row,), (), 2.0))
+    assert "Ready: 1 rows" in preflight_html(Preflight(*ASKED, checks[:1], (), (row,), (), 2.0))
 
 
 def test_a_preset_is_changed_and_the_users_own_value_stays(

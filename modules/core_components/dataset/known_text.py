@@ -1,11 +1,12 @@
-"""A text that is known (subtitles, a script) at the times when a listener heard its words."""
+"""Aligns a known text (subtitles, a script) with the word times of a transcript."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
 
-from modules.core_components.dataset.words import is_unspaced, sounds
+from modules.core_components.dataset.words import sounds
+from modules.core_components.text.languages import is_spaceless_character
 from modules.core_components.text.subtitles import Cue
 from modules.core_components.values import Word
 
@@ -87,7 +88,8 @@ def _units(token: str) -> Iterable[str]:
     units: list[str] = []
     for character in token:
         begins = not units or (
-            character.isalnum() and (is_unspaced(character) or is_unspaced(units[-1][0]))
+            character.isalnum()
+            and (is_spaceless_character(character) or is_spaceless_character(units[-1][0]))
         )
         if begins:
             units.append(character)

@@ -1,8 +1,4 @@
-"""Unpacking archives that strangers made.
-
-No name in the archive becomes a path: files are written under numbers, and the names only say
-which is which.
-"""
+"""Reading zip and tar archives from untrusted sources."""
 
 from __future__ import annotations
 
@@ -13,9 +9,10 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -23,11 +20,13 @@ from modules.core_components.atomic import atomic_path, full_disk_reported
 from modules.core_components.errors import BadInputError, DiskFullError
 from modules.core_components.progress import CancelToken, Progress, scaled
 
+Opener = Callable[[], IO[bytes]]
+
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 MOST_BYTES = 50 * 10**9
 MOST_FILES = 200_000
 _BLOCK_BYTES = 1 << 20
-_DAMAGE = (
+DAMAGE = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error),
     *(gzip.BadGzipFile, lzma.LZMAError, EOFError),
 )
@@ -44,7 +43,7 @@ def unpack(
     wanted: Callable[[str], bool],
     most_bytes: int = MOST_BYTES,
 ) -> Mapping[str, Path]:
-    """Writes the wanted files to `folder`; returns where each lies, by its name in the archive.
+    """Writes the wanted files to `folder` under numbers; returns where each is, by archive name.
 
     Links, devices and names that lead out of the archive are passed over. Raises BadInputError for
     what is no archive, is encrypted or damaged, or holds more than it may; DiskFullError.
@@ -52,8 +51,12 @@ def unpack(
     folder.mkdir(parents=True, exist_ok=True)
     unpacked: dict[str, Path] = {}
     left = most_bytes
-    with _damage_reported(archive), full_disk_reported(folder / archive.name):
-        for number, (name, content) in enumerate(_members(archive)):
+    with (
+        _damage_reported(archive),
+        full_disk_reported(folder / archive.name),
+        open_archive(archive) as members,
+    ):
+        for number, (name, content) in enumerate(members):
             if number >= MOST_FILES:
                 raise BadInputError(f"{archive.name} holds more than {MOST_FILES:,} files.")
             if not _stays_inside(name) or not wanted(name):
@@ -72,21 +75,24 @@ def unpack(
     return unpacked
 
 
-def _members(archive: Path) -> Iterator[tuple[str, Callable[[], IO[bytes]]]]:
-    """Name and opener of each regular file, in the archive's order."""
+@contextmanager
+def open_archive(archive: Path) -> Iterator[Iterable[tuple[str, Opener]]]:
+    """Name and opener of each regular file of a zip or tar, in its order; links are left out.
+
+    Raises what zipfile and tarfile raise, see `DAMAGE`.
+    """
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as packed:
-            for info in packed.infolist():
-                mode = info.external_attr >> 16
-                if info.filename[-1:] not in ("", "/") and (
-                    stat.S_ISREG(mode) or not stat.S_IFMT(mode)
-                ):
-                    yield info.filename, lambda info=info: packed.open(info)  # type: ignore[misc]
-        return
-    with tarfile.open(archive) as taped:
-        for member in taped:
-            if member.isreg():
-                yield member.name, lambda member=member: _opened(taped, member)  # type: ignore[misc]
+            yield [
+                (info.filename, partial(packed.open, info))
+                for info in packed.infolist()
+                if not info.is_dir() and stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG)
+            ]
+    else:
+        with tarfile.open(archive) as taped:
+            yield (
+                (member.name, partial(_opened, taped, member)) for member in taped if member.isreg()
+            )
 
 
 def _opened(taped: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
@@ -100,7 +106,7 @@ def _opened(taped: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
 def _damage_reported(archive: Path) -> Iterator[None]:
     try:
         yield
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise BadInputError(
             f"{archive.name} is no archive that can be read ({error}).", "Pack or copy it again."
         ) from error
@@ -123,7 +129,7 @@ def _plain_suffix(name: str) -> str:
     return suffix if suffix[1:].isascii() and suffix[1:].isalnum() else ""
 
 
-# Zip files from anywhere: only the files one knows, never outside the folder, never too much.
+# Zip files of models: only known file names, never outside the folder, within size limits.
 
 
 _MOST_ENTRIES = 10_000
@@ -193,7 +199,7 @@ def _chosen(
     if len(entries) > _MOST_ENTRIES:
         raise BadInputError(f"{archive} holds {len(entries):,} files; that is no model.")
     for entry in entries:
-        _refuse_if_evil(entry, archive)
+        _refuse_unsafe(entry, archive)
     known = [e for e in entries if _limit(PurePosixPath(e.filename).name, limits)]
     # The outermost folder that holds one of them; copies further in belong to something else.
     depth = min((len(PurePosixPath(e.filename).parts) for e in known), default=0)
@@ -203,7 +209,7 @@ def _chosen(
     return chosen, tuple(entry.filename for entry in entries if entry.filename not in names)
 
 
-def _refuse_if_evil(entry: zipfile.ZipInfo, archive: str) -> None:
+def _refuse_unsafe(entry: zipfile.ZipInfo, archive: str) -> None:
     name = entry.filename
     parts = name.split("/")
     climbs = name.startswith("/") or "\\" in name or ":" in name or "\0" in name

@@ -1,4 +1,4 @@
-"""English names of the languages that the models speak and hear."""
+"""Languages: their English names, how they are written, and guessing one from a text."""
 
 from __future__ import annotations
 
@@ -6,44 +6,49 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 
-_REGIONS = {"us": "US", "gb": "UK", "br": "Brazil", "fr": "France", "cn": "China"}
-
-# ISO 639 codes as Whisper and the speaking models use them.
-_TABLE = """\
-auto Automatic, af Afrikaans, am Amharic, ar Arabic, as Assamese, az Azerbaijani, ba Bashkir,
-be Belarusian,
-bg Bulgarian, bn Bengali, bo Tibetan, br Breton, bs Bosnian, ca Catalan, cs Czech, cy Welsh,
-da Danish, de German, el Greek, en English, es Spanish, et Estonian, eu Basque, fa Persian,
-fi Finnish, fo Faroese, fr French, gl Galician, gu Gujarati, ha Hausa, haw Hawaiian, he Hebrew,
-hi Hindi, hr Croatian, ht Haitian Creole, hu Hungarian, hy Armenian, id Indonesian,
-is Icelandic, it Italian, ja Japanese, jw Javanese, ka Georgian, kk Kazakh, km Khmer,
-kn Kannada, ko Korean, la Latin, lb Luxembourgish, ln Lingala, lo Lao, lt Lithuanian,
-lv Latvian, mg Malagasy, mi Maori, mk Macedonian, ml Malayalam, mn Mongolian, mr Marathi,
-ms Malay, mt Maltese, my Burmese, ne Nepali, nl Dutch, nn Norwegian Nynorsk, no Norwegian,
-oc Occitan, pa Punjabi, pl Polish, ps Pashto, pt Portuguese, ro Romanian, ru Russian,
-sa Sanskrit, sd Sindhi, si Sinhala, sk Slovak, sl Slovenian, sn Shona, so Somali, sq Albanian,
-sr Serbian, su Sundanese, sv Swedish, sw Swahili, ta Tamil, te Telugu, tg Tajik, th Thai,
-tk Turkmen, tl Tagalog, tr Turkish, tt Tatar, uk Ukrainian, ur Urdu, uz Uzbek, vi Vietnamese,
-yi Yiddish, yo Yoruba, yue Cantonese, zh Chinese"""
-_NAMES = dict(entry.split(" ", 1) for entry in _TABLE.replace(",\n", ", ").split(", "))
+# Written without spaces between words (ISO 639).
+SPACELESS = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km", "bo"})
+# The same by script, as the names of Unicode characters begin. Hangul has spaces.
+_SPACELESS_SCRIPTS = (
+    *("CJK", "HIRAGANA", "KATAKANA", "IDEOGRAPHIC", "FULLWIDTH"),
+    *("THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN"),
+)
+_REGIONS = {"US": "US", "GB": "UK"}
+# Whisper's code for Javanese is not that of ISO 639.
+_OTHER_CODES = {"jw": "jv"}
 
 
+def is_spaceless(language: str) -> bool:
+    """Whether a language (ISO 639, a region is ignored) has no spaces between words."""
+    return language.lower().partition("-")[0] in SPACELESS
+
+
+def is_spaceless_character(character: str) -> bool:
+    """Whether a character belongs to a script that has no spaces between words."""
+    return unicodedata.name(character, "").startswith(_SPACELESS_SCRIPTS)
+
+
+@lru_cache(maxsize=512)
 def language_name(code: str) -> str:
-    """ "en-gb" becomes "English (UK)"; a code that is not known is its own name."""
+    """The name in CLDR: "en-gb" is "English (UK)"; a code that is not known is its own name."""
+    from babel import Locale
+
+    if code == "auto":
+        return "Automatic"
+    english = Locale("en")
     language, _, region = code.lower().partition("-")
-    name = _NAMES.get(language, code)
+    name = english.languages.get(_OTHER_CODES.get(language, language), code)
     # "fr-fr" says nothing that "French" does not.
     if not region or region == language:
         return name
-    return f"{name} ({_REGIONS.get(region, region.upper())})"
+    territory = region.upper()
+    return f"{name} ({_REGIONS.get(territory) or english.territories.get(territory, territory)})"
 
 
-# In which language a sentence seems to be written: enough to notice two languages in one dataset.
-#
-# Languages with a script of their own are told by it, the others by their function words. It is a
-# guess about many sentences together, never about one short one.
-
+# Guessing: languages with a script of their own by that script, others by their function words. It
+# is meant for noticing a second language in many sentences, not for one short one.
 
 # The most frequent function words, without those that several of these languages share.
 _FUNCTION_WORDS = {
@@ -70,7 +75,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 
 def guess_language(text: str) -> str:
-    """An ISO 639-1 code of XTTS's languages; "" where the text does not tell."""
+    """An ISO 639-1 code of XTTS's languages; "" where the text does not show it."""
     scripts = Counter(
         _SCRIPTS.get(unicodedata.name(character, "").split(" ")[0], "")
         for character in text

@@ -1,4 +1,4 @@
-"""Cutting text into sentences, in any script, without losing a character."""
+"""Cutting text into sentences, passages and chunks, in any script, without losing a character."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from modules.core_components.errors import BadInputError
+from modules.core_components.text.languages import is_spaceless
 from modules.core_components.text.markup import link_spans
 
-# Words with a full stop that does not, or not always, end a sentence. All lower-case.
+# Abbreviations: their full stop does not, or not always, end a sentence. All lower-case.
 
 
 def _words(text: str) -> frozenset[str]:
@@ -136,9 +137,6 @@ def _is_ideographic(character: str) -> bool:
     return "\u3040" <= character <= "\u30ff" or "\u3400" <= character <= "\u9fff"
 
 
-# Long texts in passages: pieces that are spoken, and kept, one after the other.
-
-
 def split_passages(text: str, language: str, longest: int) -> list[str]:
     """Whole sentences packed into passages of at most `longest` characters.
 
@@ -164,14 +162,12 @@ def split_passages(text: str, language: str, longest: int) -> list[str]:
 def _joint(new_paragraph: bool, last: str, language: str) -> str:
     if new_paragraph:
         return "\n"
-    return "" if language[:2] in ("zh", "ja", "th") else " "
+    return "" if is_spaceless(language) else " "
 
 
-# A text cut into what a cloning model speaks at once.
-
+# Chunks for models that speak a few sentences at once.
 
 _CLAUSE_END = re.compile(r"[,;:，、；：،؛–—][\s\u200b]*|[)\]”»]\s+")
-_UNSPACED = ("zh", "ja")
 
 
 @dataclass(frozen=True)
@@ -212,7 +208,7 @@ def cut_evenly(sentence: str, limit: int) -> list[str]:
 
 
 def _packed(paragraph: str, language: str, limit: int) -> list[str]:
-    joint = "" if language in _UNSPACED else " "
+    joint = "" if is_spaceless(language) else " "
     packed: list[str] = []
     for sentence in split_sentences(paragraph, language):
         for part in cut_evenly(sentence, limit):

@@ -1,4 +1,4 @@
-"""How many words were heard otherwise than they were written."""
+"""Word error rate, with numbers, amounts and signs written out as they are spoken."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import re
 import unicodedata
 from decimal import Decimal
 
-# Numbers, amounts and signs written out as they are spoken.
-
+from modules.core_components.text.languages import is_spaceless
 
 _LONGEST_NUMBER = 9  # digits; what is longer (a telephone number) is read digit by digit
 _DECIMAL_COMMA = frozenset(
@@ -114,9 +113,6 @@ def _padded(words: str) -> str:
     return f" {words} "
 
 
-# Scripts without spaces between words: there characters are compared.
-_CHARACTER_LANGUAGES = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km"})
-
 _ENGLISH_SHORT_FORMS = {
     "mr": "mister",
     "mrs": "missus",
@@ -155,7 +151,7 @@ def normalize_words(text: str, language: str = "en") -> list[str]:
         text = _MINUS.sub(" minus ", text)
     text = numbers_in_words(text, language)
     words = _letters_only(text, language).split()
-    if language in _CHARACTER_LANGUAGES:
+    if is_spaceless(language):
         return list("".join(words))
     if language == "en":
         words = [_ENGLISH_SHORT_FORMS.get(word, word) for word in words]

@@ -259,7 +259,7 @@ def build_dataset(
     )
     complete_transcription(
         services,
-        TranscribeRequest(Path(), request.model_id, language, may_fall_back=False),
+        TranscribeRequest(Path(), listener.engine.model_id, language, may_fall_back=False),
     )
     maker = SourceMaker(dataset, language, listener, count_tokens)
     with services.datasets.building(dataset.name):

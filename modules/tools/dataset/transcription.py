@@ -37,6 +37,7 @@ from modules.core_components.dataset.words import (
 )
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
 from modules.core_components.values import Segment, Speech, Word
+from modules.tools.models.model_names import find_model
 from modules.tools.services import Services
 
 logger = logging.getLogger(__name__)
@@ -132,8 +133,9 @@ class Listener:
 def open_listener(
     services: Services, model_id: str, language: str, precision: str, batch_size: int
 ) -> Listener:
-    """`model_id` "" takes the one of the settings. Raises NotFoundError, BadInputError."""
-    engine = services.asr.get(model_id or services.settings.asr_model)
+    """`model_id` "" is the default model. Raises NotFoundError, BadInputError."""
+    default = services.settings.asr_model
+    engine = services.asr.get(find_model(services.asr, model_id) if model_id else default)
     wanted = {
         "language": language,
         "word_timestamps": True,

@@ -300,6 +300,7 @@ def _models(services: Services, wanted: Sequence[str]) -> tuple[list[str], list[
     """Those that speak and those that listen. Raises for what is not installed, or does neither."""
     speakers = [entry.id for entry in speaking_models(services)]
     listeners = [entry.id for entry in listening_models(services)]
+    wanted = [library.find_model_id(services, name) for name in wanted]
     for model_id in wanted:
         state = library.model_state(services, model_id).availability
         if model_id not in (*speakers, *listeners):

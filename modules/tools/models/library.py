@@ -20,11 +20,12 @@ from modules.core_components.errors import (
     StudioError,
 )
 from modules.core_components.jobs import Job, JobContext
-from modules.core_components.jobs.store import RESUMABLE
+from modules.core_components.jobs.job import RESUMABLE
 from modules.core_components.library.tuned_models import TunedModel
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
 from modules.tools.models.fallback import choose_speaking_model
 from modules.tools.models.memory import manager_of, report_load
+from modules.tools.models.model_names import find_entry
 from modules.tools.services import Services
 
 logger = logging.getLogger(__name__)
@@ -83,6 +84,17 @@ class CheckedModel:
     state: str
     problem: str = ""
     hint: str = ""
+
+
+def find_model_id(services: Services, name: str) -> str:
+    """The id of the model, of whatever task, that has this id, label or short name.
+
+    Raises NotFoundError that names similar models.
+    """
+    known = {entry.id: entry for entry in services.catalog.entries()}
+    for manager in (services.tts, services.asr):
+        known |= {model_id: manager.entry(model_id) for model_id in manager.engine_ids()}
+    return name if name in known else find_entry(known.values(), name)
 
 
 def list_models(services: Services) -> tuple[ModelOverview, ...]:

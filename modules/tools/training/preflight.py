@@ -1,12 +1,12 @@
-"""Everything that can go wrong in a training, looked at before it begins."""
+"""A request to train, and everything that is checked before a training begins."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from modules.core_components.ai_models.engines.base import parse_options
 from modules.core_components.ai_models.engines.xtts.checkpoint import VOCABULARY, WEIGHTS
@@ -37,10 +37,8 @@ from modules.core_components.dataset.values import SAMPLE_RATE_HZ, Dataset
 from modules.core_components.errors import StudioError
 from modules.core_components.library.names import safe_stem, same_name_key
 from modules.core_components.progress import Progress, no_progress
+from modules.tools.models.model_names import find_model
 from modules.tools.services import Services
-
-if TYPE_CHECKING:
-    from modules.tools.training.training import TrainingRequest
 
 __all__ = ["OK", "STOP", "WARN", "Check", "Preflight", "RejectedRow", "preflight"]
 
@@ -50,10 +48,29 @@ _NOTHING = ExaminedRows((), (), 0.0, 0.0, 0)
 
 
 @dataclass(frozen=True)
-class Preflight:
-    """What was found. `rows` are left out of the training, each with its reason; `train` and
-    `evaluation` are the rows that stay, `kept_rows` and `eval_rows` how many they are."""
+class TrainingRequest:
+    """A training as a user asks for it.
 
+    `run` is its name, `dataset` that of a dataset, `base_model` the id of an XTTS model, `options`
+    are fields of `TrainingPlan`.
+    """
+
+    run: str
+    dataset: str
+    base_model: str = "xtts-v2.0.3"
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """The completed request, what was checked, and the rows to train and evaluate on.
+
+    `rows` are left out of the training, each with its reason.
+    """
+
+    request: TrainingRequest
+    plan: TrainingPlan
+    language: str
     checks: tuple[Check, ...]
     rows: tuple[RejectedRow, ...]
     train: tuple[TrainingRow, ...]
@@ -70,20 +87,21 @@ class Preflight:
 
     @property
     def stops(self) -> tuple[Check, ...]:
-        """What has to be mended before a training can begin."""
+        """What has to be fixed before a training can begin."""
         return tuple(check for check in self.checks if check.level == STOP)
 
 
 def preflight(
     services: Services, request: TrainingRequest, progress: Progress = no_progress
 ) -> Preflight:
-    """Looks at everything and changes nothing.
+    """Completes the request and checks everything; changes nothing.
 
     Raises NotFoundError for an unknown dataset or base, BadInputError for an option out of range.
     """
     plan = parse_options(TrainingPlan, request.options)
     dataset = services.datasets.get(request.dataset)
-    progress(0.0, "Looking at the base model")
+    request = replace(request, base_model=find_model(services.tts, request.base_model))
+    progress(0.0, "Checking the base model")
     base = _check_base(services, request.base_model)
     checks = [_check_name(services, request.run), _check_consent(dataset), *base]
     rejected: list[RejectedRow] = []
@@ -99,11 +117,14 @@ def preflight(
         else:
             rejected = [*train.rejected, *evaluation.rejected]
             checks += _row_checks(dataset, plan, train, evaluation, rejected)
-    progress(0.9, "Looking at disk and memory")
+    progress(0.9, "Checking disk and memory")
     if base_is_usable:
         clip_s = max(train.longest_s, evaluation.longest_s) or plan.max_clip_s
         checks += _machine_checks(services, request.base_model, plan, clip_s)
     return Preflight(
+        request,
+        plan,
+        dataset.language,
         tuple(checks),
         tuple(rejected),
         train.kept,
@@ -129,24 +150,24 @@ def _check_name(services: Services, run: str) -> Check:
 
 def _check_consent(dataset: Dataset) -> Check:
     if dataset.agreed:
-        return Check(CONSENT, OK, f"{dataset.speaker} agreed, says who made the dataset.")
+        return Check(CONSENT, OK, f"The dataset says that {dataset.speaker} agreed.")
     return Check(
         CONSENT,
         WARN,
         f"The dataset does not say that {dataset.speaker} agreed.",
-        "A voice may only be learned if its owner agreed: ask first.",
+        "A voice may only be trained if its owner agreed: ask first.",
     )
 
 
 def _check_base(services: Services, base_model: str) -> list[Check]:
-    """Are the files here, are they the right ones, and do they belong together?"""
+    """Whether the files are installed, unchanged, and fit each other."""
     try:
         for model_id in (base_model, TRAINING_FILES):
             services.downloader.verify(model_id)
     except StudioError as error:
         return [Check(BASE, STOP, error.message, error.hint)]
     label = services.tts.entry(base_model).label
-    here = Check(BASE, OK, f"{label} and its training files are here, and what they should be.")
+    here = Check(BASE, OK, f"{label} and its training files are installed and unchanged.")
     return [here, check_fit(services.catalog.folder(services.catalog.entry(base_model)))]
 
 
@@ -196,7 +217,7 @@ def _check_rows(kept: int, rejected: list[RejectedRow], other_rates: int) -> Che
             ROWS,
             STOP,
             f"None of the {len(rejected)} rows can be trained on; {_reasons(rejected)}.",
-            "Mend them on the Dataset tab; the reasons stand below.",
+            "Fix them on the Dataset tab; the reasons are listed below.",
         )
     if rejected:
         return Check(
@@ -204,13 +225,13 @@ def _check_rows(kept: int, rejected: list[RejectedRow], other_rates: int) -> Che
             WARN,
             f"{len(rejected)} of {kept + len(rejected)} rows will be left out; "
             f"{_reasons(rejected)}.",
-            "Mend them on the Dataset tab, or go on without them.",
+            "Fix them on the Dataset tab, or train without them.",
         )
     if other_rates:
         return Check(
             ROWS,
             WARN,
-            f"{other_rates} clips are not at {SAMPLE_RATE_HZ} Hz: each is converted every time.",
+            f"{other_rates} clips are not at {SAMPLE_RATE_HZ} Hz and are converted in each epoch.",
             "Build the dataset again; then training is faster.",
         )
     return Check(ROWS, OK, f"All {kept} rows will be used.")

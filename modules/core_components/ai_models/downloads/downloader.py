@@ -27,10 +27,8 @@ from modules.core_components.ai_models.catalog import (
 from modules.core_components.ai_models.downloads.files import (
     Delivery,
     Pins,
-    SharedWork,
     Transport,
     inside,
-    megabytes,
     process_lock,
     sha256_of,
 )
@@ -44,12 +42,10 @@ from modules.core_components.errors import (
     ModelMissingError,
     StudioError,
 )
-from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.progress import CancelToken, Progress, SharedWork, no_progress
+from modules.core_components.units import size_text
 
 logger = logging.getLogger(__name__)
-
-
-# Which licences the user has accepted: asked once, before the download.
 
 
 ACCEPTED_NAME = ".accepted_licences.json"
@@ -96,8 +92,7 @@ class AcceptedLicences:
         )
 
 
-# Is what lies here still what was downloaded? Asked before every first load.
-
+# Verification before a first load.
 
 FOUND_HERE = "found"
 
@@ -143,7 +138,7 @@ def _checked(
         raise _corrupt(entry, path, f"cannot be read ({error})") from error
     if known is not None:
         if digest != known.sha256:
-            was, now = megabytes(known.bytes), megabytes(found.st_size)
+            was, now = size_text(known.bytes), size_text(found.st_size)
             raise _corrupt(entry, path, f"has changed since it was downloaded ({was}, now {now})")
     elif digest not in (accepted := _accepted(entry, name)) and accepted:
         raise _corrupt(entry, path, f"is not a file the catalog knows (SHA-256 {digest})")
@@ -178,7 +173,7 @@ LOCKS_NAME = ".locks"
 
 
 class Downloader:
-    """The models of a catalog, coming and going. Safe from every thread and beside other
+    """Downloads, checks and deletes the models of a catalog. Safe from every thread and with other
     processes on the same models folder.
 
     `offline` is asked at every fetch: while it is true, only what lies on this machine is used.
@@ -258,7 +253,7 @@ class Downloader:
         with process_lock(self._lock_path(entry), CancelToken()):
             freed = sum(_remove(path) for path in _own_files(entry, folder))
             _remove_empty(folder, root)
-        logger.info("Deleted %s, %s are free again", entry.id, megabytes(freed))
+        logger.info("Deleted %s, %s are free again", entry.id, size_text(freed))
         return freed
 
     def needs_consent(self, model_id: str) -> bool:
@@ -362,9 +357,6 @@ def _remove_empty(folder: Path, root: Path) -> None:
     for place in (*below, folder, *above):
         if place.is_dir() and not any(place.iterdir()):
             place.rmdir()
-
-
-# What of a model lies on this disk.
 
 
 @dataclass(frozen=True)

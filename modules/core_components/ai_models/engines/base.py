@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from modules.core_components.ai_models.catalog import Catalog, ModelEntry
-from modules.core_components.ai_models.model_pool import ModelPool, ModelSpec, gib, model_key
+from modules.core_components.ai_models.model_pool import ModelPool, ModelSpec, model_key
 from modules.core_components.ai_models.model_utils import (
     get_attention_implementation,
     get_device,
@@ -21,6 +21,7 @@ from modules.core_components.ai_models.model_utils import (
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.progress import CancelToken, Progress
+from modules.core_components.units import memory_text
 from modules.core_components.values import Sample, Segment, Speech, VoicePrompt
 
 if TYPE_CHECKING:
@@ -398,7 +399,7 @@ def fitting_sizes(context: EngineContext, entry: ModelEntry) -> tuple[str, ...]:
             logger.info("%s is no way out: %s", other.id, error.message)
             continue
         if plan.fits:
-            found.append((plan.nbytes, f"{other.label} ({gib(plan.nbytes)})"))
+            found.append((plan.nbytes, f"{other.label} ({memory_text(plan.nbytes)})"))
     return tuple(words for _, words in sorted(found, reverse=True)[:_MOST])
 
 

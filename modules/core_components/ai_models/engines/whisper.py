@@ -20,6 +20,7 @@ from modules.core_components.ai_models.model_pool import ModelSpec, is_out_of_me
 from modules.core_components.audio.resample import resample
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.progress import CancelToken, Progress
+from modules.core_components.units import clock_text
 from modules.core_components.values import FloatArray, Segment, Speech, Word
 
 if TYPE_CHECKING:
@@ -335,8 +336,4 @@ def _segment(piece: Any, duration_s: float) -> Segment:
 
 
 def _position(at_s: float, duration_s: float) -> str:
-    return f"Transcribed {_clock(at_s)} of {_clock(duration_s)}"
-
-
-def _clock(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+    return f"Transcribed {clock_text(at_s)} of {clock_text(duration_s)}"

@@ -11,7 +11,7 @@ from modules.core_components.ai_models.model_pool.books import (
     model_key,
 )
 from modules.core_components.ai_models.model_pool.budgets import automatic_budgets, is_out_of_memory
-from modules.core_components.ai_models.model_pool.plans import LoadPlan, Way, gib
+from modules.core_components.ai_models.model_pool.plans import LoadPlan, Way
 from modules.core_components.ai_models.model_pool.pool import (
     ModelPool,
     configure_model_pool,
@@ -21,6 +21,6 @@ from modules.core_components.ai_models.model_pool.pool import (
 
 __all__ = [
     "HOST", "LoadPlan", "ModelPool", "ModelSpec", "Place", "Resident", "SizeBook", "Way",
-    "automatic_budgets", "configure_model_pool", "get_model_pool", "gib", "is_out_of_memory",
+    "automatic_budgets", "configure_model_pool", "get_model_pool", "is_out_of_memory",
     "model_key", "whole_device",
 ]  # fmt: skip

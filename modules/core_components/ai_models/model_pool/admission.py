@@ -1,4 +1,4 @@
-"""Who gets a model or room for one, and who has to wait for what."""
+"""Granting leases and memory in order of arrival: the lock, waiting, deadlocks, run slots."""
 
 from __future__ import annotations
 
@@ -18,14 +18,12 @@ from modules.core_components.ai_models.model_pool.books import (
     Request,
     SizeBook,
 )
-from modules.core_components.ai_models.model_pool.plans import LoadPlan, Way, gib, plan_load
+from modules.core_components.ai_models.model_pool.plans import LoadPlan, Way, plan_load
 from modules.core_components.errors import LeaseDeadlockError, ModelBusyError, ModelTooLargeError
 from modules.core_components.progress import CancelToken
+from modules.core_components.units import memory_text
 
 logger = logging.getLogger(__name__)
-
-
-# One lock, and the threads that wait for what it guards to change.
 
 
 _LOOK_AGAIN_S = 0.05  # a cancel token cannot wake a condition, nor can an injected clock
@@ -103,7 +101,7 @@ class WaitingRoom:
         """The waiting threads that can never go on.
 
         A thread that is not waiting here lets go of everything some day. Starting from those,
-        whoever they let through lets go as well, and so on; the rest wait for each other.
+        the threads they let through let go as well, and so on; the rest wait for each other.
         """
         stuck = set(self._waiting)
         while freed := {thread for thread in stuck if self._waiting[thread].clears(stuck)}:
@@ -134,9 +132,7 @@ class Admission:
         self._room = room
         self._clock = clock
 
-    def granted_or_blocked(
-        self, spec: ModelSpec[Any], request: Request
-    ) -> tuple[Entry, Entry | None]:
+    def grant_or_block(self, spec: ModelSpec[Any], request: Request) -> tuple[Entry, Entry | None]:
         """Waits until the model can be referenced, or room for it reserved, and does that.
 
         Returns its entry, with `request` among the leases. Or, second, an entry that has to go
@@ -149,7 +145,7 @@ class Admission:
             first = not self._ahead_of(request, spec.device)
             if entry is not None and entry.open_to(request.owner):
                 if first:
-                    return self._granted(entry, request), None
+                    return self._grant(entry, request), None
                 obstacle = self._room_obstacle(request, spec.device, 0)
             elif entry is not None and entry.stale:
                 if entry.at_rest:
@@ -161,7 +157,7 @@ class Admission:
                 self._books.line[request] = spec
                 leaving = entry is not None and entry.place is Place.LEAVING
                 if first and not leaving and nbytes <= self._books.free_bytes(spec.device):
-                    return self._granted(self._reserved(spec, request, nbytes), request), None
+                    return self._grant(self._reserve(spec, request, nbytes), request), None
                 victim = self._books.victim(spec.device, nbytes) if first else None
                 if victim is not None:
                     victim.place = Place.LEAVING
@@ -197,7 +193,7 @@ class Admission:
     def _ahead_of(self, request: Request, device: str) -> list[Request]:
         """Who waits for room since earlier.
 
-        Nobody is ahead of a thread that has a lease: they may be waiting for that very lease.
+        None is ahead of a thread that has a lease: they may be waiting for that very lease.
         """
         if self._books.holds_any(request.owner):
             return []
@@ -216,7 +212,7 @@ class Admission:
             logger.info("%s", plan.in_words())
         return plan.nbytes
 
-    def _reserved(self, spec: ModelSpec[Any], request: Request, nbytes: int) -> Entry:
+    def _reserve(self, spec: ModelSpec[Any], request: Request, nbytes: int) -> Entry:
         entry = self._books.entries.get(spec.key)
         if entry is None:
             entry = Entry(spec, Place.LOADING, {spec.device: nbytes}, self._clock(), mover=request)
@@ -226,7 +222,7 @@ class Admission:
             entry.charges[spec.device] = nbytes
         return entry
 
-    def _granted(self, entry: Entry, request: Request) -> Entry:
+    def _grant(self, entry: Entry, request: Request) -> Entry:
         entry.leases.append(request)
         self.leave_line(request)
         return entry
@@ -238,7 +234,9 @@ class Admission:
             return nbytes <= lets_go and not any(other.owner in stuck for other in ahead)
 
         return Obstacle(
-            what=f"{gib(nbytes)} of room on {device}" if nbytes else f"its turn on {device}",
+            what=f"{memory_text(nbytes)} of room on {device}"
+            if nbytes
+            else f"its turn on {device}",
             clears=clears,
             users=lambda: users_of(self._books.on(device)),
         )
@@ -249,9 +247,6 @@ class Admission:
             clears=lambda stuck: not entry.held_by(stuck),
             users=lambda: users_of([entry]),
         )
-
-
-# How many may compute on a device at the same time.
 
 
 class RunSlots:
@@ -268,7 +263,7 @@ class RunSlots:
         self._queues: dict[str, list[Request]] = {}
 
     @contextmanager
-    def taken(self, device: str, request: Request) -> Iterator[None]:
+    def acquire(self, device: str, request: Request) -> Iterator[None]:
         """Holds a slot for the block. A thread that has one already goes straight through."""
         with self._room.lock:
             running = self._running.setdefault(device, [])

@@ -1,4 +1,4 @@
-"""What bringing a model in would do to the memory of its device, told before it is done.
+"""What loading a model would do to the memory of its device, said before it is done.
 
 The plan is made of the same books by the same choice (`MemoryBooks.leaving_for`) as the eviction.
 """
@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any
 
 from modules.core_components.ai_models.model_pool.books import Entry, MemoryBooks, ModelSpec, Place
+from modules.core_components.units import memory_text
 
 
 class Way(str, Enum):
@@ -24,7 +25,7 @@ class Way(str, Enum):
 
 @dataclass(frozen=True)
 class Leaver:
-    """A model that makes room; `idle_s` is how long nobody has used it."""
+    """A model that would be evicted; `idle_s` is how long it has been idle."""
 
     name: str
     nbytes: int
@@ -55,12 +56,14 @@ class LoadPlan:
 
     def in_words(self) -> str:
         """A sentence or two for people."""
-        size = f"{gib(self.nbytes)} on {self.device}"
+        size = f"{memory_text(self.nbytes)} on {self.device}"
         if self.way is Way.HERE:
             return f"{self.name} is in memory ({size})."
         if self.way is Way.TOO_LARGE:
-            budget = f"{gib(self.budget)} on {self.device}"
-            return f"{self.name} takes {gib(self.nbytes)}, but models may only use {budget}."
+            budget = f"{memory_text(self.budget)} on {self.device}"
+            return (
+                f"{self.name} takes {memory_text(self.nbytes)}, but models may only use {budget}."
+            )
         comes = "Taking {} back from CPU memory" if self.returns else "Loading {}"
         needs = f"{comes.format(self.name)} needs {size}"
         if self.way is Way.BUSY:
@@ -68,7 +71,9 @@ class LoadPlan:
         if not self.leaving:
             return f"{needs}, which are free."
         verb = "leaves" if len(self.leaving) == 1 else "leave"
-        leavers = [f"{one.name} ({gib(one.nbytes)}, {_ago(one.idle_s)})" for one in self.leaving]
+        leavers = [
+            f"{one.name} ({memory_text(one.nbytes)}, {_ago(one.idle_s)})" for one in self.leaving
+        ]
         return f"{needs}; {' and '.join(leavers)} {verb}."
 
 
@@ -111,11 +116,6 @@ def what_else_fits(spec: ModelSpec[Any]) -> str:
         f"Choose {' or '.join(spec.instead()) or 'a smaller model'}, raise the memory budget in "
         "Settings, or give the model another device."
     )
-
-
-def gib(nbytes: int) -> str:
-    """A size for people."""
-    return f"{nbytes / 2**30:.2f} GiB"
 
 
 def _ago(seconds: float) -> str:

@@ -23,8 +23,16 @@ from modules.core_components.text.languages import language_name
 from modules.tools.models import library
 from modules.tools.models.library import submit_download
 from modules.tools.services import Services
-from modules.tools.training.preflight import OK, STOP, TRAINING_FILES, WARN, Preflight, preflight
-from modules.tools.training.training import TrainingRequest, start_training
+from modules.tools.training.preflight import (
+    OK,
+    STOP,
+    TRAINING_FILES,
+    WARN,
+    Preflight,
+    TrainingRequest,
+    preflight,
+)
+from modules.tools.training.training import start_training
 from modules.ui.events import listen
 from modules.ui.render import duration_text, empty_html, facts_html, note_html, render
 from modules.ui.widgets.engine_panel import option_control

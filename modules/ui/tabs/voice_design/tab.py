@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from modules.core_components.errors import BadInputError
-from modules.core_components.jobs.store import DONE
+from modules.core_components.jobs.job import DONE
 from modules.tools.models.library import DOWNLOAD, submit_download
 from modules.tools.models.ready_models import designs_voices
 from modules.tools.voices.design import (

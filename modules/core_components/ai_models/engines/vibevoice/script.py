@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from modules.core_components.ai_models.engines.base import ScriptLine, option
 from modules.core_components.errors import BadInputError
+from modules.core_components.text.languages import is_spaceless
 from modules.core_components.text.sentences import cut_evenly, split_sentences
 
 MAX_SPEAKERS = 4
@@ -18,7 +19,6 @@ LONGEST_SCRIPT = 200_000  # characters: some four hours of speech
 LONGEST_PART = 12_000
 
 _CONTROL = re.compile(r"<\|[^|<>]*\|>")
-_UNSPACED = ("zh",)
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def plan_parts(
         elif fresh:
             parts[-1].append(line)
         else:
-            joint = "" if language in _UNSPACED else " "
+            joint = "" if is_spaceless(language) else " "
             whole = f"{parts[-1][-1].text}{joint}{line.text}"
             parts[-1][-1] = ScriptLine(line.speaker, whole)
         characters += len(line.text)

@@ -40,6 +40,7 @@ from modules.core_components.audio.resample import resample
 from modules.core_components.errors import BadInputError, ModelMissingError, StudioError
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.text.languages import guess_language
+from modules.core_components.units import clock_text
 from modules.core_components.values import FloatArray, Segment, Speech
 
 logger = logging.getLogger(__name__)
@@ -160,7 +161,9 @@ class VibeVoiceAsrEngine:
 
             def report(at_s: float) -> None:
                 at_s = min(start_s + at_s, end_s)
-                progress(at_s / duration_s, f"Transcribed {_clock(at_s)} of {_clock(duration_s)}")
+                progress(
+                    at_s / duration_s, f"Transcribed {clock_text(at_s)} of {clock_text(duration_s)}"
+                )
 
             return self._answer(recording.samples[first:last], options, report, cancel)
 
@@ -272,7 +275,3 @@ class _Ear:
 def _segment(one: Utterance, speakers: dict[int, str]) -> Segment:
     name = speakers[one.speaker] if one.speaker is not None else None
     return Segment(one.text, one.start_s, one.end_s, speaker=name)
-
-
-def _clock(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

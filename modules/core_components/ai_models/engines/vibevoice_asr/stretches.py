@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from modules.core_components.ai_models.engines.vibevoice_asr.network import Answer, Utterance
+from modules.core_components.units import clock_text
 from modules.core_components.values import FloatArray, Speech
 
 # A stretch of which not even one utterance can be written down is halved down to this.
@@ -78,15 +79,11 @@ def _without_cut_one(
 
 
 def _broken_off(at_s: float) -> str:
-    return f"The answer was too long at {_clock(at_s)}; the rest was heard in another go."
+    return f"The answer was too long at {clock_text(at_s)}; the rest was heard in another go."
 
 
 def _lost(start_s: float, end_s: float) -> str:
-    return f"{_clock(start_s)} to {_clock(end_s)} could not be written down."
-
-
-def _clock(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+    return f"{clock_text(start_s)} to {clock_text(end_s)} could not be written down."
 
 
 # The same name for the same voice in every stretch of a recording.

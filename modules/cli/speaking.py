@@ -1,0 +1,238 @@
+"""`clone`, `speak`, `design`, `transcribe` and `export-voice`."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from modules.cli.common import (
+    Json,
+    Language,
+    Parameters,
+    audio_format_of,
+    output,
+    parse_parameters,
+    plain,
+    print_json,
+    read_text_file,
+    working_studio,
+)
+from modules.core_components.errors import BadInputError, StudioError
+
+if TYPE_CHECKING:
+    from modules.core_components.values import Take
+
+logger = logging.getLogger(__name__)
+
+Text = Annotated[str, typer.Option(help="What to say; @FILE reads it from a file.")]
+Out = Annotated[Path, typer.Option(help="The audio to write: .wav, .flac or .mp3.")]
+Engine = Annotated[str, typer.Option(help="The model to speak with; see 'models list'.")]
+Seed = Annotated[int, typer.Option(help="-1 draws one; the take says which.")]
+Speed = Annotated[float, typer.Option(help="1.0 is the voice's own rate.")]
+Scores = Annotated[bool, typer.Option(help="Measure similarity and word errors afterwards.")]
+
+
+def clone(
+    context: typer.Context,
+    sample: Annotated[Path, typer.Option(help="A recording of the voice.")],
+    text: Text,
+    out: Out,
+    engine: Engine = "",
+    language: Language = "",
+    seed: Seed = -1,
+    speed: Speed = 1.0,
+    speaker: Annotated[str, typer.Option(help="The name of the speaker.")] = "",
+    ref_text: Annotated[str, typer.Option(help="What is said in the sample.")] = "",
+    parameters: Parameters = None,
+    scores: Scores = True,
+    as_json: Json = False,
+) -> None:
+    """Speaks a text in the voice of a recording.
+
+    By running it you confirm that it is your voice, or that the speaker agreed to this use.
+    """
+    with working_studio(context, as_json) as (services, progress, cancel):
+        from modules.core_components.values import Consent
+        from modules.tools.speaking import speech
+        from modules.tools.speaking.request import SpeechRequest
+        from modules.tools.voices.samples import add_sample
+
+        consent = Consent(speaker or sample.stem, True, "confirmed by running the clone command")
+        kept, warnings = add_sample(services, sample, sample.stem, consent, ref_text)
+        for warning in warnings:
+            logger.warning(warning)
+        request = SpeechRequest(
+            text=_read_text(text),
+            voice=kept.name,
+            engine=engine,
+            language=language,
+            seed=seed,
+            options=_options(speed, parameters),
+            score=scores,
+            output_format=audio_format_of(out),
+        )
+        _deliver(speech.speak(services, request, progress, cancel), out, as_json)
+
+
+def speak(
+    context: typer.Context,
+    voice: Annotated[str, typer.Option(help="A voice (see 'voices list'), a mix, or a sample.")],
+    text: Text,
+    out: Out,
+    engine: Engine = "",
+    language: Language = "",
+    seed: Seed = -1,
+    speed: Speed = 1.0,
+    parameters: Parameters = None,
+    scores: Scores = False,
+    as_json: Json = False,
+) -> None:
+    """Speaks a text with a stock voice or with a sample that is already in the library."""
+    with working_studio(context, as_json) as (services, progress, cancel):
+        from modules.tools.speaking import speech
+        from modules.tools.speaking.request import SpeechRequest
+
+        request = SpeechRequest(
+            text=_read_text(text),
+            voice=voice,
+            kind="",
+            engine=engine,
+            language=language,
+            seed=seed,
+            options=_options(speed, parameters),
+            score=scores,
+            output_format=audio_format_of(out),
+        )
+        _deliver(speech.speak(services, request, progress, cancel), out, as_json)
+
+
+def design(
+    context: typer.Context,
+    describe: Annotated[str, typer.Option(help="What the voice is like: age, sex, timbre, mood.")],
+    out: Out,
+    text: Annotated[str, typer.Option(help="What it says; @FILE reads it from a file.")] = "",
+    keep: Annotated[str, typer.Option(help="Keep the voice as a sample of this name.")] = "",
+    engine: Annotated[str, typer.Option(help="A model that designs voices.")] = "",
+    language: Language = "",
+    seed: Seed = -1,
+    parameters: Parameters = None,
+    scores: Scores = False,
+    as_json: Json = False,
+) -> None:
+    """Makes a voice from a description; another seed makes another voice."""
+    with working_studio(context, as_json) as (services, progress, cancel):
+        from modules.tools.voices import design as tool
+
+        audio_format_of(out)
+        request = tool.DesignRequest(
+            description=describe,
+            text=_read_text(text) or tool.SUGGESTED_TEXT,
+            engine=engine,
+            language=language,
+            seed=seed,
+            options=parse_parameters(parameters),
+            score=scores,
+        )
+        take = tool.design_voice(services, request, progress, cancel)
+        kept = tool.keep_voice(services, take.id, keep) if keep else None
+        _deliver(take, out, as_json)
+    if kept is not None and not as_json:
+        typer.echo(f"Kept as the sample {kept.name}.")
+
+
+def transcribe(
+    context: typer.Context,
+    files: Annotated[list[Path], typer.Argument(help="Recordings, video too.")],
+    model: Annotated[str, typer.Option(help="For example base or large-v3.")] = "",
+    language: Annotated[str, typer.Option(help="ISO 639-1; empty detects it.")] = "",
+    hotwords: Annotated[str, typer.Option(help="Names and terms to expect.")] = "",
+    fmt: Annotated[str, typer.Option("--format", help="txt, srt, vtt or json.")] = "txt",
+    out: Annotated[Path | None, typer.Option(help="A folder; else standard output.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Transcribes recordings."""
+    failed: list[dict[str, str]] = []
+    done: list[dict[str, Any]] = []
+    with working_studio(context, as_json) as (services, progress, cancel):
+        from modules.core_components.text.subtitles import FORMATS, render
+        from modules.tools.listening import transcribe as tool
+        from modules.tools.listening.transcripts import write_transcript
+
+        if fmt not in FORMATS:
+            raise BadInputError(f"Unknown format {fmt!r}.", f"Choose {', '.join(FORMATS)}.")
+        options = {tool.HOTWORDS: hotwords} if hotwords else {}
+        for index, path in enumerate(files):
+            try:
+                request = tool.TranscribeRequest(path, model, language, options=options)
+                transcript = tool.transcribe(services, request, progress, cancel)
+            except StudioError as error:
+                if len(files) == 1:
+                    raise
+                failed.append({"file": str(path), "error": error.message, "hint": error.hint})
+                continue
+            for note in transcript.notes:
+                logger.warning("%s: %s", path, note)
+            target = _transcript_target(out, path, fmt, files[:index])
+            if target is not None:
+                write_transcript(transcript, fmt, target)
+            elif not as_json:
+                typer.echo(render(transcript, fmt))
+            written = str(target) if target else None
+            done.append({"file": str(path), "written": written, **plain(transcript)})
+    if as_json:
+        print_json({"transcripts": done, "failed": failed})
+    for failure in failed:
+        logger.error("%s: %s %s", failure["file"], failure["error"], failure["hint"])
+    if failed:
+        raise typer.Exit(1)
+
+
+def export_voice(
+    context: typer.Context,
+    sample: Annotated[str, typer.Option(help="The name of a sample in the library.")],
+    out: Annotated[Path, typer.Option(help="The pack to write: .pt, .safetensors or .bin.")],
+    as_json: Json = False,
+) -> None:
+    """Writes a sample's fitted voice as a Kokoro voice pack."""
+    with working_studio(context, as_json) as (services, progress, cancel):
+        from modules.tools.voices import samples
+
+        written = samples.export_voice(services, sample, out, progress=progress, cancel=cancel)
+    output(as_json, {"out": written}, f"Written: {written}")
+
+
+def _read_text(text: str) -> str:
+    return read_text_file(Path(text[1:])) if text.startswith("@") else text
+
+
+def _options(speed: float, parameters: list[str] | None) -> dict[str, Any]:
+    """1.0 is left out: it is every engine's own speed, and some have no other."""
+    own: dict[str, Any] = {} if speed == 1.0 else {"speed": speed}
+    return own | parse_parameters(parameters)
+
+
+def _transcript_target(out: Path | None, path: Path, fmt: str, earlier: list[Path]) -> Path | None:
+    if out is None:
+        return None
+    out.mkdir(parents=True, exist_ok=True)
+    # Two recordings of one name from different folders must not overwrite each other.
+    twins = sum(other.stem == path.stem for other in earlier)
+    return out / f"{path.stem}{f'-{twins + 1}' if twins else ''}.{fmt}"
+
+
+def _deliver(take: Take, out: Path, as_json: bool) -> None:
+    from modules.tools.speaking.history import copy_take
+    from modules.tools.speaking.scores import explain_similarity, explain_words
+
+    written = copy_take(take, out)
+    for note in take.notes:
+        logger.warning(note)
+    lines = [f"Written: {written} ({take.duration_s:.1f} s, seed {take.seed})"]
+    if take.scores.similarity is not None:
+        lines.append(f"Similarity: {explain_similarity(take.scores)}")
+    if take.scores.word_error_rate is not None:
+        lines.append(f"Words: {explain_words(take.scores)}")
+    output(as_json, {**plain(take), "out": str(written)}, *lines)
