@@ -359,14 +359,14 @@ def trace_child() -> None:
     modules, calls = json.loads(os.environ[TRACE_CHILD])
     tracer = Tracer(Path(modules))
     tracer.is_on = True
-    leave = os._exit
+    end_process = os._exit
 
     def keep() -> None:
         Path(calls, f"{os.getpid()}.json").write_text(json.dumps(sorted(tracer.calls)))
 
     def keep_and_leave(code: int) -> None:
         keep()
-        leave(code)
+        end_process(code)
 
     atexit.register(keep)
     os._exit = keep_and_leave  # the process that trains ends itself this way

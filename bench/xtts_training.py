@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bench.asterisk_clips import asterisk_rows
 from modules.core_components.ai_models.engines.xtts.training.checkpoints import (
     CheckpointStore,
-    Place,
+    TrainingPosition,
     state_of,
 )
 from modules.core_components.ai_models.engines.xtts.training.loop import OutOfMemoryError, Stepper
@@ -40,8 +40,11 @@ from modules.core_components.ai_models.engines.xtts.training.plan import (
     TrainingPlan,
     TrainingSetup,
 )
-from modules.core_components.ai_models.engines.xtts.training.process import StopRequests
-from modules.core_components.ai_models.engines.xtts.training.trainee import batches, epoch_order
+from modules.core_components.ai_models.engines.xtts.training.trainee import (
+    StopRequests,
+    batches,
+    epoch_order,
+)
 from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import (
     TrainingRow,
     XttsTrainee,
@@ -231,7 +234,7 @@ def print_against_coqui(
     trainee = XttsTrainee(setup, rows)
     configure_threads(setup.threads)
     ours = rate(list(our_steps(trainee, setup.plan, steps, work)))
-    state = state_of(trainee.learning, trainee.optimizer, Place(1, 0, (1, 2)))
+    state = state_of(trainee.learning, trainee.optimizer, TrainingPosition(1, 0, (1, 2)))
     store = CheckpointStore(work, 1, EventWriter(work / "progress.jsonl"))
     began_s = time.perf_counter()
     store.save_state(state, 1, 1)

@@ -1,4 +1,9 @@
-"""Which build of PyTorch fits the machine, and where to look for it, in order."""
+"""Which build of PyTorch fits the machine, and where to look for it, in order.
+
+uv's `--torch-backend=auto` makes the same choice, but knows PyTorch's own index only. A company's
+mirror, a folder of wheels, or an index that a firewall blocks need the attempts below in any case,
+and two ways of choosing would have to agree; so uv installs everything but PyTorch (`packages.py`).
+"""
 
 from __future__ import annotations
 

@@ -61,5 +61,5 @@ class LeaseDeadlockError(StudioError):
     """A thread waits for room that only its own leases could give."""
 
 
-class JobCancelled(Exception):  # noqa: N818 - a wish of the user, not an error
+class JobCancelled(Exception):  # noqa: N818 - a request of the user, not an error
     """Raised inside work whose user asked it to stop."""

@@ -1,4 +1,4 @@
-"""The values that travel through the house: frozen, units in their names."""
+"""The values that tools, managers and engines pass on: frozen, with units in their names."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Consent:
 
 @dataclass(frozen=True)
 class Sample:
-    """A recording the user owns: `samples/<name>.wav` with `samples/<name>.json` beside it.
+    """A recording the user owns: `samples/<name>.wav` with `samples/<name>.json` next to it.
 
     `audio_sha256` is the hash of the decoded audio (float32 samples and rate), so that a copy
     under another name is still the same voice. A voice that is taken from several recordings has
@@ -105,7 +105,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class OwnVoice:
-    """A voice the user saved or imported: `voices/<name>.safetensors` with its JSON beside it.
+    """A voice the user saved or imported: `voices/<name>.safetensors` with its JSON next to it.
 
     `name` is what mixes and programs call it, `label` what its owner wrote; `model_id` is the
     model whose voice it is, `made_from` says how it came about.

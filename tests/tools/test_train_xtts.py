@@ -22,8 +22,8 @@ from typer.testing import CliRunner
 from modules.cli.main import app
 from modules.core_components.ai_models import reset_managers
 from modules.core_components.ai_models.engines.xtts.checkpoint import read_weights
-from modules.core_components.ai_models.engines.xtts.training.child import train_and_tell
-from modules.core_components.ai_models.engines.xtts.training.process import StopRequests
+from modules.core_components.ai_models.engines.xtts.training.child import run_training
+from modules.core_components.ai_models.engines.xtts.training.trainee import StopRequests
 from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import (
     row_of,
     row_to_json,
@@ -107,7 +107,7 @@ class ThreadInsteadOfProcess:
 
     def wait(self) -> int:
         requests = StopRequests(self._files.stop, self._files.stop_after_epoch)
-        return train_and_tell(self._files, requests)
+        return run_training(self._files, requests)
 
     def close(self) -> None: ...
 

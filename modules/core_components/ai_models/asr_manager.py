@@ -1,4 +1,4 @@
-"""The models that listen."""
+"""`ASRManager`: the models that transcribe."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ASRManager(BaseManager):
         return self.get(f"whisper-{size.lower()}")
 
     def get_vibevoice_asr(self) -> ASREngine:
-        """Tells speakers apart, up to an hour at once."""
+        """Names the speakers; up to an hour at once."""
         return self.get("vibevoice-asr")
 
     def get_speaker_encoder(self) -> SpeakerEncoderHandle:

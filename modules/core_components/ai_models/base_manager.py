@@ -42,9 +42,6 @@ from modules.core_components.settings import Settings, app_folder
 logger = logging.getLogger(__name__)
 
 
-# A model of the pool that looks like the model itself.
-
-
 class BorrowedModel:
     """Borrows the weights for the length of each call, so it never dangles.
 

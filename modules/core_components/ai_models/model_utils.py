@@ -1,4 +1,4 @@
-"""What every engine needs to know about torch and the machine. torch is imported when asked."""
+"""What engines share about torch: devices, types, attention, seeds, memory. Imports torch late."""
 
 from __future__ import annotations
 
@@ -227,9 +227,6 @@ def _refuses(error: Exception, attention: str) -> bool:
     return attention in said or names.get(attention, attention) in said
 
 
-# How much memory the process held at most while something ran.
-
-
 _LOOK_S = 0.02
 
 
@@ -274,9 +271,6 @@ class PeakMemory:
         self.cpu_bytes = max(self.cpu_bytes, int(psutil.Process().memory_info().rss))
 
 
-# Long calls into a library, done a step at a time.
-
-
 StepT = TypeVar("StepT")
 
 
@@ -284,7 +278,7 @@ class SteppedWork(Generic[StepT]):
     """An iterator over what a function gives out of the middle of its work.
 
     The function runs in a thread of its own, and only while somebody waits in `next`: between two
-    steps it stands still, so that whoever iterates can take a run slot and the random generators
+    steps it stands still, so that the caller can take a run slot and the random generators
     around each step and leave them to others in between. Iterate from one thread at a time.
     """
 

@@ -1,4 +1,4 @@
-"""The models that speak."""
+"""`TTSManager`: the models that speak."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 
 from modules.core_components.ai_models.base_manager import Availability, BaseManager
 from modules.core_components.ai_models.catalog import Licence, ModelEntry
-from modules.core_components.ai_models.downloads.files import SharedWork
 from modules.core_components.ai_models.engines.base import TTSEngine
 from modules.core_components.ai_models.engines.qwen3_tts.engine import Qwen3TTSEngine
 from modules.core_components.ai_models.engines.qwen3_tts.package_calls import (
@@ -19,7 +18,7 @@ from modules.core_components.ai_models.engines.qwen3_tts.package_calls import (
     prompt_of_item,
 )
 from modules.core_components.ai_models.engines.registry import EngineSpec
-from modules.core_components.ai_models.engines.xtts.checkpoint import check_here
+from modules.core_components.ai_models.engines.xtts.checkpoint import check_files_present
 from modules.core_components.ai_models.engines.xtts.tuned import (
     entry_of,
     factory_of,
@@ -33,7 +32,7 @@ from modules.core_components.library.tuned_models import (
     TunedModelLibrary,
     read_tuned_model,
 )
-from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.progress import CancelToken, Progress, SharedWork, no_progress
 from modules.core_components.settings import Settings
 from modules.core_components.values import Sample, VoicePrompt
 
@@ -105,10 +104,10 @@ class TTSManager(BaseManager):
         if not isinstance(version_or_path, Path) and not folder.is_dir():
             return self.get(f"xtts-{version_or_path}")
         folder = folder.resolve()
-        check_here(folder)
+        check_files_present(folder)
         model = read_tuned_model(folder)
         if folder.parent != self.tuned_models.folder:
-            # Folders elsewhere may have any name: their path tells them apart.
+            # Folders elsewhere may have any name: their path identifies them.
             mark = hashlib.sha256(str(folder).encode()).hexdigest()[:8]
             model = dataclasses.replace(model, name=f"{safe_stem(folder.name)}-{mark}")
             with self._lock:
@@ -144,7 +143,7 @@ class TTSManager(BaseManager):
     ) -> tuple[VoicePrompt, bool]:
         """The engine's form of a sample, and whether it was there already (or being made).
 
-        Who asks for the same voice meanwhile waits for it and shares it; whoever cancels stops
+        Other callers for the same voice wait and share the result; a caller that cancels stops
         only himself. Raises BadInputError for an engine that cannot clone, JobCancelled, and what
         the engine raises.
         """

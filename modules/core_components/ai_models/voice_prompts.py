@@ -1,4 +1,4 @@
-"""Prepared voices, kept by what they were made from: one cache for all engines."""
+"""Voice prompts and their cache, keyed by what each was made from; one for all engines."""
 
 from __future__ import annotations
 
@@ -23,9 +23,6 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.values import Sample, VoicePrompt
 
 logger = logging.getLogger(__name__)
-
-
-# A prepared voice as a file: safetensors with the plain values as JSON in the header.
 
 
 SUFFIX = ".safetensors"

@@ -82,11 +82,8 @@ def _fingerprint(kind: str, sample_rate_hz: int, samples: bytes) -> str:
     return digest.hexdigest()
 
 
-# Speech into bytes while it is being made: six formats, a piece at a time or as a whole file.
-#
-# Everything leaves as mono at 24 kHz. A streamed file cannot say how long it will be; a whole one
-# says it exactly, since its header is written last.
-
+# Streaming: six formats, mono at 24 kHz. A streamed file cannot say how long it will be; a whole
+# one can, since its header is written last.
 
 RATE_HZ = 24_000
 # What RIFF has for "not known": as much as 32 bits can say, as FFmpeg writes it.

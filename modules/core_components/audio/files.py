@@ -19,9 +19,6 @@ from modules.core_components.values import FloatArray, Speech
 logger = logging.getLogger(__name__)
 
 
-# Turning whatever FFmpeg's libraries can read into mono float32, a frame at a time.
-
-
 # Only containers that hold the sound themselves: playlists (HLS, concat, SDP) would let a file that
 # somebody sends make FFmpeg open other files and addresses.
 _CONTAINERS = (

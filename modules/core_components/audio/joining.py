@@ -1,4 +1,4 @@
-"""Several voices in one recording: one rate, one loudness, pauses as wished, no clicks."""
+"""Joining speech: chunks of one voice, and several voices: one rate and loudness, no clicks."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ from numpy.typing import NDArray
 from modules.core_components.audio.measure import loudness_lufs, peak, sounding_span_s
 from modules.core_components.audio.resample import resample
 from modules.core_components.values import FloatArray, Speech
-
-# Cut edges that do not click.
-
 
 FADE_S = 0.005
 
@@ -34,7 +31,7 @@ TARGET_LUFS = -20.0
 HIGHEST_PEAK = 10 ** (-1 / 20)
 # What a voice breathes before and after its words stays; the rest of the silence is ours.
 _EDGE_S = 0.06
-# A speaker's loudness is measured on so much of him.
+# So much of a speaker is measured for their loudness.
 _MEASURED_S = 120.0
 _SHORTEST_MEASURED_S = 0.5
 
@@ -62,7 +59,7 @@ class Joined:
 
 def join_parts(parts: Sequence[Part]) -> Joined:
     """Joins parts at the highest of their rates. Speakers get equally loud, each by one gain for
-    all he says, so that his own louder and softer lines stay what they are.
+    all they say, so that their own louder and softer lines stay what they are.
 
     All are turned down together where one of them would exceed -1 dBFS. Raises ValueError without
     parts.
@@ -128,9 +125,6 @@ def _silence(length: int) -> FloatArray:
     return np.zeros(length, np.float32)
 
 
-# Pieces of speech brought to one level while they are being made.
-
-
 _WINDOW_S = 0.02
 _SILENCE_BELOW_PEAK = 10 ** (-40 / 20)
 # A difference of more than 4 dB is meant: somebody whispers, or shouts.
@@ -177,11 +171,8 @@ class LevelMatcher:
         return loud
 
 
-# Pieces of speech joined while they are being made: no click, and a pause as long as it should be.
-#
-# The cloning models begin and end a piece with anything between nothing and a second of near
-# silence.
-
+# Cloning models begin and end a chunk with anything between nothing and a second of near silence;
+# joined chunks get the pause that the text asks for.
 
 SENTENCE_PAUSE_S = 0.35
 PARAGRAPH_PAUSE_S = 0.7

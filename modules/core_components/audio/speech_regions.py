@@ -1,4 +1,4 @@
-"""Where in a recording somebody speaks (Silero VAD, the network that faster-whisper ships)."""
+"""Voice activity detection by Silero VAD, the network that faster-whisper ships."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def speech_seconds(speech: Speech) -> float:
 def trim_to_speech(speech: Speech, max_pause_s: float = 0.2) -> Speech:
     """Only the speech: longer pauses are cut down to `max_pause_s`, the ends to half of it.
 
-    Cuts are faded over 5 ms so that they do not click. Raises BadInputError where nobody speaks.
+    Cuts are faded over 5 ms so that they do not click. Raises BadInputError without speech.
     """
     regions = _regions_or_error(speech)
     keep_s = max_pause_s / 2
@@ -62,7 +62,7 @@ def split_halves(speech: Speech) -> tuple[Speech, Speech]:
     """Two recordings of the same speaker with different words, 2 s apart in length at the most.
 
     Stretches of speech, longer ones in pieces of up to 2 s, go to whichever half is shorter so far.
-    Raises BadInputError where nobody speaks.
+    Raises BadInputError where there is no speech.
     """
     regions = _regions_or_error(speech)
     pieces = [piece for region in regions for piece in _cut(region, _LONGEST_PIECE_S)]
@@ -83,7 +83,7 @@ def _regions_or_error(speech: Speech) -> list[Region]:
     regions = speech_regions(speech)
     if not regions:
         raise BadInputError(
-            "Nobody speaks in this recording.", "Choose a recording with clear speech."
+            "There is no speech in this recording.", "Choose a recording with clear speech."
         )
     return regions
 

@@ -1,4 +1,4 @@
-"""From the words of a recording to clips: where to cut, and what is left over.
+"""Cutting a recording into clips by its words: where to cut, and what is left over.
 
 A clip begins and ends between sentences where it can, at clauses where a sentence is too long, at
 the longest pause between words where even a clause is. No word is in two clips, and every second
@@ -86,7 +86,7 @@ def cut_words(
 ) -> Cut:
     """Cuts a recording of `duration_s` into clips.
 
-    `speech` are the stretches where somebody speaks: they sharpen the times of the words, and tell
+    `speech` are the regions with speech: they sharpen the times of the words, and show
     silence from speech that the listener wrote nothing down for.
     """
     ordered = in_order(words, duration_s)
@@ -188,7 +188,7 @@ class _Cutter:
         def worth(position: int) -> tuple[bool, float, float]:
             left_s = self._words[position - 1].end_s - first_s
             right_s = last_s - self._words[position].start_s
-            # Pauses that a listener's times cannot tell apart count as equal.
+            # Pauses closer than the precision of word times count as equal.
             pause_s = round(max(self.pause_s(position), 0.0), 1)
             return min(left_s, right_s) >= roomy, pause_s, -abs(left_s - right_s)
 
@@ -284,9 +284,6 @@ def _on_sample(seconds: float) -> float:
     return round(seconds * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
 
 
-# Long recordings in stretches that are listened to one by one.
-
-
 LONGEST_WINDOW_S = 600.0
 _EARLIEST = 0.5
 
@@ -297,7 +294,7 @@ def listening_windows(
     """(start, end) in seconds; together they cover the recording.
 
     A window ends in the middle of the longest pause of its second half, so that no word is cut;
-    where nobody pauses, it ends at its full length.
+    without a pause, it ends at its full length.
     """
     pauses = [(before[1], after[0]) for before, after in pairwise(speech)]
     windows: list[Region] = []

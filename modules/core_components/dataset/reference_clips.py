@@ -1,6 +1,6 @@
 """Which clips of a dataset show its speaker best: the reference of a fine-tuned voice.
 
-The rule, of which the model card tells the outcome:
+The rule; the model card gives the outcome:
 
 1. Clips of the training set of 2 s and more, shorter ones where there are none, undistorted first.
 2. The cleanest first: the distance between loud speech and the pauses, in dB. Clips of a studio and

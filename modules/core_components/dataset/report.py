@@ -1,4 +1,4 @@
-"""What a dataset report says: figures of every clip, and what should be mended, worst first."""
+"""The values of a dataset report: figures of every clip, and problems, worst first."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from modules.core_components.values import FloatArray
 logger = logging.getLogger(__name__)
 
 
-# Spoils the training or is dropped by it; should be mended; worth knowing.
+# Spoils the training or is dropped by it; should be fixed; worth knowing.
 BAD, WARN, NOTE = "bad", "warn", "note"
 SEVERITIES = (BAD, WARN, NOTE)
 
@@ -96,9 +96,6 @@ def worst_first(findings: list[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda item: (SEVERITIES.index(item.severity), -item.weight)))
 
 
-# What the findings are drawn from: each clip as it was measured, and what is usual among them.
-
-
 # Of a normal distribution: its spread over its median absolute deviation.
 _SPREAD_OF_DEVIATION = 1.4826
 _NARROWEST_SPREAD = 0.1
@@ -110,7 +107,7 @@ class ClipFacts:
 
     `text_fault` is why the trainer would drop the text, `unknown_words` which words do it.
     `language` is what a listener took it for, with its probability; `group` the number of its
-    speaker, 0 for the main one, None where nobody listened.
+    speaker, 0 for the main one, None where it was not measured.
     """
 
     clip: Clip
@@ -157,8 +154,7 @@ def _median(values: Sequence[float | None]) -> float:
     return float(np.median(known)) if known else 0.0
 
 
-# The clips of a dataset as a list to work through: worst first, filtered, searched.
-
+# The list of clips: worst first, filtered, searched.
 
 EVERY, FOUND, EVALUATION, DROPPED, EDITED = "every", "found", "evaluation", "dropped", "edited"
 
@@ -214,11 +210,8 @@ def _badness(clip: Clip, found: list[Finding]) -> tuple[bool, int, float]:
     return bool(clip.dropped), worst, -weight
 
 
-# Measures that are kept by content, so that a second report only looks at what is new.
-
-
 class ContentCache:
-    """Plain JSON values by (what was measured, hash of the sound); one file, read when opened.
+    """Measures kept for the next report: JSON values by name and hash of the audio, in one file.
 
     A file that cannot be read is started anew: everything in it can be measured again.
     """

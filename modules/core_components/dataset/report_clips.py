@@ -1,4 +1,4 @@
-"""What is wrong with single clips, and what to do about it."""
+"""Problems of single clips, in sound and text, and what to do about them."""
 
 from __future__ import annotations
 
@@ -27,9 +27,6 @@ from modules.core_components.dataset.values import LONGEST_SAMPLES, SAMPLE_RATE_
 from modules.core_components.text.languages import language_name
 from modules.core_components.text.word_errors import normalize_words, word_error_rate
 from modules.core_components.values import Speech
-
-# What a clip's sound shows: loudness, noise, clipping, bandwidth.
-
 
 # Counts in the keys of kept measures: raise it when a figure is computed otherwise.
 VERSION = 1
@@ -70,9 +67,6 @@ def is_clear(sound: SoundMeasures) -> bool:
     noise = sound.signal_to_noise_db
     audible = sound.loudness_lufs is not None and noise is not None
     return audible and (noise or 0.0) >= _CLEAR_DB and sound.clipping <= _CLEAR_CLIPPING
-
-
-# What a clip's text shows: characters foreign to its language, repeats, speaking rate.
 
 
 # Letters beyond a to z, for the languages of XTTS that are written in Latin script.
@@ -230,7 +224,7 @@ def _sound_findings(found: ClipMeasures, usual: Usual, gain_db: float) -> Iterat
     noise = found.signal_to_noise_db
     if noise is not None and noise < _NOISY_DB:
         severity = BAD if noise < _VERY_NOISY_DB else WARN
-        message = f"It is noisy: the speech is only {noise:.0f} dB above what is behind it."
+        message = f"It is noisy: the speech is only {noise:.0f} dB above the noise."
         hint = "Drop it, or take the noise out of the recording and build again."
         yield Finding(clip_id, "noise", severity, message, hint, _NOISY_DB - noise)
     if found.bandwidth_hz < TELEPHONE_HZ < 0.75 * usual.bandwidth_hz:
@@ -259,7 +253,7 @@ def _voice_findings(facts: ClipFacts, language: str) -> Iterator[Finding]:
     likeness = facts.measures.voice if facts.measures else None
     if facts.group and likeness is not None:
         severity = BAD if likeness < _LIKE_ANOTHER_PERSON else WARN
-        message = f"It sounds like somebody else (likeness {likeness:.2f} to the main voice)."
+        message = f"It sounds like another person (likeness {likeness:.2f} to the main voice)."
         yield Finding(clip_id, "voice", severity, message, _LISTEN, 10 * (1 - likeness))
     if facts.language is not None:
         code, sure = facts.language
@@ -276,7 +270,7 @@ def _rate_findings(found: ClipMeasures, usual: Usual) -> Iterator[Finding]:
     spreads = abs(usual.rate_deviation(found.letters_per_s))
     if spreads > _RATE_SPREADS and max(factor, 1 / factor) > _RATE_FACTOR:
         how = "more" if factor > 1 else "fewer"
-        message = f"{found.letters_per_s:.0f} letters a second, {how} than usual."
+        message = f"{found.letters_per_s:.0f} characters/s, {how} than usual."
         hint = "Often the text says more or less than is heard: compare them."
         yield Finding(found.clip_id, "rate", WARN, message, hint, spreads / 3.5)
 
@@ -287,6 +281,6 @@ def _heard_findings(facts: ClipFacts, language: str) -> Iterator[Finding]:
     rate = word_error_rate(facts.clip.text, facts.heard, language)
     if rate >= _HEARD_OTHERWISE:
         severity = BAD if rate >= _HEARD_AS_ANOTHER else WARN
-        message = f"Another listener heard: “{facts.heard}”"
-        hint = "Listen, and write down what is really said."
+        message = f"Transcribed again, it says: “{facts.heard}”"
+        hint = "Listen, and correct the text."
         yield Finding(facts.clip.id, "heard", severity, message, hint, 5 * min(rate, 1.0))

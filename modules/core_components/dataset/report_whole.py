@@ -1,4 +1,4 @@
-"""What is wrong with a dataset as a whole, and what lies between its clips."""
+"""Problems of a dataset as a whole: length, noise, repeats, and several speakers."""
 
 from __future__ import annotations
 
@@ -99,11 +99,10 @@ def _same_text(same: Sequence[Clip]) -> Iterator[Finding]:
             yield Finding(clip.id, "duplicate", severity, message, hint, others / 10)
 
 
-# How many people speak in a dataset, by the speaker embeddings of its clips.
-
+# Counting the speakers by the speaker embeddings of the clips.
 
 # Of GE2E centroids. Measured on 80 prompts each of five Asterisk speakers: the two halves of one
-# speaker that k-means tells apart lie at 0.89 to 0.95, two women at 0.74 to 0.80, woman and man
+# speaker that k-means separates are at 0.89 to 0.95, two women at 0.74 to 0.80, woman and man
 # at 0.62 to 0.70.
 SAME_SPEAKER = 0.8
 # Fewer clips that stand apart are odd clips, not a person.
@@ -135,7 +134,7 @@ class Voices:
         return [(float(likeness), group_of[i]) for i, likeness in enumerate(self.similarity)]
 
 
-def tell_voices(embeddings: FloatArray) -> Voices:
+def group_voices(embeddings: FloatArray) -> Voices:
     """Groups embeddings float32 [n, 256] of unit length, n at least 1.
 
     Spherical k-means from eight seeds that lie far apart; then the groups whose centroids are

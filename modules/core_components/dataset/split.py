@@ -67,9 +67,6 @@ def _lot(audio_sha256: str, what: str) -> float:
     return int.from_bytes(digest[:7], "big") / 2**56
 
 
-# How many text tokens a sentence costs XTTS.
-
-
 TokenCounter = Callable[[str], int]
 
 # XTTS's tokenizer spends a token on every space. Its merges are best for Latin letters, scarce for

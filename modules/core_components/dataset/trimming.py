@@ -1,4 +1,4 @@
-"""Cutting a clip shorter: what remains of its sound, its words and its text."""
+"""Trimming a clip: its audio, its words and its text."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def trimmed_clip(clip: Clip, start_s: float, end_s: float) -> Clip:
 def kept_text(text: str, words: tuple[Word, ...], first: int, last: int) -> str:
     """What of `text` belongs to the words from `first` to before `last`.
 
-    The text may have been mended since the words were heard: its characters are matched with
+    The text may have been edited since the words were transcribed: its characters are matched with
     theirs, and a cut that would fall inside a word of the text moves to its nearer end.
     """
     if last - first == len(words):
@@ -117,9 +117,6 @@ def _edge(text: str, place: int) -> int:
     """The edge of a word nearest to `place`; `place` itself in a text without spaces."""
     edges = [0, *(i + 1 for i, c in enumerate(text) if c.isspace()), len(text)]
     return place if len(edges) == 2 else min(edges, key=lambda edge: abs(edge - place))
-
-
-# The sound of a clip: cut out, brought to the common loudness, as a wav file.
 
 
 # EBU R 128's programme loudness; speech at it leaves room for its peaks.

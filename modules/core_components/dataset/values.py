@@ -1,4 +1,4 @@
-"""What a dataset is made of: recordings, the clips cut from them, and what was left out."""
+"""The values of a dataset: recordings, the clips cut from them, and what is excluded."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Clip:
 
     `start_s` and `end_s` lie in the source, padding included; the times of `words` count from the
     clip's start. `heard` is what the listener wrote, `text` what stands in the metadata: the user
-    may have mended it. `subset` is "train" or "eval" and never changes once drawn. A clip with a
+    may have edited it. `subset` is "train" or "eval" and never changes once drawn. A clip with a
     reason in `dropped` is kept on disk and left out of the metadata. `gain_db` was applied for the
     common loudness.
     """
@@ -103,9 +103,7 @@ class Dataset:
         return self.folder / "wavs" / f"{clip.id}.wav"
 
 
-# Sources and clips as plain JSON, in both directions.
-#
-# What a newer version wrote and this one does not know is passed over.
+# As JSON. Fields of newer versions are ignored.
 
 
 def clip_to_json(clip: Clip, with_words: bool = True) -> dict[str, Any]:
@@ -190,8 +188,7 @@ def identity_to_json(dataset: Dataset) -> dict[str, Any]:
 _NESTED = ("made_with", "clips", "dropped")
 
 
-# The rows of a dataset, `audio_file|text|speaker_name`, as coqui's trainer reads them.
-
+# As metadata rows, `audio_file|text|speaker_name`, for coqui's trainer.
 
 HEADER = "audio_file|text|speaker_name"
 

@@ -1,4 +1,4 @@
-"""The words of a recording: glued as they were written, joined to text, brought into order."""
+"""The words of a transcript: joined to text, put in order, their times corrected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LEAST_OVERLAP_S = 0.02
 # So far a word may have begun before, or end after, the time that the listener gave it.
 _REACH_S = 0.8
 _NEAR_S = 0.5
-_BESIDE_S = 1.5
+_NEIGHBOURHOOD_S = 1.5
 
 Region = tuple[float, float]
 
@@ -76,9 +76,9 @@ def fitted_to_speech(words: Sequence[Word], regions: Sequence[Region]) -> tuple[
     """The same words, their times drawn to where somebody speaks.
 
     `regions` are stretches of speech; both come in order and without overlaps. Listeners let the
-    words beside a pause swallow it, or begin late and end early. So a word keeps what it has of
+    words next to a pause swallow it, or begin late and end early. So a word keeps what it has of
     the region that it fills most, and the first and last words of a region reach to its edges,
-    unless so much lies between that words may be missing there. A word beside all regions goes
+    unless so much lies between that words may be missing there. A word outside all regions goes
     to one next to it that has no words.
     """
     fitted = list(words)
@@ -124,7 +124,7 @@ def unheard(words: Sequence[Word], regions: Sequence[Region], least_s: float) ->
 def with_found(words: Sequence[Word], found: Sequence[Word]) -> tuple[Word, ...]:
     """The words with others that a second hearing found between them; both in order of time.
 
-    A listener may have heard such a word at the first time and only put it beside its place: then
+    The model may have transcribed such a word at first and only placed it wrongly: then
     the words next to the found ones are the same, and give way to them.
     """
     if not found:
@@ -132,15 +132,15 @@ def with_found(words: Sequence[Word], found: Sequence[Word]) -> tuple[Word, ...]
     position = sum(middle_s(word) < middle_s(found[0]) for word in words)
     before, after = list(words[:position]), list(words[position:])
     said = [sounds(word.text) for word in found]
-    earliest_s, latest_s = found[0].start_s - _BESIDE_S, found[-1].end_s + _BESIDE_S
+    earliest_s, latest_s = found[0].start_s - _NEIGHBOURHOOD_S, found[-1].end_s + _NEIGHBOURHOOD_S
     for count in range(len(said), 0, -1):
-        beside = before[-count:]
-        if beside and beside[0].start_s >= earliest_s and _say(beside, said[:count]):
+        neighbours = before[-count:]
+        if neighbours and neighbours[0].start_s >= earliest_s and _say(neighbours, said[:count]):
             del before[-count:]
             break
     for count in range(len(said), 0, -1):
-        beside = after[:count]
-        if beside and beside[-1].end_s <= latest_s and _say(beside, said[-count:]):
+        neighbours = after[:count]
+        if neighbours and neighbours[-1].end_s <= latest_s and _say(neighbours, said[-count:]):
             del after[:count]
             break
     return (*before, *found, *after)

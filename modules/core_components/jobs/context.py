@@ -1,4 +1,4 @@
-"""What a running job holds in its hands: progress, log, and the wish to stop."""
+"""What the handler of a running job gets: progress, log, cancellation, and the estimate."""
 
 from __future__ import annotations
 
@@ -14,9 +14,6 @@ from modules.core_components.jobs.store import JobStore
 from modules.core_components.progress import CancelToken
 
 logger = logging.getLogger(__name__)
-
-
-# How long a job will still take.
 
 
 _WINDOW_S = 30.0
@@ -78,7 +75,7 @@ class JobContext:
         self._closed = False
 
     def progress(self, fraction: float, message: str) -> None:
-        """Says how much is done (0 to 1) and what is being done."""
+        """Reports the fraction done (0 to 1) and what is being done."""
         if fraction != fraction:  # NaN: a division of nothing by nothing; keep what was known
             fraction = self._latest[0]
         fraction = min(max(fraction, 0.0), 1.0)
@@ -93,7 +90,7 @@ class JobContext:
             self._is_new = True
 
     def flush(self) -> None:
-        """Writes what is new and hears whether somebody, in any process, cancelled the job."""
+        """Writes what is new, and reads whether any process cancelled the job."""
         with self._writing:
             if not self._closed:
                 self._write()

@@ -1,4 +1,4 @@
-"""Doing jobs, one after the other in each lane."""
+"""Running jobs, one after the other in each lane."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import Any
 
 from modules.core_components.errors import BadInputError, JobCancelled, StudioError
 from modules.core_components.jobs.context import JobContext
-from modules.core_components.jobs.store import CANCELLED, DONE, FAILED, INTERRUPTED, Job, JobStore
+from modules.core_components.jobs.job import CANCELLED, DONE, FAILED, INTERRUPTED, Job
+from modules.core_components.jobs.store import JobStore
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class JobRunner:
         self._stopped_by_closing: set[str] = set()
 
     def register(self, kind: str, handler: Handler, lane: str = "compute") -> None:
-        """Tells how to do jobs of a kind, and in which lane."""
+        """Registers how jobs of a kind are run, and in which lane."""
         if lane not in self._lanes:
             raise ValueError(f"there is no lane {lane!r}, only {sorted(self._lanes)}")
         self._kinds[kind] = (handler, lane)
@@ -206,6 +207,6 @@ class JobRunner:
             return {
                 "state": FAILED,
                 "error": "Something went wrong inside the studio.",
-                "hint": "Try again. The log tells what happened; please report it if it stays.",
+                "hint": "Try again. If it happens again, please report it with the log.",
             }
         return {"state": DONE, "result": result}

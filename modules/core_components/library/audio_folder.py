@@ -1,4 +1,4 @@
-"""A folder of recordings, each an audio file with a JSON file of the same name beside it.
+"""A folder of recordings, each an audio file with a JSON file of the same name next to it.
 
 The audio file is what counts: it appears last and goes first, so a crash never leaves it without
 the JSON that belongs to it, and a JSON without audio is nothing.
@@ -43,7 +43,7 @@ class AudioFolder:
         return self._audio_in(self.folder)
 
     def read_info(self, audio: Path) -> dict[str, Any]:
-        """The JSON beside a recording; {} without one. One that is damaged is set aside."""
+        """The JSON next to a recording; {} without one. One that is damaged is set aside."""
         path = audio.with_suffix(".json")
         if path.is_symlink() or not path.exists():
             return {}
@@ -59,7 +59,7 @@ class AudioFolder:
         return info
 
     def write_info(self, audio: Path, info: Mapping[str, Any]) -> None:
-        """Replaces the JSON beside a recording. Raises DiskFullError; then the old one stays."""
+        """Replaces the JSON next to a recording. Raises DiskFullError; then the old one stays."""
         atomic.write_json(audio.with_suffix(".json"), {**info, _FILE_STAMP: _stamp(audio)})
 
     def is_unchanged(self, audio: Path, info: Mapping[str, Any]) -> bool:

@@ -132,7 +132,7 @@ class Conversation:
         for member in self.cast:
             if member.speaker == speaker:
                 return member
-        raise NotFoundError(f"Nobody is called {speaker!r} in this conversation.")
+        raise NotFoundError(f"This conversation has no speaker {speaker!r}.")
 
     def line(self, line_id: str) -> Line:
         """Raises NotFoundError."""
@@ -297,7 +297,7 @@ def _read(path: Path) -> Conversation:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorruptFileError(
             f"The conversation in {path.parent} cannot be read ({error!r}).",
-            f"Restore its {_RECORD}; its lines lie beside it.",
+            f"Restore its {_RECORD}; its lines are next to it.",
         ) from error
 
 

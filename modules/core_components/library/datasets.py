@@ -52,21 +52,18 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 
-# The journal of changes by hand in a dataset: each happens whole, and can be taken back.
-#
-# A change is a folder `edits/<number>/` with `change.json` (the clips before and after) and the wav
-# files it replaced. It is written under the name `pending` first, then carried out, then renamed to
-# its number. Each step may be done twice, so whoever finds `pending` (or `undoing`) after a crash
-# carries it out from the beginning.
-
-
 ReplaceClips = Callable[[Sequence[Clip]], None]
 
 _CHANGE, _PENDING, _UNDOING = "change.json", "pending", "undoing"
 
 
 class EditJournal:
-    """The changes of the dataset in `dataset_folder`; who calls holds the dataset's lock."""
+    """The edits of a dataset: each is done as a whole, and can be undone. Callers hold the lock.
+
+    An edit is a folder `edits/<number>/` with `change.json` (the clips before and after) and the
+    wav files it replaced. It is written as `pending`, carried out, then renamed to its number. Each
+    step may be done twice, so one found as `pending` or `undoing` after a crash is done again.
+    """
 
     def __init__(self, dataset_folder: Path) -> None:
         self._wavs = dataset_folder / "wavs"
@@ -305,9 +302,9 @@ class DatasetLibrary:
 
     @contextlib.contextmanager
     def building(self, name: str) -> Iterator[None]:
-        """Nobody else adds recordings meanwhile. Raises ModelBusyError when somebody does.
+        """Reserves adding recordings for the block. Raises ModelBusyError where it is reserved.
 
-        The system frees the lock when its process dies. Editing clips goes on beside it.
+        The system frees the lock when its process dies. Clips can be edited meanwhile.
         """
         from filelock import Timeout
 
@@ -316,7 +313,7 @@ class DatasetLibrary:
             lock.acquire(timeout=0)
         except Timeout as error:
             raise ModelBusyError(
-                f"Somebody is adding recordings to {name!r} at this moment.",
+                f"Recordings are being added to {name!r} right now.",
                 "Wait until that is done, or stop it.",
             ) from error
         try:
@@ -346,7 +343,7 @@ class DatasetLibrary:
     def _lock(self, name: str) -> BaseFileLock:
         from filelock import FileLock
 
-        # Beside the datasets: a folder that is moved to the trash must not hold an open file.
+        # Next to the datasets: a folder that is moved to the trash must not hold an open file.
         locks = self.folder / _LOCKS
         locks.mkdir(exist_ok=True)
         return FileLock(locks / f"{name}.lock")

@@ -1,4 +1,4 @@
-"""What was found when checkpoints were heard, and the rule that proposes one of them."""
+"""Scores of checkpoints, and the rule that proposes one of them."""
 
 from __future__ import annotations
 
@@ -127,9 +127,9 @@ def _why(best: JudgedCheckpoint, count: int) -> str:
         facts.append(f"likeness {best.similarity:.2f}")
     if best.word_error_rate is not None:
         facts.append(f"{best.word_error_rate:.0%} of the words misunderstood")
-    told = " and ".join(facts) or "nothing could be measured but its loss"
+    reasons = " and ".join(facts) or "nothing could be measured but its loss"
     among = f"the most like the speaker of {count}" if count > 1 else "the only one"
-    return f"Step {best.checkpoint} is {among} that is understood as well as any: {told}."
+    return f"Step {best.checkpoint} is {among} that is understood as well as any: {reasons}."
 
 
 def _beats(best: JudgedCheckpoint, base: JudgedCheckpoint) -> bool:

@@ -1,4 +1,4 @@
-"""The user's voice samples: `samples/<stem>.wav` with `samples/<stem>.json` beside it."""
+"""The samples: `samples/<stem>.wav` with `samples/<stem>.json` next to it."""
 
 from __future__ import annotations
 
@@ -29,8 +29,7 @@ from modules.core_components.values import Consent, Sample, Speech
 logger = logging.getLogger(__name__)
 
 
-# Is a recording good enough to clone a voice from?
-
+# Quality of a recording for cloning.
 
 MIN_SPEECH_S = 2.0
 
@@ -53,7 +52,7 @@ def check_sample(speech: Speech) -> tuple[str, ...]:
     spoken_s = speech_seconds(speech)
     if spoken_s == 0:
         raise BadInputError(
-            "Nobody seems to speak in this recording.",
+            "There is no speech in this recording.",
             f"Give at least {MIN_SPEECH_S:g} seconds of clear speech by one person.",
         )
     if spoken_s < MIN_SPEECH_S:

@@ -1,4 +1,4 @@
-"""What the studio made: `output/<id>.wav` (or flac, mp3) with `output/<id>.json` beside it."""
+"""The takes: `output/<id>.wav` (or flac, mp3) with `output/<id>.json` next to it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _now() -> datetime:
 class TakeLibrary:
     """The takes in a folder. An id is a file name without suffix, looked up in the listing.
 
-    A sound file without JSON is listed with what the file itself tells.
+    A sound file without JSON is listed with what the file itself says.
     """
 
     def __init__(self, folder: Path, now: Callable[[], datetime] = _now) -> None:
@@ -130,7 +130,7 @@ def _made(path: Path) -> str:
 
 
 def _facts(path: Path) -> dict[str, Any]:
-    """What a sound file tells about itself; less if it cannot be read."""
+    """What a sound file says about itself; less if it cannot be read."""
     import soundfile
 
     created = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc).isoformat()

@@ -1,6 +1,6 @@
-"""The diary of a training: `progress.jsonl`, one JSON object a line.
+"""The event log of a training: `progress.jsonl`, one JSON object a line.
 
-It is the truth about a run: the child process writes it, and whoever wants to know how the run
+It is the truth about a run: the child process writes it, and every reader of how the run
 stands reads it, now, after a reload of the page, or after a crash. Kinds of lines:
 
 - "start": step, epochs, steps_per_epoch, steps_total, clips, resumed (true or false)

@@ -1,4 +1,4 @@
-"""The voices a user keeps: `voices/<name>.safetensors` with `voices/<name>.json` beside it."""
+"""The voices a user keeps: `voices/<name>.safetensors` with `voices/<name>.json` next to it."""
 
 from __future__ import annotations
 
@@ -124,9 +124,6 @@ def _has_a_name(path: Path) -> bool:
     if not named:
         logger.warning("%s is no name for a voice; rename the file", path.name)
     return named
-
-
-# The user's pronunciation dictionary: `pronunciations.json`, words and sounds by language.
 
 
 class PronunciationLibrary:

@@ -75,7 +75,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 
 def guess_language(text: str) -> str:
-    """An ISO 639-1 code of XTTS's languages; "" where the text does not tell."""
+    """An ISO 639-1 code of XTTS's languages; "" where the text does not show it."""
     scripts = Counter(
         _SCRIPTS.get(unicodedata.name(character, "").split(" ")[0], "")
         for character in text

@@ -1,9 +1,9 @@
-"""What may stand in a text besides words: `[pause:1.5s]`, `[speed:1.2]`, `[word](/phonemes/)`.
+"""Markup in a text: `[pause:1.5s]`, `[speed:1.2]`, `[word](/phonemes/)`.
 
 A pause lasts seconds ("1.5s", "2") or milliseconds ("500ms"). A speed holds up to the next one or
 to the end and multiplies that of the request; `[speed:1]` ends it. What begins like such a tag and
 has no closing bracket on its line is ordinary text; a tag whose value cannot be read is an error,
-since nobody wants to hear it read out.
+since it would otherwise be read out.
 """
 
 from __future__ import annotations
@@ -131,10 +131,7 @@ def _speed(tag: re.Match[str]) -> float:
     return speed
 
 
-# Words and how to say them, as one piece of text: a line each, `Nguyen = /nwˈɪn/`.
-#
-# What stands right of the sign is phonemes between slashes, or other words that sound right.
-
+# Pronunciations as text, one a line: `Nguyen = /nwˈɪn/`, or words that sound right.
 
 LONGEST_WORD, LONGEST_SOUND = 100, 300
 MOST_ENTRIES = 5000

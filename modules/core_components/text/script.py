@@ -1,9 +1,9 @@
-"""A script for several speakers, read line by line: who says what, and how.
+"""Parses a script for several speakers: who says what, and how.
 
-    Anna: Good morning.                    a speaker and what he says
+    Anna: Good morning.                    a speaker and what they say
     [2] (softly): Good morning, Anna.      numbers and names, in brackets or without
     Anna: (laughs) You are late.           how a line is spoken, before its words
-      I have waited                        what is indented or names nobody goes on
+      I have waited                        an indented line, or one without a speaker, continues
     (They sit down.)                       a line in parentheses is not spoken
     [pause:1.5s]                           silence, see `markup`
 
@@ -50,7 +50,7 @@ class ScriptLine:
 
 
 def parse_script(script: str) -> tuple[ScriptLine, ...]:
-    """The spoken lines in order. A speaker is called as he was called first, whatever the case.
+    """The spoken lines in order. The case of a speaker's name is that of their first line.
 
     Raises BadInputError for a script without words and for one of more than `MOST_LINES` lines.
     """
@@ -166,7 +166,7 @@ class _Reader:
 
 
 def _label(line: str) -> re.Match[str] | None:
-    """Who speaks from here on. Indented lines and several small words name nobody."""
+    """Who speaks from here on. Indented lines and several small words are no name."""
     if line[:1].isspace() or line.startswith("\\"):
         return None
     found = _LABEL.fullmatch(" ".join(line.split()))
@@ -195,14 +195,11 @@ def _same(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-# A script in parts that several speakers speak in one go; each part is a script itself.
-
-
 def split_script(lines: Iterable[ScriptLine], language: str, longest: int) -> tuple[str, ...]:
     """The script in parts of at most `longest` characters of speech, cut between lines; a line
     longer than that is cut between its sentences, and its speaker goes on in the next part.
 
-    A pause ends its part, since nobody can keep silent for just so long in one go: it stands there
+    A pause ends its part, since a model cannot keep silent for an exact time: it is recorded there
     as markup (see `edge_pauses`). Raises BadInputError for markup that cannot be read, and for a
     change of speed.
     """

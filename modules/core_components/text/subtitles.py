@@ -15,9 +15,6 @@ from itertools import pairwise
 from modules.core_components.errors import BadInputError
 from modules.core_components.values import Segment, Transcript
 
-# Cutting a transcript into pieces that fit on a screen.
-
-
 LINE_WIDTH = 42  # as broadcasters' guidelines have it; a CJK character takes two columns
 _SHORTEST_S = 0.001  # the formats write milliseconds; a cue must not end when it starts
 _SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？", "।")
@@ -174,7 +171,7 @@ def _balanced_lines(units: Sequence[_Unit]) -> tuple[str, ...]:
 
 
 def to_plain(transcript: Transcript) -> str:
-    """A line a segment; where speakers are told apart, their name in front when it changes."""
+    """A line a segment; where speakers are known, their name in front when it changes."""
     lines = []
     speaker = None
     for segment in transcript.segments:
@@ -258,8 +255,7 @@ def _clock(seconds: float, mark: str) -> str:
     return f"{hours:02d}:{minute:02d}:{ms // 1000:02d}{mark}{ms % 1000:03d}"
 
 
-# Reading SubRip and WebVTT files: when which words are shown.
-
+# Reading SubRip and WebVTT files.
 
 _CLOCK = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})[,.](\d{1,3})"
 _TIMES = re.compile(rf"\s*{_CLOCK}\s*-->\s*{_CLOCK}")

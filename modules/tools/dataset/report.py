@@ -32,8 +32,8 @@ from modules.core_components.dataset.report_clips import (
 )
 from modules.core_components.dataset.report_whole import (
     dataset_findings,
+    group_voices,
     repeated_findings,
-    tell_voices,
 )
 from modules.core_components.dataset.values import EVAL, Clip, Dataset
 from modules.core_components.errors import ModelMissingError, StudioError
@@ -172,7 +172,7 @@ def _ask(
         part = scaled(progress, 0.3, 0.6)
         embeddings = embed_clips(services, clips, cache, part, cancel, quick)
         if embeddings:
-            told = tell_voices(np.stack(list(embeddings.values())))
+            told = group_voices(np.stack(list(embeddings.values())))
             voices = dict(zip(embeddings, told.by_clip(), strict=True))
             speakers = told.speakers
     except StudioError as error:

@@ -23,7 +23,7 @@ from modules.core_components.errors import (
     StudioError,
 )
 from modules.core_components.jobs import Job, JobContext
-from modules.core_components.jobs.store import RESUMABLE
+from modules.core_components.jobs.job import RESUMABLE
 from modules.core_components.library.tuned_models import TunedModel
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
 from modules.tools.models.fallback import choose_speaking_model

@@ -24,7 +24,7 @@ from modules.core_components import atomic
 from modules.core_components.ai_models.downloads.files import ensure_free
 from modules.core_components.ai_models.engines.base import TTSEngine
 from modules.core_components.ai_models.engines.xtts.checkpoint import WEIGHTS
-from modules.core_components.ai_models.engines.xtts.engine import Place, XttsEngine
+from modules.core_components.ai_models.engines.xtts.engine import ModelFiles, XttsEngine
 from modules.core_components.ai_models.engines.xtts.speakers import pack
 from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import read_rows
 from modules.core_components.audio.files import audio_sha256, read_speech, write_speech
@@ -382,11 +382,11 @@ def _speaker(
     ensure_free(run.folder, (base / WEIGHTS).stat().st_size)
     packed = run.folder / FOLDER / f".candidate-{kept.step}"
     entry = replace(services.tts.entry(run.base_model), id=f"judged-{run.name}-{kept.step}")
-    place = Place(packed, revision=lambda: _identity(kept), checked=lambda: packed)
+    files = ModelFiles(packed, lambda: _identity(kept), lambda: packed)
     try:
         pack(kept.path, base, packed)
         # Its revision is read off the folder; the protocol would have it settable.
-        engine: Any = XttsEngine(entry, services.tts.context, place)
+        engine: Any = XttsEngine(entry, services.tts.context, files)
         yield engine
     finally:
         services.tts.unload(entry.id)

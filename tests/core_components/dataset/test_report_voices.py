@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from modules.core_components.dataset.report_whole import tell_voices
+from modules.core_components.dataset.report_whole import group_voices
 from modules.core_components.values import FloatArray
 
 
@@ -20,15 +20,15 @@ def clips_of(voice: int, count: int, spread: float = 0.6, seed: int = 0) -> Floa
 
 
 def test_one_voice_is_one_voice() -> None:
-    told = tell_voices(clips_of(0, 60))
+    told = group_voices(clips_of(0, 60))
     assert told.speakers == 1
     assert len(told.groups[0]) >= 55
     assert np.median(told.similarity) > 0.8
-    assert tell_voices(clips_of(0, 1)).speakers == 1
+    assert group_voices(clips_of(0, 1)).speakers == 1
 
 
 def test_a_minority_is_another_speaker_and_all_its_clips_are_found() -> None:
-    told = tell_voices(np.concatenate([clips_of(0, 50), clips_of(1, 7)]))
+    told = group_voices(np.concatenate([clips_of(0, 50), clips_of(1, 7)]))
     assert told.speakers == 2
     groups = np.array([group for _, group in told.by_clip()])
     assert (groups[:50] == 0).mean() > 0.95
@@ -38,8 +38,8 @@ def test_a_minority_is_another_speaker_and_all_its_clips_are_found() -> None:
 
 def test_three_people_count_as_three_and_two_odd_clips_as_nobody() -> None:
     three = np.concatenate([clips_of(voice, 20) for voice in range(3)])
-    assert tell_voices(three).speakers == 3
+    assert group_voices(three).speakers == 3
     odd = np.concatenate([clips_of(0, 40), clips_of(1, 2)])
-    told = tell_voices(odd)
+    told = group_voices(odd)
     assert told.speakers == 1
     assert all(group > 0 for _, group in told.by_clip()[40:])

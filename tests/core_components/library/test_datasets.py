@@ -242,7 +242,7 @@ def test_only_one_builds(
     name = filled(library).name
     other = DatasetLibrary(library.folder)
     with library.building(name):
-        with pytest.raises(ModelBusyError, match="adding"):
+        with pytest.raises(ModelBusyError, match="being added"):
             attempt(other, name)
         other.update_clips(name, [replace(other.get(name).clips[0], text="x")], "fix")
     with other.building(name):

@@ -27,7 +27,6 @@ from modules.core_components.ai_models.catalog import (
 from modules.core_components.ai_models.downloads.files import (
     Delivery,
     Pins,
-    SharedWork,
     Transport,
     inside,
     process_lock,
@@ -43,13 +42,10 @@ from modules.core_components.errors import (
     ModelMissingError,
     StudioError,
 )
-from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.progress import CancelToken, Progress, SharedWork, no_progress
 from modules.core_components.units import size_text
 
 logger = logging.getLogger(__name__)
-
-
-# Which licences the user has accepted: asked once, before the download.
 
 
 ACCEPTED_NAME = ".accepted_licences.json"
@@ -96,8 +92,7 @@ class AcceptedLicences:
         )
 
 
-# Is what lies here still what was downloaded? Asked before every first load.
-
+# Verification before a first load.
 
 FOUND_HERE = "found"
 
@@ -178,7 +173,7 @@ LOCKS_NAME = ".locks"
 
 
 class Downloader:
-    """The models of a catalog, coming and going. Safe from every thread and beside other
+    """Downloads, checks and deletes the models of a catalog. Safe from every thread and with other
     processes on the same models folder.
 
     `offline` is asked at every fetch: while it is true, only what lies on this machine is used.
@@ -362,9 +357,6 @@ def _remove_empty(folder: Path, root: Path) -> None:
     for place in (*below, folder, *above):
         if place.is_dir() and not any(place.iterdir()):
             place.rmdir()
-
-
-# What of a model lies on this disk.
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The folder a model arrives in, and the manifest that grows file by file.
+"""Files of a download: disk space, progress, part files, manifest, locks.
 
 A download that is broken off (even by kill -9) leaves whole, checked files and at most one
 `.part`; the manifest says which of them belong to which source and revision, so that the next try
@@ -11,17 +11,15 @@ import errno
 import hashlib
 import json
 import os
-import queue
 import shutil
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol
 
 from modules.core_components import atomic
 from modules.core_components.ai_models.catalog import (
@@ -37,14 +35,9 @@ from modules.core_components.ai_models.catalog import (
 from modules.core_components.errors import (
     CorruptFileError,
     DiskFullError,
-    DownloadError,
-    JobCancelled,
 )
-from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.progress import POLL_S, CancelToken, Progress, no_progress
 from modules.core_components.units import size_text
-
-# Is there room? Asked before anything large is written.
-
 
 MARGIN_BYTES = 64 * 1024 * 1024  # the studio's own notes, logs and takes keep working
 
@@ -75,9 +68,6 @@ def disk_errors(target: Path) -> Iterator[None]:
             f"The disk became full while {target.name} was written.",
             "Free some space and start again: what arrived so far is kept.",
         ) from error
-
-
-# How far a download is, and how fast.
 
 
 _REPORT_EVERY_S = 0.1
@@ -137,9 +127,6 @@ class Meter:
         (start, first), (end, last) = self._recent[0], self._recent[-1]
         measured = last > first and end - start > 0.5
         return f", {size_text((last - first) / (end - start))}/s" if measured else ""
-
-
-# The one way a model file comes into being: `<name>.part`, checked, renamed.
 
 
 CHUNK = 1 << 20
@@ -301,47 +288,7 @@ def planned_revision(folder: Path, source: Source, pinned: str | None) -> str:
     return pinned or source.revision
 
 
-# Calls that may hang (name look-ups, stalled sockets), made so that a user can still cancel.
-#
-# A blocked system call cannot be interrupted from Python, so the call runs in a daemon thread and
-# only the waiting is broken off.
-
-
-T = TypeVar("T")
-
-POLL_S = 0.1
-
-
-def take(box: queue.Queue[T], cancel: CancelToken, timeout_s: float, what: str) -> T:
-    """The next item of `box`. Raises JobCancelled, or DownloadError after `timeout_s`."""
-    deadline = time.monotonic() + timeout_s
-    while True:
-        try:
-            return box.get(timeout=POLL_S)
-        except queue.Empty:
-            cancel.raise_if_cancelled()
-            if time.monotonic() > deadline:
-                raise DownloadError(f"{what} sent nothing for {timeout_s:.0f} s.") from None
-
-
-def call(function: Callable[[], T], cancel: CancelToken, timeout_s: float, what: str) -> T:
-    """The result of `function`, or what it raised. Raises like `take` when it does not return."""
-    box: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(1)
-
-    def work() -> None:
-        try:
-            box.put((function(), None))
-        except BaseException as error:  # noqa: BLE001 - handed to the caller
-            box.put((None, error))
-
-    threading.Thread(target=work, name=f"waiting for {what}", daemon=True).start()
-    result, error = take(box, cancel, timeout_s, what)
-    if error is not None:
-        raise error
-    return result  # type: ignore[return-value]
-
-
-# One download at a time: across processes by a file lock, across threads by sharing one flight.
+# One download at a time: a file lock across processes, a shared result across threads.
 
 
 @contextmanager
@@ -367,73 +314,8 @@ def process_lock(
         lock.release()
 
 
-@dataclass
-class _Flight(Generic[T]):
-    done: threading.Event = field(default_factory=threading.Event)
-    listeners: list[Progress] = field(default_factory=list)
-    result: T | None = None
-    error: BaseException | None = None
-
-    def report(self, fraction: float, message: str) -> None:
-        for listener in tuple(self.listeners):
-            listener(fraction, message)
-
-
-class SharedWork(Generic[T]):
-    """Runs one piece of work per key; who asks meanwhile waits for it and shares what comes."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._flights: dict[str, _Flight[T]] = {}
-
-    def run(
-        self, key: str, work: Callable[[Progress], T], progress: Progress, cancel: CancelToken
-    ) -> T:
-        """The result of `work`, this caller's or another's.
-
-        A caller who cancels stops only itself: when the one that worked gave up, the next one
-        that waits begins anew.
-        """
-        while True:
-            with self._lock:
-                flight = self._flights.get(key)
-                leads = flight is None
-                if flight is None:
-                    flight = self._flights[key] = _Flight[T]()
-                flight.listeners.append(progress)
-            if leads:
-                return self._lead(key, flight, work)
-            self._follow(flight, progress, cancel)
-            if isinstance(flight.error, JobCancelled):
-                continue
-            if flight.error is not None:
-                raise flight.error
-            return flight.result  # type: ignore[return-value]
-
-    def _lead(self, key: str, flight: _Flight[T], work: Callable[[Progress], T]) -> T:
-        try:
-            flight.result = work(flight.report)
-            return flight.result
-        except BaseException as error:
-            flight.error = error
-            raise
-        finally:
-            with self._lock:
-                del self._flights[key]
-            flight.done.set()
-
-    def _follow(self, flight: _Flight[T], progress: Progress, cancel: CancelToken) -> None:
-        while not flight.done.wait(POLL_S):
-            if cancel.cancelled:
-                flight.listeners.remove(progress)
-                cancel.raise_if_cancelled()
-
-
-# What the first download of a model found, for the things the catalog could not foresee.
-#
-# Kept beside the model folders, so that deleting a model and fetching it again compares against the
-# first time: the commit behind a branch or tag, and the hashes of files without a known one.
-
+# Pins: what the catalog leaves open (the commit of a branch or tag, hashes of files) as the first
+# download found it. They outlive the model's folder, so that a second download is compared.
 
 PINS_NAME = ".pins.json"
 
@@ -480,9 +362,6 @@ class Pins:
         except FileNotFoundError:
             return {}
         return content if isinstance(content, dict) else {}
-
-
-# What the downloader asks of every way to get files.
 
 
 @dataclass(frozen=True)

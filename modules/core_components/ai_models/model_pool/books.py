@@ -1,4 +1,4 @@
-"""The pool's books: which models are where, and how much of each budget they take."""
+"""Which models are where, and how much of each memory budget they take."""
 
 from __future__ import annotations
 
@@ -16,9 +16,6 @@ from modules.core_components.errors import DiskFullError, StudioError
 from modules.core_components.progress import CancelToken
 
 logger = logging.getLogger(__name__)
-
-
-# What the pool keeps books about: what can be loaded, what is loaded, and who asked for it.
 
 
 ModelT = TypeVar("ModelT")
@@ -85,7 +82,7 @@ class Place(str, Enum):
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """One wish for a model or a run slot; a lease once it is granted.
+    """A request for a model or a run slot; a lease once it is granted.
 
     Smaller numbers came first. `deadline_s` is a time of the pool's clock. The thread that asked
     owns the lease; another one may give it back.
@@ -123,7 +120,7 @@ class Entry:
 
     @property
     def idle(self) -> bool:
-        """On its device and nobody uses it."""
+        """On its device without a lease."""
         return self.place is Place.DEVICE and not self.leases
 
     @property
@@ -252,9 +249,6 @@ class MemoryBooks:
 
     def snapshot(self) -> tuple[Entry, ...]:
         return tuple(self.entries.values())
-
-
-# What models were measured to take, remembered for the next start.
 
 
 class SizeBook:

@@ -12,7 +12,7 @@ _GIB = 2**30
 _NONE: Mapping[str, float] = MappingProxyType({})
 _CPU_SHARE = 0.5
 _HOST_SHARE = 0.25
-# A synthesis needs memory beside the weights: activations, caches, cuDNN's workspaces.
+# A synthesis needs memory besides the weights: activations, caches, cuDNN's workspaces.
 _GPU_WORK_SHARE, _GPU_WORK_LEAST = 0.1, 1 * _GIB
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 

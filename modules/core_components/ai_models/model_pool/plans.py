@@ -1,4 +1,4 @@
-"""What bringing a model in would do to the memory of its device, told before it is done.
+"""What loading a model would do to the memory of its device, said before it is done.
 
 The plan is made of the same books by the same choice (`MemoryBooks.leaving_for`) as the eviction.
 """
@@ -25,7 +25,7 @@ class Way(str, Enum):
 
 @dataclass(frozen=True)
 class Leaver:
-    """A model that makes room; `idle_s` is how long nobody has used it."""
+    """A model that would be evicted; `idle_s` is how long it has been idle."""
 
     name: str
     nbytes: int

@@ -55,9 +55,6 @@ from modules.core_components.progress import CancelToken
 logger = logging.getLogger(__name__)
 
 
-# The one thread that looks for models nobody has used for a while.
-
-
 _SHORTEST_S, _LONGEST_S = 1.0, 60.0
 
 
@@ -112,7 +109,7 @@ class ModelPool:
     `budgets` are bytes per device ("cpu", "cuda:0", ...), and under "host" for the copies that
     models leave in CPU memory when they make room elsewhere. `run_slots` are how many may compute
     on a device at once (1 where not given). `idle_after_s` of 0 lets idle models stay. `meter`
-    tells the bytes in use on a device, `reclaim` returns freed memory to it.
+    gives the bytes in use on a device, `reclaim` returns freed memory to it.
     """
 
     def __init__(
@@ -163,12 +160,12 @@ class ModelPool:
         """
         request = self._room.request(holder, cancel, timeout_s)
         try:
-            entry = self._referenced(spec, request)
+            entry = self._acquire(spec, request)
         except ModelTooLargeError as error:
             # Asked here, without the lock; one that the load itself leased has its own hint.
             raise ModelTooLargeError(error.message, error.hint or what_else_fits(spec)) from error
         try:
-            with self._slots.taken(spec.device, request) if run else nullcontext():
+            with self._slots.acquire(spec.device, request) if run else nullcontext():
                 yield entry.model
         finally:
             self._release(entry, request)
@@ -183,10 +180,10 @@ class ModelPool:
     ) -> Iterator[None]:
         """A turn to compute on a device, for blocks shorter than the lease around them.
 
-        A stream takes one for each piece, so that a listener who pauses stops nobody else.
+        A stream takes one for each piece, so that a paused listener does not stop others.
         """
         request = self._room.request(holder, cancel, timeout_s)
-        with self._slots.taken(device, request):
+        with self._slots.acquire(device, request):
             yield
 
     def with_memory(self, device: str, work: Callable[[], ResultT]) -> ResultT:
@@ -205,7 +202,7 @@ class ModelPool:
         self._departures.drop_all(lambda other: other is entry)
 
     def unload_idle(self) -> int:
-        """Frees every model that nobody uses, copies in CPU memory too; returns how many."""
+        """Frees every idle model, copies in CPU memory too; returns how many."""
         return self._departures.drop_all(lambda entry: True)
 
     def unload_all(self) -> int:
@@ -216,14 +213,14 @@ class ModelPool:
         return self.unload_idle()
 
     def sweep(self) -> None:
-        """Puts out what was idle for too long; what lay in CPU memory for too long goes."""
+        """Evicts models that were idle for too long, then frees copies unused for as long."""
         if self._idle_after_s <= 0:
             return
         before_s = self._clock() - self._idle_after_s
         self._departures.drop_all(
             lambda entry: entry.place is Place.HOST and entry.since_s <= before_s
         )
-        self._departures.put_out_all(
+        self._departures.evict_all(
             lambda entry: entry.idle and not entry.spec.keep and entry.since_s <= before_s
         )
 
@@ -246,7 +243,7 @@ class ModelPool:
                 self._admission.sizes = self._loading.sizes = sizes
             self._room.announce()
         self._sweeper.run_every(self._idle_after_s / 4)
-        self._departures.put_out_all(lambda e: e.idle and self._books.free_bytes(e.spec.device) < 0)
+        self._departures.evict_all(lambda e: e.idle and self._books.free_bytes(e.spec.device) < 0)
         self._departures.drop_all(
             lambda e: e.place is Place.HOST and self._books.free_bytes(HOST) < 0
         )
@@ -290,24 +287,24 @@ class ModelPool:
         self._sweeper.stop()
         self.unload_all()
 
-    def _referenced(self, spec: ModelSpec[Any], request: Request) -> Entry:
+    def _acquire(self, spec: ModelSpec[Any], request: Request) -> Entry:
         """The entry of `spec`, its model in place, with `request` among its leases."""
         try:
             while True:
                 with self._lock:
-                    entry, in_the_way = self._admission.granted_or_blocked(spec, request)
+                    entry, in_the_way = self._admission.grant_or_block(spec, request)
                 if in_the_way is not None:
-                    self._departures.put_out(in_the_way)
+                    self._departures.evict(in_the_way)
                 elif entry.mover is request:
-                    if self._loading.brought_in(entry):
+                    if self._loading.load_into_device(entry):
                         return entry
-                elif self._arrived(entry, request):
+                elif self._wait_until_loaded(entry, request):
                     return entry
         finally:
             with self._lock:
                 self._admission.leave_line(request)
 
-    def _arrived(self, entry: Entry, request: Request) -> bool:
+    def _wait_until_loaded(self, entry: Entry, request: Request) -> bool:
         """Waits for the thread that brings the model; False when it has to be asked for anew."""
         mover, here = entry.mover, False
 
@@ -344,9 +341,6 @@ class ModelPool:
             self._departures.drop(entry)
 
 
-# The one pool of this process.
-
-
 _making = threading.Lock()
 _pool: ModelPool | None = None
 
@@ -376,9 +370,6 @@ def configure_model_pool(
     return pool
 
 
-# All the memory of a device for work in another process, such as a training.
-
-
 @contextmanager
 def whole_device(
     pool: ModelPool, device: str, holder: str, hint: str, cancel: CancelToken | None = None
@@ -386,7 +377,7 @@ def whole_device(
     """Empties a device of models and keeps it empty until the block ends.
 
     Models in use are waited for, idle ones leave (to CPU memory, if there is room) and come back
-    when they are next asked for. Who asks meanwhile is refused at once with ModelBusyError, which
+    when they are next asked for. Other requests are refused at once with ModelBusyError, which
     names `holder` and gives `hint`: such work takes hours. Raises JobCancelled while it waits.
     """
     budget = pool.budget(device)

@@ -1,4 +1,4 @@
-"""How models leave memory: swapped to the CPU where there is room for a copy, else freed."""
+"""Loading models and evicting them: to CPU memory where there is room for a copy, else freed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 class Departures:
     """Puts models out. A locked step marks an entry as leaving, then it is this thread's alone.
 
-    It stays charged until its memory is really free, so that nobody is promised it too early.
+    It stays charged until its memory is really free, so that it is not promised too early.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Departures:
         self._clock = clock
         self.reclaim = reclaim
 
-    def put_out(self, entry: Entry) -> None:
+    def evict(self, entry: Entry) -> None:
         """Takes a leaving model off its device: to CPU memory if it can go there, else away."""
         swapped = False
         try:
@@ -73,9 +73,9 @@ class Departures:
                     self._books.remove(entry)
                     self._room.announce()
 
-    def put_out_all(self, which: Callable[[Entry], bool]) -> int:
+    def evict_all(self, which: Callable[[Entry], bool]) -> int:
         """Puts out the models at rest that `which` names; returns how many."""
-        return self._each_at_rest(which, self.put_out)
+        return self._each_at_rest(which, self.evict)
 
     def drop_all(self, which: Callable[[Entry], bool]) -> int:
         """Frees the models at rest that `which` names; returns how many."""
@@ -128,9 +128,6 @@ class Departures:
             self.drop(oldest)
 
 
-# Bringing a reserved model in: from disk or from CPU memory, measured, without the lock.
-
-
 ResultT = TypeVar("ResultT")
 
 
@@ -153,7 +150,7 @@ class Loading:
         self._meter = meter
         self._out_of_memory = out_of_memory
 
-    def brought_in(self, entry: Entry) -> bool:
+    def load_into_device(self, entry: Entry) -> bool:
         """Puts the model in place, open to all who wait for it.
 
         False when it proved larger than there is room: it is gone again, its true size known.
@@ -185,14 +182,14 @@ class Loading:
                 raise
             logger.warning("Out of memory on %s: freeing idle models, then one more try", device)
         # Outside the except block: the traceback would keep the failed attempt's tensors alive.
-        self._departures.put_out_all(lambda entry: entry.idle and entry.spec.device == device)
+        self._departures.evict_all(lambda entry: entry.idle and entry.spec.device == device)
         self._departures.reclaim()
         return work()
 
     def _loaded(self, entry: Entry) -> int:
         """Loads the model and returns its bytes: measured, or as estimated if that is disturbed.
 
-        The meter sees the whole process, so it only counts when nobody else used the pool.
+        The meter sees the whole process, so it only counts when nothing else used the pool.
         """
         spec = entry.spec
         changes = self._room.changes
@@ -210,7 +207,7 @@ class Loading:
         return nbytes
 
     def _alone(self, entry: Entry) -> bool:
-        """Whether nobody uses, brings or moves any other model."""
+        """Whether no other model is in use, arriving or leaving."""
         with self._room.lock:
             others = [other for other in self._books.snapshot() if other is not entry]
             return all(other.at_rest for other in others)
@@ -230,4 +227,4 @@ class Loading:
                 if victim is None:
                     return False
                 victim.place = Place.LEAVING
-            self._departures.put_out(victim)
+            self._departures.evict(victim)

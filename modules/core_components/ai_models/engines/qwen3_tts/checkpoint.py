@@ -1,4 +1,4 @@
-"""The files of a Qwen3-TTS: looked at before they are loaded, so that errors name the file."""
+"""The files of a Qwen3-TTS: checked before they are loaded, so that errors name the file."""
 
 from __future__ import annotations
 

@@ -1,10 +1,8 @@
-"""Qwen3-TTS as an engine: text and a voice in, speech out, piece by piece.
+"""Qwen3-TTS as an engine: text and a voice in, speech out, chunk by chunk.
 
-One engine for three kinds of checkpoint, which differ in what their voice is: Base takes a sample's
-prompt, CustomVoice the name of a built-in speaker, and VoiceDesign a description. A description is
-all that there is of a designed voice, so `stream` takes it as the voice itself: a text in words
-where others take a name. To speak with that voice again, keep it as a sample: see
-tools/voices/design.py.
+One engine for three kinds of checkpoint: Base clones the voice of a sample, CustomVoice has
+built-in speakers, and VoiceDesign takes a description of the voice, which `stream` takes in the
+place of a name. A designed voice is kept as a sample (tools/voices/design.py).
 """
 
 from __future__ import annotations
@@ -23,14 +21,14 @@ from modules.core_components.ai_models.engines.qwen3_tts import checkpoint
 from modules.core_components.ai_models.engines.qwen3_tts.checkpoint import built_in_speakers
 from modules.core_components.ai_models.engines.qwen3_tts.graphs import (
     UNFIT_ATTENTION,
-    graphs_possible,
+    can_use_graphs,
 )
 from modules.core_components.ai_models.engines.qwen3_tts.network import (
     FRAMES_PER_S,
     SAMPLE_RATE_HZ,
-    Manner,
+    QwenGeneration,
     QwenNetwork,
-    Utterance,
+    VoiceSettings,
 )
 from modules.core_components.ai_models.engines.qwen3_tts.options import (
     AUTO,
@@ -39,7 +37,7 @@ from modules.core_components.ai_models.engines.qwen3_tts.options import (
     QwenOptions,
     StyleOptions,
     character_limit,
-    written_in,
+    detect_language,
 )
 from modules.core_components.ai_models.engines.qwen3_tts.package_calls import (
     ENGINE,
@@ -69,7 +67,7 @@ logger = logging.getLogger(__name__)
 REQUIRED_PACKAGES = ("torch", "torchaudio", "qwen_tts", "accelerate")
 
 _SHORTEST_SAMPLE_S = 0.5
-# As prompt, every second of the sample is 12.5 frames that each frame of speech looks at.
+# Every second of the sample is 12.5 frames of the prompt that each frame of speech attends to.
 _LONGEST_SAMPLE_S = 60.0
 
 
@@ -81,8 +79,8 @@ def create(entry: ModelEntry, context: EngineContext) -> Qwen3TTSEngine:
 class Qwen3TTSEngine(PackageCalls):
     """A handle on a checkpoint of Qwen3-TTS (see `TTSEngine`).
 
-    It holds the weights for one piece of text at a time, and computes chunk by chunk, so that a
-    listener who pauses stops nobody.
+    It leases the weights for one piece of text at a time and a run slot for each chunk, so that a
+    stream that is not read blocks no other work.
     """
 
     sample_rate_hz = SAMPLE_RATE_HZ
@@ -95,7 +93,7 @@ class Qwen3TTSEngine(PackageCalls):
         self.can_clone = "clone" in entry.abilities
         self.designs_voices = "voice-design" in entry.abilities
         self.options_type = _options_type(entry)
-        self.attention = ""  # what the weights were loaded with last
+        self.attention = ""  # with which the weights were loaded last
         self._kind = _kind(entry)
         self._entry = entry
         self._context = context
@@ -114,7 +112,7 @@ class Qwen3TTSEngine(PackageCalls):
         return built_in_speakers(self._folder) if self._kind == checkpoint.CUSTOM_VOICE else ()
 
     def load(self, cancel: CancelToken | None = None) -> None:
-        """Brings the weights into memory, so that the next sentence starts at once."""
+        """Loads the weights, so that the next sentence starts at once."""
         with self._context.pool.lease(self.model_spec(), cancel, f"loading {self.label}"):
             return
 
@@ -132,7 +130,7 @@ class Qwen3TTSEngine(PackageCalls):
             raise BadInputError(
                 f"{self.label} cannot take the voice of a sample.", "Choose a Base model."
             )
-        progress(0.0, "Listening to the voice")
+        progress(0.0, "Preparing the voice")
         speech = read_speech(sample.path, SAMPLE_RATE_HZ)
         if speech.duration_s < _SHORTEST_SAMPLE_S:
             raise BadInputError(
@@ -148,20 +146,20 @@ class Qwen3TTSEngine(PackageCalls):
         key = VoicePromptStore.key(
             sample, ENGINE, self.model_id, self.model_revision, self.prompt_parameters()
         )
-        heard = speech.samples[: int(_LONGEST_SAMPLE_S * SAMPLE_RATE_HZ)]
-        with self._borrowed(f"listening to {sample.name}", cancel) as network:
-            item = network.prompt_item(heard, sample.ref_text)
-        progress(1.0, "Listened to the voice")
+        samples = speech.samples[: int(_LONGEST_SAMPLE_S * SAMPLE_RATE_HZ)]
+        with self._borrow(f"preparing the voice of {sample.name}", cancel) as network:
+            item = network.prompt_item(samples, sample.ref_text)
+        progress(1.0, "The voice is prepared")
         return prompt_of_item(item, key, self.model_id, self.model_revision)
 
     def stream(
         self, text: str, voice: VoicePrompt | str, options: QwenOptions, cancel: CancelToken
     ) -> Iterator[Speech]:
-        """The speech of `text`, chunk by chunk; nothing is computed before it is asked for.
+        """The speech of `text`, chunk by chunk, computed on demand.
 
         `voice` is a prompt (Base), a built-in speaker (CustomVoice) or a description (VoiceDesign).
         Raises, before it returns, BadInputError for text, language, voice or options that it cannot
-        speak with. What a limit cut off is told in the notes of the last chunk.
+        speak with. The notes of the last chunk say what was cut off at a limit.
         """
         if options.language not in self.languages:
             raise BadInputError(
@@ -169,7 +167,7 @@ class Qwen3TTSEngine(PackageCalls):
                 f"It speaks {', '.join(self.languages)}.",
                 "language",
             )
-        replay_possible = graphs_possible(self._context.device)
+        replay_possible = can_use_graphs(self._context.device)
         if options.backend == "accelerated" and not replay_possible:
             raise BadInputError(
                 "The accelerated backend needs an NVIDIA GPU and the package faster-qwen3-tts.",
@@ -177,18 +175,18 @@ class Qwen3TTSEngine(PackageCalls):
                 "backend",
             )
         self._check_voice(voice, options)
-        language = written_in(text, options.language)
+        language = detect_language(text, options.language)
         pieces = plan_pieces(text, language, character_limit(language))
-        return self._spoken(pieces, voice, options, cancel)
+        return self._speak(pieces, voice, options, cancel)
 
     @contextmanager
     def borrowed(self) -> Iterator[QwenNetwork]:
         """The network, with a run slot of its device, for the length of a block."""
-        with self._borrowed(f"speaking with {self.label}", None) as network:
+        with self._borrow(f"speaking with {self.label}", None) as network:
             yield network
 
     @contextmanager
-    def _borrowed(self, holder: str, cancel: CancelToken | None) -> Iterator[QwenNetwork]:
+    def _borrow(self, holder: str, cancel: CancelToken | None) -> Iterator[QwenNetwork]:
         with self._context.pool.lease(self.model_spec(), cancel, holder, run=True) as network:
             configure_threads(self._context.threads)
             yield network
@@ -221,34 +219,34 @@ class Qwen3TTSEngine(PackageCalls):
                 "voice",
             )
 
-    def _manner(self, voice: VoicePrompt | str, options: QwenOptions) -> Manner:
+    def _voice_settings(self, voice: VoicePrompt | str, options: QwenOptions) -> VoiceSettings:
         if isinstance(voice, VoicePrompt):
             likeness = getattr(options, "likeness", BEST)
-            return Manner(item=item_of_prompt(voice, "" if likeness == BEST else likeness))
+            return VoiceSettings(item=item_of_prompt(voice, "" if likeness == BEST else likeness))
         if self.designs_voices:
-            return Manner(instruct=voice.strip())
-        return Manner(speaker=voice, instruct=getattr(options, "instruct", "").strip())
+            return VoiceSettings(instruct=voice.strip())
+        return VoiceSettings(speaker=voice, instruct=getattr(options, "instruct", "").strip())
 
-    def _spoken(
+    def _speak(
         self,
         pieces: Sequence[Piece],
         voice: VoicePrompt | str,
         options: QwenOptions,
         cancel: CancelToken,
     ) -> Iterator[Speech]:
-        manner = self._manner(voice, options)
+        voice_settings = self._voice_settings(voice, options)
         joiner = PieceJoiner(SAMPLE_RATE_HZ)
         levels = LevelMatcher(SAMPLE_RATE_HZ)
         for number, piece in enumerate(pieces):
             seed = (options.seed + number) % 2**31
-            chunks = self._chunks(piece, manner, options, seed, number > 0, cancel)
+            chunks = self._chunks(piece, voice_settings, options, seed, number > 0, cancel)
             if len(pieces) == 1:
-                yield from chunks  # as the model made it
+                yield from chunks  # unchanged
                 return
             for chunk in chunks:
-                heard = joiner.feed(levels.feed(chunk.samples))
-                if len(heard) or chunk.notes:
-                    yield dataclasses.replace(chunk, samples=heard)
+                samples = joiner.feed(levels.feed(chunk.samples))
+                if len(samples) or chunk.notes:
+                    yield dataclasses.replace(chunk, samples=samples)
             pause_s = PARAGRAPH_PAUSE_S if piece.ends_paragraph else SENTENCE_PAUSE_S
             rest = joiner.end_piece(pause_s if number + 1 < len(pieces) else 0.0)
             levels.end_piece()
@@ -258,24 +256,25 @@ class Qwen3TTSEngine(PackageCalls):
     def _chunks(
         self,
         piece: Piece,
-        manner: Manner,
+        voice_settings: VoiceSettings,
         options: QwenOptions,
         seed: int,
-        has_time: bool,
+        may_wait: bool,
         cancel: CancelToken,
     ) -> Iterator[Speech]:
-        """`has_time`: others are heard meanwhile, so the first chunk may be a long one."""
-        utterance: Utterance | None = None
+        """With `may_wait` earlier pieces are still playing, so the first chunk may be a long one.
+        """
+        generation: QwenGeneration | None = None
         with self._context.pool.lease(self.model_spec(), cancel, "speaking") as network:
             replay = options.backend != "plain" and network.can_replay
-            while utterance is None or not utterance.finished:
+            while generation is None or not generation.finished:
                 with self._context.pool.run_slot(self._context.device, cancel, "speaking"):
                     configure_threads(self._context.threads)
-                    utterance = utterance or network.utterance(
-                        piece.text, manner, options, seed, replay, has_time
+                    generation = generation or network.generate(
+                        piece.text, voice_settings, options, seed, replay, may_wait
                     )
-                    samples = utterance.next_chunk(cancel)
-                notes = self._cut_off(piece, options) if utterance.truncated else ()
+                    samples = generation.next_chunk(cancel)
+                notes = self._cut_off(piece, options) if generation.truncated else ()
                 if len(samples) or notes:
                     yield Speech(samples, SAMPLE_RATE_HZ, notes=notes)
 
@@ -295,8 +294,8 @@ class Qwen3TTSEngine(PackageCalls):
         """The weights, for the pool."""
         context, device = self._context, self._context.device
         attention = context.attention
-        if graphs_possible(device) and context.attention_preference == "auto":
-            # It costs the accelerated backend, which is worth more.
+        if can_use_graphs(device) and context.attention_preference == "auto":
+            # It excludes the accelerated backend, which is faster.
             attention = [name for name in attention if name != UNFIT_ATTENTION]
 
         def load() -> QwenNetwork:

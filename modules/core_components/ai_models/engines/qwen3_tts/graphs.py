@@ -1,14 +1,12 @@
-"""The talker's steps recorded once and replayed: the package `faster_qwen3_tts`, on NVIDIA GPUs.
+"""The accelerated backend: CUDA graphs of the talker's steps, by the package `faster_qwen3_tts`.
 
-A frame is some thousand small computations, and launching them costs more than doing them. Its
-CUDA graphs replay them in one go. Where its output differs from the plain backend's:
+A frame is about a thousand small kernels, and launching them costs more than computing them. CUDA
+graphs replay them in one launch, on NVIDIA GPUs. Its output differs from the plain backend's:
 
-- With sampling, a seed sounds different: it draws the same distributions in another order.
-- Without, the codes are the same as far as rounding in bfloat16 lets them be; the recorded
-  attention looks at all places of a fixed memory, which sums in another order.
-- Prompt and sample fit in `MOST_FRAMES` together with the speech; what goes beyond is cut off.
-
-The sound is decoded by the same code from the codes of both.
+- With sampling, a seed sounds different: it draws from the same distributions in another order.
+- Without, the codes are the same up to rounding in bfloat16, since the recorded attention covers
+  all positions of a cache of fixed size.
+- Prompt, sample and speech together have at most `MOST_FRAMES`; the rest is cut off.
 """
 
 from __future__ import annotations
@@ -24,17 +22,17 @@ if TYPE_CHECKING:
 
 PACKAGE = "faster_qwen3_tts"
 MOST_FRAMES = 4096
-# Its recordings give the attention a mask for every place, which flash-attention does not take.
+# The graphs pass the attention a mask, which flash-attention does not take.
 UNFIT_ATTENTION = "flash_attention_2"
 
 
-def graphs_possible(device: str) -> bool:
-    """Whether this backend can work on a device."""
+def can_use_graphs(device: str) -> bool:
+    """Whether this backend works on a device."""
     return device.startswith("cuda") and importlib.util.find_spec(PACKAGE) is not None
 
 
 class Graphs:
-    """The recordings of one loaded model; they end with its place in the GPU's memory.
+    """The CUDA graphs of one loaded model, valid until it is moved.
 
     `model` is the package's `Qwen3TTSForConditionalGeneration`.
     """
@@ -44,11 +42,11 @@ class Graphs:
         self._device = device
         self._dtype = dtype
         self._predictors: dict[tuple[Any, ...], Any] = {}
-        self._speaking: GraphedFrames | None = None
-        self.steps = self._recorded_talker()
+        self._package_call: GraphedFrames | None = None
+        self.steps = self._record_talker()
 
     def predictor(self, given: Mapping[str, Any]) -> Any:
-        """The recording of the finer codes, which is one for each way of drawing them."""
+        """The graph that predicts the finer codes, recorded for their sampling parameters."""
         from faster_qwen3_tts.predictor_graph import PredictorGraph
 
         drawing = {
@@ -73,15 +71,15 @@ class Graphs:
             self._predictors = {key: recorded}  # one is enough to keep
         return self._predictors[key]
 
-    def turn_of(self, speaking: GraphedFrames | None) -> None:
-        """Puts the memory of that utterance in place, and the present one's aside.
+    def switch_to(self, speaking: GraphedFrames | None) -> None:
+        """Restores the cache of that generation, and keeps a copy of the present one's.
 
-        There is one fixed memory; two listeners may take turns at the model.
+        There is one cache of fixed size, and two generations may alternate.
         """
-        if self._speaking is speaking:
+        if self._package_call is speaking:
             return
-        if self._speaking is not None:
-            self._speaking.kept = [
+        if self._package_call is not None:
+            self._package_call.kept = [
                 tuple(tensor.clone() for tensor in tensors) for tensors in self._memory()
             ]
         if speaking is not None and speaking.kept:
@@ -89,16 +87,16 @@ class Graphs:
                 for tensor, value in zip(tensors, kept, strict=True):
                     tensor.copy_(value)
             speaking.kept = []
-        self._speaking = speaking
+        self._package_call = speaking
 
     def done(self, speaking: GraphedFrames) -> None:
-        """That utterance is over; nothing of it needs to be kept."""
-        if self._speaking is speaking:
-            self._speaking = None
+        """Forgets the cache of a generation that has ended."""
+        if self._package_call is speaking:
+            self._package_call = None
 
     @contextlib.contextmanager
     def _recording(self) -> Iterator[None]:
-        """On the model's own GPU, which need not be the first; the package prints what it does."""
+        """Selects the model's GPU, which need not be the first; the package prints its progress."""
         import torch
 
         with torch.cuda.device(self._device), contextlib.redirect_stdout(sys.stderr):
@@ -108,7 +106,7 @@ class Graphs:
         layers = self.steps.static_cache.layers
         return [(layer.keys, layer.values, layer.cumulative_length) for layer in layers]
 
-    def _recorded_talker(self) -> Any:
+    def _record_talker(self) -> Any:
         from faster_qwen3_tts.talker_graph import TalkerGraph
 
         recorded = TalkerGraph(
@@ -124,7 +122,7 @@ class Graphs:
 
 
 class GraphedFrames:
-    """As `PlainFrames`, by the recordings. `given` are the arguments of the talker's `generate`."""
+    """As `PlainFrames`, by CUDA graphs. `given` are the arguments of the talker's `generate`."""
 
     def __init__(self, graphs: Graphs, given: Mapping[str, Any]) -> None:
         self._graphs = graphs
@@ -139,7 +137,7 @@ class GraphedFrames:
         # As the plain backend: the last token of `max_new_tokens` makes no frame.
         most = min(given["max_new_tokens"] - 1, MOST_FRAMES - given["inputs_embeds"].shape[1] - 1)
         predictor = self._graphs.predictor(given)
-        self._graphs.turn_of(self)
+        self._graphs.switch_to(self)
         talker.rope_deltas = None
         chunks = fast_generate_streaming(
             talker=talker,
@@ -165,6 +163,6 @@ class GraphedFrames:
                     self.truncated = True
                     return
                 yield codes[0]
-                self._graphs.turn_of(self)
+                self._graphs.switch_to(self)
         finally:
             self._graphs.done(self)

@@ -1,4 +1,4 @@
-"""One loaded Qwen3-TTS: recordings become prompts, text and a voice become sound."""
+"""A loaded Qwen3-TTS: recordings become prompts, text and a voice become speech."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from modules.core_components.ai_models.engines.qwen3_tts.graphs import (
     UNFIT_ATTENTION,
     GraphedFrames,
     Graphs,
-    graphs_possible,
+    can_use_graphs,
 )
 from modules.core_components.ai_models.engines.qwen3_tts.options import QwenOptions, model_name
 from modules.core_components.ai_models.model_utils import RandomStream, module_bytes
@@ -32,63 +32,53 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-# Codes become sound while they come, the same sound that all of them together would become.
-
-
-# The package decodes long speech in windows; each but the first hears that many frames before it.
-# What is heard must be decoded in the same windows, or it would differ a little at their edges.
+# The package decodes long speech in windows of so many frames, each with the context before it.
+# Streaming uses the same windows, or the samples would differ a little at their edges.
 WINDOW = 300
 CONTEXT = 25
 
 
 class CodeDecoder:
-    """The sound of one utterance's frames. `before` [n, code groups] are frames that come first
-    and are not heard: those of a sample that is gone on from.
+    """Decodes codes frame by frame to the same samples as all of them at once.
 
-    The codec is causal, so the sound of a window's beginning is known before its end; it is decoded
-    again with every call, though. Few large calls cost least: let each bring twice as many frames.
+    `before` [n, code groups] are frames that come first and give no samples: those of the
+    reference. The codec is causal, but every call decodes its window from the beginning, so each
+    call should bring twice as many frames as the one before.
     """
 
     def __init__(self, codec: Any, before: torch.Tensor | None = None) -> None:
         self._model = codec.model
         self._hop = int(codec.get_decode_upsample_rate())
         self._codes: list[torch.Tensor] = [] if before is None else list(before)
-        self._heard = len(self._codes)
+        self._decoded = len(self._codes)
 
     def feed(self, frames: Sequence[torch.Tensor]) -> FloatArray:
-        """The sound of the next frames [code groups]: float32 [frames * 1920], within -1..1."""
+        """The samples of the next frames [code groups]: float32 [frames * 1920], within -1..1."""
         self._codes.extend(frames)
         pieces = [np.zeros(0, np.float32)]
-        while self._heard < len(self._codes):
+        while self._decoded < len(self._codes):
             pieces.append(self._rest_of_window())
         return np.concatenate(pieces)
 
     def _rest_of_window(self) -> FloatArray:
         import torch
 
-        start = self._heard // WINDOW * WINDOW
+        start = self._decoded // WINDOW * WINDOW
         end = min(start + WINDOW, len(self._codes))
         context = CONTEXT if start > CONTEXT else start
         device = self._model.device
         codes = torch.stack([frame.to(device) for frame in self._codes[start - context : end]])
         sound = self._model.decoder(codes.clamp(min=0).T[None])[0, 0]
-        fresh = sound[(context + self._heard - start) * self._hop :]
-        self._heard = end
+        fresh = sound[(context + self._decoded - start) * self._hop :]
+        self._decoded = end
         samples: FloatArray = fresh.float().cpu().numpy()
         return samples
 
 
-# The talker's codes, a frame of 80 ms at a time.
-#
-# The package speaks a whole text at once. What it hands to its talker is caught here, and the
-# talker is then led step by step: a listener hears the beginning while the end is not drawn yet,
-# and a wish to stop is heard within a frame.
-
-
 class Frames(Protocol):
-    """Frames of codes, int64 [code groups] each, drawn as they are asked for.
+    """Frames of codes (80 ms), int64 [code groups] each, generated on demand.
 
-    `truncated` tells, once they are over, whether the limit ended them and not the model.
+    `truncated` says after the last whether the limit ended them and not the model.
     """
 
     truncated: bool
@@ -96,25 +86,27 @@ class Frames(Protocol):
     def __iter__(self) -> Iterator[torch.Tensor]: ...
 
 
-class _Caught(Exception):  # noqa: N818 - carries what was asked for, out of the package's own call
+class _TalkerCall(Exception):  # noqa: N818 - carries the arguments out of the package's own call
     def __init__(self, arguments: Mapping[str, Any]) -> None:
         super().__init__()
         self.arguments = arguments
 
 
 def talker_arguments(talker: Any, speak: Callable[[], Any]) -> Mapping[str, Any]:
-    """What the package would call the talker's `generate` with, in `speak`.
+    """The arguments with which the package calls the talker's `generate` in `speak`.
 
-    For one thread at a time: the pool's run slot sees to that.
+    The package generates a whole text at once; with these arguments the talker can be run frame by
+    frame, so that audio streams and a stop takes effect within a frame. Not thread-safe; the pool's
+    run slot keeps threads apart.
     """
 
     def catch(**arguments: Any) -> None:
-        raise _Caught(arguments)
+        raise _TalkerCall(arguments)
 
     talker.generate = catch
     try:
         speak()
-    except _Caught as caught:
+    except _TalkerCall as caught:
         return caught.arguments
     finally:
         del talker.generate  # the class has the real one
@@ -122,10 +114,10 @@ def talker_arguments(talker: Any, speak: Callable[[], Any]) -> Mapping[str, Any]
 
 
 class PlainFrames:
-    """What the talker's own `generate` draws, with the same numbers from the same generator.
+    """The frames of the talker's own `generate`, with the same random numbers.
 
     `given` are its arguments. With `max_new_tokens` of n there are n - 1 frames at the most: the
-    last token that is drawn has no finer codes any more.
+    last token that is drawn has no finer codes.
     """
 
     def __init__(self, talker: Any, given: Mapping[str, Any]) -> None:
@@ -151,7 +143,7 @@ class PlainFrames:
             codes = output.hidden_states[1]
             if codes is not None:
                 yield codes[0]
-            token = _drawn(output.logits, drawn, processors, given["do_sample"])
+            token = _draw_token(output.logits, drawn, processors, given["do_sample"])
             drawn = torch.cat([drawn, token], dim=1)
             if token.item() == given["eos_token_id"]:
                 return
@@ -167,7 +159,7 @@ class PlainFrames:
             }
 
 
-def _drawn(logits: Any, before: Any, processors: Any, do_sample: bool) -> torch.Tensor:
+def _draw_token(logits: Any, before: Any, processors: Any, do_sample: bool) -> torch.Tensor:
     """The next token, int64 [1, 1]."""
     import torch
 
@@ -178,7 +170,7 @@ def _drawn(logits: Any, before: Any, processors: Any, do_sample: bool) -> torch.
 
 
 def _processors(given: Mapping[str, Any], device: Any) -> Any:
-    """Those of transformers' `generate` for these arguments, in its order."""
+    """The logits processors of transformers' `generate` for these arguments, in its order."""
     from transformers import generation as hf
 
     chosen = hf.LogitsProcessorList()
@@ -203,8 +195,8 @@ def _processors(given: Mapping[str, Any], device: Any) -> Any:
 
 SAMPLE_RATE_HZ = 24_000
 FRAMES_PER_S = 12.5
-# Each piece of sound has about twice as many frames as the one before: playing one then lasts as
-# long as computing the next, and decoding stays cheap.
+# Each chunk has about twice as many frames as the one before: playing one then lasts as long as
+# computing the next, and decoding stays cheap.
 _FIRST_FRAMES = 4
 _CALM_FRAMES = 24
 _GROWTH = 2
@@ -212,10 +204,8 @@ _MOST_FRAMES_AT_ONCE = 96
 
 
 @dataclass(frozen=True)
-class Manner:
-    """Who speaks and how: a prompt item, a built-in `speaker`, `instruct` as style or description.
-
-    Which of them count is a matter of the kind of checkpoint.
+class VoiceSettings:
+    """A prompt item (Base), a built-in `speaker` (CustomVoice), `instruct` as style or description.
     """
 
     item: Any = None
@@ -224,8 +214,8 @@ class Manner:
 
 
 class QwenNetwork:
-    """The checkpoint of a folder, on `device`. Computes for one thread at a time: the pool's run
-    slot sees to that. Raises CorruptFileError as `load_checkpoint`."""
+    """The checkpoint of a folder, on `device`; not thread-safe, the pool's run slot keeps threads
+    apart. Raises CorruptFileError as `load_checkpoint`."""
 
     def __init__(
         self,
@@ -245,19 +235,19 @@ class QwenNetwork:
 
     @property
     def can_replay(self) -> bool:
-        """Whether the accelerated backend works with this model where it is now."""
-        return graphs_possible(self.device) and self.attention != UNFIT_ATTENTION
+        """Whether the accelerated backend works with this model on its present device."""
+        return can_use_graphs(self.device) and self.attention != UNFIT_ATTENTION
 
     @property
     def nbytes(self) -> int:
-        """With the fixed memory that the accelerated backend takes when it is first used."""
+        """The weights, and the fixed memory that the accelerated backend takes at its first use."""
         weights = module_bytes(self.model.model) + module_bytes(
             self.model.model.speech_tokenizer.model
         )
         return weights + (self._replay_bytes() if self.can_replay else 0)
 
     def move_to(self, device: str) -> Self:
-        """This model, now on another device."""
+        """Moves the weights to another device and returns this model."""
         self._graphs = None
         self.model.model.to(device)
         self._place_codec(device)
@@ -272,51 +262,55 @@ class QwenNetwork:
             (samples, SAMPLE_RATE_HZ), ref_text.strip() or None, x_vector_only_mode=not with_words
         )[0]
 
-    def utterance(
+    def generate(
         self,
         text: str,
-        manner: Manner,
+        voice_settings: VoiceSettings,
         options: QwenOptions,
         seed: int,
         replay: bool = False,
-        has_time: bool = False,
-    ) -> Utterance:
-        """The speaking of one piece of text; with `replay` on the accelerated backend.
+        may_wait: bool = False,
+    ) -> QwenGeneration:
+        """Starts to speak a piece of text; with `replay` on the accelerated backend.
 
-        `has_time`: nobody waits for the first chunk, so it may be a second or two long.
+        With `may_wait` the first chunk may be a second or two long.
         """
         import torch
 
         with torch.inference_mode():
-            given = talker_arguments(self.model.model.talker, self._speaking(text, manner, options))
+            given = talker_arguments(
+                self.model.model.talker, self._package_call(text, voice_settings, options)
+            )
         frames: Frames
         if replay:
             self._graphs = self._graphs or Graphs(self.model.model, self.device, self._dtype)
             frames = GraphedFrames(self._graphs, given)
         else:
             frames = PlainFrames(self.model.model.talker, given)
-        before = manner.item.ref_code if manner.item is not None else None
+        before = voice_settings.item.ref_code if voice_settings.item is not None else None
         decoder = CodeDecoder(self.model.model.speech_tokenizer, before)
-        return Utterance(frames, decoder, seed, _CALM_FRAMES if has_time else _FIRST_FRAMES)
+        return QwenGeneration(frames, decoder, seed, _CALM_FRAMES if may_wait else _FIRST_FRAMES)
 
-    def _speaking(self, text: str, manner: Manner, options: QwenOptions) -> Callable[[], Any]:
+    def _package_call(
+        self, text: str, voice_settings: VoiceSettings, options: QwenOptions
+    ) -> Callable[[], Any]:
         """The package's own call for this kind of checkpoint."""
-        # What looks like a token of the model's own is text here.
+        # What looks like one of the model's control tokens is text here.
         text = text.replace("<|", "< |")
         how = {"language": model_name(options.language), **options.sampling()}
         if self._kind == BASE:
             return lambda: self.model.generate_voice_clone(
-                text, voice_clone_prompt=[manner.item], **how
+                text, voice_clone_prompt=[voice_settings.item], **how
             )
-        instruct = manner.instruct.replace("<|", "< |")
+        instruct = voice_settings.instruct.replace("<|", "< |")
         if self._kind == CUSTOM_VOICE:
             return lambda: self.model.generate_custom_voice(
-                text, manner.speaker, instruct=instruct, **how
+                text, voice_settings.speaker, instruct=instruct, **how
             )
         return lambda: self.model.generate_voice_design(text, instruct, **how)
 
     def _place_codec(self, device: str) -> None:
-        """The codec is no part of the module: it has to be moved, and told, by itself."""
+        """The codec is not part of the module, and is moved by itself."""
         import torch
 
         codec = self.model.model.speech_tokenizer
@@ -329,10 +323,11 @@ class QwenNetwork:
         return int(per_frame * MOST_FRAMES * self._dtype.itemsize)
 
 
-class Utterance:
-    """A piece of text being spoken, chunk by chunk. Others may speak with the model between two.
+class QwenGeneration:
+    """A piece of text spoken chunk by chunk; in between, the model may speak something else.
 
-    `finished` says when it is over, `truncated` then whether it was cut off at the limit.
+    `finished` is set after the last chunk; `truncated` then says whether it was cut off at the
+    limit.
     """
 
     def __init__(self, frames: Frames, decoder: CodeDecoder, seed: int, first: int) -> None:

@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from modules.core_components.ai_models.engines.base import option
 from modules.core_components.text.languages import guess_language
 
-# The languages of Qwen3-TTS, by their codes and by the names the model has for them.
-
-
 AUTO = "auto"
 NAMES: Mapping[str, str] = {
     "zh": "Chinese", "en": "English", "ja": "Japanese", "ko": "Korean", "de": "German",
@@ -28,8 +25,8 @@ def model_name(language: str) -> str:
     return NAMES.get(language, "Auto")
 
 
-def written_in(text: str, language: str) -> str:
-    """The language for cutting a text: `language`, or for "auto" what it seems to be."""
+def detect_language(text: str, language: str) -> str:
+    """The language of a text: `language`, or for "auto" a guess (English if unsure)."""
     return (guess_language(text) or "en") if language == AUTO else language
 
 
@@ -39,7 +36,7 @@ def character_limit(language: str) -> int:
 
 
 BACKENDS = ("auto", "plain", "accelerated")
-# How a sample's voice is taken.
+# The ways to clone a sample's voice.
 BEST, IN_CONTEXT, VOICE_ONLY = "auto", "in-context", "voice-only"
 
 

@@ -1,18 +1,16 @@
-"""The package `qwen_tts`, made to work with the transformers that VibeVoice needs.
+"""Imports the package `qwen_tts` so that it works with the transformers that VibeVoice needs.
 
-qwen-tts-hf says that it takes any transformers 5. From 5.17 on (VibeVoice's first) two things in it
-no longer fit, with real weights as with tiny ones:
+From transformers 5.17 on (the first with VibeVoice) two things in qwen-tts-hf no longer work:
 
 1. It registers a function of its own as transformers' "default" rotary embedding, which reads
    `config.rope_theta`. Configurations of transformers 5 keep that number in `rope_parameters`, so
-   every plain model made or loaded later in the process dies of it, VibeVoice's Qwen2 among them.
-   We register one first that reads both; the package leaves a name alone that is taken.
+   every plain model that is loaded later in the process fails, VibeVoice's Qwen2 among them. We
+   register one first that reads both; the package does not replace it.
 2. From 5.21 on the audio codec Mimi consists of two halves. The package makes the encoder's half
    by emptying attributes that can no longer be set. transformers' own class without a decoder is
    that half, and its loading code knows the names that the weights have on disk.
 
-Written for the exact version in requirements.txt. Without it nothing here is needed, and nothing
-changes: importing this module imports nothing.
+Written for the exact version in requirements.txt.
 """
 
 from __future__ import annotations
@@ -39,9 +37,9 @@ def import_qwen_tts() -> ModuleType:
     with _importing:
         from transformers.utils.logging import disable_progress_bar
 
-        disable_progress_bar()  # ours tells what is being done
+        disable_progress_bar()  # the studio has its own
         _register_rotary_embedding()
-        # It and what it imports print advice; standard output may be a program's.
+        # It prints advice on import; standard output may be read by a program.
         with contextlib.redirect_stdout(sys.stderr):
             import qwen_tts
         _let_mimi_be_halved()
@@ -59,7 +57,7 @@ def plain_rotary_frequencies(
 ) -> tuple[torch.Tensor, float]:
     """Inverse frequencies, float32 [head_dim / 2], and the scaling (none) of plain RoPE.
 
-    Su et al., "RoFormer", 2021: theta^(-2i/d), for both ways in which configurations say theta.
+    Su et al., "RoFormer", 2021: theta^(-2i/d), theta from either place in the configuration.
     """
     import torch
 
@@ -83,7 +81,7 @@ def _let_mimi_be_halved() -> None:
 
 
 class _MimiWithoutDecoder:
-    """Stands where the package expects a class of models, and makes Mimi's encoder half."""
+    """Used by the package as a model class; makes the encoder half of Mimi."""
 
     @staticmethod
     def _from_config(config: Any, **how: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The calls of the package `qwen_tts` on a handle, as programs written for it expect them."""
+"""The methods of the package `qwen_tts` on an engine handle, and its prompts as voice prompts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from modules.core_components.values import FloatArray, VoicePrompt
 
 
 class PackageCalls:
-    """`handle.generate_voice_clone(...)` and its like, with the weights borrowed for each call.
+    """`handle.generate_voice_clone(...)` and the other methods, with the weights leased for each
+    call.
 
     Arguments and results are the package's own: (list of float32 [n], sample rate). What a
     checkpoint cannot do raises its ValueError. `seed` is ours: with it a call can be repeated.
@@ -55,19 +56,19 @@ class PackageCalls:
         self, text: str | list[str], *arguments: Any, seed: int | None = None, **named: Any
     ) -> tuple[list[FloatArray], int]:
         """Speaks in the voice of `ref_audio` or `voice_clone_prompt` (Base)."""
-        return self._generated("generate_voice_clone", seed, text, *arguments, **named)
+        return self._generate("generate_voice_clone", seed, text, *arguments, **named)
 
     def generate_custom_voice(
         self, text: str | list[str], *arguments: Any, seed: int | None = None, **named: Any
     ) -> tuple[list[FloatArray], int]:
         """Speaks with a built-in `speaker`, in the manner of `instruct` (CustomVoice)."""
-        return self._generated("generate_custom_voice", seed, text, *arguments, **named)
+        return self._generate("generate_custom_voice", seed, text, *arguments, **named)
 
     def generate_voice_design(
         self, text: str | list[str], *arguments: Any, seed: int | None = None, **named: Any
     ) -> tuple[list[FloatArray], int]:
         """Speaks in the voice that `instruct` describes (VoiceDesign)."""
-        return self._generated("generate_voice_design", seed, text, *arguments, **named)
+        return self._generate("generate_voice_design", seed, text, *arguments, **named)
 
     def get_supported_speakers(self) -> list[str]:
         """The built-in speakers, in small letters."""
@@ -79,7 +80,7 @@ class PackageCalls:
         with self.borrowed() as network:
             return list(network.model.get_supported_languages() or ())
 
-    def _generated(
+    def _generate(
         self, name: str, seed: int | None, *arguments: Any, **named: Any
     ) -> tuple[list[FloatArray], int]:
         with (
@@ -90,12 +91,10 @@ class PackageCalls:
         return list(waves), int(rate_hz)
 
 
-# A sample's voice as Qwen3-TTS takes it: its codes and its speaker vector, as plain arrays.
-#
-# Both ways of cloning are in one prompt: with the codes and the words of the sample the model
-# goes on in its manner ("in-context"), with the speaker vector alone it takes the timbre
+# -- Voice prompts ---------------------------------------------------------------------------------
+# A prompt serves both ways of cloning: with the codes and the words of the sample the model
+# continues in its manner ("in-context"), with the speaker vector alone it takes the timbre
 # ("voice-only").
-
 
 ENGINE = "qwen3-tts"
 PROMPT_VERSION = 1
@@ -138,7 +137,7 @@ def check_prompt(prompt: VoicePrompt, mode: str = "") -> None:
     if prompt.engine != ENGINE or _VECTOR not in prompt.tensors:
         raise BadInputError(
             f"This voice was prepared for {prompt.engine}, not for Qwen3-TTS.",
-            "Prepare the sample for the engine that shall speak.",
+            "Prepare the sample for this engine.",
             "voice",
         )
     if mode == IN_CONTEXT and _CODES not in prompt.tensors:
@@ -150,5 +149,5 @@ def check_prompt(prompt: VoicePrompt, mode: str = "") -> None:
 
 
 def prompt_parameters() -> Mapping[str, Any]:
-    """What shapes a prompt besides the sample."""
+    """Everything besides the sample that shapes a prompt."""
     return {"version": PROMPT_VERSION}

@@ -1,8 +1,7 @@
-"""Reads XTTS's files without running anything that is in them.
+"""Reads XTTS's files, without running code from them, and builds the network.
 
-coqui's own loader unpickles the configuration that lies in the published checkpoint and writes the
-file anew in place, which changes its hash. Here that configuration becomes an empty shell, and no
-file is ever touched.
+coqui's own loader unpickles the configuration inside the published checkpoint and rewrites the
+file, which changes its hash. Here empty objects stand for that configuration, and no file changes.
 """
 
 from __future__ import annotations
@@ -25,9 +24,6 @@ from modules.core_components.errors import CorruptFileError, ModelMissingError
 logger = logging.getLogger(__name__)
 
 
-# The files of an XTTS model, and what is said when one of them cannot be used.
-
-
 CONFIG = "config.json"
 WEIGHTS = "model.pth"
 VOCABULARY = "vocab.json"
@@ -48,11 +44,11 @@ def missing(path: Path) -> ModelMissingError:
 
 def corrupt(path: Path, reason: object) -> CorruptFileError:
     """The error for a file that does not hold what it must."""
-    said = " ".join(str(reason).split())[:300].rstrip(".")
-    return CorruptFileError(f"XTTS's file {path} cannot be used: {said}.", _REMEDY)
+    detail = " ".join(str(reason).split())[:300].rstrip(".")
+    return CorruptFileError(f"XTTS's file {path} cannot be used: {detail}.", _REMEDY)
 
 
-def check_here(folder: Path) -> None:
+def check_files_present(folder: Path) -> None:
     """Raises ModelMissingError that names the first file without which nothing can be spoken."""
     for name in NEEDED:
         if not (folder / name).is_file():
@@ -68,7 +64,7 @@ State = Mapping[str, "torch.Tensor"]
 
 TEXT_EMBEDDING = "gpt.text_embedding.weight"
 
-# The classes whose objects lie beside the weights, by the names they had when they were saved.
+# The classes of the configuration objects in the checkpoints, by their names when saved.
 _CONFIGURATION_CLASSES = (
     "TTS.config.shared_configs.BaseAudioConfig",
     "TTS.config.shared_configs.BaseDatasetConfig",
@@ -81,8 +77,8 @@ _CONFIGURATION_CLASSES = (
     "TTS.tts.models.xtts.XttsArgs",
     "TTS.tts.models.xtts.XttsAudioConfig",
 )
-# A trainer's checkpoint holds the whole trainer: the network under "xtts.", and beside it what
-# speaking does not need.
+# A trainer's checkpoint holds the whole trainer: the network under "xtts.", and parts that speaking
+# does not need.
 _TRAINER_PREFIX = "xtts."
 _ONLY_FOR_TRAINING = (
     "dvae.", "torch_mel_spectrogram_dvae.", "torch_mel_spectrogram_style_encoder.",
@@ -95,7 +91,7 @@ _UNREADABLE = (
 
 
 class _Shell:
-    """Stands in for a configuration object; what it held is not looked at."""
+    """Stands for a configuration object; its content is ignored."""
 
     def __setstate__(self, state: object) -> None: ...
 
@@ -186,8 +182,7 @@ def check_pair(weights: State, weights_path: Path, vocabulary_path: Path) -> Non
         )
 
 
-# XTTS's files become a network, or an error that names them.
-
+# -- The network -----------------------------------------------------------------------------------
 
 _LARGEST_SIZE = 100_000  # of any number in the configuration but sample rates and `duration_const`
 
@@ -195,26 +190,28 @@ _LARGEST_SIZE = 100_000  # of any number in the configuration but sample rates a
 def assemble(folder: Path, device: str) -> Any:
     """coqui's `Xtts` of a folder, ready to speak, on `device`.
 
-    Raises ModelMissingError and CorruptFileError that name the file. The weights lie in memory of
-    their own afterwards, so the files may go.
+    Raises ModelMissingError and CorruptFileError that name the file. The weights are copied into
+    memory, so the files may be deleted afterwards.
     """
-    check_here(folder)
+    check_files_present(folder)
     weights = read_weights(folder / WEIGHTS)
     check_pair(weights, folder / WEIGHTS, folder / VOCABULARY)
-    model = _filled(folder, weights, device)
+    model = _load_network(folder, weights, device)
     if torch.device(device).type == "cuda" and importlib.util.find_spec("deepspeed"):
         try:
             model.gpt.init_gpt_for_inference(kv_cache=True, use_deepspeed=True)
         except Exception as error:  # noqa: BLE001 - its kernels fail in ways of their own
             logger.warning("DeepSpeed is installed but does not take XTTS: %s", error)
-            model = _filled(folder, weights, device)  # what it touched may be in half precision
+            model = _load_network(
+                folder, weights, device
+            )  # it may have put parts in half precision
     return model
 
 
 def read_sizes(path: Path) -> dict[str, Any]:
     """The network's sizes (`model_args`) of a config.json, those that coqui knows.
 
-    Paths in it are not taken over. Raises ModelMissingError or CorruptFileError.
+    Paths in it are ignored. Raises ModelMissingError or CorruptFileError.
     """
     from TTS.tts.configs.xtts_config import XttsArgs
 
@@ -234,9 +231,9 @@ def read_sizes(path: Path) -> dict[str, Any]:
     return sizes
 
 
-def _filled(folder: Path, weights: Mapping[str, torch.Tensor], device: str) -> Any:
-    """The network with its weights. A wrong size is found here, by name."""
-    model = _blank(folder)
+def _load_network(folder: Path, weights: Mapping[str, torch.Tensor], device: str) -> Any:
+    """The network with its weights. Raises CorruptFileError for wrong sizes."""
+    model = _build_untrained(folder)
     state = {
         name: value.to(device, torch.float32 if value.is_floating_point() else None, copy=True)
         for name, value in weights.items()
@@ -257,7 +254,7 @@ def _filled(folder: Path, weights: Mapping[str, torch.Tensor], device: str) -> A
     return model.requires_grad_(False)
 
 
-def _blank(folder: Path) -> Any:
+def _build_untrained(folder: Path) -> Any:
     from TTS.tts.configs.xtts_config import XttsArgs, XttsConfig
     from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
     from TTS.tts.models.xtts import Xtts

@@ -1,4 +1,4 @@
-"""XTTS v2 as an engine: text and a voice in, speech out, piece by piece."""
+"""XTTS v2 as an engine: text and a voice in, speech out, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from modules.core_components.ai_models.engines.xtts.network import (
     CONDITIONING_S,
     SAMPLE_RATE_HZ,
     Latents,
-    Utterance,
+    XttsGeneration,
     XttsNetwork,
 )
 from modules.core_components.ai_models.engines.xtts.options import CHARACTER_LIMITS, XttsOptions
@@ -51,31 +51,31 @@ _PROMPT_VERSION = 1
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a model lies: its `folder`, the `revision` of what is in it now, and `checked`, which
-    gives the folder once its files were found right (or raises ModelMissingError or
+class ModelFiles:
+    """The files of a model: its `folder`, the `revision` of its present content, and
+    `verified_folder`, which checks the files and gives the folder (or raises ModelMissingError or
     CorruptFileError)."""
 
     folder: Path
     revision: Callable[[], str]
-    checked: Callable[[], Path]
+    verified_folder: Callable[[], Path]
 
 
 def create(entry: ModelEntry, context: EngineContext) -> XttsEngine:
     """The engine factory of the catalog."""
-    place = Place(
+    model_files = ModelFiles(
         folder=context.catalog.folder(entry),
         revision=lambda: context.catalog.revision(entry),
-        checked=lambda: context.ensure_model(entry.id),
+        verified_folder=lambda: context.ensure_model(entry.id),
     )
-    return XttsEngine(entry, context, place)
+    return XttsEngine(entry, context, model_files)
 
 
 class XttsEngine:
     """A handle on an XTTS (see `TTSEngine`): a version of the catalog or a tuned one.
 
-    It holds the weights for one piece of text at a time, and computes chunk by chunk, so that a
-    listener who pauses stops nobody.
+    It leases the weights for one piece of text at a time and a run slot for each chunk, so that a
+    stream that is not read blocks no other work.
     """
 
     sample_rate_hz = SAMPLE_RATE_HZ
@@ -84,31 +84,31 @@ class XttsEngine:
     precision = "float32"
     configurable = ()
 
-    def __init__(self, entry: ModelEntry, context: EngineContext, place: Place) -> None:
+    def __init__(self, entry: ModelEntry, context: EngineContext, model_files: ModelFiles) -> None:
         self.model_id = entry.id
         self.label = entry.label
         self.languages = tuple(entry.languages)
         self._entry = entry
         self._context = context
-        self._place = place
+        self._files = model_files
 
     @property
     def model_revision(self) -> str:
         """Of the weights that are here now."""
-        return self._place.revision()
+        return self._files.revision()
 
     def voices(self) -> tuple[str, ...]:
         """The voice of the model's own reference clips, then the studio speakers."""
-        own = (REFERENCE_VOICE,) if reference_clips(self._place.folder) else ()
-        return (*own, *studio_speakers(self._place.folder / SPEAKERS))
+        own = (REFERENCE_VOICE,) if reference_clips(self._files.folder) else ()
+        return (*own, *studio_speakers(self._files.folder / SPEAKERS))
 
     def load(self, cancel: CancelToken | None = None) -> None:
-        """Brings the weights into memory, so that the next sentence starts at once."""
+        """Loads the weights, so that the next sentence starts at once."""
         with self._context.pool.lease(self.model_spec(), cancel, f"loading {self.label}"):
             return
 
     def prompt_parameters(self) -> Mapping[str, Any]:
-        """How much of a sample is listened to, in seconds, and in which chunks."""
+        """How many seconds of a sample are used, and in which chunks."""
         return {
             "version": _PROMPT_VERSION,
             "gpt_cond_len": CONDITIONING_S,
@@ -131,7 +131,7 @@ class XttsEngine:
     def stream(
         self, text: str, voice: VoicePrompt | str, options: XttsOptions, cancel: CancelToken
     ) -> Iterator[Speech]:
-        """The speech of `text`, chunk by chunk; nothing is computed before it is asked for.
+        """The speech of `text`, chunk by chunk, computed on demand.
 
         `voice` is a prompt, or the name of a studio speaker or "reference". Raises, before it
         returns, BadInputError for text, language or voice that cannot be spoken.
@@ -143,9 +143,9 @@ class XttsEngine:
                 "language",
             )
         pieces = plan_pieces(text, options.language, CHARACTER_LIMITS[options.language])
-        return self._spoken(pieces, self._latents(voice, cancel), options, cancel)
+        return self._speak(pieces, self._latents(voice, cancel), options, cancel)
 
-    def _spoken(
+    def _speak(
         self, pieces: Sequence[Piece], voice: Latents, options: XttsOptions, cancel: CancelToken
     ) -> Iterator[Speech]:
         joiner = PieceJoiner(SAMPLE_RATE_HZ, options.speed)
@@ -157,8 +157,8 @@ class XttsEngine:
                 for part_number, part in enumerate(parts, start=1):
                     last = number == len(pieces) and part_number == len(parts)
                     for chunk in self._chunks(network, part, voice, options, seed, cancel):
-                        yield from _heard(joiner.feed(chunk))
-                    yield from _heard(joiner.end_piece(0.0 if last else pause_s))
+                        yield from _as_speech(joiner.feed(chunk))
+                    yield from _as_speech(joiner.end_piece(0.0 if last else pause_s))
                     seed = (seed + 1) % 2**31
 
     def _chunks(
@@ -170,16 +170,16 @@ class XttsEngine:
         seed: int,
         cancel: CancelToken,
     ) -> Iterator[FloatArray]:
-        utterance: Utterance | None = None
-        while utterance is None or not utterance.finished:
+        generation: XttsGeneration | None = None
+        while generation is None or not generation.finished:
             with self._context.pool.run_slot(self._context.device, cancel, "speaking"):
                 configure_threads(self._context.threads)
-                utterance = utterance or network.utterance(text, voice, options, seed)
-                chunk = utterance.next_chunk(cancel)
+                generation = generation or network.generate(text, voice, options, seed)
+                chunk = generation.next_chunk(cancel)
             yield chunk
 
     def _latents(self, voice: VoicePrompt | str, cancel: CancelToken) -> Latents:
-        folder = self._place.folder
+        folder = self._files.folder
         if isinstance(voice, str) and voice == REFERENCE_VOICE and reference_clips(folder):
             voice = self._reference_prompt(cancel)
         if not isinstance(voice, str):
@@ -196,8 +196,8 @@ class XttsEngine:
         return speakers[voice]
 
     def _reference_prompt(self, cancel: CancelToken) -> VoicePrompt:
-        """The voice of the model's own clips, prepared when it is first spoken with."""
-        clips = reference_clips(self._place.folder)
+        """The voice of the model's own clips, prepared at its first use."""
+        clips = reference_clips(self._files.folder)
         identity = [self.model_id, self.model_revision, sorted(self.prompt_parameters().items())]
         contents = [hashlib.sha256(clip.read_bytes()).hexdigest() for clip in clips]
         key = hashlib.sha256(repr([*identity, *contents]).encode()).hexdigest()
@@ -212,7 +212,7 @@ class XttsEngine:
     def _prompt(
         self, clips: Sequence[Path], key: str, progress: Progress, cancel: CancelToken
     ) -> VoicePrompt:
-        progress(0.0, "Listening to the voice")
+        progress(0.0, "Preparing the voice")
         sounds = [read_speech(clip, CONDITIONING_RATE_HZ) for clip in clips]
         for clip, sound in zip(clips, sounds, strict=True):
             if sound.duration_s < _SHORTEST_CLIP_S:
@@ -220,11 +220,11 @@ class XttsEngine:
                     f"{clip.name} has only {sound.duration_s:.1f} seconds.",
                     "Give XTTS at least 3 seconds of the voice, better 6 to 30.",
                 )
-        holder = f"listening to {clips[0].stem}"
+        holder = f"preparing the voice of {clips[0].stem}"
         with self._context.pool.lease(self.model_spec(), cancel, holder, run=True) as network:
             configure_threads(self._context.threads)
             latents = network.condition([sound.samples for sound in sounds])
-        progress(1.0, "Listened to the voice")
+        progress(1.0, "The voice is prepared")
         tensors = prompt_tensors(latents)
         return VoicePrompt(key, ENGINE, self.model_id, self.model_revision, tensors)
 
@@ -235,13 +235,13 @@ class XttsEngine:
             self._entry,
             self.model_revision,
             self.precision,
-            load=lambda: XttsNetwork(self._place.checked(), device),
+            load=lambda: XttsNetwork(self._files.verified_folder(), device),
             to_host=lambda network: network.move_to("cpu"),
             to_device=lambda network: network.move_to(device),
             measure=lambda network: network.nbytes,
         )
 
 
-def _heard(samples: FloatArray) -> Iterator[Speech]:
+def _as_speech(samples: FloatArray) -> Iterator[Speech]:
     if len(samples):
         yield Speech(samples, SAMPLE_RATE_HZ)

@@ -22,22 +22,17 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-# XTTS's decoder, piece by piece: the pieces together equal the decoding of the whole.
-#
-# coqui's streaming decodes everything from the beginning for every piece and cross-fades the
-# seams. Here a piece is decoded with as much around it as the decoder looks at, so that nothing
-# is computed twice over and there is no seam to hide.
-
-
-# Frames (256 samples) that the decoder looks at on either side: 3 by its first layer, 7.5 by the
-# widest residual block behind the first upsampling (its kernels of 11, dilated by 1, 3 and 5, reach
-# 60 samples at 8 a frame), about 2.5 by all the others.
+# The decoder's receptive field on either side, in frames of 256 samples: 3 by its first layer, 7.5
+# by the widest residual block behind the first upsampling (its kernels of 11, dilated by 1, 3 and
+# 5, reach 60 samples at 8 a frame), about 2.5 by all the others.
 _REACH_FRAMES = 16
 
 
-class PieceDecoder:
-    """Decodes one utterance. Not for two threads at once.
+class StreamingDecoder:
+    """Decodes latents chunk by chunk, with the same samples as decoding them as a whole.
 
+    coqui's streaming decodes everything from the beginning for every chunk and cross-fades the
+    seams. Here a chunk is decoded with the decoder's receptive field around it. Not thread-safe.
     `decoder` is coqui's `HifiDecoder`, `speaker_embedding` float32 [1, 512, 1] on its device;
     `speed` stretches the latents as coqui does.
     """
@@ -54,9 +49,8 @@ class PieceDecoder:
         self._done_frames = 0
 
     def feed(self, latents: list[torch.Tensor], last: bool) -> FloatArray:
-        """The samples float32 [n] that are certain now, given the next latents [1, width] each.
-
-        With `last`, all that is left.
+        """The samples float32 [n] that no later latents can change, after the next latents [1,
+        width] each; with `last`, all that is left.
         """
         import torch
 
@@ -88,7 +82,7 @@ SAMPLE_RATE_HZ = 24_000
 # As in the published configuration; coqui's functions have other defaults.
 CONDITIONING_S = 30
 CONDITIONING_CHUNK_S = 4
-# Each piece is this much longer than the one before, up to the most: fewer, larger pieces cost
+# Each chunk is this much longer than the one before, up to the most: fewer, larger chunks cost
 # less, and playing one lasts longer than computing the next.
 _GROWTH = 2.0
 _LONGEST_CHUNK = 120
@@ -103,15 +97,17 @@ class Latents:
 
 
 class XttsNetwork:
-    """The model of a folder, on `device`. Computes for one thread at a time: the pool's run slot
-    sees to that. Raises ModelMissingError and CorruptFileError that name the file."""
+    """The model of a folder, on `device`; not thread-safe, the pool's run slot keeps threads apart.
+
+    Raises ModelMissingError and CorruptFileError that name the file.
+    """
 
     def __init__(self, folder: Path, device: str) -> None:
         self.model = assemble(folder, device)
         self.device = device
 
     def move_to(self, device: str) -> Self:
-        """This model, now on another device."""
+        """Moves the weights to another device and returns this model."""
         self.model.to(device)
         self.model.gpt.gpt_inference.cached_prefix_emb = None
         self.device = device
@@ -124,8 +120,8 @@ class XttsNetwork:
     def condition(self, clips: Sequence[FloatArray]) -> Latents:
         """The voice of one or more recordings, float32 [n] each at `CONDITIONING_RATE_HZ`.
 
-        Each gives its share of the 30 seconds that are listened to, or those behind the first
-        would not be heard. A clip must have a third of a second.
+        Each gives an equal share of the 30 seconds that are used. A clip must have a third of a
+        second.
         """
         import torch
 
@@ -153,17 +149,19 @@ class XttsNetwork:
         halves = cut_evenly(text, len(text) // 2 + 1)
         return [part for half in halves for part in self.fitting_parts(half, language)]
 
-    def utterance(self, text: str, voice: Latents, options: XttsOptions, seed: int) -> Utterance:
+    def generate(
+        self, text: str, voice: Latents, options: XttsOptions, seed: int
+    ) -> XttsGeneration:
         """The speaking of one piece of text, which `fitting_parts` has found to fit."""
-        return Utterance(self, self._tokens(text, options.language), voice, options, seed)
+        return XttsGeneration(self, self._tokens(text, options.language), voice, options, seed)
 
     def _tokens(self, text: str, language: str) -> list[int]:
         tokens: list[int] = self.model.tokenizer.encode(text.strip().lower(), lang=language)
         return tokens
 
 
-class Utterance:
-    """A piece of text being spoken, chunk by chunk. Others may speak with the model between two."""
+class XttsGeneration:
+    """A piece of text spoken chunk by chunk; in between, the model may speak something else."""
 
     def __init__(
         self,
@@ -178,7 +176,7 @@ class Utterance:
         self._gpt = network.model.gpt
         self._draws = RandomStream(seed)
         device = network.device
-        self._decoder = PieceDecoder(
+        self._decoder = StreamingDecoder(
             network.model.hifigan_decoder,
             torch.from_numpy(voice.speaker_embedding).to(device),
             options.speed,
@@ -189,12 +187,12 @@ class Utterance:
                 torch.tensor([list(tokens)], dtype=torch.int32, device=device),
             )
         self._prefix = self._gpt.gpt_inference.cached_prefix_emb
-        self._latents = self._sampled(options)
+        self._latents = self._sample_latents(options)
         self._wanted = float(options.stream_chunk_size)
         self.finished = False
 
     def next_chunk(self, cancel: CancelToken) -> FloatArray:
-        """The next samples, float32 [n] at 24 kHz, none perhaps; `finished` says when it is over.
+        """The next samples, float32 [n] at 24 kHz, perhaps none; `finished` after the last.
 
         Raises JobCancelled between two sounds of 46 ms.
         """
@@ -207,7 +205,7 @@ class Utterance:
             return np.clip(self._decoder.feed(fresh, self.finished), -1.0, 1.0)
 
     def _fresh_latents(self, count: int, cancel: CancelToken) -> list[torch.Tensor]:
-        # The model keeps the prefix of the utterance it speaks; another may have spoken meanwhile.
+        # The model keeps one prefix; another generation may have set its own meanwhile.
         self._gpt.gpt_inference.store_prefix_emb(self._prefix)
         fresh: list[torch.Tensor] = []
         with self._draws.drawing():
@@ -220,7 +218,7 @@ class Utterance:
                     fresh.append(latent)
         return fresh
 
-    def _sampled(self, options: XttsOptions) -> Iterator[Any]:
+    def _sample_latents(self, options: XttsOptions) -> Iterator[Any]:
         """The latents [1, width] as the GPT draws its codes, until it draws the end."""
         codes = self._gpt.get_generator(
             fake_inputs=self._inputs,

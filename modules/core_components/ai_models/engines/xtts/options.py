@@ -53,7 +53,7 @@ class XttsOptions:
         minimum=0.01, maximum=1.0, step=0.01,
     )  # fmt: skip
     stream_chunk_size: int = option(
-        20, "First piece", "Sounds of 46 ms until the first piece is heard; the next are longer.",
+        20, "First piece", "Sounds of 46 ms until the first piece is played; the next are longer.",
         minimum=8, maximum=600, step=1,
     )  # fmt: skip
     seed: int = option(

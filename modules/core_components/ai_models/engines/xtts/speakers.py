@@ -83,9 +83,6 @@ def _copied(tensor: Any, dimensions: int) -> FloatArray:
     return array
 
 
-# From a checkpoint of the trainer to a folder that speaks: stripped, complete, of one version.
-
-
 @dataclass(frozen=True)
 class PackedSize:
     """Bytes of the checkpoint and of the model.pth made from it."""

@@ -13,7 +13,7 @@ from modules.core_components.ai_models.engines.xtts.checkpoint import (
     SPEAKERS,
     VOCABULARY,
     WEIGHTS,
-    check_here,
+    check_files_present,
     check_pair,
     read_json,
     read_vocabulary,
@@ -22,7 +22,7 @@ from modules.core_components.ai_models.engines.xtts.checkpoint import (
 )
 from modules.core_components.ai_models.engines.xtts.engine import (
     REQUIRED_PACKAGES,
-    Place,
+    ModelFiles,
     XttsEngine,
 )
 from modules.core_components.ai_models.engines.xtts.network import SAMPLE_RATE_HZ
@@ -45,7 +45,7 @@ _WORKING_MB = 700  # what speaking takes besides the weights
 
 
 def model_id_of(model: TunedModel) -> str:
-    """What a fine-tuned model is called wherever models are named."""
+    """The model id of a fine-tuned model."""
     return f"{FAMILY}-{model.name}"
 
 
@@ -74,16 +74,16 @@ def entry_of(model: TunedModel, licence: Licence) -> ModelEntry:
 
 
 def factory_of(folder: Path) -> Factory:
-    """What makes the engine of the fine-tuned model in `folder`."""
+    """The engine factory of the fine-tuned model in `folder`."""
 
-    def checked() -> Path:
-        check_here(folder)
+    def verified_folder() -> Path:
+        check_files_present(folder)
         return folder
 
-    place = Place(folder, lambda: read_tuned_model(folder).revision, checked)
+    model_files = ModelFiles(folder, lambda: read_tuned_model(folder).revision, verified_folder)
 
     def create(entry: ModelEntry, context: EngineContext) -> XttsEngine:
-        return XttsEngine(entry, context, place)
+        return XttsEngine(entry, context, model_files)
 
     return create
 
@@ -93,7 +93,7 @@ def check_tuned(folder: Path) -> None:
 
     Raises ModelMissingError, CorruptFileError or BadInputError that names the file.
     """
-    check_here(folder)
+    check_files_present(folder)
     read_json(folder / CONFIG)
     check_pair(read_weights(folder / WEIGHTS), folder / WEIGHTS, folder / VOCABULARY)
     studio_speakers(folder / SPEAKERS)
@@ -107,7 +107,7 @@ def _languages(model: TunedModel) -> tuple[str, ...]:
     try:
         known = _languages_in_file(path, path.stat().st_mtime_ns)
     except CorruptFileError:
-        known = LANGUAGES  # speaking will say what is wrong
+        known = LANGUAGES  # the error appears when it is loaded
     return tuple(sorted(known, key=lambda code: code != model.language))
 
 

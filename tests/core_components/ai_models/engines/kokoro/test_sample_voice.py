@@ -162,6 +162,6 @@ def test_a_recording_without_speech_is_refused(
     monkeypatch.undo()
     silence = Speech(np.zeros(32_000, np.float32), 16_000)
     write_speech(sample.path, silence)
-    with pytest.raises(BadInputError, match="Nobody speaks"):
+    with pytest.raises(BadInputError, match="no speech in this recording"):
         engine.prepare_voice(sample, no_progress, CancelToken())
     assert not fit.given

@@ -184,9 +184,9 @@ def test_a_seed_repeats_exactly_whoever_else_speaks(manager: TTSManager) -> None
     alone = spoken(custom, "Ryan")
     both = [custom.stream(TEXT, name, options, CancelToken()) for name in ("Ryan", "Vivian")]
     taking_turns = list(zip(*both, strict=False))
-    heard = np.concatenate([mine.samples for mine, _ in taking_turns])
-    assert len(heard) > 8 * FRAME
-    np.testing.assert_array_equal(heard, alone[: len(heard)])
+    samples = np.concatenate([mine.samples for mine, _ in taking_turns])
+    assert len(samples) > 8 * FRAME
+    np.testing.assert_array_equal(samples, alone[: len(samples)])
     assert not np.array_equal(spoken(custom, "Ryan", seed=SEED + 1), alone)
     assert not np.array_equal(spoken(custom, "Ryan", instruct="Whisper."), alone)
     assert not np.array_equal(spoken(custom, "Vivian"), alone)
@@ -392,7 +392,7 @@ def test_the_accelerated_backend_draws_the_same_codes(
     """Its own steps and memory, replayed by computing them: graphs themselves need a GPU."""
     import torch
 
-    from modules.core_components.ai_models.engines.qwen3_tts.network import Manner
+    from modules.core_components.ai_models.engines.qwen3_tts.network import VoiceSettings
     from modules.core_components.ai_models.engines.qwen3_tts.options import QwenOptions
 
     compute_instead_of_replaying(monkeypatch)
@@ -406,15 +406,15 @@ def test_the_accelerated_backend_draws_the_same_codes(
         head.data[2150] = 0  # the likeliest is never the end
         for replay in (False, True):
             both = [
-                network.utterance(TEXT, Manner(instruct=voice), options, 1, replay)
+                network.generate(TEXT, VoiceSettings(instruct=voice), options, 1, replay)
                 for voice in ("An old man.", "A young woman, whispering.")
             ]
-            heard: list[list[FloatArray]] = [[], []]
-            while not all(utterance.finished for utterance in both):
-                for utterance, samples in zip(both, heard, strict=True):
-                    if not utterance.finished:
-                        samples.append(utterance.next_chunk(cancel))
-            said[replay] = [np.concatenate(samples) for samples in heard]
+            chunks: list[list[FloatArray]] = [[], []]
+            while not all(generation.finished for generation in both):
+                for generation, samples in zip(both, chunks, strict=True):
+                    if not generation.finished:
+                        samples.append(generation.next_chunk(cancel))
+            said[replay] = [np.concatenate(samples) for samples in chunks]
             assert both[0].truncated
         assert network.model.model.device == device
         network.move_to("cpu")

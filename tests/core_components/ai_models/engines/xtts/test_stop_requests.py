@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from modules.core_components.ai_models.engines.xtts.training.process import StopRequests
+from modules.core_components.ai_models.engines.xtts.training.trainee import StopRequests
 
 SOON_S = 10.0
 

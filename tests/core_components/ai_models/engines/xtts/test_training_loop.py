@@ -11,8 +11,7 @@ import torch
 
 from modules.core_components.ai_models.engines.xtts.training.loop import OutOfMemoryError
 from modules.core_components.ai_models.engines.xtts.training.plan import TrainingPlan
-from modules.core_components.ai_models.engines.xtts.training.process import StopRequests
-from modules.core_components.ai_models.engines.xtts.training.trainee import Batch
+from modules.core_components.ai_models.engines.xtts.training.trainee import Batch, StopRequests
 from modules.core_components.errors import DiskFullError, StudioError
 from tests.core_components.ai_models.engines.xtts.toy_trainee import (
     ToyTrainee,
@@ -231,7 +230,7 @@ def test_a_full_disk_costs_the_worst_weights_then_ends_with_the_state_intact(
         return 10**12 if len(list((folder / "checkpoints").glob("*.pth"))) < 2 else 0
 
     assert make_loop(tmp_path, ToyTrainee(), PLAN, free=free).run() == "done"
-    assert "had to go" in events(tmp_path, "note")[0]["text"]
+    assert "was deleted" in events(tmp_path, "note")[0]["text"]
     before = (tmp_path / "state.pt").read_bytes()
     more = TrainingPlan(epochs=9, early_stopping=0)
     with pytest.raises(DiskFullError, match="are needed to write"):

@@ -11,8 +11,11 @@ import torch
 from modules.core_components.ai_models.engines.xtts.training.checkpoints import CheckpointStore
 from modules.core_components.ai_models.engines.xtts.training.loop import TrainingLoop
 from modules.core_components.ai_models.engines.xtts.training.plan import TrainingPlan
-from modules.core_components.ai_models.engines.xtts.training.process import StopRequests
-from modules.core_components.ai_models.engines.xtts.training.trainee import Batch, Order
+from modules.core_components.ai_models.engines.xtts.training.trainee import (
+    Batch,
+    Order,
+    StopRequests,
+)
 from modules.core_components.library.training_events import EventWriter, read_events
 from modules.core_components.library.training_runs import kept_checkpoints
 

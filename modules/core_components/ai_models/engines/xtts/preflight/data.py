@@ -1,13 +1,15 @@
-"""Every row as the trainer will see it: the real tokenizer on its text, the header of its audio.
+"""Checks of a dataset before a training: its rows, metadata files, amount, language and batches.
 
-The rules are those of `XTTSDataset.load_item` and `__getitem__` (coqui-tts 0.28): what breaks one
-of them is dropped there in silence, and another row trained on in its place.
+Each row is examined as the trainer will read it, with the real tokenizer and the header of its
+audio. The rules are those of `XTTSDataset.load_item` and `__getitem__` (coqui-tts 0.28), which
+silently drop a row that breaks one and train on another instead.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,15 +31,12 @@ if TYPE_CHECKING:
     from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
 
 
-# What preflight has to say: checks in words, and the rows that training would not use.
-
-
 OK, WARN, STOP = "ok", "warn", "stop"
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at. `level` is "ok", "warn" or "stop"; `hint` says what to do."""
+    """The result of one check. `level` is "ok", "warn" or "stop"; `hint` says what to do."""
 
     name: str
     level: str
@@ -47,7 +46,7 @@ class Check:
 
 @dataclass(frozen=True)
 class RejectedRow:
-    """A row that the trainer would pass over without a word, and why."""
+    """A row that the trainer would silently drop, and why."""
 
     clip_id: str
     text: str
@@ -61,7 +60,7 @@ UNKNOWN = "[UNK]"
 
 @dataclass(frozen=True)
 class ExaminedRows:
-    """`kept` can be trained on, `seconds` is their sound; `other_rates` of them are resampled."""
+    """`kept` rows can be trained on and last `seconds`; `other_rates` of them are resampled."""
 
     kept: tuple[TrainingRow, ...]
     rejected: tuple[RejectedRow, ...]
@@ -119,7 +118,7 @@ def examine_rows(
         reason = text_fault(tokenizer, row.text, language)
         duration_s, rate_hz = 0.0, SAMPLE_RATE_HZ
         if not reason:
-            duration_s, rate_hz, reason = _heard(folder / row.audio_file, most_samples)
+            duration_s, rate_hz, reason = _inspect_recording(folder / row.audio_file, most_samples)
         if reason:
             rejected.append(RejectedRow(row.clip_id, row.text, reason))
             continue
@@ -156,7 +155,7 @@ def _unknown_characters(tokenizer: VoiceBpeTokenizer, text: str, language: str) 
     return " ".join(odd) or "a part of its text"
 
 
-def _heard(path: Path, most_samples: int) -> tuple[float, int, str]:
+def _inspect_recording(path: Path, most_samples: int) -> tuple[float, int, str]:
     """Length in seconds, rate in Hz, and what is wrong with the recording."""
     import soundfile
 
@@ -175,27 +174,23 @@ def _heard(path: Path, most_samples: int) -> tuple[float, int, str]:
     return duration_s, rate_hz, ""
 
 
-# Does a metadata file on the disk say what the dataset's own records say?
-#
-# The studio trains on its records and writes these files for other programs. Who changed one by
-# hand should hear that, and which lines no program would read as they are meant: coqui's
-# formatter reads them with Python's csv module, where a `|` cuts a text short, a quotation mark
-# at its start joins rows, and a line break makes two of one, all without an error.
-
-
-NAME = "Metadata files"
 _COLUMNS = HEADER.count("|") + 1
 
 
 def check_metadata(dataset: Dataset) -> Check:
-    """Whether both files are those that the studio wrote."""
-    told = [fault for subset in (TRAIN, EVAL) if (fault := _difference(dataset, subset))]
-    if not told:
-        return Check(NAME, OK, "They say what the dataset's records say.")
-    return Check(
-        NAME,
+    """Whether both metadata files are those that the studio wrote.
+
+    The studio trains on its own records and writes these files for other programs, so a change by
+    hand has no effect. coqui reads them with Python's csv module, where a `|` cuts a text short, a
+    quotation mark at its start joins rows, and a line break splits one, all without an error.
+    """
+    check = partial(Check, "Metadata files")
+    faults = [fault for subset in (TRAIN, EVAL) if (fault := _difference(dataset, subset))]
+    if not faults:
+        return check(OK, "They match the dataset's records.")
+    return check(
         WARN,
-        f"{' '.join(told)} The training follows the dataset's own records.",
+        f"{' '.join(faults)} The training follows the dataset's own records.",
         "If the changed file is the right one, import it as a dataset of its own.",
     )
 
@@ -234,11 +229,7 @@ def _fault(cells: list[str]) -> str:
     return ""
 
 
-# Is there enough speech, and is it all in one language?
-
-
-AMOUNT, LANGUAGE = "Amount of speech", "Language"
-# Below two minutes today's tools refuse; below ten a fine-tuning mostly learns by heart.
+# With less than two minutes other tools refuse; below ten a fine-tuning mostly overfits.
 LEAST_S, FEW_S = 120.0, 600.0
 # A quoted title is no second language; this share of the rows is.
 _FOREIGN_SHARE, _FOREIGN_ROWS = 0.05, 3
@@ -246,107 +237,90 @@ _FOREIGN_SHARE, _FOREIGN_ROWS = 0.05, 3
 
 def check_amount(seconds: float) -> Check:
     """`seconds` of the rows that can be trained on and evaluated with."""
-    words = f"{seconds / 60:.1f} minutes of speech."
+    check = partial(Check, "Amount of speech")
     if seconds < LEAST_S:
-        short = f"Only {seconds:.0f} s of speech can be used; the least is two minutes."
-        return Check(
-            AMOUNT,
+        return check(
             STOP,
-            short,
+            f"Only {seconds:.0f} s of speech can be used; the least is two minutes.",
             "Add recordings on the Dataset tab. For less, clone the voice from a sample instead.",
         )
+    minutes = f"{seconds / 60:.1f} minutes of speech."
     if seconds < FEW_S:
-        return Check(AMOUNT, WARN, words, "Fifteen minutes or more give a much better voice.")
-    return Check(AMOUNT, OK, words)
+        return check(WARN, minutes, "Fifteen minutes or more give a much better voice.")
+    return check(OK, minutes)
 
 
 def check_one_language(language: str, recorded: Collection[str], texts: Sequence[str]) -> Check:
-    """`recorded` are the languages its recordings were heard in, `texts` those of its rows."""
+    """`recorded` are the languages of the recordings, `texts` the texts of the rows."""
+    check = partial(Check, "Language")
+    fault = ""
     others = sorted({code for code in recorded if code and code != language})
-    if others:
-        names = ", ".join(language_name(code) for code in others)
-        return _two(language, f"recordings in {names} are among it")
     foreign = foreign_texts(texts, language)
     rows = sum(map(len, foreign.values()))
-    if rows >= max(_FOREIGN_ROWS, _FOREIGN_SHARE * len(texts)):
+    if others:
+        fault = f"recordings in {', '.join(map(language_name, others))} are among it"
+    elif rows >= max(_FOREIGN_ROWS, _FOREIGN_SHARE * len(texts)):
         code = max(foreign, key=lambda other: len(foreign[other]))
-        return _two(
-            language,
+        fault = (
             f"{rows} of {len(texts)} rows read like {language_name(code)}, "
-            f"such as “{foreign[code][0][:60]}”",
+            f"such as “{foreign[code][0][:60]}”"
         )
-    return Check(LANGUAGE, OK, f"All in {language_name(language)}.")
-
-
-def _two(language: str, what: str) -> Check:
-    return Check(
-        LANGUAGE,
+    if not fault:
+        return check(OK, f"All in {language_name(language)}.")
+    return check(
         STOP,
-        f"This dataset is in {language_name(language)}, but {what}.",
+        f"This dataset is in {language_name(language)}, but {fault}.",
         "Drop those clips on the Dataset tab, or make a dataset of its own for each language.",
     )
 
 
-# The arithmetic of batches: none may hold a single clip.
-#
-# With one clip in a batch every target of the loss can be masked, the loss becomes NaN, and one
-# such step spoils all weights (measured on coqui-tts 0.28: 2.5 % of the steps with clips of 4 to
-# 6 s). The last batch of an epoch holds the remainder, so that must not be 1 either.
+# A batch of a single clip can mask every target of the loss, which becomes NaN, and one such step
+# spoils all weights (coqui-tts 0.28: 2.5 % of the steps with clips of 4 to 6 s). The last batch of
+# an epoch is the remainder, so that must not be 1 either.
+_SMALLEST, _FEW_EVALUATED, _SIZES_NAMED = 2, 4, 4
 
 
-BATCHES_NAME = "Batches"
-EVALUATION = "Evaluation rows"
-_SMALLEST, _FEW_EVALUATED, _SIZES_TOLD = 2, 4, 4
-
-
-def good_batch_sizes(rows: int, near: int, most: int = _SIZES_TOLD) -> tuple[int, ...]:
+def good_batch_sizes(rows: int, near: int, most: int = _SIZES_NAMED) -> tuple[int, ...]:
     """Batch sizes whose every batch has two clips or more, those nearest to `near` first."""
     good = (size for size in range(_SMALLEST, rows + 1) if rows % size != 1)
     return tuple(sorted(good, key=lambda size: (abs(size - near), size))[:most])
 
 
 def check_batches(rows: int, batch_size: int) -> Check:
-    """`rows` are those that will be trained on."""
+    """Whether `rows` training rows can be cut into batches of two or more."""
+    check = partial(Check, "Batches")
     if rows < _SMALLEST:
-        return Check(
-            BATCHES_NAME,
-            STOP,
-            f"There {'is 1 row' if rows == 1 else f'are {rows} rows'} to train on.",
-            "Add recordings on the Dataset tab.",
-        )
+        found = "There is 1 row" if rows == 1 else f"There are {rows} rows"
+        return check(STOP, f"{found} to train on.", "Add recordings on the Dataset tab.")
     good = sorted(good_batch_sizes(rows, batch_size))
     remedy = f"These batch sizes do: {', '.join(map(str, good))}."
     if batch_size < _SMALLEST:
-        return Check(BATCHES_NAME, STOP, "A batch of a single clip makes the loss NaN.", remedy)
+        return check(STOP, "A batch of a single clip makes the loss NaN.", remedy)
     if batch_size > rows:
-        return Check(
-            BATCHES_NAME, STOP, f"A batch of {batch_size} is more than all {rows} rows.", remedy
-        )
+        return check(STOP, f"A batch of {batch_size} is more than all {rows} rows.", remedy)
     if rows % batch_size == 1:
-        return Check(
-            BATCHES_NAME,
+        return check(
             STOP,
             f"{rows} rows in batches of {batch_size} leave a last batch of a single clip, "
             "which makes the loss NaN.",
             remedy,
         )
-    return Check(BATCHES_NAME, OK, f"{rows} rows make {-(-rows // batch_size)} steps an epoch.")
+    return check(OK, f"{rows} rows make {-(-rows // batch_size)} steps an epoch.")
 
 
 def check_evaluation(rows: int, batch_size: int) -> Check:
     """Evaluation batches shrink to the rows there are, so only none at all stops."""
+    check = partial(Check, "Evaluation rows")
     if rows == 0:
-        return Check(
-            EVALUATION,
+        return check(
             STOP,
-            "No row is left to evaluate on: nobody could tell when the training has gone too far.",
-            "Add recordings on the Dataset tab, or mend the rejected rows.",
+            "No row is left to evaluate on, so overfitting could not be noticed.",
+            "Add recordings on the Dataset tab, or fix the rejected rows.",
         )
     if rows < _FEW_EVALUATED:
-        return Check(
-            EVALUATION,
+        return check(
             WARN,
-            f"Only {rows} rows to evaluate on: the evaluation loss will jump about.",
+            f"Only {rows} rows to evaluate on: the evaluation loss will vary a lot.",
             "More recordings give more of them.",
         )
-    return Check(EVALUATION, OK, f"{rows} rows, in batches of {min(rows, batch_size)}.")
+    return check(OK, f"{rows} rows, in batches of {min(rows, batch_size)}.")

@@ -1,11 +1,14 @@
-"""How much memory a training needs, from a table of measurements and estimates."""
+"""Checks of the machine before a training: memory, disk, and the files of the base model.
+
+The memory that a training needs comes from a table of measurements and estimates.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +26,6 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-GPU, MAIN = "GPU memory", "Main memory"
 # The table is of the full model; a smaller base needs as much less as its file is smaller.
 FULL_MODEL_BYTES = 1_867_929_118
 # Of a GPU's memory, for the screen and what torch cannot use.
@@ -71,9 +73,9 @@ def check_gpu(
     precision: str, batch_size: int, clip_s: float, model_bytes: int, gpu_bytes: int | None
 ) -> Check:
     """Whether the GPU is large enough; `gpu_bytes` is all it has, None where there is none."""
+    check = partial(Check, "GPU memory")
     if gpu_bytes is None:
-        return Check(
-            GPU,
+        return check(
             WARN,
             "There is no GPU: the training runs on the processor, many times slower.",
             "For a full-size base use a machine with an NVIDIA GPU of 12 GB or more.",
@@ -86,7 +88,7 @@ def check_gpu(
         f"{clip_s:.1f} s in {precision}; the GPU has {there:.1f} GB for it."
     )
     if need.gigabytes <= there:
-        return Check(GPU, OK, words)
+        return check(OK, words)
     fitting = [
         size
         for size in _OTHER_BATCHES
@@ -98,7 +100,7 @@ def check_gpu(
         if fitting
         else "Take bf16 and shorter clips, or a GPU with more memory."
     )
-    return Check(GPU, STOP if need.measured else WARN, words, hint)
+    return check(STOP if need.measured else WARN, words, hint)
 
 
 def check_main_memory(
@@ -110,6 +112,7 @@ def check_main_memory(
     on_gpu: bool,
 ) -> Check:
     """Whether the computer's own memory is enough; on a GPU only the files pass through it."""
+    check = partial(Check, "Main memory")
     if on_gpu:
         need = model_bytes * _MAIN_TIMES_THE_WEIGHTS / GIGA
     else:
@@ -117,18 +120,14 @@ def check_main_memory(
     there = available_bytes / GIGA
     words = f"About {need:.1f} GB of main memory; {there:.1f} GB are free."
     if need <= there:
-        return Check(MAIN, OK, words)
-    return Check(MAIN, WARN, words, "Close other programs, or take smaller batches.")
+        return check(OK, words)
+    return check(WARN, words, "Close other programs, or take smaller batches.")
 
 
-# Is there room on the disk for all that a run writes?
-
-
-NAME = "Disk"
 # What a state to resume from holds for each byte of the base: the trained part and AdamW's two
 # moments of it. Published runs report 5.3 to 5.6 GB for a base of 1.87 GB.
 _STATE_TIMES_THE_BASE = 3
-# Each file is written beside the older one and then renamed, so for a moment there are two.
+# Each file is written next to the older one and then renamed, so for a moment there are two.
 _STATES = 2
 # Besides the best ones the last one stays, and a new one is written before another goes.
 _CHECKPOINTS_BESIDES = 2
@@ -147,36 +146,31 @@ def run_bytes(base_bytes: int, keep_checkpoints: int) -> int:
 
 def check_disk(free_bytes: int, needed_bytes: int) -> Check:
     """`free_bytes` where the runs are kept."""
-    words = (
+    check = partial(Check, "Disk")
+    figures = (
         f"The run writes up to {needed_bytes / 1e9:.1f} GB and {RESERVE_BYTES / 1e9:.0f} GB stay "
         f"free; there are {free_bytes / 1e9:.1f} GB."
     )
     if free_bytes >= needed_bytes + RESERVE_BYTES:
-        return Check(NAME, OK, words)
-    return Check(
-        NAME,
+        return check(OK, figures)
+    return check(
         STOP,
-        words,
+        figures,
         "Free some space, keep fewer checkpoints, delete old runs, or choose another training "
         "folder in Settings.",
     )
 
 
-# Do the files of a base belong together? Read off their shapes: the numbers stay on the disk.
-
-
-BASE_FILES_NAME = "Base files"
-
-
 def check_fit(folder: Path) -> Check:
-    """Whether model.pth was made for vocab.json.
+    """Whether model.pth was made for vocab.json, by the shapes of its tensors.
 
-    With the vocabulary of another version the trainer dies of a shape that it cannot explain, or
+    With the vocabulary of another version the trainer fails with an unclear error about shapes, or
     reads every text as another one.
     """
+    check = partial(Check, "Base files")
     weights = folder / WEIGHTS
     try:
         check_pair(read_weights(weights), weights, folder / VOCABULARY)
     except StudioError as error:
-        return Check(BASE_FILES_NAME, STOP, error.message, error.hint)
-    return Check(BASE_FILES_NAME, OK, "Weights and vocabulary are of one version.")
+        return check(STOP, error.message, error.hint)
+    return check(OK, "Weights and vocabulary are of one version.")

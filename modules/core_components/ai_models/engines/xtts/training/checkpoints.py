@@ -1,8 +1,8 @@
-"""What a training leaves on the disk: the state to go on from, and the best weights to choose from.
+"""The files of a training: the state to resume from, and the best checkpoints to choose from.
 
-Every file appears whole or not at all, and there is a look at the free space before each: when it
-is short, the worst of the kept weights go first; when that is not enough, the training ends with
-an error while the last state is untouched.
+Files are written atomically. Before each the free space is checked: where it is short, the worst of
+the kept checkpoints are deleted; where that is not enough, the training ends with an error while
+the last state is untouched.
 """
 
 from __future__ import annotations
@@ -30,22 +30,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-# What a training needs to go on as if it had never stopped: `state.pt`.
-#
-# Besides the model and the optimizer it is little: the place. The learning rate and all random
-# numbers of a step follow from the step's number and the seed, so neither a scheduler nor the state
-# of a random generator has to be carried over, and on one machine a training that was broken off
-# ends with the same weights as one that was not.
-
-
+# Of `state.pt`, which holds model, optimizer and position. Learning rate and random numbers follow
+# from step and seed, so that on one machine a resumed training ends with the same weights as one
+# that was not interrupted.
 _VERSION = 1
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a training is: `step` were taken, `epoch` (from 0) is under way, and of it the clips
-    `remaining` are still to be heard. `best_loss` is the lowest evaluation loss so far (None before
-    the first), `stale_epochs` how many epochs have passed since."""
+class TrainingPosition:
+    """How far a training is: `step` steps were taken, and of `epoch` (from 0) the clips `remaining`
+    are left. `best_loss` is the lowest evaluation loss so far (None before the first),
+    `stale_epochs` how many epochs have passed since."""
 
     step: int
     epoch: int
@@ -55,29 +50,31 @@ class Place:
 
 
 def state_of(
-    model: torch.nn.Module, optimizer: torch.optim.Optimizer, place: Place
+    model: torch.nn.Module, optimizer: torch.optim.Optimizer, position: TrainingPosition
 ) -> dict[str, Any]:
-    """Everything as plain values and tensors, which may still be the living ones."""
+    """The content of `state.pt`; the tensors are the model's own, not copies."""
     return {
         "version": _VERSION,
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
-        "place": {**asdict(place), "remaining": list(place.remaining)},
+        "place": {**asdict(position), "remaining": list(position.remaining)},
     }
 
 
-def restore_state(path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Place:
-    """Brings model and optimizer back to what `path` holds. Raises CorruptFileError."""
+def restore_state(
+    path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer
+) -> TrainingPosition:
+    """Loads model and optimizer from `path` and returns the position. Raises CorruptFileError."""
     import torch
 
     try:
-        # Nothing but numbers is read; the file may lie in a folder that somebody exchanged.
+        # weights_only: the file may come from somebody else and must not run code.
         state = torch.load(path, map_location="cpu", weights_only=True)
-        place = dict(state["place"])
+        position = dict(state["place"])
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
-        return Place(**{**place, "remaining": tuple(place["remaining"])})
-    except Exception as error:  # torch raises whatever a damaged file makes it stumble over
+        return TrainingPosition(**{**position, "remaining": tuple(position["remaining"])})
+    except Exception as error:  # torch raises many types for damaged files
         raise CorruptFileError(
             f"The state of the training in {path} cannot be used ({type(error).__name__}: {error})",
             "Begin a new training, or take the last checkpoint as it is.",
@@ -85,7 +82,7 @@ def restore_state(path: Path, model: torch.nn.Module, optimizer: torch.optim.Opt
 
 
 def tensor_bytes(value: Any) -> int:
-    """What the tensors in a nested value take, in bytes."""
+    """The size of all tensors in a nested value, in bytes."""
     import torch
 
     if isinstance(value, torch.Tensor):
@@ -98,15 +95,15 @@ def tensor_bytes(value: Any) -> int:
 
 
 def free_bytes(folder: Path) -> int:
-    """The room on the disk of a folder."""
+    """The free space on the disk of a folder."""
     return shutil.disk_usage(folder).free
 
 
 class CheckpointStore:
-    """The files of one run. `kept` are the weights that lie there already.
+    """The files of one run. `kept` are the checkpoints that it has already.
 
-    The best `keep` by evaluation loss stay, and the last ones besides: the loss is a poor judge of
-    how a voice sounds, and the last weights have beaten the best by far in published comparisons.
+    The best `keep` by evaluation loss are kept, and the last: the loss is a poor measure of how a
+    voice sounds, and the last weights beat the best by far in published comparisons.
     """
 
     def __init__(
@@ -128,7 +125,7 @@ class CheckpointStore:
         atomic.remove_leftovers(folder / "checkpoints", older_than_s=0)
 
     def save_state(self, state: Mapping[str, Any], step: int, epoch: int) -> None:
-        """Replaces the state to go on from. Raises DiskFullError; then the older one stays."""
+        """Replaces the state to resume from. Raises DiskFullError; then the older one stays."""
         seconds = self._save(state, self.state_file)
         self._diary.write(
             CHECKPOINT, step=step, epoch=epoch, file=self.state_file.name, write_s=seconds
@@ -137,7 +134,8 @@ class CheckpointStore:
     def keep_weights(
         self, weights: Mapping[str, Any], step: int, epoch: int, eval_loss: float
     ) -> None:
-        """Keeps the weights after a step; those that are neither among the best nor the last go.
+        """Keeps the weights after a step; deletes those that are neither among the best nor the
+        last.
 
         Raises DiskFullError; then nothing was written.
         """
@@ -173,7 +171,7 @@ class CheckpointStore:
                 raise DiskFullError(
                     f"The disk of {self._folder} has {size_text(self._free(self._folder))} free; "
                     f"{size_text(needed + MARGIN_BYTES)} are needed to write {name}.",
-                    "Free some space, then resume: the training goes on from its last state.",
+                    "Free some space, then resume: the training continues from its last state.",
                 )
             victim = self._ranked()[-1]
             self._discard(victim)
@@ -181,7 +179,7 @@ class CheckpointStore:
                 NOTE,
                 step=victim.step,
                 epoch=victim.epoch,
-                text=f"The disk is nearly full: the weights of step {victim.step} had to go.",
+                text=f"The disk is nearly full: the checkpoint of step {victim.step} was deleted.",
                 hint="Free some space, or keep fewer checkpoints.",
             )
 

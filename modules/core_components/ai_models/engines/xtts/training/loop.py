@@ -1,12 +1,12 @@
-"""The training itself: epochs, evaluation, and what is done when something goes wrong.
+"""The training loop: epochs, evaluation, checkpoints, and recovery from errors.
 
 The model, its losses, its data loading and its optimizer are coqui's (see `xtts_trainee.py`). The
-loop is our own and not coqui's `Trainer.fit`, because that one
+loop is our own, because coqui's `Trainer.fit`
 
-- draws clips with replacement and cannot go on in the middle of an epoch,
-- ends the process on any error and deletes the run's folder if it holds no checkpoint yet,
+- draws clips with replacement and cannot resume in the middle of an epoch,
+- ends the process on any error and deletes the run's folder if it has no checkpoint yet,
 - writes each checkpoint under its final name, with the optimizer and often twice,
-- has no guard against a loss that is not finite: one such step poisons all weights.
+- takes steps with a loss that is not finite, which spoil all weights.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from itertools import islice
 
 from modules.core_components.ai_models.engines.xtts.training.checkpoints import (
     CheckpointStore,
-    Place,
+    TrainingPosition,
     restore_state,
     state_of,
 )
 from modules.core_components.ai_models.engines.xtts.training.plan import TrainingPlan
-from modules.core_components.ai_models.engines.xtts.training.process import StopRequests
 from modules.core_components.ai_models.engines.xtts.training.trainee import (
     Batch,
     Scalars,
+    StopRequests,
     Trainee,
     epoch_order,
     shuffled,
@@ -54,18 +54,15 @@ from modules.core_components.library.training_events import (
 logger = logging.getLogger(__name__)
 
 
-# One step: the gradients of some batches, then one change of the weights, or none at all.
-
-
 _SEEDS_APART = 1_000_003  # a prime, so that trainings of neighbouring seeds share no numbers
 
 
-class StopTraining(Exception):  # noqa: N818 - a wish of the user, not an error
-    """Raised between two batches when the training shall stop at once."""
+class StopTraining(Exception):  # noqa: N818 - requested by the user, not an error
+    """Raised between two batches when a stop was requested."""
 
 
 class NotFiniteError(Exception):
-    """A loss or a gradient is not a number; `clips` were heard in that step."""
+    """A loss or a gradient is not finite; `clips` were in that step."""
 
     def __init__(self, what: str, clips: tuple[str, ...]) -> None:
         super().__init__(what)
@@ -74,7 +71,7 @@ class NotFiniteError(Exception):
 
 
 class OutOfMemoryError(StudioError):
-    """The device had no room for a step; `changed` if that may have torn the weights."""
+    """The device had no memory for a step; `changed` if the weights may be half updated."""
 
     def __init__(self, message: str, hint: str, changed: bool) -> None:
         super().__init__(message, hint)
@@ -108,7 +105,7 @@ class Stepper:
         """
         self._changing = False
         try:
-            return self._taken(tuple(batches), step)
+            return self._take_step(tuple(batches), step)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -116,7 +113,7 @@ class Stepper:
         self._trainee.optimizer.zero_grad()
         empty_cuda_cache()
         batch_size, accumulation = self._plan.batch_size, self._plan.accumulation
-        remedy = "Choose a lower limit for the longest clip, bf16, or a smaller model of the room."
+        remedy = "Choose a lower limit for the longest clip, or bf16 as precision."
         if batch_size > 2:
             remedy = (
                 f"Resume with a batch size of {batch_size // 2} and an accumulation of "
@@ -128,7 +125,7 @@ class Stepper:
             self._changing,
         )
 
-    def _taken(self, batches: tuple[Batch, ...], step: int) -> TakenStep | None:
+    def _take_step(self, batches: tuple[Batch, ...], step: int) -> TakenStep | None:
         import torch
 
         usable = [batch for batch in batches if batch.inputs is not None]
@@ -147,7 +144,7 @@ class Stepper:
                 raise NotFiniteError("loss", batch.clips)
             (loss / len(usable)).backward()
             total += value
-        learning_rate = self._plan.learning_rate * self._warmth(step)
+        learning_rate = self._plan.learning_rate * self._warm_up(step)
         norm = torch.nn.utils.clip_grad_norm_(
             self._trainee.learning.parameters(), self._plan.gradient_clipping or math.inf
         ).item()
@@ -159,21 +156,21 @@ class Stepper:
         optimizer.step()
         return TakenStep(total / len(usable), norm, learning_rate, rejected)
 
-    def _warmth(self, step: int) -> float:
-        """The part of the learning rate that a step has: rising in a line, then 1.
+    def _warm_up(self, step: int) -> float:
+        """The factor of the learning rate at a step: rises linearly in the warm-up, then is 1.
 
-        coqui's recipe halves it after 50,000 steps of fine-tuning, which none ever reaches.
+        coqui's recipe halves it after 50,000 steps of fine-tuning, which are never reached.
         """
         return min(1.0, (step + 1) / max(1, self._plan.warmup_steps))
 
 
-# The first step that comes out as no number is skipped, the next one in a row goes back to the
-# last state, and after so many there is something wrong that no other order of clips will mend.
+# The first step that is not finite is skipped; the next in a row restores the last state; after so
+# many, another order of clips will not help.
 _BACK_AFTER, _GIVE_UP_AFTER = 2, 5
 
 
 class TrainingLoop:
-    """Trains until the plan is fulfilled or somebody stops it."""
+    """Trains until the plan is fulfilled or a stop is requested."""
 
     def __init__(
         self,
@@ -186,7 +183,7 @@ class TrainingLoop:
         gpu_bytes: Callable[[], int | None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.place = Place(0, 0, epoch_order(trainee.clips, plan.seed, 0))
+        self.position = TrainingPosition(0, 0, epoch_order(trainee.clips, plan.seed, 0))
         self._trainee = trainee
         self._plan = plan
         self._store = store
@@ -196,7 +193,7 @@ class TrainingLoop:
         self._gpu_bytes = gpu_bytes
         self._clock = clock
         self._stepper = Stepper(trainee, plan, requests)
-        self._saved: Place | None = None
+        self._saved: TrainingPosition | None = None
         self._saved_s = clock()
         self._troubles = 0
         self._known_rejects: set[str] = set()
@@ -205,21 +202,22 @@ class TrainingLoop:
         """Trains from the last state, if there is one. Returns "done" or "stopped".
 
         Raises BadInputError for too few clips, OutOfMemoryError, DiskFullError, and StudioError
-        when the losses stay no numbers; there always is a state to go on from.
+        when the losses are not finite again and again; there always is a state to resume from.
         """
         self._begin()
         try:
-            if self.place.best_loss is None:
-                self.place = replace(self.place, best_loss=self._evaluated())
-            while self.place.epoch < self._plan.epochs:
+            if self.position.best_loss is None:
+                self.position = replace(self.position, best_loss=self._evaluate())
+            while self.position.epoch < self._plan.epochs:
                 self._epoch()
                 if self._stale:
                     self._note(
-                        f"The evaluation loss has not fallen for {self.place.stale_epochs} epochs.",
-                        "So the training ended early. Judge the checkpoints: the best are kept.",
+                        "The evaluation loss has not fallen for "
+                        f"{self.position.stale_epochs} epochs.",
+                        "So the training ended early. Compare the checkpoints: the best are kept.",
                     )
                     return DONE
-                if self._requests.after_epoch and self.place.epoch < self._plan.epochs:
+                if self._requests.after_epoch and self.position.epoch < self._plan.epochs:
                     return STOPPED
         except StopTraining:
             self._diary.write(SAVING, **self._where())
@@ -234,79 +232,79 @@ class TrainingLoop:
     @property
     def _stale(self) -> bool:
         patience = self._plan.early_stopping
-        return 0 < patience <= self.place.stale_epochs
+        return 0 < patience <= self.position.stale_epochs
 
     def _begin(self) -> None:
         plan = self._plan
         resumed = self._store.state_file.exists()
         if resumed:
             self._restore()
-        if self._stale:  # it ended early, and the user wants more all the same
-            self.place = replace(self.place, stale_epochs=0)
+        if self._stale:  # it ended early, and was resumed by the user
+            self.position = replace(self.position, stale_epochs=0)
         per_epoch = steps_in_epoch(self._trainee.clips, plan.batch_size, plan.accumulation)
         if not per_epoch:
             raise BadInputError(
                 f"{self._trainee.clips} clips are too few to train on.",
                 "Add recordings to the dataset.",
             )
-        left = len(step_batches(self.place.remaining, plan.batch_size, plan.accumulation))
+        left = len(step_batches(self.position.remaining, plan.batch_size, plan.accumulation))
         self._diary.write(
             START,
-            step=self.place.step,
+            step=self.position.step,
             resumed=resumed,
             epochs=plan.epochs,
             steps_per_epoch=per_epoch,
-            steps_total=self.place.step
-            + (left if self.place.epoch < plan.epochs else 0)
-            + per_epoch * max(0, plan.epochs - self.place.epoch - 1),
+            steps_total=self.position.step
+            + (left if self.position.epoch < plan.epochs else 0)
+            + per_epoch * max(0, plan.epochs - self.position.epoch - 1),
             clips=self._trainee.clips,
         )
         if not resumed:
-            # There must be a state to go back to, and a full disk is better known now.
+            # There must be a state to restore, and a full disk is better known now.
             self._save()
 
     def _epoch(self) -> None:
         """What is left of an epoch, and its evaluation."""
-        while self.place.remaining:
+        while self.position.remaining:
             self._steps()
-        loss, place = self._evaluated(), self.place
-        better = loss < (math.inf if place.best_loss is None else place.best_loss)
-        self.place = Place(
-            step=place.step,
-            epoch=place.epoch + 1,
-            remaining=epoch_order(self._trainee.clips, self._plan.seed, place.epoch + 1),
-            best_loss=loss if better else place.best_loss,
-            stale_epochs=0 if better else place.stale_epochs + 1,
+        loss, position = self._evaluate(), self.position
+        better = loss < (math.inf if position.best_loss is None else position.best_loss)
+        self.position = TrainingPosition(
+            step=position.step,
+            epoch=position.epoch + 1,
+            remaining=epoch_order(self._trainee.clips, self._plan.seed, position.epoch + 1),
+            best_loss=loss if better else position.best_loss,
+            stale_epochs=0 if better else position.stale_epochs + 1,
         )
-        self._store.keep_weights(self._trainee.weights(), place.step, place.epoch + 1, loss)
+        self._store.keep_weights(self._trainee.weights(), position.step, position.epoch + 1, loss)
         self._save()
 
     def _steps(self) -> None:
-        """Steps on the clips that remain, until all are heard or their order was changed."""
+        """Steps on the remaining clips, until all are used or their order was changed."""
         plan = self._plan
-        groups = step_batches(self.place.remaining, plan.batch_size, plan.accumulation)
+        groups = step_batches(self.position.remaining, plan.batch_size, plan.accumulation)
         loader = self._trainee.batches(
-            [batch for group in groups for batch in group], self.place.epoch
+            [batch for group in groups for batch in group], self.position.epoch
         )
         for group in groups:
-            heard = sum(len(batch) for batch in group)
+            clips = sum(len(batch) for batch in group)
             batches, began_s = islice(loader, len(group)), self._clock()
             try:
-                taken = self._stepper.take(batches, self.place.step)
+                taken = self._stepper.take(batches, self.position.step)
             except NotFiniteError as trouble:
-                if self._went_back(trouble):
+                if self._retry_from_checkpoint(trouble):
                     return
                 deque(batches, maxlen=0)  # the rest of the step's batches
                 taken = None
             else:
                 self._troubles = 0
-            remaining = self.place.remaining[heard:]
+            remaining = self.position.remaining[clips:]
             if taken is None:
-                self.place = replace(self.place, remaining=remaining)
+                self.position = replace(self.position, remaining=remaining)
                 continue
-            self.place = replace(self.place, step=self.place.step + 1, remaining=remaining)
-            self._tell_rejected(taken.rejected)
-            self._tell_step(
+            self.position = replace(self.position, step=self.position.step + 1, remaining=remaining)
+            self._report_rejected(taken.rejected)
+            self._report_step(
                 loss=taken.loss,
                 learning_rate=taken.learning_rate,
                 gradient_norm=taken.gradient_norm,
@@ -314,18 +312,19 @@ class TrainingLoop:
             )
             if self._clock() - self._saved_s >= plan.checkpoint_minutes * 60:
                 self._save()
-        self.place = replace(self.place, remaining=())
+        self.position = replace(self.position, remaining=())
 
-    def _went_back(self, trouble: NotFiniteError) -> bool:
-        """Decides what follows a step that came out as no number; its weights are unchanged.
+    def _retry_from_checkpoint(self, trouble: NotFiniteError) -> bool:
+        """Handles a step that was not finite and not taken: skips it, or restores the last state.
 
-        True when the training went back to the last state, with what remains in another order.
+        True when the state was restored, with the remaining clips in another order. Raises
+        StudioError after too many such steps in a row.
         """
         import torch
 
         self._troubles += 1
         clips = ", ".join(trouble.clips)
-        number = self.place.step + 1
+        number = self.position.step + 1
         if self._troubles >= _GIVE_UP_AFTER:
             raise StudioError(
                 f"The {trouble.what} was no finite number {self._troubles} times in a row, last "
@@ -337,28 +336,28 @@ class TrainingLoop:
         if sound and self._troubles < _BACK_AFTER:
             self._note(
                 f"The {trouble.what} of step {number} was no finite number: the step was not "
-                f"taken, and its clips wait for the next epoch ({clips}).",
+                f"taken, and its clips come again in the next epoch ({clips}).",
                 "If these clips come up again, listen to them.",
             )
             return False
         self._note(
             f"The {trouble.what} of step {number} was no finite number again (clips {clips}): "
-            "back to the last state, and on with the clips in another order.",
+            "the last state was restored, and the clips follow in another order.",
             "If it stays, stop and resume with a lower learning rate.",
         )
         self._restore()
         self._diary.write(BACK, **self._where())
-        key = (self._plan.seed, self.place.epoch, self.place.step, self._troubles)
-        self.place = replace(self.place, remaining=shuffled(self.place.remaining, *key))
+        key = (self._plan.seed, self.position.epoch, self.position.step, self._troubles)
+        self.position = replace(self.position, remaining=shuffled(self.position.remaining, *key))
         return True
 
-    def _evaluated(self) -> float:
+    def _evaluate(self) -> float:
         """The mean loss of a clip of the evaluation set. Raises StopTraining."""
         total, clips = 0.0, 0
         for loss, batch in self._trainee.evaluation():
             if self._requests.at_once:
                 raise StopTraining
-            self._tell_rejected(batch.rejected)
+            self._report_rejected(batch.rejected)
             if math.isfinite(loss):
                 total += loss * len(batch.clips)
                 clips += len(batch.clips)
@@ -375,28 +374,31 @@ class TrainingLoop:
             )
         loss = total / clips
         self._diary.write(EVAL, **self._where(), loss=loss)
-        self._scalars.write(self.place.step, {"loss/evaluation": loss})
+        self._scalars.write(self.position.step, {"loss/evaluation": loss})
         return loss
 
     def _save(self) -> None:
         """Writes the state unless nothing has changed since."""
-        if self.place != self._saved:
-            state = state_of(self._trainee.learning, self._trainee.optimizer, self.place)
+        if self.position != self._saved:
+            state = state_of(self._trainee.learning, self._trainee.optimizer, self.position)
             self._store.save_state(state, **self._where())
-            self._saved, self._saved_s = self.place, self._clock()
+            self._saved, self._saved_s = self.position, self._clock()
 
     def _restore(self) -> None:
-        self.place = self._saved = restore_state(
+        self.position = self._saved = restore_state(
             self._store.state_file, self._trainee.learning, self._trainee.optimizer
         )
 
     def _where(self) -> dict[str, int]:
-        return {"step": self.place.step, "epoch": min(self.place.epoch + 1, self._plan.epochs)}
+        return {
+            "step": self.position.step,
+            "epoch": min(self.position.epoch + 1, self._plan.epochs),
+        }
 
-    def _tell_step(self, **values: float) -> None:
+    def _report_step(self, **values: float) -> None:
         self._diary.write(STEP, **self._where(), **values, gpu_bytes=self._gpu_bytes())
         self._scalars.write(
-            self.place.step,
+            self.position.step,
             {
                 "loss/train": values["loss"],
                 "learning_rate": values["learning_rate"],
@@ -405,11 +407,11 @@ class TrainingLoop:
             },
         )
 
-    def _tell_rejected(self, rejected: Iterable[tuple[str, str]]) -> None:
+    def _report_rejected(self, rejected: Iterable[tuple[str, str]]) -> None:
         for clip, reason in rejected:
             if clip not in self._known_rejects:
                 self._known_rejects.add(clip)
-                self._note(f"Clip {clip} is left out: {reason}", "Mend it, or drop it.")
+                self._note(f"Clip {clip} is left out: {reason}", "Fix it, or drop it.")
 
     def _note(self, text: str, hint: str) -> None:
         logger.warning("%s %s", text, hint)

@@ -1,4 +1,4 @@
-"""What a user decides about a training of XTTS, with ranges and reasons."""
+"""The settings of a training of XTTS: options with ranges, presets, and the files it needs."""
 
 from __future__ import annotations
 
@@ -22,16 +22,15 @@ class TrainingPlan:
     """One training. Defaults are those coqui's own recipe uses for fine-tuning, where it has one
     (learning rate, clip length), and otherwise what keeps a short training safe.
 
-    A *step* is one change of the weights: `batch_size` times `accumulation` clips. An *epoch*
-    hears every clip of the training set once. Batches of one clip are never made: XTTS masks the
-    stretch of the last clip that it was conditioned on, and where that is the whole batch nothing
-    is left to learn from and the loss is NaN.
+    A *step* is one change of the weights: `batch_size` times `accumulation` clips. An *epoch* takes
+    every clip of the training set once. Batches of one clip are never made: XTTS masks the part of
+    the last clip that it was conditioned on; where that is the whole batch, the loss is NaN.
     """
 
     epochs: int = option(
         6,
         "Epochs",
-        "How often every clip is heard. More than ten on minutes of audio mostly learns by heart.",
+        "How often every clip is used. More than ten on minutes of audio mostly overfits.",
         minimum=1,
         maximum=1000,
         step=1,
@@ -84,7 +83,7 @@ class TrainingPlan:
     gradient_clipping: float = option(
         1.0,
         "Gradient clipping",
-        "Longest step the gradients may ask for, by their norm; 0 leaves them as they are.",
+        "The largest norm of the gradients; 0 leaves them as they are.",
         minimum=0.0,
         maximum=1000.0,
         step=0.1,
@@ -100,14 +99,14 @@ class TrainingPlan:
     checkpoint_minutes: float = option(
         10.0,
         "Minutes between checkpoints",
-        "What a crash can cost at most; each epoch's end is kept as well.",
+        "How much a crash can lose at most; each epoch's end is kept as well.",
         minimum=0.01,
         maximum=24 * 60.0,
     )
     keep_checkpoints: int = option(
         3,
         "Checkpoints kept",
-        "The best ones by evaluation loss stay, to be judged by ear and by numbers.",
+        "The best by evaluation loss are kept, to be compared by ear and by numbers.",
         minimum=1,
         maximum=20,
         step=1,
@@ -130,8 +129,7 @@ class TrainingPlan:
     )
 
 
-# Three ways to begin. A preset is a set of values to start from, never more than it says.
-
+# -- Presets: sets of values to start from ---------------------------------------------------------
 
 QUICK, STANDARD, CAREFUL = "quick", "standard", "careful"
 
@@ -173,7 +171,7 @@ def with_preset(name: str) -> dict[str, Any]:
 
 
 def switched(before: str, after: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options when the preset changes: what its user had set himself stays as he set it."""
+    """The options when the preset changes: values that the user had changed stay."""
     old, new = with_preset(before), with_preset(after)
     return {
         name: options[name] if options.get(name, old[name]) != old[name] else value
@@ -191,15 +189,14 @@ def departures(name: str, options: Mapping[str, Any]) -> dict[str, tuple[Any, An
     }
 
 
-# Where everything lies that a training needs, as the studio tells its child process.
-
-
 @dataclass(frozen=True)
 class TrainingSetup:
-    """One start of a training. `language` is that of the texts (ISO 639-1, XTTS's own code),
-    `device` torch's name of one; `threads` 0 takes what the machine has. The files are those of
-    the base model: weights, configuration and vocabulary of one version, and the DVAE with its
-    normalization, which turn audio into the codes that are learnt."""
+    """All that the process of one start of a training needs.
+
+    `language` is that of the texts (ISO 639-1), `device` torch's name; with `threads` 0 all cores
+    are used. The files are those of the base model: weights, configuration and vocabulary of one
+    version, and the DVAE with its normalization, which turn audio into codes.
+    """
 
     plan: TrainingPlan
     language: str

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-import threading
-from pathlib import Path
-from types import FrameType
 
 from modules.core_components.library.training_runs import RunFiles
 from modules.core_components.settings import app_folder
@@ -17,8 +13,10 @@ _MODULE = "modules.core_components.ai_models.engines.xtts.training.child"
 
 
 class TrainingProcess:
-    """The child of one start of a run. It ends by itself, keeping its state, when the studio does:
-    its standard input is a pipe that closes then."""
+    """The child process of one start of a run.
+
+    Its standard input is a pipe that closes when the studio ends; then it saves its state and ends.
+    """
 
     def __init__(self, files: RunFiles) -> None:
         environment = {
@@ -53,65 +51,11 @@ class TrainingProcess:
             return None
 
     def kill(self) -> None:
-        """Ends it at once; it goes on from its last state another time."""
+        """Kills the process; the run can be resumed from its last state."""
         self._process.kill()
         self._process.wait()
 
     def close(self) -> None:
-        """Lets go of the pipe."""
+        """Closes the pipe."""
         if self._process.stdin is not None:
             self._process.stdin.close()
-
-
-# What the outside asks of a running training: to stop at once, or when the epoch is over.
-#
-# The wishes are files in the run's folder, so that any process can leave one, and the end of the
-# studio is one too: the child's standard input is a pipe that nobody writes to and whose end comes
-# when the studio is gone, killed or closed.
-
-
-class StopRequests:
-    """Looked at between batches. `reason` says who wanted it to stop."""
-
-    def __init__(self, stop_file: Path, after_epoch_file: Path) -> None:
-        self._stop_file = stop_file
-        self._after_epoch_file = after_epoch_file
-        self._stop = threading.Event()
-        self.reason = ""
-
-    @property
-    def at_once(self) -> bool:
-        if not self._stop.is_set() and self._stop_file.exists():
-            self.stop("It was stopped.")
-        return self._stop.is_set()
-
-    @property
-    def after_epoch(self) -> bool:
-        return self._after_epoch_file.exists()
-
-    def stop(self, reason: str) -> None:
-        """Asks to stop at once; the first reason is the one that is told."""
-        if not self._stop.is_set():
-            self.reason = reason
-            self._stop.set()
-
-    def watch_parent(self, descriptor: int) -> None:
-        """Stops when the other end of the pipe is closed."""
-
-        def wait_for_end() -> None:
-            # Not through sys.stdin: its lock would be held for good, and a process that is forked
-            # to read clips closes sys.stdin first of all.
-            while os.read(descriptor, 1024):
-                pass
-            self.stop("The studio was closed.")
-
-        threading.Thread(target=wait_for_end, name="studio-lives", daemon=True).start()
-
-    def heed_signals(self) -> None:
-        """A system that shuts down, and Ctrl-C, ask to stop at once."""
-
-        def on_signal(number: int, frame: FrameType | None) -> None:
-            self.stop("The system asked it to stop.")
-
-        signal.signal(signal.SIGTERM, on_signal)
-        signal.signal(signal.SIGINT, on_signal)

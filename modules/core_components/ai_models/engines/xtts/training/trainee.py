@@ -1,11 +1,15 @@
-"""What the loop trains, as far as it has to know it."""
+"""What the training loop works with: a model, the order of its clips, stop requests, curves."""
 
 from __future__ import annotations
 
 import logging
+import os
+import signal
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -16,9 +20,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-# The curves for TensorBoard, for those who know it: `tensorboard --logdir training`.
-
-
 class Scalars(Protocol):
     """Takes the numbers of a step by their names."""
 
@@ -26,8 +27,10 @@ class Scalars(Protocol):
 
 
 class TensorBoardScalars:
-    """Event files in `folder`, one a start. Steps that were taken again are drawn twice; the diary
-    knows which of them count."""
+    """Event files for `tensorboard --logdir FOLDER`, one for each start of a run.
+
+    Steps that were taken again appear twice.
+    """
 
     def __init__(self, folder: Path) -> None:
         from torch.utils.tensorboard import SummaryWriter
@@ -42,14 +45,11 @@ class TensorBoardScalars:
         self._writer.close()
 
 
-# In which order the clips of an epoch are heard, and in which batches.
-#
-# coqui's own data loader draws each clip at random *with* replacement, so that an epoch of N draws
-# hears about 63 % of N clips, some of them thrice. Here an epoch is a real pass: a permutation that
-# follows from the seed, cut into batches. What is left of it is a plain list of numbers, which lies
-# in the saved state, so that a training goes on in the middle of an epoch, with another batch size
-# if that has to be.
-
+# -- The order of clips and batches ----------------------------------------------------------------
+# coqui's own data loader draws each clip at random with replacement, so that an epoch of N draws
+# covers about 63 % of N clips. Here an epoch is a permutation that follows from the seed, cut into
+# batches. The rest of it is a list of numbers in the saved state, so that a training resumes in the
+# middle of an epoch, with another batch size if needed.
 
 Order = tuple[int, ...]
 LEAST_BATCH = 2
@@ -68,9 +68,8 @@ def shuffled(remaining: Sequence[int], *key: int) -> Order:
 def batches(remaining: Order, size: int) -> tuple[Order, ...]:
     """`remaining` in batches of `size` and one of what is left over, never of a single clip.
 
-    A batch of one can make XTTS's loss NaN (see `TrainingPlan`). A clip that would be alone gets
-    company from the batch before it; with batches of two there is none to spare, and it is left
-    out until the next epoch.
+    A batch of one can make XTTS's loss NaN (see `TrainingPlan`). A single clip at the end takes
+    another from the batch before it; with batches of two it is left out until the next epoch.
     """
     cut = [remaining[start : start + size] for start in range(0, len(remaining), size)]
     if cut and len(cut[-1]) < LEAST_BATCH:
@@ -91,14 +90,14 @@ def step_batches(remaining: Order, size: int, accumulation: int) -> tuple[tuple[
 
 
 def steps_in_epoch(clips: int, size: int, accumulation: int) -> int:
-    """How many steps hear `clips` clips once."""
+    """The number of steps that take `clips` clips once."""
     return len(step_batches(tuple(range(clips)), size, accumulation))
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Clips ready to be heard: `inputs` is the engine's own business, None where too few of the
-    clips could be read. `clips` names those in it, `rejected` the others with the reason."""
+    """`inputs` of the model, None where too few of the clips could be read; `clips` names those in
+    it, `rejected` the others with the reason."""
 
     inputs: Any
     clips: tuple[str, ...]
@@ -129,5 +128,56 @@ class Trainee(Protocol):
         ...
 
     def weights(self) -> Mapping[str, Any]:
-        """All weights, as whoever speaks with them expects them."""
+        """All weights, in the layout that the engine reads."""
         ...
+
+
+class StopRequests:
+    """Requests to stop a running training: at once, or when the epoch is over.
+
+    They are files in the run's folder, so that any process can make one, signals of the system, and
+    the end of the studio. They are checked between batches; `reason` says where one came from.
+    """
+
+    def __init__(self, stop_file: Path, after_epoch_file: Path) -> None:
+        self._stop_file = stop_file
+        self._after_epoch_file = after_epoch_file
+        self._stop = threading.Event()
+        self.reason = ""
+
+    @property
+    def at_once(self) -> bool:
+        if not self._stop.is_set() and self._stop_file.exists():
+            self.stop("It was stopped.")
+        return self._stop.is_set()
+
+    @property
+    def after_epoch(self) -> bool:
+        return self._after_epoch_file.exists()
+
+    def stop(self, reason: str) -> None:
+        """Requests a stop at once; the first reason is kept."""
+        if not self._stop.is_set():
+            self.reason = reason
+            self._stop.set()
+
+    def watch_parent(self, descriptor: int) -> None:
+        """Requests a stop when the other end of the pipe, which the studio holds, is closed."""
+
+        def wait_for_end() -> None:
+            # Not through sys.stdin: this thread would hold its lock, and a forked process that
+            # reads clips closes sys.stdin first of all.
+            while os.read(descriptor, 1024):
+                pass
+            self.stop("The studio was closed.")
+
+        threading.Thread(target=wait_for_end, name="studio-lives", daemon=True).start()
+
+    def handle_signals(self) -> None:
+        """Makes SIGTERM (a system that shuts down) and SIGINT (Ctrl-C) requests to stop at once."""
+
+        def on_signal(number: int, frame: FrameType | None) -> None:
+            self.stop("The system asked it to stop.")
+
+        signal.signal(signal.SIGTERM, on_signal)
+        signal.signal(signal.SIGINT, on_signal)

@@ -44,9 +44,6 @@ if TYPE_CHECKING:
     from TTS.tts.layers.xtts.trainer.gpt_trainer import GPTTrainerConfig
 
 
-# The rows of a training: which clip, what it says, and which set it belongs to.
-
-
 @dataclass(frozen=True)
 class TrainingRow:
     """One clip: `audio_file` relative to the dataset's folder, `subset` "train" or "eval"."""
@@ -83,10 +80,7 @@ def read_rows(path: Path) -> tuple[TrainingRow, ...]:
         ) from error
 
 
-# The clips of a training, read by coqui's own `XTTSDataset`, one by one and by number.
-
-
-# What coqui's reader and its audio libraries raise; for too short a clip without a word.
+# What coqui's reader and its audio libraries raise; for too short a clip without a message.
 _UNUSABLE = (AssertionError, IndexError, OSError, RuntimeError, ValueError)
 
 
@@ -101,10 +95,10 @@ class RejectedClip:
 class Clips:
     """A data set for torch's DataLoader: `clips[epoch, number]`.
 
-    `source` reads audio and text, cuts the stretch that the model is conditioned on, and makes
-    batches. Its own way of picking a clip (at random, with replacement, and another one in silence
-    where the first is unusable) is left aside. What is random about the stretch follows from
-    seed, epoch and number.
+    coqui's `source` reads audio and text, cuts the part that the model is conditioned on, and makes
+    batches. Its own choice of clips (at random, with replacement, and silently another one where
+    the first is unusable) is not used. The random choice of the part follows from seed, epoch and
+    number.
     """
 
     def __init__(
@@ -214,8 +208,8 @@ def trainer_config(setup: TrainingSetup) -> GPTTrainerConfig:
 def loading_processes(plan: TrainingPlan, language: str, platform: str = sys.platform) -> int:
     """How many processes read clips.
 
-    None beside the training itself on Windows, where each would import everything anew for each
-    epoch, and for Japanese, whose tokenizer cannot be handed to another process.
+    None on Windows and macOS, where each would import everything anew for each epoch, and for
+    Japanese, whose tokenizer cannot be sent to another process.
     """
     if language.startswith("ja"):
         return 0
@@ -269,8 +263,8 @@ class XttsTrainee:
             yield float(losses["loss"]), batch
 
     def weights(self) -> Mapping[str, Any]:
-        """The trainer's layout, so that coqui's own tools read it, without the DVAE: that never
-        changes, lies beside the base model, and is skipped by every loader."""
+        """The trainer's layout, which coqui's own tools read, without the DVAE: that never changes
+        and every loader skips it."""
         state = self._trainer.state_dict()
         return {"model": {name: t for name, t in state.items() if not name.startswith("dvae.")}}
 
