@@ -11,10 +11,19 @@ HERE = "http://127.0.0.1:7860"
 
 
 def fire(
-    client: TestClient, event_id: int, data: list[Any], session: str = "test"
+    client: TestClient,
+    event_id: int,
+    data: list[Any],
+    session: str = "test",
+    event_data: Any = None,
 ) -> dict[str, Any]:
     """Runs an event through the queue; returns its last message, with `success` and `output`."""
-    body = {"data": data, "fn_index": event_id, "session_hash": session}
+    body = {
+        "data": data,
+        "fn_index": event_id,
+        "session_hash": session,
+        "event_data": event_data,
+    }
     assert client.post("/gradio_api/queue/join", json=body).status_code == 200
     with client.stream("GET", f"/gradio_api/queue/data?session_hash={session}") as stream:
         for line in stream.iter_lines():
