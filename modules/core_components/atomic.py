@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all.
+"""Files that are written as a whole or not at all.
 
 Everything is written to a temporary name in the target's own folder and renamed when it is
 complete and on the disk, so that neither a crash nor a full disk leaves half a file behind.

@@ -1,11 +1,15 @@
-"""Progress and cancellation of long work."""
+"""Progress and cancellation of long work, and waiting that can be cancelled."""
 
 from __future__ import annotations
 
+import queue
 import threading
-from typing import Protocol
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
 
-from modules.core_components.errors import JobCancelled
+from modules.core_components.errors import DownloadError, JobCancelled
 
 
 class Progress(Protocol):
@@ -48,3 +52,102 @@ class CancelToken:
     def wait(self, timeout_s: float) -> bool:
         """Sleeps up to timeout_s; True as soon as `cancel` was called."""
         return self._event.wait(timeout_s)
+
+
+# A blocked system call (a name look-up, a stalled socket) cannot be interrupted from Python: it
+# runs in a daemon thread, and a cancel ends only the waiting.
+
+T = TypeVar("T")
+
+POLL_S = 0.1
+
+
+def take(box: queue.Queue[T], cancel: CancelToken, timeout_s: float, what: str) -> T:
+    """The next item of `box`. Raises JobCancelled, or DownloadError after `timeout_s`."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            return box.get(timeout=POLL_S)
+        except queue.Empty:
+            cancel.raise_if_cancelled()
+            if time.monotonic() > deadline:
+                raise DownloadError(f"{what} sent nothing for {timeout_s:.0f} s.") from None
+
+
+def call(function: Callable[[], T], cancel: CancelToken, timeout_s: float, what: str) -> T:
+    """The result of `function`, or what it raised. Raises like `take` when it does not return."""
+    box: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(1)
+
+    def work() -> None:
+        try:
+            box.put((function(), None))
+        except BaseException as error:  # noqa: BLE001 - handed to the caller
+            box.put((None, error))
+
+    threading.Thread(target=work, name=f"waiting for {what}", daemon=True).start()
+    result, error = take(box, cancel, timeout_s, what)
+    if error is not None:
+        raise error
+    return result  # type: ignore[return-value]
+
+
+@dataclass
+class _Flight(Generic[T]):
+    done: threading.Event = field(default_factory=threading.Event)
+    listeners: list[Progress] = field(default_factory=list)
+    result: T | None = None
+    error: BaseException | None = None
+
+    def report(self, fraction: float, message: str) -> None:
+        for listener in tuple(self.listeners):
+            listener(fraction, message)
+
+
+class SharedWork(Generic[T]):
+    """Runs one piece of work per key; other callers wait for it and share its result."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._flights: dict[str, _Flight[T]] = {}
+
+    def run(
+        self, key: str, work: Callable[[Progress], T], progress: Progress, cancel: CancelToken
+    ) -> T:
+        """The result of `work`, this caller's or another's.
+
+        A caller who cancels stops only itself: when the one that worked gave up, the next one
+        that waits begins anew.
+        """
+        while True:
+            with self._lock:
+                flight = self._flights.get(key)
+                leads = flight is None
+                if flight is None:
+                    flight = self._flights[key] = _Flight[T]()
+                flight.listeners.append(progress)
+            if leads:
+                return self._lead(key, flight, work)
+            self._follow(flight, progress, cancel)
+            if isinstance(flight.error, JobCancelled):
+                continue
+            if flight.error is not None:
+                raise flight.error
+            return flight.result  # type: ignore[return-value]
+
+    def _lead(self, key: str, flight: _Flight[T], work: Callable[[Progress], T]) -> T:
+        try:
+            flight.result = work(flight.report)
+            return flight.result
+        except BaseException as error:
+            flight.error = error
+            raise
+        finally:
+            with self._lock:
+                del self._flights[key]
+            flight.done.set()
+
+    def _follow(self, flight: _Flight[T], progress: Progress, cancel: CancelToken) -> None:
+        while not flight.done.wait(POLL_S):
+            if cancel.cancelled:
+                flight.listeners.remove(progress)
+                cancel.raise_if_cancelled()

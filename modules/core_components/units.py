@@ -1,4 +1,4 @@
-"""Sizes and times as people read them, the same everywhere."""
+"""Sizes and times as text."""
 
 from __future__ import annotations
 

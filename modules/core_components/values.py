@@ -1,4 +1,4 @@
-"""The values that travel through the house: frozen, units in their names."""
+"""The values that tools, managers and engines pass on: frozen, with units in their names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which studio made something, and on what kind of machine."""
+"""The version of the studio, and the machine it computes on, as takes record them."""
 
 from __future__ import annotations
 

@@ -134,13 +134,13 @@ def test_two_are_heard_one_after_the_other_and_pause_holds_the_first(
 def test_an_error_in_the_middle_ends_it_in_words(
     engine: SineEngine, screen: StudioPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = engine._spoken
+    whole = engine._speak
 
     def broken(text: str, *rest: object) -> Iterator[object]:
         yield from whole(text.partition("boom")[0], *rest)  # type: ignore[arg-type]
         raise BadInputError("The voice broke.", "Mend it.")
 
-    monkeypatch.setattr(engine, "_spoken", broken)
+    monkeypatch.setattr(engine, "_speak", broken)
     speak(screen, "before boom after")
     in_state(screen, "failed")
     expect(screen.page.locator(".studio-job.bad")).to_contain_text("The voice broke.")

@@ -47,7 +47,7 @@ class Designer(SineEngine):
         self, text: str, voice: VoicePrompt | str, options: SineOptions, cancel: CancelToken
     ) -> Iterator[Speech]:
         assert isinstance(voice, str)
-        for piece in self._spoken(text, 120.0 + len(voice), options, cancel):
+        for piece in self._speak(text, 120.0 + len(voice), options, cancel):
             overtones = sum(np.roll(piece.samples, shift) for shift in range(0, 40, 7))
             yield dataclasses.replace(
                 piece, samples=(overtones / 7).astype(np.float32), notes=self.notes

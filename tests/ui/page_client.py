@@ -1,20 +1,34 @@
-"""Firing the page's events over HTTP, as its own script does."""
+"""The page over HTTP, as its own script uses it: events are fired, their answers applied."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from fastapi.testclient import TestClient
+
+from modules.tools.services import Services
+from modules.ui.server import create_app
 
 HERE = "http://127.0.0.1:7860"
 
 
 def fire(
-    client: TestClient, event_id: int, data: list[Any], session: str = "test"
+    client: TestClient,
+    event_id: int,
+    data: list[Any],
+    session: str = "test",
+    event_data: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Runs an event through the queue; returns its last message, with `success` and `output`."""
-    body = {"data": data, "fn_index": event_id, "session_hash": session}
+    body = {
+        "data": data,
+        "fn_index": event_id,
+        "session_hash": session,
+        "event_data": event_data,
+    }
     assert client.post("/gradio_api/queue/join", json=body).status_code == 200
     with client.stream("GET", f"/gradio_api/queue/data?session_hash={session}") as stream:
         for line in stream.iter_lines():
@@ -50,3 +64,150 @@ def call(client: TestClient, name: str, data: list[Any]) -> dict[str, Any]:
     assert outcome["success"], outcome
     answer: dict[str, Any] = outcome["output"]["data"][0]
     return answer
+
+
+class Page:
+    """One tab of the page, used by its labels.
+
+    Events run one after the other, with those that follow from them: listeners chained with `then`
+    and `success`, and changes of values. `errors` are the messages that the page would show.
+    """
+
+    def __init__(self, client: TestClient, tab: str) -> None:
+        self._client = client
+        config = client.get("/config").json()
+        self._events = config["dependencies"]
+        self._props = {c["id"]: {**c["props"], "kind": c["type"]} for c in config["components"]}
+        self._parents: dict[int, int] = {}
+        self._note_parents(config["layout"])
+        self.errors: list[str] = []
+        (self._tab,) = (
+            number
+            for number, props in self._props.items()
+            if props["kind"] == "tabitem" and props.get("label") == tab
+        )
+        self.open_tab()
+
+    def open_tab(self) -> None:
+        self._trigger(self._tab, "select")
+
+    def click(self, label: str) -> None:
+        self._trigger(self._find("button", label, "value"), "click")
+
+    def fill(self, label: str, value: Any) -> None:
+        """Types or chooses a value, as a user does."""
+        number = self._find(None, label, "label")
+        self._props[number]["value"] = value
+        for event in ("input", "change", "blur"):
+            self._trigger(number, event)
+
+    def choose_row(self, key: str) -> None:
+        """Chooses the row with this id in the list that has it."""
+        (number,) = (n for n in self._visible("html") if f'data-id="{key}"' in self._value(n))
+        self._trigger(number, "select", {"id": key})
+
+    def tick(self) -> None:
+        """Lets every timer of the tab that runs ask once."""
+        for number, props in list(self._props.items()):
+            if props["kind"] == "timer" and props.get("active") and self._is_inside(number):
+                self._trigger(number, "tick")
+
+    def value(self, label: str) -> Any:
+        return self._props[self._find(None, label, "label")].get("value")
+
+    def choices(self, label: str) -> list[str]:
+        return [text for text, _ in self._props[self._find("dropdown", label, "label")]["choices"]]
+
+    def labels(self, kind: str) -> list[str]:
+        """The labels of the components of a kind that can be seen."""
+        name = "value" if kind == "button" else "label"
+        return [str(self._props[number].get(name)) for number in self._visible(kind)]
+
+    @property
+    def text(self) -> str:
+        """All HTML of the tab that can be seen."""
+        return "\n".join(self._value(number) for number in self._visible("html"))
+
+    def _value(self, number: int) -> str:
+        return str(self._props[number].get("value") or "")
+
+    def _find(self, kind: str | None, label: str, name: str) -> int:
+        found = [n for n in self._visible(kind) if self._props[n].get(name) == label]
+        assert found, (
+            f"no {label!r} among {[self._props[n].get(name) for n in self._visible(kind)]}"
+        )
+        return found[0]
+
+    def _visible(self, kind: str | None) -> list[int]:
+        return [
+            number
+            for number, props in self._props.items()
+            if props["kind"] == (kind or props["kind"])
+            and self._is_inside(number)
+            and self._is_visible(number)
+        ]
+
+    def _is_inside(self, number: int) -> bool:
+        parent = self._parents.get(number)
+        return parent is not None and (parent == self._tab or self._is_inside(parent))
+
+    def _is_visible(self, number: int) -> bool:
+        if number not in self._props:
+            return True
+        above = self._parents.get(number)
+        return self._props[number].get("visible", True) is True and (
+            above is None or number == self._tab or self._is_visible(above)
+        )
+
+    def _note_parents(self, node: dict[str, Any]) -> None:
+        for child in node.get("children") or ():
+            self._parents[child["id"]] = node["id"]
+            self._note_parents(child)
+
+    def _trigger(self, number: int, event: str, data: dict[str, Any] | None = None) -> None:
+        for listener in self._events:
+            if [number, event] in listener["targets"]:
+                self._run(listener, data)
+
+    def _run(self, event: dict[str, Any], data: dict[str, Any] | None = None) -> None:
+        changed: list[int] = []
+        succeeded = True
+        if event["backend_fn"] and not event["types"]["generator"]:
+            values = [self._props[number].get("value") for number in event["inputs"]]
+            outcome = fire(self._client, event["id"], values, event_data=data)
+            succeeded = bool(outcome["success"])
+            if succeeded:
+                output = outcome["output"]
+                changed = self._apply(event["outputs"], output["data"])
+                changed += output.get("changed_state_ids") or []
+            else:
+                self.errors.append(str(outcome["output"]["error"]))
+        for follower in self._events:
+            if follower["trigger_after"] == event["id"] and (
+                succeeded or not follower["trigger_only_on_success"]
+            ):
+                self._run(follower)
+        for number in changed:
+            self._trigger(number, "change")
+
+    def _apply(self, outputs: list[int], values: list[Any]) -> list[int]:
+        """Puts the answers into the components; returns those whose value changed."""
+        changed = []
+        for number, value in zip(outputs, values, strict=True):
+            props = self._props[number]
+            is_update = isinstance(value, dict) and value.get("__type__") == "update"
+            update = value if is_update else {"value": value}
+            if props["kind"] != "state" and update.get("value", ...) not in (
+                ...,
+                props.get("value"),
+            ):
+                changed.append(number)
+            props.update({k: v for k, v in update.items() if k != "__type__"})
+        return changed
+
+
+@contextmanager
+def opened(services: Services, tab: str) -> Iterator[Page]:
+    """A tab of the page of a studio, just chosen."""
+    with TestClient(create_app(services), base_url=HERE) as client:
+        yield Page(client, tab)

@@ -1,20 +1,18 @@
-"""The Voice Design tab's own thoughts: a missing model, tries side by side, what is asked for."""
+"""The Voice Design tab: a missing model, tries side by side, what is asked for and kept."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-import gradio as gr
 import pytest
 
-from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech, VoicePrompt
 from modules.tools.services import Services
 from modules.tools.voices.design import DesignRequest, design_voice
-from modules.ui.events import Studio
-from modules.ui.tabs.voice_design.tab import MISSING, MOST_TRIES, VoiceDesignTab
+from modules.ui.tabs.voice_design.tab import MOST_TRIES
 from tests.helpers.fakes import SineEngine, SineOptions, fake_entry
+from tests.ui.page_client import Page, opened
 
 DESIGNER = "designer-1"
 
@@ -32,13 +30,13 @@ class Designer(SineEngine):
     def stream(
         self, text: str, voice: VoicePrompt | str, options: SineOptions, cancel: CancelToken
     ) -> Iterator[Speech]:
-        return self._spoken(text, 200.0 + len(str(voice)), options, cancel)
+        return self._speak(text, 200.0 + len(str(voice)), options, cancel)
 
 
 @pytest.fixture
-def tab(services: Services) -> VoiceDesignTab:
-    with gr.Blocks() as page, gr.Tabs(), gr.Tab("Voice Design") as tab:
-        return VoiceDesignTab(Studio(services, page), tab)
+def tab(services: Services) -> Iterator[Page]:
+    with opened(services, "Voice Design") as page:
+        yield page
 
 
 def with_designer(services: Services) -> None:
@@ -46,29 +44,44 @@ def with_designer(services: Services) -> None:
     services.tts.register_engine(DESIGNER, lambda entry, context: Designer(), entry)
 
 
-def test_without_the_model_the_tab_says_so(tab: VoiceDesignTab) -> None:
-    missing, why, ready, *_ = tab._models(None, None)
-    assert (missing["visible"], ready["visible"]) == (True, False)
-    assert MISSING in why
+def test_without_the_model_the_tab_says_so(tab: Page) -> None:
+    assert "Qwen3-TTS 1.7B VoiceDesign, which is not installed yet" in tab.text
+    assert ".json" not in tab.text
+    assert "Download model" in tab.labels("button")
+    assert "Design" not in tab.labels("button")
 
 
-def test_tries_stand_side_by_side_and_are_asked_for_with_seeds_in_a_row(
-    services: Services, tab: VoiceDesignTab
-) -> None:
+def test_tries_are_asked_for_with_seeds_in_a_row(services: Services, tab: Page) -> None:
     with_designer(services)
-    assert tab._models(None, None)[2]["visible"]
-    ids, empty, *_ = tab._show()
-    assert (ids, empty["visible"]) == ([], True)
-    how = [DESIGNER, "en-us", 5, *(component.value for component in tab._engine.inputs[3:])]
-    tab._submit("a deep hum", "one two", 3, *how)
+    tab.open_tab()
+    assert "Download model" not in tab.labels("button")
+    assert "Your tries appear here." in tab.text
+    tab.click("Design")
+    assert "no description" in tab.errors.pop()
+    tab.fill("Description of the voice", "a deep hum")
+    tab.fill("Text to speak", "one two")
+    tab.fill("Tries", 3)
+    tab.fill("Seed", 5)
+    tab.click("Design")
+    assert tab.errors == []
     for job in services.jobs.list():
         done = services.jobs.wait(job.id, 60.0)
         assert done.state == "done", done.error
     assert sorted(take.seed for take in services.takes.list()) == [5, 6, 7]
-    for seed in range(MOST_TRIES):
-        design_voice(services, DesignRequest("high", "one", DESIGNER, "en-us", seed))
-    ids, empty, *_ = tab._show()
-    assert len(ids) == MOST_TRIES
-    assert not empty["visible"]
-    with pytest.raises(BadInputError, match="no description"):
-        tab._submit(" ", "one", 1, *how)
+    assert {take.text for take in services.takes.list()} == {"one two"}
+
+
+def test_the_latest_tries_stand_side_by_side(services: Services, tab: Page) -> None:
+    with_designer(services)
+    for seed in range(MOST_TRIES + 1):
+        design_voice(services, DesignRequest("<i>high</i>", "one", DESIGNER, "en-us", seed))
+    tab.open_tab()
+    shown = [label for label in tab.labels("audio") if label.startswith("Seed")]
+    assert shown == [f"Seed {seed}" for seed in range(MOST_TRIES, 0, -1)]
+    assert "Your tries appear here." not in tab.text
+    assert "&lt;i&gt;high" in tab.text
+    assert tab.labels("button").count("Save as sample") == MOST_TRIES
+    tab.fill("Name of the voice", "Humming")
+    tab.click("Save as sample")
+    assert "seconds of clear speech" in tab.errors.pop()  # a hum is none
+    assert tab.value("Name of the voice") == "Humming"

@@ -1,4 +1,4 @@
-"""The models that listen."""
+"""`ASRManager`: the models that transcribe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every engine needs to know about torch and the machine. torch is imported when asked."""
+"""What engines share about torch: devices, types, attention, seeds, memory. Imports torch late."""
 
 from __future__ import annotations
 

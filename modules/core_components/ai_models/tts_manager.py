@@ -1,4 +1,4 @@
-"""The models that speak."""
+"""`TTSManager`: the models that speak."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 
 from modules.core_components.ai_models.base_manager import Availability, BaseManager
 from modules.core_components.ai_models.catalog import Licence, ModelEntry
-from modules.core_components.ai_models.downloads.files import SharedWork
 from modules.core_components.ai_models.engines.base import TTSEngine
 from modules.core_components.ai_models.engines.qwen3_tts.engine import Qwen3TTSEngine
 from modules.core_components.ai_models.engines.qwen3_tts.package_calls import (
@@ -33,7 +32,7 @@ from modules.core_components.library.tuned_models import (
     TunedModelLibrary,
     read_tuned_model,
 )
-from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.progress import CancelToken, Progress, SharedWork, no_progress
 from modules.core_components.settings import Settings
 from modules.core_components.values import Sample, VoicePrompt
 

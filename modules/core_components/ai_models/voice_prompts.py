@@ -1,4 +1,4 @@
-"""Prepared voices, kept by what they were made from: one cache for all engines."""
+"""Voice prompts and their cache, keyed by what each was made from; one for all engines."""
 
 from __future__ import annotations
 

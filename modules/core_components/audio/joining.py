@@ -1,4 +1,4 @@
-"""Several voices in one recording: one rate, one loudness, pauses as wished, no clicks."""
+"""Joining speech: chunks of one voice, and several voices: one rate and loudness, no clicks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be read off the samples: level, pauses, distortion, bandwidth."""
+"""Measures of audio: level, loudness, pauses, clipping, bandwidth."""
 
 from __future__ import annotations
 

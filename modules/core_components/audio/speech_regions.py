@@ -1,4 +1,4 @@
-"""Where in a recording somebody speaks (Silero VAD, the network that faster-whisper ships)."""
+"""Voice activity detection by Silero VAD, the network that faster-whisper ships."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the words of a recording to clips: where to cut, and what is left over.
+"""Cutting a recording into clips by its words: where to cut, and what is left over.
 
 A clip begins and ends between sentences where it can, at clauses where a sentence is too long, at
 the longest pause between words where even a clause is. No word is in two clips, and every second

@@ -1,4 +1,4 @@
-"""A text that is known (subtitles, a script) at the times when a listener heard its words."""
+"""Aligns a known text (subtitles, a script) with the word times of a transcript."""
 
 from __future__ import annotations
 

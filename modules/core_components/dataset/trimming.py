@@ -1,4 +1,4 @@
-"""Cutting a clip shorter: what remains of its sound, its words and its text."""
+"""Trimming a clip: its audio, its words and its text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a dataset is made of: recordings, the clips cut from them, and what was left out."""
+"""The values of a dataset: recordings, the clips cut from them, and what is excluded."""
 
 from __future__ import annotations
 

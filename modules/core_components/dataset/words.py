@@ -1,4 +1,4 @@
-"""The words of a recording: glued as they were written, joined to text, brought into order."""
+"""The words of a transcript: joined to text, put in order, their times corrected."""
 
 from __future__ import annotations
 

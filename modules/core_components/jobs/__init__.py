@@ -1,7 +1,8 @@
 """Long work that outlives a page and a crash."""
 
 from modules.core_components.jobs.context import JobContext
+from modules.core_components.jobs.job import Job
 from modules.core_components.jobs.runner import JobRunner
-from modules.core_components.jobs.store import Job, JobStore
+from modules.core_components.jobs.store import JobStore
 
 __all__ = ["Job", "JobContext", "JobRunner", "JobStore"]

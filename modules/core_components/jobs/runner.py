@@ -1,4 +1,4 @@
-"""Doing jobs, one after the other in each lane."""
+"""Running jobs, one after the other in each lane."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import Any
 
 from modules.core_components.errors import BadInputError, JobCancelled, StudioError
 from modules.core_components.jobs.context import JobContext
-from modules.core_components.jobs.store import CANCELLED, DONE, FAILED, INTERRUPTED, Job, JobStore
+from modules.core_components.jobs.job import CANCELLED, DONE, FAILED, INTERRUPTED, Job
+from modules.core_components.jobs.store import JobStore
 
 logger = logging.getLogger(__name__)
 

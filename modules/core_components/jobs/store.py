@@ -5,52 +5,30 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
 import sqlite3
 import threading
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from modules.core_components.errors import BadInputError, DiskFullError, NotFoundError, StudioError
+from modules.core_components.jobs.job import (
+    ACTIVE,
+    CANCELLED,
+    DONE,
+    FINISHED,
+    INTERRUPTED,
+    QUEUED,
+    RESUMABLE,
+    RUNNING,
+    Job,
+    Owner,
+    this_process,
+)
 
 logger = logging.getLogger(__name__)
-
-
-# The system derives start times from its clock, which may be set in between.
-_SAME_START_S = 2.0
-
-
-@dataclass(frozen=True)
-class Owner:
-    """A process: its id, and when it started (Unix seconds), since ids are given out again."""
-
-    pid: int
-    started: float
-
-    def is_alive(self) -> bool:
-        """Whether this very process still runs (a zombie does not)."""
-        import psutil
-
-        try:
-            process = psutil.Process(self.pid)
-            if process.status() == psutil.STATUS_ZOMBIE:
-                return False
-            return bool(abs(process.create_time() - self.started) < _SAME_START_S)
-        except psutil.AccessDenied:
-            return True  # somebody else's process; it does live
-        except psutil.NoSuchProcess:
-            return False
-
-
-def this_process() -> Owner:
-    """The process that calls."""
-    import psutil
-
-    return Owner(os.getpid(), psutil.Process().create_time())
 
 
 VERSION = 1
@@ -145,50 +123,6 @@ def _set_aside(path: Path) -> None:
         part = path.with_name(path.name + suffix)
         if part.exists():
             part.replace(part.with_name(f"{part.name}.damaged"))
-
-
-QUEUED = "queued"
-RUNNING = "running"
-DONE = "done"
-FAILED = "failed"
-CANCELLED = "cancelled"
-INTERRUPTED = "interrupted"
-
-ACTIVE = (QUEUED, RUNNING)
-FINISHED = (DONE, FAILED, CANCELLED)
-RESUMABLE = (INTERRUPTED, FAILED, CANCELLED)
-
-
-@dataclass(frozen=True)
-class Job:
-    """A piece of long work as it stood when it was looked up.
-
-    `created`, `started` and `finished` are Unix seconds; `payload` and `result` plain JSON.
-    `interrupted` means that its process ended before it did: it can be resumed or dismissed.
-    `cancel_requested` is set while a running job has been asked to stop and has not yet stopped.
-    """
-
-    id: str
-    kind: str
-    title: str
-    state: str
-    created: float
-    payload: Mapping[str, Any]
-    fraction: float = 0.0
-    message: str = ""
-    eta_s: float | None = None
-    started: float | None = None
-    finished: float | None = None
-    result: Mapping[str, Any] | None = None
-    error: str = ""
-    hint: str = ""
-    log: tuple[str, ...] = ()
-    cancel_requested: bool = False
-
-    @property
-    def is_active(self) -> bool:
-        """Queued or running."""
-        return self.state in ACTIVE
 
 
 _KEEP_FINISHED = 200

@@ -1,4 +1,4 @@
-"""What was found when checkpoints were heard, and the rule that proposes one of them."""
+"""Scores of checkpoints, and the rule that proposes one of them."""
 
 from __future__ import annotations
 

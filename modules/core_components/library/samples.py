@@ -1,4 +1,4 @@
-"""The user's voice samples: `samples/<stem>.wav` with `samples/<stem>.json` next to it."""
+"""The samples: `samples/<stem>.wav` with `samples/<stem>.json` next to it."""
 
 from __future__ import annotations
 

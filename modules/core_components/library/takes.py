@@ -1,4 +1,4 @@
-"""What the studio made: `output/<id>.wav` (or flac, mp3) with `output/<id>.json` next to it."""
+"""The takes: `output/<id>.wav` (or flac, mp3) with `output/<id>.json` next to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The diary of a training: `progress.jsonl`, one JSON object a line.
+"""The event log of a training: `progress.jsonl`, one JSON object a line.
 
 It is the truth about a run: the child process writes it, and every reader of how the run
 stands reads it, now, after a reload of the page, or after a crash. Kinds of lines:

@@ -1,4 +1,4 @@
-"""The trainings of the user: a folder each, with everything needed to go on or to judge."""
+"""Training runs: a folder each, with everything needed to resume or to evaluate it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class RunFiles:
 
     @property
     def progress(self) -> Path:
-        """The diary, see `training_events`."""
+        """The event log, see `training_events`."""
         return self.folder / "progress.jsonl"
 
     @property

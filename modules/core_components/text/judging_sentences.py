@@ -1,4 +1,4 @@
-"""The sentences that every checkpoint speaks: a statement, a question, a longer thought.
+"""The sentences that every evaluated checkpoint speaks: a statement, a question, a long one.
 
 Always the same, so that trainings can be compared; written for this, so that no model has them from
 its training data by heart.

@@ -1,4 +1,4 @@
-"""What may stand in a text besides words: `[pause:1.5s]`, `[speed:1.2]`, `[word](/phonemes/)`.
+"""Markup in a text: `[pause:1.5s]`, `[speed:1.2]`, `[word](/phonemes/)`.
 
 A pause lasts seconds ("1.5s", "2") or milliseconds ("500ms"). A speed holds up to the next one or
 to the end and multiplies that of the request; `[speed:1]` ends it. What begins like such a tag and

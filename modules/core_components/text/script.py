@@ -1,4 +1,4 @@
-"""A script for several speakers, read line by line: who says what, and how.
+"""Parses a script for several speakers: who says what, and how.
 
     Anna: Good morning.                    a speaker and what they say
     [2] (softly): Good morning, Anna.      numbers and names, in brackets or without

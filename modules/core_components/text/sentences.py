@@ -1,4 +1,4 @@
-"""Cutting text into sentences, in any script, without losing a character."""
+"""Cutting text into sentences, passages and chunks, in any script, without losing a character."""
 
 from __future__ import annotations
 

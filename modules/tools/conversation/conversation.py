@@ -17,7 +17,7 @@ from typing import Any
 
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job, JobContext
-from modules.core_components.jobs.store import ACTIVE
+from modules.core_components.jobs.job import ACTIVE
 from modules.core_components.library.conversations import CastMember, Conversation, Line, Pauses
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
 from modules.core_components.text.markup import without_markup

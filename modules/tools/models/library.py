@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
+import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,7 @@ from modules.core_components.errors import (
     StudioError,
 )
 from modules.core_components.jobs import Job, JobContext
-from modules.core_components.jobs.store import RESUMABLE
+from modules.core_components.jobs.job import RESUMABLE
 from modules.core_components.library.tuned_models import TunedModel
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
 from modules.tools.models.fallback import choose_speaking_model
@@ -287,6 +290,10 @@ def _overview(services: Services, entry: ModelEntry, loaded: set[str]) -> ModelO
 # Downloading and loading as jobs.
 
 DOWNLOAD, LOAD = "download", "load_model"
+_IN_BACKGROUND = "in_background"
+_NICENESS = 10
+# The page is built when a browser asks for it; a studio without a browser does not wait longer.
+PRELOAD_AFTER_S = 10.0
 
 
 def register(services: Services) -> None:
@@ -301,7 +308,10 @@ def register(services: Services) -> None:
         manager = manager_of(services, payload["model"])
         engine = manager.context.engine(payload["model"])
         report_load(manager, engine, job.progress)
-        engine.load(job.cancel)
+        if payload.get(_IN_BACKGROUND):
+            _load_in_background(engine, job.cancel)
+        else:
+            engine.load(job.cancel)
         return {"model": payload["model"]}
 
     services.jobs.register(DOWNLOAD, run_download, lane="network")
@@ -317,7 +327,7 @@ def submit_download(services: Services, model_id: str) -> Job:
     return services.jobs.submit(DOWNLOAD, f"Download {entry.label}", {"model": model_id})
 
 
-def submit_load(services: Services, model_id: str) -> Job:
+def submit_load(services: Services, model_id: str, in_background: bool = False) -> Job:
     """Queues loading a model, or returns the job that loads it already."""
     entry = model_state(services, model_id).entry
     for job in services.jobs.list(kind=LOAD):
@@ -325,7 +335,30 @@ def submit_load(services: Services, model_id: str) -> Job:
             return job
         if job.payload.get("model") == model_id and job.state in RESUMABLE:
             services.jobs.dismiss(job.id)  # this is the new try
-    return services.jobs.submit(LOAD, f"Load {entry.label}", {"model": model_id})
+    payload = {"model": model_id, _IN_BACKGROUND: in_background}
+    return services.jobs.submit(LOAD, f"Load {entry.label}", payload)
+
+
+def _load_in_background(engine: Any, cancel: CancelToken) -> None:
+    """Loads at low priority, in a thread that ends then: its priority cannot be raised again."""
+
+    def load() -> None:
+        if hasattr(os, "setpriority"):  # of this thread alone, on Linux
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        engine.load(cancel)
+
+    with ThreadPoolExecutor(1, "preload") as executor:
+        executor.submit(load).result()
+
+
+def preload_later(services: Services, page_built: threading.Event) -> None:
+    """Calls `preload` once the page is built, so that both do not compete at the start."""
+
+    def wait() -> None:
+        page_built.wait(PRELOAD_AFTER_S)
+        preload(services)
+
+    threading.Thread(target=wait, name="preload", daemon=True).start()
 
 
 def preload(services: Services) -> tuple[Job, ...]:
@@ -334,12 +367,14 @@ def preload(services: Services) -> tuple[Job, ...]:
     Nothing waits for them; one that fails stops neither the others nor the start.
     """
     settings = services.settings
-    wanted = [choose_speaking_model(services).model_id] if settings.preload_model else []
+    default = choose_speaking_model(services).model_id
+    installed = default in services.tts.engine_ids() and services.tts.available(default)
+    wanted = [default] if settings.preload_model and installed else []
     wanted += [model_id for model_id, own in settings.model_settings.items() if own.preload]
     queued = []
     for model_id in dict.fromkeys(wanted):
         try:
-            queued.append(submit_load(services, model_id))
+            queued.append(submit_load(services, model_id, in_background=True))
         except StudioError as error:  # a model that was deleted since
             logger.warning("%s is not loaded at the start: %s", model_id, error.message)
     return tuple(queued)

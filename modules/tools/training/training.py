@@ -17,7 +17,7 @@ from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import
 from modules.core_components.ai_models.model_pool import ModelPool, whole_device
 from modules.core_components.errors import BadInputError, JobCancelled, StudioError
 from modules.core_components.jobs import Job, JobContext
-from modules.core_components.jobs.store import ACTIVE, INTERRUPTED, QUEUED
+from modules.core_components.jobs.job import ACTIVE, INTERRUPTED, QUEUED
 from modules.core_components.library import training_events
 from modules.core_components.library.training_events import Event, EventReader, read_events
 from modules.core_components.library.training_runs import ALIVE, TrainingRun

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from modules.core_components.errors import NotFoundError
 from modules.core_components.jobs import Job
-from modules.core_components.jobs.store import (
+from modules.core_components.jobs.job import (
     ACTIVE,
     CANCELLED,
     DONE,

@@ -17,7 +17,7 @@ from modules.core_components.errors import (
     StudioError,
 )
 from modules.core_components.jobs import JobStore
-from modules.core_components.jobs.store import Owner, this_process
+from modules.core_components.jobs.job import Owner, this_process
 
 
 class Clock:

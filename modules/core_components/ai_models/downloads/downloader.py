@@ -27,7 +27,6 @@ from modules.core_components.ai_models.catalog import (
 from modules.core_components.ai_models.downloads.files import (
     Delivery,
     Pins,
-    SharedWork,
     Transport,
     inside,
     process_lock,
@@ -43,7 +42,7 @@ from modules.core_components.errors import (
     ModelMissingError,
     StudioError,
 )
-from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.progress import CancelToken, Progress, SharedWork, no_progress
 from modules.core_components.units import size_text
 
 logger = logging.getLogger(__name__)

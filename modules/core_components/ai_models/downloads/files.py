@@ -11,17 +11,15 @@ import errno
 import hashlib
 import json
 import os
-import queue
 import shutil
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol
 
 from modules.core_components import atomic
 from modules.core_components.ai_models.catalog import (
@@ -37,10 +35,8 @@ from modules.core_components.ai_models.catalog import (
 from modules.core_components.errors import (
     CorruptFileError,
     DiskFullError,
-    DownloadError,
-    JobCancelled,
 )
-from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.progress import POLL_S, CancelToken, Progress, no_progress
 from modules.core_components.units import size_text
 
 MARGIN_BYTES = 64 * 1024 * 1024  # the studio's own notes, logs and takes keep working
@@ -292,43 +288,6 @@ def planned_revision(folder: Path, source: Source, pinned: str | None) -> str:
     return pinned or source.revision
 
 
-# A blocked system call (a name look-up, a stalled socket) cannot be interrupted from Python: it
-# runs in a daemon thread, and a cancel ends only the waiting.
-
-T = TypeVar("T")
-
-POLL_S = 0.1
-
-
-def take(box: queue.Queue[T], cancel: CancelToken, timeout_s: float, what: str) -> T:
-    """The next item of `box`. Raises JobCancelled, or DownloadError after `timeout_s`."""
-    deadline = time.monotonic() + timeout_s
-    while True:
-        try:
-            return box.get(timeout=POLL_S)
-        except queue.Empty:
-            cancel.raise_if_cancelled()
-            if time.monotonic() > deadline:
-                raise DownloadError(f"{what} sent nothing for {timeout_s:.0f} s.") from None
-
-
-def call(function: Callable[[], T], cancel: CancelToken, timeout_s: float, what: str) -> T:
-    """The result of `function`, or what it raised. Raises like `take` when it does not return."""
-    box: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(1)
-
-    def work() -> None:
-        try:
-            box.put((function(), None))
-        except BaseException as error:  # noqa: BLE001 - handed to the caller
-            box.put((None, error))
-
-    threading.Thread(target=work, name=f"waiting for {what}", daemon=True).start()
-    result, error = take(box, cancel, timeout_s, what)
-    if error is not None:
-        raise error
-    return result  # type: ignore[return-value]
-
-
 # One download at a time: a file lock across processes, a shared result across threads.
 
 
@@ -353,68 +312,6 @@ def process_lock(
         yield
     finally:
         lock.release()
-
-
-@dataclass
-class _Flight(Generic[T]):
-    done: threading.Event = field(default_factory=threading.Event)
-    listeners: list[Progress] = field(default_factory=list)
-    result: T | None = None
-    error: BaseException | None = None
-
-    def report(self, fraction: float, message: str) -> None:
-        for listener in tuple(self.listeners):
-            listener(fraction, message)
-
-
-class SharedWork(Generic[T]):
-    """Runs one piece of work per key; other callers wait for it and share its result."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._flights: dict[str, _Flight[T]] = {}
-
-    def run(
-        self, key: str, work: Callable[[Progress], T], progress: Progress, cancel: CancelToken
-    ) -> T:
-        """The result of `work`, this caller's or another's.
-
-        A caller who cancels stops only itself: when the one that worked gave up, the next one
-        that waits begins anew.
-        """
-        while True:
-            with self._lock:
-                flight = self._flights.get(key)
-                leads = flight is None
-                if flight is None:
-                    flight = self._flights[key] = _Flight[T]()
-                flight.listeners.append(progress)
-            if leads:
-                return self._lead(key, flight, work)
-            self._follow(flight, progress, cancel)
-            if isinstance(flight.error, JobCancelled):
-                continue
-            if flight.error is not None:
-                raise flight.error
-            return flight.result  # type: ignore[return-value]
-
-    def _lead(self, key: str, flight: _Flight[T], work: Callable[[Progress], T]) -> T:
-        try:
-            flight.result = work(flight.report)
-            return flight.result
-        except BaseException as error:
-            flight.error = error
-            raise
-        finally:
-            with self._lock:
-                del self._flights[key]
-            flight.done.set()
-
-    def _follow(self, flight: _Flight[T], progress: Progress, cancel: CancelToken) -> None:
-        while not flight.done.wait(POLL_S):
-            if cancel.cancelled:
-                flight.listeners.remove(progress)
-                cancel.raise_if_cancelled()
 
 
 # Pins: what the catalog leaves open (the commit of a branch or tag, hashes of files) as the first

@@ -34,13 +34,11 @@ from modules.core_components.ai_models.downloads.files import (
     Delivery,
     Meter,
     PartFile,
-    call,
     ensure_free,
     planned_revision,
-    take,
 )
 from modules.core_components.errors import CorruptFileError, DownloadError
-from modules.core_components.progress import CancelToken
+from modules.core_components.progress import CancelToken, call, take
 
 logger = logging.getLogger(__name__)
 

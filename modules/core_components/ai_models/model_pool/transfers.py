@@ -1,4 +1,4 @@
-"""How models leave memory: swapped to the CPU where there is room for a copy, else freed."""
+"""Loading models and evicting them: to CPU memory where there is room for a copy, else freed."""
 
 from __future__ import annotations
 

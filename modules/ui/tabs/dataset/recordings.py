@@ -123,7 +123,8 @@ def show_summary(job: Job) -> None:
     refused = result.get("refused", ())
     minutes = duration_text(result.get("kept_s", 0.0))
     skipped = f" {known} had been added before." if known else ""
-    notify(f"{added} recordings added.{skipped}", f"The dataset now holds {minutes} of speech.")
+    recordings = "1 recording" if added == 1 else f"{added} recordings"
+    notify(f"{recordings} added.{skipped}", f"The dataset now holds {minutes} of speech.")
     warn([f"{item['name']}: {item['message']} {item['hint']}" for item in refused[:_MOST_WARNINGS]])
     if len(refused) > _MOST_WARNINGS:
         warn([f"{len(refused) - _MOST_WARNINGS} more could not be used; the job's log names them."])

@@ -28,7 +28,11 @@ class HistoryTab:
         with gr.Row():
             with gr.Column(scale=7, min_width=340):
                 self._search = gr.Textbox(
-                    value="", show_label=False, placeholder="Search texts and voices", max_lines=1
+                    value="",
+                    label="Search",
+                    show_label=False,
+                    placeholder="Search texts and voices",
+                    max_lines=1,
                 )
                 self._list = choice_list()
                 self._pager = Pager(PAGE)

@@ -45,7 +45,9 @@ class ModelsTab:
         self._offline = panel(visible=False)
         with gr.Row():
             with gr.Column(scale=7, min_width=340):
-                self._task = gr.Radio(TASKS, value=TASKS[0][1], show_label=False, container=False)
+                self._task = gr.Radio(
+                    TASKS, value=TASKS[0][1], label="Task", show_label=False, container=False
+                )
                 self._list = choice_list()
                 self._tuned = TunedModelsPanel(self._services)
                 self._memory_of_one = ModelMemoryPanel(self._services)

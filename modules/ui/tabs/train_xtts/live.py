@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from modules.core_components.errors import NotFoundError
 from modules.core_components.jobs import Job
-from modules.core_components.jobs.store import FAILED, QUEUED
+from modules.core_components.jobs.job import FAILED, QUEUED
 from modules.core_components.library.training_runs import ALIVE, NEW
 from modules.tools.services import Services
 from modules.tools.training.curves import Curves, read_curves

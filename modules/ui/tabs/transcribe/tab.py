@@ -79,7 +79,9 @@ class TranscribeTab:
         self._empty = parts.panel(empty_html(NO_TRANSCRIPT))
         with gr.Column(visible=False) as self._result:
             self._facts = parts.panel()
-            self._view = gr.Radio(VIEWS, value=TIMES, show_label=False, container=False)
+            self._view = gr.Radio(
+                VIEWS, value=TIMES, label="Format", show_label=False, container=False
+            )
             self._times = parts.panel()
             self._text = gr.Textbox(
                 value="",

@@ -107,9 +107,8 @@ class VoiceCloneTab:
 
     def _build_voice(self) -> None:
         title("Voice")
-        self._kind = gr.Radio(
-            [("My sample", SAMPLE), ("Stock voice", PRESET)], value=SAMPLE, show_label=False
-        )
+        kinds = [("My sample", SAMPLE), ("Stock voice", PRESET)]
+        self._kind = gr.Radio(kinds, value=SAMPLE, label="Kind of voice", show_label=False)
         with gr.Column() as self._sample_group:
             self._samples = SamplePanel(self._services)
             self._fitted = FittedVoice(self._services)

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from modules.core_components.errors import BadInputError
-from modules.core_components.jobs.store import DONE
+from modules.core_components.jobs.job import DONE
 from modules.tools.models.library import DOWNLOAD, submit_download
 from modules.tools.models.ready_models import designs_voices
 from modules.tools.voices.design import (
@@ -30,7 +30,7 @@ MOST_TRIES = 4
 SEARCHED = 200
 NO_TRIES = "Your tries appear here. Each seed gives another voice for the same description."
 EXAMPLE = "A calm old woman with a warm, slightly husky voice, who speaks slowly and smiles."
-MISSING = "Designing voices takes a model that is not installed yet."
+MISSING = "Designing voices takes {label}, which is not installed yet."
 
 
 class VoiceDesignTab:
@@ -111,9 +111,11 @@ class VoiceDesignTab:
     def _models(self, engine: str | None, language: str | None) -> list[Any]:
         """The models that design voices; without one, why, and a button that downloads it."""
         shown = self._engine.show(designs_voices, engine, language, is_cloning=False)
-        state = self._services.tts.availability(MODEL)
+        state, entry = self._services.tts.availability(MODEL), self._services.tts.entry(MODEL)
+        why = card_html(state.message, state.hint, "warn")
+        if self._services.catalog.state(entry) != "installed":
+            why = card_html(MISSING.format(label=entry.label), kind="warn")
         is_ready = bool(shown[0])
-        why = card_html(f"{MISSING} {state.message}", state.hint, "warn")
         return [gr.update(visible=not is_ready), why, gr.update(visible=is_ready), *shown]
 
     def _find_download(self) -> str:

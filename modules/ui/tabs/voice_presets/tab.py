@@ -39,9 +39,8 @@ class VoicePresetsTab:
 
     def _build_voice(self) -> None:
         title("Voice")
-        self._kind = gr.Radio(
-            [("One voice", ONE), ("Mix of voices", MIX)], value=ONE, show_label=False
-        )
+        kinds = [("One voice", ONE), ("Mix of voices", MIX)]
+        self._kind = gr.Radio(kinds, value=ONE, label="Kind of voice", show_label=False)
         with gr.Column() as self._one_group:
             self._list = VoiceList(self._services)
         with gr.Column(visible=False) as self._mix_group:
