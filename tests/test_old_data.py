@@ -61,6 +61,8 @@ def test_nothing_is_lost(services: Services) -> None:
     # Budgets of single GPUs are a table now; the text of earlier versions is read into it.
     assert expected["settings"].pop("gpu_memory_budgets") == ""
     assert services.settings.gpu_memory_budgets == {}
+    # It had not been set; the default is another one now.
+    assert expected["settings"].pop("preload_model") is False
     assert list(differences(expected, everything(services))) == []
 
 

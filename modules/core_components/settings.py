@@ -125,10 +125,10 @@ class Settings(BaseModel):
         "wav", _SPEECH, "Format of new takes", "wav and flac are lossless; mp3 is small."
     )
     preload_model: bool = _setting(
-        False,
+        True,
         _SPEECH,
         "Load at the start",
-        "Loads the speech model, so that the first take is fast.",
+        "Loads the speech model once the page is open, so that the first take is fast.",
     )
     score_takes: bool = _setting(
         True, _SPEECH, "Score every take", "Likeness and word errors; takes a few seconds each."

@@ -1,4 +1,4 @@
-"""Everything a tool needs, put together once at the start of the process."""
+"""Everything that a tool needs, opened once at the start of the process."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from modules.core_components.library import (
     VoiceLibrary,
 )
 from modules.core_components.settings import (
+    NO_FALLBACK,
     Settings,
     change,
     describe_settings,
@@ -34,17 +35,15 @@ from modules.core_components.settings import (
     parse_model_settings,
     save_settings,
 )
+from modules.tools.models.model_names import find_model
 from modules.tools.speaking.live_feed import LiveFeeds
 
 logger = logging.getLogger(__name__)
 
 
-# Whether the devices that settings name are on this machine.
-
-
 def check_devices(changes: Mapping[str, Any]) -> None:
-    """Raises StudioError that names the devices that are here, for settings that name another, and
-    BadInputError for settings that are not understood."""
+    """Raises StudioError, which names the devices of this machine, for settings that name another,
+    and BadInputError for settings that cannot be read."""
     named = [changes.get("device"), changes.get("listening_device")]
     own = parse_model_settings(changes.get("model_settings", {}))
     named += [settings.device for settings in own.values()]
@@ -59,7 +58,10 @@ RESTART_SETTINGS = frozenset(item.name for item in describe_settings() if item.n
 
 @dataclass
 class Services:
-    """The studio behind its faces. `settings` is replaced as a whole when the user changes it."""
+    """The studio behind page, API and command line.
+
+    `settings` is replaced as a whole when the user changes it.
+    """
 
     settings: Settings
     catalog: Catalog
@@ -84,12 +86,12 @@ class Services:
 
     @property
     def exports_folder(self) -> Path:
-        """Files made to be taken away; each can be made again."""
+        """Files for downloads; each can be made again."""
         return self.settings.cache_folder / "exports"
 
     @property
     def previews_folder(self) -> Path:
-        """A sentence of every voice that was tried out; each can be made again."""
+        """Voice previews; each can be made again."""
         return self.settings.cache_folder / "previews"
 
     def change_settings(self, changes: Mapping[str, Any]) -> tuple[str, ...]:
@@ -98,6 +100,7 @@ class Services:
         Raises BadInputError, DiskFullError, and StudioError for a device that is not here; then
         nothing is saved.
         """
+        changes = {**changes, **self._model_ids(changes)}
         change(self.saved_settings(), **changes)
         check_devices(changes)
         save_settings(self.settings.root, changes)
@@ -112,6 +115,18 @@ class Services:
     def saved_settings(self) -> Settings:
         """The settings as the next start will find them."""
         return load_settings(self.settings.root, self.overrides)
+
+    def _model_ids(self, changes: Mapping[str, Any]) -> dict[str, str]:
+        """The ids for the models that settings name by a short name. Raises NotFoundError."""
+        managers = {"tts_model": self.tts, "asr_model": self.asr}
+        managers |= {f"fallback_{name}": manager for name, manager in managers.items()}
+        return {
+            name: find_model(managers[name], value)
+            for name, value in changes.items()
+            if name in managers
+            and isinstance(value, str)
+            and value not in (NO_FALLBACK, getattr(self.settings, name))
+        }
 
     def close(self) -> None:
         """Stops running jobs (they can be resumed) and frees the models."""
@@ -143,28 +158,21 @@ def open_services(root: Path, overrides: Mapping[str, Any] | None = None) -> Ser
         datasets=DatasetLibrary(settings.datasets_folder),
         conversations=ConversationLibrary(settings.output_folder / "conversations"),
         jobs=JobRunner(
-            # Trying out a voice does not wait until another is fitted, and a training, which may
-            # take a night, keeps nobody from transcribing.
+            # A preview does not wait until a voice is fitted, nor a transcription for a training.
             JobStore(settings.cache_folder / "jobs.sqlite"),
-            # Bringing a model in ahead of its use keeps nobody from using another.
             lanes={"compute": 1, "network": 1, "preview": 1, "training": 1, "loading": 1},
         ),
         overrides=dict(overrides or {}),
     )
 
 
-# What lies in the cache for nobody any more, removed at the start of the studio.
-#
-# All of it can be had again: a recording is uploaded, exported or listened to once more.
-
-
 DAY_S = 86_400
-# By folder of the cache. Listening to hours of recordings takes hours: it is kept for longer.
+# By folder of the cache. Transcribing hours of recordings takes hours: that is kept for longer.
 KEEP_DAYS = {"inbox": 7, "exports": 7, "listening": 90}
 
 
 def clean_cache(services: Services) -> int:
-    """Removes the files that nobody has touched for their days; returns how many."""
+    """Removes cached files that have not been used for these days; returns how many."""
     now = time.time()
     old = [
         path
@@ -172,10 +180,10 @@ def clean_cache(services: Services) -> int:
         for path in (services.settings.cache_folder / name).glob("*")
         if path.is_file() and now - path.stat().st_mtime > days * DAY_S
     ]
-    return sum(_removed(path) for path in old)
+    return sum(_remove(path) for path in old)
 
 
-def _removed(path: Path) -> bool:
+def _remove(path: Path) -> bool:
     try:
         path.unlink()
     except OSError as error:  # in use, on Windows; the next start tries again

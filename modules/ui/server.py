@@ -11,6 +11,7 @@ import asyncio
 import logging
 import os
 import socket
+import threading
 import webbrowser
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -24,7 +25,7 @@ from starlette.types import Receive, Scope, Send
 from modules.api.app import add_api, api_guards
 from modules.core_components.errors import StudioError
 from modules.tools.jobs import register_job_kinds
-from modules.tools.models.library import preload
+from modules.tools.models.library import preload_later
 from modules.tools.services import Services, clean_cache, open_services
 from modules.tools.voices.samples import submit_demo_sample
 from modules.ui.safety import ANY_ADDRESS, LOOPBACK, check_address, guards
@@ -57,17 +58,26 @@ def launch(
             register_job_kinds(services)
             clean_cache(services)
             submit_demo_sample(services)
-            preload(services)
-            app = create_app(services, host, password, api_key)
+            page_built = threading.Event()
+            app = create_app(services, host, password, api_key, page_built.set)
             shown = LOOPBACK if host in ANY_ADDRESS else host
             address = f"http://{shown}:{listener.getsockname()[1]}"
-            serve(app, listener, lambda: _announce(address, open_browser, announce))
+
+            def on_open() -> None:
+                _announce(address, open_browser, announce)
+                preload_later(services, page_built)
+
+            serve(app, listener, on_open)
         finally:
             services.close()
 
 
 def create_app(
-    services: Services, host: str = LOOPBACK, password: str = "", api_key: str = ""
+    services: Services,
+    host: str = LOOPBACK,
+    password: str = "",
+    api_key: str = "",
+    on_page_built: Callable[[], None] = lambda: None,
 ) -> FastAPI:
     """Page and API behind their guards, as an app that any ASGI server can run.
 
@@ -75,7 +85,7 @@ def create_app(
     """
     undocumented: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": None}
     middleware = [*guards(host), *api_guards(services, api_key or password)]
-    page = LazyPage(lambda: _build_page(services, password))
+    page = LazyPage(lambda: _build_page(services, password, on_page_built))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -88,10 +98,12 @@ def create_app(
     return app
 
 
-def _build_page(services: Services, password: str) -> FastAPI:
+def _build_page(services: Services, password: str, on_built: Callable[[], None]) -> FastAPI:
     from modules.ui.page import create_page  # Gradio: seconds
 
-    return create_page(services, password)
+    page = create_page(services, password)
+    on_built()
+    return page
 
 
 class LazyPage:

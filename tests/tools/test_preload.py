@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
 
 from modules.core_components.errors import ModelMissingError
 from modules.core_components.settings import ModelSettings, change
-from modules.tools.models.library import preload
+from modules.tools.models.library import preload, preload_later
 from modules.tools.services import Services
 from tests.helpers.fakes import ECHO, SINE, EchoListener, SineEngine
+from tests.helpers.waiting import eventually
 
 SOON_S = 20.0
 
@@ -31,8 +35,24 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return loaded
 
 
-def test_nothing_is_loaded_unless_it_is_wished(services: Services) -> None:
+def test_nothing_is_loaded_if_it_is_turned_off(services: Services) -> None:
+    services.settings = change(services.settings, preload_model=False)
     assert preload(services) == ()
+
+
+def test_a_default_model_that_is_not_installed_is_not_loaded(services: Services) -> None:
+    services.settings = change(services.settings, tts_model="kokoro-v1.0")
+    assert services.settings.preload_model
+    assert preload(services) == ()
+
+
+def test_it_waits_until_the_page_is_built(services: Services, loaded: list[str]) -> None:
+    page_built = threading.Event()
+    preload_later(services, page_built)
+    time.sleep(0.2)
+    assert services.jobs.list() == ()
+    page_built.set()
+    eventually(lambda: loaded == [SINE])
 
 
 def test_the_default_model_and_those_chosen_are_loaded(wished: Services, loaded: list[str]) -> None:
@@ -61,6 +81,6 @@ def test_a_model_that_was_deleted_since_is_logged(
     services: Services, caplog: pytest.LogCaptureFixture
 ) -> None:
     own = {"gone-1": ModelSettings(preload=True)}
-    services.settings = change(services.settings, model_settings=own)
+    services.settings = change(services.settings, preload_model=False, model_settings=own)
     assert preload(services) == ()
     assert "gone-1 is not loaded at the start" in caplog.text

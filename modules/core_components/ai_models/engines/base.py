@@ -1,4 +1,4 @@
-"""The contracts that engines fulfil, and how an engine describes itself."""
+"""The protocols of engines, their options, and the context that they work in."""
 
 from __future__ import annotations
 
@@ -138,11 +138,11 @@ class TTSEngine(Protocol):
 
     @property
     def precision(self) -> str:
-        """The numbers it computes with here, such as "float32"; other numbers, other bits."""
+        """The number format that it computes with here, such as "float32"."""
         ...
 
     def load(self, cancel: CancelToken | None = None) -> None:
-        """Brings the weights into memory."""
+        """Loads the weights."""
         ...
 
     def voices(self) -> tuple[str, ...]: ...
@@ -158,9 +158,9 @@ class TTSEngine(Protocol):
     def stream(
         self, text: str, voice: VoicePrompt | str, options: Any, cancel: CancelToken
     ) -> Iterator[Speech]:
-        """Yields the speech in order, a piece at a time.
+        """Yields the speech in order, chunk by chunk.
 
-        Raises BadInputError before the first piece for text, voice or options it cannot use.
+        Raises BadInputError before the first chunk for text, voice or options it cannot use.
         """
         ...
 
@@ -197,14 +197,14 @@ class PackEngine(Protocol):
     def preset_prompt(self, voice: str) -> VoicePrompt:
         """A voice or a mix as it is now, under its content hash; raises as `stream` does.
 
-        What becomes of the voice's file afterwards does not matter to who speaks with this.
+        Later changes of the voice's file do not affect it.
         """
         ...
 
 
 @dataclass(frozen=True)
 class ScriptLine:
-    """What one speaker says; `speaker` counts from 0 and is his place among the voices."""
+    """What one speaker says; `speaker` is the index of their voice."""
 
     speaker: int
     text: str
@@ -212,7 +212,7 @@ class ScriptLine:
 
 @runtime_checkable
 class ScriptEngine(TTSEngine, Protocol):
-    """A speaking engine that has several speakers talk to each other in one go."""
+    """A speaking engine that speaks dialogues of several speakers at once."""
 
     max_speakers: int
 
@@ -225,7 +225,7 @@ class ScriptEngine(TTSEngine, Protocol):
     ) -> Iterator[Speech]:
         """As `stream`; `voices[i]` is the voice of speaker i.
 
-        Raises BadInputError before the first piece for more speakers than `max_speakers`.
+        Raises BadInputError before the first chunk for more speakers than `max_speakers`.
         """
         ...
 
@@ -242,7 +242,7 @@ class PhonemeSentence(Protocol):
 
 @runtime_checkable
 class PhonemeEngine(TTSEngine, Protocol):
-    """A speaking engine that shows the phonemes it makes of a text, and speaks such phonemes."""
+    """A speaking engine that converts texts to phonemes, and speaks phonemes."""
 
     def phonemize(self, text: str, language: str) -> Sequence[PhonemeSentence]:
         """The sentences of a text with what `stream` would speak; raises as `stream` does."""
@@ -251,7 +251,7 @@ class PhonemeEngine(TTSEngine, Protocol):
     def stream_phonemes(
         self, phonemes: str, voice: VoicePrompt | str, options: Any, cancel: CancelToken
     ) -> Iterator[Speech]:
-        """As `stream`. Raises BadInputError before the first piece for what has no sound."""
+        """As `stream`. Raises BadInputError before the first chunk for unknown phonemes."""
         ...
 
 
@@ -267,10 +267,10 @@ class TranscriptionInfo:
 
 @dataclass(frozen=True)
 class Transcription:
-    """A running transcription: `segments` does the work as it is consumed.
+    """A running transcription: `segments` are computed as they are consumed.
 
-    `notes` grows meanwhile: what a reader of the transcript must know, such as a stretch that
-    could not be written down.
+    `notes` grows meanwhile with what a reader of the transcript must know, such as a part that
+    could not be transcribed.
     """
 
     info: TranscriptionInfo
@@ -280,7 +280,7 @@ class Transcription:
 
 @runtime_checkable
 class ASREngine(Protocol):
-    """A handle on a listening model."""
+    """A handle on a transcription model."""
 
     model_id: str
     model_revision: str
@@ -289,15 +289,12 @@ class ASREngine(Protocol):
     options_type: type
 
     def load(self, cancel: CancelToken | None = None) -> None:
-        """Brings the weights into memory."""
+        """Loads the weights."""
         ...
 
     def transcribe(
         self, speech: Speech, options: Any, progress: Progress, cancel: CancelToken
     ) -> Transcription: ...
-
-
-# What an engine is given to work with.
 
 
 ModelT = TypeVar("ModelT")
@@ -307,12 +304,11 @@ ModelT = TypeVar("ModelT")
 class EngineContext:
     """The surroundings of an engine handle.
 
-    `ensure_model` gives the folder of a model whose files were checked, or raises
-    ModelMissingError or CorruptFileError; call it in `ModelSpec.load`. `engine` gives the handle
-    of another model, such as the speaker encoder's. A thread count of 0 means one a usable core.
-    The user's own voices lie in `voices_folder`, prepared ones in `prompts`. What a user chose for
-    one model alone is in its context already; with `keep_loaded` its weights stay however long
-    nobody uses them.
+    `ensure_model` gives the folder of a model whose files were checked, or raises ModelMissingError
+    or CorruptFileError; call it in `ModelSpec.load`. `engine` gives the handle of another model,
+    such as the speaker encoder's. A thread count of 0 means one per usable core. The user's own
+    voices are in `voices_folder`, prepared ones in `prompts`. The user's settings for one model are
+    applied already; with `keep_loaded` its weights stay loaded when unused.
     """
 
     pool: ModelPool
@@ -362,7 +358,7 @@ class EngineContext:
         device: str | None = None,
         **ways: Any,
     ) -> ModelSpec[ModelT]:
-        """What the pool needs to know of a model; `ways` are the further fields of `ModelSpec`."""
+        """The pool's specification of a model; `ways` are further fields of `ModelSpec`."""
         device = device or self.device
         return ModelSpec(
             key=model_key(entry.id, revision, device, precision),
@@ -376,16 +372,13 @@ class EngineContext:
         )
 
 
-# Which other sizes of a model would fit where it does not.
-
-
-# What one size must be able to do to stand in for another.
+# The abilities that one size must share with another to be offered instead of it.
 _ESSENTIAL = frozenset({"clone", "voice-match", "stock-voices", "voice-design"})
 _MOST = 3
 
 
 def fitting_sizes(context: EngineContext, entry: ModelEntry) -> tuple[str, ...]:
-    """The models of the same family that do the same and fit on their devices, largest first."""
+    """Other sizes of a model that have its abilities and fit on their devices, largest first."""
     found = []
     for other in context.catalog.entries(entry.task):
         if not _stands_in(other, entry):
@@ -396,7 +389,7 @@ def fitting_sizes(context: EngineContext, entry: ModelEntry) -> tuple[str, ...]:
                 continue
             plan = context.pool.plan(engine.model_spec())
         except StudioError as error:  # a package or its kind of GPU is missing
-            logger.info("%s is no way out: %s", other.id, error.message)
+            logger.info("%s cannot replace it: %s", other.label, error.message)
             continue
         if plan.fits:
             found.append((plan.nbytes, f"{other.label} ({memory_text(plan.nbytes)})"))

@@ -1,4 +1,4 @@
-"""Which code drives which model."""
+"""Which engine code runs which model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Factory = Callable[[ModelEntry, EngineContext], Any]
 
 
 class EngineMissingError(StudioError):
-    """The studio knows the model, but cannot drive it: no engine yet, or a package is missing."""
+    """The catalog has the model, but it cannot run: no engine yet, or a package is missing."""
 
 
 @dataclass(frozen=True)

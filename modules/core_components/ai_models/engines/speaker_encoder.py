@@ -1,4 +1,4 @@
-"""GE2E speaker encoder: who is speaking, as 256 numbers, differentiable from the waveform on.
+"""The GE2E speaker encoder: speaker embeddings [256], differentiable from the waveform on.
 
 Wan et al., "Generalized End-to-End Loss for Speaker Verification" (2018), with the weights of
 the package resemblyzer 0.1.4: a 3-layer LSTM over mel power frames, a linear layer, ReLU and
@@ -124,7 +124,9 @@ def load_speaker_encoder(weights: Path, device: str = "cpu") -> SpeakerEncoder:
 
 
 def similarity(a: FloatArray, b: FloatArray) -> float:
-    """Cosine of two embeddings of unit length: 1 is the same voice, strangers are near 0.5."""
+    """Cosine of two embeddings of unit length: 1 is the same voice, different speakers are near
+    0.5.
+    """
     return float(np.dot(a, b))
 
 
@@ -143,8 +145,7 @@ def partial_starts(count: int, rate: float, min_coverage: float) -> list[int]:
     return starts[:-1] if coverage < min_coverage and len(starts) > 1 else starts
 
 
-# The speaker encoder as an engine handle: how alike two voices are.
-
+# -- The engine handle -----------------------------------------------------------------------------
 
 REQUIRED_PACKAGES = ("torch", "soxr")
 WEIGHTS = "pretrained.pt"
@@ -157,7 +158,7 @@ def create(entry: ModelEntry, context: EngineContext) -> SpeakerEncoderHandle:
 
 @dataclass(frozen=True)
 class SpeakerEncoderHandle:
-    """Borrows the GE2E encoder for each call."""
+    """A handle on the GE2E encoder; leases it for each call."""
 
     entry: ModelEntry
     context: EngineContext
@@ -172,7 +173,7 @@ class SpeakerEncoderHandle:
             return encoder.embed(speech.samples, speech.sample_rate_hz)
 
     def load(self, cancel: CancelToken | None = None) -> None:
-        """Brings the weights into memory, so that the next comparison starts at once."""
+        """Loads the weights, so that the next comparison starts at once."""
         with self.borrowed(cancel):
             return
 
@@ -188,9 +189,8 @@ class SpeakerEncoderHandle:
         device = self.context.device
 
         def load() -> SpeakerEncoder:
-
             weights = self.context.ensure_model(self.entry.id) / WEIGHTS
-            # A new LSTM draws its first weights; not from under a take that is being spoken.
+            # A new LSTM draws random weights, which must not disturb the seed of running speech.
             with seeded(0):
                 return load_speaker_encoder(weights, device)
 

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 REQUIRED_PACKAGES = ("faster_whisper", "ctranslate2")
 SAMPLE_RATE_HZ = 16_000
-# Below this peak (-80 dBFS) there is nothing to hear, and Whisper would make something up.
+# A peak below this (-80 dBFS) is silence, of which Whisper would invent text.
 _INAUDIBLE = 1e-4
 PRECISIONS = ("int8", "int8_float16", "float16", "bfloat16", "float32")
-_WARMER = (0.2, 0.4, 0.6, 0.8, 1.0)
+_FALLBACK_TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
 
 
 @dataclass(frozen=True)
@@ -40,57 +40,47 @@ class WhisperOptions:
 
     language: str = option("auto", "Language", "ISO 639-1 code, or auto to detect it.")
     task: str = option(
-        "transcribe",
-        "Task",
-        "Write down what was said, or translate it to English.",
+        "transcribe", "Task", "Transcribe, or translate to English.",
         choices=("transcribe", "translate"),
-    )
+    )  # fmt: skip
     word_timestamps: bool = option(False, "Word times", "Also find when each word was said.")
     vad_filter: bool = option(
-        True, "Skip silence", "Listen only where somebody speaks: faster, and nothing made up."
+        True, "Skip silence", "Transcribe only where there is speech: faster, and no invented text."
     )
     batched: bool = option(
-        False, "Batched", "Several stretches at once: faster on long recordings and GPUs."
+        False, "Batched", "Several parts at once: faster on long recordings and GPUs."
     )
     batch_size: int = option(
-        8, "Batch size", "Stretches at once when batched.", minimum=1, maximum=64, step=1
+        8, "Batch size", "Parts at once when batched.", minimum=1, maximum=64, step=1
     )
     precision: str = option(
-        "auto",
-        "Precision",
-        "The numbers it computes with; auto takes what is fast here.",
+        "auto", "Precision",
+        "The number format of the computation; auto takes what is fast on this machine.",
         choices=("auto", *PRECISIONS),
-    )
+    )  # fmt: skip
     beam_size: int = option(
         5, "Beam size", "Hypotheses kept; more is slower.", minimum=1, maximum=20, step=1
     )
     initial_prompt: str = option("", "Prompt", "Text in the style and with the names to expect.")
     hotwords: str = option("", "Hotwords", "Words to expect, separated by spaces.")
     condition_on_previous_text: bool = option(
-        True, "Use context", "Continue from the text so far; off stops endless repetitions."
+        True, "Use context", "Continue from the text so far; off prevents endless repetitions."
     )
     temperature: float = option(
         0.0, "Temperature", "0 takes the likeliest words.", minimum=0.0, maximum=1.0, step=0.1
     )
     temperature_fallback: bool = option(
-        True, "Try again warmer", "Repeat a stretch at higher temperatures when it went wrong."
+        True, "Try again warmer", "Repeat a part at higher temperatures when it went wrong."
     )
     no_speech_threshold: float = option(
-        0.6,
-        "No-speech threshold",
-        "Leave out stretches that are silence with at least this probability.",
-        minimum=0.0,
-        maximum=1.0,
-        step=0.05,
-    )
+        0.6, "No-speech threshold",
+        "Leave out parts that are silence with at least this probability.",
+        minimum=0.0, maximum=1.0, step=0.05,
+    )  # fmt: skip
     repetition_penalty: float = option(
-        1.0,
-        "Repetition penalty",
-        "Above 1 avoids repetitions.",
-        minimum=1.0,
-        maximum=2.0,
-        step=0.05,
-    )
+        1.0, "Repetition penalty", "Above 1 avoids repetitions.",
+        minimum=1.0, maximum=2.0, step=0.05,
+    )  # fmt: skip
 
 
 def create(entry: ModelEntry, context: EngineContext) -> WhisperEngine:
@@ -124,32 +114,32 @@ class WhisperEngine:
         return self.entry.languages
 
     def load(self, cancel: CancelToken | None = None) -> None:
-        """Brings the weights into memory, so that the next transcription starts at once."""
+        """Loads the weights, so that the next transcription starts at once."""
         with self.context.pool.lease(self.model_spec(), cancel, f"loading {self.label}"):
             return
 
     def transcribe(
         self, speech: Speech, options: WhisperOptions, progress: Progress, cancel: CancelToken
     ) -> Transcription:
-        """Starts to listen; the segments do the work as they are consumed.
+        """Starts a transcription; the segments are computed as they are consumed.
 
-        The model stays leased until they are consumed or closed; between two of them other work
-        gets its turn, and `cancel` is looked at (JobCancelled). Silence has no segments. Raises
+        The model stays leased until they are consumed or closed; between two of them other work can
+        take the run slot, and `cancel` is checked (JobCancelled). Silence has no segments. Raises
         BadInputError for a language this model does not know and for broken audio.
         """
         language = self._language(options)
         if options.batched and not options.vad_filter:
             raise BadInputError(
-                "Batched transcription finds its stretches by skipping silence.",
+                "Batched transcription finds its parts by skipping silence.",
                 "Turn Skip silence on, or Batched off.",
             )
         if not np.isfinite(speech.samples).all():
             raise BadInputError("The recording has samples that are not numbers.")
         samples = resample(speech.samples, speech.sample_rate_hz, SAMPLE_RATE_HZ)
         if not len(samples) or float(np.abs(samples).max()) < _INAUDIBLE:
-            return Transcription(_nothing_heard(language, speech.duration_s), iter(()))
-        # The generator runs as far as the info before anybody can close it, and so its lease is
-        # given back however little of it is consumed.
+            return Transcription(_silence_info(language, speech.duration_s), iter(()))
+        # The generator is run up to the info at once: one that never ran could not release its
+        # lease when it is closed.
         running = self._run(samples, language, options, progress, cancel)
         return Transcription(next(running), running)
 
@@ -169,11 +159,11 @@ class WhisperEngine:
         )
         duration_s = len(samples) / SAMPLE_RATE_HZ
         with pool.lease(spec, cancel, holder) as model:
-            progress(0.0, "Listening")
+            progress(0.0, "Transcribing")
             with pool.run_slot(spec.device, cancel, holder):
-                pieces, info = self._started(model, samples, language, options)
+                pieces, info = self._start(model, samples, language, options)
             if info.duration_after_vad == 0:  # the language was guessed from nothing
-                yield _nothing_heard(language, duration_s)
+                yield _silence_info(language, duration_s)
                 return
             yield TranscriptionInfo(
                 info.language, info.language_probability, duration_s, info.duration_after_vad
@@ -189,14 +179,14 @@ class WhisperEngine:
                 yield _segment(piece, duration_s)
         progress(1.0, "Transcribed")
 
-    def _started(
+    def _start(
         self,
         model: WhisperModel,
         samples: FloatArray,
         language: str | None,
         options: WhisperOptions,
     ) -> tuple[Iterator[Any], Any]:
-        warmer = [step for step in _WARMER if step > options.temperature]
+        warmer = [step for step in _FALLBACK_TEMPERATURES if step > options.temperature]
         given: dict[str, Any] = {
             "language": language,
             "task": options.task,
@@ -205,7 +195,10 @@ class WhisperEngine:
             "beam_size": options.beam_size,
             "initial_prompt": options.initial_prompt or None,
             "hotwords": options.hotwords or None,
-            "temperature": [options.temperature, *(warmer if options.temperature_fallback else [])],
+            "temperature": [
+                options.temperature,
+                *(warmer if options.temperature_fallback else []),
+            ],
             "no_speech_threshold": options.no_speech_threshold,
             "repetition_penalty": options.repetition_penalty,
         }
@@ -214,9 +207,8 @@ class WhisperEngine:
             return model.transcribe(samples, **given)
         from faster_whisper import BatchedInferencePipeline
 
-        # In its own times Whisper leaves words out here: what follows the last time of a stretch is
-        # lost (570 telephone prompts joined: 7.1 % word errors with, 4.3 % without them). Word
-        # times are found otherwise, so these are for segments only.
+        # With its own timestamps Whisper loses what follows the last one in a part (570 telephone
+        # prompts joined: 7.1 % word errors with, 4.3 % without them). Word times do not need them.
         given |= {"batch_size": options.batch_size, "without_timestamps": options.word_timestamps}
         return BatchedInferencePipeline(model).transcribe(samples, **given)
 
@@ -241,8 +233,8 @@ class WhisperEngine:
         return code
 
     def model_spec(self, precision: str = "auto") -> ModelSpec[WhisperModel]:
-        """The weights in these numbers, for the pool."""
-        # Imported before the load, so that the package's own memory is not taken for the model's.
+        """The weights in this precision, for the pool."""
+        # Imported before the load, so that the package's own memory does not count as the model's.
         importlib.import_module("faster_whisper")
         device = self._device()
         compute_type = _compute_type(device, precision)
@@ -321,7 +313,7 @@ def _to_device(model: WhisperModel) -> WhisperModel:
     return model
 
 
-def _nothing_heard(language: str | None, duration_s: float) -> TranscriptionInfo:
+def _silence_info(language: str | None, duration_s: float) -> TranscriptionInfo:
     return TranscriptionInfo(language or "", 1.0 if language else 0.0, duration_s, 0.0)
 
 

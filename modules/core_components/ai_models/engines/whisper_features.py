@@ -2,8 +2,8 @@
 
 faster-whisper's `encode` returns the last layer only and cannot be differentiated. The weights in
 `model.bin` are plain arrays, and the encoder is a small pre-norm transformer (Radford et al.
-2022), so it is written out here. Its lower layers still tell speakers apart, its last layer
-mostly tells what was said.
+2022), so it is written out here. Its lower layers still distinguish speakers, its last layer
+mostly encodes what is said.
 """
 
 from __future__ import annotations

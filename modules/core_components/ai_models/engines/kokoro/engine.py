@@ -69,21 +69,13 @@ class KokoroOptions:
         "en-us", "Language", "The language the text is written in.", choices=tuple(LANGUAGES)
     )
     speed: float = option(
-        1.0,
-        "Speed",
-        "How fast to speak; 1 is the voice's own pace.",
-        minimum=0.5,
-        maximum=2.0,
-        step=0.05,
-    )
+        1.0, "Speed", "How fast to speak; 1 is the voice's own pace.",
+        minimum=0.5, maximum=2.0, step=0.05,
+    )  # fmt: skip
     seed: int = option(
-        0,
-        "Seed",
-        "The same seed gives the same audio again.",
-        minimum=0,
-        maximum=2**31 - 1,
-        step=1,
-    )
+        0, "Seed", "The same seed gives the same audio again.",
+        minimum=0, maximum=2**31 - 1, step=1,
+    )  # fmt: skip
     pronunciations: str = option(
         "",
         "Pronunciations",

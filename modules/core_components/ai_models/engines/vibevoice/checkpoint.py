@@ -25,12 +25,12 @@ _OLD_KEYS = frozenset({"decoder_config", "acoustic_tokenizer_config", "semantic_
 def refuse_old_layout(entry: ModelEntry, folder: Path) -> None:
     """Raises CorruptFileError for a folder in the layout of Microsoft's repositories.
 
-    Without this it would be a list of missing files, or an error about a configuration.
+    Otherwise the error would be a list of missing files, or one about a configuration.
     """
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return  # whatever is wrong with it, verification says it better
+        return  # verification gives the better error
     if not isinstance(config, dict) or not _OLD_KEYS & config.keys():
         return
     wanted = next((s.repository for s in entry.sources if isinstance(s, HubSource)), "the hub")
@@ -60,8 +60,8 @@ def load_checkpoint(
     from transformers import AutoProcessor
     from transformers.utils.logging import disable_progress_bar
 
-    disable_progress_bar()  # ours tells what is being done
-    # The weights go to the GPU as they are read, and never lie in CPU memory as a whole.
+    disable_progress_bar()  # the studio has its own
+    # The weights go to the GPU as they are read, and never fill the CPU's memory as a whole.
     placed = {} if device == "cpu" else {"device_map": device}
 
     def load(name: str) -> Any:

@@ -20,14 +20,14 @@ from modules.core_components.ai_models.engines.vibevoice.checkpoint import (
 from modules.core_components.ai_models.engines.vibevoice.network import (
     SAMPLE_RATE_HZ,
     TOKEN_SAMPLES,
-    Give,
+    Emit,
     VibeVoiceNetwork,
 )
 from modules.core_components.ai_models.engines.vibevoice.script import (
     MAX_SPEAKERS,
-    Part,
+    ScriptPart,
     VibeVoiceOptions,
-    checked_script,
+    check_script,
     plan_parts,
 )
 from modules.core_components.ai_models.model_pool import ModelSpec
@@ -56,9 +56,9 @@ _LATENTS = "latents"
 _PROMPT_VERSION = 1
 _LONGEST_REFERENCE_S = 30.0
 _SHORTEST_REFERENCE_S = 0.5
-# How much of a later part shows how loud it is.
+# The level of a later part is measured on its first seconds.
 _LEVEL_S = 2.0
-# Speech takes about this many characters a second; a part that takes far longer does not end.
+# Characters spoken in a second; a part that takes much longer than that does not end by itself.
 _CHARACTERS_PER_SECOND = {"en": 14.0, "zh": 4.5}
 _PATIENCE, _LEAST_PATIENCE_S = 2.5, 10.0
 
@@ -69,8 +69,11 @@ def create(entry: ModelEntry, context: EngineContext) -> VibeVoiceEngine:
 
 
 class VibeVoiceEngine:
-    """A handle on one VibeVoice (see `ScriptEngine`). It holds the weights for a part of a script,
-    and computes token by token, so that a listener who pauses stops nobody."""
+    """A handle on a VibeVoice (see `ScriptEngine`).
+
+    It leases the weights for one part of a script at a time and a run slot for each token, so that
+    a stream that is not read blocks no other work.
+    """
 
     sample_rate_hz = SAMPLE_RATE_HZ
     options_type = VibeVoiceOptions
@@ -86,7 +89,7 @@ class VibeVoiceEngine:
         self._four_bit = entry.id.endswith("4bit")
         attention = "attention_mechanism"
         self.configurable = (attention,) if self._four_bit else ("precision", attention)
-        self.attention = ""  # what the weights were loaded with last
+        self.attention = ""  # with which the weights were loaded last
 
     @property
     def model_revision(self) -> str:
@@ -103,12 +106,12 @@ class VibeVoiceEngine:
         return ()
 
     def load(self, cancel: CancelToken | None = None) -> None:
-        """Brings the weights into memory, so that the next sentence starts at once."""
+        """Loads the weights, so that the next sentence starts at once."""
         with self._context.pool.lease(self.model_spec(), cancel, f"loading {self.label}"):
             return
 
     def prompt_parameters(self) -> Mapping[str, Any]:
-        """How much of a sample is listened to, in seconds."""
+        """How many seconds of a sample are used."""
         return {"version": _PROMPT_VERSION, "longest_s": _LONGEST_REFERENCE_S}
 
     def prepare_voice(self, sample: Sample, progress: Progress, cancel: CancelToken) -> VoicePrompt:
@@ -116,7 +119,7 @@ class VibeVoiceEngine:
 
         Raises BadInputError for a sample that is too short, and JobCancelled.
         """
-        progress(0.0, "Listening to the voice")
+        progress(0.0, "Preparing the voice")
         sound = read_speech(sample.path, SAMPLE_RATE_HZ)
         if sound.duration_s < _SHORTEST_REFERENCE_S:
             raise BadInputError(
@@ -124,12 +127,12 @@ class VibeVoiceEngine:
                 "Give VibeVoice at least 3 seconds of the voice, better 10 to 30.",
                 "voice",
             )
-        heard = sound.samples[: int(_LONGEST_REFERENCE_S * SAMPLE_RATE_HZ)]
-        holder = f"listening to {sample.name}"
+        reference = sound.samples[: int(_LONGEST_REFERENCE_S * SAMPLE_RATE_HZ)]
+        holder = f"preparing the voice of {sample.name}"
         with self._context.pool.lease(self.model_spec(), cancel, holder, run=True) as network:
             configure_threads(self._context.threads)
-            latents = network.encode_voice(heard)
-        progress(1.0, "Listened to the voice")
+            latents = network.encode_voice(reference)
+        progress(1.0, "The voice is prepared")
         revision = self.model_revision
         key = VoicePromptStore.key(
             sample, ENGINE, self.model_id, revision, self.prompt_parameters()
@@ -139,7 +142,7 @@ class VibeVoiceEngine:
     def stream(
         self, text: str, voice: VoicePrompt | str, options: VibeVoiceOptions, cancel: CancelToken
     ) -> Iterator[Speech]:
-        """The speech of `text`, token by token; nothing is computed before it is asked for.
+        """The speech of `text`, token by token, computed on demand.
 
         Raises, before it returns, BadInputError for text, language or voice that cannot be spoken.
         """
@@ -158,7 +161,7 @@ class VibeVoiceEngine:
         cancel: CancelToken,
     ) -> Iterator[Speech]:
         """As `stream`, for up to four speakers (see `ScriptEngine`)."""
-        script = checked_script(lines, len(voices))
+        script = check_script(lines, len(voices))
         self._check_device()
         if options.language not in self.languages:
             raise BadInputError(
@@ -168,11 +171,11 @@ class VibeVoiceEngine:
             )
         latents = [self._latents(voice) for voice in voices]
         parts = plan_parts(script, options.language, options.sentences_per_part)
-        return self._spoken(parts, latents, options, cancel)
+        return self._speak(parts, latents, options, cancel)
 
-    def _spoken(
+    def _speak(
         self,
-        parts: Sequence[Part],
+        parts: Sequence[ScriptPart],
         voices: Sequence[FloatArray],
         options: VibeVoiceOptions,
         cancel: CancelToken,
@@ -186,34 +189,34 @@ class VibeVoiceEngine:
                 chunks = self._chunks(network, part, voices, options, seed, cancel)
                 for chunk in _with_long_start(chunks, _LEVEL_S if number else 0.0):
                     spoken = True
-                    yield from _heard(joiner.feed(levels.feed(chunk)))
+                    yield from _as_speech(joiner.feed(levels.feed(chunk)))
             if not spoken:
                 raise StudioError(
-                    f"{self.label} said nothing to {part.lines[0].text[:60]!r}.",
+                    f"{self.label} made no speech of {part.lines[0].text[:60]!r}.",
                     "Try another seed, or a longer text.",
                 )
             levels.end_piece()
-            yield from _heard(joiner.end_piece(0.0 if last else SENTENCE_PAUSE_S))
+            yield from _as_speech(joiner.end_piece(0.0 if last else SENTENCE_PAUSE_S))
 
     def _chunks(
         self,
         network: VibeVoiceNetwork,
-        part: Part,
+        part: ScriptPart,
         voices: Sequence[FloatArray],
         options: VibeVoiceOptions,
         seed: int,
         cancel: CancelToken,
     ) -> Iterator[FloatArray]:
-        # The model knows the speakers of a part as 0, 1, ... in the order of their first words.
+        # The model numbers the speakers of a part 0, 1, ... in the order of their first lines.
         numbers = {speaker: number for number, speaker in enumerate(part.speakers)}
         lines = [ScriptLine(numbers[line.speaker], line.text) for line in part.lines]
-        heard = [voices[speaker] for speaker in part.speakers]
+        latents = [voices[speaker] for speaker in part.speakers]
         most = _most_tokens(part, options)
 
-        def speak(give: Give) -> None:
+        def speak(emit: Emit) -> None:
             configure_threads(self._context.threads)
-            if not network.speak(lines, heard, options, most, give) and not cancel.cancelled:
-                logger.warning("%s was broken off after %d tokens", self.label, most)
+            if not network.speak(lines, latents, options, most, emit) and not cancel.cancelled:
+                logger.warning("%s was stopped after %d tokens", self.label, most)
 
         randomness = RandomStream(seed)
         steps = SteppedWork(speak, f"speaking with {self.label}")
@@ -233,7 +236,7 @@ class VibeVoiceEngine:
     def _latents(self, voice: VoicePrompt) -> FloatArray:
         if voice.engine != ENGINE or voice.model_id != self.model_id:
             raise BadInputError(
-                f"The prepared voice is for {voice.model_id}, not for {self.model_id}.",
+                f"The voice was prepared for another model than {self.label}.",
                 "Prepare the sample again with this model.",
                 "voice",
             )
@@ -259,7 +262,7 @@ class VibeVoiceEngine:
         """The weights, for the pool. Raises StudioError where they cannot be used."""
         self._check_device()
         device = self._context.device
-        # Weights of 4 bits stay where they were quantized.
+        # 4-bit weights cannot be moved.
         swap: dict[str, Any] = {} if self._four_bit else {
             "to_host": lambda network: network.move_to("cpu"),
             "to_device": lambda network: network.move_to(device),
@@ -293,7 +296,7 @@ class VibeVoiceEngine:
 
 
 def _four_bits(dtype: torch.dtype) -> Any:
-    """The language model in 4 bits (NF4); what makes the sound keeps its numbers."""
+    """The language model in 4 bits (NF4); the parts that make the sound keep their precision."""
     from transformers import BitsAndBytesConfig
 
     return BitsAndBytesConfig(
@@ -307,14 +310,14 @@ def _four_bits(dtype: torch.dtype) -> Any:
     )  # fmt: skip
 
 
-def _most_tokens(part: Part, options: VibeVoiceOptions) -> int:
+def _most_tokens(part: ScriptPart, options: VibeVoiceOptions) -> int:
     usual_s = part.characters / _CHARACTERS_PER_SECOND[options.language]
     most_s = options.longest_part_s or max(_PATIENCE * usual_s, _LEAST_PATIENCE_S)
     return math.ceil(most_s * SAMPLE_RATE_HZ / TOKEN_SAMPLES)
 
 
 def _with_long_start(chunks: Iterator[FloatArray], seconds: float) -> Iterator[FloatArray]:
-    """The chunks, of which the first is at least that long if there are so many."""
+    """The chunks, the first ones joined to at least `seconds`."""
     start: list[FloatArray] = []
     for chunk in chunks:
         start.append(chunk)
@@ -326,6 +329,6 @@ def _with_long_start(chunks: Iterator[FloatArray], seconds: float) -> Iterator[F
         yield np.concatenate(start)
 
 
-def _heard(samples: FloatArray) -> Iterator[Speech]:
+def _as_speech(samples: FloatArray) -> Iterator[Speech]:
     if len(samples):
         yield Speech(samples, SAMPLE_RATE_HZ)

@@ -1,4 +1,4 @@
-"""VibeVoice itself, as transformers has it: voices and a script in, sound out token by token."""
+"""The loaded VibeVoice of transformers: voices and a script in, audio out token by token."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
 SAMPLE_RATE_HZ = 24_000
 TOKEN_SAMPLES = 3_200
 
-Give = Callable[[FloatArray], bool]
+Emit = Callable[[FloatArray], bool]
 
 
-class _Listening(threading.local):
-    """What was decoded for the token that this thread is making."""
+class _DecodedChunk(threading.local):
+    """The audio of the token that this thread is generating."""
 
     chunk: torch.Tensor | None = None
 
 
 @dataclass(eq=False)
 class VibeVoiceNetwork:
-    """The loaded model with its processor. Several threads may speak with it in turns."""
+    """The model with its processor. Several threads may alternate token by token."""
 
     model: Any
     processor: Any
-    _listening: _Listening = field(default_factory=_Listening)
+    _decoded: _DecodedChunk = field(default_factory=_DecodedChunk)
 
     def __post_init__(self) -> None:
         tower = self.model.model.audio_tower
@@ -45,7 +45,7 @@ class VibeVoiceNetwork:
 
         def decode_and_keep(*arguments: Any, **named: Any) -> Any:
             decoded = decode(*arguments, **named)
-            self._listening.chunk = decoded.audio
+            self._decoded.chunk = decoded.audio
             return decoded
 
         tower.decode = decode_and_keep
@@ -56,23 +56,23 @@ class VibeVoiceNetwork:
         return module_bytes(self.model)
 
     def move_to(self, device: str) -> VibeVoiceNetwork:
-        """Itself, with the weights on that device."""
+        """Moves the weights to another device and returns this model."""
         self.model.to(device)
         return self
 
     def encode_voice(self, samples: FloatArray) -> FloatArray:
         """A reference of 24 kHz as acoustic latents, float32 [ceil(n / 3200), width].
 
-        These are the means; the noise that VibeVoice adds to them belongs to the speaking.
+        These are the means; the noise that VibeVoice adds to them is drawn when it speaks.
         """
         import torch
 
         features = self.processor.feature_extractor(
             samples, sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt"
         )
-        heard = cast_audio({"input_values": features["input_values"]}, self.model)
+        inputs = cast_audio({"input_values": features["input_values"]}, self.model)
         with torch.no_grad():
-            latents = self.model.model.audio_tower.encode(**heard, sample=False).latents[0]
+            latents = self.model.model.audio_tower.encode(**inputs, sample=False).latents[0]
         return np.asarray(latents.float().cpu().numpy(), dtype=np.float32)
 
     def speak(
@@ -81,39 +81,39 @@ class VibeVoiceNetwork:
         voices: Sequence[FloatArray],
         options: VibeVoiceOptions,
         most_tokens: int,
-        give: Give,
+        emit: Emit,
     ) -> bool:
         """Speaks the lines; `voices[i]` are the latents of speaker i.
 
-        `give` gets the samples of each token, float32 [3200] or none, and says whether to go on.
-        Returns whether the speech came to its end. Draws from torch's global generators.
+        `emit` gets the samples of each token, float32 [3200] or none, and returns whether to
+        continue. Returns whether the speech ended by itself. Draws from torch's global generators.
         """
         import torch
         from transformers import StoppingCriteria, StoppingCriteriaList
 
-        listening, end = self._listening, self.model.config.eos_token_id
+        decoded, end = self._decoded, self.model.config.eos_token_id
         last_token = end
 
-        class HandOut(StoppingCriteria):
-            """Runs once a token, behind all that is computed for it."""
+        class EmitEachToken(StoppingCriteria):
+            """Runs once for each token, after all that is computed for it."""
 
             def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
                 nonlocal last_token
                 last_token = int(input_ids[0, -1])
-                chunk, listening.chunk = listening.chunk, None
-                wanted = give(_samples(chunk))
+                chunk, decoded.chunk = decoded.chunk, None
+                wanted = emit(_samples(chunk))
                 return torch.full((len(input_ids),), not wanted, device=input_ids.device)
 
         with torch.no_grad():
             ids = self._prompt(lines, [len(voice) for voice in voices])
             self.model.generate(
                 input_ids=ids,
-                inputs_embeds=self._embedded(ids, voices),
+                inputs_embeds=self._embed_prompt(ids, voices),
                 attention_mask=torch.ones_like(ids),
                 max_new_tokens=most_tokens,
                 guidance_scale=options.guidance_scale,
                 num_diffusion_steps=options.diffusion_steps,
-                stopping_criteria=StoppingCriteriaList([HandOut()]),
+                stopping_criteria=StoppingCriteriaList([EmitEachToken()]),
             )
         return last_token == end
 
@@ -133,17 +133,17 @@ class VibeVoiceNetwork:
         ids: torch.Tensor = encoded["input_ids"].to(self.model.device)
         return ids
 
-    def _embedded(self, ids: torch.Tensor, voices: Sequence[FloatArray]) -> torch.Tensor:
+    def _embed_prompt(self, ids: torch.Tensor, voices: Sequence[FloatArray]) -> torch.Tensor:
         """The prompt with the voices in their places, [1, n, width].
 
-        As the model does it with a reference it hears itself: a voice's noise is as loud as a
-        draw from N(0, vae_std) says.
+        As the model does with a reference recording: the noise of each voice is scaled by a draw
+        from N(0, vae_std).
         """
         import torch
 
         model = self.model.model
         embedded = model.get_input_embeddings()(ids)
-        heard = []
+        projected = []
         for voice in voices:
             mean = torch.from_numpy(voice)
             latents = mean + model.audio_tower.config.vae_std * torch.randn(1) * torch.randn_like(
@@ -151,9 +151,9 @@ class VibeVoiceNetwork:
             )
             latents = latents.to(embedded)
             scaled = (latents + model.latent_bias_factor) * model.latent_scaling_factor
-            heard.append(model.multi_modal_projector(scaled))
+            projected.append(model.multi_modal_projector(scaled))
         places = (ids == self.model.config.audio_token_id).unsqueeze(-1)
-        return embedded.masked_scatter(places, torch.cat(heard).to(embedded.dtype))
+        return embedded.masked_scatter(places, torch.cat(projected).to(embedded.dtype))
 
 
 def _samples(chunk: torch.Tensor | None) -> FloatArray:
@@ -163,10 +163,10 @@ def _samples(chunk: torch.Tensor | None) -> FloatArray:
 
 
 def _without_text_guidance(build: Callable[..., Any]) -> Callable[..., Any]:
-    """Takes guidance away from the choice of tokens, where Microsoft's own code has none either.
+    """Removes guidance from the choice of tokens, where Microsoft's own code has none.
 
-    transformers sees a guidance scale, meant for the diffusion, and has the language model run a
-    third time for each token (5.23).
+    transformers (5.23) applies the guidance scale, meant for the diffusion, to the language model
+    too, which then runs a third time for each token.
     """
 
     def without(*arguments: Any, **named: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A script cut into what VibeVoice speaks at once."""
+"""Scripts for VibeVoice: checked, cut into parts that are spoken at once, and the options."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _CONTROL = re.compile(r"<\|[^|<>]*\|>")
 
 
 @dataclass(frozen=True)
-class Part:
-    """Lines that are spoken in one go, at least one."""
+class ScriptPart:
+    """Lines that are spoken at once; at least one."""
 
     lines: tuple[ScriptLine, ...]
 
     @property
     def speakers(self) -> tuple[int, ...]:
-        """Who speaks in it, in the order of their first words."""
+        """Its speakers, in the order of their first lines."""
         return tuple(dict.fromkeys(line.speaker for line in self.lines))
 
     @property
@@ -37,8 +37,8 @@ class Part:
         return sum(len(line.text) for line in self.lines)
 
 
-def checked_script(lines: Sequence[ScriptLine], voices: int) -> tuple[ScriptLine, ...]:
-    """The lines that have something to speak, without what would be a command to the model.
+def check_script(lines: Sequence[ScriptLine], voices: int) -> tuple[ScriptLine, ...]:
+    """The lines that have something to speak, without the model's control tokens.
 
     Raises BadInputError for more than four speakers, one without a voice, and for a script that
     is empty or too long.
@@ -75,7 +75,7 @@ def checked_script(lines: Sequence[ScriptLine], voices: int) -> tuple[ScriptLine
 
 def plan_parts(
     lines: Iterable[ScriptLine], language: str, sentences_per_part: int
-) -> tuple[Part, ...]:
+) -> tuple[ScriptPart, ...]:
     """Whole sentences in order, packed up to LONGEST_PART characters, and up to that many
     sentences (0: any number). Neighbours of one line stay one line."""
     parts: list[list[ScriptLine]] = []
@@ -93,7 +93,7 @@ def plan_parts(
             parts[-1][-1] = ScriptLine(line.speaker, whole)
         characters += len(line.text)
         sentences += 1
-    return tuple(Part(tuple(part)) for part in parts)
+    return tuple(ScriptPart(tuple(part)) for part in parts)
 
 
 def _pieces(lines: Iterable[ScriptLine], language: str) -> Iterator[tuple[ScriptLine, bool]]:
@@ -111,16 +111,13 @@ def _speakable(text: str) -> str:
     return " ".join(_CONTROL.sub(" ", text).replace("’", "'").split())
 
 
-# What can be chosen when VibeVoice speaks.
-
-
 LANGUAGES = ("en", "zh")
 
 
 @dataclass(frozen=True)
 class VibeVoiceOptions:
-    """The defaults are those of the published checkpoints. Its words are not sampled: the
-    likeliest token is always taken, and what the seed decides is the noise of the diffusion."""
+    """The defaults are those of the published checkpoints. The likeliest token is always taken; the
+    seed determines the noise of the diffusion."""
 
     language: str = option(
         "en", "Language", "The language the text is written in.", choices=LANGUAGES
@@ -129,34 +126,20 @@ class VibeVoiceOptions:
         0, "Seed", "The same seed gives the same audio again.", minimum=0, maximum=2**31 - 1, step=1
     )
     guidance_scale: float = option(
-        1.3,
-        "Guidance (CFG)",
-        "How closely to follow voice and text; much more sounds pressed.",
-        minimum=1.0,
-        maximum=5.0,
-        step=0.1,
-    )
+        1.3, "Guidance (CFG)", "How closely to follow voice and text; much more sounds pressed.",
+        minimum=1.0, maximum=5.0, step=0.1,
+    )  # fmt: skip
     diffusion_steps: int = option(
-        10,
-        "Diffusion steps",
-        "Steps for every 133 ms of sound; more is finer and slower.",
-        minimum=1,
-        maximum=50,
-        step=1,
-    )
+        10, "Diffusion steps", "Steps for every 133 ms of sound; more is finer and slower.",
+        minimum=1, maximum=50, step=1,
+    )  # fmt: skip
     sentences_per_part: int = option(
-        0,
-        "Sentences per part",
-        "How many sentences to speak at once; 0 is as many as the model can keep in mind.",
-        minimum=0,
-        maximum=50,
-        step=1,
-    )
+        0, "Sentences per part",
+        "How many sentences to speak at once; 0 is as many as fit in the model's context.",
+        minimum=0, maximum=50, step=1,
+    )  # fmt: skip
     longest_part_s: int = option(
-        0,
-        "Longest part (seconds)",
-        "Where a part is broken off that does not end; 0 is far beyond what its text needs.",
-        minimum=0,
-        maximum=3600,
-        step=1,
-    )
+        0, "Longest part (seconds)",
+        "After how long a part is stopped that does not end; 0 is far beyond what its text needs.",
+        minimum=0, maximum=3600, step=1,
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""VibeVoice-ASR as an engine: who said what and when."""
+"""VibeVoice-ASR as an engine: a transcript with speakers and times."""
 
 from __future__ import annotations
 
@@ -25,11 +25,14 @@ from modules.core_components.ai_models.engines.vibevoice.checkpoint import (
 from modules.core_components.ai_models.engines.vibevoice_asr.network import (
     SAMPLE_RATE_HZ,
     Answer,
-    Give,
-    Utterance,
+    Emit,
+    SpeakerTurn,
     VibeVoiceAsrNetwork,
 )
-from modules.core_components.ai_models.engines.vibevoice_asr.stretches import SpeakerNames, windows
+from modules.core_components.ai_models.engines.vibevoice_asr.windows import (
+    SpeakerNames,
+    transcribe_windows,
+)
 from modules.core_components.ai_models.model_pool import ModelSpec
 from modules.core_components.ai_models.model_utils import (
     RandomStream,
@@ -46,9 +49,6 @@ from modules.core_components.values import FloatArray, Segment, Speech
 logger = logging.getLogger(__name__)
 
 
-# What can be chosen when VibeVoice-ASR listens.
-
-
 @dataclass(frozen=True)
 class VibeVoiceAsrOptions:
     """The defaults are those of the published checkpoint; it always takes the likeliest token."""
@@ -60,28 +60,22 @@ class VibeVoiceAsrOptions:
         "", "Hotwords", "Names and terms to expect, and what the recording is about."
     )
     window_minutes: int = option(
-        60,
-        "Minutes at once",
-        "Longer recordings are heard in stretches; shorter ones need less memory.",
-        minimum=1,
-        maximum=60,
-        step=1,
-    )
+        60, "Minutes at once",
+        "Longer recordings are transcribed in parts; shorter parts need less memory.",
+        minimum=1, maximum=60, step=1,
+    )  # fmt: skip
     max_new_tokens: int = option(
-        32_768,
-        "Longest answer (tokens)",
-        "Where an answer is broken off; the rest is asked for again.",
-        minimum=8,
-        maximum=32_768,
-        step=8,
-    )
+        32_768, "Longest answer (tokens)",
+        "Where an answer is cut off; the rest is transcribed again.",
+        minimum=8, maximum=32_768, step=8,
+    )  # fmt: skip
     sounds: bool = option(
         False, "Note sounds", "Also note music, noise and silence, as [Music] and the like."
     )
 
 
 REQUIRED_PACKAGES = ("torch", "transformers")
-_INAUDIBLE = 1e-4  # -80 dBFS: there is nothing to hear, and a model would make something up
+_INAUDIBLE = 1e-4  # -80 dBFS: below this the model would invent text
 _SEED = 0  # of the noise that the acoustic encoder adds; the same recording, the same transcript
 _END = re.compile(r'"End"\s*:\s*([\d.]+)')
 
@@ -93,7 +87,7 @@ def create(entry: ModelEntry, context: EngineContext) -> VibeVoiceAsrEngine:
 
 @dataclass(frozen=True)
 class VibeVoiceAsrEngine:
-    """A handle on VibeVoice-ASR; it holds the weights while it listens to one stretch."""
+    """A handle on VibeVoice-ASR; it leases the weights for one window at a time."""
 
     entry: ModelEntry
     context: EngineContext
@@ -117,18 +111,18 @@ class VibeVoiceAsrEngine:
         return self.entry.languages
 
     def load(self, cancel: CancelToken | None = None) -> None:
-        """Brings the weights into memory, so that the next transcription starts at once."""
+        """Loads the weights, so that the next transcription starts at once."""
         with self.context.pool.lease(self.model_spec(), cancel, f"loading {self.label}"):
             return
 
     def transcribe(
         self, speech: Speech, options: VibeVoiceAsrOptions, progress: Progress, cancel: CancelToken
     ) -> Transcription:
-        """Starts to listen; the segments do the work as they are consumed, a stretch at a time.
+        """Starts a transcription; the segments are computed as they are consumed, window by window.
 
-        The model is leased for a stretch (an hour, unless the options say less), and between its
-        tokens other work gets its turn. Silence has no segments. Raises BadInputError for broken
-        audio, and JobCancelled.
+        The model is leased for a window (an hour, unless the options say less), and between its
+        tokens other work can take the run slot. Silence has no segments. Raises BadInputError for
+        broken audio, and JobCancelled.
         """
         if not np.isfinite(speech.samples).all():
             raise BadInputError("The recording has samples that are not numbers.")
@@ -152,11 +146,11 @@ class VibeVoiceAsrEngine:
         notes: list[str],
     ) -> Iterator[Any]:
         """Yields the TranscriptionInfo, then the Segments."""
-        names = SpeakerNames(_Ear(self.context, notes))
+        names = SpeakerNames(_SpeakerEmbedder(self.context, notes))
         duration_s = recording.duration_s
-        told = False
+        info_sent = False
 
-        def listen(start_s: float, end_s: float) -> Answer:
+        def answer(start_s: float, end_s: float) -> Answer:
             first, last = int(start_s * SAMPLE_RATE_HZ), int(end_s * SAMPLE_RATE_HZ)
 
             def report(at_s: float) -> None:
@@ -165,26 +159,26 @@ class VibeVoiceAsrEngine:
                     at_s / duration_s, f"Transcribed {clock_text(at_s)} of {clock_text(duration_s)}"
                 )
 
-            return self._answer(recording.samples[first:last], options, report, cancel)
+            return self._transcribe_window(recording.samples[first:last], options, report, cancel)
 
-        for window in windows(duration_s, options.window_minutes * 60.0, listen):
+        for window in transcribe_windows(duration_s, options.window_minutes * 60.0, answer):
             if window.note:
                 logger.warning("%s: %s", self.label, window.note)
                 notes.append(window.note)
-            speakers = names.of(recording, window.utterances)
-            if not told:
-                told = True
-                words = " ".join(one.text for one in window.utterances if not one.is_sound)
+            speakers = names.name_speakers(recording, window.turns)
+            if not info_sent:
+                info_sent = True
+                words = " ".join(one.text for one in window.turns if not one.is_sound)
                 guessed = language or guess_language(words)
                 yield TranscriptionInfo(guessed, 1.0, duration_s, duration_s)
-            for one in window.utterances:
+            for one in window.turns:
                 if one.text and (options.sounds or not one.is_sound):
                     yield _segment(one, speakers)
-        if not told:
+        if not info_sent:
             yield TranscriptionInfo(language, 0.0, duration_s, 0.0)
         progress(1.0, "Transcribed")
 
-    def _answer(
+    def _transcribe_window(
         self,
         samples: FloatArray,
         options: VibeVoiceAsrOptions,
@@ -196,11 +190,11 @@ class VibeVoiceAsrEngine:
         pool, device = self.context.pool, self.context.device
         with pool.lease(self.model_spec(), cancel, holder) as network:
 
-            def work(give: Give) -> None:
+            def work(emit: Emit) -> None:
                 configure_threads(self.context.threads)
                 answers.append(
-                    network.write_down(
-                        samples, options.hotwords.strip(), options.max_new_tokens, give,
+                    network.transcribe(
+                        samples, options.hotwords.strip(), options.max_new_tokens, emit,
                         cancel.raise_if_cancelled,
                     )
                 )  # fmt: skip
@@ -247,31 +241,31 @@ class VibeVoiceAsrEngine:
         return VibeVoiceAsrNetwork(model, processor)
 
 
-class _Ear:
-    """The speaker encoder, and a note where there is none."""
+class _SpeakerEmbedder:
+    """Speaker embeddings of clips; None, and a note, where the speaker encoder is missing."""
 
     def __init__(self, context: EngineContext, notes: list[str]) -> None:
         self._context = context
         self._notes = notes
-        self._deaf = False
+        self._missing = False
 
     def __call__(self, clip: Speech) -> FloatArray | None:
-        if self._deaf:
+        if self._missing:
             return None
         try:
             embedding: FloatArray = self._context.engine("ge2e").embed(clip)
             return embedding
         except (ModelMissingError, EngineMissingError) as error:
-            self._deaf = True
+            self._missing = True
             self._notes.append(
                 "The speakers are numbered anew after each break, since the speaker encoder is "
                 f"missing. {error.hint}".strip()
             )
             return None
-        except StudioError:  # too short or too quiet to know anybody by
+        except StudioError:  # too short or too quiet
             return None
 
 
-def _segment(one: Utterance, speakers: dict[int, str]) -> Segment:
+def _segment(one: SpeakerTurn, speakers: dict[int, str]) -> Segment:
     name = speakers[one.speaker] if one.speaker is not None else None
     return Segment(one.text, one.start_s, one.end_s, speaker=name)

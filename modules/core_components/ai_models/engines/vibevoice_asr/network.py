@@ -1,4 +1,4 @@
-"""VibeVoice-ASR itself, as transformers has it: a recording in, its answer out."""
+"""The loaded VibeVoice-ASR of transformers: a recording in, its answer out."""
 
 from __future__ import annotations
 
@@ -17,16 +17,13 @@ if TYPE_CHECKING:
     import torch
 
 
-# What VibeVoice-ASR answers: who said what and when, as the processor parsed it.
-
-
 _SOUND = re.compile(r"\[[^\]]*\]")
 
 
 @dataclass(frozen=True)
-class Utterance:
-    """One stretch of speech; `speaker` is the model's number of him within one answer, None for
-    what nobody said. Times in seconds."""
+class SpeakerTurn:
+    """What one speaker says without a break; `speaker` is their number within one answer, None for
+    sounds that are not speech. Times in seconds."""
 
     text: str
     start_s: float
@@ -41,10 +38,10 @@ class Utterance:
 
 @dataclass(frozen=True)
 class Answer:
-    """What was heard in a stretch; `complete` is False where the answer broke off, or cannot be
-    read at all (then it has no utterances)."""
+    """The transcript of a window; `complete` is False where the answer was cut off, or cannot be
+    parsed (then it has no turns)."""
 
-    utterances: tuple[Utterance, ...]
+    turns: tuple[SpeakerTurn, ...]
     complete: bool
 
 
@@ -53,20 +50,20 @@ def read_answer(parsed: str | list[Any], finished: bool, length_s: float) -> Ans
     raw text where it found none; `finished` whether the model came to its end."""
     if isinstance(parsed, str):
         return Answer((), complete=False)
-    utterances: list[Utterance] = []
+    turns: list[SpeakerTurn] = []
     for item in parsed:
-        before_s = utterances[-1].end_s if utterances else 0.0
+        before_s = turns[-1].end_s if turns else 0.0
         start_s = min(_seconds(item.get("Start"), before_s), length_s)
         end_s = min(_seconds(item.get("End"), start_s), length_s)
-        utterances.append(
-            Utterance(
+        turns.append(
+            SpeakerTurn(
                 text=" ".join(str(item.get("Content") or "").split()),
                 start_s=start_s,
                 end_s=max(start_s, end_s),
                 speaker=_number(item.get("Speaker")),
             )
         )
-    return Answer(tuple(utterances), finished)
+    return Answer(tuple(turns), finished)
 
 
 def _seconds(value: Any, otherwise: float) -> float:
@@ -86,31 +83,31 @@ def _number(value: Any) -> int | None:
 
 SAMPLE_RATE_HZ = 24_000
 _TOKENS_A_STEP = 8
-_TAIL = 96  # tokens: what is shown of a running answer, enough for one utterance's times
+_TAIL = 96  # tokens: the end of a running answer, enough for the times of one turn
 
-Give = Callable[[str], bool]
+Emit = Callable[[str], bool]
 
 
-class _Interruption(threading.local):
-    """What this thread's listening looks at between two layers."""
+class _CancelCheck(threading.local):
+    """The function that this thread calls between two layers."""
 
     check: Callable[[], None] | None = None
 
 
 @dataclass(eq=False)
 class VibeVoiceAsrNetwork:
-    """The loaded model with its processor. Several threads may listen with it in turns."""
+    """The model with its processor. Several threads may alternate token by token."""
 
     model: Any
     processor: Any
-    _interruption: _Interruption = field(default_factory=_Interruption)
+    _cancel_check: _CancelCheck = field(default_factory=_CancelCheck)
 
     def __post_init__(self) -> None:
         import torch
 
         def look(*_: Any) -> None:
-            if self._interruption.check is not None:
-                self._interruption.check()
+            if self._cancel_check.check is not None:
+                self._cancel_check.check()
 
         layers = set(self.model.model.language_model.layers)
         for module in self.model.modules():
@@ -122,37 +119,37 @@ class VibeVoiceAsrNetwork:
         return module_bytes(self.model)
 
     def move_to(self, device: str) -> VibeVoiceAsrNetwork:
-        """Itself, with the weights on that device."""
+        """Moves the weights to another device and returns this model."""
         self.model.to(device)
         return self
 
-    def write_down(
+    def transcribe(
         self,
         samples: FloatArray,
         hotwords: str,
         most_tokens: int,
-        give: Give,
+        emit: Emit,
         check: Callable[[], None],
     ) -> Answer:
-        """Listens to 24 kHz samples.
+        """The answer for 24 kHz samples [n].
 
-        `give` gets the end of the answer so far, and says whether to go on; `check` is called
-        between layers, and what it raises ends the listening. Draws from torch's generators.
+        `emit` gets the end of the answer so far, and returns whether to continue; `check` is called
+        between layers, and what it raises ends the transcription. Draws from torch's generators.
         """
         import torch
         from transformers import StoppingCriteria, StoppingCriteriaList
 
         tokenizer = self.processor.tokenizer
 
-        class HandOut(StoppingCriteria):
+        class EmitEachToken(StoppingCriteria):
             def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
                 count = input_ids.shape[1] - asked
                 wanted = True
                 if count % _TOKENS_A_STEP == 0:
-                    wanted = give(tokenizer.decode(input_ids[0, -min(count, _TAIL) :]))
+                    wanted = emit(tokenizer.decode(input_ids[0, -min(count, _TAIL) :]))
                 return torch.full((len(input_ids),), not wanted, device=input_ids.device)
 
-        self._interruption.check = check
+        self._cancel_check.check = check
         try:
             request = self.processor.apply_transcription_request(
                 audio=samples, prompt=hotwords or None
@@ -163,10 +160,10 @@ class VibeVoiceAsrNetwork:
                 ids = self.model.generate(
                     **inputs,
                     max_new_tokens=most_tokens,
-                    stopping_criteria=StoppingCriteriaList([HandOut()]),
+                    stopping_criteria=StoppingCriteriaList([EmitEachToken()]),
                 )[:, asked:]
         finally:
-            self._interruption.check = None
+            self._cancel_check.check = None
         ends = self.model.generation_config.eos_token_id
         finished = int(ids[0, -1]) in (ends if isinstance(ends, list) else [ends])
         (parsed,) = self.processor.decode(ids, return_format="parsed")

@@ -7,7 +7,7 @@ import pytest
 from modules.core_components.ai_models.engines.base import ScriptLine
 from modules.core_components.ai_models.engines.vibevoice.script import (
     LONGEST_PART,
-    checked_script,
+    check_script,
     plan_parts,
 )
 
@@ -24,7 +24,7 @@ def letters(text: str) -> str:
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_fifty_thousand_characters_become_parts(line: str, language: str) -> None:
     assert len(line) >= 49_000
-    parts = plan_parts(checked_script([ScriptLine(0, line)], 1), language, 0)
+    parts = plan_parts(check_script([ScriptLine(0, line)], 1), language, 0)
     assert len(parts) > 3
     assert max(part.characters for part in parts) <= LONGEST_PART * 1.05
     said = "".join(one.text for part in parts for one in part.lines)
@@ -48,4 +48,4 @@ def test_what_the_model_would_take_for_a_command_is_not_spoken() -> None:
         ScriptLine(0, "Hello <|vision_pad|><|endoftext|>\nthere, it’s me."),
         ScriptLine(0, "—"),
     ]
-    assert checked_script(lines, 1) == (ScriptLine(0, "Hello there, it's me."),)
+    assert check_script(lines, 1) == (ScriptLine(0, "Hello there, it's me."),)

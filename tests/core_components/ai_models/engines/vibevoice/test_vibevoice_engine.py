@@ -272,7 +272,7 @@ def test_the_prompt_survives_a_restart_and_belongs_to_its_model(
     newer = TTSManager(studio.settings, pool, tmp_path / "newer.toml")
     assert newer.get(MODEL).model_revision == "f" * 40
     assert newer.prepared_voice(MODEL, one) is None
-    with pytest.raises(BadInputError, match="not for vibevoice-large"):
+    with pytest.raises(BadInputError, match="another model than VibeVoice Large"):
         again.get("vibevoice-large").stream(TEXT, prompt, VibeVoiceOptions(), CancelToken())
 
 

@@ -120,7 +120,7 @@ def test_a_long_recording_is_heard_in_stretches(studio: ASRManager) -> None:
 def test_an_answer_that_is_too_long_is_continued_and_told(studio: ASRManager) -> None:
     segments, notes = heard(studio, noise(3.0), max_new_tokens=8)
     assert notes
-    assert "rest was heard in another go" in notes[0]
+    assert "rest was transcribed separately" in notes[0]
     assert segments[: len(SPOKEN)] == SPOKEN
     assert segments[len(SPOKEN) :]  # what came behind the break
 

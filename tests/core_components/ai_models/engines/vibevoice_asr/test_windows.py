@@ -9,13 +9,16 @@ import pytest
 
 from modules.core_components.ai_models.engines.vibevoice_asr.network import (
     Answer,
-    Utterance,
+    SpeakerTurn,
     read_answer,
 )
-from modules.core_components.ai_models.engines.vibevoice_asr.stretches import SpeakerNames, windows
+from modules.core_components.ai_models.engines.vibevoice_asr.windows import (
+    SpeakerNames,
+    transcribe_windows,
+)
 from modules.core_components.values import FloatArray, Speech
 
-TALK = [Utterance(f"Sentence {n}.", n * 7.0, n * 7.0 + 6.5, n % 2) for n in range(20)]
+TALK = [SpeakerTurn(f"Sentence {n}.", n * 7.0, n * 7.0 + 6.5, n % 2) for n in range(20)]
 LENGTH_S = 140.0
 
 
@@ -32,7 +35,7 @@ class Listener:
         if self.deaf[0] < end_s and start_s < self.deaf[1]:
             return Answer((), complete=False)
         said = [
-            Utterance(
+            SpeakerTurn(
                 one.text, max(one.start_s - start_s, 0.0), min(one.end_s, end_s) - start_s,
                 one.speaker,
             )
@@ -43,7 +46,7 @@ class Listener:
 
 
 def texts(found: Any) -> list[str]:
-    return [one.text for window in found for one in window.utterances]
+    return [one.text for window in found for one in window.turns]
 
 
 EVERYTHING = [one.text for one in TALK]
@@ -51,16 +54,16 @@ EVERYTHING = [one.text for one in TALK]
 
 @pytest.mark.parametrize("longest_s", [3600.0, 60.0, 33.0, 10.0])
 def test_nothing_is_lost_and_nothing_is_doubled(longest_s: float) -> None:
-    found = list(windows(LENGTH_S, longest_s, Listener()))
+    found = list(transcribe_windows(LENGTH_S, longest_s, Listener()))
     assert texts(found) == EVERYTHING
-    heard = [one for window in found for one in window.utterances]
+    heard = [one for window in found for one in window.turns]
     assert [round(one.start_s, 6) for one in heard] == [one.start_s for one in TALK]
     assert not any(window.note for window in found)
 
 
 @pytest.mark.parametrize("most", [1, 2, 7])
 def test_an_answer_that_breaks_off_is_gone_on_with_and_told(most: int) -> None:
-    found = list(windows(LENGTH_S, 3600.0, Listener(most=most)))
+    found = list(transcribe_windows(LENGTH_S, 3600.0, Listener(most=most)))
     assert texts(found) == EVERYTHING
     assert sum("too long" in window.note for window in found) == len(found) - 1
     assert not found[-1].note
@@ -68,9 +71,9 @@ def test_an_answer_that_breaks_off_is_gone_on_with_and_told(most: int) -> None:
 
 def test_a_stretch_that_cannot_be_written_down_is_told_and_the_rest_kept() -> None:
     listener = Listener(deaf_between=(63.0, 64.0))
-    found = list(windows(LENGTH_S, 3600.0, listener))
+    found = list(transcribe_windows(LENGTH_S, 3600.0, listener))
     (lost,) = [window for window in found if window.note]
-    assert "could not be written down" in lost.note
+    assert "could not be transcribed" in lost.note
     assert lost.start_s <= 63.0 < lost.end_s
     assert lost.end_s - lost.start_s <= 10.0
     assert len(set(EVERYTHING) - set(texts(found))) <= 1
@@ -78,7 +81,7 @@ def test_a_stretch_that_cannot_be_written_down_is_told_and_the_rest_kept() -> No
 
 def test_every_stretch_begins_behind_the_last() -> None:
     listener = Listener(most=3)
-    list(windows(LENGTH_S, 40.0, listener))
+    list(transcribe_windows(LENGTH_S, 40.0, listener))
     starts = [start_s for start_s, _ in listener.asked]
     assert starts == sorted(set(starts))
 
@@ -91,12 +94,12 @@ def test_an_answer_is_read_with_what_models_forget() -> None:
     ]
     answer = read_answer(parsed, finished=True, length_s=5.0)
     assert answer.complete
-    assert [(u.text, u.start_s, u.end_s, u.speaker) for u in answer.utterances] == [
+    assert [(u.text, u.start_s, u.end_s, u.speaker) for u in answer.turns] == [
         ("Hello there.", 0.5, 2.0, 1),
         ("[Music]", 2.0, 2.0, None),
         ("The end.", 3.0, 5.0, None),
     ]
-    assert [u.is_sound for u in answer.utterances] == [False, True, False]
+    assert [u.is_sound for u in answer.turns] == [False, True, False]
     assert read_answer("assistant [{", finished=True, length_s=5.0) == Answer((), complete=False)
 
 
@@ -113,23 +116,23 @@ def voice_of(clip: Speech) -> FloatArray:
     return vector
 
 
-def said(*turns: tuple[int, int]) -> list[Utterance]:
-    return [Utterance("Words.", second, second + 1.0, number) for second, number in turns]
+def said(*turns: tuple[int, int]) -> list[SpeakerTurn]:
+    return [SpeakerTurn("Words.", second, second + 1.0, number) for second, number in turns]
 
 
 def test_speakers_keep_their_names_when_the_model_numbers_them_anew() -> None:
     names = SpeakerNames(voice_of)
-    assert names.of(RECORDING, said((0, 0), (1, 1))) == {0: "Speaker 1", 1: "Speaker 2"}
-    assert names.of(RECORDING, said((2, 0), (3, 1))) == {0: "Speaker 2", 1: "Speaker 1"}
-    assert names.of(RECORDING, said((4, 0), (5, 1))) == {0: "Speaker 3", 1: "Speaker 1"}
+    assert names.name_speakers(RECORDING, said((0, 0), (1, 1))) == {0: "Speaker 1", 1: "Speaker 2"}
+    assert names.name_speakers(RECORDING, said((2, 0), (3, 1))) == {0: "Speaker 2", 1: "Speaker 1"}
+    assert names.name_speakers(RECORDING, said((4, 0), (5, 1))) == {0: "Speaker 3", 1: "Speaker 1"}
 
 
 def test_who_cannot_be_recognised_is_never_taken_for_another() -> None:
     names = SpeakerNames(lambda clip: None)
-    assert names.of(RECORDING, said((0, 0))) == {0: "Speaker 1"}
-    assert names.of(RECORDING, said((3, 0))) == {0: "Speaker 2"}
+    assert names.name_speakers(RECORDING, said((0, 0))) == {0: "Speaker 1"}
+    assert names.name_speakers(RECORDING, said((3, 0))) == {0: "Speaker 2"}
 
 
 def test_one_stretch_needs_no_speaker_encoder() -> None:
     names = SpeakerNames(lambda clip: pytest.fail("nobody is to be compared"))
-    assert names.of(RECORDING, said((0, 3), (1, 0))) == {3: "Speaker 1", 0: "Speaker 2"}
+    assert names.name_speakers(RECORDING, said((0, 3), (1, 0))) == {3: "Speaker 1", 0: "Speaker 2"}

@@ -28,105 +28,64 @@ class TrainingPlan:
     """
 
     epochs: int = option(
-        6,
-        "Epochs",
+        6, "Epochs",
         "How often every clip is used. More than ten on minutes of audio mostly overfits.",
-        minimum=1,
-        maximum=1000,
-        step=1,
-    )
+        minimum=1, maximum=1000, step=1,
+    )  # fmt: skip
     batch_size: int = option(
-        4,
-        "Batch size",
-        "Clips at once; takes memory. At least 2.",
-        minimum=2,
-        maximum=512,
-        step=1,
-    )
+        4, "Batch size", "Clips at once; takes memory. At least 2.",
+        minimum=2, maximum=512, step=1,
+    )  # fmt: skip
     accumulation: int = option(
-        1,
-        "Accumulation",
+        1, "Accumulation",
         "Batches that make one step: the effect of a larger batch without its memory.",
-        minimum=1,
-        maximum=512,
-        step=1,
-    )
+        minimum=1, maximum=512, step=1,
+    )  # fmt: skip
     learning_rate: float = option(
-        5e-6,
-        "Learning rate",
+        5e-6, "Learning rate",
         "How far one step goes. Higher learns faster and forgets the base model sooner.",
-        minimum=1e-8,
-        maximum=1e-2,
-    )
+        minimum=1e-8, maximum=1e-2,
+    )  # fmt: skip
     warmup_steps: int = option(
-        0,
-        "Warm-up steps",
-        "Steps over which the learning rate rises from nothing to its value.",
-        minimum=0,
-        maximum=100_000,
-        step=1,
-    )
+        0, "Warm-up steps", "Steps over which the learning rate rises from nothing to its value.",
+        minimum=0, maximum=100_000, step=1,
+    )  # fmt: skip
     max_clip_s: float = option(
-        11.6,
-        "Longest clip (s)",
-        "Longer clips are left out; shorter ones save memory.",
-        minimum=2.0,
-        maximum=11.6,
-        step=0.1,
-    )
+        11.6, "Longest clip (s)", "Longer clips are left out; shorter ones save memory.",
+        minimum=2.0, maximum=11.6, step=0.1,
+    )  # fmt: skip
     precision: str = option(
-        FP32,
-        "Precision",
-        "bf16 is faster and smaller on recent GPUs; fp32 works everywhere.",
+        FP32, "Precision", "bf16 is faster and smaller on recent GPUs; fp32 works everywhere.",
         choices=(FP32, BF16),
-    )
+    )  # fmt: skip
     gradient_clipping: float = option(
-        1.0,
-        "Gradient clipping",
-        "The largest norm of the gradients; 0 leaves them as they are.",
-        minimum=0.0,
-        maximum=1000.0,
-        step=0.1,
-    )
+        1.0, "Gradient clipping", "The largest norm of the gradients; 0 leaves them as they are.",
+        minimum=0.0, maximum=1000.0, step=0.1,
+    )  # fmt: skip
     early_stopping: int = option(
-        3,
-        "Early stopping",
+        3, "Early stopping",
         "Epochs without a better evaluation loss after which training ends; 0 never does.",
-        minimum=0,
-        maximum=1000,
-        step=1,
-    )
+        minimum=0, maximum=1000, step=1,
+    )  # fmt: skip
     checkpoint_minutes: float = option(
-        10.0,
-        "Minutes between checkpoints",
+        10.0, "Minutes between checkpoints",
         "How much a crash can lose at most; each epoch's end is kept as well.",
-        minimum=0.01,
-        maximum=24 * 60.0,
-    )
+        minimum=0.01, maximum=24 * 60.0,
+    )  # fmt: skip
     keep_checkpoints: int = option(
-        3,
-        "Checkpoints kept",
+        3, "Checkpoints kept",
         "The best by evaluation loss are kept, to be compared by ear and by numbers.",
-        minimum=1,
-        maximum=20,
-        step=1,
-    )
+        minimum=1, maximum=20, step=1,
+    )  # fmt: skip
     workers: int = option(
-        AUTOMATIC_WORKERS,
-        "Loading processes",
+        AUTOMATIC_WORKERS, "Loading processes",
         "Processes that read clips; -1 chooses by system and language.",
-        minimum=AUTOMATIC_WORKERS,
-        maximum=16,
-        step=1,
-    )
+        minimum=AUTOMATIC_WORKERS, maximum=16, step=1,
+    )  # fmt: skip
     seed: int = option(
-        1,
-        "Seed",
-        "The same seed on the same clips and machine gives the same order and draws.",
-        minimum=0,
-        maximum=2**31 - 1,
-        step=1,
-    )
+        1, "Seed", "The same seed on the same clips and machine gives the same order and draws.",
+        minimum=0, maximum=2**31 - 1, step=1,
+    )  # fmt: skip
 
 
 # -- Presets: sets of values to start from ---------------------------------------------------------
