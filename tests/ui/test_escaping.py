@@ -34,7 +34,7 @@ def fill(services: Services) -> None:
     sample = add_noise(services, EVIL)
     speak(services, SpeechRequest(EVIL, sample.name, seed=1, score=False))
     segments = (Segment(EVIL, 0.0, 1.0, speaker=EVIL),)
-    keep_transcript(services, Transcript(segments, "en", 0.5, 1.0, "echo-1"), "meeting")
+    keep_transcript(services, Transcript(EVIL, "en", segments, 1.0, "echo-1"), "meeting")
     request = ConversationRequest(
         f"Anna: {EVIL}\nBen: Yes.",
         {"Anna": CastVoice("high"), "Ben": CastVoice("low")},
