@@ -205,8 +205,7 @@ _MOST_FRAMES_AT_ONCE = 96
 
 @dataclass(frozen=True)
 class VoiceSettings:
-    """A prompt item (Base), a built-in `speaker` (CustomVoice), `instruct` as style or description.
-    """
+    """A prompt item (Base), a built-in `speaker` (CustomVoice), `instruct` as style or description."""
 
     item: Any = None
     speaker: str = ""
