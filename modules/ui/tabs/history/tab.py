@@ -12,6 +12,7 @@ from modules.core_components.values import Take
 from modules.tools.speaking.history import AGAIN
 from modules.ui.events import Studio, listen
 from modules.ui.render import render
+from modules.ui.tabs.history.trash import TrashPanel
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import ConfirmedButton, Pager, choice_list
 from modules.ui.widgets.take_panel import TakePanel
@@ -36,6 +37,7 @@ class HistoryTab:
                 )
                 self._list = choice_list()
                 self._pager = Pager(PAGE)
+                self._trash = TrashPanel(studio, tab)
             with gr.Column(scale=5, min_width=320):
                 self._jobs = JobsView(self._services, (AGAIN,))
                 self._take = TakePanel(self._services, self._jobs, "history-take")
@@ -55,7 +57,8 @@ class HistoryTab:
         self._pager.on_turn(self._show_page, sought, listing, SEQUENCE)
         listen(self._list.select, self._show_chosen, [], shown)
         self._jobs.on_finished(self._show_again, asked, [*shown, *listing])
-        self._delete.on_confirm(self._delete_take, asked, [*shown, *listing])
+        self._delete.on_confirm(self._delete_take, asked, [*shown, *listing, *self._trash.outputs])
+        self._trash.on_restored(self._show_page, asked, listing)
 
     def _show_page(self, page: int, search: str, chosen: str) -> list[Any]:
         takes = self._services.takes
@@ -78,4 +81,4 @@ class HistoryTab:
 
     def _delete_take(self, page: int, search: str, chosen: str) -> list[Any]:
         self._services.takes.delete(chosen)
-        return [*self._show_take(None), *self._show_page(page, search, "")]
+        return [*self._show_take(None), *self._show_page(page, search, ""), *self._trash.show()]

@@ -76,7 +76,6 @@ def setting_control(item: SettingField, labels: Mapping[str, str]) -> Any:
             datatype=["str", "number"],
             type="array",
             row_count=len(value),
-            column_limits=(2, 2),
         )
     common = {"label": about.label, "info": info, "value": value}
     if isinstance(value, bool):

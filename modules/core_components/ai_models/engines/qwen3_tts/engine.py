@@ -262,7 +262,7 @@ class Qwen3TTSEngine(PackageCalls):
         may_wait: bool,
         cancel: CancelToken,
     ) -> Iterator[Speech]:
-        """With `may_wait` earlier pieces are still playing, so the first chunk may be a long one."""
+        """With `may_wait` earlier pieces are still playing, and the first chunk may be long."""
         generation: QwenGeneration | None = None
         with self._context.pool.lease(self.model_spec(), cancel, "speaking") as network:
             replay = options.backend != "plain" and network.can_replay
