@@ -139,7 +139,7 @@ async def answer_streamed(
 ) -> Response:
     """The pieces of `make` as they come.
 
-    Raises what `make` raises before its first piece, while the status can still tell it. A later
+    Raises what `make` raises before its first piece, while the status is not sent yet. A later
     error is written by `write_error`; without one the connection is broken.
     """
     pieces = Work(request, make).pieces()

@@ -1,4 +1,4 @@
-"""Looks the installation over and names a remedy for whatever is wrong."""
+"""Checks the installation and names a remedy for each problem."""
 
 from __future__ import annotations
 

@@ -58,7 +58,10 @@ RESTART_SETTINGS = frozenset(item.name for item in describe_settings() if item.n
 
 @dataclass
 class Services:
-    """The studio behind its faces. `settings` is replaced as a whole when the user changes it."""
+    """The studio behind page, API and command line.
+
+    `settings` is replaced as a whole when the user changes it.
+    """
 
     settings: Settings
     catalog: Catalog

@@ -117,7 +117,7 @@ def test_the_command_line_prints_one_object_and_a_table(services: Services) -> N
     assert printed["figures"][0]["model_id"] == SINE
     assert printed["environment"]["python"]
     table = CliRunner().invoke(app, root, env={"COLUMNS": "160"}).stdout
-    assert "Of real time" in table
+    assert "Real-time factor" in table
     assert SINE in table
 
 

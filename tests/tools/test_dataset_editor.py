@@ -155,7 +155,7 @@ def test_a_clip_is_transcribed_again_with_its_word_times(
 
 def test_hearing_nothing_changes_nothing(services: Services, dataset: Dataset) -> None:
     before = state(dataset)
-    with pytest.raises(BadInputError, match="Nothing was heard"):
+    with pytest.raises(BadInputError, match="No words were recognized"):
         listened(services, "")
     assert state(dataset) == before
 

@@ -163,7 +163,7 @@ def test_a_published_checkpoint_speaks_in_plain_coqui(studio: Services, run_fold
     assert set(card["base"]["sha256"]) >= {"model.pth", "vocab.json", "config.json"}
     assert card["licence"]["commercial"] is False
     text = (folder / "README.md").read_text(encoding="utf-8")
-    assert "published without being judged" in text
+    assert "published without an evaluation" in text
 
     with pytest.raises(BadInputError, match="already"):
         publish(studio, "first", "12", "Anna's  voice")

@@ -1,9 +1,8 @@
-"""A script in, a conversation out: every line kept as soon as it is spoken, then all joined.
+"""A script in, a conversation out: every line is kept as soon as it is spoken, then all are joined.
 
-Each line's voice may be of any engine; in one go (see `one_go`) one engine speaks for all, and
-lines are parts of the script. What was spoken once is not spoken again: a run that was killed or
-cancelled goes on with the first line that is missing, and within it with the first passage (see
-`speech`).
+Each line's voice may be of any engine; in one go (see `multi_speaker`) one engine speaks for all,
+and lines are parts of the script. A run that was killed or cancelled is resumed with the first line
+that is missing.
 """
 
 from __future__ import annotations
@@ -118,8 +117,8 @@ def speak_conversation(
         unit = "Part" if conversation.in_one_go else "Line"
         message = f"{unit} {numbers[line.id]} of {len(numbers)}: {', '.join(line.speakers)}"
         progress(start, message)
-        told = _told_as(scaled(progress, start, end), message)
-        conversation = _speak_line(services, conversation, line, told, cancel)
+        report = _with_message(scaled(progress, start, end), message)
+        conversation = _speak_line(services, conversation, line, report, cancel)
     progress(0.97, "Joining the lines")
     joined = join_conversation(services, conversation.id)
     progress(1.0, "Done")
@@ -183,16 +182,16 @@ def _speak_line(
 ) -> Conversation:
     """Speaks a line and keeps it; another recording of it goes to the trash."""
     library = services.conversations
-    heard: list[Speech] = []
+    pieces: list[Speech] = []
     if conversation.in_one_go:
         performed = perform_part(services, conversation, line, progress, cancel)
     else:
         wanted = request_of_line(services, conversation.member(line.speaker), line)
         request = complete_speech(services, wanted)
-        performed = perform(services, request, progress, cancel, heard.append)
+        performed = perform(services, request, progress, cancel, pieces.append)
     takes = library.takes(conversation)
     take = keep(services, takes, performed)
-    library.keep_words(conversation, take, _words(heard))
+    library.keep_words(conversation, take, _words(pieces))
     old = conversation.line(line.id).take
     changed = library.put_line(conversation.id, dataclasses.replace(line, take=take.id))
     if old:
@@ -230,7 +229,7 @@ def _checked_script(services: Services, script: str) -> str:
     if len(script) > limit:
         raise BadInputError(
             f"The script has {len(script):,} characters; the limit is {limit:,}.",
-            "Make several conversations of it, or raise max_text_characters in the settings.",
+            "Make several conversations of it, or raise “Longest text” in the settings.",
             "script",
         )
     return script.strip("\n")
@@ -269,7 +268,7 @@ def _line(index: int, line: ScriptLine, seed: int) -> Line:
     )
 
 
-def _told_as(progress: Progress, message: str) -> Progress:
+def _with_message(progress: Progress, message: str) -> Progress:
     return lambda fraction, _: progress(fraction, message)
 
 
@@ -279,8 +278,7 @@ def _title(lines: Sequence[ScriptLine]) -> str:
     return f"{names}: {' '.join(without_markup(lines[0].text).split())[:40]}"
 
 
-# Conversations as jobs: spoken whole, gone on with, one line made again.
-
+# Speaking, respeaking a line and joining as jobs.
 
 CONVERSE = "converse"
 LINE_AGAIN = "line_again"
@@ -289,13 +287,13 @@ KINDS = (CONVERSE, LINE_AGAIN, JOIN)
 
 
 def register(services: Services) -> None:
-    """Tells the runner how to do the kinds of work of this file."""
+    """Registers the jobs of this file."""
 
-    def do_converse(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+    def run_converse(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
         made = speak_conversation(services, payload["conversation"], job.progress, job.cancel)
         return {"conversation": made.id}
 
-    def do_line(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+    def run_line(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
         made = speak_line_again(
             services,
             payload["conversation"],
@@ -307,17 +305,17 @@ def register(services: Services) -> None:
         )
         return {"conversation": made.id, "line": payload["line"]}
 
-    def do_join(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+    def run_join(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
         job.progress(0.0, "Joining the lines")
         return {"conversation": join_conversation(services, payload["conversation"]).id}
 
-    services.jobs.register(CONVERSE, do_converse)
-    services.jobs.register(JOIN, do_join)
-    services.jobs.register(LINE_AGAIN, do_line)
+    services.jobs.register(CONVERSE, run_converse)
+    services.jobs.register(JOIN, run_join)
+    services.jobs.register(LINE_AGAIN, run_line)
 
 
 def submit_conversation(services: Services, request: ConversationRequest) -> Job:
-    """Checks the request now and queues it; one that was begun before goes on."""
+    """Checks the request and queues it; one that was begun before is resumed."""
     return submit_rest(services, begin_conversation(services, request).id)
 
 
@@ -351,7 +349,7 @@ def delete_conversation(services: Services, conversation_id: str) -> str:
 def submit_line(
     services: Services, conversation_id: str, line_id: str, text: str | None, seed: int | None
 ) -> Job:
-    """Queues one line anew; the seed is drawn here, so a resumed job repeats."""
+    """Queues one line again; a resumed job repeats it with the same seed."""
     conversation = services.conversations.get(conversation_id)
     if not line_id:
         raise BadInputError("No line is chosen.", "Choose one in the list of lines.")

@@ -33,7 +33,7 @@ def join_conversation(services: Services, conversation_id: str) -> Conversation:
     if missing:
         raise BadInputError(
             f"{missing} of the {len(conversation.lines)} lines are not spoken yet.",
-            "Let the conversation be spoken to its end first.",
+            "Speak the rest of the conversation first.",
         )
     joined = join_parts(list(_parts(services, conversation)))
     write_speech(conversation.file("wav"), joined.speech)
@@ -70,7 +70,7 @@ def export_conversation(services: Services, conversation_id: str, fmt: str) -> P
 
 
 def copy_conversation(services: Services, conversation_id: str, target: Path) -> tuple[Path, ...]:
-    """Writes the whole to `target` and its subtitles beside it. Raises as `export_conversation`."""
+    """Writes the whole to `target`, and its subtitles. Raises as `export_conversation`."""
     sound = export_conversation(services, conversation_id, target.suffix.lower().lstrip("."))
     target.parent.mkdir(parents=True, exist_ok=True)
     atomic.write_bytes(target, sound.read_bytes())
@@ -89,7 +89,7 @@ def _parts(services: Services, conversation: Conversation) -> Iterator[Part]:
     for line, before_s in zip(conversation.lines, befores_s, strict=True):
         own_before_s, own_after_s = edge_pauses(line.text)
         speech = read_speech(takes.get(line.take).path)
-        # In one go nobody can be made louder by himself: a part is, as a whole.
+        # In one go a speaker cannot be levelled alone: the part is, as a whole.
         voice = line.speaker or line.id
         yield Part(speech, voice, before_s + own_before_s, own_after_s)
 

@@ -1,7 +1,7 @@
-"""A conversation in one go: several speakers with the voices of samples, spoken by one engine.
+"""A conversation in one go: one engine speaks for several speakers with the voices of samples.
 
-The engine hears the whole talk and not line after line, so what is kept, and can be made again, are
-parts of the script: some two minutes each, cut between lines and where the script asks for silence.
+It is kept, and can be made again, in parts of the script of about two minutes, which are cut
+between lines and at pauses.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Recordings in, a dataset out: listened to, cut, brought to one loudness, drawn for evaluation.
+"""Recordings in, a dataset out: transcribed, cut, normalized in loudness, split for evaluation.
 
-Whoever breaks this off, in whichever way, loses the recording it was in and not even what was heard
-of it; the same request again goes on, and ends with the same bytes.
+When it is interrupted, the same request resumes it and ends with the same bytes.
 """
 
 from __future__ import annotations
@@ -52,16 +51,12 @@ from modules.core_components.progress import CancelToken, Progress, no_progress,
 from modules.core_components.text.subtitles import Cue
 from modules.core_components.values import Speech, Word
 from modules.tools.dataset.inputs import Gathered, Recording, Refused, gather
-from modules.tools.dataset.transcription import Heard, Listener, open_listener
+from modules.tools.dataset.transcription import Listener, TranscribedWords, open_listener
 from modules.tools.listening.transcribe import TranscribeRequest, complete_transcription
 from modules.tools.listening.transcripts import keep_upload
 from modules.tools.services import Services
 
 logger = logging.getLogger(__name__)
-
-
-# One recording of a dataset: read, listened to, cut, written as clips.
-
 
 # Beyond this a recording no longer fits in the memory of a small machine (1.3 GB at 22,050 Hz).
 LONGEST_RECORDING_S = 4 * 3600.0
@@ -102,17 +97,21 @@ class SourceMaker:
     ) -> Source:
         """Writes the clips into the dataset's `wavs/` and returns what is to be saved.
 
-        A recording in which nobody speaks is a source without clips. Raises what listening raises.
+        A recording without speech is a source without clips. Raises what the engine raises.
         """
         row = recording.row
         if row is not None and self._is_one_clip(sound.speech, row.text):
             whole = Piece(0.0, sound.speech.duration_s, ())
-            cut, heard, made_with = Cut((whole,), ()), Heard((), ()), {"text": "metadata"}
+            cut, heard, made_with = (
+                Cut((whole,), ()),
+                TranscribedWords((), ()),
+                {"text": "metadata"},
+            )
         else:
             cues = recording.cues
             if row is not None:
                 cues = (Cue(0.0, sound.speech.duration_s, (row.text,)),)
-            heard = self._listener.hear(sound.speech, progress, cancel)
+            heard = self._listener.transcribe(sound.speech, progress, cancel)
             words = timed_cues(cues, heard.words) if cues else heard.words
             made_with = {
                 "text": "metadata" if row else "subtitles" if cues else "heard",
@@ -130,7 +129,7 @@ class SourceMaker:
             made_with={**made_with, "rules": asdict(self._rules), "loudness_lufs": TARGET_LUFS},
         )
 
-    def _cut(self, words: Sequence[Word], speech: Speech, heard: Heard) -> Cut:
+    def _cut(self, words: Sequence[Word], speech: Speech, heard: TranscribedWords) -> Cut:
         return cut_words(
             words, speech.duration_s, self._language, heard.speech, self._rules, self._count_tokens
         )
@@ -188,9 +187,9 @@ def _from_clip_start(word: Word, piece: Piece) -> Word:
 # With these the next recording would fail as well.
 _FATAL = (DiskFullError, ModelMissingError, ModelTooLargeError, DownloadError)
 _REFRESH_EVERY_S = 20.0
-_NOBODY_SPEAKS = (
+_NO_SPEECH = (
     "It holds no speech that a clip could be made of.",
-    "Listen to it; if somebody does speak, try a larger model.",
+    "Play it; if there is speech, try a larger model.",
 )
 
 
@@ -246,9 +245,9 @@ def build_dataset(
 ) -> DatasetSummary:
     """Adds recordings to a dataset; those that it holds already, by their sound, stay as they are.
 
-    An input that cannot be used is told in the summary and the others go on. `count_tokens` says
+    An input that cannot be used is named in the summary and the others go on. `count_tokens` says
     how many text tokens a text costs. Raises NotFoundError, BadInputError (nothing to add, a
-    language or precision the model does not know), ModelBusyError while somebody else adds to this
+    language or precision the model does not know), ModelBusyError while another job adds to this
     dataset, ModelMissingError, DiskFullError, JobCancelled; what was finished stays.
     """
     token = cancel or CancelToken()
@@ -265,7 +264,7 @@ def build_dataset(
     with services.datasets.building(dataset.name):
         unpacked = Path(tempfile.mkdtemp(prefix="unpacked-", dir=services.settings.cache_folder))
         try:
-            progress(0.0, "Looking through the recordings")
+            progress(0.0, "Finding the recordings")
             gathered = gather([Path(path) for path in request.inputs], request.names, unpacked)
             if not gathered.recordings and not gathered.refused:
                 raise BadInputError(
@@ -336,7 +335,7 @@ class _Building:
         if source.clips:
             self._added.append(recording.name)
         else:
-            self._refused.append(Refused(recording.name, *_NOBODY_SPEAKS))
+            self._refused.append(Refused(recording.name, *_NO_SPEECH))
 
     def _summary(self, dataset: Dataset) -> DatasetSummary:
         return DatasetSummary(
@@ -349,7 +348,7 @@ class _Building:
 
 
 def contents(dataset: Dataset) -> DatasetContents:
-    """What a dataset holds; clips that the user left out count as dropped, by his reason."""
+    """What a dataset holds; clips that the user excluded count as dropped, by their reason."""
     dropped: defaultdict[str, float] = defaultdict(float)
     for source in dataset.sources:
         for gap in source.dropped:
@@ -367,16 +366,15 @@ def contents(dataset: Dataset) -> DatasetContents:
     )
 
 
-# Building a dataset as a job: with progress and an estimate, cancelled, resumed after a crash.
-
+# Building a dataset as a job.
 
 BUILD_DATASET = "build_dataset"
 
 
 def register(services: Services) -> None:
-    """Tells the runner how to build a dataset."""
+    """Registers the job of this file."""
 
-    def do_build(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+    def run_build(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
         lists = {name: tuple(payload[name]) for name in ("inputs", "names")}
         request = DatasetRequest(**{**payload, **lists})
         summary = build_dataset(services, request, job.progress, job.cancel)
@@ -384,7 +382,7 @@ def register(services: Services) -> None:
             job.log(f"{refused.name}: {refused.message} {refused.hint}".strip())
         return {**asdict(summary), **asdict(summary.contents)}
 
-    services.jobs.register(BUILD_DATASET, do_build)
+    services.jobs.register(BUILD_DATASET, run_build)
 
 
 def submit_build(services: Services, request: DatasetRequest, uploaded: bool = False) -> Job:

@@ -30,21 +30,21 @@ def get_clip(services: Services, dataset_name: str, clip_id: str) -> Clip:
         if clip.id == clip_id:
             return clip
     raise NotFoundError(
-        f"The dataset {dataset_name!r} has no clip {clip_id!r}.", "Look at the list again."
+        f"The dataset {dataset_name!r} has no clip {clip_id!r}.", "Reload the list."
     )
 
 
 def fix_text(services: Services, dataset_name: str, clip_id: str, text: str) -> Clip:
-    """Writes down what is really said. Raises BadInputError, NotFoundError."""
+    """Corrects the text of a clip. Raises BadInputError, NotFoundError."""
     clip = get_clip(services, dataset_name, clip_id)
-    mended = replace(clip, text=checked_text(text), edited=True)
-    return _changed(services, dataset_name, mended, "Text")
+    corrected = replace(clip, text=checked_text(text), edited=True)
+    return _changed(services, dataset_name, corrected, "Text")
 
 
 def trim(services: Services, dataset_name: str, clip_id: str, start_s: float, end_s: float) -> Clip:
     """Cuts a clip to what lies between two times, in seconds from its start.
 
-    The words that are no longer heard go from the text as well. Raises BadInputError.
+    The words outside are removed from the text. Raises BadInputError.
     """
     clip = get_clip(services, dataset_name, clip_id)
     wav = services.datasets.get(dataset_name).wav_of(clip)
@@ -63,9 +63,9 @@ def transcribe_again(
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
 ) -> Clip:
-    """Has a listening model write the text anew, with new word times.
+    """Transcribes a clip again, with new word times.
 
-    Raises BadInputError where it hears nothing; then the text stays as it was.
+    Raises BadInputError if no words are recognized; then the text is not changed.
     """
     clip = get_clip(services, dataset_name, clip_id)
     dataset = services.datasets.get(dataset_name)
@@ -77,24 +77,24 @@ def transcribe_again(
     said = transcribe_speech(
         services, speech, model_id, dataset.language, progress, cancel, options
     )
-    heard = " ".join(said.text.split())
-    if not heard:
-        raise BadInputError("Nothing was heard in this clip.", "Listen to it; drop it if it is so.")
+    text = " ".join(said.text.split())
+    if not text:
+        raise BadInputError("No words were recognized in this clip.", "Play it, or exclude it.")
     words = tuple(word for segment in said.segments for word in segment.words)
-    mended = replace(clip, text=heard, heard=heard, words=words, edited=True)
-    return _changed(services, dataset_name, mended, "Transcription")
+    corrected = replace(clip, text=text, heard=text, words=words, edited=True)
+    return _changed(services, dataset_name, corrected, "Transcription")
 
 
 def drop_clips(
     services: Services, dataset_name: str, clip_ids: Sequence[str], reason: str = BY_HAND
 ) -> None:
-    """Leaves clips out of the metadata; they stay on the disk. Raises NotFoundError."""
+    """Excludes clips from the metadata; they stay on the disk. Raises NotFoundError."""
     clips = [get_clip(services, dataset_name, clip_id) for clip_id in clip_ids]
     _change_all(services, dataset_name, [replace(c, dropped=reason) for c in clips], "Drop")
 
 
 def restore_clips(services: Services, dataset_name: str, clip_ids: Sequence[str]) -> None:
-    """Takes dropped clips back in. Raises NotFoundError, BadInputError for one without a text."""
+    """Includes excluded clips again. Raises NotFoundError, BadInputError for one without text."""
     clips = [get_clip(services, dataset_name, clip_id) for clip_id in clip_ids]
     for clip in clips:
         checked_text(clip.text)
@@ -114,7 +114,7 @@ def checked_text(text: str) -> str:
     if not any(character.isalnum() for character in text):
         raise BadInputError(
             "The text is empty." if not text else "The text has no letter to speak.",
-            "Write down what is said, or drop the clip.",
+            "Write what is said, or exclude the clip.",
             "text",
         )
     if breaks_rows(text):

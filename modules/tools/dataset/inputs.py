@@ -1,4 +1,4 @@
-"""What a dataset is built from: files, folders and archives, with the texts that come along."""
+"""The inputs of a dataset: files, folders and archives, with their subtitles and metadata."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ from modules.core_components.dataset.values import EVAL, TRAIN
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.library.archives import is_archive, unpack
 from modules.core_components.text.subtitles import Cue, read_cues
-
-# Reading the rows of other datasets: LJSpeech's metadata.csv and coqui's with a header.
-
 
 _LJSPEECH_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus")
 
@@ -70,7 +67,7 @@ def _coqui_rows(lines: list[str], subset: str) -> tuple[MetadataRow, ...]:
         if not line.strip():
             continue
         fields = line.split("|")
-        if len(fields) != len(columns):  # a | in the text: nobody can tell where it belongs
+        if len(fields) != len(columns):  # a | in the text: it is not known where it belongs
             rows.append(MetadataRow(number, (), ""))
             continue
         row = dict(zip(columns, map(str.strip, fields), strict=True))
@@ -174,12 +171,12 @@ def gather(inputs: Sequence[Path], names: Sequence[str], unpack_to: Path) -> Gat
             single[_free_name(name, single)] = path
         else:
             _sort_out(listing, f"{name}/", recordings, refused)
-    _sort_out(_with_subtitles_beside(single), "", recordings, refused, tried=set(single))
+    _sort_out(_with_subtitles(single), "", recordings, refused, tried=set(single))
     return Gathered(tuple(recordings), tuple(refused))
 
 
 def _listing(path: Path, name: str, unpack_to: Path) -> Listing | None:
-    """The files of a folder, an archive, or beside a metadata file; None for a single file."""
+    """The files of a folder, an archive, or next to a metadata file; None for a single file."""
     if path.is_dir():
         return _files_below(path)
     if path.is_file() and is_archive(name):
@@ -213,14 +210,14 @@ def _free_name(name: str, taken: Mapping[str, Path]) -> str:
     return free
 
 
-def _with_subtitles_beside(single: Mapping[str, Path]) -> Listing:
-    """The files with the subtitles that lie beside them under the same name."""
+def _with_subtitles(single: Mapping[str, Path]) -> Listing:
+    """The files with the subtitles next to them under the same name."""
     found = dict(single)
     for name, path in single.items():
         for suffix in SUBTITLE_SUFFIXES:
-            beside = path.with_suffix(suffix)
-            if beside != path and beside.is_file():
-                found.setdefault(str(PurePosixPath(name).with_suffix(suffix)), beside)
+            subtitles = path.with_suffix(suffix)
+            if subtitles != path and subtitles.is_file():
+                found.setdefault(str(PurePosixPath(name).with_suffix(suffix)), subtitles)
     return found
 
 
@@ -253,7 +250,7 @@ def _sort_out(
     refused += [
         Refused(
             prefix + name,
-            "These subtitles have no recording beside them.",
+            "These subtitles have no recording.",
             "Give the recording or video too, under the same name.",
         )
         for name in sorted(subtitles - used)

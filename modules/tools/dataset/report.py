@@ -1,4 +1,4 @@
-"""A report on a dataset: figures of every clip, and what should be mended, worst first."""
+"""A report on a dataset: figures of every clip, and problems to fix, worst first."""
 
 from __future__ import annotations
 
@@ -51,9 +51,6 @@ from modules.tools.dataset.report_measures import (
 )
 from modules.tools.services import Services
 
-# What the real tokenizer of XTTS says to the texts of a dataset, kept by text.
-
-
 _VOCABULARY = "vocab.json"
 
 
@@ -103,7 +100,7 @@ def _installed_base(services: Services) -> ModelEntry:
     )
 
 
-# What one can wait for between a click and its answer.
+# So many clips are measured while a click waits.
 QUICK_CLIPS = 20
 
 
@@ -119,7 +116,7 @@ def report_of(
 
     Everything about a clip is kept by its content, so a second report takes moments, and one that
     was cancelled goes on where it was. `second_listener` is the id of a listening model that hears
-    every clip once more. What needs a model that is not installed is left out and told in
+    every clip once more. What needs a model that is not installed is left out and named in
     `not_checked`. A `quick` report asks no model and measures a few clips at most; the others count
     as `waiting`. Raises NotFoundError, JobCancelled, DiskFullError.
     """
@@ -145,7 +142,7 @@ def report_of(
 
 @dataclass(frozen=True)
 class _Answers:
-    """What the models said, by clip id; `voices` holds likeness to the main voice and group."""
+    """The models' answers by clip id; `voices` holds similarity to the main voice, and group."""
 
     voices: Mapping[str, tuple[float, int]] = field(default_factory=dict)
     speakers: int | None = None
@@ -172,9 +169,9 @@ def _ask(
         part = scaled(progress, 0.3, 0.6)
         embeddings = embed_clips(services, clips, cache, part, cancel, quick)
         if embeddings:
-            told = group_voices(np.stack(list(embeddings.values())))
-            voices = dict(zip(embeddings, told.by_clip(), strict=True))
-            speakers = told.speakers
+            groups = group_voices(np.stack(list(embeddings.values())))
+            voices = dict(zip(embeddings, groups.by_clip(), strict=True))
+            speakers = groups.speakers
     except StudioError as error:
         not_checked.append(f"Whether one person speaks: {error.message}")
     try:
@@ -190,15 +187,15 @@ def _ask(
     return _Answers(voices, speakers, languages, words, faults, tuple(not_checked))
 
 
-def _report(dataset: Dataset, measured: MeasuredClips, heard: _Answers) -> DatasetReport:
+def _report(dataset: Dataset, measured: MeasuredClips, answers: _Answers) -> DatasetReport:
     rows, language = dataset.rows, dataset.language
     looked_at = [clip for clip in rows if clip.id not in measured.waiting]
-    facts = [_facts(clip, language, measured, heard) for clip in looked_at]
+    facts = [_facts(clip, language, measured, answers) for clip in looked_at]
     measures = tuple(item.measures for item in facts if item.measures is not None)
     usual = usual_among(measures)
     minutes = sum(clip.duration_s for clip in rows) / 60
     findings: list[Finding] = [
-        *dataset_findings(facts, usual, language, minutes, heard.speakers),
+        *dataset_findings(facts, usual, language, minutes, answers.speakers),
         *repeated_findings(facts, language),
     ]
     for item in facts:
@@ -212,11 +209,11 @@ def _report(dataset: Dataset, measured: MeasuredClips, heard: _Answers) -> Datas
         eval_clips=sum(clip.subset == EVAL for clip in rows),
         dropped_minutes=sum(clip.duration_s for clip in left_out) / 60,
         dropped_clips=len(left_out),
-        speakers=heard.speakers,
+        speakers=answers.speakers,
         measures=measures,
         findings=worst_first(findings),
-        not_checked=heard.not_checked,
-        heard=heard.words,
+        not_checked=answers.not_checked,
+        heard=answers.words,
         waiting=len(measured.waiting),
     )
 
@@ -225,26 +222,26 @@ def _facts(
     clip: Clip,
     language: str,
     measured: MeasuredClips,
-    heard: _Answers,
+    answers: _Answers,
 ) -> ClipFacts:
     found = measured.clips.get(clip.id)
-    fault, words = heard.faults.get(clip.id, ("", ()))
+    fault, words = answers.faults.get(clip.id, ("", ()))
     return ClipFacts(
         clip=clip,
-        measures=_measures(found, language, heard) if found else None,
+        measures=_measures(found, language, answers) if found else None,
         sound_sha256=found.sha256 if found else "",
         problem=measured.problems.get(clip.id, ""),
         text_fault=fault,
         unknown_words=words,
-        language=heard.languages.get(clip.id),
-        heard=heard.words.get(clip.id),
-        group=heard.voices[clip.id][1] if clip.id in heard.voices else None,
+        language=answers.languages.get(clip.id),
+        heard=answers.words.get(clip.id),
+        group=answers.voices[clip.id][1] if clip.id in answers.voices else None,
     )
 
 
-def _measures(found: MeasuredClip, language: str, heard: _Answers) -> ClipMeasures:
+def _measures(found: MeasuredClip, language: str, answers: _Answers) -> ClipMeasures:
     clip, sound = found.clip, found.sound
-    loudness, words = sound.loudness_lufs, heard.words.get(clip.id)
+    loudness, words = sound.loudness_lufs, answers.words.get(clip.id)
     return ClipMeasures(
         clip_id=clip.id,
         duration_s=sound.duration_s,
@@ -254,21 +251,20 @@ def _measures(found: MeasuredClip, language: str, heard: _Answers) -> ClipMeasur
         clipping=sound.clipping,
         bandwidth_hz=sound.bandwidth_hz,
         letters_per_s=letters_per_second(clip, sound.duration_s, language),
-        voice=heard.voices[clip.id][0] if clip.id in heard.voices else None,
+        voice=answers.voices[clip.id][0] if clip.id in answers.voices else None,
         heard_otherwise=None if words is None else word_error_rate(clip.text, words, language),
     )
 
 
-# Looking at a dataset as a job: it may listen to every clip.
-
+# The report as a job.
 
 REPORT_DATASET = "report_dataset"
 
 
 def register(services: Services) -> None:
-    """Tells the runner how to do it."""
+    """Registers the job of this file."""
 
-    def do_report(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+    def run_report(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
         report = report_of(
             services,
             payload["dataset"],
@@ -278,14 +274,14 @@ def register(services: Services) -> None:
         )
         return {"dataset": report.name, "findings": len(report.findings)}
 
-    services.jobs.register(REPORT_DATASET, do_report)
+    services.jobs.register(REPORT_DATASET, run_report)
 
 
 def submit_report(services: Services, dataset_name: str, second_listener: str = "") -> Job:
-    """Queues a report; a second wish for the same one joins the first. Raises NotFoundError."""
+    """Queues a report, or returns the job that makes it already. Raises NotFoundError."""
     name = services.datasets.get(dataset_name).name
     payload = {"dataset": name, "second_listener": second_listener}
     for job in services.jobs.list(states=("queued", "running"), kind=REPORT_DATASET):
         if job.payload == payload:
             return job
-    return services.jobs.submit(REPORT_DATASET, f"Look at {name}", payload)
+    return services.jobs.submit(REPORT_DATASET, f"Check {name}", payload)

@@ -1,6 +1,6 @@
-"""Listening to the clips of a dataset: who speaks, in which language, and what a second ear hears.
+"""Measures of the clips of a dataset: sound, speaker, language, and a second transcript.
 
-Every answer is kept by the clip's content and the model that gave it.
+Every answer is cached by the clip's content and the model that gave it.
 """
 
 from __future__ import annotations
@@ -32,10 +32,6 @@ from modules.tools.services import Services
 
 logger = logging.getLogger(__name__)
 
-
-# The sound of every clip of a dataset, measured once and kept by content.
-
-
 _SAVE_EVERY = 100
 
 
@@ -50,7 +46,7 @@ class MeasuredClip:
 
     @property
     def shows_speaker(self) -> bool:
-        """Whether it can tell who speaks: noise and distortion make anybody another person."""
+        """Whether it shows the speaker: noise and distortion change the speaker embedding."""
         return is_clear(self.sound) and self.sound.duration_s >= SHORTEST_S
 
 
@@ -58,7 +54,7 @@ class MeasuredClip:
 class MeasuredClips:
     """The clips of the metadata by id, and what is wrong with those that cannot be read.
 
-    `waiting` are those that were left for a longer look.
+    `waiting` are those that are not measured yet.
     """
 
     clips: Mapping[str, MeasuredClip]
@@ -121,7 +117,7 @@ def _what(clip: Clip) -> str:
     return f"sound:{VERSION}:{clip.gain_db:.2f}"
 
 
-# Listening for the language takes a second a clip, and a language changes with the recording.
+# Detecting a language takes a second a clip; it only changes between recordings.
 CLIPS_PER_RECORDING, MOST_CLIPS = 2, 12
 
 
@@ -142,18 +138,18 @@ def embed_clips(
     what = f"voice:{entry.id}:{services.catalog.revision(entry)}"
     encoder = services.asr.get_speaker_encoder()
     embeddings = {}
-    for number, heard in enumerate(clips):
+    for number, measured in enumerate(clips):
         cancel.raise_if_cancelled()
-        if not heard.shows_speaker:
+        if not measured.shows_speaker:
             continue
-        kept = cache.get(what, heard.sha256)
+        kept = cache.get(what, measured.sha256)
         if kept is None and quick:
             continue
         if kept is None:
             progress(number / len(clips), f"Comparing voices: {number + 1} of {len(clips)}")
-            kept = packed(encoder.embed(read_speech(heard.path)))
-            cache.put(what, heard.sha256, kept)
-        embeddings[heard.clip.id] = unpacked(kept)
+            kept = packed(encoder.embed(read_speech(measured.path)))
+            cache.put(what, measured.sha256, kept)
+        embeddings[measured.clip.id] = unpacked(kept)
     return embeddings
 
 
@@ -174,17 +170,17 @@ def detect_languages(
     what = f"language:{listener.model_id}:{listener.model_revision}"
     found = {}
     chosen = _few_of_each_recording(clips)
-    for number, heard in enumerate(chosen):
+    for number, measured in enumerate(chosen):
         cancel.raise_if_cancelled()
-        kept = cache.get(what, heard.sha256)
+        kept = cache.get(what, measured.sha256)
         if kept is None and quick:
             continue
         if kept is None:
             progress(number / len(chosen), f"Which language? {number + 1} of {len(chosen)}")
-            kept = _language_of(listener, heard.path, cancel)
-            cache.put(what, heard.sha256, kept)
+            kept = _language_of(listener, measured.path, cancel)
+            cache.put(what, measured.sha256, kept)
         if kept[0]:
-            found[heard.clip.id] = (str(kept[0]), float(kept[1]))
+            found[measured.clip.id] = (str(kept[0]), float(kept[1]))
     return found
 
 
@@ -197,23 +193,23 @@ def listen_again(
     progress: Progress,
     cancel: CancelToken,
 ) -> None:
-    """Has another listening model hear each clip; `heard_before` tells. Raises StudioError."""
+    """Transcribes each clip with another model, for `heard_before`. Raises StudioError."""
     what = f"{_heard_in(language)}{model_id}:{services.asr.get(model_id).model_revision}"
-    for number, heard in enumerate(clips):
+    for number, measured in enumerate(clips):
         cancel.raise_if_cancelled()
-        text = cache.get(what, heard.sha256)
+        text = cache.get(what, measured.sha256)
         if text is None:
-            progress(number / len(clips), f"Listening again: {number + 1} of {len(clips)}")
-            speech = read_speech(heard.path)
+            progress(number / len(clips), f"Transcribing again: {number + 1} of {len(clips)}")
+            speech = read_speech(measured.path)
             said = transcribe_speech(services, speech, model_id, language, no_progress, cancel)
             text = said.text
-        cache.put(what, heard.sha256, text)
+        cache.put(what, measured.sha256, text)
 
 
 def heard_before(
     clips: Sequence[MeasuredClip], language: str, cache: ContentCache
 ) -> dict[str, str]:
-    """What the last second listener heard, by clip id."""
+    """The last second transcript, by clip id."""
     texts = {item.clip.id: cache.latest(_heard_in(language), item.sha256) for item in clips}
     return {clip_id: str(text) for clip_id, text in texts.items() if text is not None}
 
@@ -247,11 +243,11 @@ def _language_of(listener: ASREngine, path: Path, cancel: CancelToken) -> tuple[
 def _few_of_each_recording(clips: Iterable[MeasuredClip]) -> list[MeasuredClip]:
     """The longest clips of each recording, the recordings of most speech first."""
     recordings: dict[str, list[MeasuredClip]] = {}
-    for heard in clips:
-        recordings.setdefault(heard.clip.source, []).append(heard)
+    for measured in clips:
+        recordings.setdefault(measured.clip.source, []).append(measured)
     longest = [
-        sorted(some, key=lambda heard: -heard.clip.duration_s)[:CLIPS_PER_RECORDING]
+        sorted(some, key=lambda measured: -measured.clip.duration_s)[:CLIPS_PER_RECORDING]
         for some in recordings.values()
     ]
     longest.sort(key=lambda some: -some[0].clip.duration_s)
-    return [heard for some in longest for heard in some][:MOST_CLIPS]
+    return [measured for some in longest for measured in some][:MOST_CLIPS]

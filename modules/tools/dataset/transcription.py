@@ -1,7 +1,7 @@
-"""What a listener hears in a recording, kept so that nothing is listened to twice.
+"""Transcribing the recordings of a dataset with word times, cached by content.
 
-A long recording is listened to in windows of some minutes, each kept as soon as it is done: who is
-broken off goes on where he was, and the result is the same.
+A long recording is transcribed in windows of some minutes, each cached as soon as it is done, so
+that an interrupted build is resumed with the same result.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ from modules.tools.services import Services
 logger = logging.getLogger(__name__)
 
 _FORMAT = 1
-# Speech of this length without a word is listened to a second time, with a little around it;
-# stretches beside each other together, up to what Whisper takes at once.
+# Speech of this length without a word is transcribed again, with a margin; neighbouring regions
+# together, up to what Whisper takes at once.
 _UNHEARD_S, _MARGIN_S = 0.4, 0.2
 _JOINED_PAUSE_S, _TOGETHER_S = 1.0, 28.0
-_RATE_HZ = 16_000  # the listeners with word times hear at this rate
+_RATE_HZ = 16_000  # of the models with word times
 
 
 @dataclass(frozen=True)
-class Heard:
-    """The words of a recording and where somebody speaks in it; seconds from its start."""
+class TranscribedWords:
+    """The words of a recording and its regions of speech; seconds from its start."""
 
     words: tuple[Word, ...]
     speech: tuple[Region, ...]
@@ -75,46 +75,48 @@ class Listener:
             "options": dict(self.options),
         }
 
-    def hear(self, recording: Speech, progress: Progress, cancel: CancelToken) -> Heard:
+    def transcribe(
+        self, recording: Speech, progress: Progress, cancel: CancelToken
+    ) -> TranscribedWords:
         """Raises what the engine raises, and JobCancelled."""
         samples = resample(recording.samples, recording.sample_rate_hz, _RATE_HZ)
-        audible = Speech(samples, _RATE_HZ)
-        speech = speech_regions(audible)
+        resampled = Speech(samples, _RATE_HZ)
+        speech = speech_regions(resampled)
         words: list[Word] = []
-        for window in listening_windows(speech, audible.duration_s):
-            share = scaled(progress, *(at_s / audible.duration_s for at_s in window))
-            words += self._words(audible, window, share, cancel)
-        words = self._second_hearing(audible, words, speech, cancel)
-        return Heard(tuple(words), tuple(speech))
+        for window in listening_windows(speech, resampled.duration_s):
+            share = scaled(progress, *(at_s / resampled.duration_s for at_s in window))
+            words += self._words(resampled, window, share, cancel)
+        words = self._transcribe_gaps(resampled, words, speech, cancel)
+        return TranscribedWords(tuple(words), tuple(speech))
 
-    def _second_hearing(
+    def _transcribe_gaps(
         self,
-        audible: Speech,
+        resampled: Speech,
         words: Sequence[Word],
         speech: Sequence[Region],
         cancel: CancelToken,
     ) -> list[Word]:
-        """The words, and those of stretches in which somebody speaks and nothing was heard.
+        """The words, and those of speech regions without a word, which are transcribed alone.
 
-        Among others a listener passes over short phrases; alone it hears them.
+        Models pass over short phrases among others.
         """
-        found = fitted_to_speech(in_order(words, audible.duration_s), speech)
+        found = fitted_to_speech(in_order(words, resampled.duration_s), speech)
         missing = joined_regions(unheard(found, speech, _UNHEARD_S), _JOINED_PAUSE_S, _TOGETHER_S)
         for start_s, end_s in missing:
-            around = max(start_s - _MARGIN_S, 0.0), min(end_s + _MARGIN_S, audible.duration_s)
-            again = self._words(audible, around, no_progress, cancel)
+            around = max(start_s - _MARGIN_S, 0.0), min(end_s + _MARGIN_S, resampled.duration_s)
+            again = self._words(resampled, around, no_progress, cancel)
             found = with_found(found, [w for w in again if start_s <= middle_s(w) < end_s])
         return list(found)
 
     def _words(
-        self, audible: Speech, region: Region, progress: Progress, cancel: CancelToken
+        self, resampled: Speech, region: Region, progress: Progress, cancel: CancelToken
     ) -> list[Word]:
         """The words of a part of the recording, with times in the recording."""
         cancel.raise_if_cancelled()
-        heard = self._hear_once(excerpt(audible, *region), progress, cancel)
-        return [_moved(word, region[0]) for word in heard]
+        words = self._transcribe_window(excerpt(resampled, *region), progress, cancel)
+        return [_moved(word, region[0]) for word in words]
 
-    def _hear_once(
+    def _transcribe_window(
         self, window: Speech, progress: Progress, cancel: CancelToken
     ) -> tuple[Word, ...]:
         about = json.dumps([_FORMAT, audio_sha256(window), self.described()], sort_keys=True)
@@ -123,8 +125,7 @@ class Listener:
         if known is None:
             options: Any = parse_options(self.engine.options_type, self.options)
             running = self.engine.transcribe(window, options, progress, cancel)
-            heard = (_words_of(segment) for segment in running.segments)
-            known = tuple(word for words in heard for word in words)
+            known = tuple(word for segment in running.segments for word in _words_of(segment))
             record = [[word.text, word.start_s, word.end_s, word.probability] for word in known]
             atomic.write_json(kept, {"words": record})
         return known
@@ -154,7 +155,7 @@ def open_listener(
 
 
 def _words_of(segment: Segment) -> tuple[Word, ...]:
-    """Those of a listener without word times are spread over the segment."""
+    """The words of a segment; spread over it if the model has no word times."""
     if segment.words:
         return whole_words(segment)
     return spread(segment.text, segment.start_s, segment.end_s)
@@ -167,7 +168,7 @@ def _read_words(path: Path) -> tuple[Word, ...] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        logger.warning("%s cannot be read (%s); listening again", path, error)
+        logger.warning("%s cannot be read (%s); transcribing again", path, error)
         return None
 
 

@@ -1,4 +1,4 @@
-"""How fast the models speak and listen on this machine, and how well they are understood."""
+"""Benchmark: load time, first audio, real-time factor, memory and word errors of the models."""
 
 from __future__ import annotations
 
@@ -31,20 +31,25 @@ from modules.tools.voices.preset_voices import nearest_language, preset_voices
 
 logger = logging.getLogger(__name__)
 
-
-# What a benchmark found: kept under the output folder, and in words for its readers.
-
-
-HEADERS = ("Model", "Load", "First", "Of real time", "Memory", "GPU", "Word errors", "Note")
+HEADERS = (
+    "Model",
+    "Load",
+    "First audio",
+    "Real-time factor",
+    "Memory",
+    "GPU",
+    "Word errors",
+    "Note",
+)
 
 
 @dataclass(frozen=True)
 class ModelFigures:
-    """How one model did; None where it was not measured, `problem` says why it failed.
+    """The figures of one model; None if not measured, `problem` says why it failed.
 
-    `first_s` are the seconds until the first audio, or the first text of a listener;
-    `real_time_factor` is the computing of a second of audio in seconds. `voice` is the one it spoke
-    with, `recording_s` how long what was spoken or heard is. `peak_gpu_bytes` is 0 without a GPU.
+    `first_s` are the seconds until the first audio, or the first text of a listening model;
+    `real_time_factor` is the computing time for a second of audio. `voice` is what it spoke with,
+    `recording_s` the length of the audio. `peak_gpu_bytes` is 0 without a GPU.
     """
 
     model_id: str
@@ -67,8 +72,8 @@ class ModelFigures:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """One run. `complete` is False where it was stopped; `listener` is the Whisper that counted the
-    words of the speakers, "" without one; `environment` has the versions and the machine."""
+    """One run. `complete` is False if it was stopped; `listener` is the Whisper model that gave the
+    word errors, "" without one; `environment` has the versions and the machine."""
 
     created: str
     app_version: str
@@ -81,12 +86,12 @@ class Benchmark:
 
 
 def benchmarks_folder(services: Services) -> Path:
-    """Where results are kept; it may not exist yet."""
+    """The folder of the results; it may not exist yet."""
     return services.settings.output_folder / "benchmarks"
 
 
 def keep_benchmark(services: Services, benchmark: Benchmark) -> Path:
-    """Keeps a result as JSON; returns where. Raises DiskFullError."""
+    """Writes a result as JSON; returns its path. Raises DiskFullError."""
     folder = benchmarks_folder(services)
     folder.mkdir(parents=True, exist_ok=True)
     stamp = datetime.fromisoformat(benchmark.created).strftime("%Y%m%d-%H%M%S")
@@ -96,7 +101,7 @@ def keep_benchmark(services: Services, benchmark: Benchmark) -> Path:
 
 
 def newest_benchmark(services: Services) -> Benchmark | None:
-    """The result kept last; None where there is none that can be read."""
+    """The last result; None if there is none that can be read."""
     for path in sorted(benchmarks_folder(services).glob("[0-9]*.json"), reverse=True):
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
@@ -125,15 +130,12 @@ def _number(value: float | None, form: str, scale: float = 1.0) -> str:
     return "" if value is None else form.format(value * scale)
 
 
-# One model measured: how soon and how fast it speaks or listens, once it is loaded.
-
-
 TEXT = (
     "The harbour was quiet before dawn, and a single lamp burned above the customs house. "
     "Nobody spoke of the storm, which had passed in the night and left the water smooth as glass."
 )
 SEED = 1
-# The first sentence after loading pays for what is compiled and recorded once.
+# The first sentence after loading is slower: some things are compiled then.
 _WARM_UP = "One, two, three."
 _DESCRIPTION = "A calm woman in her forties with a clear, warm voice."
 _LANGUAGE = "en-us"
@@ -146,9 +148,9 @@ def measure_speaker(
     progress: Progress,
     cancel: CancelToken,
 ) -> tuple[ModelFigures, Speech]:
-    """The figures of a speaking model, and TEXT as it said it.
+    """The figures of a speaking model, and its speech of TEXT.
 
-    It speaks with a voice of its own, without one with that of `sample` ("": the first there is).
+    It speaks with a voice of its own, else with that of `sample` ("": the first sample).
     """
     engine = services.tts.get(figures.model_id)
     language = nearest_language(engine, _LANGUAGE)
@@ -194,7 +196,7 @@ def measure_listener(
     progress: Progress,
     cancel: CancelToken,
 ) -> ModelFigures:
-    """The figures of a listening model that hears `speech`, which says TEXT."""
+    """The figures of a listening model for `speech`, which is TEXT."""
     listener = services.asr.get(figures.model_id)
     load_s = _seconds(lambda: listener.load(cancel))
     progress(0.5, f"{listener.label}: listening")
@@ -249,7 +251,7 @@ def _seconds(work: Callable[[], None]) -> float:
     return time.monotonic() - start
 
 
-# Who misses more than that of the words is not heard by the models that listen.
+# Speech with more word errors than this is not used to measure listening models.
 _UNDERSTOOD = 0.5
 
 
@@ -268,11 +270,10 @@ def run_benchmark(
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
 ) -> Benchmark:
-    """Has every model speak a text, or listen to it, one after the other; keeps the figures under
-    output/benchmarks.
+    """Measures the models one after the other; keeps the figures under output/benchmarks.
 
-    What nobody uses leaves memory first, so that loading is measured. A model that fails is noted
-    and costs the others nothing. Raises BadInputError or NotFoundError for models that cannot be
+    Idle models are unloaded first, so that loading is measured. A model that fails is noted and
+    the others go on. Raises BadInputError or NotFoundError for models that cannot be
     measured, before anything begins, and JobCancelled; what was measured until then is kept.
     """
     speakers, listeners = _models(services, request.models)
@@ -305,7 +306,7 @@ def _models(services: Services, wanted: Sequence[str]) -> tuple[list[str], list[
         state = library.model_state(services, model_id).availability
         if model_id not in (*speakers, *listeners):
             raise BadInputError(
-                state.message or f"{model_id} neither speaks nor listens.",
+                state.message or f"{model_id} is neither a speaking nor a listening model.",
                 state.hint or "`models list` shows the models.",
             )
     if not (speakers or listeners):
@@ -314,7 +315,7 @@ def _models(services: Services, wanted: Sequence[str]) -> tuple[list[str], list[
         return speakers, listeners
     chosen = [model_id for model_id in listeners if model_id in wanted]
     spoken = [model_id for model_id in speakers if model_id in wanted]
-    # Somebody must say what is listened to.
+    # Listening models need speech to transcribe.
     return spoken or sorted(speakers, key=services.settings.tts_model.__ne__)[:1], chosen
 
 
@@ -354,7 +355,7 @@ class _Run:
         except StudioError as error:
             figures = replace(figures, problem=str(error))
         except Exception as error:
-            # Whatever is wrong with one model must not cost the figures of the others.
+            # One model that fails must not cost the figures of the others.
             logger.exception("%s could not be measured", model_id)
             figures = replace(figures, problem=f"{type(error).__name__}: {error}")
         self._figures.append(figures)
@@ -370,19 +371,19 @@ class _Run:
         return measure_listener(self._services, figures, self._recording(), progress, self._cancel)
 
     def read_back(self) -> None:
-        """The words of the speakers, counted by Whisper once all of them were measured."""
+        """Adds the word errors of the speaking models once all are measured."""
         for index, figures in enumerate(self._figures):
             speech = self._spoken.get(figures.model_id)
             if speech is None or not self._whisper:
                 continue
             try:
-                heard = transcribe_speech(
+                transcript = transcribe_speech(
                     self._services, speech, self._whisper, "en", no_progress, self._cancel
                 )
             except StudioError as error:
-                logger.warning("Not read back: %s", error)
+                logger.warning("No word error rate: %s", error)
                 return
-            rate = round(word_error_rate(TEXT, heard.text, "en"), 4)
+            rate = round(word_error_rate(TEXT, transcript.text, "en"), 4)
             self._figures[index] = replace(figures, word_error_rate=rate)
 
     def result(self, complete: bool) -> Benchmark:
@@ -398,12 +399,12 @@ class _Run:
         )
 
     def _recording(self) -> Speech:
-        """The text as the first speaker said it who is understood."""
+        """The speech of the first speaking model that is understood."""
         for figures in self._figures:
             if (figures.word_error_rate or 0.0) < _UNDERSTOOD and figures.model_id in self._spoken:
                 return self._spoken[figures.model_id]
         raise BadInputError(
-            "There is nothing to listen to.", "Measure a model that speaks as well."
+            "There is no speech to transcribe.", "Measure a speaking model as well."
         )
 
 
@@ -414,20 +415,17 @@ def _whisper(services: Services) -> str:
     return default if default in installed else next(iter(installed), "")
 
 
-# The benchmark as a job.
-
-
 BENCHMARK = "benchmark"
 
 
 def register(services: Services) -> None:
-    """Tells the runner how to do it."""
+    """Registers the job of this file."""
 
-    def do_benchmark(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+    def run_job(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
         found = run_benchmark(services, BenchmarkRequest(), job.progress, job.cancel)
         return {"created": found.created}
 
-    services.jobs.register(BENCHMARK, do_benchmark)
+    services.jobs.register(BENCHMARK, run_job)
 
 
 def submit_benchmark(services: Services) -> Job:

@@ -1,4 +1,4 @@
-"""The catalog as a user meets it: what is here, what it costs, getting and removing it."""
+"""The models of the catalog and the fine-tuned ones: installed, in memory, loaded, deleted."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class ModelOverview:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """One model in memory. `place` is on its device or in CPU memory; `holders` use it now."""
+    """One model in memory. `place` is its device or CPU memory; `holders` use it now."""
 
     key: str
     model_id: str
@@ -68,7 +68,7 @@ class LoadedModel:
 
 @dataclass(frozen=True)
 class ModelState:
-    """One model as it is now: whether it can be used, and what of it sits in memory."""
+    """One model as it is now: whether it can be used, and its copies in memory."""
 
     entry: ModelEntry
     availability: Availability
@@ -76,12 +76,12 @@ class ModelState:
 
 
 class ModelInUseError(BadInputError):
-    """Somebody works with the model that was to go."""
+    """The model that was to be unloaded or deleted is in use."""
 
 
 @dataclass(frozen=True)
 class CheckedModel:
-    """The outcome of reading every file of a model; `problem` is empty when all is well."""
+    """The outcome of reading every file of a model; `problem` is "" if all are right."""
 
     model_id: str
     state: str
@@ -109,7 +109,7 @@ def list_models(services: Services) -> tuple[ModelOverview, ...]:
 
 
 def in_memory(services: Services) -> tuple[LoadedModel, ...]:
-    """What sits in memory now, and who uses it."""
+    """The models in memory, and what uses them."""
     labels = {entry.id: entry.label for entry in services.catalog.entries()}
     labels |= {model_id_of(model): model.label for model in services.tuned_models.list()}
     found = []
@@ -150,15 +150,15 @@ def download(
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
 ) -> Path:
-    """Fetches a model, going on where an earlier try broke off; returns its folder."""
+    """Downloads a model, resuming an earlier try; returns its folder."""
     return services.downloader.fetch(model_id, progress, cancel)
 
 
 def delete(services: Services, model_id: str) -> int:
-    """Takes a model out of memory and off the disk; returns the bytes that became free.
+    """Unloads a model and deletes it from the disk; returns the bytes that became free.
 
     A fine-tuned one goes to the trash (see `TunedModelLibrary.restore`), where it still takes
-    its room. Raises ModelInUseError while somebody uses it.
+    space. Raises ModelInUseError while it is in use.
     """
     tuned = services.tts.tuned_model(model_id)
     _refuse_if_used(services, model_id, "delete")
@@ -170,19 +170,19 @@ def delete(services: Services, model_id: str) -> int:
 
 
 def load(services: Services, model_id: str, cancel: CancelToken | None = None) -> None:
-    """Brings a model into memory, where it stays until it was idle for long or room is needed."""
+    """Loads a model; it stays in memory until it was idle for long or room is needed."""
     manager_of(services, model_id).context.engine(model_id).load(cancel)
 
 
 def unload(services: Services, model_id: str) -> None:
-    """Takes a model out of memory: now, or when the last one who uses it is done."""
+    """Unloads a model: now, or when its last user is done."""
     manager_of(services, model_id).unload(model_id)
 
 
 def unload_unused(services: Services, model_id: str) -> int:
-    """Takes a model out of memory now; returns the bytes that became free.
+    """Unloads a model now; returns the bytes that became free.
 
-    Raises ModelInUseError while somebody uses it, NotFoundError for a model that is not known.
+    Raises ModelInUseError while it is in use, NotFoundError for an unknown model.
     """
     freed = sum(loaded.nbytes for loaded in model_state(services, model_id).loaded)
     _refuse_if_used(services, model_id, "unload")
@@ -191,11 +191,11 @@ def unload_unused(services: Services, model_id: str) -> int:
 
 
 def model_states(services: Services) -> tuple[ModelState, ...]:
-    """Every model of the catalog, then those that were plugged in."""
-    plugged_in = [*services.tts.engine_ids(), *services.asr.engine_ids()]
+    """Every model of the catalog, then those that were registered at run time."""
+    registered = [*services.tts.engine_ids(), *services.asr.engine_ids()]
     ids = [entry.id for entry in services.catalog.entries()]
     loaded = in_memory(services)
-    return tuple(_state(services, model_id, loaded) for model_id in dict.fromkeys(ids + plugged_in))
+    return tuple(_state(services, model_id, loaded) for model_id in dict.fromkeys(ids + registered))
 
 
 def model_state(services: Services, model_id: str) -> ModelState:
@@ -204,7 +204,7 @@ def model_state(services: Services, model_id: str) -> ModelState:
 
 
 def unload_idle(services: Services) -> int:
-    """Takes everything out of memory that nobody uses; returns how many models."""
+    """Unloads all models that are not in use; returns how many."""
     return services.tts.pool.unload_idle()
 
 

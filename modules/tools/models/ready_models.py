@@ -1,4 +1,4 @@
-"""Which models can be used right now, and what they can do."""
+"""The models that can be used now, and their abilities."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def speaks_scripts(entry: ModelEntry) -> bool:
 
 
 def is_voice_match(entry: ModelEntry) -> bool:
-    """Whether the model only comes near a voice, by fitting one of its own to it."""
+    """Whether the model approximates a voice by fitting one of its own to it."""
     return "voice-match" in entry.abilities
 
 

@@ -1,4 +1,4 @@
-"""Fine-tuned models taken in and taken along; `model_library` deletes them."""
+"""Importing and exporting fine-tuned models; `library` deletes them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _SAID_ELSEWHERE = ("name", "label", "base_model", "licence")
 
 
 def needs_consent(services: Services) -> bool:
-    """Whether the licence of XTTS has to be accepted before a model made from it is taken in."""
+    """Whether the licence of XTTS has to be accepted before a model made from it is imported."""
     return library.needs_consent(services, BASE)
 
 
@@ -66,11 +66,11 @@ def import_tuned(
     cancel: CancelToken | None = None,
     file_name: str = "",
 ) -> TunedModel:
-    """Takes in the zip of a fine-tuned XTTS, by default under the name on its card, else under
-    the file's (`file_name`, where the file was called otherwise before).
+    """Imports the zip of a fine-tuned XTTS, by default under the name on its card, else under that
+    of the file (`file_name`, if the file was renamed since).
 
     Only the files of a model are taken, and everything is read before it counts as one. Raises
-    LicenceNotAcceptedError, BadInputError for what is no such zip, ModelMissingError or
+    LicenceNotAcceptedError, BadInputError for another file, ModelMissingError or
     CorruptFileError that names the file at fault, and DiskFullError; then nothing is left.
     """
     require_consent(services)
@@ -117,8 +117,7 @@ def export_tuned(
 
 
 def card_facts(model: TunedModel) -> dict[str, str]:
-    """What a model's card says, in lines for people; long and nested values are left to the
-    file."""
+    """The facts on a model's card for people, without long and nested values."""
     facts = {}
     for key, value in model.card.items():
         if key in _SAID_ELSEWHERE or isinstance(value, list | dict) or value in ("", None):
@@ -132,17 +131,16 @@ def _plain(value: Any) -> str:
     return text if len(text) <= 200 else f"{text[:200]}…"
 
 
-# Taking fine-tuned models in and along, as jobs: gigabytes take their time.
-
+# Importing and exporting as jobs.
 
 IMPORT_TUNED = "import_tuned"
 EXPORT_TUNED = "export_tuned"
 
 
 def register(services: Services) -> None:
-    """Tells the runner how to do both kinds of work."""
+    """Registers the jobs of this file."""
 
-    def do_import(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+    def run_import(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
         archive = Path(payload["archive"])
         model = import_tuned(
             services, archive, payload["name"], job.progress, job.cancel, payload["file_name"]
@@ -150,18 +148,18 @@ def register(services: Services) -> None:
         archive.unlink(missing_ok=True)
         return {"model": model_id_of(model)}
 
-    def do_export(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+    def run_export(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
         name = payload["name"]
         target = services.exports_folder / f"{name}{SUFFIX}"
         file = export_tuned(services, name, target, job.progress, job.cancel)
         return {"model": payload["model"], "file": str(file)}
 
-    services.jobs.register(IMPORT_TUNED, do_import)
-    services.jobs.register(EXPORT_TUNED, do_export)
+    services.jobs.register(IMPORT_TUNED, run_import)
+    services.jobs.register(EXPORT_TUNED, run_export)
 
 
 def submit_import(services: Services, archive: Path, name: str, accepted: bool) -> Job:
-    """Queues taking in a zip; `accepted`: the user accepts the licence of XTTS.
+    """Queues importing a zip; `accepted`: the user accepts the licence of XTTS.
 
     Raises LicenceNotAcceptedError, and BadInputError without a file.
     """

@@ -1,4 +1,4 @@
-"""Speech on its way to a page while it is being made: one feed a job, in memory, bounded."""
+"""Speech of running jobs for pages that play it: one feed for each job, in bounded memory."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from modules.core_components.errors import JobCancelled
 from modules.core_components.values import Speech
 
 DONE, CANCELLED, FAILED, LEFT_BEHIND = "done", "cancelled", "failed", "left behind"
-# Forty megabytes as text. A listener who is further behind than this waits for the take instead.
+# Forty megabytes as text. A page that is further behind waits for the take instead.
 KEPT_S = 600.0
-# As long as a page may take to ask for a feed whose job was quick.
+# A page may ask for a feed whose job ended already.
 FORGET_AFTER_S = 60.0
 
 
 @dataclass(frozen=True)
 class News:
-    """What a reader has not seen yet: `lines` of JSON, where to go on, and how it ended, or ""."""
+    """What a reader has not read yet: `lines` of JSON, the next position, how it ended or ""."""
 
     lines: tuple[str, ...]
     position: int
@@ -33,7 +33,7 @@ class News:
 
 
 class LiveFeed:
-    """The pieces of one job in their order. Readers do not take anything from each other."""
+    """The pieces of one job in order, for any number of readers."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -54,12 +54,12 @@ class LiveFeed:
                 self._dropped += 1
 
     def close(self, end: str, now: float) -> None:
-        """Says that nothing more comes, and why."""
+        """Ends the feed; `end` says why."""
         with self._lock:
             self.end, self.ended_at = end, now
 
     def after(self, position: int) -> News:
-        """What came since `position` (0 at first)."""
+        """The pieces since `position` (0 at first)."""
         with self._lock:
             if position < self._dropped:
                 return News((), position, LEFT_BEHIND)
@@ -68,7 +68,7 @@ class LiveFeed:
 
 
 class LiveFeeds:
-    """The feeds of all jobs that are heard while they work. Safe from every thread."""
+    """The feeds of the running jobs. Safe from every thread."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -77,7 +77,7 @@ class LiveFeeds:
 
     @contextmanager
     def feeding(self, job_id: str) -> Iterator[Callable[[Speech], None]]:
-        """Gives what takes the pieces of a job; the feed ends with the block, however that ends."""
+        """Yields what takes the pieces of a job; the feed ends with the block."""
         feed = LiveFeed()  # a job that is resumed begins anew
         with self._lock:
             self._forget_old()
@@ -93,7 +93,7 @@ class LiveFeeds:
             feed.close(end, self._clock())
 
     def find(self, job_id: str) -> LiveFeed | None:
-        """The feed of a job; None before it speaks, and some time after it ended."""
+        """The feed of a job; None before it speaks, and a while after it ended."""
         with self._lock:
             self._forget_old()
             return self._feeds.get(job_id)

@@ -1,4 +1,4 @@
-"""The pronunciation dictionary: what is in it, changing it, and what of it a text uses."""
+"""The pronunciation dictionary: its entries, changing them, and those that a text uses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OPTION = "pronunciations"
 
 
 def list_pronunciations(services: Services, language: str = "") -> dict[str, Mapping[str, str]]:
-    """The entries by language; of one language where it is given."""
+    """The entries by language, or of one language."""
     library = services.pronunciations
     return {
         code: library.entries(code) for code in ([language] if language else library.languages())
@@ -33,8 +33,8 @@ def list_pronunciations(services: Services, language: str = "") -> dict[str, Map
 def add_pronunciation(services: Services, language: str, word: str, sound: str) -> None:
     """Adds an entry, or changes it.
 
-    `sound` is /phonemes/ or words that sound right. Raises BadInputError for a language that the
-    chosen engine does not speak and for what it cannot say, naming the sound.
+    `sound` is /phonemes/ or words that sound right. Raises BadInputError for a language or a sound
+    that the default speaking model does not have.
     """
     engine = services.tts.get(services.settings.tts_model)
     check_language(engine, language)
@@ -53,11 +53,10 @@ def remove_pronunciation(services: Services, language: str, word: str) -> None:
 def with_pronunciations(
     services: Services, engine: TTSEngine, language: str, text: str, options: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The options with the entries that the text uses, for an engine that takes any.
+    """The options with the entries that the text uses, if the engine has such an option.
 
-    They become part of the request and of the take's record: made again, it sounds the same
-    whatever has become of the dictionary. Options that hold entries already, or none on purpose,
-    stay as they are.
+    They become part of the request and of the take, which can be made again after the dictionary
+    was changed. Options that set entries already stay as they are.
     """
     takes_them = any(item.name == OPTION for item in describe_options(engine.options_type))
     if not takes_them or OPTION in options:

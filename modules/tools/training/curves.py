@@ -1,4 +1,4 @@
-"""How a training stands, read from its diary: for the page, the terminal, or after a crash."""
+"""The state and the loss curves of a training, read from its events."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _TYPICAL_STEPS = 50
 
 @dataclass(frozen=True)
 class Curves:
-    """A training as it stands.
+    """A training as it is now.
 
     `train_losses` belong to `steps`, `eval_losses` to `eval_steps`. `step` of `steps_total` are
     done, `epoch` counts from 1. `step_s` is the median of the last steps, `eta_s` what is left by
     it (None before the first step), `gpu_bytes` the most memory taken on the GPU (None without
-    one). `notes` tell what happened on the way, `log` is the end of `train.log`; `outcome` and
+    one). `notes` say what happened meanwhile, `log` is the end of `train.log`; `outcome` and
     `hint` say how it ended, "" while it has not.
     """
 
@@ -82,8 +82,8 @@ def read_curves(services: Services, name: str) -> Curves:
 def in_force(events: Sequence[Event], kind: str) -> tuple[Event, ...]:
     """The events of a kind in the order of their steps.
 
-    Steps that were taken back (a crash, a loss that was not finite) and done again count as they
-    were done last.
+    Steps that were repeated (after a crash, or a loss that was not finite) count as they were done
+    last.
     """
     by_step: dict[int, Event] = {}
     for event in events:

@@ -1,8 +1,7 @@
-"""Hearing what a training made of a voice: every kept checkpoint, and the base beside them.
+"""Evaluating a training: every kept checkpoint and the base model speak and are scored.
 
 All speak the same texts with the same seeds in the voice of the same reference clips: the fixed
-sentences of the language, and rows that the training never heard. What is judged is the folder that
-would be published, spoken by the engine that would speak it.
+sentences of the language, and held-out rows. A checkpoint is packed as it would be published.
 """
 
 from __future__ import annotations
@@ -52,10 +51,7 @@ from modules.tools.speaking.scores import read_back
 
 logger = logging.getLogger(__name__)
 
-
-# The reference recording of a training: chosen once, judged with, and published with.
-
-
+# The reference recording of a training is chosen once, for its evaluation and for publishing.
 AUDIO, ABOUT = "reference.wav", "reference.json"
 
 
@@ -83,20 +79,14 @@ def run_reference(services: Services, run: TrainingRun, cancel: CancelToken) -> 
     return RunReference(sample, clips)
 
 
-# One text spoken by one checkpoint, and what ears that can be trusted say of it.
-#
-# A take's name holds the hash of everything that made it. What lies there under its name is
-# finished and right; what does not is made. That is all there is to resuming.
-
-
 SEED = 1
 MOST_HELD_OUT = 8
 
 
 @dataclass(frozen=True)
 class Text:
-    """What is spoken. `real` is the speaker's own clip of it, relative to the dataset's folder,
-    "" for sentences; the seed depends on the place in the list only."""
+    """A text to speak. `real` is the speaker's own clip of it, relative to the dataset's folder,
+    "" for sentences; the seed depends only on its position in the list."""
 
     key: str
     kind: str
@@ -106,7 +96,7 @@ class Text:
 
 
 def texts_of(services: Services, run: TrainingRun) -> tuple[Text, ...]:
-    """The sentences of the run's language, then rows it never heard, spread over all of them."""
+    """The sentences of the run's language, then held-out rows, spread over all of them."""
     dataset = services.datasets.get(run.dataset)
     held_out = [
         row
@@ -125,27 +115,27 @@ def texts_of(services: Services, run: TrainingRun) -> tuple[Text, ...]:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """Seconds of speech and likeness to the reference; 0 where nobody speaks."""
+class SpeakerScore:
+    """Seconds of speech, and similarity to the reference; both 0 without speech."""
 
     speech_s: float
     similarity: float | None
 
 
 @dataclass
-class Ears:
-    """The reference of a run and the models that compare with it."""
+class Judge:
+    """Scores speech against the reference of a run."""
 
     services: Services
     run: TrainingRun
     reference: Sample
     dataset_folder: Path
     _target: FloatArray | None = None
-    _real: dict[str, Heard] = field(default_factory=dict)
+    _real: dict[str, SpeakerScore] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, services: Services, run: TrainingRun, cancel: CancelToken) -> Ears:
-        """The ears for a run. Raises as `run_reference`."""
+    def open(cls, services: Services, run: TrainingRun, cancel: CancelToken) -> Judge:
+        """Raises as `run_reference`."""
         reference = run_reference(services, run, cancel).sample
         return cls(services, run, reference, services.datasets.get(run.dataset).folder)
 
@@ -154,14 +144,14 @@ class Ears:
         return self.reference.audio_sha256
 
     def voice(self, engine: TTSEngine, cancel: CancelToken) -> VoicePrompt:
-        """The reference as the engine of a checkpoint digests it."""
+        """The voice prompt that an engine makes of the reference."""
         return engine.prepare_voice(self.reference, no_progress, cancel)
 
-    def hear(self, speech: Speech) -> Heard:
-        """Likeness None where there is no speaker encoder."""
+    def score(self, speech: Speech) -> SpeakerScore:
+        """Similarity is None without a speaker encoder."""
         seconds = speech_seconds(speech)
         if not seconds:
-            return Heard(0.0, 0.0)
+            return SpeakerScore(0.0, 0.0)
         try:
             encoder = self.services.asr.get_speaker_encoder()
             if self._target is None:
@@ -169,16 +159,16 @@ class Ears:
                 self._target = encoder.embed(spoken)
             similarity = float(np.dot(encoder.embed(trim_to_speech(speech)), self._target))
         except BadInputError:  # too short for the encoder: no voice to recognize
-            return Heard(seconds, 0.0)
+            return SpeakerScore(seconds, 0.0)
         except StudioError as error:
-            logger.warning("No likeness: %s", error)
-            return Heard(seconds, None)
-        return Heard(seconds, round(similarity, 4))
+            logger.warning("No similarity: %s", error)
+            return SpeakerScore(seconds, None)
+        return SpeakerScore(seconds, round(similarity, 4))
 
-    def real(self, text: Text) -> Heard:
+    def real(self, text: Text) -> SpeakerScore:
         """The speaker's own clip of a held-out text."""
         if text.key not in self._real:
-            self._real[text.key] = self.hear(read_speech(self.dataset_folder / text.real))
+            self._real[text.key] = self.score(read_speech(self.dataset_folder / text.real))
         return self._real[text.key]
 
     def similarity_self(self, texts: Sequence[Text], cancel: CancelToken) -> float | None:
@@ -191,7 +181,7 @@ class Ears:
         return round(fmean(reached), 4) if reached else None
 
     def real_word_error_rate(self, texts: Sequence[Text], cancel: CancelToken) -> float | None:
-        """What the listener misunderstands of the real clips: no checkpoint can do much better."""
+        """The word error rate of the real clips: no checkpoint can be much better."""
         rates = []
         for text in texts:
             cancel.raise_if_cancelled()
@@ -203,7 +193,10 @@ class Ears:
 
 
 class TakeFolder:
-    """The takes of one checkpoint; `identity` is all that shapes them besides the text."""
+    """The takes of one checkpoint; `identity` is all that they depend on besides the text.
+
+    A take's name holds the hash of both, so that a file of that name is finished and right.
+    """
 
     def __init__(self, folder: Path, identity: str) -> None:
         folder.mkdir(exist_ok=True)
@@ -230,8 +223,8 @@ class TakeFolder:
         samples = np.concatenate(pieces) if pieces else np.zeros(1, np.float32)
         write_speech(self._path(text, ".wav"), Speech(samples, engine.sample_rate_hz))
 
-    def hear(self, text: Text, ears: Ears, run_folder: Path, cancel: CancelToken) -> JudgedTake:
-        """The judged take; judged anew only if it was not before."""
+    def judge(self, text: Text, judge: Judge, run_folder: Path, cancel: CancelToken) -> JudgedTake:
+        """The scored take; read from its file if it was scored before."""
         cancel.raise_if_cancelled()
         path = self._path(text, ".json")
         known = _read_take(path)
@@ -239,9 +232,9 @@ class TakeFolder:
             return known
         audio = self._path(text, ".wav")
         speech = read_speech(audio)
-        heard = ears.hear(speech)
-        words, rate = read_back(ears.services, speech, text.text, ears.run.language, cancel)
-        real_s = ears.real(text).speech_s if text.real else 0.0
+        score = judge.score(speech)
+        words, rate = read_back(judge.services, speech, text.text, judge.run.language, cancel)
+        real_s = judge.real(text).speech_s if text.real else 0.0
         take = JudgedTake(
             key=text.key,
             kind=text.kind,
@@ -249,14 +242,14 @@ class TakeFolder:
             audio=audio.relative_to(run_folder).as_posix(),
             heard=words,
             word_error_rate=rate,
-            similarity=heard.similarity,
-            duration_ratio=round(heard.speech_s / real_s, 4) if real_s else None,
+            similarity=score.similarity,
+            duration_ratio=round(score.speech_s / real_s, 4) if real_s else None,
         )
         atomic.write_json(path, asdict(take))
         return take
 
     def remove_others(self, texts: Sequence[Text]) -> None:
-        """Deletes takes that nothing asks for any more."""
+        """Deletes takes of other texts."""
         wanted = {self._path(text, suffix) for text in texts for suffix in (".wav", ".json")}
         for path in self._folder.iterdir():
             if path not in wanted:
@@ -284,9 +277,9 @@ def judge_run(
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
 ) -> Judgement:
-    """Judges the kept checkpoints of a run and keeps the result in its folder.
+    """Evaluates the kept checkpoints of a run and keeps the result in its folder.
 
-    Takes that were judged before are not made again, so a killed or cancelled judging goes on.
+    Takes that were scored before are not made again, so a cancelled evaluation can be resumed.
     Raises NotFoundError, BadInputError without a checkpoint or while the run trains,
     DiskFullError, JobCancelled.
     """
@@ -303,26 +296,26 @@ def judge_run(
     folder = run.folder / FOLDER
     folder.mkdir(exist_ok=True)
     progress(0.0, "Choosing the reference")
-    ears = Ears.open(services, run, cancel)
+    judge = Judge.open(services, run, cancel)
     texts = texts_of(services, run)
     rows: list[JudgedCheckpoint] = []
     candidates: Sequence[KeptCheckpoint | None] = (None, *checkpoints)
     for index, kept in enumerate(candidates):
         part = scaled(progress, index / len(candidates), (index + 1) / len(candidates))
-        rows.append(_judge(services, run, kept, texts, ears, part, cancel))
+        rows.append(_judge(services, run, kept, texts, judge, part, cancel))
     proposed, reason = propose(rows)
     found = Judgement(
         run=run.name,
         rows=tuple(rows),
         proposed=proposed,
         reason=reason,
-        real_word_error_rate=ears.real_word_error_rate(texts, cancel),
+        real_word_error_rate=judge.real_word_error_rate(texts, cancel),
         listener=services.settings.asr_model,
         seed=SEED,
         real_clips={text.key: text.real for text in texts if text.real},
     )
     atomic.write_json(folder / RESULT, asdict(found))
-    progress(1.0, "Judged")
+    progress(1.0, "Evaluated")
     return found
 
 
@@ -335,7 +328,7 @@ def read_judgement(run: TrainingRun) -> Judgement | None:
         return judgement_from_json(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorruptFileError(
-            f"The judgement of {run.name} cannot be read ({error!r}).", "Judge the run again."
+            f"The judgement of {run.name} cannot be read ({error!r}).", "Evaluate the run again."
         ) from error
 
 
@@ -344,30 +337,30 @@ def _judge(
     run: TrainingRun,
     kept: KeptCheckpoint | None,
     texts: Sequence[Text],
-    ears: Ears,
+    judge: Judge,
     progress: Progress,
     cancel: CancelToken,
 ) -> JudgedCheckpoint:
-    """Speaks and hears with one checkpoint, None for the base. All is spoken before it is heard,
-    so that the models need not make room for each other at every sentence."""
+    """Evaluates one checkpoint, None for the base. All texts are spoken before any is scored, so
+    that the models need not replace each other in memory for every sentence."""
     name = BASE if kept is None else str(kept.step)
-    label = "the base" if kept is None else f"step {name}"
+    label = "the base model" if kept is None else f"step {name}"
     identity = services.tts.get(run.base_model).model_revision if kept is None else _identity(kept)
-    folder = TakeFolder(run.folder / FOLDER / name, f"{identity} {ears.reference_sha256}")
+    folder = TakeFolder(run.folder / FOLDER / name, f"{identity} {judge.reference_sha256}")
     missing = [text for text in texts if not folder.is_spoken(text)]
     if missing:
         with _speaker(services, run, kept) as engine:
-            voice = ears.voice(engine, cancel)
+            voice = judge.voice(engine, cancel)
             for number, text in enumerate(missing):
                 progress(0.8 * number / len(missing), f"Speaking with {label}")
                 folder.speak(engine, voice, text, run.language, cancel)
     takes = []
     for number, text in enumerate(texts):
-        progress(0.8 + 0.2 * number / len(texts), f"Hearing {label}")
-        takes.append(folder.hear(text, ears, run.folder, cancel))
+        progress(0.8 + 0.2 * number / len(texts), f"Scoring {label}")
+        takes.append(folder.judge(text, judge, run.folder, cancel))
     folder.remove_others(texts)
     loss = None if kept is None else kept.eval_loss
-    return judged(name, takes, ears.similarity_self(texts, cancel), loss)
+    return judged(name, takes, judge.similarity_self(texts, cancel), loss)
 
 
 @contextmanager

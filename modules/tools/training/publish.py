@@ -1,4 +1,4 @@
-"""From a checkpoint of a training to a model that stands in every tab."""
+"""Publishing a checkpoint of a training as a model, and its model card."""
 
 from __future__ import annotations
 
@@ -25,12 +25,10 @@ from modules.core_components.library.training_runs import KeptCheckpoint, Traini
 from modules.core_components.library.tuned_models import CARD, TunedModel
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.text.languages import language_name
+from modules.core_components.units import size_text
 from modules.core_components.version import APP_VERSION
 from modules.tools.services import Services
 from modules.tools.training.evaluation import RunReference, judge_run, read_judgement, run_reference
-
-# What a fine-tuned model says of itself: what it was made of, how, and how well it came out.
-
 
 VERSION = 1
 
@@ -134,12 +132,12 @@ def readme(card: Mapping[str, Any]) -> str:
 Trained to step {training["step"]} (epoch {training["epoch"]}, evaluation loss \
 {training["evaluation_loss"]:.4f}) with Voice Clone Studio {card["studio"]}, {card["created"]}.
 
-## How it was judged
+## Evaluation
 
 {_scores_table(card)}
 
-Word errors: of a Whisper transcript against the text. Likeness: cosine of GE2E speaker embeddings
-with the reference; the speaker himself is what real clips of his reach. Length: against his own.
+Word errors: of a Whisper transcript against the text. Similarity: cosine of GE2E speaker embeddings
+with the reference; "speaker" is what the speaker's own clips reach. Length: against their own.
 
 ## Parameters
 
@@ -170,8 +168,8 @@ def _scores_table(card: Mapping[str, Any]) -> str:
         if found
     ]
     if not lines:
-        return "It was published without being judged."
-    head = "| | word errors | likeness | the speaker himself | length |\n|---|---|---|---|---|"
+        return "It was published without an evaluation."
+    head = "| | word errors | similarity | speaker | length |\n|---|---|---|---|---|"
     return "\n".join([head, *lines])
 
 
@@ -207,7 +205,7 @@ def publish(
         folder = incoming.folder
         progress(0.0, "Choosing the reference")
         reference = run_reference(services, run, cancel)
-        progress(0.1, "Leaving out what only training needs")
+        progress(0.1, "Removing what only training needs")
         sizes = pack(kept.path, base_folder, folder)
         shutil.copyfile(reference.sample.path, folder / REFERENCE)
         cancel.raise_if_cancelled()
@@ -246,7 +244,7 @@ def proposed_checkpoint(services: Services, run_name: str) -> str:
     """The step that the run's judgement proposes. Raises BadInputError without a proposal."""
     judgement = read_judgement(services.training_runs.get(run_name))
     if judgement is None or not judgement.proposed:
-        why = judgement.reason if judgement else "Judge the run first."
+        why = judgement.reason if judgement else "Evaluate the run first."
         raise BadInputError(
             f"No checkpoint of {run_name!r} is proposed.",
             f"{why} To publish one all the same, name its step.",
@@ -259,23 +257,22 @@ def sizes_in_words(model: TunedModel) -> str:
     """What publishing saved, from the model's card."""
     found = model.card["bytes"]
     before = (found["training_state"] or 0) + found["checkpoint"]
-    return f"{before / 1e6:,.0f} MB of training became {found['published'] / 1e6:,.0f} MB."
+    return f"{size_text(before)} of training became {size_text(found['published'])}."
 
 
-# Judging and publishing as jobs.
-
+# Evaluating and publishing as jobs.
 
 JUDGE, PUBLISH = "judge_run", "publish_model"
 
 
 def register(services: Services) -> None:
-    """Tells the runner how to do them."""
+    """Registers the jobs of this file."""
 
-    def do_judge(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+    def run_judge(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
         found = judge_run(services, payload["run"], job.progress, job.cancel)
         return {"run": found.run, "proposed": found.proposed}
 
-    def do_publish(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
+    def run_publish(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
         model = publish(
             services,
             payload["run"],
@@ -286,14 +283,14 @@ def register(services: Services) -> None:
         )
         return {"run": payload["run"], "model": model.name}
 
-    services.jobs.register(JUDGE, do_judge)
-    services.jobs.register(PUBLISH, do_publish)
+    services.jobs.register(JUDGE, run_judge)
+    services.jobs.register(PUBLISH, run_publish)
 
 
 def submit_judging(services: Services, run: str) -> Job:
-    """Queues the judging of a run. Raises NotFoundError."""
+    """Queues the evaluation of a run. Raises NotFoundError."""
     name = services.training_runs.get(run).name
-    return services.jobs.submit(JUDGE, f"Judge {name}", {"run": name})
+    return services.jobs.submit(JUDGE, f"Evaluate {name}", {"run": name})
 
 
 def submit_publishing(services: Services, run: str, checkpoint: str, name: str) -> Job:

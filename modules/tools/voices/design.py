@@ -1,8 +1,7 @@
-"""A voice from a description, and keeping it: a designed voice becomes a sample like any other.
+"""A voice from a description, and keeping it as a sample.
 
-What a designed voice says is a take: it can be heard while it is made, found in the history and
-made again. The model makes another voice of the same words for every seed; the one that is liked is
-kept as a sample, and every engine that clones can speak with it.
+What a designed voice says is a take like any other. The model makes a different voice for every
+seed; one that is kept as a sample can be cloned by every engine that clones.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ SUGGESTED_TEXT = (
     "them have been out all night. What would you like to hear about them?"
 )
 DESIGNED = Consent(
-    speaker="nobody: a designed voice",
+    speaker="designed voice",
     agreed=True,
     note="Designed voice: made by a model from a description.",
 )
@@ -37,7 +36,7 @@ DESIGNED = Consent(
 
 @dataclass(frozen=True)
 class DesignRequest:
-    """What the voice is like, and what it says. The rest as in `SpeechRequest`."""
+    """The description of a voice, and a text. The rest as in `SpeechRequest`."""
 
     description: str
     text: str = SUGGESTED_TEXT
@@ -48,7 +47,7 @@ class DesignRequest:
     score: bool = False
 
     def spoken(self) -> SpeechRequest:
-        """It as a request to speak; never as mp3, since it may become a sample."""
+        """As a request to speak; never as mp3, since it may become a sample."""
         return SpeechRequest(
             text=self.text,
             voice=self.description.strip(),
@@ -94,7 +93,7 @@ def keep_voice(services: Services, take_id: str, name: str) -> Sample:
             "Design it again with a shorter text or another seed.",
         )
     if not name.strip():
-        raise BadInputError("The voice has no name yet.", "Write what it shall be called.", "name")
+        raise BadInputError("The voice has no name yet.", "Write a name.", "name")
     words = without_markup(take.text)
     return services.samples.add(
         take.path,
@@ -119,8 +118,8 @@ def keep_voice(services: Services, take_id: str, name: str) -> Sample:
 
 
 def submit_design(services: Services, request: DesignRequest, live: bool = False) -> Job:
-    """Checks the request now and queues it; the seed is drawn here, so a resumed job repeats.
+    """Completes the request and queues it; a resumed job repeats it with the same seed.
 
-    The job's result is the take. What a `live` job says can be heard while it works.
+    The job's result is the take. The speech of a `live` job can be played while it is made.
     """
     return submit_speech(services, request.spoken(), live, DESIGN)

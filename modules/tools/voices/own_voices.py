@@ -1,4 +1,4 @@
-"""The user's own voices: saved mixes and imported packs, taken along in any form."""
+"""The user's own voices: saved mixes and imported packs; exporting voices as files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from modules.tools.services import Services
 from modules.tools.speaking.voice_lookup import find_voice
 from modules.tools.voices.preset_voices import check_language
 
-# The grammar of mixes is Kokoro's; faces know it from here.
+# The grammar of mixes is Kokoro's; the faces import it from here.
 __all__ = [
     "MODEL",
     "SUFFIXES",
@@ -38,15 +38,15 @@ MODEL = "kokoro-v1.0"
 
 
 def fixed_voice(engine: TTSEngine, voice: str) -> VoicePrompt | str:
-    """A preset voice that stays what it is now, whatever its user does with its file meanwhile.
+    """A preset voice as it is now, even if its file is changed meanwhile.
 
-    The name itself where the engine's voices cannot change.
+    The name itself if the engine's voices cannot change.
     """
     return engine.preset_prompt(voice) if isinstance(engine, PackEngine) else voice
 
 
 def has_packs(services: Services, model_id: str) -> bool:
-    """Whether the voices of a model can be mixed, imported and taken along as files."""
+    """Whether the voices of a model can be mixed, imported and exported as files."""
     return isinstance(services.tts.get(model_id), PackEngine)
 
 
@@ -68,7 +68,7 @@ def import_voice(
 ) -> OwnVoice:
     """Keeps a voice file (see `load_pack`) as a voice, by default under the file's name.
 
-    Raises BadInputError for what is no voice file, and for a name that is taken.
+    Raises BadInputError for a file that is no voice, and for a name that is taken.
     """
     pack = load_pack(file)
     origin = f"imported from {file.name}"
@@ -91,7 +91,7 @@ def _keep(
     engine = _pack_engine(services, model_id)
     if language:
         check_language(engine, language)
-    # A sample of that name could not be called by its name any more.
+    # A sample of that name could no longer be found by its name.
     taken = {*engine.voices(), *(sample.name for sample in services.samples.list())}
     return services.voices.add(label, pack_bytes(pack), model_id, language, made_from, taken)
 
@@ -105,6 +105,6 @@ def _pack_engine(services: Services, model_id: str) -> TTSEngine:
     engine = services.tts.get(model_id)
     if not isinstance(engine, PackEngine):
         raise BadInputError(
-            f"The voices of {engine.label} cannot be mixed or taken along.", "Choose Kokoro."
+            f"The voices of {engine.label} cannot be mixed or exported.", "Choose Kokoro."
         )
     return engine

@@ -1,4 +1,4 @@
-"""Preset voices in words, and voices that were prepared from samples before."""
+"""Preset voices with their labels and languages, and voices prepared from samples."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _SEXES = {"f": "woman", "m": "man"}
 
 @dataclass(frozen=True)
 class PresetVoice:
-    """A voice that is spoken with by its name: one that came with the model, or the user's own.
+    """A voice with a name: one that comes with the model, or the user's own.
 
-    `language` is "" where nobody said it; `made_from` tells how an own voice came about.
+    `language` is "" if it is not known; `made_from` says how an own voice was made.
     """
 
     name: str
@@ -44,13 +44,13 @@ def preset_voices(services: Services, engine: TTSEngine) -> tuple[PresetVoice, .
 
 
 def describe_own(voice: OwnVoice) -> PresetVoice:
-    """An own voice under the label its owner gave it."""
+    """An own voice with the label that the user gave it."""
     label = f"{voice.label} · your own"
     return PresetVoice(voice.name, label, voice.language, True, voice.made_from)
 
 
 def describe_speaker(name: str, tuned: TunedModel | None = None) -> PresetVoice:
-    """A speaker of XTTS, who speaks every language; the one of a fine-tuned model has his own."""
+    """A speaker of XTTS, for every language; that of a fine-tuned model has its own language."""
     if tuned is not None and name == REFERENCE_VOICE:
         return PresetVoice(name, f"{tuned.label} · the voice it was trained on", tuned.language)
     return PresetVoice(name, f"{name} · studio speaker")
@@ -80,7 +80,7 @@ def check_language(engine: TTSEngine, language: str) -> None:
 
 
 def nearest_language(engine: TTSEngine, code: str) -> str:
-    """The engine's own code for a language, "en" being any English; "" for one it has not."""
+    """The engine's own code for a language ("en" is any English); "" if it does not have it."""
     wanted = code.lower()
     same = [known for known in engine.languages if known == wanted]
     near = [known for known in engine.languages if wanted and known[:2] == wanted[:2]]
@@ -88,8 +88,8 @@ def nearest_language(engine: TTSEngine, code: str) -> str:
 
 
 def usual_language(services: Services, engine: TTSEngine) -> str:
-    """What the engine speaks where nobody says it: what it was tuned for, else the language of
-    the settings, as far as it has them."""
+    """The engine's default language: that it was tuned for, else that of the settings, as far as it
+    has them."""
     tuned = services.tts.tuned_model(engine.model_id)
     wanted = (tuned.language if tuned else "", services.settings.language)
     found = (nearest_language(engine, code) for code in wanted)
@@ -97,7 +97,7 @@ def usual_language(services: Services, engine: TTSEngine) -> str:
 
 
 def prepared_voice(services: Services, sample_name: str, model_id: str) -> VoicePrompt | None:
-    """What the model made of a sample before; None when it has not, or either is not there."""
+    """The voice prompt of a sample if the model has one; None also without model or sample."""
     models = {entry.id for entry in speaking_models(services)}
     samples = {sample.name: sample for sample in services.samples.list()}
     if model_id not in models or sample_name not in samples:

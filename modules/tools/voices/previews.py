@@ -1,4 +1,4 @@
-"""What a voice sounds like: one short sentence in its language, spoken once and kept."""
+"""Voice previews: one short sentence in the language of the voice, spoken once and kept."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SENTENCES: Mapping[str, str] = {
 
 
 def find_preview(services: Services, model_id: str, voice: str, language: str = "") -> Path | None:
-    """The preview of a voice or mix if it was made before; raises as `make_preview` does."""
+    """The kept preview of a voice or mix, if any; raises as `make_preview`."""
     engine = services.tts.get(model_id)
     path = _path(services, engine, fixed_voice(engine, voice), _spoken(services, engine, language))
     if not path.exists():
@@ -55,10 +55,10 @@ def make_preview(
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
 ) -> Path:
-    """A wav file of the voice or mix; "" is the studio's own language.
+    """A wav file of the voice or mix; "" is the default language.
 
-    It is kept by what it is made of: voice, model and sentence. Raises BadInputError for a voice
-    that is not there, and JobCancelled.
+    It is kept under the hash of voice, model and sentence. Raises BadInputError for an unknown
+    voice, and JobCancelled.
     """
     engine = services.tts.get(model_id)
     language = _spoken(services, engine, language)
@@ -66,11 +66,11 @@ def make_preview(
     path = _path(services, engine, prompt, language)
     sentence = _sentence(language)
     options: Any = parse_options(engine.options_type, {"language": language, "seed": 0})
-    pieces, heard_s, expected_s = [], 0.0, len(sentence) / CHARACTERS_PER_SECOND
+    pieces, spoken_s, expected_s = [], 0.0, len(sentence) / CHARACTERS_PER_SECOND
     for piece in engine.stream(sentence, prompt, options, cancel or CancelToken()):
         pieces.append(piece.samples)
-        heard_s += piece.duration_s
-        progress(min(heard_s / expected_s, 0.95), "Speaking")
+        spoken_s += piece.duration_s
+        progress(min(spoken_s / expected_s, 0.95), "Speaking")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_speech(path, Speech(np.concatenate(pieces), engine.sample_rate_hz))
     _forget_oldest(path.parent)

@@ -1,4 +1,4 @@
-"""Samples: bringing in a voice, saying whose it is, writing down what it says."""
+"""Samples: adding a recording with consent, transcribing it, exporting its fitted voice."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def add_sample(
     ref_text: str = "",
     language: str = "",
 ) -> tuple[Sample, tuple[str, ...]]:
-    """Keeps a recording as a sample; returns it with warnings about its quality.
+    """Adds a recording as a sample; returns it with warnings about its quality.
 
-    Raises BadInputError for what is no usable recording, and without the owner's consent.
+    Raises BadInputError for a recording that cannot be used, and without the owner's consent.
     """
     if not consent.agreed:
         raise BadInputError(
@@ -65,7 +65,7 @@ def write_reference_text(
         cancel=cancel or CancelToken(),
     )
     if not transcript.text:
-        raise BadInputError("No words were heard in the sample.", "Type the reference text.")
+        raise BadInputError("No words were recognized in the sample.", "Type the reference text.")
     return services.samples.update(
         name, ref_text=transcript.text, language=sample.language or transcript.language
     )
@@ -86,12 +86,10 @@ def export_voice(
     return save_pack(voice_of_prompt(prompt).pack, target)
 
 
-# The one sample that the studio makes for itself, so that the first page is not empty.
-
-
+# The demo sample, so that the first page is not empty.
 NAME = "Demo voice (synthetic)"
 MODEL_ID = "kokoro-v1.0"
-# A mix, so that it is nobody's voice, not even one of the model's own.
+# A mix, so that it is no person's voice and none of the model's own.
 VOICE = "af_heart(3)+bf_emma(2)+am_michael(1)"
 LANGUAGE = "en-us"
 TEXT = (
@@ -112,10 +110,9 @@ def demo_sample_wanted(services: Services) -> bool:
 def ensure_demo_sample(
     services: Services, progress: Progress = no_progress, cancel: CancelToken | None = None
 ) -> Sample | None:
-    """Speaks the demo sample once in the life of a samples folder; deleted, it stays away.
+    """Speaks the demo sample, once for each samples folder.
 
-    None when it was made before, when there are other samples already, or while the model that
-    would speak it is not on this machine.
+    None if it was made before, if there are other samples, or if its model is not installed.
     """
     marker = services.settings.samples_folder / _MARKER
     if marker.exists():
@@ -136,7 +133,7 @@ def ensure_demo_sample(
         ref_text=TEXT,
         language=LANGUAGE,
         consent=Consent(
-            speaker="nobody: a synthetic voice",
+            speaker="synthetic demo voice",
             agreed=True,
             note="Spoken by the studio itself with a mix of Kokoro's voices.",
         ),
