@@ -205,8 +205,8 @@ _MOST_FRAMES_AT_ONCE = 96
 
 @dataclass(frozen=True)
 class VoiceSettings:
-    """The voice: a prompt `item` (Base), a built-in `speaker` (CustomVoice), or `instruct`, which is
-    a style for CustomVoice and a description for VoiceDesign."""
+    """The voice: a prompt `item` (Base), a built-in `speaker` (CustomVoice), or `instruct`, a style
+    for CustomVoice and a description for VoiceDesign."""
 
     item: Any = None
     speaker: str = ""
