@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -70,23 +71,32 @@ class Page:
     """One tab of the page, used by its labels.
 
     Events run one after the other, with those that follow from them: listeners chained with `then`
-    and `success`, and changes of values. `errors` are the messages that the page would show.
+    and `success`, and changes of values. `errors` are the messages that the page would show,
+    `fired` counts the events that the server was asked for.
     """
 
     def __init__(self, client: TestClient, tab: str) -> None:
         self._client = client
+        self._session = uuid.uuid4().hex
         config = client.get("/config").json()
         self._events = config["dependencies"]
         self._props = {c["id"]: {**c["props"], "kind": c["type"]} for c in config["components"]}
         self._parents: dict[int, int] = {}
         self._note_parents(config["layout"])
         self.errors: list[str] = []
+        self.fired = 0
         (self._tab,) = (
             number
             for number, props in self._props.items()
             if props["kind"] == "tabitem" and props.get("label") == tab
         )
         self.open_tab()
+
+    def reload(self) -> None:
+        """What is fired when the page is opened: everything but the stream that never ends."""
+        for event in self._events:
+            if any(name == "load" for _, name in event["targets"]):
+                self._run(event)
 
     def open_tab(self) -> None:
         self._trigger(self._tab, "select")
@@ -174,7 +184,8 @@ class Page:
         succeeded = True
         if event["backend_fn"] and not event["types"]["generator"]:
             values = [self._props[number].get("value") for number in event["inputs"]]
-            outcome = fire(self._client, event["id"], values, event_data=data)
+            outcome = fire(self._client, event["id"], values, self._session, data)
+            self.fired += 1
             succeeded = bool(outcome["success"])
             if succeeded:
                 output = outcome["output"]

@@ -1,160 +1,204 @@
+"""How the page follows jobs, on the Voice Clone tab over fakes: one studio for all tests."""
+
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
 
 import gradio as gr
 import pytest
+from fastapi.testclient import TestClient
 
+from modules.core_components.ai_models import reset_managers
 from modules.core_components.jobs import Job
 from modules.tools.listening.transcribe import TRANSCRIBE
 from modules.tools.services import Services
 from modules.tools.speaking.request import SpeechRequest
 from modules.tools.speaking.speech import SPEAK, submit_speech
+from modules.ui.server import create_app
 from modules.ui.widgets.jobs_view import JobsView, job_html
-from tests.ui.conftest import Fake
+from tests.helpers.fakes import SineEngine, fake_studio
+from tests.ui.page_client import HERE, Page
 
 WAIT_S = 20.0
+TAB = "Voice Clone"
+
+
+@pytest.fixture(scope="module")
+def studio(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[Services, SineEngine, TestClient]]:
+    root: Path = tmp_path_factory.mktemp("jobs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
+        patch.setenv("GRADIO_TEMP_DIR", str(root / "page"))
+        services, engine = fake_studio(root)
+        with TestClient(create_app(services), base_url=HERE) as client:
+            yield services, engine, client
+        engine.may_speak.set()
+        services.close()
+        reset_managers()
 
 
 @pytest.fixture
-def view(services: Services) -> Iterator[JobsView]:
-    with gr.Blocks():
-        yield JobsView(services, (SPEAK,))
+def client(studio: tuple[Services, SineEngine, TestClient]) -> Iterator[TestClient]:
+    services, engine, client = studio
+    engine.speaking.clear()
+    yield client
+    engine.may_speak.set()
+    for job in services.jobs.list():
+        services.jobs.wait(job.id, WAIT_S)
+        services.jobs.dismiss(job.id)
 
 
-def submit(services: Services, text: str) -> Job:
-    return submit_speech(services, SpeechRequest(text, "high", "preset", seed=1, score=False))
+@pytest.fixture
+def services(studio: tuple[Services, SineEngine, TestClient]) -> Services:
+    return studio[0]
 
 
-def shown(view: JobsView, job_id: str) -> dict[str, Any]:
-    names = ("job_id", "finished", "panel", "cancel", "resume", "dismiss", "timer")
-    return dict(zip(names, view._show(job_id), strict=True))
+@pytest.fixture
+def engine(studio: tuple[Services, SineEngine, TestClient]) -> SineEngine:
+    return studio[1]
 
 
-def test_a_running_job_is_followed_until_its_result(fake: Fake, view: JobsView) -> None:
-    services, engine = fake
+def submit(services: Services, text: str, voice: str = "high") -> Job:
+    return submit_speech(services, SpeechRequest(text, voice, "preset", seed=1, score=False))
+
+
+def opened_on(client: TestClient) -> Page:
+    page = Page(client, TAB)
+    page.reload()
+    return page
+
+
+def speaking(services: Services, engine: SineEngine, text: str) -> Job:
+    """A job in the middle of its work."""
     engine.may_speak.clear()
-    job = submit(services, "one two")
+    job = submit(services, text)
     assert engine.speaking.wait(WAIT_S)
-    running = shown(view, job.id)
-    assert "one two" in running["panel"]["value"]
-    assert running["cancel"]["visible"]
-    assert running["timer"].active
+    return job
+
+
+def test_a_running_job_is_followed_until_its_result(
+    services: Services, engine: SineEngine, client: TestClient
+) -> None:
+    job = speaking(services, engine, "one two")
+    page = opened_on(client)
+    assert "one two" in page.text
+    assert "Cancel" in page.labels("button")
+    assert "Your takes appear here." in page.text
     engine.may_speak.set()
     assert services.jobs.wait(job.id, WAIT_S).state == "done"
-    done = shown(view, job.id)
-    assert done["finished"] == job.id
-    assert not done["panel"]["visible"]
-    assert not done["timer"].active
+    page.tick()
+    assert "Cancel" not in page.labels("button")
+    assert "Your takes appear here." not in page.text
+    assert "Seed 1" in page.text
+    before = page.fired
+    page.tick()
+    assert page.fired == before, "nothing is polled any more"
 
 
-def test_a_look_at_work_that_goes_on_changes_its_words_only(fake: Fake, view: JobsView) -> None:
-    services, engine = fake
-    engine.may_speak.clear()
-    job = submit(services, "one two")
-    assert engine.speaking.wait(WAIT_S)
-    words, seen = view._poll(job.id)
-    assert "one two" in words["value"]
-    assert view._poll(job.id)[1] == seen
-    view._services.jobs.cancel(job.id)
-    words, stopping = view._poll(job.id)
-    assert set(words) == set(gr.skip())
-    engine.may_speak.set()
+def test_work_that_goes_on_is_polled_with_one_event(
+    services: Services, engine: SineEngine, client: TestClient
+) -> None:
+    job = speaking(services, engine, "one two")
+    page = opened_on(client)
+    page.tick()
+    before = page.fired
+    page.tick()
+    assert page.fired == before + 1
+    services.jobs.cancel(job.id)
     services.jobs.wait(job.id, WAIT_S)
-    ended = view._poll(job.id)[1]
-    services.jobs.dismiss(job.id)
-    assert len({seen, stopping, ended, view._poll(job.id)[1]}) == 4  # each is shown in full
+    page.tick()
+    assert page.fired > before + 2, "a change is shown in full"
+    assert "Cancelled." in page.text
 
 
-def test_cancel_stops_the_work_itself(fake: Fake, view: JobsView) -> None:
-    services, engine = fake
-    engine.may_speak.clear()
-    job = submit(services, "one two")
-    assert engine.speaking.wait(WAIT_S)
-    view._cancel_job(job.id)
+def test_cancel_stops_the_work_itself(
+    services: Services, engine: SineEngine, client: TestClient
+) -> None:
+    job = speaking(services, engine, "one two")
+    takes = len(services.takes.list())
+    page = opened_on(client)
+    page.click("Cancel")
     assert services.jobs.wait(job.id, WAIT_S).state == "cancelled"
-    assert services.takes.list() == ()
-    assert shown(view, job.id)["resume"]["value"] == "Try again"
+    assert len(services.takes.list()) == takes
+    page.tick()
+    assert "Try again" in page.labels("button")
 
 
-def test_the_next_in_line_is_shown_with_its_place(fake: Fake, view: JobsView) -> None:
-    services, engine = fake
-    engine.may_speak.clear()
-    first, second, third = (submit(services, text) for text in ("one", "two", "three"))
-    assert engine.speaking.wait(WAIT_S)
-    seen = shown(view, third.id)
-    assert seen["job_id"] == first.id
-    assert "2 more in the queue" in seen["panel"]["value"]
+def test_the_next_in_line_is_shown_with_its_place(
+    services: Services, engine: SineEngine, client: TestClient
+) -> None:
+    first = speaking(services, engine, "one")
+    second, third = submit(services, "two"), submit(services, "three")
+    page = opened_on(client)
+    assert "2 more in the queue" in page.text
     assert "number 2 in the queue" in job_html(services.jobs.get(third.id), 2)
     services.jobs.cancel(first.id)
     services.jobs.wait(first.id, WAIT_S)
+    page.tick()
+    assert "high: two" in page.text
     engine.may_speak.set()
     assert services.jobs.wait(second.id, WAIT_S).state == "done"
 
 
-def test_a_failure_stays_until_dismissed_and_is_escaped(fake: Fake, view: JobsView) -> None:
-    services, _ = fake
-    job = submit_speech(services, SpeechRequest("hello", "<i>nobody</i>", "preset", seed=1))
+def test_a_failure_stays_until_dismissed_and_is_escaped(
+    services: Services, client: TestClient
+) -> None:
+    job = submit(services, "hello", "<i>nobody</i>")
     assert services.jobs.wait(job.id, WAIT_S).state == "failed"
-    seen = shown(view, job.id)
-    assert "&lt;i&gt;nobody" in seen["panel"]["value"]
-    assert "<i>" not in seen["panel"]["value"]
-    assert seen["dismiss"]["visible"]
-    assert view._dismiss_job(job.id)[0] == ""
+    page = opened_on(client)
+    assert "&lt;i&gt;nobody" in page.text
+    assert "<i>" not in page.text
+    page.click("Dismiss")
+    assert "nobody" not in page.text
     assert services.jobs.list() == ()
 
 
-def test_a_reloaded_page_finds_the_running_job(fake: Fake, view: JobsView) -> None:
-    services, engine = fake
-    assert view.find() == ""
-    engine.may_speak.clear()
+def test_a_job_that_was_just_done_is_shown_with_its_result(
+    services: Services, client: TestClient
+) -> None:
     job = submit(services, "one")
-    assert engine.speaking.wait(WAIT_S)
-    assert view.find() == job.id
-    engine.may_speak.set()
-    services.jobs.wait(job.id, WAIT_S)
-    assert view.find() == job.id, "a job that was just done is shown with its result"
+    assert services.jobs.wait(job.id, WAIT_S).state == "done"
+    assert "Seed 1" in opened_on(client).text
 
 
-def test_a_job_dismissed_elsewhere_is_no_error(fake: Fake, view: JobsView) -> None:
-    services, _ = fake
-    job = submit_speech(services, SpeechRequest("hello", "nobody", "preset", seed=1))
+def test_a_job_dismissed_on_another_page_is_no_error(
+    services: Services, client: TestClient
+) -> None:
+    job = submit(services, "hello", "nobody")
     assert services.jobs.wait(job.id, WAIT_S).state == "failed"
+    page = opened_on(client)
+    assert "Dismiss" in page.labels("button")
     services.jobs.dismiss(job.id)
-    gone = shown(view, job.id)
-    assert gone["job_id"] == ""
-    assert not gone["panel"]["visible"]
-    assert not gone["timer"].active
+    page.reload()
+    assert page.errors == []
+    assert "Dismiss" not in page.labels("button")
 
 
-def test_a_failure_is_shown_before_what_was_done_since(services: Services) -> None:
+def test_a_failure_is_shown_before_what_was_done_since(
+    services: Services, client: TestClient
+) -> None:
     with gr.Blocks():
         usual = JobsView(services, (SPEAK,))
         careful = JobsView(services, (SPEAK,), failures_first=True)
-    failed = submit_speech(services, SpeechRequest("hello", "nobody", "preset", seed=1))
+    failed = submit(services, "hello", "nobody")
     assert services.jobs.wait(failed.id, WAIT_S).state == "failed"
     done = submit(services, "one")
     assert services.jobs.wait(done.id, WAIT_S).state == "done"
     assert (usual.find(), careful.find()) == (done.id, failed.id)
 
 
-def test_an_interrupted_job_is_offered_again(fake: Fake, view: JobsView) -> None:
-    services, engine = fake
-    engine.may_speak.clear()
-    job = submit(services, "one")
-    assert engine.speaking.wait(WAIT_S)
-    services.jobs.shutdown(WAIT_S)
-    assert services.jobs.get(job.id).state == "interrupted"
-    assert view.find() == job.id
-    seen = shown(view, job.id)
-    assert seen["resume"]["value"] == "Resume"
-    assert "The studio was closed while this ran" in seen["panel"]["value"]
-
-
-def test_other_kinds_are_none_of_its_business(services: Services, view: JobsView) -> None:
+def test_jobs_of_other_kinds_are_not_followed(services: Services, client: TestClient) -> None:
     job = Job("x", TRANSCRIBE, "A recording", "running", 0.0, {}, eta_s=75.0, fraction=0.5)
     assert "50% · about 1:15 min left" in job_html(job)
     assert "Cancelling" in job_html(dataclasses.replace(job, cancel_requested=True))
-    assert view.find() == ""
+    with gr.Blocks():
+        assert JobsView(services, (TRANSCRIBE,)).find() == ""
+    submitted = submit(services, "one")
+    services.jobs.wait(submitted.id, WAIT_S)
+    with gr.Blocks():
+        assert JobsView(services, (TRANSCRIBE,)).find() == ""
+        assert JobsView(services, (SPEAK,)).find() == submitted.id
