@@ -140,7 +140,7 @@ class Qwen3TTSEngine(PackageCalls):
         if sample.ref_text.strip() and speech.duration_s > _LONGEST_SAMPLE_S:
             raise BadInputError(
                 f"{sample.name} is {speech.duration_s:.0f} seconds long.",
-                f"Qwen3-TTS goes on from at most {_LONGEST_SAMPLE_S:.0f} seconds and their words: "
+                f"Qwen3-TTS takes at most {_LONGEST_SAMPLE_S:.0f} seconds with their text: "
                 "cut the sample, or leave its text empty to have the timbre alone taken.",
             )
         key = VoicePromptStore.key(
@@ -262,7 +262,7 @@ class Qwen3TTSEngine(PackageCalls):
         may_wait: bool,
         cancel: CancelToken,
     ) -> Iterator[Speech]:
-        """With `may_wait` earlier pieces are still playing, so the first chunk may be a long one."""
+        """With `may_wait` earlier pieces are still playing, and the first chunk may be long."""
         generation: QwenGeneration | None = None
         with self._context.pool.lease(self.model_spec(), cancel, "speaking") as network:
             replay = options.backend != "plain" and network.can_replay

@@ -205,7 +205,8 @@ _MOST_FRAMES_AT_ONCE = 96
 
 @dataclass(frozen=True)
 class VoiceSettings:
-    """A prompt item (Base), a built-in `speaker` (CustomVoice), `instruct` as style or description."""
+    """The voice: a prompt `item` (Base), a built-in `speaker` (CustomVoice), or `instruct`, a style
+    for CustomVoice and a description for VoiceDesign."""
 
     item: Any = None
     speaker: str = ""

@@ -108,7 +108,7 @@ class CloneOptions(QwenOptions):
 
     likeness: str = option(
         BEST, "Likeness",
-        "in-context goes on in the manner of the sample and needs the words it says; voice-only "
+        "in-context continues in the manner of the sample and needs its reference text; voice-only "
         "takes the timbre alone; auto is in-context where the words are known.",
         choices=(BEST, IN_CONTEXT, VOICE_ONLY),
     )  # fmt: skip

@@ -142,7 +142,7 @@ def check_prompt(prompt: VoicePrompt, mode: str = "") -> None:
         )
     if mode == IN_CONTEXT and _CODES not in prompt.tensors:
         raise BadInputError(
-            "The words of the sample are not known, and in-context cloning goes on from them.",
+            "The words of the sample are not known, and in-context cloning needs them.",
             "Write down what the sample says (the studio can do it), or choose voice-only.",
             "likeness",
         )

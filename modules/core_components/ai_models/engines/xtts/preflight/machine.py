@@ -131,7 +131,7 @@ _STATE_TIMES_THE_BASE = 3
 _STATES = 2
 # Besides the best ones the last one stays, and a new one is written before another goes.
 _CHECKPOINTS_BESIDES = 2
-# The rest of the computer goes on working.
+# Kept free for other programs.
 RESERVE_BYTES = 3_000_000_000
 
 

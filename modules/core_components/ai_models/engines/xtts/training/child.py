@@ -44,7 +44,7 @@ def train(files: RunFiles, requests: StopRequests) -> str:
 
     setup = TrainingSetup.read(files.setup)
     trainee = XttsTrainee(setup, read_rows(files.rows))
-    configure_threads(setup.threads)  # coqui's data set asked for a single one
+    configure_threads(setup.threads)  # coqui's data set sets a single one
     events = EventWriter(files.progress)
     kept = kept_checkpoints(files.folder, read_events(files.progress))
     scalars = TensorBoardScalars(files.tensorboard)

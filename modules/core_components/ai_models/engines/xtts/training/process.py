@@ -25,7 +25,7 @@ class TrainingProcess:
                 filter(None, (str(app_folder()), os.environ.get("PYTHONPATH", "")))
             ),
             "PYTHONUNBUFFERED": "1",
-            "COQUI_TOS_AGREED": "1",  # asked for before the base model was downloaded
+            "COQUI_TOS_AGREED": "1",  # the user agreed before the base model was downloaded
         }
         with files.log.open("ab") as log:
             self._process = subprocess.Popen(
