@@ -166,6 +166,7 @@ class ToneEngine:
     """A speaking engine that says nothing; its weights are a word in the pool."""
 
     configurable = ("precision",)
+    options_type = SineOptions
 
     def __init__(self, entry: ModelEntry, context: EngineContext) -> None:
         self._entry, self._context = entry, context
