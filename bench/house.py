@@ -19,9 +19,9 @@ another one (its own tests/ are used for the paths). How each figure is counted:
   resumed generators and polling do not. `entries` is their sum, and what somebody has to follow who
   reads the path with a debugger.
 - above ground: the same without the ground modules (GROUND below), which every file uses for its
-  values, errors, progress, settings and text, and which nobody steps into. `turns` counts for each
-  file the files that it is entered from, so that a caller who calls two functions of a file
-  comes by once; `entered_more_than_twice` are the files with three callers or more.
+  values, errors, progress, settings and text. `turns` counts for each file the files that it is
+  entered from, so that a file that calls two functions of it counts once;
+  `entered_more_than_twice` are the files with three callers or more.
 
 The paths are: `text` from the Generate button of the Voice Clone tab (stock voice, Kokoro) to the
 decoder and the take that is kept, once with the loading of the model and once after it; `sample`
@@ -66,7 +66,13 @@ ESPEAK = "tests.helpers.espeak:espeak"
 ADD_DATASET = "tests.helpers.xtts_studio:add_dataset"
 
 AGREED = "This is my own voice, or the speaker agreed to this use of it."  # the label on the page
-# What the page called some of its parts before: the labels of other commits.
+# Names and labels of other commits, so that they can be measured by this script, too.
+FORMER_PLACES = {
+    REGISTER_JOBS: "modules.tools.job_kinds:register_job_kinds",
+    TRAINING_REQUEST: "modules.tools.train_xtts:TrainingRequest",
+    PREFLIGHT: "modules.tools.preflight:preflight",
+    START_TRAINING: "modules.tools.train_xtts:start_training",
+}
 FORMER_LABELS = {"Speaker": "Whose voice is it?"}
 # Values and helpers without a flow of their own: they are used from everywhere.
 GROUND = (
@@ -218,7 +224,14 @@ def path_figures(calls: set[tuple[str, str, str]]) -> dict[str, Any]:
 
 def load(place: str) -> Any:
     module, _, name = place.partition(":")
-    return getattr(importlib.import_module(module), name)
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError):
+        if place in FORMER_PLACES:
+            return load(FORMER_PLACES[place])
+        if module.startswith("tests.helpers."):
+            return load(place.replace("tests.helpers.", "tests."))
+        raise
 
 
 def trace_paths() -> dict[str, Any]:

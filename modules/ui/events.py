@@ -126,8 +126,9 @@ class Studio:
 
 
 def script(name: str, **constants: Any) -> str:
-    """`static/js/<name>.js`, its upper-case constants replaced by these values."""
-    text = (STATIC / "js" / f"{name}.js").read_text(encoding="utf-8").strip()
+    """`static/js/<name>.js` without its comments, its upper-case constants replaced by values."""
+    lines = (STATIC / "js" / f"{name}.js").read_text(encoding="utf-8").splitlines()
+    text = "\n".join(line for line in lines if not line.lstrip().startswith("//"))
     for constant, value in constants.items():
         text = text.replace(constant, str(value))
     return text

@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from modules.core_components.text.languages import language_name
 
+TEMPLATES = Path(__file__).parent / "templates"
 GIGABYTE, MEGABYTE = 1e9, 1e6
 UNKNOWN = "–"
 
@@ -36,7 +37,7 @@ def part(name: str, *values: Any, **named: Any) -> Markup:
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -13,7 +13,6 @@ import pytest
 from modules.core_components.ai_models.engines.xtts.preflight.data import RejectedRow
 from modules.core_components.ai_models.engines.xtts.training.plan import TrainingPlan
 from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import TrainingRow
-from modules.core_components.errors import BadInputError
 from modules.core_components.library.evaluation import JudgedCheckpoint, JudgedTake, Judgement
 from modules.core_components.library.training_events import EventWriter
 from modules.core_components.library.training_runs import TrainingRun
@@ -21,7 +20,8 @@ from modules.tools.services import Services
 from modules.tools.training.preflight import OK, STOP, Check, Preflight, TrainingRequest
 from modules.ui.tabs.train_xtts.evaluation import TrainingJudge
 from modules.ui.tabs.train_xtts.live import LiveTraining, loss_curves_html
-from modules.ui.tabs.train_xtts.setup import TrainingSetup, preflight_html, rejected_html
+from modules.ui.tabs.train_xtts.setup import preflight_html, rejected_html
+from tests.ui.page_client import opened
 
 ASKED = (TrainingRequest("Anna_v1", "Anna"), TrainingPlan(), "en")
 
@@ -104,19 +104,17 @@ def test_preflight_shows_what_stops_first_and_escapes_what_users_wrote() -> None
     assert "Ready: 1 rows" in preflight_html(Preflight(*ASKED, checks[:1], (), (row,), (), 2.0))
 
 
-def test_a_preset_is_changed_and_the_users_own_value_stays(
-    services: Services, page: gr.Blocks
-) -> None:
-    setup = TrainingSetup(services)
-    names = [item.name for item in setup._fields]
-    values = [item.default for item in setup._fields]
-    values[names.index("batch_size")] = 2
-    preset, note, *now = setup._use_preset("careful", "standard", *values)
-    assert preset == "careful"
-    assert now[names.index("batch_size")] == 2
-    assert "Batch size: 2 instead of 4" in note
-    with pytest.raises(BadInputError, match="no dataset"):
-        setup._preflight("first", "", "xtts-v2.0.3", *now)
+def test_a_preset_is_changed_and_the_users_own_value_stays(services: Services) -> None:
+    with opened(services, "Train XTTS") as page:
+        page.fill("Batch size", 2)
+        assert "Batch size: 2 instead of 4" in page.text
+        before = page.text
+        page.fill("Preset", "careful")
+        assert page.value("Batch size") == 2
+        assert page.text != before
+        assert "Batch size: 2 instead of 4" in page.text
+        page.click("Run preflight")
+        assert "There is no dataset yet." in page.errors.pop()
 
 
 def test_a_judgement_fills_table_menus_and_players(

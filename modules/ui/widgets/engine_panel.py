@@ -22,7 +22,7 @@ from modules.ui.widgets.parts import NO_TTS_MODEL, menu, menu_update, panel, req
 
 # A slider with more steps than this, or over a larger factor, cannot be set by hand.
 _WIDEST_SLIDER = 1000
-# Part of every request, with controls of their own beside the engine's; pronunciations come from
+# Part of every request, with controls of their own next to the engine's; pronunciations come from
 # the dictionary.
 EVERYWHERE = ("language", "seed", "pronunciations")
 

@@ -8,6 +8,7 @@ and a choice just made in it be lost, while the script is typed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -153,14 +154,14 @@ class CastPanel:
         for number in range(MOST_SPEAKERS):
             listen(
                 self._voices[number].input,
-                _keep_voice(number),
+                partial(_keep_voice, number),
                 [*known, self._voices[number]],
                 [self.cast],
                 sequence="cast",
             )
             listen(
                 self._engines[number].input,
-                self._keep_engine(number),
+                partial(self._keep_engine, number),
                 [*known, self._engines[number], self._speaker],
                 self.outputs,
                 sequence="cast",
@@ -179,16 +180,19 @@ class CastPanel:
                 sequence="cast",
             )
 
-    def _keep_engine(self, number: int) -> Any:
-        def keep(
-            speakers: list[str], cast: dict[str, Choice], way: str, engine: str, speaker: str
-        ) -> list[Any]:
-            name = speakers[number]
-            others = {key: choice for key, choice in cast.items() if key != _fold(name)}
-            cast = {**cast, _fold(name): self._proposal(name, number, engine, others)}
-            return self._show(speakers, cast, way, speaker)
-
-        return keep
+    def _keep_engine(
+        self,
+        number: int,
+        speakers: list[str],
+        cast: dict[str, Choice],
+        way: str,
+        engine: str,
+        speaker: str,
+    ) -> list[Any]:
+        name = speakers[number]
+        others = {key: choice for key, choice in cast.items() if key != _fold(name)}
+        cast = {**cast, _fold(name): self._proposal(name, number, engine, others)}
+        return self._show(speakers, cast, way, speaker)
 
     def _keep_options(
         self,
@@ -306,14 +310,13 @@ class CastPanel:
         return [(e.label, e.id) for e in entries if can_clone(e) or has_stock_voices(e)]
 
 
-def _keep_voice(number: int) -> Any:
-    def keep(speakers: list[str], cast: dict[str, Choice], way: str, voice: str | None) -> Any:
-        key = _fold(speakers[number])
-        # The language goes with the voice: another voice speaks its own. In one go all have one.
-        language = cast[key]["language"] if way == IN_ONE_GO else ""
-        return {**cast, key: {**cast[key], "voice": voice or "", "language": language}}
-
-    return keep
+def _keep_voice(
+    number: int, speakers: list[str], cast: dict[str, Choice], way: str, voice: str | None
+) -> dict[str, Choice]:
+    key = _fold(speakers[number])
+    # The language goes with the voice: another voice speaks its own. In one go all have one.
+    language = cast[key]["language"] if way == IN_ONE_GO else ""
+    return {**cast, key: {**cast[key], "voice": voice or "", "language": language}}
 
 
 def _speakers(script: str) -> list[str]:
