@@ -316,7 +316,7 @@ def test_a_full_disk_stops_and_leaves_what_is_whole(
 def test_two_cannot_build_the_same_dataset(
     services: Services, listener: CounterListener, tmp_path: Path
 ) -> None:
-    with services.datasets.building(NAME), pytest.raises(ModelBusyError, match="adding"):
+    with services.datasets.building(NAME), pytest.raises(ModelBusyError, match="being added"):
         add(services, hum(tmp_path / "a.wav"))
 
 

@@ -62,11 +62,6 @@ class JobRunner:
         lane = self._lane_of(self._store.get(job_id).kind)
         return self._queued(self._store.requeue(job_id, lane))
 
-    def retry(self, job_id: str) -> Job:
-        """Queues the same work as a new job."""
-        job = self._store.get(job_id)
-        return self.submit(job.kind, job.title, job.payload)
-
     def cancel(self, job_id: str) -> Job:
         """A waiting job is cancelled at once; a running one when its handler has stopped."""
         job = self._store.request_cancel(job_id)

@@ -2,8 +2,7 @@
 
 All audio here is 16 kHz mono tensors [n]. Resampling and mel spectra are written in torch, since a
 gradient passes through them, and the shipped embeddings of the stock voices were made with this
-resampler. The pitch is read in one pass over all frames; librosa's pyin takes longer than a step of
-the fit.
+resampler. The pitch is read in one pass over all frames.
 """
 
 from __future__ import annotations
