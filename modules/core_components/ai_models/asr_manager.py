@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modules.core_components.ai_models.base_manager import BaseManager
 from modules.core_components.ai_models.engines.base import ASREngine
-from modules.core_components.ai_models.engines.speaker_encoder import SpeakerEncoderHandle
+from modules.core_components.ai_models.engines.ge2e import SpeakerEncoderHandle
 from modules.core_components.settings import Settings
 
 

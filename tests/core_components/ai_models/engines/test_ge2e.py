@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from modules.core_components.ai_models import ASRManager
-from modules.core_components.ai_models.engines.speaker_encoder import SpeakerEncoderHandle, create
+from modules.core_components.ai_models.engines.ge2e import SpeakerEncoderHandle, create
 from modules.core_components.ai_models.model_pool import ModelPool
 from modules.core_components.errors import StudioError
 from modules.core_components.settings import Settings, load_settings

@@ -14,12 +14,13 @@ import pickle
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from modules.core_components.ai_models.model_utils import seeded
 from modules.core_components.errors import CorruptFileError, ModelMissingError
+
+if TYPE_CHECKING:
+    import torch
 
 logger = logging.getLogger(__name__)
 
@@ -102,6 +103,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     Raises ModelMissingError, and CorruptFileError for what is cut short, damaged, or would have
     to run code.
     """
+    import torch
+
     if not path.is_file():
         raise missing(path)
     shells = [(type("Shell", (_Shell,), {}), name) for name in _CONFIGURATION_CLASSES]
@@ -132,6 +135,8 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
 
 def speaking_weights(state: Mapping[str, Any]) -> dict[str, torch.Tensor]:
     """What speaking needs of a trainer's (or the published) weights, by the names of `Xtts`."""
+    import torch
+
     named = ((name.removeprefix(_TRAINER_PREFIX), value) for name, value in state.items())
     return {
         name: value
@@ -193,6 +198,8 @@ def assemble(folder: Path, device: str) -> Any:
     Raises ModelMissingError and CorruptFileError that name the file. The weights are copied into
     memory, so the files may be deleted afterwards.
     """
+    import torch
+
     check_files_present(folder)
     weights = read_weights(folder / WEIGHTS)
     check_pair(weights, folder / WEIGHTS, folder / VOCABULARY)
@@ -233,6 +240,8 @@ def read_sizes(path: Path) -> dict[str, Any]:
 
 def _load_network(folder: Path, weights: Mapping[str, torch.Tensor], device: str) -> Any:
     """The network with its weights. Raises CorruptFileError for wrong sizes."""
+    import torch
+
     model = _build_untrained(folder)
     state = {
         name: value.to(device, torch.float32 if value.is_floating_point() else None, copy=True)

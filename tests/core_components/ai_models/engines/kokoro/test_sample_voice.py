@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from modules.core_components.ai_models.engines import speaker_encoder
+from modules.core_components.ai_models.engines import ge2e
 from modules.core_components.ai_models.engines.base import EngineContext
 from modules.core_components.ai_models.engines.kokoro.engine import KokoroEngine, create
 from modules.core_components.ai_models.engines.kokoro.fit import sample_voice, voice_fit
@@ -71,7 +71,7 @@ def fit(monkeypatch: pytest.MonkeyPatch) -> FakeFit:
 def engine(context: EngineContext, tmp_path: Path) -> KokoroEngine:
     torch.save(
         {"model_state": SpeakerEncoder(hidden_size=4).state_dict()},
-        tmp_path / speaker_encoder.WEIGHTS,
+        tmp_path / ge2e.WEIGHTS,
     )
     folders = {"ge2e": tmp_path, "whisper-tiny.en": tmp_path / "tiny.en"}
 
@@ -81,7 +81,7 @@ def engine(context: EngineContext, tmp_path: Path) -> KokoroEngine:
     whole = dataclasses.replace(
         context,
         ensure_model=ensure_model,
-        engine=lambda model_id: speaker_encoder.create(context.catalog.entry(model_id), whole),
+        engine=lambda model_id: ge2e.create(context.catalog.entry(model_id), whole),
     )
     return create(context.catalog.entry("kokoro-v1.0"), whole)
 
