@@ -82,3 +82,12 @@ def test_a_server_opens_without_the_imports_that_take_seconds() -> None:
     slow = "{'gradio', 'torch', 'transformers', 'spacy', 'librosa'}"
     program = f"import sys, modules.ui.server; sys.exit(bool({slow} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+
+
+def test_the_page_is_built_without_torch(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from modules.tools.services import open_services; "
+        "from modules.ui.studio import build_studio; "
+        f"build_studio(open_services(Path({str(tmp_path)!r}))); sys.exit('torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)

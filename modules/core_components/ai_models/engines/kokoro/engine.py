@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.ai_models.engines.base import EngineContext, TTSEngine, option
+from modules.core_components.ai_models.engines.kokoro.fit.inputs import transcribe_sample
 from modules.core_components.ai_models.engines.kokoro.fit.sample_voice import (
     FitResources,
     fit_sample,
     fitting_parameters,
 )
-from modules.core_components.ai_models.engines.kokoro.fit.text import transcribe_sample
 from modules.core_components.ai_models.engines.kokoro.pipeline import (
     SAMPLE_RATE_HZ,
     SynthesizedChunk,

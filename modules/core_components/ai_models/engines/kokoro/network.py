@@ -10,13 +10,13 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch.nn.utils import remove_weight_norm
+from typing import TYPE_CHECKING, Any
 
 from modules.core_components.ai_models.model_utils import seeded
 from modules.core_components.errors import CorruptFileError, ModelMissingError, StudioError
+
+if TYPE_CHECKING:
+    import torch
 
 # The parts of a KModel, each with a state of its own in the checkpoint.
 MODULES = ("bert", "bert_encoder", "predictor", "text_encoder", "decoder")
@@ -67,6 +67,8 @@ def build_empty_kmodel(config: dict[str, Any]) -> Any:
 
     Raises KeyError, TypeError, ValueError or RuntimeError for a configuration that is no Kokoro's.
     """
+    import torch
+
     empty = io.BytesIO()  # KModel wants a checkpoint
     torch.save({}, empty)
     empty.seek(0)
@@ -106,6 +108,8 @@ def build_kmodel(
     `within` names the entry of the checkpoint that holds the parts, where it is not the checkpoint
     itself. Raises as `read_config` does.
     """
+    from torch.nn.utils import remove_weight_norm
+
     states = _read_states(model_path, within)
     # KModel reads weights leniently: a wrong file would give noise instead of an error.
     try:
@@ -121,6 +125,8 @@ def build_kmodel(
 
 
 def _read_states(path: Path, within: str) -> dict[str, dict[str, torch.Tensor]]:
+    import torch
+
     if not path.is_file():
         raise _missing(path)
     try:

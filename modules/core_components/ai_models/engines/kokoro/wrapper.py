@@ -16,9 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from modules.core_components.ai_models.engines.kokoro.network import build_kmodel, read_config
 from modules.core_components.ai_models.engines.kokoro.pipeline import (
@@ -32,6 +30,8 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.values import FloatArray
 
 if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
     from typing_extensions import Self
 
     from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
@@ -64,6 +64,8 @@ def predict_prosody(kmodel: Any, ids: Tensor, style: Tensor, speed: float) -> Pr
 
     The steps are those of `kokoro.KModel.forward_with_tokens`, up to its call of the decoder.
     """
+    import torch
+
     length = ids.shape[1]
     lengths = torch.tensor([length], device=ids.device)
     nothing_hidden = torch.zeros(1, length, dtype=torch.bool, device=ids.device)
@@ -110,6 +112,8 @@ def choose_precision(wanted: str, device: str) -> Precision:
 
 @lru_cache(maxsize=1)
 def _measure_faster_precision() -> Precision:
+    import torch
+
     if not (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
         return "float32"
     gain = _best_seconds(torch.float32) / _best_seconds(torch.bfloat16)
@@ -118,6 +122,8 @@ def _measure_faster_precision() -> Precision:
 
 
 def _best_seconds(dtype: torch.dtype) -> float:
+    import torch
+
     channels, samples, taps = _PROBE
     layout = torch.channels_last
     sound = torch.zeros(1, channels, 1, samples, dtype=dtype).contiguous(memory_format=layout)
@@ -218,6 +224,8 @@ class KokoroV1Wrapper:
         noise comes from `seed` alone. `check_cancelled` is called between layers; what it raises
         ends the synthesis. Raises BadInputError for unknown phonemes, none, or too many.
         """
+        import torch
+
         ids = [self.vocabulary[symbol] for symbol in self._symbols(phonemes)]
         with torch.inference_mode():
             tokens = torch.tensor([[0, *ids, 0]], dtype=torch.long, device=self.device)
@@ -254,6 +262,8 @@ class KokoroV1Wrapper:
         return durations_frames
 
     def _make_decoder(self) -> FastDecoder:
+        import torch
+
         from modules.core_components.ai_models.engines.kokoro.decoder import (
             FastDecoder,
             SpeakingLayers,

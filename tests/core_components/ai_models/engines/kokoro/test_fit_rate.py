@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import torch
 
+from modules.core_components.ai_models.engines.kokoro.fit.inputs import TranscribedSample
 from modules.core_components.ai_models.engines.kokoro.fit.text import (
     FASTEST,
     FRAME_S,
     SLOWEST,
     Reading,
-    TranscribedSample,
     articulation_s,
     speaking_rate,
 )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from modules.core_components.ai_models.engines.base import Transcription, TranscriptionInfo
-from modules.core_components.ai_models.engines.kokoro.fit.text import (
+from modules.core_components.ai_models.engines.kokoro.fit.inputs import (
     TranscribedSample,
     get_kokoro_language,
     transcribe_sample,

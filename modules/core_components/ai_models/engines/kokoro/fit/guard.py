@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from modules.core_components.ai_models.engines.kokoro.fit.inputs import FitOptions
 from modules.core_components.ai_models.engines.kokoro.fit.losses import (
     Baseline,
     FitEncoders,
     content_distance,
     speak,
 )
-from modules.core_components.ai_models.engines.kokoro.fit.state import FitOptions
 from modules.core_components.ai_models.engines.kokoro.fit.target import (
     FitTarget,
     envelope_distance,

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
-from modules.core_components.ai_models.engines.kokoro.fit.state import FitOptions
+from modules.core_components.ai_models.engines.kokoro.fit.inputs import FitOptions
 from modules.core_components.ai_models.engines.kokoro.fit.target import (
     EnvelopeAim,
     FitTarget,

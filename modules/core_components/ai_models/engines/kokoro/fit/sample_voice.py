@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from modules.core_components.ai_models.engines.kokoro.fit.state import FitOptions
-from modules.core_components.ai_models.engines.kokoro.fit.text import TranscribedSample
+from modules.core_components.ai_models.engines.kokoro.fit.inputs import (
+    FitOptions,
+    TranscribedSample,
+)
 from modules.core_components.ai_models.engines.kokoro.voices import (
     OFFSETS_TENSOR,
     STYLE_TENSOR,

@@ -8,13 +8,10 @@ file too; `torch.optim.swa_utils.AveragedModel` wants a module around the parame
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -28,40 +25,6 @@ logger = logging.getLogger(__name__)
 _BETAS = (0.9, 0.98)
 _WARM_UP_STEPS = 5
 _DECAY_FROM, _AVERAGE_FROM = 0.3, 0.7
-
-
-@dataclass(frozen=True)
-class FitOptions:
-    """Every parameter of a fit. Weights are relative to the GE2E distance, whose weight is 1.
-
-    Where the defaults come from is in docs/voice_fit_study.md.
-    """
-
-    seed: int = 0
-    steps: int = 28
-    sentences_per_step: int = 2
-    sentences: int = 12  # how many of the training sentences to use
-    learning_rate: float = 0.08  # in standard deviations of the stock voices
-    layer_rate: float = 0.5  # learning rate of the layers' own styles, relative
-    timbre: float = 0.5  # the timbre encoder's distance
-    spectrum: float = 0.2  # long-term spectrum
-    envelope: float = 0.2  # the spectral envelope, sound by sound (`envelope_distance`)
-    pitch: float = 0.15  # mean and spread of log pitch
-    pitch_share: float = 0.6  # how far of the way to the sample's pitch to aim
-    rhythm: float = 0.3  # durations stay near the starting voice's
-    content: float = 1.0  # what Whisper understands stays near the starting voice's
-    guard_content: float = 2.0  # the same, when the guard chooses the strength
-    pull: float = 0.04  # the shared style stays near the stock voices
-    layer_pull: float = 0.06  # the layers' own styles stay near the shared one
-    held_out: float = 0.15  # share of the sample kept for the final figure
-    threads: int = 2  # sentences worked on at once; does not change the result
-
-    def shaping(self) -> dict[str, Any]:
-        """All that the result depends on, as plain values, for the keys of prompts and fits."""
-        values = dataclasses.asdict(self)
-        del values["threads"]
-        values["ear"] = values.pop("timbre")  # its name in the keys made so far
-        return values
 
 
 class FitState:

@@ -12,23 +12,21 @@ import itertools
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from modules.core_components.ai_models.engines.kokoro.fit.inputs import TranscribedSample
 from modules.core_components.ai_models.engines.kokoro.fit.target import (
     SAMPLE_RATE_HZ,
     EnvelopeAim,
     describe_frames,
 )
-from modules.core_components.ai_models.engines.kokoro.reading.languages import LANGUAGES
 from modules.core_components.ai_models.engines.whisper_features import WhisperFeatures
-from modules.core_components.errors import ModelMissingError, StudioError
-from modules.core_components.progress import CancelToken, no_progress
-from modules.core_components.values import FloatArray, Segment, Speech, Word
+from modules.core_components.errors import StudioError
+from modules.core_components.values import FloatArray, Segment, Word
 
 logger = logging.getLogger(__name__)
 
@@ -208,61 +206,6 @@ def _word_runs(segments: Sequence[Segment]) -> Iterator[list[Word]]:
         if run:
             yield run
             run = []
-
-
-# -- The transcript of the sample ------------------------------------------------------------------
-
-# The first knows every language that Kokoro reads; the second is there whenever a voice is fitted.
-_WHISPER_MODELS = ("whisper-base", "whisper-tiny.en")
-# A language that was guessed with less certainty may be any other.
-_CERTAIN = 0.5
-
-
-@dataclass(frozen=True)
-class TranscribedSample:
-    """A sample's transcript: `segments` with word times, and the function that turns words of their
-    language into Kokoro's phonemes."""
-
-    segments: Sequence[Segment]
-    phonemize: Callable[[str], str]
-
-
-def transcribe_sample(
-    engine: Callable[[str], Any],
-    language: str,
-    phonemes: Callable[[str, str], str],
-    cancel: CancelToken,
-    speech: Speech,
-) -> TranscribedSample:
-    """The words of `speech`; none without a Whisper model or where Kokoro cannot read its language.
-
-    `engine` gives the handle of a model; `language` is an ISO 639-1 code or "" to find it out;
-    `phonemes` takes one of Kokoro's languages and a text.
-    """
-    for model_id in _WHISPER_MODELS:
-        whisper = engine(model_id)
-        known = whisper.languages
-        if language and known and language not in known:
-            continue
-        options = whisper.options_type(
-            language=language or "auto", word_timestamps=True, condition_on_previous_text=False
-        )
-        try:
-            transcription = whisper.transcribe(speech, options, no_progress, cancel)
-        except ModelMissingError:
-            continue
-        info = transcription.info
-        code = get_kokoro_language(info.language)
-        segments = tuple(transcription.segments)
-        if not code or (not language and info.language_probability < _CERTAIN):
-            break
-        return TranscribedSample(segments, partial(phonemes, code))
-    return TranscribedSample((), partial(phonemes, "en-us"))
-
-
-def get_kokoro_language(iso: str) -> str:
-    """Kokoro's code for an ISO 639-1 code, the first of several; "" where it has none."""
-    return next((code for code in LANGUAGES if code.split("-")[0] == iso), "")
 
 
 # -- The speaking rate of the sample, relative to the fitted voice's -------------------------------

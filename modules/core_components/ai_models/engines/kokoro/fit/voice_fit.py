@@ -28,6 +28,10 @@ from torch import Tensor
 
 from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
 from modules.core_components.ai_models.engines.kokoro.fit.guard import choose_strength
+from modules.core_components.ai_models.engines.kokoro.fit.inputs import (
+    FitOptions,
+    TranscribedSample,
+)
 from modules.core_components.ai_models.engines.kokoro.fit.layers import (
     FitLayers,
     nearest_shared_style,
@@ -38,7 +42,7 @@ from modules.core_components.ai_models.engines.kokoro.fit.losses import (
     render_baseline,
     rendering_loss,
 )
-from modules.core_components.ai_models.engines.kokoro.fit.state import FitOptions, FitState
+from modules.core_components.ai_models.engines.kokoro.fit.state import FitState
 from modules.core_components.ai_models.engines.kokoro.fit.stock_voices import (
     StockVoices,
     scan_stock_voices,
@@ -57,7 +61,6 @@ from modules.core_components.ai_models.engines.kokoro.fit.text import (
     TRAINING_SENTENCES,
     Phrase,
     Reading,
-    TranscribedSample,
     phrases,
     read_sentences,
     speaking_rate,

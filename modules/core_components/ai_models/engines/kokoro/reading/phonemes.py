@@ -17,7 +17,6 @@ from modules.core_components.ai_models.engines.kokoro.reading.cleaning import (
     nothing_to_speak,
     speakable_text,
 )
-from modules.core_components.ai_models.engines.kokoro.reading.east_asian import SpacelessReader
 from modules.core_components.ai_models.engines.kokoro.reading.inline_phonemes import (
     PLACEHOLDER,
     GivenPhonemes,
@@ -229,13 +228,19 @@ def _espeak(language: Language) -> Reader:
 
 
 def _chinese(english: Callable[[str], list[PhonemeSpan]]) -> Reader:
-    from modules.core_components.ai_models.engines.kokoro.reading.east_asian import ChineseWords
+    from modules.core_components.ai_models.engines.kokoro.reading.east_asian import (
+        ChineseWords,
+        SpacelessReader,
+    )
 
     return SpacelessReader(ChineseWords(), english)
 
 
 def _japanese(english: Callable[[str], list[PhonemeSpan]]) -> Reader:
-    from modules.core_components.ai_models.engines.kokoro.reading.east_asian import JapaneseWords
+    from modules.core_components.ai_models.engines.kokoro.reading.east_asian import (
+        JapaneseWords,
+        SpacelessReader,
+    )
 
     return SpacelessReader(JapaneseWords(), english)
 
