@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from modules.cli import speaking
+from modules.cli import speaking, transcription
 from modules.cli.common import EXIT_INTERRUPTED, Json, errors_reported, output, start_logging
 from modules.cli.conversation import converse
 from modules.cli.dataset import dataset_app
@@ -56,7 +56,7 @@ def open_studio(
             launch(context.obj, chosen_port, host, password, not no_browser, typer.echo, api_key)
 
 
-for _command in (speaking.clone, speaking.speak, speaking.design, speaking.transcribe):
+for _command in (speaking.clone, speaking.speak, speaking.design, transcription.transcribe):
     app.command()(_command)
 app.command()(converse)
 app.command("export-voice")(speaking.export_voice)

@@ -18,7 +18,7 @@ from modules.tools.speaking.request import (
     PASSAGE_CHARACTERS,
     PAUSE_BETWEEN_PASSAGES_S,
     Passage,
-    Silence,
+    PauseStep,
     SpeechRequest,
     complete_speech,
     engine_options,
@@ -38,11 +38,11 @@ def engine(services: Services) -> TTSEngine:
 
 def steps_of(
     engine: TTSEngine, text: str, seed: int, options: Mapping[str, Any]
-) -> tuple[Passage | Silence, ...]:
+) -> tuple[Passage | PauseStep, ...]:
     return plan_steps(engine, text, engine_options(engine, options, "en-us", seed))
 
 
-def passages(steps: Sequence[Passage | Silence]) -> list[Passage]:
+def passages(steps: Sequence[Passage | PauseStep]) -> list[Passage]:
     return [step for step in steps if isinstance(step, Passage)]
 
 
@@ -52,15 +52,15 @@ def test_text_without_markup_is_its_passages(engine: TTSEngine) -> None:
     assert [p.text for p in spoken] == split_passages(LONG, "en-us", PASSAGE_CHARACTERS)
     assert [p.options.seed for p in spoken] == [7 + 100_003 * i for i in range(len(spoken))]
     assert {p.options.speed for p in spoken} == {1.5}
-    assert [s for s in steps if isinstance(s, Silence)] == [Silence(PAUSE_BETWEEN_PASSAGES_S)] * (
-        len(spoken) - 1
-    )
+    assert [s for s in steps if isinstance(s, PauseStep)] == [
+        PauseStep(PAUSE_BETWEEN_PASSAGES_S)
+    ] * (len(spoken) - 1)
 
 
 def test_a_pause_replaces_the_usual_one_and_speeds_multiply(engine: TTSEngine) -> None:
     text = "One.[pause:2s] Two. [speed:1.2] Three. [speed:1] Four."
     steps = steps_of(engine, text, 0, {"speed": 1.5})
-    assert [step.seconds if isinstance(step, Silence) else step.text for step in steps] == [
+    assert [step.seconds if isinstance(step, PauseStep) else step.text for step in steps] == [
         "One.", 2.0, "Two.", "Three.", "Four.",
     ]  # fmt: skip
     assert [p.options.speed for p in passages(steps)] == [1.5, 1.5, 1.8, 1.5]

@@ -171,7 +171,7 @@ def _balanced_lines(units: Sequence[_Unit]) -> tuple[str, ...]:
 
 
 def to_plain(transcript: Transcript) -> str:
-    """A line a segment; where speakers are known, their name in front when it changes."""
+    """One line per segment; where speakers are known, their name in front when it changes."""
     lines = []
     speaker = None
     for segment in transcript.segments:

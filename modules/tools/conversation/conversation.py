@@ -46,11 +46,11 @@ from modules.tools.conversation.multi_speaker import (
 from modules.tools.services import Services
 from modules.tools.speaking.phonemes import timed_from_the_start
 from modules.tools.speaking.request import complete_speech
-from modules.tools.speaking.speech import keep, perform
+from modules.tools.speaking.speech import generate_speech, save_take
 
 LONGEST_PAUSE_S = 5.0
 # Lines are far apart in seed, since a text counts its own passages up from the seed.
-_SEED_STEP = 1_000_003
+_LINE_SEED_STEP = 1_000_003
 
 
 @dataclass(frozen=True)
@@ -184,13 +184,13 @@ def _speak_line(
     library = services.conversations
     pieces: list[Speech] = []
     if conversation.in_one_go:
-        performed = perform_part(services, conversation, line, progress, cancel)
+        unsaved = perform_part(services, conversation, line, progress, cancel)
     else:
         wanted = request_of_line(services, conversation.member(line.speaker), line)
         request = complete_speech(services, wanted)
-        performed = perform(services, request, progress, cancel, pieces.append)
+        unsaved = generate_speech(services, request, progress, cancel, pieces.append)
     takes = library.takes(conversation)
-    take = keep(services, takes, performed)
+    take = save_take(services, takes, unsaved)
     library.keep_words(conversation, take, _words(pieces))
     old = conversation.line(line.id).take
     changed = library.put_line(conversation.id, dataclasses.replace(line, take=take.id))
@@ -263,7 +263,7 @@ def _line(index: int, line: ScriptLine, seed: int) -> Line:
         id=f"{index + 1:04d}",
         speaker=line.speaker,
         text=line.text,
-        seed=(seed + index * _SEED_STEP) % 2**31,
+        seed=(seed + index * _LINE_SEED_STEP) % 2**31,
         style=line.style,
     )
 

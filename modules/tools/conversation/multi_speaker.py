@@ -21,7 +21,7 @@ from modules.tools.models.memory import report_load
 from modules.tools.models.ready_models import speaking_models, speaks_scripts
 from modules.tools.services import Services
 from modules.tools.speaking.request import complete_speech
-from modules.tools.speaking.speech import Performance, collect_speech, timed
+from modules.tools.speaking.speech import UnsavedSpeech, collect_speech, timed
 
 LONGEST_PART = 2_000  # characters: about two minutes
 
@@ -111,7 +111,7 @@ def perform_part(
     part: Line,
     progress: Progress,
     cancel: CancelToken,
-) -> Performance:
+) -> UnsavedSpeech:
     """Speaks a part, which is not kept yet. Raises StudioError and JobCancelled."""
     members = {name: conversation.member(name) for name in part.speakers}
     one = conversation.cast[0]
@@ -146,7 +146,7 @@ def perform_part(
     voice = ", ".join(sample.name for sample in samples.values())
     request = dataclasses.replace(request, text=part.text, voice=voice, kind="script")
     hashes = {name: sample.audio_sha256 for name, sample in samples.items()}
-    return Performance(request, engine, None, "", speech, timings, hashes)
+    return UnsavedSpeech(request, engine, None, "", speech, timings, hashes)
 
 
 def _script_engine(services: Services, model_id: str = "") -> ScriptEngine:

@@ -12,7 +12,7 @@ from modules.tools.models.ready_models import is_voice_match
 from modules.tools.services import Services
 from modules.tools.speaking.request import (
     CompletedSpeech,
-    Silence,
+    PauseStep,
     SpeechRequest,
     complete_speech,
 )
@@ -58,7 +58,7 @@ def open_live_speech(
     # All are opened first, so that what cannot be spoken is found before the first sound.
     spoken = [
         iter((step.speech(engine.sample_rate_hz),))
-        if isinstance(step, Silence)
+        if isinstance(step, PauseStep)
         else engine.stream(step.text, voice, step.options, cancel)
         for step in request.steps
     ]

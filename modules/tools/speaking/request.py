@@ -40,7 +40,7 @@ FORMATS = ("wav", "flac", "mp3")
 PASSAGE_CHARACTERS = 2000
 PAUSE_BETWEEN_PASSAGES_S = 0.35
 # Passages are far apart in seed, since an engine counts its own chunks up from the seed.
-_SEED_STEP = 100_003
+_PASSAGE_SEED_STEP = 100_003
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Passage:
 
 
 @dataclass(frozen=True)
-class Silence:
+class PauseStep:
     """A pause."""
 
     seconds: float
@@ -88,7 +88,7 @@ class Silence:
         return Speech(np.zeros(int(self.seconds * sample_rate_hz), np.float32), sample_rate_hz)
 
 
-Steps = tuple[Passage | Silence, ...]
+Steps = tuple[Passage | PauseStep, ...]
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ def read_completed(services: Services, payload: Mapping[str, Any]) -> CompletedS
     options_type = services.tts.get(payload["model_id"]).options_type
     try:
         steps: Steps = tuple(
-            Silence(step["seconds"])
+            PauseStep(step["seconds"])
             if "seconds" in step
             else Passage(step["index"], step["text"], options_type(**step["options"]))
             for step in payload["steps"]
@@ -278,18 +278,18 @@ def plan_steps(engine: TTSEngine, text: str, options: Any) -> Steps:
     Raises BadInputError for markup that cannot be read, a speed that the engine does not have, and
     a text without words.
     """
-    steps: list[Passage | Silence] = []
+    steps: list[Passage | PauseStep] = []
     count = 0
     for part in parse_markup(text):
         if isinstance(part, Pause):
-            steps.append(Silence(part.seconds))
+            steps.append(PauseStep(part.seconds))
             continue
         own = options if part.speed == 1.0 else _with_speed(engine, options, part.speed)
         passages = split_passages(part.text, options.language, PASSAGE_CHARACTERS)
         for index, passage in enumerate(passages):
             if index:
-                steps.append(Silence(PAUSE_BETWEEN_PASSAGES_S))
-            seed = (options.seed + count * _SEED_STEP) % 2**31
+                steps.append(PauseStep(PAUSE_BETWEEN_PASSAGES_S))
+            seed = (options.seed + count * _PASSAGE_SEED_STEP) % 2**31
             steps.append(Passage(count, passage, replace(own, seed=seed)))
             count += 1
     if not count:

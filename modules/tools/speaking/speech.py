@@ -31,7 +31,7 @@ from modules.tools.models.memory import report_load
 from modules.tools.services import Services
 from modules.tools.speaking.request import (
     CompletedSpeech,
-    Silence,
+    PauseStep,
     SpeechRequest,
     complete_speech,
     read_completed,
@@ -54,7 +54,7 @@ def ignore_piece(piece: Speech) -> None:
 
 
 @dataclass(frozen=True)
-class Performance:
+class UnsavedSpeech:
     """Speech that is not kept yet, and what it was made with."""
 
     request: CompletedSpeech
@@ -90,30 +90,30 @@ def speak_completed(
     Raises StudioError for what cannot be done and JobCancelled when `cancel` is set; a cancelled
     take leaves nothing in the history.
     """
-    performed = perform(services, request, progress, cancel, on_piece)
+    unsaved = generate_speech(services, request, progress, cancel, on_piece)
     scores = Scores()
     if request.score:
         progress(0.9, "Scoring the take")
-        done = performed.request
+        done = unsaved.request
         scores = timed(
-            performed.timings_s,
+            unsaved.timings_s,
             "score",
             lambda: score_speech(
-                services, performed.speech, done.text, done.language, performed.sample, cancel
+                services, unsaved.speech, done.text, done.language, unsaved.sample, cancel
             ),
         )
-    take = keep(services, services.takes, performed, scores)
+    take = save_take(services, services.takes, unsaved, scores)
     progress(1.0, "Done")
     return take
 
 
-def perform(
+def generate_speech(
     services: Services,
     request: CompletedSpeech,
     progress: Progress,
     cancel: CancelToken,
     on_piece: Listener = ignore_piece,
-) -> Performance:
+) -> UnsavedSpeech:
     """Speaks the text; raises as `speak_completed`. Finished passages stay in the cache until
     `keep`. A model that turns out broken before the first piece is replaced by the fallback."""
     was_heard = False
@@ -140,7 +140,7 @@ def _perform(
     progress: Progress,
     cancel: CancelToken,
     on_piece: Listener,
-) -> Performance:
+) -> UnsavedSpeech:
     engine = services.tts.get(request.model_id)
     report_load(services.tts, engine, progress)
     timings: dict[str, float] = {}
@@ -156,17 +156,17 @@ def _perform(
         "speak",
         lambda: _speak_passages(engine, voice, request, folder, speaking, cancel, on_piece),
     )
-    return Performance(request, engine, sample, voice, speech, timings)
+    return UnsavedSpeech(request, engine, sample, voice, speech, timings)
 
 
-def keep(
-    services: Services, takes: TakeLibrary, performed: Performance, scores: Scores | None = None
+def save_take(
+    services: Services, takes: TakeLibrary, unsaved: UnsavedSpeech, scores: Scores | None = None
 ) -> Take:
     """Keeps speech as a take, with everything needed to make it again. Raises DiskFullError."""
-    request = performed.request
-    fields = _take_fields(performed, scores or Scores())
-    take = takes.save(fields, performed.speech, request.output_format)
-    shutil.rmtree(_passages_folder(services, request, performed.voice), ignore_errors=True)
+    request = unsaved.request
+    fields = _take_fields(unsaved, scores or Scores())
+    take = takes.save(fields, unsaved.speech, request.output_format)
+    shutil.rmtree(_passages_folder(services, request, unsaved.voice), ignore_errors=True)
     return take
 
 
@@ -232,7 +232,7 @@ def _speak_passages(
     notes: list[str] = []
     for step in request.steps:
         cancel.raise_if_cancelled()
-        if isinstance(step, Silence):
+        if isinstance(step, PauseStep):
             pause = step.speech(rate_hz)
             on_piece(pause)
             spoken.append(pause.samples)
@@ -275,9 +275,9 @@ def _passages_folder(
     return services.settings.cache_folder / "speaking" / digest[:24]
 
 
-def _take_fields(performed: Performance, scores: Scores) -> dict[str, Any]:
-    request, engine, voice = performed.request, performed.engine, performed.voice
-    sample = performed.sample
+def _take_fields(unsaved: UnsavedSpeech, scores: Scores) -> dict[str, Any]:
+    request, engine, voice = unsaved.request, unsaved.engine, unsaved.voice
+    sample = unsaved.sample
     return {
         "text": request.text,
         "kind": request.kind,
@@ -292,15 +292,15 @@ def _take_fields(performed: Performance, scores: Scores) -> dict[str, Any]:
         "prompt_key": voice.key if isinstance(voice, VoicePrompt) else None,
         "ref_text": sample.ref_text if sample else "",
         "scores": scores,
-        "timings_s": performed.timings_s,
+        "timings_s": unsaved.timings_s,
         "app_version": APP_VERSION,
         "environment": computing_environment(
             engine.precision, engine.attention if isinstance(engine, AttentiveEngine) else ""
         ),
-        "notes": (*filter(None, [request.note]), *performed.speech.notes),
+        "notes": (*filter(None, [request.note]), *unsaved.speech.notes),
         "made_from": request.made_from,
-        "audio_sha256": audio_sha256(performed.speech),
-        "speaker_samples": performed.speaker_samples,
+        "audio_sha256": audio_sha256(unsaved.speech),
+        "speaker_samples": unsaved.speaker_samples,
     }
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from modules.core_components.audio.resample import resample
+from modules.core_components.audio.sample_quality import check_sample
 from modules.core_components.audio.speech_regions import (
     speech_regions,
     speech_seconds,
@@ -13,7 +14,6 @@ from modules.core_components.audio.speech_regions import (
     trim_to_speech,
 )
 from modules.core_components.errors import BadInputError
-from modules.core_components.library.samples import check_sample
 from modules.core_components.values import Speech
 from tests.helpers.espeak import espeak
 

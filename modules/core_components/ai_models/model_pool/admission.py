@@ -136,7 +136,7 @@ class Admission:
         """Waits until the model can be referenced, or room for it reserved, and does that.
 
         Returns its entry, with `request` among the leases. Or, second, an entry that has to go
-        first: it is marked as leaving and to be put out without the lock before the next try.
+        first: it is marked as leaving and to be evicted without the lock before the next try.
 
         Raises ModelTooLargeError, ModelBusyError, and what waiting raises (see `WaitingRoom.wait`).
         """
@@ -154,14 +154,14 @@ class Admission:
                 obstacle = self._departure_obstacle(entry)
             else:
                 nbytes = self._needed(spec, request)
-                self._books.line[request] = spec
+                self._books.waiting[request] = spec
                 leaving = entry is not None and entry.place is Place.LEAVING
                 if first and not leaving and nbytes <= self._books.free_bytes(spec.device):
                     return self._grant(self._reserve(spec, request, nbytes), request), None
-                victim = self._books.victim(spec.device, nbytes) if first else None
-                if victim is not None:
-                    victim.place = Place.LEAVING
-                    return victim, victim
+                next_eviction = self._books.next_eviction(spec.device, nbytes) if first else None
+                if next_eviction is not None:
+                    next_eviction.place = Place.LEAVING
+                    return next_eviction, next_eviction
                 self._refuse_behind_long_work(spec, request)
                 obstacle = self._room_obstacle(request, spec.device, nbytes)
             self._room.wait(request, obstacle)
@@ -172,12 +172,12 @@ class Admission:
 
     def leave_line(self, request: Request) -> None:
         """Lets the others pass a request that was granted, failed or given up."""
-        if self._books.line.pop(request, None) is not None:
+        if self._books.waiting.pop(request, None) is not None:
             self._room.announce()
 
     def waiting(self) -> tuple[str, ...]:
         """Who waits for room, in the order in which they will get it."""
-        return tuple(r.holder for r in sorted(self._books.line, key=lambda r: r.number))
+        return tuple(r.holder for r in sorted(self._books.waiting, key=lambda r: r.number))
 
     def _refuse_behind_long_work(self, spec: ModelSpec[Any], request: Request) -> None:
         """Raises ModelBusyError where waiting would take hours (see `ModelSpec.busy_hint`)."""
@@ -199,7 +199,7 @@ class Admission:
             return []
         return [
             other
-            for other, wanted in self._books.line.items()
+            for other, wanted in self._books.waiting.items()
             if wanted.device == device and other.number < request.number
         ]
 
@@ -208,7 +208,7 @@ class Admission:
         plan = self.plan(spec)
         if plan.way is Way.TOO_LARGE:
             raise ModelTooLargeError(plan.in_words())
-        if request not in self._books.line:  # once, not at every try
+        if request not in self._books.waiting:  # once, not at every try
             logger.info("%s", plan.in_words())
         return plan.nbytes
 

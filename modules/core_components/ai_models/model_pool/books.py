@@ -125,7 +125,7 @@ class Entry:
 
     @property
     def at_rest(self) -> bool:
-        """May be put out."""
+        """Whether it may be evicted."""
         return self.idle or self.place is Place.HOST
 
     def open_to(self, thread: threading.Thread) -> bool:
@@ -166,7 +166,7 @@ class MemoryBooks:
 
     def __init__(self, budgets: Budgets) -> None:
         self.entries: dict[str, Entry] = {}
-        self.line: dict[Request, ModelSpec[Any]] = {}
+        self.waiting: dict[Request, ModelSpec[Any]] = {}
         self._budgets = budgets
 
     def set_budgets(self, budgets: Budgets) -> None:
@@ -207,7 +207,7 @@ class MemoryBooks:
 
         Not a copy that somebody waits to have back: making room for it would throw it away.
         """
-        wanted = {spec.key for spec in self.line.values()} if account == HOST else set()
+        wanted = {spec.key for spec in self.waiting.values()} if account == HOST else set()
         at_rest = [
             entry
             for entry in self.on(account)
@@ -215,8 +215,8 @@ class MemoryBooks:
         ]
         return sorted(at_rest, key=lambda entry: (entry.spec.keep, entry.since_s))
 
-    def leaving_for(self, account: str, nbytes: int) -> tuple[Entry, ...]:
-        """The entries to put out, in this order, so that `nbytes` fit.
+    def choose_evictions(self, account: str, nbytes: int) -> tuple[Entry, ...]:
+        """The entries to evict, in this order, so that `nbytes` fit.
 
         None when what is on its way out is enough, and when not even all that is idle would be:
         then nothing shall leave in vain.
@@ -235,9 +235,9 @@ class MemoryBooks:
             missing -= entry.charges[account]
         return tuple(chosen) if missing <= 0 else ()
 
-    def victim(self, account: str, nbytes: int) -> Entry | None:
-        """The first of `leaving_for`; once it is gone, the first of the rest."""
-        return next(iter(self.leaving_for(account, nbytes)), None)
+    def next_eviction(self, account: str, nbytes: int) -> Entry | None:
+        """The first of `choose_evictions`; once it is gone, the first of the rest."""
+        return next(iter(self.choose_evictions(account, nbytes)), None)
 
     def pinned_bytes(self, account: str, threads: Collection[threading.Thread]) -> int:
         """What stays taken for as long as `threads` do not let go."""

@@ -1,6 +1,6 @@
 """What loading a model would do to the memory of its device, said before it is done.
 
-The plan is made of the same books by the same choice (`MemoryBooks.leaving_for`) as the eviction.
+The plan and the eviction make the same choice (`MemoryBooks.choose_evictions`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Way(str, Enum):
 
 
 @dataclass(frozen=True)
-class Leaver:
+class Eviction:
     """A model that would be evicted; `idle_s` is how long it has been idle."""
 
     name: str
@@ -46,7 +46,7 @@ class LoadPlan:
     measured: bool
     budget: int
     way: Way
-    leaving: tuple[Leaver, ...] = ()
+    leaving: tuple[Eviction, ...] = ()
     returns: bool = False
 
     @property
@@ -93,7 +93,7 @@ def plan_load(
     elif nbytes > budget:
         way = Way.TOO_LARGE
     else:
-        leaving = books.leaving_for(spec.device, nbytes)
+        leaving = books.choose_evictions(spec.device, nbytes)
         way = Way.ROOM if leaving or nbytes <= books.free_bytes(spec.device) else Way.BUSY
     return LoadPlan(
         name=spec.name,
@@ -103,7 +103,7 @@ def plan_load(
         budget=budget,
         way=way,
         leaving=tuple(
-            Leaver(other.spec.name, other.charges[spec.device], now_s - other.since_s)
+            Eviction(other.spec.name, other.charges[spec.device], now_s - other.since_s)
             for other in leaving
         ),
         returns=entry is not None and entry.place is Place.HOST,

@@ -121,7 +121,7 @@ class Departures:
                 if nbytes <= self._books.free_bytes(HOST):
                     entry.charges[HOST] = nbytes
                     return True
-                oldest = self._books.victim(HOST, nbytes)
+                oldest = self._books.next_eviction(HOST, nbytes)
                 if oldest is None:
                     return False
                 oldest.place = Place.LEAVING
@@ -223,8 +223,8 @@ class Loading:
                     entry.place = Place.DEVICE
                     self._room.announce()
                     return True
-                victim = self._books.victim(device, growth)
-                if victim is None:
+                next_eviction = self._books.next_eviction(device, growth)
+                if next_eviction is None:
                     return False
-                victim.place = Place.LEAVING
-            self._departures.evict(victim)
+                next_eviction.place = Place.LEAVING
+            self._departures.evict(next_eviction)

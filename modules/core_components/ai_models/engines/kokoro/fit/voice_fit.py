@@ -68,6 +68,7 @@ from modules.core_components.ai_models.engines.kokoro.fit.text import (
 from modules.core_components.ai_models.engines.kokoro.fit.timbre_encoder import cut_windows
 from modules.core_components.ai_models.engines.speaker_encoder import SpeakerEncoder
 from modules.core_components.ai_models.engines.whisper_features import load_whisper_features
+from modules.core_components.audio.sample_quality import MIN_SPEECH_S
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.progress import CancelToken, Progress, scaled
 from modules.core_components.values import Speech
@@ -79,7 +80,6 @@ Transcribe = Callable[[Speech], TranscribedSample]
 
 __all__ = ["FitOptions", "FittedVoice", "fit_voice"]
 
-_SHORTEST_S = 2.0
 _LONGEST_S = 60.0
 _MOST_OWN = 6  # sentences of the sample's own words
 _RATED_ROW = 60  # the pace is compared for utterances of this many phonemes
@@ -322,10 +322,10 @@ def split_sample(
     if sample.ndim != 1 or not np.isfinite(sample).all():
         raise BadInputError("The sample is not one channel of finite numbers.")
     seconds = len(sample) / sample_rate_hz
-    if seconds < _SHORTEST_S or float(np.abs(sample).max(initial=0.0)) < 1e-4:
+    if seconds < MIN_SPEECH_S or float(np.abs(sample).max(initial=0.0)) < 1e-4:
         raise BadInputError(
-            f"There are only {seconds:.1f} s of speech in the sample.",
-            "Use at least two seconds of clear speech; ten to thirty are best.",
+            f"The recording holds only {seconds:.1f} seconds of speech.",
+            f"At least {MIN_SPEECH_S:g} seconds are needed; ten to thirty are best.",
         )
     x = sample[: int(_LONGEST_S * sample_rate_hz)].astype(np.float32)
     if sample_rate_hz != SAMPLE_RATE_HZ:

@@ -1,4 +1,7 @@
-"""Cleans a text for the phonemizers; refuses, by name, characters that cannot be spoken."""
+"""Cleans a text for the phonemizers; refuses scripts that the language does not have.
+
+Single characters without phonemes are refused in `phonemes.py`.
+"""
 
 from __future__ import annotations
 

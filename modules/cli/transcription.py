@@ -1,0 +1,85 @@
+"""`transcribe`: recordings to text, subtitles or JSON."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from modules.cli.common import (
+    Json,
+    plain,
+    print_json,
+    working_studio,
+)
+from modules.core_components.errors import BadInputError, StudioError
+
+if TYPE_CHECKING:
+    pass
+
+logger = logging.getLogger(__name__)
+
+Text = Annotated[str, typer.Option(help="What to say; @FILE reads it from a file.")]
+Out = Annotated[Path, typer.Option(help="The audio to write: .wav, .flac or .mp3.")]
+Engine = Annotated[str, typer.Option(help="The model to speak with; see 'models list'.")]
+Seed = Annotated[int, typer.Option(help="-1 draws one; the take says which.")]
+Speed = Annotated[float, typer.Option(help="1.0 is the voice's own rate.")]
+Scores = Annotated[bool, typer.Option(help="Measure similarity and word errors afterwards.")]
+
+
+def transcribe(
+    context: typer.Context,
+    files: Annotated[list[Path], typer.Argument(help="Recordings, video too.")],
+    model: Annotated[str, typer.Option(help="For example base or large-v3.")] = "",
+    language: Annotated[str, typer.Option(help="ISO 639-1; empty detects it.")] = "",
+    hotwords: Annotated[str, typer.Option(help="Names and terms to expect.")] = "",
+    fmt: Annotated[str, typer.Option("--format", help="txt, srt, vtt or json.")] = "txt",
+    out: Annotated[Path | None, typer.Option(help="A folder; else standard output.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Transcribes recordings."""
+    failed: list[dict[str, str]] = []
+    done: list[dict[str, Any]] = []
+    with working_studio(context, as_json) as (services, progress, cancel):
+        from modules.core_components.text.subtitles import FORMATS, render
+        from modules.tools.listening import transcribe as tool
+        from modules.tools.listening.transcripts import write_transcript
+
+        if fmt not in FORMATS:
+            raise BadInputError(f"Unknown format {fmt!r}.", f"Choose {', '.join(FORMATS)}.")
+        options = {tool.HOTWORDS: hotwords} if hotwords else {}
+        for index, path in enumerate(files):
+            try:
+                request = tool.TranscribeRequest(path, model, language, options=options)
+                transcript = tool.transcribe(services, request, progress, cancel)
+            except StudioError as error:
+                if len(files) == 1:
+                    raise
+                failed.append({"file": str(path), "error": error.message, "hint": error.hint})
+                continue
+            for note in transcript.notes:
+                logger.warning("%s: %s", path, note)
+            target = _transcript_target(out, path, fmt, files[:index])
+            if target is not None:
+                write_transcript(transcript, fmt, target)
+            elif not as_json:
+                typer.echo(render(transcript, fmt))
+            written = str(target) if target else None
+            done.append({"file": str(path), "written": written, **plain(transcript)})
+    if as_json:
+        print_json({"transcripts": done, "failed": failed})
+    for failure in failed:
+        logger.error("%s: %s %s", failure["file"], failure["error"], failure["hint"])
+    if failed:
+        raise typer.Exit(1)
+
+
+def _transcript_target(out: Path | None, path: Path, fmt: str, earlier: list[Path]) -> Path | None:
+    if out is None:
+        return None
+    out.mkdir(parents=True, exist_ok=True)
+    # Two recordings of one name from different folders must not overwrite each other.
+    twins = sum(other.stem == path.stem for other in earlier)
+    return out / f"{path.stem}{f'-{twins + 1}' if twins else ''}.{fmt}"
