@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -16,17 +16,7 @@ from modules.cli.common import (
 )
 from modules.core_components.errors import BadInputError, StudioError
 
-if TYPE_CHECKING:
-    pass
-
 logger = logging.getLogger(__name__)
-
-Text = Annotated[str, typer.Option(help="What to say; @FILE reads it from a file.")]
-Out = Annotated[Path, typer.Option(help="The audio to write: .wav, .flac or .mp3.")]
-Engine = Annotated[str, typer.Option(help="The model to speak with; see 'models list'.")]
-Seed = Annotated[int, typer.Option(help="-1 draws one; the take says which.")]
-Speed = Annotated[float, typer.Option(help="1.0 is the voice's own rate.")]
-Scores = Annotated[bool, typer.Option(help="Measure similarity and word errors afterwards.")]
 
 
 def transcribe(

@@ -1,4 +1,4 @@
-"""What pydantic refuses, as the one sentence that page, API and terminal all show."""
+"""What a value may not be, as the one sentence that page, API and terminal all show."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ from pydantic import BaseModel, ValidationError
 
 from modules.core_components.errors import BadInputError
 
+# What a value of a type is called.
+KIND_NAMES: Mapping[type, str] = {
+    bool: "yes or no",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+}
 _KINDS = {
     "bool_type": "yes or no",
     "string_type": "text",

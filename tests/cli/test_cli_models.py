@@ -125,4 +125,4 @@ def test_train_preflight_reads_set(command: Command, services: Services) -> None
     found = command("train", "preflight", "--dataset", "Anna", "--set", "batch-size=2", code=1)
     assert {check["level"] for check in found["checks"]} >= {"stop"}
     answer = command("train", "preflight", "--dataset", "Anna", "--set", "batch=2", code=1)
-    assert "Unknown option batch" in answer["error"]
+    assert "There is no option 'batch" in answer["error"]

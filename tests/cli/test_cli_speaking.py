@@ -68,7 +68,7 @@ def test_speak_finds_presets_and_samples_by_name(
         (("--voice", "hihg", "--out", "a.wav"), "no voice 'hihg'"),
         (("--voice", "high", "--out", "a.ogg"), "a.ogg does not say"),
         (("--voice", "high", "--out", "a.wav", "--set", "speed"), "--set speed has no value"),
-        (("--voice", "high", "--out", "a.wav", "--set", "spede=1"), "Unknown option spede"),
+        (("--voice", "high", "--out", "a.wav", "--set", "spede=1"), "There is no option 'spede'"),
         (("--voice", "high", "--out", "a.wav", "--engine", "tiny.en"), "no speaking model"),
     ],
 )

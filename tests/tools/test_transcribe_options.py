@@ -88,7 +88,7 @@ def test_a_prompt_becomes_hotwords_where_there_is_no_prompt(
     assert [options.hotwords for _, options in listener.heard] == ["Zanzibar"] * 2
     assert takes_hotwords(services, KNOWING)
     assert not takes_hotwords(services, ECHO)
-    with pytest.raises(BadInputError, match="Unknown option hotwords"):
+    with pytest.raises(BadInputError, match="no option 'hotwords'"):
         complete_transcription(
             services, TranscribeRequest(recording, ECHO, options={"hotwords": "x"})
         )

@@ -22,6 +22,7 @@ from modules.core_components.ai_models.voice_prompts import VoicePromptStore
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.units import memory_text
+from modules.core_components.validation import KIND_NAMES, unknown_name
 from modules.core_components.values import Sample, Segment, Speech, VoicePrompt
 
 if TYPE_CHECKING:
@@ -83,13 +84,9 @@ def parse_options(options_type: type[OptionsT], given: Mapping[str, Any]) -> Opt
     Raises BadInputError for an unknown name, a wrong type, or a value outside its range.
     """
     fields = {item.name: item for item in describe_options(options_type)}
-    unknown = sorted(set(given) - set(fields))
-    if unknown:
-        raise BadInputError(
-            f"Unknown option {', '.join(unknown)}.",
-            f"Known options: {', '.join(fields)}.",
-            unknown[0],
-        )
+    for name in given:
+        if name not in fields:
+            raise unknown_name("option", name, list(fields))
     return options_type(**{name: _checked(fields[name], value) for name, value in given.items()})
 
 
@@ -101,7 +98,7 @@ def _checked(about: OptionField, value: Any) -> Any:
         value = kind(value)
     except (TypeError, ValueError):
         raise BadInputError(
-            f"{about.label} must be a {kind.__name__}, not {value!r}.", about.help, about.name
+            f"{about.label} must be {KIND_NAMES[kind]}, not {value!r}.", about.help, about.name
         ) from None
     if about.choices and value not in about.choices:
         raise BadInputError(
