@@ -22,8 +22,9 @@ APP = Path(__file__).resolve().parents[2] / "app.py"
 START_S = 180.0
 # The page is built at its first visit.
 OPENING_MS = 120_000
-# What Chromium and Gradio say when the stream of a page that is being left is cut.
-CUT = ("AbortError: ", "Connection errored out")
+# What Chromium and Gradio say when the stream of a page that is being left is cut, or is asked for
+# once more after the server has forgotten that page.
+CUT = ("AbortError: ", "Connection errored out", "Unexpected error 404: Not Found")
 LEAVING = "The page is being left"
 TELL_LEAVING = f"addEventListener('beforeunload', () => console.debug('{LEAVING}'))"
 CHROMIUM = os.environ.get("STUDIO_CHROMIUM", "/usr/bin/chromium")
