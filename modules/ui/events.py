@@ -94,10 +94,14 @@ class Studio:
     page: gr.Blocks
 
     def on_open(
-        self, work: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any]
+        self,
+        work: Callable[..., Any],
+        inputs: Sequence[Any],
+        outputs: Sequence[Any],
+        sequence: str | None = None,
     ) -> None:
         """Calls `work` whenever the page is opened or reloaded."""
-        listen(self.page.load, work, inputs, outputs)
+        listen(self.page.load, work, inputs, outputs, sequence=sequence)
 
     def on_show(
         self,

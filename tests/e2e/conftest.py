@@ -24,7 +24,13 @@ START_S = 180.0
 OPENING_MS = 120_000
 # What Chromium and Gradio say when the stream of a page that is being left is cut, or is asked for
 # once more after the server has forgotten that page.
-CUT = ("AbortError: ", "Connection errored out", "Unexpected error 404: Not Found")
+CUT = (
+    "AbortError: ",
+    "Connection errored out",
+    "Unexpected error 404: Not Found",
+    "ERR_INCOMPLETE_CHUNKED_ENCODING",
+    "TypeError: network error",
+)
 LEAVING = "The page is being left"
 TELL_LEAVING = f"addEventListener('beforeunload', () => console.debug('{LEAVING}'))"
 CHROMIUM = os.environ.get("STUDIO_CHROMIUM", "/usr/bin/chromium")

@@ -77,18 +77,19 @@ class ConversationTab:
         written = [self._script, *self._pauses, self._title, cast.way, *cast.outputs]
         updating = [self._script, *cast.inputs]
         on_select = [self._script, cast.cast, cast.way]
-        # On opening, `_find` shows the voices.
+        # On opening, `_find` shows the voices; what selecting the tab shows comes after it, since it
+        # would put proposals in the place of the restored choices.
         listen(tab.select, cast.show, on_select, cast.outputs, sequence="cast")
         listen(self._script.change, cast.update, updating, cast.outputs, sequence="cast")
         studio.on_show(tab, self._earlier_html, [self._panel.shown_id], [self._earlier])
-        studio.on_open(self._find, [], [self._jobs.job_id, *shown, *written])
+        studio.on_open(self._find, [], [self._jobs.job_id, *shown, *written], sequence="cast")
         asked = [self._script, *self._pauses, self._seed, self._title, *cast.inputs]
         started = [self._jobs.job_id, *shown, self._earlier]
         listen(self._generate.click, self._submit, asked, started, sequence="cast")
         on_show = [self._panel.shown_id, self._panel.line_id]
         self._jobs.on_progress(self._show_progress, on_show, self._panel.progress_outputs)
         self._jobs.on_finished(self._show_job, on_show, [*shown, self._earlier])
-        listen(self._earlier.select, self._open, [], [*shown, *written])
+        listen(self._earlier.select, self._open, [], [*shown, *written], sequence="cast")
         self._panel.delete.on_confirm(self._delete, [self._panel.shown_id], [*shown, self._earlier])
 
     def _submit(

@@ -30,7 +30,9 @@ EXPORT_FORMATS = (
     ("raw float32 (.bin)", ".bin"),
 )
 # Explains the figures of `fit_facts`.
-MEASURED = "Similarity to the part of the sample that the fit did not use; 1 would be the same recording."
+MEASURED = (
+    "Similarity to the part of the sample that the fit did not use; 1 would be the same recording."
+)
 SAMPLE, PRESET = "sample", "preset"
 KINDS = (SPEAK, AGAIN, REFERENCE, EXPORT, DEMO)
 
