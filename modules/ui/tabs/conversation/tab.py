@@ -77,8 +77,8 @@ class ConversationTab:
         written = [self._script, *self._pauses, self._title, cast.way, *cast.outputs]
         updating = [self._script, *cast.inputs]
         on_select = [self._script, cast.cast, cast.way]
-        # On opening, `_find` shows the voices; what selecting the tab shows comes after it, since it
-        # would put proposals in the place of the restored choices.
+        # On opening, `_find` shows the voices. Selecting the tab comes after it: it would put
+        # proposals in the place of the restored choices.
         listen(tab.select, cast.show, on_select, cast.outputs, sequence="cast")
         listen(self._script.change, cast.update, updating, cast.outputs, sequence="cast")
         studio.on_show(tab, self._earlier_html, [self._panel.shown_id], [self._earlier])
