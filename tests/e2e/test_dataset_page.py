@@ -96,10 +96,12 @@ def test_a_dataset_is_built_mended_and_a_change_taken_back(
     expect(screen.told("no recordings yet")).to_be_visible()
     page.get_by_role("tab", name="Folder", exact=True).click()
     page.get_by_label("Folder on this machine").fill(str(tmp_path / "nowhere"))
+    page.wait_for_timeout(500)  # Gradio drops a click while it still handles the last answer
     screen.button("Add to dataset").click()
     expect(screen.told("There is no folder")).to_be_visible()
     hum(tmp_path / "recordings" / "talk.wav", 40.0)
     page.get_by_label("Folder on this machine").fill(str(tmp_path / "recordings"))
+    page.wait_for_timeout(500)
     screen.button("Add to dataset").click()
     expect(screen.told("1 recordings? added")).to_be_visible(timeout=SPEAKING_MS)
     expect(screen.text("Too little to train on")).to_be_visible()
