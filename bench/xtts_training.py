@@ -1,6 +1,6 @@
 """How fast XTTS trains here and what it takes, against coqui's own recipe in the same process.
 
-    python bench/xtts_training.py --packages /work/dev/deb --work /tmp/bench
+    python bench/xtts_training.py --packages PACKAGES --work /tmp/bench
 
 On a GPU the model has XTTS v2's size (30 layers, 1,024 wide, random numbers); on a CPU it is the
 tiny one of the tests, and the tables say so. Prints Markdown: steps per second and memory by batch

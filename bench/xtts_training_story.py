@@ -1,6 +1,6 @@
 """A training of the tiny XTTS on real clips: unbroken, killed and resumed, stopped, poisoned.
 
-    python bench/xtts_training_story.py --packages /work/dev/deb --work /tmp/story
+    python bench/xtts_training_story.py --packages PACKAGES --work /tmp/story
 
 Prints a Markdown table. `--packages` holds Debian's asterisk-core-sounds-en and -en-g722, unpacked.
 The fast versions of these checks are tests/tools/test_train_xtts.py and test_training_loop.py.
