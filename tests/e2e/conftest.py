@@ -25,7 +25,8 @@ OPENING_MS = 120_000
 # What Chromium and Gradio say when the stream of a page that is being left is cut, or is asked for
 # once more after the server has forgotten that page.
 CUT = (
-    "AbortError: ",
+    "AbortError: signal is aborted",
+    "AbortError: BodyStreamBuffer was aborted",
     "Connection errored out",
     "Unexpected error 404: Not Found",
     "ERR_INCOMPLETE_CHUNKED_ENCODING",

@@ -152,8 +152,8 @@ class ModelPool:
 
         With `run`, the block also holds a run slot of the device. A thread may lease the same
         key again, and other keys inside; a thread with a lease does not queue behind those that
-        have none, since they may be waiting for that very lease. `holder` is shown to whoever has
-        to wait. Without `timeout_s` it waits for as long as it takes, or until `cancel`.
+        have none, since they may be waiting for that very lease. `holder` is shown to those
+        who have to wait. Without `timeout_s` it waits for as long as it takes, or until `cancel`.
 
         Raises ModelTooLargeError at once, ModelBusyError after `timeout_s`, LeaseDeadlockError,
         JobCancelled, and whatever `spec.load` raises.
