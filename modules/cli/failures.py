@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import logging
@@ -32,6 +33,11 @@ class _LogFile(logging.handlers.RotatingFileHandler):
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
         self.refused = True
+
+    def close(self) -> None:
+        # What a full disk did not take is lost.
+        with contextlib.suppress(OSError):
+            super().close()
 
 
 class _Terminal(logging.StreamHandler[io.TextIOBase]):

@@ -89,20 +89,20 @@ def check_writable(folder: Path, hint: str, needed_bytes: int = 0) -> None:
     probe = folder
     try:
         place = nearest_folder(folder)
-        free = shutil.disk_usage(place)
-        if free.total and free.free < needed_bytes:  # some network disks say that they have none
-            raise _no_room(folder.name, folder)
         probe = place / f"{_PARTIAL_MARK}{secrets.token_hex(8)}"
         try:
             with probe.open("xb", buffering=0) as file:
                 file.write(b"\0" * _PROBE_BYTES)
         finally:
             probe.unlink(missing_ok=True)
+        disk = shutil.disk_usage(place)
     except OSError as error:
         explained = explain_write_error(error, folder)
         if isinstance(explained, NotWritableError):
             raise NotWritableError(explained.message, hint) from error
         raise explained from error
+    if disk.total and disk.free < needed_bytes:  # some network disks say that they have none
+        raise _no_room(str(folder), folder)
 
 
 def explain_write_error(error: OSError, folder: Path | None = None) -> StudioError:
