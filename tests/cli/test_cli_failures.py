@@ -154,11 +154,10 @@ def test_an_output_that_takes_nothing_is_found_before_the_work(runs: Runs) -> No
 
 
 @pytest.fixture
-def log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Path]:
-    """A log file of the studio; logging is afterwards as it was."""
+def log(tmp_path: Path) -> Iterator[Path]:
+    """Where `start_logging` of this folder's cache writes; logging is afterwards as it was."""
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
-    start_logging(tmp_path / "cache", verbose=True)
     yield tmp_path / "cache" / "studio.log"
     for handler in root.handlers[:]:
         root.removeHandler(handler)
@@ -171,6 +170,8 @@ def log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Path]:
 def test_what_is_not_foreseen_is_a_sentence_and_the_logs_path(
     log: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    start_logging(log.parent, verbose=True)
+
     def fail() -> None:
         raise ZeroDivisionError("by\nzero")
 
@@ -185,6 +186,7 @@ def test_what_is_not_foreseen_is_a_sentence_and_the_logs_path(
 
 
 def test_a_traceback_goes_to_the_log_only(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    start_logging(log.parent, verbose=True)
     logger = logging.getLogger("modules.test")
     try:
         raise ValueError("no good")
@@ -201,6 +203,7 @@ def test_a_traceback_goes_to_the_log_only(log: Path, capsys: pytest.CaptureFixtu
 def test_an_error_of_a_thread_goes_to_the_log(
     log: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    start_logging(log.parent, verbose=True)
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
     monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
     log_uncaught_errors()
