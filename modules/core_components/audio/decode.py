@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -184,7 +184,7 @@ def _tag(stream: Any, key: str) -> str:
     return "" if unknown else value
 
 
-def _chosen(tracks: tuple[Track, ...], number: int, name: str) -> Track:
+def _chosen(tracks: Sequence[Track], number: int, name: str) -> Track:
     if not number:
         return default_track(tracks)
     for track in tracks:
@@ -197,7 +197,7 @@ def _chosen(tracks: tuple[Track, ...], number: int, name: str) -> Track:
     )
 
 
-def default_track(tracks: tuple[Track, ...]) -> Track:
+def default_track(tracks: Sequence[Track]) -> Track:
     """The first that the file marks as its default, else the first."""
     return next((track for track in tracks if track.is_default), tracks[0])
 
