@@ -48,12 +48,16 @@ Prompt = Annotated[str, Form(description="Text in the style and with the names t
 Answer = Annotated[TranscriptFormat, Form(description="The format of the answer.")]
 Temperature = Annotated[float, Form(ge=0.0, le=1.0, description="0 takes the likeliest words.")]
 Streamed = Annotated[bool, Form(description="true: the text as events, while it is transcribed.")]
+TrackNumber = Annotated[
+    int, Form(ge=0, description="The audio track, counted from 1; 0 is the file's default.")
+]
 Granularities = Annotated[
     list[Granularity],
     Form(alias="timestamp_granularities[]", description="word: the time of every word, too."),
 ]
 
 _STREAMED_FORMATS: tuple[TranscriptFormat, ...] = ("json", "text")
+_TIMED_FORMATS: tuple[TranscriptFormat, ...] = ("srt", "vtt", "verbose_json")
 _EVENTS = "text/event-stream"
 _RENDERED: Mapping[str, str] = {"text": "txt", "srt": "srt", "vtt": "vtt"}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -82,13 +86,14 @@ def transcription_routes(context: ApiContext) -> APIRouter:
         response_format: Answer = "json",
         temperature: Temperature = 0.0,
         stream: Streamed = False,
+        track: TrackNumber = 0,
         timestamp_granularities: Granularities = ["segment"],  # noqa: B006 - FastAPI copies it
     ) -> Response:
         """Transcribes a recording in the language that is spoken in it."""
         options = _options(prompt, temperature)
         if "word" in timestamp_granularities:
             options["word_timestamps"] = True
-        wanted = TranscribeRequest(Path(), model, language, options=options)
+        wanted = TranscribeRequest(Path(), model, language, options=options, track=track)
         return await _answer(context, request, file, wanted, response_format, stream)
 
     @router.post("/v1/audio/translations", response_class=Response, responses=_RESPONSES)
@@ -100,10 +105,11 @@ def transcription_routes(context: ApiContext) -> APIRouter:
         response_format: Answer = "json",
         temperature: Temperature = 0.0,
         stream: Streamed = False,
+        track: TrackNumber = 0,
     ) -> Response:
         """Translates a recording in another language to English."""
         options = {**_options(prompt, temperature), "task": "translate"}
-        wanted = TranscribeRequest(Path(), model, options=options)
+        wanted = TranscribeRequest(Path(), model, options=options, track=track)
         return await _answer(context, request, file, wanted, response_format, stream)
 
     return router
@@ -171,6 +177,7 @@ def _complete(
             "timestamp_granularities",
         )
     # The headers that name a fallback are sent before the model is loaded: none is chosen later.
+    wanted = replace(wanted, timed=fmt in _TIMED_FORMATS)
     choice = choose_listener(services, wanted.model_id)
     return replace(complete_transcription(services, wanted, choice), may_fall_back=False)
 

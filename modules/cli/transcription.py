@@ -10,6 +10,7 @@ import typer
 
 from modules.cli.common import (
     Json,
+    check_folder,
     plain,
     print_json,
     working_studio,
@@ -25,6 +26,9 @@ def transcribe(
     model: Annotated[str, typer.Option(help="For example base or large-v3.")] = "",
     language: Annotated[str, typer.Option(help="ISO 639-1; empty detects it.")] = "",
     hotwords: Annotated[str, typer.Option(help="Names and terms to expect.")] = "",
+    track: Annotated[
+        int, typer.Option(help="The audio track, counted from 1; 0 is the file's default.", min=0)
+    ] = 0,
     fmt: Annotated[str, typer.Option("--format", help="txt, srt, vtt or json.")] = "txt",
     out: Annotated[Path | None, typer.Option(help="A folder; else standard output.")] = None,
     as_json: Json = False,
@@ -39,10 +43,15 @@ def transcribe(
 
         if fmt not in FORMATS:
             raise BadInputError(f"Unknown format {fmt!r}.", f"Choose {', '.join(FORMATS)}.")
+        if out is not None:
+            check_folder(out)
         options = {tool.HOTWORDS: hotwords} if hotwords else {}
+        timed = as_json or fmt != "txt"
         for index, path in enumerate(files):
             try:
-                request = tool.TranscribeRequest(path, model, language, options=options)
+                request = tool.TranscribeRequest(
+                    path, model, language, options=options, track=track, timed=timed
+                )
                 transcript = tool.transcribe(services, request, progress, cancel)
             except StudioError as error:
                 if len(files) == 1:

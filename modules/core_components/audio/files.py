@@ -3,96 +3,30 @@
 from __future__ import annotations
 
 import io
-import logging
-from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
 from modules.core_components import atomic
+from modules.core_components.audio.decode import (
+    HINT_FORMATS,
+    RAW_FORMATS,
+    ChannelFacts,
+    Downmix,
+    decode_mono,
+)
 from modules.core_components.audio.encode import FORMATS, audio_sha256, encode_speech, pcm_sha256
 from modules.core_components.audio.resample import StreamResampler
+from modules.core_components.audio.speech_regions import speech_seconds
 from modules.core_components.errors import BadInputError
 from modules.core_components.values import FloatArray, Speech
 
-logger = logging.getLogger(__name__)
-
-
-# Only containers that hold the sound themselves: playlists (HLS, concat, SDP) would let a file that
-# somebody sends make FFmpeg open other files and addresses.
-_CONTAINERS = (
-    "wav,w64,aiff,au,caf,flac,mp3,aac,ac3,eac3,dts,ogg,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,asf,"
-    "flv,mpeg,mpegts,amr,amrnb,amrwb,g722,gsm,ape,tta,wv,mpc,mpc8,tak,rm,voc,nistsphere"
-)
-# Raw streams without a header; nothing but the file's name says what they are.
-RAW_FORMATS = {".g722": "g722", ".gsm": "gsm"}
-_PLAUSIBLE_RATES_HZ = range(1_000, 768_001)
-HINT_FORMATS = "Give a recording such as wav, mp3, m4a, flac, ogg or a video with sound."
-
-
-def decode_mono(
-    stream: BinaryIO, name: str, raw_format: str | None = None
-) -> Iterator[tuple[FloatArray, int]]:
-    """Yields (samples float32 [n], rate in Hz), the mean of the channels, in order.
-
-    A broken packet is skipped, as players do. Raises BadInputError when `stream` is no recording,
-    holds no sound, or is mostly damaged. `name` is what messages call it.
-    """
-    import av
-
-    try:
-        with av.open(
-            stream,
-            format=raw_format,
-            metadata_errors="replace",
-            options={"format_whitelist": _CONTAINERS},
-        ) as container:
-            if not container.streams.audio:
-                raise BadInputError(f"{name} holds no sound.", HINT_FORMATS)
-            yield from _frames(container, name)
-    except (av.error.FFmpegError, ValueError, OverflowError) as error:
-        logger.info("%s could not be decoded: %s", name, error)
-        raise BadInputError(
-            f"{name} is not a recording that can be read: it is damaged or of another kind.",
-            HINT_FORMATS,
-        ) from error
-
-
-def _frames(container: Any, name: str) -> Iterator[tuple[FloatArray, int]]:
-    import av
-
-    packets = broken = 0
-    for packet in container.demux(container.streams.audio[0]):
-        packets += 1
-        try:
-            frames = packet.decode()
-        except (av.error.InvalidDataError, av.error.EOFError):
-            broken += 1
-            continue
-        for frame in frames:
-            if frame.sample_rate not in _PLAUSIBLE_RATES_HZ:
-                raise ValueError(f"sample rate {frame.sample_rate}")
-            yield _mono(frame), frame.sample_rate
-    if broken:
-        logger.warning("%s: %d of %d packets are damaged and were left out", name, broken, packets)
-    if 2 * broken > packets:
-        raise BadInputError(f"{name} is damaged: most of it cannot be decoded.", HINT_FORMATS)
-
-
-def _mono(frame: Any) -> FloatArray:
-    """The mean over the channels of a PyAV frame, integers scaled to -1..1."""
-    samples = frame.to_ndarray()
-    if not frame.format.is_planar:
-        samples = samples.reshape(-1, len(frame.layout.channels)).T
-    if samples.dtype == np.uint8:
-        scaled = (samples.astype(np.float32) - 128.0) / 128.0
-    elif np.issubdtype(samples.dtype, np.integer):
-        scaled = samples.astype(np.float64) / -float(np.iinfo(samples.dtype).min)
-    else:
-        scaled = samples
-    return np.asarray(scaled.mean(axis=0), dtype=np.float32)
-
+_MOST_CHANNELS = 8
+# Another mix of the channels is taken when it holds this much more speech.
+_CLEARLY_MORE, _LEAST_MORE_S = 1.2, 0.3
+_INVERTED_NOTE = "Its channels cancel each other; one was inverted."
 
 __all__ = [
     "FORMATS",
@@ -108,22 +42,32 @@ def read_speech(
     source: Path | str | bytes,
     sample_rate_hz: int | None = None,
     max_duration_s: float | None = None,
+    track: int = 0,
+    keep_times: bool = True,
 ) -> Speech:
     """The sound of a file (or of a file's bytes) as mono, at its own rate or at the one given.
 
     Sound and video containers alike; decoding stops as soon as `max_duration_s` is passed, so a
-    file of any length costs no more memory than that. Raises BadInputError, with what to do, for
-    a file that is missing, empty, no recording, damaged, silent in the sense of having no
-    samples, too long, or holding NaN or infinity.
+    file of any length costs no more memory than that. `track` counts from 1, 0 is the file's
+    default. With `keep_times` silence stands where the file has none of the track's sound, so that
+    times in the samples are times in the file. Channels are averaged; where that would lose the
+    speech (they cancel each other, or noise in one covers it) those that carry it are taken, and
+    `notes` say so.
+
+    Raises BadInputError, with what to do, for a file that is missing, empty, no recording, damaged,
+    silent in the sense of having no samples, too long, holding NaN or infinity, or without that
+    track.
     """
     if isinstance(source, bytes):
-        return _collect(io.BytesIO(source), "The recording", None, sample_rate_hz, max_duration_s)
+        reading = _Reading("The recording", None, sample_rate_hz, max_duration_s, track, keep_times)
+        return reading.read(io.BytesIO(source))
     path = Path(source)
     _check_is_file(path)
     raw_format = RAW_FORMATS.get(path.suffix.lower())
+    reading = _Reading(path.name, raw_format, sample_rate_hz, max_duration_s, track, keep_times)
     try:
         with path.open("rb") as stream:
-            return _collect(stream, path.name, raw_format, sample_rate_hz, max_duration_s)
+            return reading.read(stream)
     except OSError as error:
         raise BadInputError(
             f"{path.name} cannot be opened: {error.strerror or error}.",
@@ -151,34 +95,65 @@ def _check_is_file(path: Path) -> None:
         raise BadInputError(f"{path.name} is empty (0 bytes).", "Record or copy it again.")
 
 
-def _collect(
-    stream: BinaryIO,
-    name: str,
-    raw_format: str | None,
-    sample_rate_hz: int | None,
-    max_duration_s: float | None,
-) -> Speech:
-    resampler = StreamResampler(sample_rate_hz)
-    pieces: list[FloatArray] = []
-    duration_s = 0.0
-    for samples, rate_hz in decode_mono(stream, name, raw_format):
-        if not np.isfinite(samples).all():
-            raise BadInputError(
-                f"{name} holds values that are not numbers (NaN or infinity).",
-                "Export it again from the program that made it, as 16-bit wav for instance.",
-            )
-        duration_s += len(samples) / rate_hz
-        if max_duration_s is not None and duration_s > max_duration_s:
-            raise BadInputError(
-                f"{name} is longer than {_spoken_duration(max_duration_s)}.",
-                "Cut out a shorter part, or raise the limit in the settings.",
-            )
-        pieces.append(resampler.feed(samples, rate_hz))
-    pieces.append(resampler.finish())
-    joined = np.concatenate(pieces)
-    if not len(joined):
-        raise BadInputError(f"{name} holds no sound: its length is zero.", HINT_FORMATS)
-    return Speech(joined, resampler.to_hz)
+@dataclass(frozen=True)
+class _Reading:
+    """What `read_speech` was asked for; `name` is what messages call the recording."""
+
+    name: str
+    raw_format: str | None
+    sample_rate_hz: int | None
+    max_duration_s: float | None
+    track: int
+    keep_times: bool
+
+    def read(self, stream: BinaryIO) -> Speech:
+        """The sound, with the mix of its channels that carries the speech."""
+        facts = ChannelFacts()
+        speech = self._collect(stream, Downmix(), facts)
+        return self._with_speech(stream, speech, facts) if facts.differ else speech
+
+    def _with_speech(self, stream: BinaryIO, speech: Speech, facts: ChannelFacts) -> Speech:
+        """`speech`, or another mix of its channels that holds clearly more of it."""
+        note = _INVERTED_NOTE if facts.inverted_s else ""
+        best, most_s = speech, speech_seconds(speech)
+        others = {
+            f"Only channel {n + 1} was used: the others cover its speech.": Downmix(n)
+            for n in range(min(facts.count, _MOST_CHANNELS))
+        }
+        if facts.inverted_s:
+            others = {"": Downmix(align=False), **others}
+        for other_note, downmix in others.items():
+            other = self._collect(stream, downmix, ChannelFacts())
+            seconds = speech_seconds(other)
+            if seconds > _CLEARLY_MORE * most_s + _LEAST_MORE_S:
+                best, most_s, note = other, seconds, other_note
+        return replace(best, notes=(note,)) if note else best
+
+    def _collect(self, stream: BinaryIO, downmix: Downmix, facts: ChannelFacts) -> Speech:
+        stream.seek(0)
+        resampler = StreamResampler(self.sample_rate_hz)
+        pieces: list[FloatArray] = []
+        duration_s = 0.0
+        for samples, rate_hz in decode_mono(
+            stream, self.name, self.raw_format, self.track, self.keep_times, downmix, facts
+        ):
+            if not np.isfinite(samples).all():
+                raise BadInputError(
+                    f"{self.name} holds values that are not numbers (NaN or infinity).",
+                    "Export it again from the program that made it, as 16-bit wav for instance.",
+                )
+            duration_s += len(samples) / rate_hz
+            if self.max_duration_s is not None and duration_s > self.max_duration_s:
+                raise BadInputError(
+                    f"{self.name} is longer than {_spoken_duration(self.max_duration_s)}.",
+                    "Cut out a shorter part, or raise the limit in the settings.",
+                )
+            pieces.append(resampler.feed(samples, rate_hz))
+        pieces.append(resampler.finish())
+        joined = np.concatenate(pieces)
+        if not len(joined):
+            raise BadInputError(f"{self.name} holds no sound: its length is zero.", HINT_FORMATS)
+        return Speech(joined, resampler.to_hz)
 
 
 def _spoken_duration(seconds: float) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from modules.core_components.audio.joining import faded
 from modules.core_components.audio.resample import resample
 from modules.core_components.errors import BadInputError
-from modules.core_components.values import Speech
+from modules.core_components.values import FloatArray, Speech
 
 Region = tuple[float, float]
 
@@ -20,6 +20,9 @@ _MIN_PAUSE_MS = 200
 _MIN_SPEECH_MS = 100
 _PADDING_MS = 60
 _LONGEST_PIECE_S = 2.0
+_FRAME = 512  # samples the network takes at once
+_INAUDIBLE = 1e-4
+_DITHER = 3e-4
 
 
 def speech_regions(speech: Speech) -> list[Region]:
@@ -36,7 +39,7 @@ def speech_regions(speech: Speech) -> list[Region]:
         min_speech_duration_ms=_MIN_SPEECH_MS,
         speech_pad_ms=_PADDING_MS,
     )
-    samples = resample(speech.samples, speech.sample_rate_hz, _VAD_RATE_HZ)
+    samples = _with_dither(resample(speech.samples, speech.sample_rate_hz, _VAD_RATE_HZ))
     found = get_speech_timestamps(samples, options, sampling_rate=_VAD_RATE_HZ)
     regions = ((item["start"] / _VAD_RATE_HZ, item["end"] / _VAD_RATE_HZ) for item in found)
     return [(start, min(end, speech.duration_s)) for start, end in regions]
@@ -73,6 +76,36 @@ def split_halves(speech: Speech) -> tuple[Speech, Speech]:
     for piece in pieces:
         min(halves, key=_total_s).append(piece)
     return _joined(speech, halves[0]), _joined(speech, halves[1])
+
+
+def listening_parts(
+    regions: Sequence[Region], duration_s: float, least_pause_s: float, margin_s: float
+) -> list[Region]:
+    """Regions of speech as the parts to transcribe: joined over shorter pauses, with a margin."""
+    parts: list[Region] = []
+    for start, end in regions:
+        if parts and start - parts[-1][1] < least_pause_s:
+            parts[-1] = (parts[-1][0], end)
+        else:
+            parts.append((start, end))
+    margin_s = min(margin_s, least_pause_s / 2)
+    return [(max(a - margin_s, 0.0), min(b + margin_s, duration_s)) for a, b in parts]
+
+
+def _with_dither(samples: FloatArray) -> FloatArray:
+    """Faint noise (-70 dBFS, always the same) in place of digital silence.
+
+    After digital silence the network notices speech a third of a second late.
+    """
+    whole = len(samples) // _FRAME * _FRAME
+    frames = samples[:whole].reshape(-1, _FRAME)
+    silent = np.abs(frames).max(axis=1, initial=0.0) < _INAUDIBLE
+    if not silent.any():
+        return samples
+    dithered = samples.copy()
+    noise = np.random.default_rng(0).normal(scale=_DITHER, size=(int(silent.sum()), _FRAME))
+    dithered[:whole].reshape(-1, _FRAME)[silent] = noise
+    return dithered
 
 
 def _total_s(regions: Iterable[Region]) -> float:

@@ -105,7 +105,7 @@ class SampleLibrary:
         is taken gets a number. Raises BadInputError for what cannot be used (see `read_speech`
         and `check_sample`) and DiskFullError.
         """
-        heard = _as_kept(read_speech(audio, max_duration_s=self._max_duration_s))
+        heard = _as_kept(read_speech(audio, max_duration_s=self._max_duration_s, keep_times=False))
         content = encode_speech(heard, "wav")
         kept = read_speech(content)
         warnings = list(self._check(kept))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from modules.core_components.errors import BadInputError
+from modules.core_components.text.segments import split_at_pauses, spoken_words
 from modules.core_components.values import Segment, Transcript
 
 LINE_WIDTH = 42  # as broadcasters' guidelines have it; a CJK character takes two columns
@@ -43,12 +44,13 @@ class _Unit:
 def cues(transcript: Transcript) -> list[Cue]:
     """The transcript as cues in order, not overlapping.
 
-    Long segments are cut at word times, where a sentence or clause ends if possible; without
-    words, their time is shared out by the characters. Where two segments overlap, the first cue
-    gives way to the second.
+    Segments are cut where their words leave a long pause; long ones at word times, where a
+    sentence or clause ends if possible; without words, their time is shared out by the characters.
+    Where two segments overlap, the first cue gives way to the second.
     """
     found: list[Cue] = []
-    for segment in transcript.segments:
+    whole = (part for segment in transcript.segments for part in split_at_pauses(segment))
+    for segment in whole:
         for units in _blocks(_units(segment)):
             start_s, end_s = round(max(0.0, units[0].start_s), 3), round(units[-1].end_s, 3)
             if found and start_s < found[-1].end_s:
@@ -75,25 +77,12 @@ def text_width(text: str) -> int:
 
 def _units(segment: Segment) -> list[_Unit]:
     text = " ".join(segment.text.split())
-    return _units_by_words(text, segment) or _units_by_length(text, segment)
+    return _units_by_words(segment) or _units_by_length(text, segment)
 
 
-def _units_by_words(text: str, segment: Segment) -> list[_Unit]:
+def _units_by_words(segment: Segment) -> list[_Unit]:
     """The words where they stand in the text, with what follows each; [] if one is not there."""
-    starts: list[int] = []
-    after = 0
-    words = [word for word in segment.words if word.text.strip()]
-    for word in words:
-        position = text.find(word.text.strip(), after)
-        if position < 0:
-            return []
-        starts.append(position)
-        after = position + len(word.text.strip())
-    edges = [0, *starts[1:], len(text)]
-    return [
-        _Unit(text[edges[i] : edges[i + 1]], word.start_s, word.end_s)
-        for i, word in enumerate(words)
-    ]
+    return [_Unit(text, word.start_s, word.end_s) for text, word in spoken_words(segment)]
 
 
 def _units_by_length(text: str, segment: Segment) -> list[_Unit]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -14,10 +14,15 @@ from modules.core_components.ai_models.engines.base import (
     describe_options,
     parse_options,
 )
+from modules.core_components.audio.decode import Track, default_track, list_tracks
 from modules.core_components.audio.files import read_speech
+from modules.core_components.audio.speech_regions import speech_regions
+from modules.core_components.dataset.words import fitted_to_speech, in_order
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job, JobContext
 from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.text.language_codes import language_tag, match_language
+from modules.core_components.text.segments import split_at_pauses, with_words, within_speech
 from modules.core_components.values import Segment, Speech, Transcript
 from modules.tools.listening.transcripts import keep_transcript, keep_upload
 from modules.tools.models.fallback import (
@@ -33,7 +38,7 @@ from modules.tools.services import Services
 
 logger = logging.getLogger(__name__)
 
-HOTWORDS = "hotwords"
+HOTWORDS, WORD_TIMES = "hotwords", "word_timestamps"
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,9 @@ class TranscribeRequest:
     """What to transcribe and how.
 
     `model_id` "" is the default model, `language` "" lets the model find it; `options` are the
-    engine's. Without `may_fall_back` it is that model or an error.
+    engine's. `track` is the audio track, counted from 1; 0 is the file's default. With `timed`
+    the times matter, so that word times are found where the model has them. Without
+    `may_fall_back` it is that model or an error.
     """
 
     path: Path
@@ -50,6 +57,8 @@ class TranscribeRequest:
     title: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     may_fall_back: bool = True
+    track: int = 0
+    timed: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,8 @@ class CompletedTranscription:
     given: Mapping[str, Any]
     may_fall_back: bool
     note: str = ""
+    track: int = 0
+    timed: bool = False
 
 
 def complete_transcription(
@@ -84,18 +95,37 @@ def complete_transcription(
     with fallback_mentioned(choice):
         if choice.note:
             given, note = fit_options(listener.options_type, given, choice)
-        language = request.language.strip().lower()
-        options = _parse(listener, given, language)
-        known = {code.partition("-")[0] for code in listener.languages}
-        if known and language not in ("", "auto") and language.partition("-")[0] not in known:
-            raise BadInputError(
-                f"{listener.label} does not know the language {request.language!r}.",
-                f"It knows {', '.join(sorted(known))}.",
-                "language",
-            )
+        language = language_to_transcribe(listener, request.language)
+        with_times = request.timed and WORD_TIMES in option_names(listener)
+        options = _parse(listener, {**given, WORD_TIMES: True} if with_times else given, language)
     return CompletedTranscription(
-        choice.model_id, request.language, options, given, request.may_fall_back, note
+        choice.model_id,
+        language,
+        options,
+        given,
+        request.may_fall_back,
+        note,
+        request.track,
+        request.timed,
     )
+
+
+def language_to_transcribe(listener: ASREngine, given: str) -> str:
+    """The model's own code for a language, written as `match_language` takes it; "" to detect it.
+
+    Raises BadInputError for what is no language, or not one of the model's.
+    """
+    if given.strip().lower() in ("", "auto"):
+        return ""
+    known = tuple(listener.languages)
+    code = match_language(given, known) if known else language_tag(given).partition("-")[0]
+    if not code:
+        raise BadInputError(
+            f"{listener.label} does not know the language {given!r}.",
+            f"It knows {', '.join(sorted(known))}." if known else "Give a code such as en or it.",
+            "language",
+        )
+    return code
 
 
 def transcribe(
@@ -129,8 +159,15 @@ def transcribe_file(
         if choice is None or not request.may_fall_back:
             raise
         logger.warning(choice.note)
-        again = TranscribeRequest(recording, request.model_id, request.language)
-        other = complete_transcription(services, replace(again, options=request.given), choice)
+        again = TranscribeRequest(
+            recording,
+            request.model_id,
+            request.language,
+            options=request.given,
+            track=request.track,
+            timed=request.timed,
+        )
+        other = complete_transcription(services, again, choice)
         return _transcribe(services, _read(services, other, recording), other, progress, cancel)
 
 
@@ -146,6 +183,7 @@ def transcribe_speech(
     """Transcribes audio in memory, without a fallback ("" is the default model)."""
     listener = services.asr.get(model_id or services.settings.asr_model)
     given = _rename_prompt(listener, options or {})
+    language = language_to_transcribe(listener, language)
     parsed = _parse(listener, given, language)
     request = CompletedTranscription(listener.model_id, language, parsed, given, False)
     return _transcribe(services, speech, request, progress, cancel)
@@ -190,7 +228,7 @@ def _transcribe(
     listener = services.asr.get(request.model_id)
     report_load(services.asr, listener, progress)
     running = listener.transcribe(speech, request.options, progress, cancel)
-    segments = tuple(running.segments)
+    segments = fitted_segments(tuple(running.segments), speech)
     return Transcript(
         text="".join(text_parts(segments)),
         language=running.info.language,
@@ -198,14 +236,39 @@ def _transcribe(
         duration_s=speech.duration_s,
         model_id=listener.model_id,
         language_probability=running.info.language_probability,
-        notes=(*filter(None, [request.note]), *running.notes),
+        notes=(*filter(None, [request.note]), *speech.notes, *running.notes),
+    )
+
+
+def fitted_segments(segments: Sequence[Segment], speech: Speech) -> tuple[Segment, ...]:
+    """The segments with times that stay with the speech: none reaches over a long silence."""
+    regions = speech_regions(speech) if segments else []
+    if not regions:
+        return tuple(segments)
+    words = in_order((w for segment in segments for w in segment.words), speech.duration_s)
+    timed = with_words(segments, fitted_to_speech(words, regions))
+    return tuple(
+        part
+        for segment in timed
+        for part in (
+            split_at_pauses(segment) if segment.words else [within_speech(segment, regions)]
+        )
     )
 
 
 def _read(services: Services, request: CompletedTranscription, recording: Path) -> Speech:
-    """The recording at the sample rate of its model."""
+    """The recording at the sample rate of its model; of several tracks its notes say which."""
     rate_hz = services.asr.entry(request.model_id).sample_rate_hz
-    return read_speech(recording, sample_rate_hz=rate_hz)
+    speech = read_speech(recording, sample_rate_hz=rate_hz, track=request.track)
+    tracks = list_tracks(recording)
+    if len(tracks) < 2:
+        return speech
+    return replace(speech, notes=(_track_note(tracks, request.track), *speech.notes))
+
+
+def _track_note(tracks: Sequence[Track], number: int) -> str:
+    labels = ", ".join(track.label for track in tracks)
+    return f"Audio track {number or default_track(tracks).number} of {len(tracks)}: {labels}."
 
 
 def _parse(listener: ASREngine, given: Mapping[str, Any], language: str) -> Any:
@@ -258,11 +321,12 @@ def submit_transcription(
     model_id: str,
     language: str,
     options: Mapping[str, Any] = MappingProxyType({}),
+    track: int = 0,
 ) -> Job:
     """Copies the recording into the cache, completes the request and queues it."""
     kept = keep_upload(services, recording)
     title = title or recording.stem
-    request = TranscribeRequest(kept, model_id, language, options=options)
+    request = TranscribeRequest(kept, model_id, language, options=options, track=track, timed=True)
     completed = complete_transcription(services, request)
     payload = {**asdict(completed), "path": str(kept), "title": title}
     return services.jobs.submit(TRANSCRIBE, f"Transcribe {title}", payload)

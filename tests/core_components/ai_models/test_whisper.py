@@ -39,14 +39,22 @@ class FakeWhisper:
 
     def __init__(self, folder: str, **settings: Any) -> None:
         self.folder, self.settings, self.asked = folder, settings, {}
+        self.detected_in = 0.0
         self.model = SimpleNamespace(unload_model=lambda to_cpu=False: None)
         FakeWhisper.instances.append(self)
+
+    def detect_language(self, samples: np.ndarray[Any, Any]) -> tuple[str, float, None]:
+        self.detected_in = len(samples) / RATE_HZ
+        return "de", 0.7, None
 
     def transcribe(self, samples: np.ndarray[Any, Any], **asked: Any) -> tuple[Iterator[Any], Any]:
         self.asked = asked
         seconds = len(samples) / RATE_HZ
+        sure = 1.0 if asked["language"] else 0.9
         info = SimpleNamespace(
-            language=asked["language"] or "fr", language_probability=0.9, duration_after_vad=seconds
+            language=asked["language"] or "fr",
+            language_probability=sure,
+            duration_after_vad=seconds,
         )
 
         def said() -> Iterator[Any]:
@@ -60,12 +68,22 @@ class FakeWhisper:
         return said(), info
 
 
+def speak_at(monkeypatch: pytest.MonkeyPatch, *regions: tuple[float, float]) -> None:
+    """Makes the voice activity detection find speech there."""
+
+    def found(audio: Speech) -> list[tuple[float, float]]:
+        return [(start, min(end, audio.duration_s)) for start, end in regions]
+
+    monkeypatch.setattr("modules.core_components.ai_models.engines.whisper.speech_regions", found)
+
+
 @pytest.fixture
 def asr(settings: Settings, pool: ModelPool, monkeypatch: pytest.MonkeyPatch) -> ASRManager:
     """A manager whose models are fakes and always here."""
     monkeypatch.setattr(FakeWhisper, "instances", [])
     monkeypatch.setattr(faster_whisper, "WhisperModel", FakeWhisper)
     monkeypatch.setattr(Downloader, "verify", lambda self, model_id: Path(model_id))
+    speak_at(monkeypatch, (0.0, 1e6))
     return ASRManager(settings, pool)
 
 
@@ -148,6 +166,51 @@ def test_the_options_reach_the_model(asr: ASRManager) -> None:
     list(listen(engine, speech(1), temperature_fallback=False).segments)
     assert FakeWhisper.instances[0].asked["temperature"] == [0.0]
     assert FakeWhisper.instances[0].asked["language"] is None
+
+
+@pytest.mark.parametrize(
+    ("spoken", "clips"),
+    [
+        ([(1.0, 4.0)], [0.6, 4.4]),
+        ([(0.2, 4.0), (5.9, 9.8)], [0.0, 10.0]),  # a pause of less than 2 s
+        ([(0.2, 3.0), (7.0, 9.0)], [0.0, 3.4, 6.6, 9.4]),
+        ([(0.2, 1.0), (3.0, 4.0), (9.0, 9.9)], [0.0, 1.4, 2.6, 4.4, 8.6, 10.0]),
+    ],
+)
+def test_only_parts_with_speech_are_transcribed(
+    asr: ASRManager,
+    monkeypatch: pytest.MonkeyPatch,
+    spoken: list[tuple[float, float]],
+    clips: list[float],
+) -> None:
+    speak_at(monkeypatch, *spoken)
+    running = listen(asr.get_whisper("base"), speech(10), language="en")
+    assert FakeWhisper.instances[0].asked["clip_timestamps"] == pytest.approx(clips)
+    heard_s = sum(clips[1::2]) - sum(clips[::2])
+    assert running.info.duration_after_vad_s == pytest.approx(heard_s)
+    running = listen(asr.get_whisper("base"), speech(10), language="en", vad_filter=False)
+    assert FakeWhisper.instances[0].asked["clip_timestamps"] == [0.0, 10.0]
+
+
+def test_without_speech_there_are_no_segments(
+    asr: ASRManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speak_at(monkeypatch)
+    running = listen(asr.get_whisper("base"), speech(3))
+    assert list(running.segments) == []
+    assert (running.info.language, running.info.duration_s) == ("", 3.0)
+    assert FakeWhisper.instances[0].asked == {}
+
+
+def test_the_language_is_found_of_all_speech_where_it_begins_sparsely(
+    asr: ASRManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speak_at(monkeypatch, (1.0, 2.0), (40.0, 60.0))
+    info = listen(asr.get_whisper("base"), speech(61)).info
+    assert (info.language, info.language_probability) == ("de", 0.7)
+    assert FakeWhisper.instances[0].detected_in == pytest.approx(1.8 + 20.8)
+    speak_at(monkeypatch, (1.0, 20.0), (40.0, 60.0))
+    assert listen(asr.get_whisper("base"), speech(61)).info.language == "fr"
 
 
 def test_words_have_their_times(asr: ASRManager) -> None:

@@ -8,6 +8,7 @@ import pytest
 from modules.core_components.audio.resample import resample
 from modules.core_components.audio.sample_quality import check_sample
 from modules.core_components.audio.speech_regions import (
+    listening_parts,
     speech_regions,
     speech_seconds,
     split_halves,
@@ -48,6 +49,35 @@ def test_the_sample_rate_does_not_matter() -> None:
     speech = with_pause(2.0)
     at_48 = Speech(resample(speech.samples, speech.sample_rate_hz, 48_000), 48_000)
     np.testing.assert_allclose(speech_regions(at_48), speech_regions(speech), atol=0.1)
+
+
+@pytest.mark.parametrize("pause_s", [3.0, 40.0, 120.0])
+@pytest.mark.parametrize("noise", [0.0, 1e-5, 1e-3])
+def test_speech_after_a_long_silence_is_noticed_at_once(pause_s: float, noise: float) -> None:
+    speech, alone = with_pause(pause_s), espeak(SHORT)
+    samples = speech.samples + np.random.default_rng(0).normal(
+        scale=noise, size=len(speech.samples)
+    )
+    found = speech_regions(Speech(samples.astype(np.float32), speech.sample_rate_hz))
+    onset_s = np.flatnonzero(np.abs(alone.samples) > 0.02)[0] / alone.sample_rate_hz
+    starts = [start for start, _ in found if start > alone.duration_s + pause_s / 2]
+    assert starts[0] == pytest.approx(alone.duration_s + pause_s + onset_s, abs=0.15)
+
+
+@pytest.mark.parametrize(
+    ("regions", "parts"),
+    [
+        ([], []),
+        ([(0.2, 1.0)], [(0.0, 1.4)]),
+        ([(1.0, 2.0), (3.9, 9.8)], [(0.6, 10.0)]),
+        ([(1.0, 2.0), (4.0, 5.0)], [(0.6, 2.4), (3.6, 5.4)]),
+    ],
+)
+def test_parts_to_transcribe_join_short_pauses(
+    regions: list[tuple[float, float]], parts: list[tuple[float, float]]
+) -> None:
+    found = listening_parts(regions, 10.0, least_pause_s=2.0, margin_s=0.4)
+    assert found == [pytest.approx(part) for part in parts]
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1.0])

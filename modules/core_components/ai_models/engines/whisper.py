@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from modules.core_components.ai_models.engines.base import (
 )
 from modules.core_components.ai_models.model_pool import ModelSpec, is_out_of_memory
 from modules.core_components.audio.resample import resample
+from modules.core_components.audio.speech_regions import Region, listening_parts, speech_regions
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.units import clock_text
@@ -30,6 +31,9 @@ REQUIRED_PACKAGES = ("faster_whisper", "ctranslate2")
 SAMPLE_RATE_HZ = 16_000
 # A peak below this (-80 dBFS) is silence, of which Whisper would invent text.
 _INAUDIBLE = 1e-4
+# Pauses of this length are skipped; this much of them is transcribed with the speech around them.
+_SKIPPED_PAUSE_S, _MARGIN_S = 2.0, 0.4
+_LANGUAGE_S = 30.0
 PRECISIONS = ("int8", "int8_float16", "float16", "bfloat16", "float32")
 _FALLBACK_TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
 
@@ -162,12 +166,10 @@ class WhisperEngine:
             progress(0.0, "Transcribing")
             with pool.run_slot(spec.device, cancel, holder):
                 pieces, info = self._start(model, samples, language, options)
-            if info.duration_after_vad == 0:  # the language was guessed from nothing
+            if info.duration_after_vad_s == 0:  # the language was guessed from nothing
                 yield _silence_info(language, duration_s)
                 return
-            yield TranscriptionInfo(
-                info.language, info.language_probability, duration_s, info.duration_after_vad
-            )
+            yield info
             steps = iter(pieces)
             while True:
                 cancel.raise_if_cancelled()
@@ -185,13 +187,12 @@ class WhisperEngine:
         samples: FloatArray,
         language: str | None,
         options: WhisperOptions,
-    ) -> tuple[Iterator[Any], Any]:
+    ) -> tuple[Iterator[Any], TranscriptionInfo]:
+        """faster-whisper's segments, which are computed as they are consumed."""
         warmer = [step for step in _FALLBACK_TEMPERATURES if step > options.temperature]
         given: dict[str, Any] = {
-            "language": language,
             "task": options.task,
             "word_timestamps": options.word_timestamps,
-            "vad_filter": options.vad_filter,
             "beam_size": options.beam_size,
             "initial_prompt": options.initial_prompt or None,
             "hotwords": options.hotwords or None,
@@ -202,15 +203,39 @@ class WhisperEngine:
             "no_speech_threshold": options.no_speech_threshold,
             "repetition_penalty": options.repetition_penalty,
         }
+        duration_s = len(samples) / SAMPLE_RATE_HZ
         if not options.batched:
             given["condition_on_previous_text"] = options.condition_on_previous_text
-            return model.transcribe(samples, **given)
+            # Its own VAD joins the parts with speech, so that a segment or a word can reach over
+            # the silence between two of them; parts given as clips keep their times.
+            parts = parts_with_speech(samples) if options.vad_filter else [(0.0, duration_s)]
+            if not parts:
+                return iter(()), _silence_info(language, duration_s)
+            sure = 1.0
+            if language is None and _begins_sparsely(parts):
+                language, sure, _ = model.detect_language(_excerpts(samples, parts))
+            clips = [time_s for part in parts for time_s in part]
+            pieces, info = model.transcribe(
+                samples, language=language, vad_filter=False, clip_timestamps=clips, **given
+            )
+            sure = min(sure, info.language_probability)
+            heard_s = sum(end_s - start_s for start_s, end_s in parts)
+            return iter(pieces), TranscriptionInfo(info.language, sure, duration_s, heard_s)
         from faster_whisper import BatchedInferencePipeline
 
         # With its own timestamps Whisper loses what follows the last one in a part (570 telephone
         # prompts joined: 7.1 % word errors with, 4.3 % without them). Word times do not need them.
-        given |= {"batch_size": options.batch_size, "without_timestamps": options.word_timestamps}
-        return BatchedInferencePipeline(model).transcribe(samples, **given)
+        given |= {
+            "language": language,
+            "vad_filter": options.vad_filter,
+            "batch_size": options.batch_size,
+            "without_timestamps": options.word_timestamps,
+        }
+        pieces, info = BatchedInferencePipeline(model).transcribe(samples, **given)
+        heard_s = info.duration_after_vad
+        return iter(pieces), TranscriptionInfo(
+            info.language, info.language_probability, duration_s, heard_s
+        )
 
     def _language(self, options: WhisperOptions) -> str | None:
         """The code to force, None to detect it. "en-us" means "en" here."""
@@ -281,6 +306,27 @@ class WhisperEngine:
                 f"{self.label} could not be loaded from {folder} ({error}).",
                 "Delete the model and download it again.",
             ) from error
+
+
+def parts_with_speech(samples: FloatArray) -> list[Region]:
+    """Where there is speech in samples at 16 kHz: (start, end) in seconds, with some silence."""
+    regions = speech_regions(Speech(samples, SAMPLE_RATE_HZ))
+    duration_s = len(samples) / SAMPLE_RATE_HZ
+    return listening_parts(regions, duration_s, _SKIPPED_PAUSE_S, _MARGIN_S)
+
+
+def _begins_sparsely(parts: Sequence[Region]) -> bool:
+    """Whether the 30 s of which the language would be found hold less speech than they could."""
+    until_s = parts[0][0] + _LANGUAGE_S
+    near_s = sum(max(0.0, min(end_s, until_s) - start_s) for start_s, end_s in parts)
+    whole_s = sum(end_s - start_s for start_s, end_s in parts)
+    return near_s < min(whole_s, _LANGUAGE_S / 2)
+
+
+def _excerpts(samples: FloatArray, parts: Sequence[Region]) -> FloatArray:
+    """The parts joined, up to what the language is found of."""
+    pieces = [samples[round(a * SAMPLE_RATE_HZ) : round(b * SAMPLE_RATE_HZ)] for a, b in parts]
+    return np.concatenate(pieces)[: round(_LANGUAGE_S * SAMPLE_RATE_HZ)]
 
 
 def _compute_type(device: str, precision: str) -> str:
