@@ -30,7 +30,7 @@ from modules.core_components.ai_models.engines.kokoro.reading.languages import (
     get_language,
 )
 from modules.core_components.ai_models.engines.kokoro.reading.numerals import numbers_in_words
-from modules.core_components.ai_models.engines.kokoro.reading.offset_text import (
+from modules.core_components.ai_models.engines.kokoro.reading.phoneme_spans import (
     PhonemeSpan,
     assemble,
 )
