@@ -85,6 +85,7 @@ def _clock_pattern(rules: Rules) -> tuple[Any, Any]:
         rf"(?P<hour{{0}}>[01]?\d|2[0-4])(?:"
         rf"(?:[{marks}])(?P<minute{{0}}>[0-5]\d)(?::(?P<second{{0}}>[0-5]\d))?"
         rf"(?:[ \u00a0\u202f]?(?P<suffix{{0}}>{suffix})(?!\p{{L}}))?"
+        rf"|\.(?P<minute{{0}}>[0-5]\d)[ \u00a0\u202f]?(?P<suffix{{0}}>{suffix})(?!\p{{L}})"
         rf"|[ \u00a0\u202f]?(?P<suffix{{0}}>{suffix})(?!\p{{L}}))"
     )
     first, last = time.replace("{0}", "_a"), time.replace("{0}", "_b")

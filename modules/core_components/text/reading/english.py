@@ -18,6 +18,8 @@ _MONTH = (
 )
 _DAY = r"(?P<day>0?[1-9]|[12]\d|3[01])"
 _YEAR = r"(?P<year>1\d{3}|20\d\d)"
+_DAYS = {day[:3]: day for day in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")}
+_DAY_NAME = r"(?:Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)"
 _ERA = r"(?: ?(?:BC|AD|BCE|CE|B\.C\.|A\.D\.))"
 
 
@@ -40,7 +42,7 @@ class AmericanEnglish(Rules):
         "&": "and", "%": "percent", "‰": "per mille", "+": "plus", "=": "equals", "×": "times",
         "÷": "divided by", "±": "plus or minus", "≤": "less than or equal to",
         "≥": "greater than or equal to", "≠": "is not equal to", "≈": "is about",
-        "<": "less than", ">": "greater than", "→": ",", "⇒": ",", "←": ",", "↑": "up",
+        "<": "less than", ">": "greater than", "→": ",", "->": ",", "=>": ",", "<-": ",", "⇒": ",", "←": ",", "↑": "up",
         "↓": "down", "@": "at", "#": "hash", "°": "degrees", "§": "section", "/": "slash",
         "²": "squared", "³": "cubed", "√": "square root of", "∞": "infinity", "^": "to the power of",
         "~": ",", "|": ",", "\\": "backslash", "_": " ", "№": "number", "$": "dollars",
@@ -189,6 +191,11 @@ class AmericanEnglish(Rules):
         r"|Celestine|Boniface|Honorius|Callixtus|Sixtus|Eugene|Martin|Pope|King|Queen|Tsar|Emperor"
         r"|Akbar|Rama|Bhumibol|Hassan|Mohammed|Abdullah|Faisal|Haile|Menelik|Tewodros|Yohannes"
     )
+    roman_heads_after = r"[Cc]entur(?:y|ies)|[Dd]ynasty|[Oo]lympi"
+    hyphen_parts = frozenset(
+        ("well", "self", "half", "ex", "non", "semi", "full", "part", "long", "short", "high", "low", "old")
+        + ("new", "two", "three", "four", "five", "six", "ten", "mother", "father", "first", "second", "co")
+    )
     clock_suffix = r"a\.m\.|am|a\.m|p\.m\.|pm|p\.m|o['’]clock|hrs?\.?|hours"
     abbreviations = (
         (r"Mr\.|Mr(?= \p{Lu})", "mister"),
@@ -212,19 +219,19 @@ class AmericanEnglish(Rules):
         (r"Apt\.?(?= #?\d)", "apartment"),
         (r"Mt\.?(?= \p{Lu})", "Mount"),
         (r"Ft\.(?= \p{Lu})", "Fort"),
-        (r"Prof\.(?= \p{Lu})", "professor"),
-        (r"Rev\.(?= \p{Lu})", "reverend"),
+        (r"Prof\.?(?= (?:Col\.? |Gen\.? |Cmdr\.? )?\p{Lu})", "professor"),
+        (r"Rev\.?(?= (?:Col\.? |Gen\.? |Cmdr\.? )?\p{Lu})", "reverend"),
         (r"Hon\.(?= \p{Lu})", "honorable"),
-        (r"Capt\.(?= \p{Lu})", "captain"),
-        (r"Lt\.(?= \p{Lu})", "lieutenant"),
-        (r"Col\.(?= \p{Lu})", "colonel"),
-        (r"Cmdr\.(?= \p{Lu})", "commander"),
-        (r"Cpl\.(?= \p{Lu})", "corporal"),
+        (r"Capt\.?(?= (?:Col\.? |Gen\.? |Cmdr\.? )?\p{Lu})", "captain"),
+        (r"Lt\.?(?= (?:Col\.? |Gen\.? |Cmdr\.? )?\p{Lu})", "lieutenant"),
+        (r"Col\.?(?= (?:Col\.? |Gen\.? |Cmdr\.? )?\p{Lu})", "colonel"),
+        (r"Cmdr\.?(?= (?:Col\.? |Gen\.? |Cmdr\.? )?\p{Lu})", "commander"),
+        (r"Cpl\.?(?= (?:Col\.? |Gen\.? |Cmdr\.? )?\p{Lu})", "corporal"),
         (r"Pvt\.(?= \p{Lu})", "private"),
-        (r"Maj\.(?= \p{Lu})", "major"),
+        (r"Maj\.?(?= (?:Col\.? |Gen\.? |Cmdr\.? )?\p{Lu})", "major"),
         (r"Adm\.(?= \p{Lu})", "admiral"),
         (r"Gen\.(?= \p{Lu})", "general"),
-        (r"Sgt\.(?= \p{Lu})", "sergeant"),
+        (r"Sgt\.?(?= (?:Col\.? |Gen\.? |Cmdr\.? )?\p{Lu})", "sergeant"),
         (r"Sen\.(?= \p{Lu})", "senator"),
         (r"Rep\.(?= \p{Lu})", "representative"),
         (r"Gov\.(?= \p{Lu})", "governor"),
@@ -235,7 +242,8 @@ class AmericanEnglish(Rules):
         (r"(?<=\p{L}[,]? )Jr\.?(?!\p{L})", "junior"),
         (r"(?<=\p{Lu}\p{Ll}+[,]? )Sr\.?(?!\p{L})", "senior"),
         (r"(?<=\p{L}[,]? )Esq\.", "esquire"),
-        (r"Nos?\.(?= ?\d)", "number"),
+        (r"[Nn]os\.(?= ?\d)", "numbers"),
+        (r"No\.?(?= ?\d)", "number"),
         (r"no\.(?= ?\d)", "number"),
         (r"n[°º](?= ?\d)", "number"),
         (r"[Ff]igs\.(?= ?\d)", "figures"),
@@ -317,6 +325,10 @@ class AmericanEnglish(Rules):
         (r"Dec\.", "December"),
         (r"v(?=\d)|ver\.(?= ?\d)", "v "),
         (r"(?<=\p{Lu}\p{Ll}+ )Am(?= \p{Ll})", "am"),
+        (
+            rf"(?P<first>{_DAY_NAME})\.?[-–](?P<last>{_DAY_NAME})\.?(?!\p{{L}})",
+            lambda found: f"{_DAYS[found['first'][:3]]} to {_DAYS[found['last'][:3]]}",
+        ),
         (r"C/O|c/o(?!\p{L})", "care of"),
         (r"U\.S\.A\.?(?!\p{L})", "U S A"),
         (r"U\.S\.(?= \p{Ll}|,)", "U S"),
@@ -341,8 +353,9 @@ class AmericanEnglish(Rules):
         return f"{words[:-1]}ies" if words.endswith("y") else f"{words}s"
 
     def roman(self, value: int, head: str) -> str:
-        if head.rstrip(".") in _RULERS:
-            return f"the {self.ordinal(value)}"
+        if head.rstrip(".") in _RULERS or head.lower().startswith(("centur", "dynast", "olymp")):
+            after = head[:1].islower()
+            return self.ordinal(value) if after else f"the {self.ordinal(value)}"
         return self.cardinal(value)
 
     def fraction(self, above: int, below: int) -> str:
@@ -400,9 +413,7 @@ class AmericanEnglish(Rules):
             ),
             (
                 regex.compile(
-                    r"(?<![\d.,])(?P<number>\d{3}0|['’]?(?P<short>)\d0)['’]?s(?!\p{L})".replace(
-                        "['’]?(?P<short>)", ""
-                    )
+                    r"(?<![\d.,])(?:(?<!\p{L})['’])?(?P<number>\d{3}0|\d0)['’]?s(?!\p{L})"
                 ),
                 decade,
             ),
@@ -415,7 +426,7 @@ class AmericanEnglish(Rules):
             (regex.compile(r"(?<!\p{L})(?P<era>A\.?D\.?) (?P<number>\d{1,4})(?!\d)"), before_era),
             (
                 regex.compile(
-                    rf"(?<![\d.,\p{{L}}])(?P<number>{self.number}) ?(?P<size>bn|mn|mln|trn|tn)(?!\p{{L}})"
+                    rf"(?<![\d.,\p{{L}}$€£¥₹₩]|[$€£¥₹₩] )(?P<number>{self.number}) ?(?P<size>bn|mn|mln|trn|tn)(?!\p{{L}})"
                 ),
                 thousands,
             ),
@@ -429,6 +440,9 @@ class AmericanEnglish(Rules):
                 ),
                 aircraft,
             ),
+            (regex.compile(r"(?<![\d/])9/11(?![\d/])"), lambda found: "nine eleven"),
+            (regex.compile(r"(?<=(?:[Dd]ial|[Cc]all|[Rr]ing|[Pp]hone) )\d{3}(?![\d,.-]?\d)"), name),
+            (regex.compile(r"(?<=\d)[x×](?=\d)"), lambda found: " by "),
             (regex.compile(r"(?<=24/)7(?!\d)"), lambda found: "seven"),
             (regex.compile(r"(?<![\d.,])24/(?=seven)"), lambda found: "twenty-four "),
             (
@@ -518,6 +532,10 @@ class BritishEnglish(AmericanEnglish):
     region = "GB"
     month_first = False
     signs: ClassVar = {**AmericanEnglish.signs, "%": "per cent"}
+    abbreviations = (
+        *AmericanEnglish.abbreviations,
+        (r"(?<=\d ?)st(?!\p{L})", "stone"),
+    )
     unit_names: ClassVar = {
         **AmericanEnglish.unit_names,
         "concentr-percent": ("per cent", "per cent"),

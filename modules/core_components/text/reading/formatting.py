@@ -197,7 +197,8 @@ _MAY_BE_MARKDOWN = regex.compile(
 )
 _ENDS_A_SENTENCE = regex.compile(r"[.!?…:;,。！？：；，、।॥؟۔][\p{Pe}\p{Pf}\"']*\s*$")
 _LIST_NUMBER = re.compile(r"\d{1,9}(?=[.)]\s)")
-_SPACE = re.compile(r"\s+")
+_FOOTNOTE = re.compile(r"\[\^[^\]\s]{1,20}\]:?")
+_TASK = re.compile(r"^(\s*[-*+]\s+)\[[ xX]\]\s", re.MULTILINE)
 
 
 def without_formatting(text: OffsetText) -> OffsetText:
@@ -210,6 +211,7 @@ def without_formatting(text: OffsetText) -> OffsetText:
     if _MAY_BE_HTML.search(text.text):
         text = _without_tags(text)
     if _MAY_BE_MARKDOWN.search(text.text):
+        text = text.replaced(_FOOTNOTE, "").replaced(_TASK, lambda item: item[1])
         text = _without_markdown(text)
     return text
 

@@ -176,6 +176,10 @@ def _number_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
         point = rules.decimal_marks_in_words.get(".", ".")
         return spaced(found, f" {point} ".join(map(rules.say_part, found[0].split("."))))
 
+    def part(found: Any) -> str:
+        point = rules.decimal_marks_in_words.get(rules.decimal_mark, "")
+        return spaced(found, f"{point} {rules.decimals(found['decimals'])}")
+
     def code(found: Any) -> str:
         return spaced(found, " ".join(map(rules.digits, re.findall(r"\d+", found[0]))))
 
@@ -210,10 +214,7 @@ def _number_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
         (signed, f"{rules.minus} "),
         (regex.compile(r"(?<=\p{L})[-‐‑](?=\d)|(?<=\d)[-‐‑](?=\p{L})"), " "),
         # ".5"
-        (
-            regex.compile(rf"(?<![\d\p{{L}}]){re.escape(rules.decimal_mark)}(?=\d)"),
-            f"{rules.decimal_marks_in_words.get(rules.decimal_mark, '')} ",
-        ),
+        (regex.compile(rf"(?<![\d\p{{L}}]){re.escape(rules.decimal_mark)}(?P<decimals>\d+)"), part),
         (regex.compile(rf"(?<!\d){number}(?:[.,]\d+)*"), plain),
         # Digits of other scripts.
         (regex.compile(r"\d+"), lambda found: spaced(found, rules.say_part(found[0]))),

@@ -62,7 +62,7 @@ def _sign_pattern(rules: Rules) -> Any:
     signs = "|".join(map(regex.escape, sorted(rules.signs_before_numbers, key=len, reverse=True)))
     money = "".join({symbol for symbol in CURRENCY_OF_SYMBOL if len(symbol) == 1})
     return regex.compile(
-        rf"(?<![\p{{N}}\p{{L}})+=×÷*/^])(?<![\p{{N}})+=×÷*/^]\s)(?P<sign>{signs})[ \u00a0]?(?=[{money}]?[{_MINUS}]?[.,]?\p{{N}})"
+        rf"(?<![\p{{N}}\p{{L}})+=×÷*/^])(?<![\p{{N}})+=×÷*/^]\s)(?P<sign>{signs})(?:(?<![<>=])[ \u00a0])?(?=[{money}]?[{_MINUS}]?[.,]?\p{{N}})"
     )
 
 
@@ -131,7 +131,7 @@ def _unit_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
     vulgar = r"(?P<vulgar>[½¼¾])?"
     edge = r"(?![\p{L}\p{N}²³]|[-‐]\p{L}|['’]\p{L})"
     pattern = regex.compile(
-        rf"{start}{vulgar}(?:(?P<unit>{glued})|[ \u00a0\u202f](?P<unit>{apart})|-(?P<unit>km|cm|mm|kg|mph|km/h|ft|lb|GB|MB|TB|Hz|kHz|MHz|GHz|kW|ml|min))"
+        rf"{start}{vulgar}(?:(?P<unit>{glued})|[ \u00a0\u202f](?P<unit>{apart})|(?<=\d[.,]\d+)[ ](?P<unit>A|K|N|J)|-(?P<unit>km|cm|mm|kg|mph|km/h|ft|lb|GB|MB|TB|Hz|kHz|MHz|GHz|kW|ml|min))"
         rf"(?:/(?P<per>{_alternatives(PER)}))?{edge}"
     )
 
@@ -154,6 +154,13 @@ def _unit_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
     inches = regex.compile(
         r"(?<![\p{L}\p{N}.,])(?P<inches>\d{1,3}(?:[.,]\d{1,2})?)(?:″|(?<![\"“„][^\"”]{0,40})[\"”])(?=[\s-]?\p{L}|[\s,.;:)x×]|$)"
     )
+
+    only_feet = regex.compile(
+        r"(?<![\p{L}\p{N}.,])(?<!['‘’][^'’]{0,60})(?P<feet>\d{1,3})['’′](?=[\s-]\p{Ll}|$)"
+    )
+
+    def in_only_feet(found: Any) -> str:
+        return spaced(found, rules.quantity(found["feet"], "length-foot"))
 
     def in_feet(found: Any) -> str:
         return spaced(found, rules.feet_inches(found["feet"], found["inches"]))
@@ -180,4 +187,4 @@ def _unit_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
         ]
         return spaced(found, " ".join(parts))
 
-    return ((degrees, in_degrees), (feet, in_feet), (pattern, say), (inches, in_inches))
+    return ((degrees, in_degrees), (feet, in_feet), (only_feet, in_only_feet), (pattern, say), (inches, in_inches))

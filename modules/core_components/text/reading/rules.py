@@ -69,7 +69,9 @@ class Rules:
     no_units: ClassVar[frozenset[str]] = frozenset()
     more_units: ClassVar[Mapping[str, str]] = NO_WORDS
     # Abbreviations -> words, by a pattern's source; see `words`.
-    abbreviations: ClassVar[tuple[tuple[str, str], ...]] = ()
+    abbreviations: ClassVar[tuple[tuple[str, str | Callable[[Any], str]], ...]] = ()
+    # First parts of words that keep their hyphen where a line ends in it: well-known.
+    hyphen_parts: ClassVar[frozenset[str]] = frozenset()
     # Nouns before or after which a Roman numeral stands, as patterns.
     roman_heads: ClassVar[str] = ""
     roman_heads_after: ClassVar[str] = ""

@@ -4,6 +4,7 @@ ends, addresses, names with signs, abbreviations, capitals, single signs."""
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -17,10 +18,11 @@ from modules.core_components.text.reading.rules import Rules
 
 _APOSTROPHE = regex.compile(r"(?<=\p{L})[`´ʼʹ‘’‛′＇](?=\p{L})")
 _LEADING_APOSTROPHE = regex.compile(
-    r"(?<!\p{L}|\p{N})[`´ʼ‘’‛′](?=(?:tis|twas|em|til|cause|n)\b|\d\ds\b)"
+    r"(?<!\p{L}|\p{N})[`´ʼ‘’‛′'](?=(?:tis|twas|em|til|cause|n)\b|\d\ds\b)"
 )
 _TRAILING_APOSTROPHE = regex.compile(r"(?<=\p{L})[´ʼʹ’‛′](?!\p{L}|\p{N})")
 _WRAPPED = regex.compile(r"(?<=\p{Ll})(?:[-‐\u00ad][ \t]*\r?\n[ \t]*|\u00ad)(?=\p{Ll})")
+_LAST_WORD = regex.compile(r"\p{L}+$")
 _LINE_HYPHENS = str.maketrans("‐‑", "--")
 _SPACES = regex.compile(r"[\u00a0\u202f\u2007\u2009\u200a\u2002-\u2006\u3000]")
 _ZERO_WIDTH = regex.compile(r"[\u200b\u2060\ufeff]")
@@ -35,9 +37,16 @@ def plain_characters(text: OffsetText, rules: Rules | None = None) -> OffsetText
     """Apostrophes and spaces in one form; words that were parted at a line's end, whole."""
     text = text.replaced(_APOSTROPHE, "'").replaced(_LEADING_APOSTROPHE, "'")
     text = text.replaced(_TRAILING_APOSTROPHE, "'") if "'" in text.text else text
-    text = text.replaced(_WRAPPED, "").replaced(_DOUBLED, '"').replaced(_ZERO_WIDTH, "")
+    text = text.replaced(_WRAPPED, lambda found: _joined(found, rules)).replaced(_DOUBLED, '"').replaced(_ZERO_WIDTH, "")
     text = text.replaced(_STAR, "×").replaced(_LIGATURES, lambda one: _LIGATURE_LETTERS[one[0]])
     return text.translated(_LINE_HYPHENS).replaced(_SPACES, " ")
+
+
+def _joined(found: Any, rules: Rules | None) -> str:
+    """What a hyphen at a line's end becomes: nothing, or a hyphen after such words as "well"."""
+    before = _LAST_WORD.search(found.string[: found.start()])
+    keeps = rules is not None and before is not None and before[0].lower() in rules.hyphen_parts
+    return "-" if keeps and "\u00ad" not in found[0] else ""
 
 
 # -- addresses and names ---------------------------------------------------------------------------
@@ -142,8 +151,6 @@ _FILES = [
     "rs",
     "go",
     "java",
-    "c",
-    "h",
     "cpp",
     "hpp",
     "cs",
@@ -221,7 +228,7 @@ _DOMAIN = regex.compile(
 )
 _FILE = regex.compile(
     rf"(?<![\p{{L}}\p{{N}}@._/\\-])(?:[A-Za-z]:\\|[~.]{{0,2}}[/\\])?(?:[\p{{L}}\p{{N}}_.-]+[/\\])*"
-    rf"[\p{{L}}\p{{N}}_-]+(?:\.[\p{{L}}\p{{N}}_-]+)*\.(?i:{'|'.join(_FILES)})(?![\p{{L}}\p{{N}}])"
+    rf"[\p{{L}}\p{{N}}_-]+(?:\.[\p{{L}}\p{{N}}_-]+)*\.(?:(?i:{'|'.join(_FILES)})|[ch])(?![\p{{L}}\p{{N}}])"
 )
 _DOT_NAME = regex.compile(r"(?<![\p{L}\p{N}.])\.(?=[A-Z][A-Za-z]+(?!\p{L}))")
 _HANDLE = regex.compile(r"(?<![\p{L}\p{N}@.])@(?=[\p{L}_][\p{L}\p{N}_]+)")
@@ -376,19 +383,19 @@ def read_abbreviations(text: OffsetText, rules: Rules) -> OffsetText:
 
 
 @lru_cache(maxsize=32)
-def _abbreviations(rules: Rules) -> tuple[tuple[Any, str], ...]:
+def _abbreviations(rules: Rules) -> tuple[tuple[Any, Any], ...]:
     return tuple(
         (regex.compile(rf"(?<![\p{{L}}\p{{N}}.@/]){source}"), words)
         for source, words in rules.abbreviations
     )
 
 
-def _expansion(words: str) -> Any:
+def _expansion(words: str | Callable[[Any], str]) -> Any:
     def expand(found: Any) -> str:
         following = found.string[found.end() :]
         # The stop of the abbreviation ends the sentence too.
         ends = found[0].endswith(".") and (not following.strip() or following.startswith("\n"))
-        said = found.expand(words) if "\\" in words else words
+        said = words(found) if callable(words) else words
         if found[0][0].isupper() and not found[0].isupper():
             said = said[0].upper() + said[1:]
         return f"{said}." if ends else said
