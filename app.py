@@ -35,9 +35,19 @@ def share_one_heap() -> None:
 
 def main() -> None:
     prepare_environment()
-    from modules.cli.main import run
+    try:
+        from modules.cli.main import run
 
-    sys.exit(run())
+        code = run()
+    except ModuleNotFoundError as error:
+        sys.stderr.write(
+            f"The package {error.name} is missing. Start with start.sh (start.bat on Windows), "
+            "or run the installer again.\n"
+        )
+        code = 1
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-import logging.handlers
 import os
 import signal
 import sys
@@ -22,7 +21,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from modules.core_components.errors import BadInputError, JobCancelled, StudioError
+from modules.cli.failures import explain
+from modules.core_components.atomic import check_writable
+from modules.core_components.errors import BadInputError, JobCancelled
 from modules.core_components.progress import CancelToken
 from modules.core_components.progress import Progress as ProgressListener
 
@@ -42,21 +43,6 @@ Parameters = Annotated[
 AcceptLicence = Annotated[
     bool, typer.Option("--accept-licence", help="You have read the licence and accept it.")
 ]
-
-
-def start_logging(folder: Path, verbose: bool) -> None:
-    """Everything goes to a rotating file in the cache, warnings also to the terminal."""
-    folder.mkdir(parents=True, exist_ok=True)
-    to_file = logging.handlers.RotatingFileHandler(
-        folder / "studio.log", maxBytes=2_000_000, backupCount=3, encoding="utf-8"
-    )
-    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    to_terminal = logging.StreamHandler()
-    to_terminal.setLevel(logging.INFO if verbose else logging.WARNING)
-    to_terminal.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[to_file, to_terminal], force=True)
-    for talkative in ("httpx", "httpcore", "faster_whisper", "urllib3"):
-        logging.getLogger(talkative).setLevel(logging.WARNING)
 
 
 @contextmanager
@@ -120,22 +106,30 @@ def errors_reported(as_json: bool) -> Iterator[None]:
     """Turns errors into a message with its remedy and an exit code that is not 0."""
     try:
         yield
-    except StudioError as error:
-        logger.info("Failed", exc_info=True)
-        if as_json:
-            print_json({"error": error.message, "hint": error.hint})
-        else:
-            console = Console(stderr=True)
-            console.print(f"[bold red]Error:[/] {_escaped(error.message)}")
-            if error.hint:
-                console.print(f"[bold]What to do:[/] {_escaped(error.hint)}")
-        raise typer.Exit(EXIT_FAILED) from error
     except (JobCancelled, KeyboardInterrupt) as stopped:
         if as_json:
             print_json({"error": "Stopped.", "hint": "Run the same command again to go on."})
         else:
             Console(stderr=True).print("Stopped. What was finished is kept.")
         raise typer.Exit(EXIT_INTERRUPTED) from stopped
+    except (typer.Exit, typer.Abort, BrokenPipeError):
+        raise
+    except Exception as error:
+        report(error, as_json)
+        raise typer.Exit(EXIT_FAILED) from error
+
+
+def report(error: Exception, as_json: bool = False) -> None:
+    """Prints an error as a sentence and what to do; its traceback goes to the log."""
+    explained = explain(error)
+    if as_json:
+        print_json({"error": explained.message, "hint": explained.hint})
+        return
+    # Long paths stay in one piece, to be copied.
+    console = Console(stderr=True, soft_wrap=True)
+    console.print(f"[bold red]Error:[/] {_escaped(explained.message)}")
+    if explained.hint:
+        console.print(f"[bold]What to do:[/] {_escaped(explained.hint)}")
 
 
 @contextmanager
@@ -195,14 +189,35 @@ def parse_parameters(given: list[str] | None) -> dict[str, Any]:
 
 
 def audio_format_of(out: Path) -> str:
-    """The audio format that a file's name asks for. Raises BadInputError."""
+    """The audio format that the name of the file to write asks for.
+
+    Raises BadInputError, and as `check_out`.
+    """
     fmt = out.suffix.lstrip(".").lower()
     if fmt not in ("wav", "flac", "mp3"):
         raise BadInputError(
             f"{out.name} does not say which audio format to write.",
             "Let the name end in .wav, .flac or .mp3.",
         )
+    check_out(out)
     return fmt
+
+
+def check_out(out: Path, needed_bytes: int = 0) -> None:
+    """Checks before the work that a file can be written to `out`.
+
+    Raises BadInputError for a folder, NotWritableError, and DiskFullError if less than
+    `needed_bytes` are free.
+    """
+    if out.is_dir():
+        raise BadInputError(f"{out} is a folder.", "Give the name of a file.")
+    check_folder(out.parent, needed_bytes)
+
+
+def check_folder(folder: Path, needed_bytes: int = 0) -> None:
+    """As `check_out`, for a folder to write into."""
+    hint = "Choose another place with --out, or make this one writable."
+    check_writable(folder, hint, needed_bytes)
 
 
 def leave(code: int) -> None:

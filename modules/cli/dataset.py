@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from modules.cli.common import Json, output, plain, print_json, studio, working_studio
+from modules.cli.common import Json, check_folder, output, plain, print_json, studio, working_studio
 from modules.core_components.errors import NotFoundError
 from modules.core_components.progress import CancelToken, Progress
 
@@ -137,6 +137,7 @@ def export(
     with working_studio(context, as_json) as (services, progress, cancel):
         from modules.tools.dataset.export import export_ljspeech
 
+        check_folder(out.parent)
         written = export_ljspeech(services, name, out, progress, cancel)
     output(as_json, {"out": written}, f"Written: {written}")
 

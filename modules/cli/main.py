@@ -8,9 +8,22 @@ from typing import Annotated
 import typer
 
 from modules.cli import speaking, transcription
-from modules.cli.common import EXIT_INTERRUPTED, Json, errors_reported, output, start_logging
+from modules.cli.common import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    Json,
+    errors_reported,
+    output,
+    report,
+)
 from modules.cli.conversation import converse
 from modules.cli.dataset import dataset_app
+from modules.cli.failures import (
+    finish_output,
+    log_uncaught_errors,
+    start_logging,
+    use_utf8,
+)
 from modules.cli.models import bench, models_app
 from modules.cli.pronunciations import pronunciations_app
 from modules.cli.training import train_app
@@ -29,7 +42,9 @@ app = typer.Typer(
 @app.callback(invoke_without_command=True)
 def open_studio(
     context: typer.Context,
-    port: Annotated[int, typer.Option(help="0 takes a free one.")] = -1,
+    port: Annotated[
+        int | None, typer.Option(help="0 takes a free one; else that of the settings.")
+    ] = None,
     host: Annotated[str, typer.Option(help="Another address than this machine's own.")] = "",
     password: Annotated[
         str, typer.Option(help="Needed with --host.", envvar="STUDIO_PASSWORD")
@@ -52,7 +67,7 @@ def open_studio(
         if context.invoked_subcommand is None:
             from modules.ui.server import launch
 
-            chosen_port = settings.port if port < 0 else port
+            chosen_port = settings.port if port is None else port
             launch(context.obj, chosen_port, host, password, not no_browser, typer.echo, api_key)
 
 
@@ -89,16 +104,25 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
 
 def run() -> int:
     """Runs the command line; returns the exit code."""
+    use_utf8()
+    log_uncaught_errors()
+    return finish_output(_run())
+
+
+def _run() -> int:
     try:
         outcome = app(standalone_mode=False)
     except typer.Exit as ended:
         return ended.exit_code
     except (typer.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
-    except Exception as error:
+    except BrokenPipeError:
+        return EXIT_FAILED
+    except Exception as error:  # noqa: BLE001 - the last handler: every error is reported
         show = getattr(error, "show", None)  # click's own usage errors print themselves
         if show is None:
-            raise
+            report(error)
+            return EXIT_FAILED
         show()
         return 2
     return outcome if isinstance(outcome, int) else 0

@@ -11,6 +11,7 @@ from rich.table import Table
 from modules.cli.common import (
     AcceptLicence,
     Json,
+    check_out,
     output,
     print_json,
     studio,
@@ -217,6 +218,7 @@ def export_tuned(
         tuned = services.tts.tuned_model(name)
         chosen = tuned.name if tuned else name
         target = (out or Path(f"{chosen}{tuned_models.SUFFIX}")).resolve()
+        check_out(target)
         file = tuned_models.export_tuned(services, chosen, target, progress, cancel)
     output(as_json, {"file": file}, f"Written: {file}")
 

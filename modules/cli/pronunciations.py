@@ -42,8 +42,8 @@ def add(
     with studio(context, as_json) as services:
         from modules.tools.speaking.pronunciations import add_pronunciation
 
-        add_pronunciation(services, language, word, sound)
-    output(as_json, {"language": language, "word": word, "sound": sound}, f"{word} = {sound}")
+        code = add_pronunciation(services, language, word, sound)
+    output(as_json, {"language": code, "word": word, "sound": sound}, f"{word} = {sound}")
 
 
 @pronunciations_app.command()

@@ -13,6 +13,7 @@ from modules.cli.common import (
     Language,
     Parameters,
     audio_format_of,
+    check_out,
     output,
     parse_parameters,
     plain,
@@ -58,19 +59,21 @@ def clone(
         from modules.tools.speaking.request import SpeechRequest
         from modules.tools.voices.samples import add_sample
 
+        words, output_format = _read_text(text), audio_format_of(out)
+        check_out(out, speech.expected_bytes(words))
         consent = Consent(speaker or sample.stem, True, "confirmed by running the clone command")
         kept, warnings = add_sample(services, sample, sample.stem, consent, ref_text)
         for warning in warnings:
             logger.warning(warning)
         request = SpeechRequest(
-            text=_read_text(text),
+            text=words,
             voice=kept.name,
             engine=engine,
             language=language,
             seed=seed,
             options=_options(speed, parameters),
             score=scores,
-            output_format=audio_format_of(out),
+            output_format=output_format,
         )
         _deliver(speech.speak(services, request, progress, cancel), out, as_json)
 
@@ -93,8 +96,10 @@ def speak(
         from modules.tools.speaking import speech
         from modules.tools.speaking.request import SpeechRequest
 
+        words, output_format = _read_text(text), audio_format_of(out)
+        check_out(out, speech.expected_bytes(words))
         request = SpeechRequest(
-            text=_read_text(text),
+            text=words,
             voice=voice,
             kind="",
             engine=engine,
@@ -102,7 +107,7 @@ def speak(
             seed=seed,
             options=_options(speed, parameters),
             score=scores,
-            output_format=audio_format_of(out),
+            output_format=output_format,
         )
         _deliver(speech.speak(services, request, progress, cancel), out, as_json)
 
@@ -151,6 +156,7 @@ def export_voice(
     with working_studio(context, as_json) as (services, progress, cancel):
         from modules.tools.voices import samples
 
+        check_out(out)
         written = samples.export_voice(services, sample, out, progress=progress, cancel=cancel)
     output(as_json, {"out": written}, f"Written: {written}")
 

@@ -10,6 +10,7 @@ import typer
 
 from modules.cli.common import (
     Json,
+    check_folder,
     plain,
     print_json,
     working_studio,
@@ -42,6 +43,8 @@ def transcribe(
 
         if fmt not in FORMATS:
             raise BadInputError(f"Unknown format {fmt!r}.", f"Choose {', '.join(FORMATS)}.")
+        if out is not None:
+            check_folder(out)
         options = {tool.HOTWORDS: hotwords} if hotwords else {}
         timed = as_json or fmt != "txt"
         for index, path in enumerate(files):

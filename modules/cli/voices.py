@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from modules.cli.common import Json, output, studio
+from modules.cli.common import Json, check_out, output, studio
 from modules.core_components.values import OwnVoice
 
 voices_app = typer.Typer(help="Stock voices, your own, and mixes. 'speak' speaks with them.")
@@ -72,6 +72,7 @@ def export(
     with studio(context, as_json) as services:
         from modules.tools.voices.own_voices import export_preset
 
+        check_out(out)
         written = export_preset(services, voice, out)
     output(as_json, {"out": written}, f"Written: {written}")
 

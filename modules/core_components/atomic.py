@@ -12,17 +12,28 @@ import json
 import logging
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from modules.core_components.errors import DiskFullError
+from modules.core_components.errors import DiskFullError, NotWritableError, StudioError
 
 logger = logging.getLogger(__name__)
 
 _PARTIAL_MARK = ".partial-"
 _NO_SPACE = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+# Why a folder cannot be written to, by the system's number.
+_REFUSALS = {
+    errno.EROFS: "its disk is read-only",
+    errno.EACCES: "you have no right to write there",
+    errno.EPERM: "you have no right to write there",
+    errno.ENOTDIR: "a part of its path is a file",
+    errno.EEXIST: "it is a file",
+    errno.ENAMETOOLONG: "a name in its path is too long",
+}
+_PROBE_BYTES = 4096
 
 
 @contextlib.contextmanager
@@ -65,10 +76,67 @@ def full_disk_reported(target: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in _NO_SPACE:
             raise
-        raise DiskFullError(
-            f"There was no room on the disk to write {target.name}.",
-            f"Free some space where {target.parent} lies and try again.",
-        ) from error
+        raise _no_room(target.name, target.parent) from error
+
+
+def check_writable(folder: Path, hint: str, needed_bytes: int = 0) -> None:
+    """Checks, before work that takes time, that its result can be kept in `folder`.
+
+    A folder that does not exist yet is not made; then the nearest one above it is checked. Raises
+    NotWritableError with `hint`, which says what to do, and DiskFullError if less than
+    `needed_bytes` are free.
+    """
+    probe = folder
+    try:
+        place = nearest_folder(folder)
+        probe = place / f"{_PARTIAL_MARK}{secrets.token_hex(8)}"
+        try:
+            with probe.open("xb", buffering=0) as file:
+                file.write(b"\0" * _PROBE_BYTES)
+        finally:
+            probe.unlink(missing_ok=True)
+        disk = shutil.disk_usage(place)
+    except OSError as error:
+        explained = explain_write_error(error, folder)
+        if isinstance(explained, NotWritableError):
+            raise NotWritableError(explained.message, hint) from error
+        raise explained from error
+    if disk.total and disk.free < needed_bytes:  # some network disks say that they have none
+        raise _no_room(str(folder), folder)
+
+
+def explain_write_error(error: OSError, folder: Path | None = None) -> StudioError:
+    """What the system's refusal to write means; `folder` is where, if the caller knows better.
+
+    A refusal of another kind keeps the system's own words.
+    """
+    path = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
+    where = folder or (path.parent if path else None)
+    if error.errno in _NO_SPACE:
+        return _no_room(path.name if path and folder is None else "", where)
+    reason = _REFUSALS.get(error.errno or 0, error.strerror or str(error))
+    return NotWritableError(
+        f"{where or 'The folder'} cannot be written to: {reason}.",
+        "Choose another folder, or make this one writable.",
+    )
+
+
+def _no_room(name: str, folder: Path | None) -> DiskFullError:
+    where = f"where {folder} lies" if folder else "on the disk"
+    return DiskFullError(
+        f"There was no room on the disk to write {name or folder or 'the file'}.",
+        f"Free some space {where} and try again.",
+    )
+
+
+def nearest_folder(folder: Path) -> Path:
+    """The folder, or the nearest one above it that exists. Raises OSError for a file."""
+    place = folder.absolute()
+    while not place.is_dir():
+        if place.exists():
+            raise OSError(errno.EEXIST, os.strerror(errno.EEXIST), str(place))
+        place = place.parent
+    return place
 
 
 def remove_leftovers(folder: Path, older_than_s: float = 3600.0) -> None:

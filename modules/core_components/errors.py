@@ -49,6 +49,10 @@ class DiskFullError(StudioError):
     """There is not enough free space, or writing failed for lack of it."""
 
 
+class NotWritableError(StudioError):
+    """A folder cannot be written to: its disk is read-only, or the user has no right to."""
+
+
 class ModelTooLargeError(StudioError):
     """The model alone exceeds the memory budget of its device."""
 

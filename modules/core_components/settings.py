@@ -426,7 +426,10 @@ def _usable_user_values(root: Path) -> dict[str, Any]:
             raise ValueError("it is not a JSON object")  # noqa: TRY004 - about a file's content
     except (ValueError, OSError) as error:
         aside = path.with_suffix(".json.damaged")
-        path.replace(aside)
+        try:
+            path.replace(aside)
+        except OSError:  # a read-only folder
+            aside = path
         logger.warning("config.json could not be read (%s); kept as %s", error, aside.name)
         return {}
     given.pop("root", None)

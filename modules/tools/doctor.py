@@ -14,7 +14,7 @@ from pathlib import Path
 
 from modules.core_components.ai_models.catalog import Catalog
 from modules.core_components.ai_models.model_utils import get_device
-from modules.core_components.atomic import atomic_path
+from modules.core_components.atomic import check_writable, nearest_folder
 from modules.core_components.errors import StudioError
 from modules.core_components.settings import Settings, app_folder, load_settings
 
@@ -114,7 +114,7 @@ def _device(settings: Settings) -> Finding:
 
 
 def _free_space(settings: Settings) -> Finding:
-    free_gb = shutil.disk_usage(settings.root).free / 1e9
+    free_gb = shutil.disk_usage(nearest_folder(settings.root)).free / 1e9
     return Finding(
         "Free disk space",
         free_gb >= WANTED_FREE_GB,
@@ -126,14 +126,9 @@ def _free_space(settings: Settings) -> Finding:
 def _writable(settings: Settings) -> Finding:
     for folder in (settings.samples_folder, settings.output_folder, settings.cache_folder):
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            probe = folder / ".writable"
-            with atomic_path(probe) as partial:
-                partial.write_bytes(b"")
-            probe.unlink()
-        except (OSError, StudioError) as error:
-            remedy = "Give yourself the right to write there, or choose another folder."
-            return Finding("Folders", False, f"{folder}: {error}", remedy)
+            check_writable(folder, "Choose another folder, or make this one writable.")
+        except StudioError as error:
+            return Finding("Folders", False, error.message, error.hint)
     return Finding("Folders", True, "samples, output and cache can be written")
 
 

@@ -15,6 +15,7 @@ from modules.core_components.ai_models.catalog import Catalog
 from modules.core_components.ai_models.downloads import Downloader
 from modules.core_components.ai_models.model_utils import get_device
 from modules.core_components.ai_models.tts_manager import TTSManager
+from modules.core_components.atomic import check_writable
 from modules.core_components.jobs import JobRunner, JobStore
 from modules.core_components.library import (
     ConversationLibrary,
@@ -135,10 +136,19 @@ class Services:
         self.asr.unload_all()
 
 
+# For the log, the list of jobs and a short take.
+_LEAST_ROOM_BYTES = 2_000_000
+_OTHER_ROOT = "Choose another folder with --data-root, or make this one writable."
+
+
 def open_services(root: Path, overrides: Mapping[str, Any] | None = None) -> Services:
-    """Opens the studio in `root`; no model is loaded and nothing is fetched yet."""
+    """Opens the studio in `root`; no model is loaded and nothing is fetched yet.
+
+    Raises NotWritableError and DiskFullError if nothing can be kept there.
+    """
     settings = load_settings(root, overrides)
-    for folder in (settings.samples_folder, settings.output_folder, settings.cache_folder):
+    for folder in (root, settings.samples_folder, settings.output_folder, settings.cache_folder):
+        check_writable(folder, _OTHER_ROOT, _LEAST_ROOM_BYTES)
         folder.mkdir(parents=True, exist_ok=True)
     tts = get_tts_manager(settings, settings.samples_folder)
     asr = get_asr_manager(settings)

@@ -8,9 +8,11 @@ reaching itself through a proxy that the environment names.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import socket
+import sys
 import threading
 import webbrowser
 from collections.abc import AsyncIterator, Callable
@@ -23,7 +25,7 @@ from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
 from modules.api.app import add_api, api_guards
-from modules.core_components.errors import StudioError
+from modules.core_components.errors import BadInputError, StudioError
 from modules.tools.jobs import register_job_kinds
 from modules.tools.models.library import preload_later
 from modules.tools.services import Services, clean_cache, open_services
@@ -34,6 +36,8 @@ logger = logging.getLogger(__name__)
 
 # A page that is still open would keep the server waiting for its event stream.
 SHUTDOWN_S = 1
+_LAST_PORT = 65_535
+_BACKLOG = 2048  # uvicorn's own
 
 
 def launch(
@@ -47,8 +51,8 @@ def launch(
 ) -> None:
     """Opens the studio of a data folder and serves it until Ctrl-C; `announce` says where.
 
-    Raises BadInputError for an address that other machines reach without a password, and
-    StudioError for a port that is taken.
+    Raises BadInputError for an address that other machines reach without a password and for what
+    is no port or address, and StudioError for a port that is taken.
     """
     host = host or LOOPBACK
     check_address(host, password)
@@ -142,21 +146,49 @@ def _has_failed(task: asyncio.Task[FastAPI]) -> bool:
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
-    """A bound socket; port 0 takes a free one. Raises StudioError for a port that is taken."""
+    """A socket that listens; port 0 takes a free one.
+
+    It listens at once: until then two studios that start together could bind the same port. Raises
+    BadInputError for what is no port or address, StudioError for a port that is taken.
+    """
+    if not 0 <= port <= _LAST_PORT:
+        raise BadInputError(
+            f"{port} is no port.",
+            f"Choose one from 1 to {_LAST_PORT}, or 0 for a free one.",
+            "port",
+        )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     if os.name == "posix":
         # A port that was left a moment ago is free again.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if sys.platform == "win32":
+        # Windows would let a second program take the port over.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
     try:
         listener.bind((host, port))
-    except OSError as error:
+        listener.listen(_BACKLOG)
+    except (OSError, ValueError) as error:  # ValueError: a name that is no host name
         listener.close()
-        raise StudioError(
-            f"The studio cannot listen on {host}:{port} ({error.strerror}).",
-            f"Perhaps it is open already: look at http://{host}:{port}, or choose --port.",
-        ) from error
+        raise _cannot_listen(host, port, error) from error
     return listener
+
+
+def _cannot_listen(host: str, port: int, error: OSError | ValueError) -> StudioError:
+    number = error.errno if isinstance(error, OSError) else None
+    if number == errno.EADDRINUSE:
+        return StudioError(
+            f"Port {port} is taken.",
+            f"Perhaps the studio is open already: look at http://{host}:{port}, or choose --port.",
+        )
+    if isinstance(error, ValueError | socket.gaierror) or number == errno.EADDRNOTAVAIL:
+        return BadInputError(
+            f"{host!r} is no address of this machine.", "Leave --host out, or give one.", "host"
+        )
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return StudioError(
+        f"The studio cannot listen on {host}:{port} ({reason}).", "Choose another --port."
+    )
 
 
 def serve(app: Any, listener: socket.socket, on_open: Callable[[], None]) -> None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import secrets
 import shutil
 import threading
@@ -47,6 +46,7 @@ from modules.core_components.errors import (
 )
 from modules.core_components.library.names import display_name, free_stem, safe_stem, same_name_key
 from modules.core_components.library.trash import Trash, name_in
+from modules.core_components.text.language_codes import language_tag
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -161,7 +161,6 @@ def _change_in(folder: Path) -> dict[str, Any]:
 
 _PROJECT = "project.json"
 _LOCKS = ".locks"
-_LANGUAGE = re.compile(r"[a-z]{2,3}")
 
 
 class DatasetLibrary:
@@ -185,16 +184,16 @@ class DatasetLibrary:
         return self._load(self._folder_of(name))
 
     def create(self, name: str, language: str, speaker: str, agreed: bool = False) -> Dataset:
-        """An empty dataset. `language` is ISO 639-1, a region after a hyphen is passed over;
-        `agreed`: the speaker agreed to being learned from.
+        """An empty dataset. `language` is written as `match_language` takes it, a region is passed
+        over; `agreed`: the speaker agreed to being learned from.
 
         Raises BadInputError for a name that is empty or taken, and for what is no language.
         """
         shown = display_name(name, "")
         if not safe_stem(shown, ""):
             raise BadInputError("The dataset has no name.", "Give it one with a letter.", "name")
-        code = language.strip().lower().partition("-")[0]
-        if not _LANGUAGE.fullmatch(code):
+        code = language_tag(language).partition("-")[0]
+        if not code:
             raise BadInputError(
                 f"{language!r} is no language code.", "Give one such as en or it.", "language"
             )

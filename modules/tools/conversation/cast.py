@@ -13,14 +13,13 @@ from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.library.conversations import CastMember, Line
 from modules.core_components.values import VoicePrompt
 from modules.tools.services import Services
-from modules.tools.speaking.request import SpeechRequest
+from modules.tools.speaking.request import SpeechRequest, language_to_speak
 from modules.tools.speaking.voice_lookup import (
     NamedVoice,
     find_sample,
     find_voice,
 )
 from modules.tools.voices.own_voices import fixed_voice
-from modules.tools.voices.preset_voices import usual_language
 
 # What engines call the option that says how something is spoken.
 STYLE_OPTIONS = ("instruct", "style")
@@ -120,13 +119,12 @@ def _member(services: Services, speaker: str, wanted: CastVoice) -> CastMember:
     engine = services.tts.get(model_id)
     with errors_naming(speaker):
         voice = _found(services, engine, wanted)
-        usual = usual_language(services, engine)
         member = CastMember(
             speaker=speaker,
             voice=voice.name,
             kind=voice.kind,
             engine=model_id,
-            language=wanted.language or voice.language or usual,
+            language=language_to_speak(services, engine, wanted.language, voice.language),
             options=dict(wanted.options),
         )
         return dataclasses.replace(member, voice_key=_voice_key(services, member))

@@ -21,6 +21,7 @@ from modules.core_components.dataset.words import fitted_to_speech, in_order
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job, JobContext
 from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.text.language_codes import language_tag, match_language
 from modules.core_components.text.segments import split_at_pauses, with_words, within_speech
 from modules.core_components.values import Segment, Speech, Transcript
 from modules.tools.listening.transcripts import keep_transcript, keep_upload
@@ -94,19 +95,12 @@ def complete_transcription(
     with fallback_mentioned(choice):
         if choice.note:
             given, note = fit_options(listener.options_type, given, choice)
-        language = request.language.strip().lower()
+        language = language_to_transcribe(listener, request.language)
         with_times = request.timed and WORD_TIMES in option_names(listener)
         options = _parse(listener, {**given, WORD_TIMES: True} if with_times else given, language)
-        known = {code.partition("-")[0] for code in listener.languages}
-        if known and language not in ("", "auto") and language.partition("-")[0] not in known:
-            raise BadInputError(
-                f"{listener.label} does not know the language {request.language!r}.",
-                f"It knows {', '.join(sorted(known))}.",
-                "language",
-            )
     return CompletedTranscription(
         choice.model_id,
-        request.language,
+        language,
         options,
         given,
         request.may_fall_back,
@@ -114,6 +108,24 @@ def complete_transcription(
         request.track,
         request.timed,
     )
+
+
+def language_to_transcribe(listener: ASREngine, given: str) -> str:
+    """The model's own code for a language, written as `match_language` takes it; "" to detect it.
+
+    Raises BadInputError for what is no language, or not one of the model's.
+    """
+    if given.strip().lower() in ("", "auto"):
+        return ""
+    known = tuple(listener.languages)
+    code = match_language(given, known) if known else language_tag(given).partition("-")[0]
+    if not code:
+        raise BadInputError(
+            f"{listener.label} does not know the language {given!r}.",
+            f"It knows {', '.join(sorted(known))}." if known else "Give a code such as en or it.",
+            "language",
+        )
+    return code
 
 
 def transcribe(
@@ -171,6 +183,7 @@ def transcribe_speech(
     """Transcribes audio in memory, without a fallback ("" is the default model)."""
     listener = services.asr.get(model_id or services.settings.asr_model)
     given = _rename_prompt(listener, options or {})
+    language = language_to_transcribe(listener, language)
     parsed = _parse(listener, given, language)
     request = CompletedTranscription(listener.model_id, language, parsed, given, False)
     return _transcribe(services, speech, request, progress, cancel)

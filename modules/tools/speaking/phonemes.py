@@ -21,7 +21,7 @@ from modules.tools.speaking.request import (
 
 
 def check_phonemize(services: Services, model_id: str, text: str, language: str) -> str:
-    """The language of the text ("" is the default one); no model is loaded.
+    """The code of the text's language ("" is the default one); no model is loaded.
 
     Raises BadInputError for a model without phonemes and for a text or language that it refuses.
     """

@@ -10,6 +10,7 @@ from modules.core_components.ai_models.engines.base import (
     TTSEngine,
     describe_options,
 )
+from modules.core_components.text.language_codes import match_language
 from modules.core_components.text.markup import (
     check_entry,
     format_pronunciations,
@@ -17,7 +18,7 @@ from modules.core_components.text.markup import (
     used_in,
 )
 from modules.tools.services import Services
-from modules.tools.voices.preset_voices import check_language
+from modules.tools.voices.preset_voices import known_language, nearest_language
 
 OPTION = "pronunciations"
 
@@ -25,29 +26,39 @@ OPTION = "pronunciations"
 def list_pronunciations(services: Services, language: str = "") -> dict[str, Mapping[str, str]]:
     """The entries by language, or of one language."""
     library = services.pronunciations
-    return {
-        code: library.entries(code) for code in ([language] if language else library.languages())
-    }
+    codes = [_code(services, language)] if language else library.languages()
+    return {code: library.entries(code) for code in codes}
 
 
-def add_pronunciation(services: Services, language: str, word: str, sound: str) -> None:
-    """Adds an entry, or changes it.
+def add_pronunciation(services: Services, language: str, word: str, sound: str) -> str:
+    """Adds an entry, or changes it; returns the code of its language.
 
     `sound` is /phonemes/ or words that sound right. Raises BadInputError for a language or a sound
     that the default speaking model does not have.
     """
     engine = services.tts.get(services.settings.tts_model)
-    check_language(engine, language)
+    language = known_language(engine, language)
     check_entry(word.strip(), sound.strip())
     if isinstance(engine, PhonemeEngine):
         given = sound.strip()
         engine.phonemize(f"[{word.strip()}]({given})" if is_phonemes(given) else given, language)
     services.pronunciations.put(language, word, sound)
+    return language
 
 
 def remove_pronunciation(services: Services, language: str, word: str) -> None:
     """Raises NotFoundError for a word that is not in the dictionary."""
-    services.pronunciations.remove(language, word)
+    services.pronunciations.remove(_code(services, language), word)
+
+
+def _code(services: Services, language: str) -> str:
+    """The code that the entries of a language are kept under: one that has entries, or that of
+    the default speaking model."""
+    kept = services.pronunciations.languages()
+    if language in kept:
+        return language
+    engine = services.tts.get(services.settings.tts_model)
+    return nearest_language(engine, language) or match_language(language, kept) or language
 
 
 def with_pronunciations(

@@ -32,8 +32,12 @@ from modules.tools.models.fallback import (
 from modules.tools.models.ready_models import designs_voices, takes_several
 from modules.tools.services import Services
 from modules.tools.speaking.pronunciations import with_pronunciations
-from modules.tools.speaking.voice_lookup import find_voice
-from modules.tools.voices.preset_voices import check_language, nearest_language, usual_language
+from modules.tools.speaking.voice_lookup import find_voice, voice_language
+from modules.tools.voices.preset_voices import (
+    known_language,
+    nearest_language,
+    usual_language,
+)
 
 KINDS = ("sample", "preset", "description")
 FORMATS = ("wav", "flac", "mp3")
@@ -163,8 +167,7 @@ def _adapt(
     """The request with its voice found, and in the language code of the fallback."""
     if request.kind == "" or (choice.note and request.kind == "preset"):
         found = find_voice(services, engine, request.voice, request.voice_aliases)
-        language = request.language or ("" if request.kind else found.language)
-        request = replace(request, voice=found.name, kind=found.kind, language=language)
+        request = replace(request, voice=found.name, kind=found.kind)
     if choice.note:
         language = nearest_language(engine, request.language) or request.language
         request = replace(request, language=language)
@@ -191,7 +194,10 @@ def _complete(
     seed = secrets.randbelow(2**31) if request.seed is None or request.seed < 0 else request.seed
     if seed >= 2**31:
         raise BadInputError(f"The seed is {seed}.", f"It must lie between 0 and {2**31 - 1}.")
-    language = language_to_speak(services, engine, request.language)
+    own_language = ""
+    if not request.language.strip() and request.kind in ("sample", "preset"):
+        own_language = voice_language(services, engine, request.voice, request.kind)
+    language = language_to_speak(services, engine, request.language, own_language)
     given = with_pronunciations(services, engine, language, text, request.options)
     options = engine_options(engine, given, language, seed)
     steps = plan_steps(engine, text, options)
@@ -260,11 +266,16 @@ def request_of_take(take: Take) -> SpeechRequest:
     )
 
 
-def language_to_speak(services: Services, engine: TTSEngine, language: str) -> str:
-    """That language, or for "" the usual one. Raises BadInputError."""
-    language = language or usual_language(services, engine)
-    check_language(engine, language)
-    return language
+def language_to_speak(
+    services: Services, engine: TTSEngine, language: str, of_voice: str = ""
+) -> str:
+    """The engine's code for the language to speak: the one given, else that of the voice, else the
+    usual one. Raises BadInputError for one that the engine does not speak."""
+    if language.strip():
+        return known_language(engine, language)
+    return nearest_language(engine, of_voice) or known_language(
+        engine, usual_language(services, engine)
+    )
 
 
 def engine_options(engine: TTSEngine, options: Mapping[str, Any], language: str, seed: int) -> Any:

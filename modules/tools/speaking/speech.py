@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from modules.core_components.ai_models.engines.base import AttentiveEngine, TTSEngine
-from modules.core_components.atomic import atomic_path
+from modules.core_components.atomic import atomic_path, check_writable
 from modules.core_components.audio.files import audio_sha256, read_speech
 from modules.core_components.jobs import Job, JobContext
 from modules.core_components.library import TakeLibrary
@@ -45,8 +45,14 @@ Result = TypeVar("Result")
 # Gets each piece of speech as soon as it is made.
 Listener = Callable[[Speech], None]
 
-# About 15 characters a second in English reading; only the progress bar depends on it.
+# About 15 characters a second in English reading; only estimates depend on it.
 CHARACTERS_PER_SECOND = 15.0
+_WAV_BYTES_PER_SECOND = 2 * 24_000
+
+
+def expected_bytes(text: str) -> int:
+    """About the size of the wav file of a text, to be compared with the room on a disk."""
+    return int(len(text) / CHARACTERS_PER_SECOND * _WAV_BYTES_PER_SECOND)
 
 
 def ignore_piece(piece: Speech) -> None:
@@ -90,6 +96,8 @@ def speak_completed(
     Raises StudioError for what cannot be done and JobCancelled when `cancel` is set; a cancelled
     take leaves nothing in the history.
     """
+    hint = "Choose another output folder in the settings, or make this one writable."
+    check_writable(services.settings.output_folder, hint, expected_bytes(request.text))
     unsaved = generate_speech(services, request, progress, cancel, on_piece)
     scores = Scores()
     if request.score:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from modules.core_components.ai_models.engines.base import TTSEngine
 from modules.core_components.ai_models.engines.kokoro.voices import is_mix, mix_names, parse_mix
-from modules.core_components.errors import BadInputError, ModelMissingError
+from modules.core_components.errors import BadInputError, ModelMissingError, StudioError
 from modules.tools.models.ready_models import can_clone, is_voice_match, speaking_models
 from modules.tools.services import Services
 from modules.tools.voices.preset_voices import nearest_language, prepared_voice, preset_voices
@@ -89,6 +89,18 @@ def find_sample(services: Services, engine: TTSEngine, name: str) -> NamedVoice:
     """The sample of that name, even if a preset has the same one. Raises NotFoundError."""
     sample = services.samples.get(name)
     return NamedVoice(sample.name, "sample", nearest_language(engine, sample.language))
+
+
+def voice_language(services: Services, engine: TTSEngine, name: str, kind: str) -> str:
+    """The engine's code for the language of a "preset" (of a mix its largest part) or a "sample";
+    "" where it is not known, or there is no such voice."""
+    try:
+        if kind == "sample":
+            return nearest_language(engine, services.samples.voice(name).language)
+        largest, _ = max(parse_mix(name), key=lambda part: part[1]) if is_mix(name) else (name, 1.0)
+        return _preset_language(services, engine, largest)
+    except StudioError:
+        return ""
 
 
 def voices_to_choose(services: Services, model_id: str) -> tuple[NamedVoice, ...]:

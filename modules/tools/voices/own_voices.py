@@ -19,7 +19,7 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.values import FloatArray, OwnVoice, VoicePrompt
 from modules.tools.services import Services
 from modules.tools.speaking.voice_lookup import find_voice
-from modules.tools.voices.preset_voices import check_language
+from modules.tools.voices.preset_voices import known_language
 
 # The grammar of mixes is Kokoro's; the faces import it from here.
 __all__ = [
@@ -90,7 +90,7 @@ def _keep(
 ) -> OwnVoice:
     engine = _pack_engine(services, model_id)
     if language:
-        check_language(engine, language)
+        language = known_language(engine, language)
     # A sample of that name could no longer be found by its name.
     taken = {*engine.voices(), *(sample.name for sample in services.samples.list())}
     return services.voices.add(label, pack_bytes(pack), model_id, language, made_from, taken)

@@ -10,6 +10,7 @@ from modules.core_components.ai_models.engines.xtts.engine import REFERENCE_VOIC
 from modules.core_components.ai_models.engines.xtts.tuned import FAMILY
 from modules.core_components.errors import BadInputError
 from modules.core_components.library.tuned_models import TunedModel
+from modules.core_components.text.language_codes import match_language
 from modules.core_components.values import OwnVoice, VoicePrompt
 from modules.tools.models.ready_models import speaking_models
 from modules.tools.services import Services
@@ -69,22 +70,24 @@ def describe_voice(name: str) -> PresetVoice:
     return PresetVoice(name, label, language.code)
 
 
-def check_language(engine: TTSEngine, language: str) -> None:
-    """Raises BadInputError for a language that the engine does not speak."""
-    if language not in engine.languages:
+def known_language(engine: TTSEngine, given: str) -> str:
+    """The engine's own code for a language, written as `match_language` takes it.
+
+    Raises BadInputError for a language that the engine does not speak.
+    """
+    code = nearest_language(engine, given)
+    if not code:
         raise BadInputError(
-            f"{engine.label} does not speak {language!r}.",
+            f"{engine.label} does not speak {given!r}.",
             f"It speaks {', '.join(engine.languages)}.",
             "language",
         )
+    return code
 
 
-def nearest_language(engine: TTSEngine, code: str) -> str:
-    """The engine's own code for a language ("en" is any English); "" if it does not have it."""
-    wanted = code.lower()
-    same = [known for known in engine.languages if known == wanted]
-    near = [known for known in engine.languages if wanted and known[:2] == wanted[:2]]
-    return next(iter([*same, *near]), "")
+def nearest_language(engine: TTSEngine, given: str) -> str:
+    """As `known_language`, but "" for a language that the engine does not speak, and for ""."""
+    return match_language(given, tuple(engine.languages)) if given.strip() else ""
 
 
 def usual_language(services: Services, engine: TTSEngine) -> str:

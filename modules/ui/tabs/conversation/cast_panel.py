@@ -28,7 +28,7 @@ from modules.tools.models.ready_models import (
     speaks_scripts,
 )
 from modules.tools.services import Services
-from modules.tools.voices.preset_voices import PresetVoice, preset_voices
+from modules.tools.voices.preset_voices import PresetVoice, preset_voices, usual_language
 from modules.ui.events import listen
 from modules.ui.render import card_html, empty_html, excerpt, note_html
 from modules.ui.widgets.engine_panel import OptionControls
@@ -261,8 +261,9 @@ class CastPanel:
         """A voice that bears the speaker's name, or else a free one of their language."""
         offered = [value for _, value in self._offered(engine)]
         named = [value for value in offered if _fold(value.partition(":")[2]) == _fold(name)]
-        language = self._services.settings.language
-        presets = preset_voices(self._services, self._services.tts.get(engine))
+        handle = self._services.tts.get(engine)
+        language = usual_language(self._services, handle)
+        presets = preset_voices(self._services, handle)
         near = [_key("preset", v.name) for v in presets if v.language in ("", language)] or offered
         taken = {choice.get("voice") for choice in cast.values()}
         free = [value for value in near if value not in taken]
