@@ -75,6 +75,14 @@ def _money_pattern(rules: Rules) -> tuple[Any, Any]:
     before_letters = "|".join(map(regex.escape, ("RMB", "Rs.", "Rs", "SFr.", "Fr.")))
     codes = "|".join(sorted(CURRENCY_CODES))
     after = "|".join(map(regex.escape, [*signs, "円", "zł", "Kč", "Ft", "kr", "RMB"]))
+    named = {
+        name: code
+        for code, both in rules.currencies.items()
+        if code in CURRENCY_CODES or code == "$"
+        for name in both
+        if " " not in name
+    }
+    names = _alternatives(named) or "(?!)"
     sizes = "|".join(map(regex.escape, sorted(rules.magnitudes, key=len, reverse=True))) or "(?!)"
     number = rules.number
     space = r"[ \u00a0\u202f]?"
@@ -86,7 +94,7 @@ def _money_pattern(rules: Rules) -> tuple[Any, Any]:
         rf"(?P<minus>[{_MINUS}])?(?<![\p{{L}}\p{{N}}][{_MINUS}])(?:(?P<sign>{before})|(?P<code>(?:{codes}|{before_letters})(?!\p{{L}}))){space}"
         rf"(?P<minus2>[{_MINUS}])?{amount}{size.replace('{0}', 'size')}(?:{space}(?P<twice>{codes})(?!\p{{L}}))?(?!\d)"
         rf"|(?P<minus>(?<![\p{{N}}])[{_MINUS}])?(?<![\p{{N}}.,])"
-        rf"{amount}{size.replace('{0}', 'size')}{of}(?:(?P<sign>{after})|(?P<code>{codes}))(?![\p{{L}}\p{{N}}])"
+        rf"{amount}{size.replace('{0}', 'size')}{of}(?:(?P<sign>{after})|(?P<code>{codes})|(?P<named>{names}))(?![\p{{L}}\p{{N}}])"
         rf"|(?P<minus>[{_MINUS}])?(?P<cents>\d{{1,2}}){space}(?P<coin>[¢₵])"
         rf")(?:{space}/{space}(?P<per>{_alternatives(PER)})(?![\p{{L}}\p{{N}}]))?"
     )
@@ -97,7 +105,7 @@ def _money_pattern(rules: Rules) -> tuple[Any, Any]:
             cents = int(found["cents"])
             words = f"{rules.cardinal(cents)} {rules.small_unit('USD', cents)}"
             return spaced(found, minus + words)
-        written = found["sign"] or found["code"]
+        written = found["sign"] or found["code"] or named[found["named"]]
         code = CURRENCY_OF_SYMBOL.get(written, written)
         # "US$" says more than "$", if the language has a name for it.
         code = written if written in rules.currencies else found["twice"] or code

@@ -208,7 +208,7 @@ class Rules:
         if magnitude:
             one, several = self.magnitudes[magnitude]
             size = one if self.is_one(value) else several
-            return f"{self.say(amount)} {size} {self.of_currency(self.currency(code, Decimal(2)))}"
+            return f"{self.say(amount, 'n')} {size} {self.of_currency(self.currency(code, Decimal(2)))}"
         whole, _, small = plain.partition(".")
         small_name = self.small_unit(code, int(small)) if len(small) == 2 else ""
         if small == "00" or (small and small_name):
