@@ -13,10 +13,12 @@ from functools import lru_cache
 
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.reading.calendar import read_dates, read_times
+from modules.core_components.text.reading.east_asian import Japanese, Mandarin
 from modules.core_components.text.reading.english import AmericanEnglish, BritishEnglish
 from modules.core_components.text.reading.formatting import without_formatting
 from modules.core_components.text.reading.french import French
 from modules.core_components.text.reading.german import German
+from modules.core_components.text.reading.hindi import Hindi
 from modules.core_components.text.reading.italian import Italian
 from modules.core_components.text.reading.numbers import (
     read_numbers,
@@ -154,4 +156,7 @@ def _builders() -> dict[str, type[Rules]]:
         "it": Italian,
         "pt": BrazilianPortuguese,
         "de": German,
+        "hi": Hindi,
+        "ja": Japanese,
+        "zh": Mandarin,
     }

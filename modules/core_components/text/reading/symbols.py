@@ -169,6 +169,7 @@ NEVER_WITHOUT_SPACE = frozenset(("K", "MP", "A"))
 PER = frozenset(
     (
         "km",
+        "mi",
         "m",
         "kg",
         "g",
