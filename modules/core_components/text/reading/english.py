@@ -18,7 +18,10 @@ _MONTH = (
 )
 _DAY = r"(?P<day>0?[1-9]|[12]\d|3[01])"
 _YEAR = r"(?P<year>1\d{3}|20\d\d)"
-_DAYS = {day[:3]: day for day in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")}
+_DAYS = {
+    day[:3]: day
+    for day in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+}
 _DAY_NAME = r"(?:Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)"
 _ERA = r"(?: ?(?:BC|AD|BCE|CE|B\.C\.|A\.D\.))"
 
@@ -193,8 +196,35 @@ class AmericanEnglish(Rules):
     )
     roman_heads_after = r"[Cc]entur(?:y|ies)|[Dd]ynasty|[Oo]lympi"
     hyphen_parts = frozenset(
-        ("well", "self", "half", "ex", "non", "semi", "full", "part", "long", "short", "high", "low", "old")
-        + ("new", "two", "three", "four", "five", "six", "ten", "mother", "father", "first", "second", "co")
+        (
+            "well",
+            "self",
+            "half",
+            "ex",
+            "non",
+            "semi",
+            "full",
+            "part",
+            "long",
+            "short",
+            "high",
+            "low",
+            "old",
+        )
+        + (
+            "new",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "ten",
+            "mother",
+            "father",
+            "first",
+            "second",
+            "co",
+        )
     )
     clock_suffix = r"a\.m\.|am|a\.m|p\.m\.|pm|p\.m|o['’]clock|hrs?\.?|hours"
     abbreviations = (

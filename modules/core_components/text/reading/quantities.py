@@ -187,4 +187,10 @@ def _unit_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
         ]
         return spaced(found, " ".join(parts))
 
-    return ((degrees, in_degrees), (feet, in_feet), (only_feet, in_only_feet), (pattern, say), (inches, in_inches))
+    return (
+        (degrees, in_degrees),
+        (feet, in_feet),
+        (only_feet, in_only_feet),
+        (pattern, say),
+        (inches, in_inches),
+    )

@@ -37,7 +37,11 @@ def plain_characters(text: OffsetText, rules: Rules | None = None) -> OffsetText
     """Apostrophes and spaces in one form; words that were parted at a line's end, whole."""
     text = text.replaced(_APOSTROPHE, "'").replaced(_LEADING_APOSTROPHE, "'")
     text = text.replaced(_TRAILING_APOSTROPHE, "'") if "'" in text.text else text
-    text = text.replaced(_WRAPPED, lambda found: _joined(found, rules)).replaced(_DOUBLED, '"').replaced(_ZERO_WIDTH, "")
+    text = (
+        text.replaced(_WRAPPED, lambda found: _joined(found, rules))
+        .replaced(_DOUBLED, '"')
+        .replaced(_ZERO_WIDTH, "")
+    )
     text = text.replaced(_STAR, "×").replaced(_LIGATURES, lambda one: _LIGATURE_LETTERS[one[0]])
     return text.translated(_LINE_HYPHENS).replaced(_SPACES, " ")
 
