@@ -18,10 +18,7 @@ _MONTH = (
 )
 _DAY = r"(?P<day>0?[1-9]|[12]\d|3[01])"
 _YEAR = r"(?P<year>1\d{3}|20\d\d)"
-_DAYS = {
-    day[:3]: day
-    for day in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-}
+_DAYS = {day[:3]: day for day in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")}
 _DAY_NAME = r"(?:Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)"
 _ERA = r"(?: ?(?:BC|AD|BCE|CE|B\.C\.|A\.D\.))"
 
@@ -189,42 +186,15 @@ class AmericanEnglish(Rules):
         r"|Ramesses|Rameses|Thutmose|Amenhotep|Seti|Ptolemy|Cleopatra|Darius|Xerxes|Cyrus|Artaxerxes"
         r"|Constantine|Theodosius|Justinian|Basil|Selim|Mehmed|Murad|Mahmud|Abdul Hamid|Süleyman"
         r"|Suleiman|Christian|Gustav|Haakon|Harald|Olav|Carl|Karl|Margaret|Margrethe|Isabella|Juan"
-        r"|Carlos|Felipe|Pedro|Sancho|Ramiro|Henri|Robert|Malcolm|David|Alexandra|Victor Emmanuel"
+        r"|Carlos|Felipe|Pedro|Sancho|Ramiro|Henri|Robert|David|Alexandra|Victor Emmanuel"
         r"|Umberto|Ludwig|Albert|Baudouin|Rudolf|Ferdinand|Sigismund|Casimir|Stephen|Béla|Adrian|Julius"
         r"|Celestine|Boniface|Honorius|Callixtus|Sixtus|Eugene|Martin|Pope|King|Queen|Tsar|Emperor"
         r"|Akbar|Rama|Bhumibol|Hassan|Mohammed|Abdullah|Faisal|Haile|Menelik|Tewodros|Yohannes"
     )
     roman_heads_after = r"[Cc]entur(?:y|ies)|[Dd]ynasty|[Oo]lympi"
     hyphen_parts = frozenset(
-        (
-            "well",
-            "self",
-            "half",
-            "ex",
-            "non",
-            "semi",
-            "full",
-            "part",
-            "long",
-            "short",
-            "high",
-            "low",
-            "old",
-        )
-        + (
-            "new",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "ten",
-            "mother",
-            "father",
-            "first",
-            "second",
-            "co",
-        )
+        ("well", "self", "half", "ex", "non", "semi", "full", "part", "long", "short", "high", "low", "old")
+        + ("new", "two", "three", "four", "five", "six", "ten", "mother", "father", "first", "second", "co")
     )
     clock_suffix = r"a\.m\.|am|a\.m|p\.m\.|pm|p\.m|o['’]clock|hrs?\.?|hours"
     abbreviations = (
@@ -334,6 +304,10 @@ class AmericanEnglish(Rules):
         (r"(?<=\d ?)oz\.(?= )", "ounces"),
         (r"(?<=\d ?)ft\.(?= )", "feet"),
         (r"(?<=\d ?)in\.(?= \p{Ll})", "inches"),
+        (
+            r"(?<=\d )in(?= (?:and|by|x) \d| (?:tall|wide|long|thick|deep|high|across)\b| of (?:rain|snow))",
+            "inches",
+        ),
         (r"(?<=\d ?)mi\.(?= \p{Ll})", "miles"),
         (r"(?:Mon)\.(?=[ ,])", "Monday"),
         (r"Tues?\.(?=[ ,])", "Tuesday"),
@@ -409,6 +383,17 @@ class AmericanEnglish(Rules):
         def decade(found: Any) -> str:
             return spaced(found, self.decade(int(found["number"]), short=len(found["number"]) == 2))
 
+        def old_year(found: Any) -> str:
+            return self.year(int(found[0]))
+
+        def short_year(found: Any) -> str:
+            return self._pair(found["number"])
+
+        def day_of_month(found: Any) -> str:
+            first, second = int(found["month"]), int(found["day"])
+            month, day = (first, second) if self.month_first else (second, first)
+            return self.date(day, month, None) if 1 <= month <= 12 else str(found[0])
+
         def era(found: Any) -> str:
             letters = " ".join(filter(str.isalpha, found["era"]))
             return f"{self.year(int(found['number']))} {letters}"
@@ -470,6 +455,9 @@ class AmericanEnglish(Rules):
                 ),
                 aircraft,
             ),
+            (regex.compile(r"(?<=(?:[Ii]n|[Ss]ince|[Bb]y|[Yy]ear|[Uu]ntil|[Bb]efore|[Aa]fter|[Ff]rom) )10\d\d(?![\d,])"), old_year),
+            (regex.compile(r"(?<!\p{L}|\p{N})['’](?P<number>\d\d)(?![\d\p{L}'’])"), short_year),
+            (regex.compile(r"(?<=(?:[Bb]y|[Oo]n|[Uu]ntil|[Bb]efore|[Ss]ince|[Dd]ue) )(?P<month>1[0-2]|[1-9])/(?P<day>[12]\d|3[01]|[1-9])(?![\d/])"), day_of_month),
             (regex.compile(r"(?<![\d/])9/11(?![\d/])"), lambda found: "nine eleven"),
             (regex.compile(r"(?<=(?:[Dd]ial|[Cc]all|[Rr]ing|[Pp]hone) )\d{3}(?![\d,.-]?\d)"), name),
             (regex.compile(r"(?<=\d)[x×](?=\d)"), lambda found: " by "),

@@ -12,7 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from modules.core_components.text.reading.calendar import read_dates, read_times
+from modules.core_components.text.reading.english import AmericanEnglish, BritishEnglish
 from modules.core_components.text.reading.formatting import without_formatting
+from modules.core_components.text.reading.french import French
+from modules.core_components.text.reading.german import German
+from modules.core_components.text.reading.italian import Italian
 from modules.core_components.text.reading.numbers import (
     read_numbers,
     read_ordinals,
@@ -20,12 +24,14 @@ from modules.core_components.text.reading.numbers import (
     read_roman,
 )
 from modules.core_components.text.reading.offset_text import OffsetText
+from modules.core_components.text.reading.portuguese import BrazilianPortuguese
 from modules.core_components.text.reading.quantities import (
     read_money,
     read_signs_before_numbers,
     read_units,
 )
 from modules.core_components.text.reading.rules import Rules
+from modules.core_components.text.reading.spanish import Spanish
 from modules.core_components.text.reading.words import (
     plain_characters,
     read_abbreviations,
@@ -116,9 +122,19 @@ def explain(
 @lru_cache(maxsize=64)
 def rules_for(language: str) -> Rules | None:
     """The rules of a language; None where there are none of its own."""
-    from modules.core_components.text.reading.english import AmericanEnglish, BritishEnglish
-
     code = language.lower().replace("_", "-")
-    builders: dict[str, type[Rules]] = {"en-gb": BritishEnglish, "en": AmericanEnglish}
+    builders = _builders()
     builder = builders.get(code) or builders.get(code.partition("-")[0])
     return None if builder is None else builder()
+
+
+def _builders() -> dict[str, type[Rules]]:
+    return {
+        "en-gb": BritishEnglish,
+        "en": AmericanEnglish,
+        "es": Spanish,
+        "fr": French,
+        "it": Italian,
+        "pt": BrazilianPortuguese,
+        "de": German,
+    }

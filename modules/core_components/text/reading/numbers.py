@@ -15,7 +15,7 @@ _YEARS = range(1100, 2100)
 RANGE_MARKS = "-–—−‒~〜～"
 _ROMAN = r"(?=[IVXLC])(?:C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
 _ROMAN_DIGITS = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
-_VULGAR = {
+VULGAR = {
     "½": (1, 2), "⅓": (1, 3), "⅔": (2, 3), "¼": (1, 4), "¾": (3, 4), "⅕": (1, 5), "⅖": (2, 5),
     "⅗": (3, 5), "⅘": (4, 5), "⅙": (1, 6), "⅚": (5, 6), "⅐": (1, 7), "⅛": (1, 8), "⅜": (3, 8),
     "⅝": (5, 8), "⅞": (7, 8), "⅑": (1, 9), "⅒": (1, 10),
@@ -25,6 +25,9 @@ _LARGEST_DENOMINATOR = 100
 _MAY_BE_PHONE = regex.compile(r"(?:\+\d|\(\d{2,5}\)|(?<![\d.,/-])\d{2,5})[\d ()./\u00a0-]{5,}\d")
 
 _LEADING_ZERO = regex.compile(r"(?<![\d.,/-])\(?0\d{1,4}\)?(?:[ \u00a0/-]\d{2,8}){1,5}(?![\d/-])")
+
+
+_NEXT_WORD = regex.compile(r"[ \u00a0]+(\p{L}[\p{L}\p{M}]*)")
 
 
 def spaced(match: Any, words: str) -> str:
@@ -43,23 +46,26 @@ def read_roman(text: OffsetText, rules: Rules) -> OffsetText:
     """Roman numerals after a name or such words as "chapter", or before such as "siècle"."""
     if not rules.roman_heads:
         return text
-    pattern = _roman_pattern(rules.roman_heads, rules.roman_heads_after)
+    pattern = _roman_pattern(rules.roman_heads, rules.roman_heads_after, rules.roman_suffix)
 
     def words(found: Any) -> str:
         value = roman_value(found["roman"])
-        if value == 0:
-            return str(found["roman"])
-        return rules.roman(value, found["head"] or found["after"] or "")
+        head = found["after"] or found["head"] or ""
+        # "Vitamin C", "Plan D": a letter after a name.
+        if value == 0 or (found["roman"] in "CLDM" and head[:1].isupper()):
+            return str(found[0])
+        return rules.roman(value, head)
 
     return text.replaced(pattern, words)
 
 
 @lru_cache(maxsize=32)
-def _roman_pattern(heads: str, heads_after: str) -> Any:
+def _roman_pattern(heads: str, heads_after: str, suffix: str) -> Any:
     after = rf"(?=(?:\s|\u00a0)+(?P<after>{heads_after}))" if heads_after else r"(?!)"
     return regex.compile(
-        rf"(?<=(?<!\p{{L}})(?P<head>{heads})\.?[ \u00a0\n])(?P<roman>{_ROMAN})(?P<th>)(?![\p{{L}}\p{{N}}'’])"
-        rf"|(?<![\p{{L}}\p{{N}}])(?P<roman>{_ROMAN})(?:e|ème|er|º|ª|\.)?{after}",
+        rf"(?<![\p{{L}}\p{{N}}])(?P<roman>{_ROMAN})(?:e|ème|er|º|ª|\.)?{after}"
+        rf"|(?<=(?<!\p{{L}})(?P<head>{heads})\.?[ \u00a0\n])(?P<roman>{_ROMAN}){suffix}"
+        rf"(?![\p{{L}}\p{{N}}'’+#&])",
     )
 
 
@@ -86,7 +92,8 @@ def read_phones(text: OffsetText, rules: Rules) -> OffsetText:
         has_groups = re.search(r"\d[ ()./\u00a0-]+\d", raw) is not None
         if not has_groups and not raw.startswith("+"):
             continue
-        if grouped.fullmatch(raw) or re.fullmatch(r"\d{4}\D\d{1,2}\D\d{1,2}", raw):
+        called = regex.search(rules.phone_cues, text.text[max(0, found.start - 30) : found.start])
+        if (grouped.fullmatch(raw) and not called) or re.fullmatch(r"\d{4}\D\d{1,2}\D\d{1,2}", raw):
             continue
         groups = re.findall(r"\d+", raw)
         if len(groups) > 1 and not raw.startswith(("+", "(", "0")) and max(map(len, groups)) < 3:
@@ -147,7 +154,7 @@ def _number_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
         return spaced(found, rules.fraction(above, below))
 
     def vulgar(found: Any) -> str:
-        above, below = _VULGAR[found["sign"]]
+        above, below = VULGAR[found["sign"]]
         if found["whole"]:
             return spaced(found, rules.mixed(int(found["whole"]), above, below))
         return spaced(found, rules.fraction(above, below))
@@ -166,6 +173,11 @@ def _number_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
         if written.isdigit() and len(written) == 4 and int(written) in _YEARS:
             return spaced(found, rules.year(int(written)))
         if whole.fullmatch(written):
+            value = rules.plain(written)
+            if value.isdigit() and (value == "0" or value[0] != "0") and len(value) <= 15:
+                following = _NEXT_WORD.match(found.string, found.end())
+                noun = following[1] if following else ""
+                return spaced(found, rules.counted(int(value), noun))
             return spaced(found, rules.say(written))
         # A mark that the language does not put there: 3,5 in English.
         parts = re.split(r"([.,])", written)
@@ -173,6 +185,8 @@ def _number_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
         return spaced(found, " ".join(words))
 
     def version(found: Any) -> str:
+        if whole.fullmatch(found[0]):
+            return str(found[0])  # 1.000.000
         point = rules.decimal_marks_in_words.get(".", ".")
         return spaced(found, f" {point} ".join(map(rules.say_part, found[0].split("."))))
 
@@ -189,7 +203,7 @@ def _number_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
     result: list[tuple[Any, Any]] = [
         # 978-3-16-148410-0
         (regex.compile(r"(?<![\p{L}\d-])\d+(?:-\d+){2,}(?![\p{L}\d-])"), code),
-        (regex.compile(rf"(?:(?<whole>{digits})[ \u00a0]?)?(?<sign>[{''.join(_VULGAR)}])"), vulgar),
+        (regex.compile(rf"(?:(?<whole>{digits})[ \u00a0]?)?(?<sign>[{''.join(VULGAR)}])"), vulgar),
         (
             regex.compile(
                 r"(?<![\d.,/])(?:(?<whole>\d{1,3})[ \u00a0])?(?<above>\d{1,3})[/⁄](?<below>\d{1,3})(?![\d/]|[.,]\d)"

@@ -8,7 +8,7 @@ from typing import Any
 
 import regex
 
-from modules.core_components.text.reading.numbers import RANGE_MARKS, spaced
+from modules.core_components.text.reading.numbers import RANGE_MARKS, VULGAR, spaced
 from modules.core_components.text.reading.offset_text import OffsetText
 from modules.core_components.text.reading.rules import Rules
 from modules.core_components.text.reading.symbols import (
@@ -79,7 +79,7 @@ def _money_pattern(rules: Rules) -> tuple[Any, Any]:
     number = rules.number
     space = r"[ \u00a0\u202f]?"
     size = rf"(?:{space}(?P<{{0}}>{sizes})(?![\p{{L}}\p{{N}}]))?"
-    of = rf"(?:{space}{rules.of_magnitude}{space})?" if rules.of_magnitude else space
+    of = rf"{space}(?:{rules.of_magnitude}{space})?" if rules.of_magnitude else space
     amount = rf"(?P<first>{number})(?:{space}[{RANGE_MARKS}]{space}(?:{before}|{codes})?(?P<last>{number}))?"
     pattern = regex.compile(
         rf"(?<![\p{{L}}\p{{N}}])(?:"
@@ -187,10 +187,18 @@ def _unit_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
         ]
         return spaced(found, " ".join(parts))
 
-    return (
-        (degrees, in_degrees),
-        (feet, in_feet),
-        (only_feet, in_only_feet),
-        (pattern, say),
-        (inches, in_inches),
+    part = regex.compile(
+        rf"(?<![\p{{L}}\p{{N}}.,/])(?:(?:(?P<whole>\d{{1,3}})[ ])?(?P<above>\d{{1,2}})/(?P<below>\d{{1,2}})"
+        rf"|(?P<vulgar>[{''.join(VULGAR)}]))[ ]?(?P<unit>{apart}){edge}"
     )
+
+    def in_parts(found: Any) -> str:
+        above, below = VULGAR.get(found["vulgar"]) or (int(found["above"]), int(found["below"]))
+        if below < 2:
+            return str(found[0])
+        whole = found["whole"]
+        words = rules.mixed(int(whole), above, below) if whole else rules.fraction(above, below)
+        unit = rules.unit(units[found["unit"]], Decimal(2 if whole else 1))
+        return spaced(found, f"{words} {unit}")
+
+    return ((degrees, in_degrees), (part, in_parts), (feet, in_feet), (only_feet, in_only_feet), (pattern, say), (inches, in_inches))

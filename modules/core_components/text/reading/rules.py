@@ -14,8 +14,11 @@ from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any, ClassVar
 
+import regex
+
 # Numbers with more digits than this have no name that anyone would say: they are spelled.
 _LONGEST_NUMBER = 15
+_MILLION = 1_000_000
 NO_WORDS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -75,6 +78,13 @@ class Rules:
     # Nouns before or after which a Roman numeral stands, as patterns.
     roman_heads: ClassVar[str] = ""
     roman_heads_after: ClassVar[str] = ""
+    # Words before a telephone number that could also be a large number.
+    phone_cues: ClassVar[str] = "(?!)"
+    roman_suffix: ClassVar[str] = ""  # a pattern of what stands after the numeral: "er", "."
+    # Between a day and its month: "5 de enero"; after its number, as a pattern; between two days.
+    of_month: ClassVar[str] = ""
+    day_suffix: ClassVar[str] = ""
+    to_days: ClassVar[str] = "(?!)"
     # A month's short forms that CLDR does not have.
     more_months: ClassVar[Mapping[str, int]] = MappingProxyType({})
     # What the letters of the alphabet are called one by one is left to the reader of phonemes.
@@ -132,6 +142,10 @@ class Rules:
     def decimals(self, digits: str) -> str:
         """What stands after the decimal mark, in words."""
         return self.digits(digits)
+
+    def counted(self, value: int, following: str) -> str:
+        """A whole number before the word `following` ("" for none), in its gender."""
+        return self.cardinal(value)
 
     def say_part(self, digits: str) -> str:
         """Digits alone, such as a part of a version; leading zeros one by one."""
@@ -193,8 +207,7 @@ class Rules:
         if magnitude:
             one, several = self.magnitudes[magnitude]
             size = one if self.is_one(value) else several
-            of = f" {self.of_magnitude}" if self.of_magnitude else ""
-            return f"{self.say(amount)} {size}{of} {self.currency(code, Decimal(2))}"
+            return f"{self.say(amount)} {size} {self.of_currency(self.currency(code, Decimal(2)))}"
         whole, _, small = plain.partition(".")
         small_name = self.small_unit(code, int(small)) if len(small) == 2 else ""
         if small == "00" or (small and small_name):
@@ -205,7 +218,14 @@ class Rules:
             if int(whole) == 0:
                 return small_words
             return f"{amount_words}{self.money_joiner}{small_words}"
-        return f"{self.say(amount, gender)} {self.currency(code, value)}"
+        name = self.currency(code, value)
+        if value >= _MILLION and value % _MILLION == 0:
+            name = self.of_currency(name)
+        return f"{self.say(amount, gender)} {name}"
+
+    def of_currency(self, name: str) -> str:
+        """A currency's name after millions: "de euros"."""
+        return f"{self.of_magnitude} {name}" if self.of_magnitude else name
 
     def unit(self, unit: str, value: Decimal) -> str:
         """The name of a unit, by its name in CLDR ("length-kilometer"), for that many of it."""
@@ -252,13 +272,44 @@ class Rules:
 
         return str(Locale.parse(self.locale).months["format"]["wide"][month])
 
+    def day(self, day: int, before: str) -> str:
+        """A day of the month in words; `before` is the word that stands before it."""
+        return self.cardinal(day)
+
     def date(self, day: int, month: int, year: int | None, before: str = "") -> str:
         """A day of the calendar in words; `before` is the word that stands before it."""
-        raise NotImplementedError
+        of = f" {self.of_month} " if self.of_month else " "
+        words = f"{self.day(day, before)}{of}{self.month_name(month)}"
+        return words if year is None else f"{words}{of}{self.year(year)}"
 
     def date_patterns(self) -> tuple[tuple[Any, Callable[[Any], str]], ...]:
-        """Patterns of dates with a month's name, in order, and what a match is in words."""
-        return ()
+        """Patterns of dates with a month's name, in order, and what a match is in words.
+
+        Here: a day, perhaps a second one, a month, perhaps a year.
+        """
+        names = "|".join(sorted(map(re.escape, self.months), key=len, reverse=True))
+        of = rf"(?: {self.of_month})?" if self.of_month else ""
+        pattern = regex.compile(
+            rf"(?<![\p{{L}}\p{{N}}.,/])(?:(?P<first>\d{{1,2}}){self.day_suffix}\s?"
+            rf"(?:[-–—]|{self.to_days})\s?)?(?P<day>\d{{1,2}}){self.day_suffix}{of} "
+            rf"(?P<month>{names})(?:\.(?= ?\p{{Ll}}| \d)|(?!\p{{L}}))"
+            rf"(?:{of} (?P<year>1\d{{3}}|20\d\d)(?![\d.,]\d|\d))?",
+            flags=regex.IGNORECASE,
+        )
+
+        def say(found: Any) -> str:
+            month = self.months[found["month"].lower().rstrip(".")]
+            words = found.string[: found.start()].split()
+            before = words[-1].lower() if words else ""
+            year = int(found["year"]) if found["year"] else None
+            if not 1 <= int(found["day"]) <= 31:
+                return str(found[0])
+            date = self.date(int(found["day"]), month, year, before)
+            if found["first"]:
+                date = f"{self.day(int(found['first']), before)} {self.to} {date}"
+            return date
+
+        return ((pattern, say),)
 
     def clock(self, hour: int, minute: int, second: int | None, suffix: str) -> str:
         """A time of day in words; `suffix` is what stood after it ("pm", "Uhr")."""

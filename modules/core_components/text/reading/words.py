@@ -20,15 +20,14 @@ _APOSTROPHE = regex.compile(r"(?<=\p{L})[`´ʼʹ‘’‛′＇](?=\p{L})")
 _LEADING_APOSTROPHE = regex.compile(
     r"(?<!\p{L}|\p{N})[`´ʼ‘’‛′'](?=(?:tis|twas|em|til|cause|n)\b|\d\ds\b)"
 )
-_TRAILING_APOSTROPHE = regex.compile(r"(?<=\p{L})[´ʼʹ’‛′](?!\p{L}|\p{N})")
+_TRAILING_APOSTROPHE = regex.compile(r"(?<=\p{L})[´ʼʹ‛′](?!\p{L}|\p{N})")
 _WRAPPED = regex.compile(r"(?<=\p{Ll})(?:[-‐\u00ad][ \t]*\r?\n[ \t]*|\u00ad)(?=\p{Ll})")
 _LAST_WORD = regex.compile(r"\p{L}+$")
 _LINE_HYPHENS = str.maketrans("‐‑", "--")
 _SPACES = regex.compile(r"[\u00a0\u202f\u2007\u2009\u200a\u2002-\u2006\u3000]")
 _ZERO_WIDTH = regex.compile(r"[\u200b\u2060\ufeff]")
 _DOUBLED = regex.compile(r"``|''|,,")
-_BETWEEN_DIGITS = {"*": "×", "∗": "×"}
-_STAR = regex.compile(r"(?<=\d)[*∗](?=\d)")
+_STAR = regex.compile(r"(?<=\d ?)[*∗](?= ?\d)")
 _LIGATURES = regex.compile(r"[ﬀ-ﬆ]")
 _LIGATURE_LETTERS = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
 
@@ -36,12 +35,8 @@ _LIGATURE_LETTERS = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ":
 def plain_characters(text: OffsetText, rules: Rules | None = None) -> OffsetText:
     """Apostrophes and spaces in one form; words that were parted at a line's end, whole."""
     text = text.replaced(_APOSTROPHE, "'").replaced(_LEADING_APOSTROPHE, "'")
-    text = text.replaced(_TRAILING_APOSTROPHE, "'") if "'" in text.text else text
-    text = (
-        text.replaced(_WRAPPED, lambda found: _joined(found, rules))
-        .replaced(_DOUBLED, '"')
-        .replaced(_ZERO_WIDTH, "")
-    )
+    text = text.replaced(_TRAILING_APOSTROPHE, "'")
+    text = text.replaced(_WRAPPED, lambda found: _joined(found, rules)).replaced(_DOUBLED, '"').replaced(_ZERO_WIDTH, "")
     text = text.replaced(_STAR, "×").replaced(_LIGATURES, lambda one: _LIGATURE_LETTERS[one[0]])
     return text.translated(_LINE_HYPHENS).replaced(_SPACES, " ")
 
@@ -232,7 +227,7 @@ _DOMAIN = regex.compile(
 )
 _FILE = regex.compile(
     rf"(?<![\p{{L}}\p{{N}}@._/\\-])(?:[A-Za-z]:\\|[~.]{{0,2}}[/\\])?(?:[\p{{L}}\p{{N}}_.-]+[/\\])*"
-    rf"[\p{{L}}\p{{N}}_-]+(?:\.[\p{{L}}\p{{N}}_-]+)*\.(?:(?i:{'|'.join(_FILES)})|[ch])(?![\p{{L}}\p{{N}}])"
+    rf"[\p{{L}}\p{{N}}_-]+(?:\.[\p{{L}}\p{{N}}_-]+)*\.(?:(?i:{'|'.join(_FILES)})|(?<=[\p{{L}}\p{{N}}_-]{{2}}\.)[ch])(?![\p{{L}}\p{{N}}])"
 )
 _DOT_NAME = regex.compile(r"(?<![\p{L}\p{N}.])\.(?=[A-Z][A-Za-z]+(?!\p{L}))")
 _HANDLE = regex.compile(r"(?<![\p{L}\p{N}@.])@(?=[\p{L}_][\p{L}\p{N}_]+)")
