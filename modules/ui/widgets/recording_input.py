@@ -67,7 +67,7 @@ def show_tracks(file: str | None) -> Any:
 
 
 def track_label(track: Track) -> str:
-    """Such as "2 (fre, Commentary), default"."""
+    """Such as "2 (French, Commentary), default"."""
     return f"{track.label}, default" if track.is_default else track.label
 
 
