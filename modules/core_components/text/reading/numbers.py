@@ -228,7 +228,7 @@ def _number_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
         (signed, f"{rules.minus} "),
         (regex.compile(r"(?<=\p{L})[-‐‑](?=\d)|(?<=\d)[-‐‑](?=\p{L})"), " "),
         # ".5"
-        (regex.compile(rf"(?<![\d\p{{L}}]){re.escape(rules.decimal_mark)}(?P<decimals>\d+)"), part),
+        (regex.compile(rf"(?<![\d\p{{L}}.]){re.escape(rules.decimal_mark)}(?P<decimals>\d+)"), part),
         (regex.compile(rf"(?<!\d){number}(?:[.,]\d+)*"), plain),
         # Digits of other scripts.
         (regex.compile(r"\d+"), lambda found: spaced(found, rules.say_part(found[0]))),

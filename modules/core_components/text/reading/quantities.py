@@ -25,7 +25,7 @@ _MINUS = "-−–"
 
 def read_money(text: OffsetText, rules: Rules) -> OffsetText:
     """Amounts with the sign or code of a currency before or after them."""
-    if not any(map(str.isdigit, text.text)):
+    if not any(map(str.isnumeric, text.text)):
         return text
     pattern, say = _money_pattern(rules)
     return text.replaced(pattern, say)
@@ -33,7 +33,7 @@ def read_money(text: OffsetText, rules: Rules) -> OffsetText:
 
 def read_units(text: OffsetText, rules: Rules) -> OffsetText:
     """Numbers and ranges with a unit, with or without a space: 5 km, 40cm, 30 m², 60 km/h."""
-    if not any(map(str.isdigit, text.text)):
+    if not any(map(str.isnumeric, text.text)):
         return text
     for pattern, say in _unit_patterns(rules):
         text = text.replaced(pattern, say)
@@ -149,7 +149,7 @@ def _unit_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
         return spaced(found, f"{first}{minus}{words}{per}")
 
     feet = regex.compile(
-        r"(?<![\p{L}\p{N}.,])(?P<feet>\d{1,3})\s?['’′]\s?(?:(?P<inches>\d{1,2}(?:\.\d)?)\s?(?:[\"”″]|''|’’))"
+        r"(?<![\p{L}\p{N}.,])(?P<feet>\d{1,3})\s?['’′]\s?(?:(?P<inches>\d{1,2}(?:\.\d)?)(?:\s?(?:[\"”″]|''|’’)|(?![\d\p{L}'’])))"
     )
     inches = regex.compile(
         r"(?<![\p{L}\p{N}.,])(?P<inches>\d{1,3}(?:[.,]\d{1,2})?)(?:″|(?<![\"“„][^\"”]{0,40})[\"”])(?=[\s-]?\p{L}|[\s,.;:)x×]|$)"

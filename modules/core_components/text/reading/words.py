@@ -4,6 +4,7 @@ ends, addresses, names with signs, abbreviations, capitals, single signs."""
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -22,6 +23,8 @@ _LEADING_APOSTROPHE = regex.compile(
 )
 _TRAILING_APOSTROPHE = regex.compile(r"(?<=\p{L})[´ʼʹ‛′](?!\p{L}|\p{N})")
 _WRAPPED = regex.compile(r"(?<=\p{Ll})(?:[-‐\u00ad][ \t]*\r?\n[ \t]*|\u00ad)(?=\p{Ll})")
+# ①, Ⅳ, ㎏, ℡: several characters in one; not ½ and ™, which have steps of their own.
+_COMPATIBLE = regex.compile(r"[\u2160-\u2188\u2460-\u24ff\u2776-\u2793\u3200-\u33ff℡℻]")
 _LAST_WORD = regex.compile(r"\p{L}+$")
 _LINE_HYPHENS = str.maketrans("‐‑", "--")
 _SPACES = regex.compile(r"[\u00a0\u202f\u2007\u2009\u200a\u2002-\u2006\u3000]")
@@ -36,9 +39,19 @@ def plain_characters(text: OffsetText, rules: Rules | None = None) -> OffsetText
     """Apostrophes and spaces in one form; words that were parted at a line's end, whole."""
     text = text.replaced(_APOSTROPHE, "'").replaced(_LEADING_APOSTROPHE, "'")
     text = text.replaced(_TRAILING_APOSTROPHE, "'")
+    if "‘" not in text.text:
+        text = text.translated({ord("’"): "'"})
     text = text.replaced(_WRAPPED, lambda found: _joined(found, rules)).replaced(_DOUBLED, '"').replaced(_ZERO_WIDTH, "")
     text = text.replaced(_STAR, "×").replaced(_LIGATURES, lambda one: _LIGATURE_LETTERS[one[0]])
+    text = text.replaced(_COMPATIBLE, _several_characters)
     return text.translated(_LINE_HYPHENS).replaced(_SPACES, " ")
+
+
+def _several_characters(found: Any) -> str:
+    characters = unicodedata.normalize("NFKC", found[0])
+    before = found.string[found.start() - 1 : found.start()] if found.start() else ""
+    # A unit belongs to the number before it; a number in a circle stands alone.
+    return f" {characters} " if before.isnumeric() and characters[0].isdigit() else characters
 
 
 def _joined(found: Any, rules: Rules | None) -> str:
