@@ -80,7 +80,7 @@ def _money_pattern(rules: Rules) -> tuple[Any, Any]:
     space = r"[ \u00a0\u202f]?"
     size = rf"(?:{space}(?P<{{0}}>{sizes})(?![\p{{L}}\p{{N}}]))?"
     of = rf"{space}(?:{rules.of_magnitude}{space})?" if rules.of_magnitude else space
-    amount = rf"(?P<first>{number})(?:{space}[{RANGE_MARKS}]{space}(?:{before}|{codes})?(?P<last>{number}))?"
+    amount = rf"(?P<first>(?>{number}))(?:{space}[{RANGE_MARKS}]{space}(?:{before}|{codes})?(?P<last>(?>{number})))?"
     pattern = regex.compile(
         rf"(?<![\p{{L}}\p{{N}}])(?:"
         rf"(?P<minus>[{_MINUS}])?(?<![\p{{L}}\p{{N}}][{_MINUS}])(?:(?P<sign>{before})|(?P<code>(?:{codes}|{before_letters})(?!\p{{L}}))){space}"
@@ -125,8 +125,8 @@ def _unit_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
     glued = _alternatives(symbol for symbol in units if symbol not in NEVER_WITHOUT_SPACE)
     apart = _alternatives(symbol for symbol in units if symbol not in ONLY_WITHOUT_SPACE)
     start = (
-        rf"(?<![\p{{L}}\p{{N}}]|\p{{N}}[.,])(?:(?P<first>{number}){space}(?:{glued})?{space}[{RANGE_MARKS}]{space})?"
-        rf"(?P<minus>[{_MINUS}])?(?P<number>{number})"
+        rf"(?<![\p{{L}}\p{{N}}]|\p{{N}}[.,])(?:(?P<first>(?>{number})){space}(?:{glued})?{space}[{RANGE_MARKS}]{space})?"
+        rf"(?P<minus>[{_MINUS}])?(?P<number>(?>{number}))"
     )
     vulgar = r"(?P<vulgar>[½¼¾])?"
     edge = r"(?![\p{L}\p{N}²³]|[-‐]\p{L}|['’]\p{L})"

@@ -40,7 +40,7 @@ def plain_characters(text: OffsetText, rules: Rules | None = None) -> OffsetText
     text = text.replaced(_APOSTROPHE, "'").replaced(_LEADING_APOSTROPHE, "'")
     text = text.replaced(_TRAILING_APOSTROPHE, "'")
     if "‘" not in text.text:
-        text = text.translated({ord("’"): "'"})
+        text = text.translated(str.maketrans("’", "'"))
     text = text.replaced(_WRAPPED, lambda found: _joined(found, rules)).replaced(_DOUBLED, '"').replaced(_ZERO_WIDTH, "")
     text = text.replaced(_STAR, "×").replaced(_LIGATURES, lambda one: _LIGATURE_LETTERS[one[0]])
     text = text.replaced(_COMPATIBLE, _several_characters)
@@ -56,7 +56,7 @@ def _several_characters(found: Any) -> str:
 
 def _joined(found: Any, rules: Rules | None) -> str:
     """What a hyphen at a line's end becomes: nothing, or a hyphen after such words as "well"."""
-    before = _LAST_WORD.search(found.string[: found.start()])
+    before = _LAST_WORD.search(found.string[max(0, found.start() - 40) : found.start()])
     keeps = rules is not None and before is not None and before[0].lower() in rules.hyphen_parts
     return "-" if keeps and "\u00ad" not in found[0] else ""
 
@@ -397,9 +397,15 @@ def read_abbreviations(text: OffsetText, rules: Rules) -> OffsetText:
 @lru_cache(maxsize=32)
 def _abbreviations(rules: Rules) -> tuple[tuple[Any, Any], ...]:
     return tuple(
-        (regex.compile(rf"(?<![\p{{L}}\p{{N}}.@/]){source}"), words)
+        (regex.compile(rf"(?<![\p{{L}}\p{{N}}.@/])(?:{_at_a_beginning_too(source)})"), words)
         for source, words in rules.abbreviations
     )
+
+
+def _at_a_beginning_too(source: str) -> str:
+    """A pattern that begins with a small letter, for a capital as well."""
+    first = source[:1]
+    return f"[{first}{first.upper()}]{source[1:]}" if first.islower() else source
 
 
 def _expansion(words: str | Callable[[Any], str]) -> Any:
@@ -481,4 +487,4 @@ def _signs(rules: Rules) -> Any:
     hyphenless = [sign for sign in rules.signs if sign != "/"]
     plain = "|".join(map(regex.escape, sorted(hyphenless, key=len, reverse=True)))
     slash = r"|(?<=[\p{L}\p{N}] ?)/(?= ?[\p{L}\p{N}])" if "/" in rules.signs else ""
-    return regex.compile(f"[ ]*(?:{plain})[ ]*{slash}")
+    return regex.compile(f"[ ]?(?:{plain})[ ]?{slash}")
