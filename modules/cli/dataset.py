@@ -169,7 +169,7 @@ def _add(
     progress: Progress,
     cancel: CancelToken,
 ) -> None:
-    from modules.tools.dataset.build import build_dataset
+    from modules.tools.dataset.build import build_dataset, some_of
 
     def report(fraction: float, message: str) -> None:
         progress(fraction, message)
@@ -179,6 +179,8 @@ def _add(
     summary = build_dataset(services, request, report, cancel)
     counts = f"Added {len(summary.added)}, skipped {len(summary.already_there)} that it has."
     output(as_json, summary, counts, *_describe(summary.contents))
+    if summary.unused and not as_json:
+        typer.echo(f"Not used: {some_of(summary.unused)}.", err=True)
     if summary.refused:
         for refused in () if as_json else summary.refused:
             typer.echo(f"Not used: {refused.name}. {refused.message} {refused.hint}", err=True)

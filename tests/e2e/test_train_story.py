@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from modules.core_components.audio.files import read_speech, write_speech
 from modules.core_components.values import Speech
@@ -108,11 +108,17 @@ def build_the_dataset(screen: StudioPage, recordings: Path) -> None:
     photograph(page, "story_dataset")
 
 
+def number(page: Page, label: str) -> Locator:
+    """The box of a slider or of a plain number."""
+    boxes = page.get_by_role("spinbutton", name=re.compile(label)).locator("visible=true")
+    return boxes.first
+
+
 def set_number(page: Page, label: str, value: str) -> None:
     """Writes into the box of a slider or of a plain number."""
-    box = page.get_by_role("spinbutton", name=re.compile(label)).locator("visible=true")
-    box.first.fill(value)
-    box.first.press("Enter")
+    box = number(page, label)
+    box.fill(value)
+    box.press("Enter")
 
 
 def prepare_and_train(screen: StudioPage) -> None:
@@ -122,6 +128,9 @@ def prepare_and_train(screen: StudioPage) -> None:
     page.get_by_label("Quick", exact=True).check()
     expect(screen.text("It sets: Epochs 3")).to_be_visible()
     page.get_by_role("button", name=re.compile("All options")).click()
+    # Gradio gives a component in a closed accordion its value some moments after it is shown; what
+    # a program types before that, faster than any hand, is overwritten.
+    expect(number(page, "Epochs")).to_have_value("3")
     set_number(page, "Epochs", "40")
     set_number(page, "Early stopping", "0")
     set_number(page, "Learning rate", "0.001")

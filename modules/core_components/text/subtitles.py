@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from modules.core_components.errors import BadInputError
+from modules.core_components.text.lines import split_lines
 from modules.core_components.text.segments import split_at_pauses, spoken_words
 from modules.core_components.values import Segment, Transcript
 
@@ -260,7 +261,7 @@ def read_cues(content: bytes, name: str) -> tuple[Cue, ...]:
     holds no cue at all; `name` is what the message calls it.
     """
     found: list[Cue] = []
-    lines = _decoded(content).splitlines()
+    lines = split_lines(_decoded(content))
     starts = [index for index, line in enumerate(lines) if _TIMES.match(line)]
     for index, after in pairwise([*starts, len(lines)]):
         times = _TIMES.match(lines[index])

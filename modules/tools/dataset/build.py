@@ -227,13 +227,17 @@ class DatasetContents:
 
 @dataclass(frozen=True)
 class DatasetSummary:
-    """What one building did, and what the dataset holds now."""
+    """What one building did, and what the dataset holds now.
+
+    `refused` could not be used; `unused` are files that are no recordings, subtitles or metadata.
+    """
 
     dataset: str
     added: tuple[str, ...]
     already_there: tuple[str, ...]
     refused: tuple[Refused, ...]
     contents: DatasetContents
+    unused: tuple[str, ...] = ()
 
 
 def build_dataset(
@@ -267,8 +271,9 @@ def build_dataset(
             progress(0.0, "Finding the recordings")
             gathered = gather([Path(path) for path in request.inputs], request.names, unpacked)
             if not gathered.recordings and not gathered.refused:
+                seen = f" ({some_of(gathered.unused)})" if gathered.unused else ""
                 raise BadInputError(
-                    "There are no recordings in what was given.",
+                    f"There are no recordings in what was given{seen}.",
                     "Give recordings, videos, folders or archives of them.",
                 )
             return _Building(services, maker, gathered, request.replace).run(progress, token)
@@ -344,7 +349,14 @@ class _Building:
             already_there=tuple(self._already_there),
             refused=tuple(self._refused),
             contents=contents(dataset),
+            unused=self._gathered.unused,
         )
+
+
+def some_of(names: Sequence[str], most: int = 10) -> str:
+    """The first names, and how many more there are."""
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def contents(dataset: Dataset) -> DatasetContents:
@@ -380,6 +392,8 @@ def register(services: Services) -> None:
         summary = build_dataset(services, request, job.progress, job.cancel)
         for refused in summary.refused:
             job.log(f"{refused.name}: {refused.message} {refused.hint}".strip())
+        if summary.unused:
+            job.log(f"Not used: {', '.join(summary.unused)}.")
         return {**asdict(summary), **asdict(summary.contents)}
 
     services.jobs.register(BUILD_DATASET, run_build)

@@ -2,117 +2,37 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
-from modules.core_components.audio.files import RAW_FORMATS
+from modules.core_components.audio.decode import MEDIA_SUFFIXES
+from modules.core_components.dataset.metadata import (
+    SUFFIXES,
+    MetadataRow,
+    has_header,
+    read_rows,
+    share_found,
+)
 from modules.core_components.dataset.values import EVAL, TRAIN
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.library.archives import is_archive, unpack
 from modules.core_components.text.subtitles import Cue, read_cues
 
-_LJSPEECH_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus")
-
-
-@dataclass(frozen=True)
-class MetadataRow:
-    """What a metadata file says of one recording.
-
-    `places` are where the recording may lie, seen from the file; `subset` is "" where the file
-    does not say it; `line` counts from 1.
-    """
-
-    line: int
-    places: tuple[str, ...]
-    text: str
-    speaker: str = ""
-    subset: str = ""
-
-
-def is_metadata(name: str, path: Path) -> bool:
-    """Whether a file among others is one: metadata.csv, or a .csv with coqui's header."""
-    file_name = PurePosixPath(name).name.lower()
-    if not file_name.endswith(".csv"):
-        return False
-    return file_name == "metadata.csv" or _is_coqui(_first_line(path))
-
-
-def read_metadata(path: Path, name: str) -> tuple[MetadataRow, ...]:
-    """The rows in order; one without a text or a file has it empty.
-
-    Raises BadInputError for an empty file, one that is not UTF-8, and one without `|`.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInputError(f"{name} cannot be read ({error}).", "Save it as UTF-8.") from error
-    if not any("|" in line for line in lines):
-        raise BadInputError(
-            f"{name} holds no rows.", "It needs rows of file|text, as LJSpeech or coqui have them."
-        )
-    if _is_coqui(lines[0]):
-        return _coqui_rows(lines, _subset_of(name))
-    return tuple(
-        _ljspeech_row(number, line.split("|"))
-        for number, line in enumerate(lines, start=1)
-        if line.strip()
-    )
-
-
-def _coqui_rows(lines: list[str], subset: str) -> tuple[MetadataRow, ...]:
-    columns = lines[0].strip().split("|")
-    rows = []
-    for number, line in enumerate(lines[1:], start=2):
-        if not line.strip():
-            continue
-        fields = line.split("|")
-        if len(fields) != len(columns):  # a | in the text: it is not known where it belongs
-            rows.append(MetadataRow(number, (), ""))
-            continue
-        row = dict(zip(columns, map(str.strip, fields), strict=True))
-        place = _plain(row["audio_file"])
-        rows.append(MetadataRow(number, (place,), row["text"], row.get("speaker_name", ""), subset))
-    return tuple(rows)
-
-
-def _ljspeech_row(number: int, fields: list[str]) -> MetadataRow:
-    """`id|text as written|text as said`; what is said is what is trained."""
-    place = _plain(fields[0])
-    said = [field.strip() for field in fields[1:] if field.strip()]
-    names = [place] if place.lower().endswith(_LJSPEECH_SUFFIXES) else []
-    names += [f"{place}{suffix}" for suffix in _LJSPEECH_SUFFIXES]
-    places = [f"{folder}{file}" for folder in ("wavs/", "") for file in names]
-    return MetadataRow(number, tuple(places), said[-1] if said else "")
-
-
-def _plain(place: str) -> str:
-    return PurePosixPath(place.strip().replace("\\", "/")).as_posix()
-
-
-def _subset_of(name: str) -> str:
-    stem = PurePosixPath(name).stem.lower()
-    if "eval" in stem or "val" in stem.split("_"):
-        return EVAL
-    return TRAIN if "train" in stem else ""
-
-
-def _is_coqui(line: str) -> bool:
-    return {"audio_file", "text"} <= set(line.strip().lstrip("\ufeff").split("|"))
-
-
-def _first_line(path: Path) -> str:
-    with path.open(encoding="utf-8", errors="replace") as file:
-        return file.readline(10_000)
-
-
 SUBTITLE_SUFFIXES = (".srt", ".vtt")
-MEDIA_SUFFIXES = (
-    *(".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".wma", ".aiff", ".aif"),
-    *(".au", ".caf", ".w64", ".amr", ".ape", ".tta", ".wv", ".ac3", *RAW_FORMATS),
-    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".flv", ".mpg", ".mpeg", ".ts"),
-    *(".3gp", ".ogv"),
-)
+# Folders next to a metadata file where its recordings are looked for first.
+_RECORDING_FOLDERS = frozenset({"wavs", "wav", "audio", "audios", "clips"})
+_LARGEST_METADATA_BYTES = 200 * 10**6
+_LEAST_SHARE_FOUND = 0.5
+_EVAL_NAMES = frozenset({"eval", "val", "valid", "validation", "dev", "test", "evaluation"})
+_TRAIN_NAMES = frozenset({"train", "training"})
+# What the studio and operating systems keep beside recordings.
+_KNOWN_NAMES = frozenset({"lang.txt", "dataset.json", "project.json", "thumbs.db", "desktop.ini"})
+_KNOWN_FOLDERS = frozenset({"sources", "edits", "__macosx"})
 # Files of one place by the names they have there, such as "chapter 1/take 3.wav".
 Listing = Mapping[str, Path]
 
@@ -142,10 +62,83 @@ class Refused:
 
 @dataclass(frozen=True)
 class Gathered:
-    """What was found, and what could not be used."""
+    """What was found, what could not be used, and files that are no recordings to begin with."""
 
     recordings: tuple[Recording, ...]
     refused: tuple[Refused, ...]
+    unused: tuple[str, ...] = ()
+
+
+class FileIndex:
+    """Finds recordings under the names that metadata files give them.
+
+    Those may be relative, absolute or of Windows, with another ending or none, in other cases, or
+    without their folder.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names: defaultdict[str, list[str]] = defaultdict(list)
+        self._stems: defaultdict[str, list[str]] = defaultdict(list)
+        for name in names:
+            file = _key(PurePosixPath(name).name)
+            self._names[file].append(name)
+            self._stems[_without_ending(file)].append(name)
+
+    def find(self, place: str, folder: str = "") -> tuple[str, ...]:
+        """The recording that a metadata file in `folder` calls `place`: none, one, or several that
+        cannot be told apart."""
+        parts = _parts(place)
+        if not parts:
+            return ()
+        file = _key(parts[-1])
+        found = self._names.get(file) or self._stems.get(file)
+        if not found and file.endswith(MEDIA_SUFFIXES):
+            found = self._stems.get(_without_ending(file))
+        if not found or len(found) == 1:
+            return tuple(found or ())
+        ranked = sorted((_rank(name, parts, folder), name) for name in found)
+        return tuple(name for rank, name in ranked if rank == ranked[0][0])
+
+    def has(self, folder: str, place: str) -> bool:
+        """Whether there is exactly one such recording."""
+        return len(self.find(place, folder)) == 1
+
+
+def _key(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _without_ending(file: str) -> str:
+    ending = next((suffix for suffix in MEDIA_SUFFIXES if file.endswith(suffix)), "")
+    return file.removesuffix(ending)
+
+
+def _parts(place: str) -> list[str]:
+    """The folders and the name in a path as any system writes it."""
+    bare = place.strip().strip("\"'").strip()
+    if bare.lower().startswith("file:"):
+        bare = unquote(bare[5:])
+    return [part for part in bare.replace("\\", "/").split("/") if part not in ("", ".", "..")]
+
+
+def _rank(name: str, parts: Sequence[str], folder: str) -> tuple[int, int, int, int]:
+    """How far a recording is from the place that a metadata file in `folder` names; 0s are best."""
+    path = PurePosixPath(name)
+    here = path.parent.as_posix() if path.parent.as_posix() != "." else ""
+    common = 0
+    for given, own in zip(reversed(parts[:-1]), reversed(path.parts[:-1]), strict=False):
+        if _key(given) != _key(own):
+            break
+        common += 1
+    below = here.removeprefix(folder).strip("/") if here.startswith(folder) else None
+    if below is None:
+        nearness = 3
+    elif below.lower() in _RECORDING_FOLDERS:
+        nearness = 0
+    else:
+        nearness = 2 if below else 1
+    other_ending = 0 if _key(path.name) in (_key(parts[-1]), _key(parts[-1]) + ".wav") else 1
+    return -common, nearness, other_ending, 0 if path.name == parts[-1] else 1
 
 
 def gather(inputs: Sequence[Path], names: Sequence[str], unpack_to: Path) -> Gathered:
@@ -154,38 +147,44 @@ def gather(inputs: Sequence[Path], names: Sequence[str], unpack_to: Path) -> Gat
     `names` are what people call the inputs, where a path does not say it. Archives are unpacked
     below `unpack_to`, which the caller removes. Never raises for a bad input: it is refused.
     """
-    recordings: list[Recording] = []
-    refused: list[Refused] = []
+    sorting = _Sorting()
     single: dict[str, Path] = {}
     for number, path in enumerate(inputs):
         name = names[number] if number < len(names) else path.name
         try:
             listing = _listing(path, name, unpack_to / f"{number:04d}")
         except StudioError as error:
-            refused.append(Refused(name, error.message, error.hint))
+            sorting.refused.append(Refused(name, error.message, error.hint))
             continue
         except OSError as error:
-            refused.append(Refused(name, f"It cannot be read ({error.strerror or error})."))
+            reason = f"It cannot be read ({error.strerror or error})."
+            sorting.refused.append(Refused(name, reason))
             continue
         if listing is None:
             single[_free_name(name, single)] = path
         else:
-            _sort_out(listing, f"{name}/", recordings, refused)
-    _sort_out(_with_subtitles(single), "", recordings, refused, tried=set(single))
-    return Gathered(tuple(recordings), tuple(refused))
+            sorting.add_place(listing, f"{name}/")
+    sorting.add_files(single)
+    return Gathered(tuple(sorting.recordings), tuple(sorting.refused), tuple(sorting.unused))
 
 
 def _listing(path: Path, name: str, unpack_to: Path) -> Listing | None:
-    """The files of a folder, an archive, or next to a metadata file; None for a single file."""
+    """The files of a folder or an archive; None for a single file.
+
+    Of an archive only what may be used is unpacked; the rest has no content.
+    """
     if path.is_dir():
         return _files_below(path)
     if path.is_file() and is_archive(name):
-        return unpack(path, unpack_to, _is_wanted)
-    if path.is_file() and PurePosixPath(name).suffix.lower() == ".csv":
-        rows = read_metadata(path, name)
-        named = {place for row in rows for place in row.places}
-        files = _files_below(path.parent)
-        return {name: path, **{place: files[place] for place in sorted(named & files.keys())}}
+        others: dict[str, Path] = {}
+
+        def wanted(member: str) -> bool:
+            if _is_wanted(member) and not _is_known(member):
+                return True
+            others[member] = path
+            return False
+
+        return {**unpack(path, unpack_to, wanted), **others}
     return None
 
 
@@ -193,12 +192,20 @@ def _files_below(folder: Path) -> Listing:
     return {
         path.relative_to(folder).as_posix(): path
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.name.startswith(".") and _is_wanted(path.name)
+        if path.is_file() and not path.name.startswith(".")
     }
 
 
 def _is_wanted(name: str) -> bool:
-    return name.lower().endswith((*MEDIA_SUFFIXES, *SUBTITLE_SUFFIXES, ".csv"))
+    return name.lower().endswith((*MEDIA_SUFFIXES, *SUBTITLE_SUFFIXES, *SUFFIXES))
+
+
+def _is_known(name: str) -> bool:
+    """Whether it is a file that goes without saying."""
+    path = PurePosixPath(name.lower())
+    if path.name in _KNOWN_NAMES or path.name.startswith("."):
+        return True
+    return bool(_KNOWN_FOLDERS & set(path.parts[:-1])) and not path.name.endswith(MEDIA_SUFFIXES)
 
 
 def _free_name(name: str, taken: Mapping[str, Path]) -> str:
@@ -208,6 +215,163 @@ def _free_name(name: str, taken: Mapping[str, Path]) -> str:
         free = f"{number}/{name}"
         number += 1
     return free
+
+
+@dataclass
+class _Sorting:
+    """Recordings put together with their subtitles and their rows."""
+
+    recordings: list[Recording] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    unused: list[str] = field(default_factory=list)
+
+    def add_place(self, listing: Listing, prefix: str) -> None:
+        """What a folder or an archive holds."""
+        index = FileIndex(name for name in listing if name.lower().endswith(MEDIA_SUFFIXES))
+        used: dict[str, str] = {}
+        for name, path in listing.items():
+            if name.lower().endswith(SUFFIXES) and not _is_known(name):
+                folder = PurePosixPath(name).parent.as_posix().removeprefix(".")
+                if not self._add_metadata(name, path, folder, index, listing, prefix, used):
+                    self.unused.append(prefix + name)
+            elif not _is_wanted(name) and not _is_known(name):
+                self.unused.append(prefix + name)
+        self._add_recordings(listing, prefix, used)
+
+    def add_files(self, single: Mapping[str, Path]) -> None:
+        """Files that were given by themselves; each is taken for a recording by any ending."""
+        used: dict[str, str] = {}
+        listing = _with_subtitles(single)
+        for name, path in single.items():
+            if not name.lower().endswith(SUFFIXES):
+                continue
+            nearby = {f"{name}/{other}": file for other, file in _beside(path, name).items()}
+            others = {other: file for other, file in single.items() if other != name}
+            reachable = {**nearby, **others}
+            index = FileIndex(reachable)
+            used[name] = ""
+            if not self._add_metadata(name, path, name, index, reachable, "", used):
+                message = "It is no metadata file of recordings that are there."
+                hint = "Give it with its recordings; a row is file|text or file|text|speaker."
+                self.refused.append(Refused(name, message, hint))
+        self._add_recordings(listing, "", used, tried=set(single))
+
+    def _add_metadata(
+        self,
+        name: str,
+        path: Path,
+        folder: str,
+        index: FileIndex,
+        listing: Listing,
+        prefix: str,
+        used: dict[str, str],
+    ) -> bool:
+        """Adds the recordings that a file names, if it is a metadata file; else False."""
+        try:
+            content = path.read_bytes() if path.stat().st_size < _LARGEST_METADATA_BYTES else b""
+        except OSError as error:
+            reason = f"It cannot be read ({error.strerror or error})."
+            self.refused.append(Refused(prefix + name, reason))
+            return True
+        is_there = partial(index.has, folder)
+        is_called_so = PurePosixPath(name).name.lower().startswith("metadata")
+        is_metadata = is_called_so or has_header(content)
+        if not is_metadata and share_found(content, name, is_there) < _LEAST_SHARE_FOUND:
+            return False
+        try:
+            rows = read_rows(content, name, is_there)
+        except BadInputError as error:
+            self.refused.append(Refused(prefix + name, error.message, error.hint))
+            return True
+        for row in rows:
+            self._add_row(row, name, folder, index, listing, prefix, used)
+        return True
+
+    def _add_row(
+        self,
+        row: MetadataRow,
+        metadata: str,
+        folder: str,
+        index: FileIndex,
+        listing: Listing,
+        prefix: str,
+        used: dict[str, str],
+    ) -> None:
+        where = f"{prefix}{metadata}, line {row.line}"
+        found = index.find(row.file, folder)
+        if len(found) == 1 and found[0] in used:
+            # Lists of one collection name a recording more than once.
+            if used[found[0]] != row.text:
+                message = f"{found[0]} is named twice."
+                self.refused.append(Refused(where, message, "Keep one of the rows."))
+            return
+        if len(found) == 1:
+            used[found[0]] = row.text
+        if row.problem:
+            self.refused.append(Refused(where, row.problem, "Correct or remove the row."))
+        elif not found:
+            message = f"There is no file {row.file}."
+            self.refused.append(Refused(where, message, "Add it or remove the row."))
+        elif len(found) > 1:
+            message = f"{row.file} may be {' or '.join(found[:3])}."
+            self.refused.append(Refused(where, message, "Name it with its folder."))
+        else:
+            recording = Recording(
+                listing[found[0]], prefix + found[0], row=_with_subset(row, metadata)
+            )
+            self.recordings.append(recording)
+
+    def _add_recordings(
+        self,
+        listing: Listing,
+        prefix: str,
+        used: Mapping[str, str],
+        tried: Iterable[str] = (),
+    ) -> None:
+        """The recordings that no metadata file names; `tried` are taken for such by any suffix."""
+        subtitles = {name for name in listing if name.lower().endswith(SUBTITLE_SUFFIXES)}
+        matched: set[str] = set()
+        for name, path in listing.items():
+            media = name.lower().endswith(MEDIA_SUFFIXES) or name in tried
+            if name in used or name in subtitles or not media:
+                continue
+            matching = [text for text in sorted(subtitles) if _belongs_to(text, name)]
+            matched.update(matching)
+            try:
+                cues = read_cues(listing[matching[0]].read_bytes(), matching[0]) if matching else ()
+            except StudioError as error:
+                self.refused.append(Refused(prefix + matching[0], error.message, error.hint))
+                continue
+            self.recordings.append(Recording(path, prefix + name, cues))
+        self.refused += [
+            Refused(
+                prefix + name,
+                "These subtitles have no recording.",
+                "Give the recording or video too, under the same name.",
+            )
+            for name in sorted(subtitles - matched)
+        ]
+
+
+def _beside(path: Path, name: str) -> Listing:
+    """The recordings below the folder of a metadata file that lies where it was made."""
+    if not path.is_file() or path.name != PurePosixPath(name).name:
+        return {}
+    content = path.read_bytes() if path.stat().st_size < _LARGEST_METADATA_BYTES else b""
+    is_called_so = path.name.lower().startswith("metadata") or path.suffix.lower() != ".txt"
+    if not (is_called_so or has_header(content)):
+        return {}
+    files = _files_below(path.parent)
+    return {place: file for place, file in files.items() if place.lower().endswith(MEDIA_SUFFIXES)}
+
+
+def _with_subset(row: MetadataRow, metadata: str) -> MetadataRow:
+    """The row with `subset` as datasets call it, which may be said by the name of its file."""
+    words = {row.subset, *PurePosixPath(metadata).stem.lower().replace("-", "_").split("_")}
+    if row.subset:
+        words = {row.subset}
+    subset = EVAL if words & _EVAL_NAMES else TRAIN if words & _TRAIN_NAMES else ""
+    return MetadataRow(row.line, row.file, row.text, row.speaker, subset)
 
 
 def _with_subtitles(single: Mapping[str, Path]) -> Listing:
@@ -221,77 +385,8 @@ def _with_subtitles(single: Mapping[str, Path]) -> Listing:
     return found
 
 
-def _sort_out(
-    listing: Listing,
-    prefix: str,
-    recordings: list[Recording],
-    refused: list[Refused],
-    tried: Iterable[str] = (),
-) -> None:
-    """Adds what a listing holds; `tried` are names to be taken for recordings by any suffix."""
-    used: set[str] = set()
-    for name in listing:
-        if is_metadata(name, listing[name]):
-            used.add(name)
-            _add_rows(listing, name, prefix, used, recordings, refused)
-    subtitles = {name for name in listing if name.lower().endswith(SUBTITLE_SUFFIXES)}
-    for name, path in listing.items():
-        media = name.lower().endswith(MEDIA_SUFFIXES) or name in tried
-        if name in used or name in subtitles or not media:
-            continue
-        matching = [text for text in sorted(subtitles) if _belongs_to(text, name)]
-        used.update(matching)
-        try:
-            cues = read_cues(listing[matching[0]].read_bytes(), matching[0]) if matching else ()
-        except StudioError as error:
-            refused.append(Refused(prefix + matching[0], error.message, error.hint))
-            continue
-        recordings.append(Recording(path, prefix + name, cues))
-    refused += [
-        Refused(
-            prefix + name,
-            "These subtitles have no recording.",
-            "Give the recording or video too, under the same name.",
-        )
-        for name in sorted(subtitles - used)
-    ]
-
-
 def _belongs_to(subtitle: str, media: str) -> bool:
     """ "talk.srt" and "talk.en.srt" belong to "talk.mp4"."""
     stem = str(PurePosixPath(media).with_suffix(""))
     bare = str(PurePosixPath(subtitle).with_suffix(""))
     return bare == stem or str(PurePosixPath(bare).with_suffix("")) == stem
-
-
-def _add_rows(
-    listing: Listing,
-    metadata: str,
-    prefix: str,
-    used: set[str],
-    recordings: list[Recording],
-    refused: list[Refused],
-) -> None:
-    """The recordings that a metadata file names, relative to where it lies."""
-    try:
-        rows = read_metadata(listing[metadata], metadata)
-    except StudioError as error:
-        refused.append(Refused(prefix + metadata, error.message, error.hint))
-        return
-    folder = PurePosixPath(metadata).parent
-    for row in rows:
-        places = [str(folder / place) for place in row.places]
-        found = next((place for place in places if place in listing), None)
-        where = f"{prefix}{metadata}, line {row.line}"
-        if found is not None and found in used:
-            refused.append(Refused(where, f"{found} is named twice.", "Keep one of the rows."))
-            continue
-        used.update([found] if found else [])
-        if not row.text or not places:
-            message = "The row has no text, no file, or a | too many."
-            refused.append(Refused(where, message, "Correct or remove the row."))
-        elif found is None:
-            message = f"There is no file {places[0]}."
-            refused.append(Refused(where, message, "Add it or remove the row."))
-        else:
-            recordings.append(Recording(listing[found], prefix + found, row=row))

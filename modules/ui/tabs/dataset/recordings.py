@@ -12,7 +12,7 @@ from modules.core_components.ai_models.engines.base import describe_options
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
 from modules.core_components.text.languages import language_name
-from modules.tools.dataset.build import DatasetRequest, submit_build
+from modules.tools.dataset.build import DatasetRequest, some_of, submit_build
 from modules.tools.dataset.export import export_ljspeech
 from modules.tools.models.ready_models import listening_models
 from modules.tools.services import Services
@@ -126,6 +126,8 @@ def show_summary(job: Job) -> None:
     recordings = "1 recording" if added == 1 else f"{added} recordings"
     notify(f"{recordings} added.{skipped}", f"The dataset now holds {minutes} of speech.")
     warn([f"{item['name']}: {item['message']} {item['hint']}" for item in refused[:_MOST_WARNINGS]])
+    if unused := result.get("unused", ()):
+        warn([f"Not used: {some_of(unused)}."])
     if len(refused) > _MOST_WARNINGS:
         warn([f"{len(refused) - _MOST_WARNINGS} more could not be used; the job's log names them."])
 

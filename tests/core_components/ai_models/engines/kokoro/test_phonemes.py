@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from modules.core_components.ai_models.engines.kokoro.reading import phonemes as module
 from modules.core_components.ai_models.engines.kokoro.reading.languages import LANGUAGES, Language
-from modules.core_components.ai_models.engines.kokoro.reading.offset_text import PhonemeSpan
+from modules.core_components.ai_models.engines.kokoro.reading.phoneme_spans import (
+    PhonemeSpan,
+)
 from modules.core_components.ai_models.engines.kokoro.reading.phonemes import (
     Phonemizer,
     get_phonemizer,

@@ -23,7 +23,9 @@ from modules.core_components.ai_models.engines.kokoro.reading.inline_phonemes im
     extract_given,
 )
 from modules.core_components.ai_models.engines.kokoro.reading.languages import LANGUAGES
-from modules.core_components.ai_models.engines.kokoro.reading.offset_text import PhonemeSpan
+from modules.core_components.ai_models.engines.kokoro.reading.phoneme_spans import (
+    PhonemeSpan,
+)
 from modules.core_components.ai_models.engines.kokoro.reading.phonemes import (
     PhonemeSentence,
     Phonemizer,

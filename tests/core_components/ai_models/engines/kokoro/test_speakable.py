@@ -14,8 +14,8 @@ from modules.core_components.ai_models.engines.kokoro.reading.languages import (
     Language,
     get_language,
 )
-from modules.core_components.ai_models.engines.kokoro.reading.offset_text import OffsetText
 from modules.core_components.errors import BadInputError
+from modules.core_components.text.reading.offset_text import OffsetText
 
 ENGLISH = LANGUAGES["en-us"]
 HINDI = LANGUAGES["hi"]

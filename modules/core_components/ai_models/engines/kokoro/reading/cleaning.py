@@ -13,8 +13,8 @@ import regex
 
 from modules.core_components.ai_models.engines.kokoro.reading.inline_phonemes import PLACEHOLDER
 from modules.core_components.ai_models.engines.kokoro.reading.languages import Language
-from modules.core_components.ai_models.engines.kokoro.reading.offset_text import OffsetText
 from modules.core_components.errors import BadInputError
+from modules.core_components.text.reading.offset_text import OffsetText
 
 # espeak-ng cuts words at 160 bytes (up to 3 a letter in Devanagari). misaki's time grows with the
 # cube of the number of parts in a word: hyphens, digits between letters, capitals within.

@@ -19,7 +19,9 @@ from modules.core_components.ai_models.engines.kokoro.reading.inline_phonemes im
     GivenPhonemes,
     read_around_given,
 )
-from modules.core_components.ai_models.engines.kokoro.reading.offset_text import PhonemeSpan
+from modules.core_components.ai_models.engines.kokoro.reading.phoneme_spans import (
+    PhonemeSpan,
+)
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # jieba's use of pkg_resources, and its own old patterns

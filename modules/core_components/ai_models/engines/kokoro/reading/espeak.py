@@ -12,7 +12,9 @@ from itertools import accumulate, pairwise
 import regex
 from misaki.espeak import EspeakG2P
 
-from modules.core_components.ai_models.engines.kokoro.reading.offset_text import PhonemeSpan
+from modules.core_components.ai_models.engines.kokoro.reading.phoneme_spans import (
+    PhonemeSpan,
+)
 
 _MAY_BE_READ = regex.compile(r"\S*[\p{L}\p{N}\p{S}&%#@]\S*")
 _CACHED_WORDS = 4096

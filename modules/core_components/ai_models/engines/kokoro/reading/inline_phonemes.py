@@ -15,13 +15,13 @@ from typing import Any
 
 import regex
 
-from modules.core_components.ai_models.engines.kokoro.reading.offset_text import (
+from modules.core_components.ai_models.engines.kokoro.reading.phoneme_spans import (
     Assembled,
-    OffsetText,
     PhonemeSpan,
 )
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.markup import LINK
+from modules.core_components.text.reading.offset_text import OffsetText
 
 # Stands in the cleaned text where such a word was; a private-use character.
 PLACEHOLDER = "\ue000"

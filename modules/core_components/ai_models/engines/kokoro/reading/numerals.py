@@ -12,7 +12,7 @@ from typing import Any
 import regex
 
 from modules.core_components.ai_models.engines.kokoro.reading.languages import Language
-from modules.core_components.ai_models.engines.kokoro.reading.offset_text import OffsetText
+from modules.core_components.text.reading.offset_text import OffsetText
 
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
 # Not within a word in Latin letters ("mp3", "R&B").

@@ -29,13 +29,13 @@ from modules.core_components.ai_models.engines.kokoro.reading.languages import (
     Language,
     get_language,
 )
-from modules.core_components.ai_models.engines.kokoro.reading.numerals import numbers_in_words
-from modules.core_components.ai_models.engines.kokoro.reading.offset_text import (
+from modules.core_components.ai_models.engines.kokoro.reading.phoneme_spans import (
     PhonemeSpan,
     assemble,
 )
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.text.markup import is_phonemes, used_in
+from modules.core_components.text.reading.front_end import read_as_spoken
 from modules.core_components.text.sentences import split_sentences
 
 # Reads a text, in which each PLACEHOLDER stands for given phonemes, in order.
@@ -89,7 +89,8 @@ class Phonemizer:
             for word, sound in used_in(text, pronunciations).items()
         }
         offset_text, given = extract_given(text, entries, language.parted_by_spaces, vocabulary)
-        cleaned = numbers_in_words(speakable_text(offset_text, language), language)
+        spoken_text = read_as_spoken(offset_text, language.code)
+        cleaned = speakable_text(spoken_text, language)
         if language.parted_by_spaces:
             self._refuse_silent_characters(cleaned.text, language)
         words = WrittenWords(cleaned, language.parted_by_spaces)

@@ -1,0 +1,140 @@
+"""The text front end: what people write, in the words in which it is said.
+
+Every step takes a text with the offsets of its characters in the original and gives one back, so
+that word times and subtitles still point into what was written. Languages without rules of their
+own here get the steps that need none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from functools import lru_cache
+
+from modules.core_components.text.reading.calendar import read_dates, read_times
+from modules.core_components.text.reading.english import AmericanEnglish, BritishEnglish
+from modules.core_components.text.reading.formatting import without_formatting
+from modules.core_components.text.reading.french import French
+from modules.core_components.text.reading.german import German
+from modules.core_components.text.reading.italian import Italian
+from modules.core_components.text.reading.numbers import (
+    read_numbers,
+    read_ordinals,
+    read_phones,
+    read_roman,
+)
+from modules.core_components.text.reading.offset_text import OffsetText
+from modules.core_components.text.reading.portuguese import BrazilianPortuguese
+from modules.core_components.text.reading.quantities import (
+    read_money,
+    read_signs_before_numbers,
+    read_units,
+)
+from modules.core_components.text.reading.rules import Rules
+from modules.core_components.text.reading.spanish import Spanish
+from modules.core_components.text.reading.words import (
+    plain_characters,
+    read_abbreviations,
+    read_addresses,
+    read_capitals,
+    read_signs,
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the reading; `apply` may need the language's rules or not."""
+
+    name: str
+    about: str
+    apply: Callable[[OffsetText, Rules], OffsetText]
+    needs_rules: bool = True
+
+
+STEPS: tuple[Step, ...] = (
+    Step("characters", "Apostrophes, spaces, hyphens at line ends", plain_characters, False),
+    Step(
+        "formatting",
+        "Markdown, HTML, SSML tags, entities",
+        lambda text, _: without_formatting(text),
+        False,
+    ),
+    Step("addresses", "Web and mail addresses, files, names with signs", read_addresses),
+    Step("roman", "Roman numerals", read_roman),
+    Step("capitals", "Sentences in capitals", read_capitals),
+    Step("dates", "Dates", read_dates),
+    Step("abbreviations", "Abbreviations", read_abbreviations),
+    Step("times", "Times of day", read_times),
+    Step("phones", "Telephone numbers", read_phones),
+    Step("ordinals", "Ordinals, decades, and other forms of the language's own", read_ordinals),
+    Step("money", "Amounts of money", read_money),
+    Step("units", "Numbers with units", read_units),
+    Step("signs before numbers", "~50, <50, #1", read_signs_before_numbers),
+    Step("numbers", "Fractions, ranges, years, and all other numbers", read_numbers),
+    Step("signs", "Single signs", read_signs),
+)
+STEP_NAMES = tuple(step.name for step in STEPS)
+FORMATTING_ONLY = frozenset(step.name for step in STEPS if not step.needs_rules)
+
+
+@dataclass(frozen=True)
+class StepChange:
+    """What a step made of the text that came to it; only steps that changed something."""
+
+    name: str
+    about: str
+    text: str
+
+
+def read_as_spoken(
+    text: OffsetText, language: str, steps: Collection[str] = STEP_NAMES
+) -> OffsetText:
+    """`text` as it is said in the language (as "en-us", "es", "pt-br"), by the named steps."""
+    rules = rules_for(language)
+    for step in STEPS:
+        if step.name in steps and (rules is not None or not step.needs_rules):
+            text = step.apply(text, rules)  # type: ignore[arg-type]  # not used without rules
+    return text
+
+
+def spoken_form(text: str, language: str, steps: Collection[str] = STEP_NAMES) -> str:
+    """The words in which `text` is said, with its punctuation."""
+    return read_as_spoken(OffsetText.of(text), language, steps).text
+
+
+def explain(
+    text: str, language: str, steps: Collection[str] = STEP_NAMES
+) -> tuple[StepChange, ...]:
+    """What each step makes of the text, in order; steps that change nothing are left out."""
+    rules = rules_for(language)
+    current = OffsetText.of(text)
+    changes = []
+    for step in STEPS:
+        if step.name not in steps or (rules is None and step.needs_rules):
+            continue
+        changed = step.apply(current, rules)  # type: ignore[arg-type]  # as above
+        if changed.text != current.text:
+            changes.append(StepChange(step.name, step.about, changed.text))
+        current = changed
+    return tuple(changes)
+
+
+@lru_cache(maxsize=64)
+def rules_for(language: str) -> Rules | None:
+    """The rules of a language; None where there are none of its own."""
+    code = language.lower().replace("_", "-")
+    builders = _builders()
+    builder = builders.get(code) or builders.get(code.partition("-")[0])
+    return None if builder is None else builder()
+
+
+def _builders() -> dict[str, type[Rules]]:
+    return {
+        "en-gb": BritishEnglish,
+        "en": AmericanEnglish,
+        "es": Spanish,
+        "fr": French,
+        "it": Italian,
+        "pt": BrazilianPortuguese,
+        "de": German,
+    }
