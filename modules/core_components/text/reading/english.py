@@ -356,7 +356,7 @@ class AmericanEnglish(Rules):
         words = self.cardinal(value) if short else self.year(value)
         return f"{words[:-1]}ies" if words.endswith("y") else f"{words}s"
 
-    def roman(self, value: int, head: str) -> str:
+    def roman(self, value: int, head: str, before: str = "") -> str:
         if head.rstrip(".") in _RULERS or head.lower().startswith(("centur", "dynast", "olymp")):
             after = head[:1].islower()
             return self.ordinal(value) if after else f"the {self.ordinal(value)}"

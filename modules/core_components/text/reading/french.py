@@ -106,7 +106,7 @@ class French(Rules):
         r"|[Aa]rticle|[Pp]hase|[Tt]ype|[Nn]iveau|[Cc]hap|[Vv]ol|Guerre mondiale"
         r"|\p{Lu}[\p{Ll}]+(?:[ -]\p{Lu}\p{Ll}+)?"
     )
-    roman_heads_after = r"siècles?|SIÈCLE|[Rr]épublique|[Gg]uerre|arrondissement|[Cc]ongrès|[Rr]eich|édition"
+    roman_heads_after = r"(?:et|ou|au|,) (?:le |du |au )?[IVX]+e siècle|siècles?|SIÈCLE|[Rr]épublique|[Gg]uerre|arrondissement|[Cc]ongrès|[Rr]eich|édition"
     roman_suffix = "(?:er|ère|re|ème|e)?"
     clock_suffix = r"h|heures?"
     clock_marks = ":hH"
@@ -185,8 +185,8 @@ class French(Rules):
             return self.digits(group) if len(group) > 2 or group[0] == "0" else self.cardinal(int(group))
         return self.cardinal(int(group))
 
-    def roman(self, value: int, head: str) -> str:
-        if head.lower().startswith(("siècle", "arrond", "congr", "reich", "répub", "guerre", "édition")):
+    def roman(self, value: int, head: str, before: str = "") -> str:
+        if head.lower().startswith(("siècle", "et ", "ou ", "au ", ", ", "arrond", "congr", "reich", "répub", "guerre", "édition")):
             feminine = head.lower().startswith(("répub", "guerre", "édition"))
             return self.ordinal(value, "f" if feminine else "m")
         if value == 1 and head[:1].isupper() and head not in _PARTS:

@@ -87,7 +87,7 @@ class German(Rules):
     more_units: ClassVar = {
         "Mbps": "digital-mbit-s", "Mbit/s": "digital-mbit-s", "Mb/s": "digital-mbit-s", "dB": "sound-db",
         "U/min": "frequency-rpm", "Std.": "duration-hour", "Std": "duration-hour", "Min.": "duration-minute",
-        "Sek.": "duration-second", "MWh": "energy-mwh",
+        "Sek.": "duration-second", "EL": "volume-tablespoon", "TL": "volume-teaspoon", "MWh": "energy-mwh",
     }  # fmt: skip
     acronyms = frozenset(
         "NATO UNESCO USA ADAC UNO EU BRD DDR ARD ZDF CDU CSU SPD FDP BMW VW AG GmbH NASA FBI CIA TV CD "
@@ -102,7 +102,7 @@ class German(Rules):
     clock_suffix = r"Uhr|h"
     clock_marks = ":"
     abbreviations = (
-        (r"z\. ?B\.", "zum Beispiel"), (r"d\. ?h\.", "das heißt"), (r"u\. ?a\.", "unter anderem"), (r"u\. ?ä\.", "und ähnliche"), (r"o\. ?ä\.", "oder ähnliche"),
+        (r"MwSt\.|MwSt(?!\p{L})", "Mehrwertsteuer"), (r"(?<=\p{L} )u\.(?= \p{Lu})", "und"), (r"z\. ?B\.", "zum Beispiel"), (r"d\. ?h\.", "das heißt"), (r"u\. ?a\.", "unter anderem"), (r"u\. ?ä\.", "und ähnliche"), (r"o\. ?ä\.", "oder ähnliche"),
         (r"u\. ?s\. ?w\.|usw\.", "und so weiter"), (r"u\. ?U\.", "unter Umständen"), (r"i\. ?d\. ?R\.", "in der Regel"), (r"z\. ?T\.", "zum Teil"),
         (r"z\. ?Z\.|z\. ?Zt\.|zzt\.", "zurzeit"), (r"s\. ?o\.", "siehe oben"), (r"s\. ?u\.", "siehe unten"), (r"v\. ?a\.", "vor allem"), (r"i\. ?A\.", "im Auftrag"),
         (r"u\. ?v\. ?m\.", "und vieles mehr"), (r"m\. ?E\.", "meines Erachtens"), (r"z\. ?H\.|z\. ?Hd\.", "zu Händen"),
@@ -173,9 +173,11 @@ class German(Rules):
             return f"{self.say(whole, 'n')} {self.currency(code, Decimal(whole))} {self.cardinal(int(small))}"
         return super().money(amount, code)
 
-    def roman(self, value: int, head: str) -> str:
+    def roman(self, value: int, head: str, before: str = "") -> str:
         if head in _AFTER_HEADS:
-            return self.ordinal(value) + "r" * (head.startswith("Weltkrieg"))
+            if before.lower() in _DATIVE:
+                return f"{self.ordinal(value)}n"
+            return self.ordinal(value) + "r" * (head == "Weltkrieg" and before.lower() != "der")
         if head.split()[0] in _PARTS:
             return self.cardinal(value)
         return f"der {self.ordinal(value).capitalize()}"
@@ -189,6 +191,12 @@ class German(Rules):
         def alone(found: Any) -> str:
             return f"{self.ordinal(int(found['number']))}r"
 
+        def day_and_month(found: Any) -> str:
+            day, month = int(found["day"]), int(found["month"])
+            if not (1 <= day <= 31 and 1 <= month <= 12):
+                return str(found[0])
+            return self.date(day, month, None, (found["word"] or "").lower())
+
         def decade(found: Any) -> str:
             number = int(found["number"])
             words = self.year(number) if number > 999 else self.cardinal(number)
@@ -200,6 +208,10 @@ class German(Rules):
         months = "|".join(sorted(map(regex.escape, self.months), key=len, reverse=True))
         return (
             (regex.compile(r"(?<![\d.,/]|\d )(?:1/2|½) (?P<noun>\p{Lu}\p{Ll}+)"), half),
+            (
+                regex.compile(r"(?<=(?:(?P<word>\p{L}+),? )?)(?<![\d.,])(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?![\d.])"),
+                day_and_month,
+            ),
             (regex.compile(r"(?<![\d.,])(?P<number>\d{1,4})er(?!\p{L})"), decade),
             (
                 regex.compile(
@@ -215,7 +227,7 @@ class German(Rules):
         words = self.ordinal(day)
         if before in _NOMINATIVE:
             return words
-        return f"{words}n" if before in _DATIVE or before.endswith(("g", "h,", "g,")) else f"{words}r"
+        return f"{words}n" if before in _DATIVE or before == "ab" else f"{words}r"
 
     def clock(self, hour: int, minute: int, second: int | None, suffix: str) -> str:
         if second is not None:

@@ -160,7 +160,7 @@ class Italian(Rules):
         part = self.ordinal(below)
         return f"un {part}" if above == 1 else f"{self.cardinal(above)} {part[:-1]}i"
 
-    def roman(self, value: int, head: str) -> str:
+    def roman(self, value: int, head: str, before: str = "") -> str:
         word = head.split()[0] if head else ""
         if regex.match(r"[Gg]uerra|[Ee]dizione|[Rr]epubblica|[Oo]limpiade", head):
             return self.ordinal(value, "f")
@@ -184,7 +184,7 @@ class Italian(Rules):
         return (
             (regex.compile(r"(?<=(?:[Aa]lle|[Dd]alle|[Oo]re|[Dd]elle) )(?P<hour>[01]?\d|2[0-4])\.(?P<minute>[0-5]\d)(?!\d)"), clock),
             (regex.compile(r"(?<![\d.,/])1/2 (?P<noun>\p{Ll}+)"), half),
-            (regex.compile(r"(?<![\d.,])(?P<number>\d{1,4})(?P<mark>[ºª]|(?<=(?<!\d)(?:[1-9]|1\d|20))°(?= \p{Ll}{3,}))(?![\p{L}\d])"), ordinal),
+            (regex.compile(r"(?<![\d.,])(?P<number>\d{1,4})(?P<mark>[ºª]|(?<=(?<!\d)(?:[1-9]|[12]\d|3[01]))°(?= \p{Ll}{3,}))(?![\p{L}\d])"), ordinal),
         )  # fmt: skip
 
     def day(self, day: int, before: str) -> str:

@@ -27,6 +27,7 @@ _MAY_BE_PHONE = regex.compile(r"(?:\+\d|\(\d{2,5}\)|(?<![\d.,/-])\d{2,5})[\d ().
 _LEADING_ZERO = regex.compile(r"(?<![\d.,/-])\(?0\d{1,4}\)?(?:[ \u00a0/-]\d{2,8}){1,5}(?![\d/-])")
 
 
+_WORD_BEFORE = regex.compile(r"(\p{L}+)[ \u00a0]$")
 _NEXT_WORD = regex.compile(r"[ \u00a0]+(\p{L}[\p{L}\p{M}]*)")
 
 
@@ -54,7 +55,8 @@ def read_roman(text: OffsetText, rules: Rules) -> OffsetText:
         # "Vitamin C", "Plan D": a letter after a name.
         if value == 0 or (found["roman"] in "CLDM" and head[:1].isupper()):
             return str(found[0])
-        return rules.roman(value, head)
+        before = _WORD_BEFORE.search(found.string[max(0, found.start() - 30) : found.start()])
+        return rules.roman(value, head, before[1] if before and found["after"] else "")
 
     return text.replaced(pattern, words)
 
@@ -226,9 +228,10 @@ def _number_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
             ends,
         ),
         (signed, f"{rules.minus} "),
+        (regex.compile(r"(?<![\p{L}\p{N}])['’](?=\d\d(?!\d))"), ""),  # '90
         (regex.compile(r"(?<=\p{L})[-‐‑](?=\d)|(?<=\d)[-‐‑](?=\p{L})"), " "),
         # ".5"
-        (regex.compile(rf"(?<![\d\p{{L}}]){re.escape(rules.decimal_mark)}(?P<decimals>\d+)"), part),
+        (regex.compile(rf"(?<![\d\p{{L}}.]){re.escape(rules.decimal_mark)}(?P<decimals>\d+)"), part),
         (regex.compile(rf"(?<!\d){number}(?:[.,]\d+)*"), plain),
         # Digits of other scripts.
         (regex.compile(r"\d+"), lambda found: spaced(found, rules.say_part(found[0]))),

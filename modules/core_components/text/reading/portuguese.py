@@ -133,7 +133,7 @@ class BrazilianPortuguese(Rules):
     def counted(self, value: int, following: str) -> str:
         noun = following.lower()
         if noun and noun not in _NO_NOUNS and noun not in _MASCULINE_IN_A:
-            if noun.endswith(("a", "as", "ções", "ção", "dade", "dades", "gem", "gens")):
+            if noun.endswith(("a", "as", "ções", "ção", "dade", "dades", "gem", "gens", "fotos", "foto", "motos", "moto", "vezes", "mães")):
                 return self.cardinal(value, "f")
         return self.cardinal(value)
 
@@ -159,7 +159,7 @@ class BrazilianPortuguese(Rules):
         one, several = names.get(below) or (part, f"{part}s")
         return f"um {one}" if above == 1 else f"{self.cardinal(above)} {several}"
 
-    def roman(self, value: int, head: str) -> str:
+    def roman(self, value: int, head: str, before: str = "") -> str:
         word = head.split()[0] if head else ""
         if regex.match(r"Guerra|[Rr]epública|[Ee]dição|[Cc]onferência|[Ss]emana", head):
             return self.ordinal(value, "f")
@@ -179,7 +179,7 @@ class BrazilianPortuguese(Rules):
 
         return (
             (regex.compile(r"(?<![\d.,/])1/2 (?P<noun>\p{Ll}+)"), half),
-            (regex.compile(r"(?<![\d.,])(?P<number>\d{1,4})\.?(?P<mark>[ºª]|(?<=(?<!\d)(?:[1-9]|1\d|20))°(?= \p{Ll}{3,}))(?![\p{L}\d])"), ordinal),
+            (regex.compile(r"(?<![\d.,])(?P<number>\d{1,4})\.?(?P<mark>[ºª]|(?<=(?<!\d)(?:[1-9]|[12]\d|3[01]))°(?= \p{Ll}{3,}))(?![\p{L}\d])"), ordinal),
         )  # fmt: skip
 
     def day(self, day: int, before: str) -> str:

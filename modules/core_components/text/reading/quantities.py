@@ -25,7 +25,7 @@ _MINUS = "-−–"
 
 def read_money(text: OffsetText, rules: Rules) -> OffsetText:
     """Amounts with the sign or code of a currency before or after them."""
-    if not any(map(str.isdigit, text.text)):
+    if not any(map(str.isnumeric, text.text)):
         return text
     pattern, say = _money_pattern(rules)
     return text.replaced(pattern, say)
@@ -33,7 +33,7 @@ def read_money(text: OffsetText, rules: Rules) -> OffsetText:
 
 def read_units(text: OffsetText, rules: Rules) -> OffsetText:
     """Numbers and ranges with a unit, with or without a space: 5 km, 40cm, 30 m², 60 km/h."""
-    if not any(map(str.isdigit, text.text)):
+    if not any(map(str.isnumeric, text.text)):
         return text
     for pattern, say in _unit_patterns(rules):
         text = text.replaced(pattern, say)
@@ -80,7 +80,7 @@ def _money_pattern(rules: Rules) -> tuple[Any, Any]:
     space = r"[ \u00a0\u202f]?"
     size = rf"(?:{space}(?P<{{0}}>{sizes})(?![\p{{L}}\p{{N}}]))?"
     of = rf"{space}(?:{rules.of_magnitude}{space})?" if rules.of_magnitude else space
-    amount = rf"(?P<first>{number})(?:{space}[{RANGE_MARKS}]{space}(?:{before}|{codes})?(?P<last>{number}))?"
+    amount = rf"(?P<first>(?>{number}))(?:{space}[{RANGE_MARKS}]{space}(?:{before}|{codes})?(?P<last>(?>{number})))?"
     pattern = regex.compile(
         rf"(?<![\p{{L}}\p{{N}}])(?:"
         rf"(?P<minus>[{_MINUS}])?(?<![\p{{L}}\p{{N}}][{_MINUS}])(?:(?P<sign>{before})|(?P<code>(?:{codes}|{before_letters})(?!\p{{L}}))){space}"
@@ -125,8 +125,8 @@ def _unit_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
     glued = _alternatives(symbol for symbol in units if symbol not in NEVER_WITHOUT_SPACE)
     apart = _alternatives(symbol for symbol in units if symbol not in ONLY_WITHOUT_SPACE)
     start = (
-        rf"(?<![\p{{L}}\p{{N}}]|\p{{N}}[.,])(?:(?P<first>{number}){space}(?:{glued})?{space}[{RANGE_MARKS}]{space})?"
-        rf"(?P<minus>[{_MINUS}])?(?P<number>{number})"
+        rf"(?<![\p{{L}}\p{{N}}]|\p{{N}}[.,])(?:(?P<first>(?>{number})){space}(?:{glued})?{space}[{RANGE_MARKS}]{space})?"
+        rf"(?P<minus>[{_MINUS}])?(?P<number>(?>{number}))"
     )
     vulgar = r"(?P<vulgar>[½¼¾])?"
     edge = r"(?![\p{L}\p{N}²³]|[-‐]\p{L}|['’]\p{L})"
@@ -149,7 +149,7 @@ def _unit_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
         return spaced(found, f"{first}{minus}{words}{per}")
 
     feet = regex.compile(
-        r"(?<![\p{L}\p{N}.,])(?P<feet>\d{1,3})\s?['’′]\s?(?:(?P<inches>\d{1,2}(?:\.\d)?)\s?(?:[\"”″]|''|’’))"
+        r"(?<![\p{L}\p{N}.,])(?P<feet>\d{1,3})\s?['’′]\s?(?:(?P<inches>\d{1,2}(?:\.\d)?)(?:\s?(?:[\"”″]|''|’’)|(?![\d\p{L}'’])))"
     )
     inches = regex.compile(
         r"(?<![\p{L}\p{N}.,])(?P<inches>\d{1,3}(?:[.,]\d{1,2})?)(?:″|(?<![\"“„][^\"”]{0,40})[\"”])(?=[\s-]?\p{L}|[\s,.;:)x×]|$)"

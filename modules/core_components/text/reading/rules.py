@@ -171,8 +171,9 @@ class Rules:
         """A group of digits of a telephone number."""
         return self.digits(group)
 
-    def roman(self, value: int, head: str) -> str:
-        """A Roman numeral after the noun or name `head`."""
+    def roman(self, value: int, head: str, before: str = "") -> str:
+        """A Roman numeral with the noun or name `head`; `before` is the word before a numeral that
+        its noun follows."""
         return self.cardinal(value)
 
     # -- money and units -------------------------------------------------------------------------

@@ -136,7 +136,8 @@ class Spanish(Rules):
     )  # fmt: skip
 
     def cardinal(self, value: int, gender: str = "m") -> str:
-        words = self._words(value)
+        words = regex.sub(r"veintiuno (?=mil)", "veintiún ", self._words(value))
+        words = regex.sub(r"\buno (?=mil)", "un ", words)
         return _feminine(words) if gender == "f" else words
 
     def counted(self, value: int, following: str) -> str:
@@ -178,7 +179,7 @@ class Spanish(Rules):
     def mixed(self, whole: int, above: int, below: int) -> str:
         return f"{self.cardinal(whole)} y {self.fraction(above, below)}"
 
-    def roman(self, value: int, head: str) -> str:
+    def roman(self, value: int, head: str, before: str = "") -> str:
         word = head.split()[0] if head else ""
         if word.lower() in ("siglo", "siglos", "capítulo", "tomo", "volumen", "parte", "cap", "vol") or value > 10:
             return self.cardinal(value)
@@ -222,7 +223,7 @@ class Spanish(Rules):
                 return f"{hours}{half}"
             if letters.startswith("h"):
                 return f"{hours} {'hora' if hour == 1 else 'horas'}"
-            return f"{hours} en punto" if 1 <= hour <= 12 else hours
+            return hours
         zero = "cero " if minute < 10 else ""
         return f"{hours} {zero}{self.cardinal(minute)}{half}"
 

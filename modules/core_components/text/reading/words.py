@@ -4,6 +4,7 @@ ends, addresses, names with signs, abbreviations, capitals, single signs."""
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -22,6 +23,8 @@ _LEADING_APOSTROPHE = regex.compile(
 )
 _TRAILING_APOSTROPHE = regex.compile(r"(?<=\p{L})[´ʼʹ‛′](?!\p{L}|\p{N})")
 _WRAPPED = regex.compile(r"(?<=\p{Ll})(?:[-‐\u00ad][ \t]*\r?\n[ \t]*|\u00ad)(?=\p{Ll})")
+# ①, Ⅳ, ㎏, ℡: several characters in one; not ½ and ™, which have steps of their own.
+_COMPATIBLE = regex.compile(r"[\u2160-\u2188\u2460-\u24ff\u2776-\u2793\u3200-\u33ff℡℻]")
 _LAST_WORD = regex.compile(r"\p{L}+$")
 _LINE_HYPHENS = str.maketrans("‐‑", "--")
 _SPACES = regex.compile(r"[\u00a0\u202f\u2007\u2009\u200a\u2002-\u2006\u3000]")
@@ -36,14 +39,24 @@ def plain_characters(text: OffsetText, rules: Rules | None = None) -> OffsetText
     """Apostrophes and spaces in one form; words that were parted at a line's end, whole."""
     text = text.replaced(_APOSTROPHE, "'").replaced(_LEADING_APOSTROPHE, "'")
     text = text.replaced(_TRAILING_APOSTROPHE, "'")
+    if "‘" not in text.text:
+        text = text.translated(str.maketrans("’", "'"))
     text = text.replaced(_WRAPPED, lambda found: _joined(found, rules)).replaced(_DOUBLED, '"').replaced(_ZERO_WIDTH, "")
     text = text.replaced(_STAR, "×").replaced(_LIGATURES, lambda one: _LIGATURE_LETTERS[one[0]])
+    text = text.replaced(_COMPATIBLE, _several_characters)
     return text.translated(_LINE_HYPHENS).replaced(_SPACES, " ")
+
+
+def _several_characters(found: Any) -> str:
+    characters = unicodedata.normalize("NFKC", found[0])
+    before = found.string[found.start() - 1 : found.start()] if found.start() else ""
+    # A unit belongs to the number before it; a number in a circle stands alone.
+    return f" {characters} " if before.isnumeric() and characters[0].isdigit() else characters
 
 
 def _joined(found: Any, rules: Rules | None) -> str:
     """What a hyphen at a line's end becomes: nothing, or a hyphen after such words as "well"."""
-    before = _LAST_WORD.search(found.string[: found.start()])
+    before = _LAST_WORD.search(found.string[max(0, found.start() - 40) : found.start()])
     keeps = rules is not None and before is not None and before[0].lower() in rules.hyphen_parts
     return "-" if keeps and "\u00ad" not in found[0] else ""
 
@@ -384,9 +397,15 @@ def read_abbreviations(text: OffsetText, rules: Rules) -> OffsetText:
 @lru_cache(maxsize=32)
 def _abbreviations(rules: Rules) -> tuple[tuple[Any, Any], ...]:
     return tuple(
-        (regex.compile(rf"(?<![\p{{L}}\p{{N}}.@/]){source}"), words)
+        (regex.compile(rf"(?<![\p{{L}}\p{{N}}.@/])(?:{_at_a_beginning_too(source)})"), words)
         for source, words in rules.abbreviations
     )
+
+
+def _at_a_beginning_too(source: str) -> str:
+    """A pattern that begins with a small letter, for a capital as well."""
+    first = source[:1]
+    return f"[{first}{first.upper()}]{source[1:]}" if first.islower() else source
 
 
 def _expansion(words: str | Callable[[Any], str]) -> Any:
@@ -468,4 +487,4 @@ def _signs(rules: Rules) -> Any:
     hyphenless = [sign for sign in rules.signs if sign != "/"]
     plain = "|".join(map(regex.escape, sorted(hyphenless, key=len, reverse=True)))
     slash = r"|(?<=[\p{L}\p{N}] ?)/(?= ?[\p{L}\p{N}])" if "/" in rules.signs else ""
-    return regex.compile(f"[ ]*(?:{plain})[ ]*{slash}")
+    return regex.compile(f"[ ]?(?:{plain})[ ]?{slash}")

@@ -11,6 +11,8 @@ from functools import lru_cache
 from itertools import islice
 from types import MappingProxyType
 
+import regex
+
 from modules.core_components.ai_models.engines.kokoro.reading.cleaning import (
     may_have_voice,
     no_phonemes,
@@ -46,6 +48,7 @@ _LONGEST_PART = 400
 _CACHED_CHARACTERS = 20_000
 _SENTENCE_END = re.compile(r'(?<=[.!?…]) |(?<=[.!?…][”")]) ')
 _CLAUSE_END = re.compile(r"[,;:] |[，、；：]")
+_WORD = regex.compile(r"[^\s—…]*[\p{L}\p{N}][^\s—…]*")
 _MEANINGFUL = frozenset(("Lu", "Ll", "Lt", "Lo", "Nd", "Nl", "No", "Sm"))
 
 
@@ -148,7 +151,11 @@ class Phonemizer:
         self, text: str, given: Sequence[GivenPhonemes], language: Language
     ) -> list[PhonemeSpan]:
         with self._lock:
-            return self._reader(language)(text, given)
+            read = self._reader(language)
+            pieces = read(text, given)
+            if not language.parted_by_spaces:
+                return pieces  # `_refuse_silent_words` names what is silent there
+            return every_word_voiced(text, pieces, lambda word: read(word, ()), language)
 
     def _sounds(self, character: str, language: Language) -> bool:
         pieces = self._pieces(character, (), language)
@@ -175,6 +182,45 @@ class Phonemizer:
             return self._reader(get_language("en-us"))(text, ())
 
         return _chinese(english) if language.code == "zh" else _japanese(english)
+
+
+def every_word_voiced(
+    text: str,
+    pieces: Sequence[PhonemeSpan],
+    read: Callable[[str], list[PhonemeSpan]],
+    language: Language,
+) -> list[PhonemeSpan]:
+    """The `pieces` of `text`, with phonemes for each word that has a letter or a digit.
+
+    A word that a reader passed over is read alone, then letter by letter. Raises BadInputError
+    that names it when it stays silent.
+    """
+    voiced = list(pieces)
+    for word in _WORD.finditer(text):
+        own = [
+            index
+            for index, piece in enumerate(voiced)
+            if piece.start < piece.end and piece.start < word.end() and piece.end > word.start()
+        ]
+        if not own or any(_sounds(voiced[index].phonemes) for index in own):
+            continue
+        alone = _phonemes(read(word[0]))
+        if _sounds(alone) and not language.is_english:
+            continue  # espeak-ng reads it within its sentence; only its place was not found
+        spelled = alone if _sounds(alone) else _phonemes(read(" ".join(word[0])))
+        if not _sounds(spelled):
+            raise no_phonemes(language, word[0])
+        first = voiced[own[0]]
+        voiced[own[0]] = PhonemeSpan(first.start, first.end, spelled)
+    return voiced
+
+
+def _sounds(phonemes: str) -> bool:
+    return any(map(str.isalpha, phonemes))
+
+
+def _phonemes(pieces: Sequence[PhonemeSpan]) -> str:
+    return "".join(piece.phonemes for piece in pieces).strip()
 
 
 def _has_voice(phonemes: str, text: str, language: Language, vocabulary: Collection[str]) -> bool:
