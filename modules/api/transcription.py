@@ -30,7 +30,7 @@ from modules.api.streaming import (
     fallback_headers,
     in_turn,
 )
-from modules.core_components.audio.files import RAW_FORMATS
+from modules.core_components.audio.decode import RAW_FORMATS
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.text.languages import language_name
