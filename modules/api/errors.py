@@ -9,10 +9,12 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from modules.api.schemas import ErrorAnswer
+from modules.core_components.atomic import explain_write_error, is_refused_write
 from modules.core_components.errors import (
     BadInputError,
     JobCancelled,
@@ -94,6 +96,11 @@ def blame(param: str, error: StudioError, code: str = "") -> ApiError:
     return ApiError(status, str(error), param, code or usual_code)
 
 
+def large_field(headers: Headers) -> str:
+    """The field that makes a request large: the recording of a form, the text of JSON."""
+    return "file" if headers.get("content-type", "").startswith("multipart/") else "input"
+
+
 @contextmanager
 def errors_blaming(default: str, **names: str) -> Iterator[None]:
     """Blames a field by the name that it has in this request: studio's name = request's name.
@@ -131,13 +138,21 @@ def add_error_handlers(app: FastAPI) -> None:
         message = str(error.detail)
         if error.status_code == 404:
             message = f"There is no {request.method} {request.url.path}. GET /docs lists what is."
-        response = error_response(error.status_code, message)
+        param = large_field(request.headers) if error.status_code == 413 else None
+        response = error_response(error.status_code, message, param)
         response.headers.update(error.headers or {})
         return response
 
     @app.exception_handler(JobCancelled)
     async def leave(request: Request, error: JobCancelled) -> JSONResponse:
         return error_response(_CLIENT_LEFT, "The client left.")
+
+    @app.exception_handler(OSError)
+    async def fail_to_write(request: Request, error: OSError) -> JSONResponse:
+        if not is_refused_write(error):
+            return await fail_unexpectedly(request, error)
+        logger.warning("%s failed", request.url.path, exc_info=error)
+        return await fail(request, explain_write_error(error))
 
     @app.exception_handler(Exception)
     async def fail_unexpectedly(request: Request, error: Exception) -> JSONResponse:

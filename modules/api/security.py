@@ -14,7 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from modules.api.errors import error_response
+from modules.api.errors import error_response, large_field
 
 GUARDED = ("/v1/", "/dev/")
 OPEN = ("/health", "/docs", "/openapi.json")
@@ -100,7 +100,9 @@ class BodyLimit:
         message = f"The request is larger than {limit:,} bytes."
         declared = headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > limit:
-            await error_response(413, message, None, "too_large")(scope, receive, send)
+            await error_response(413, message, large_field(headers), "too_large")(
+                scope, receive, send
+            )
             return
         arrived = 0
 

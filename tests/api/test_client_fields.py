@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -257,6 +258,26 @@ def test_an_engines_refusal_is_about_the_text(client: TestClient, engine: SineEn
             answer = client.post(path, json=speech_fields(**changes))
             assert answer.status_code == 400
             assert answer.json()["error"]["param"] == "input"
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "words"),
+    [
+        (errno.ENOSPC, 503, "no room on the disk"),
+        (errno.EROFS, 503, "its disk is read-only"),
+        (errno.EIO, 500, "its log says why"),
+    ],
+)
+def test_a_disk_that_takes_nothing(
+    client: TestClient, engine: SineEngine, number: int, status: int, words: str
+) -> None:
+    def refuse(text: str, voice: Any, options: Any, cancel: Any) -> Iterator[Any]:
+        raise OSError(number, "refused", "/data/a.wav")
+
+    engine.stream = refuse  # type: ignore[method-assign]
+    answer = client.post(SPEECH, json=speech_fields())
+    assert answer.status_code == status
+    assert words in answer.json()["error"]["message"]
 
 
 def test_a_body_that_is_no_json_says_so(client: TestClient) -> None:
