@@ -40,6 +40,8 @@ _STATUS: tuple[tuple[type[StudioError], int, str], ...] = (
     # All others are the state of this machine: no weights, no room, no network.
     (StudioError, 503, "not_available"),
 )
+# What pydantic calls a body that is no object.
+_NO_OBJECT = ("model_attributes_type", "model_type", "dict_type", "missing")
 # Fields that OpenAI calls otherwise than the studio.
 _PARAMS: Mapping[str, str] = {"text": "input", "initial_prompt": "prompt"}
 
@@ -93,14 +95,16 @@ def blame(param: str, error: StudioError, code: str = "") -> ApiError:
 
 
 @contextmanager
-def fields_renamed(**names: str) -> Iterator[None]:
-    """Blames a field by the name that it has in this request: studio's name = request's name."""
+def errors_blaming(default: str, **names: str) -> Iterator[None]:
+    """Blames a field by the name that it has in this request: studio's name = request's name.
+
+    `default` is blamed where an error names no field.
+    """
     try:
         yield
     except BadInputError as error:
-        if error.about not in names:
-            raise
-        raise blame(names[error.about], error) from error
+        about = error.about or default
+        raise blame(names.get(about, _PARAMS.get(about, about)), error) from error
 
 
 def add_error_handlers(app: FastAPI) -> None:
@@ -157,6 +161,8 @@ def _first_fault(faults: Sequence[Mapping[str, Any]]) -> tuple[str, str | None]:
     fault = faults[0]
     if fault["type"] == "json_invalid":
         return "The body is not valid JSON.", None
+    if fault["type"] in _NO_OBJECT and fault["loc"] == ("body",):
+        return "The body is no JSON object. Send one, with Content-Type: application/json.", None
     place = [str(part) for part in fault["loc"] if part not in ("body", "query", "path")]
     param = ".".join(place) or None
     return f"{param or 'The body'}: {fault['msg']}", param

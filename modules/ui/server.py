@@ -88,7 +88,10 @@ def create_app(
     The API needs `api_key`; without one it needs the page's password, if that has one.
     """
     undocumented: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": None}
-    middleware = [*guards(host), *api_guards(services, api_key or password)]
+    middleware = [
+        *guards(host, services.settings.allowed_hosts),
+        *api_guards(services, api_key or password),
+    ]
     page = LazyPage(lambda: _build_page(services, password, on_page_built))
 
     @asynccontextmanager
