@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 
 from modules.api.errors import REFUSALS, add_error_handlers
 from modules.api.models import model_routes
-from modules.api.security import GUARDED, ApiKey, BodyLimit, RequestIds
+from modules.api.security import GUARDED, ApiKey, ApiPaths, BodyLimit, RequestIds
 from modules.api.speech import speech_routes
 from modules.api.streaming import ApiContext, make_context, queue_routes
 from modules.api.transcription import transcription_routes
@@ -62,7 +62,7 @@ def add_api(app: FastAPI, services: Services) -> None:
         allowed = known.get(request.url.path)
         raise HTTPException(405, headers={"Allow": allowed}) if allowed else HTTPException(404)
 
-    methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+    methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
     for prefix in GUARDED:
         app.add_api_route(
             prefix + "{path:path}", refuse_path, methods=methods, include_in_schema=False
@@ -91,7 +91,12 @@ def api_guards(services: Services, key: str) -> list[Middleware]:
         return _BODY_BYTES + _BYTES_PER_CHARACTER * settings.api_max_text_characters
 
     keys = [Middleware(ApiKey, key=key)] if key else []
-    return [Middleware(RequestIds), *keys, Middleware(BodyLimit, limit=limit)]
+    return [
+        Middleware(ApiPaths),
+        Middleware(RequestIds),
+        *keys,
+        Middleware(BodyLimit, limit=limit),
+    ]
 
 
 def health_routes(context: ApiContext) -> APIRouter:

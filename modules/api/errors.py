@@ -9,10 +9,12 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from modules.api.schemas import ErrorAnswer
+from modules.core_components.atomic import explain_write_error, is_refused_write
 from modules.core_components.errors import (
     BadInputError,
     JobCancelled,
@@ -40,6 +42,8 @@ _STATUS: tuple[tuple[type[StudioError], int, str], ...] = (
     # All others are the state of this machine: no weights, no room, no network.
     (StudioError, 503, "not_available"),
 )
+# What pydantic calls a body that is no object.
+_NO_OBJECT = ("model_attributes_type", "model_type", "dict_type", "missing")
 # Fields that OpenAI calls otherwise than the studio.
 _PARAMS: Mapping[str, str] = {"text": "input", "initial_prompt": "prompt"}
 
@@ -92,15 +96,22 @@ def blame(param: str, error: StudioError, code: str = "") -> ApiError:
     return ApiError(status, str(error), param, code or usual_code)
 
 
+def large_field(headers: Headers) -> str:
+    """The field that makes a request large: the recording of a form, the text of JSON."""
+    return "file" if headers.get("content-type", "").startswith("multipart/") else "input"
+
+
 @contextmanager
-def fields_renamed(**names: str) -> Iterator[None]:
-    """Blames a field by the name that it has in this request: studio's name = request's name."""
+def errors_blaming(default: str, **names: str) -> Iterator[None]:
+    """Blames a field by the name that it has in this request: studio's name = request's name.
+
+    `default` is blamed where an error names no field.
+    """
     try:
         yield
     except BadInputError as error:
-        if error.about not in names:
-            raise
-        raise blame(names[error.about], error) from error
+        about = error.about or default
+        raise blame(names.get(about, _PARAMS.get(about, about)), error) from error
 
 
 def add_error_handlers(app: FastAPI) -> None:
@@ -127,13 +138,21 @@ def add_error_handlers(app: FastAPI) -> None:
         message = str(error.detail)
         if error.status_code == 404:
             message = f"There is no {request.method} {request.url.path}. GET /docs lists what is."
-        response = error_response(error.status_code, message)
+        param = large_field(request.headers) if error.status_code == 413 else None
+        response = error_response(error.status_code, message, param)
         response.headers.update(error.headers or {})
         return response
 
     @app.exception_handler(JobCancelled)
     async def leave(request: Request, error: JobCancelled) -> JSONResponse:
         return error_response(_CLIENT_LEFT, "The client left.")
+
+    @app.exception_handler(OSError)
+    async def fail_to_write(request: Request, error: OSError) -> JSONResponse:
+        if not is_refused_write(error):
+            return await fail_unexpectedly(request, error)
+        logger.warning("%s failed", request.url.path, exc_info=error)
+        return await fail(request, explain_write_error(error))
 
     @app.exception_handler(Exception)
     async def fail_unexpectedly(request: Request, error: Exception) -> JSONResponse:
@@ -157,6 +176,8 @@ def _first_fault(faults: Sequence[Mapping[str, Any]]) -> tuple[str, str | None]:
     fault = faults[0]
     if fault["type"] == "json_invalid":
         return "The body is not valid JSON.", None
+    if fault["type"] in _NO_OBJECT and fault["loc"] == ("body",):
+        return "The body is no JSON object. Send one, with Content-Type: application/json.", None
     place = [str(part) for part in fault["loc"] if part not in ("body", "query", "path")]
     param = ".".join(place) or None
     return f"{param or 'The body'}: {fault['msg']}", param

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+import re
+from collections.abc import Callable, Collection, Generator
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -35,6 +36,7 @@ MODEL_NOT_FOUND = "model_not_found"
 # The only names that many clients know; each means the default model of the settings.
 SPEAKING_ALIASES = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts", "kokoro")
 LISTENING_ALIASES = ("whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe")
+_DATE = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 
 Answer = dict[str, Any]
 
@@ -45,16 +47,22 @@ def choose_speaker(services: Services, name: str) -> ModelChoice:
     Raises ApiError (404, blaming "model") for an unknown name and a model that is not installed,
     ModelMissingError if the default model is not installed.
     """
-    wanted = "" if name in SPEAKING_ALIASES else name
+    wanted = "" if is_alias(name, SPEAKING_ALIASES) else name
     default = services.settings.tts_model
     return _choose(services, services.tts, choose_speaking_model, wanted, default)
 
 
 def choose_listener(services: Services, name: str) -> ModelChoice:
     """As `choose_speaker`, for listening models."""
-    wanted = "" if name in LISTENING_ALIASES else name
+    wanted = "" if is_alias(name, LISTENING_ALIASES) else name
     default = services.settings.asr_model
     return _choose(services, services.asr, choose_listening_model, wanted, default)
+
+
+def is_alias(name: str, aliases: Collection[str]) -> bool:
+    """Whether a client means the default model, in any case and with the date of a version:
+    "gpt-4o-mini-tts-2025-12-15"."""
+    return _DATE.sub("", name.strip().lower()) in ("", *aliases)
 
 
 def _choose(
@@ -97,10 +105,11 @@ def model_routes(context: ApiContext) -> APIRouter:
     def retrieve_model(model_id: str) -> Answer:
         """One model of the list."""
         models = _models(services)
-        if model_id not in models:
+        by_name = {name.casefold(): model for name, model in models.items()}
+        if model_id.casefold() not in by_name:
             error = NotFoundError(f"There is no model {model_id!r}.", f"{', '.join(models)}.")
             raise blame("model", error, MODEL_NOT_FOUND)
-        return models[model_id]
+        return by_name[model_id.casefold()]
 
     @router.get("/dev/models", tags=["Models in memory"])
     def list_model_states() -> ModelStatusList:

@@ -2,9 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
+
+
+def lower_case(given: Any) -> Any:
+    """A name of a format as clients write it: "MP3" is "mp3"."""
+    return given.strip().lower() if isinstance(given, str) else given
+
+
+def voice_name(given: Any) -> Any:
+    """OpenAI's reference to a voice, {"id": ...}, is the voice of that name."""
+    return given.get("id") if isinstance(given, dict) else given
+
+
+_VOICE_SCHEMA = {
+    "anyOf": [
+        {"type": "string"},
+        {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]},
+    ]
+}
+SpeechFormat = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
+VoiceName = Annotated[str, BeforeValidator(voice_name), WithJsonSchema(_VOICE_SCHEMA)]
 
 
 class ErrorDetails(BaseModel):
@@ -22,19 +48,48 @@ class ErrorAnswer(BaseModel):
     error: ErrorDetails
 
 
-class SpeechFields(BaseModel):
+class RequestBody(BaseModel):
+    """Fields as clients send them: null means the default, as if the field were left out."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_nulls_out(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        optional = {name for name, field in cls.model_fields.items() if not field.is_required()}
+        return {
+            name: value
+            for name, value in given.items()
+            if value is not None or name not in optional
+        }
+
+
+class LanguageFields(RequestBody):
+    """The language of a text; Kokoro's programs call the field `lang_code`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_lang_code(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("language") is None:
+            return {**given, "language": given.get("lang_code")}
+        return given
+
+
+class SpeechFields(LanguageFields):
     """What OpenAI's clients send besides the text, and two fields of our own."""
 
     model: str = Field("tts-1", description="An installed speaking model, or OpenAI's name.")
-    voice: str = Field(
+    voice: VoiceName = Field(
         "alloy", description='A stock voice, a mix "af_bella(2)+af_sky(1)", a sample.'
     )
-    response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = "mp3"
+    response_format: Annotated[SpeechFormat, BeforeValidator(lower_case)] = "mp3"
     speed: float = Field(1.0, ge=0.25, le=4.0, description="Limited by the model, too.")
     stream: bool | None = Field(
         None, description="false: a finished file. Left out: streamed, but wav comes finished."
     )
-    language: str = Field("", description="Of the text; left out, that of the voice.")
+    language: str = Field(
+        "", description="Of the text, such as en or pt-BR; left out, that of the voice."
+    )
     seed: int | None = Field(None, ge=0, lt=2**31, description="The same seed, the same sound.")
 
     @property
@@ -52,7 +107,9 @@ class SpeechBody(SpeechFields):
 class SpeechFileBody(SpeechBody):
     """A text to speak, as OpenAI's clients send it."""
 
-    stream_format: Literal["audio"] = "audio"
+    stream_format: Annotated[Literal["audio", "sse"], BeforeValidator(lower_case)] = Field(
+        "audio", description="sse: the sound in server-sent events, in base64."
+    )
 
 
 class CaptionedBody(SpeechBody):
@@ -77,7 +134,7 @@ class CaptionedSpeech(BaseModel):
     timestamps: list[SpokenWord]
 
 
-class PhonemizeBody(BaseModel):
+class PhonemizeBody(LanguageFields):
     """A text to see the phonemes of."""
 
     model: str = Field("tts-1", description="An installed speaking model, or OpenAI's name.")

@@ -14,13 +14,45 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from modules.api.errors import error_response
+from modules.api.errors import error_response, large_field
 
 GUARDED = ("/v1/", "/dev/")
+OPEN = ("/health", "/docs", "/openapi.json")
 # The header that OpenAI's clients read. asgi-correlation-id would replace an id that is not
 # valid without a word; here it is refused, since clients look for their own id in the queue.
 REQUEST_ID = "X-Request-Id"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class ApiPaths:
+    """ASGI middleware: the API's paths as clients write them, and HEAD for what GET answers.
+
+    A slash too many, at the end or doubled, is passed over. It must stand before the key is
+    checked, which goes by the path. HEAD gets GET's answer without its body.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        path = re.sub("/{2,}", "/", scope["path"])
+        if len(path) > 1 and is_api_path(path.rstrip("/")):
+            path = path.rstrip("/")
+        if not is_api_path(path):
+            await self.app(scope, receive, send)
+            return
+        if scope["method"] != "HEAD":
+            await self.app({**scope, "path": path}, receive, send)
+            return
+
+        async def send_without_body(message: Message) -> None:
+            body = {"body": b""} if message["type"] == "http.response.body" else {}
+            await send({**message, **body})
+
+        await self.app({**scope, "path": path, "method": "GET"}, receive, send_without_body)
 
 
 class ApiKey:
@@ -68,7 +100,9 @@ class BodyLimit:
         message = f"The request is larger than {limit:,} bytes."
         declared = headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > limit:
-            await error_response(413, message, None, "too_large")(scope, receive, send)
+            await error_response(413, message, large_field(headers), "too_large")(
+                scope, receive, send
+            )
             return
         arrived = 0
 
@@ -108,6 +142,11 @@ class RequestIds:
             await send(message)
 
         await self.app(scope, receive, send_with_id)
+
+
+def is_api_path(path: str) -> bool:
+    """Whether a path is one of the API, or one below its prefixes; else it is the page's."""
+    return path.startswith(GUARDED) or path in OPEN
 
 
 def is_guarded(scope: Scope) -> bool:

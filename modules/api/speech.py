@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from modules.api.errors import describe_error, fields_renamed
+from modules.api.errors import describe_error, errors_blaming
 from modules.api.models import choose_speaker
 from modules.api.schemas import (
     CaptionedBody,
@@ -25,9 +25,11 @@ from modules.api.schemas import (
     SpeechFileBody,
 )
 from modules.api.streaming import (
+    EVENTS,
     ApiContext,
     answer_streamed,
     answer_whole,
+    event,
     fallback_headers,
     in_turn,
 )
@@ -54,11 +56,12 @@ from modules.tools.speaking.request import CompletedSpeech, SpeechRequest
 OpenSpeech = Callable[[CancelToken], Generator[Speech, None, None]]
 
 _LINES = "application/x-ndjson"
+_SOUNDS_PER_SECOND = 20
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
 _AUDIO: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The sound, mono at 24 kHz; pcm is 16-bit little-endian without header.",
-        "content": dict.fromkeys(MEDIA_TYPES.values(), _BYTES),
+        "content": {**dict.fromkeys(MEDIA_TYPES.values(), _BYTES), EVENTS: {}},
     }
 }
 _CAPTIONED: dict[int | str, dict[str, Any]] = {
@@ -78,9 +81,11 @@ def speech_routes(context: ApiContext) -> APIRouter:
     @router.post("/v1/audio/speech", response_class=Response, responses=_AUDIO)
     async def create_speech(request: Request, body: SpeechFileBody) -> Response:
         """Speaks a text; the sound arrives while it is made, unless `stream` is false."""
-        speech = await run_in_threadpool(_complete, services, body, body.input)
-        opened = partial(open_live_speech, services, speech)
-        return await _answer(context, request, body, speech, opened)
+        with errors_blaming("input"):
+            speech = await run_in_threadpool(_complete, services, body, body.input)
+            opened = partial(open_live_speech, services, speech)
+            answer = _answer_in_events if body.stream_format == "sse" else _answer
+            return await answer(context, request, body, speech, opened)
 
     @router.post("/dev/captioned_speech", response_class=Response, responses=_CAPTIONED)
     async def create_captioned_speech(request: Request, body: CaptionedBody) -> Response:
@@ -90,6 +95,10 @@ def speech_routes(context: ApiContext) -> APIRouter:
         that does not know when it says what sends no times. A line {"error": ...} says that the
         speech could not be made to its end.
         """
+        with errors_blaming("input"):
+            return await answer_captioned(request, body)
+
+    async def answer_captioned(request: Request, body: CaptionedBody) -> Response:
         speech = await run_in_threadpool(_complete, services, body, body.input)
         fmt, in_lines = body.response_format, body.stream is not False
 
@@ -124,14 +133,14 @@ def speech_routes(context: ApiContext) -> APIRouter:
             phonemes = " ".join(one.phonemes for one in found)
             yield json.dumps({"phonemes": phonemes, "sentences": sentences}).encode()
 
-        with fields_renamed(text="text"):
+        with errors_blaming("text", text="text"):
             model_id, language = await run_in_threadpool(check)
             return await answer_whole(request, in_turn(context, request, make), "application/json")
 
     @router.post("/dev/generate_from_phonemes", response_class=Response, responses=_AUDIO)
     async def create_speech_from_phonemes(request: Request, body: PhonemeSpeechBody) -> Response:
         """Speaks phonemes, answering as /v1/audio/speech does."""
-        with fields_renamed(text="phonemes"):
+        with errors_blaming("phonemes", text="phonemes"):
             speech = await run_in_threadpool(_complete, services, body, body.phonemes)
             phoneme_engine(services, speech.model_id)
             opened = partial(open_phoneme_speech, services, speech)
@@ -179,6 +188,51 @@ async def _answer(
         MEDIA_TYPES[fields.response_format],
         fallback_headers(speech.model_id, speech.note),
     )
+
+
+async def _answer_in_events(
+    context: ApiContext,
+    request: Request,
+    fields: SpeechFields,
+    speech: CompletedSpeech,
+    open_speech: OpenSpeech,
+) -> Response:
+    """OpenAI's server-sent events: the sound piece by piece in base64, then how much it was."""
+
+    def make(cancel: CancelToken) -> Generator[bytes, None, None]:
+        spoken_s = 0.0
+
+        def note_length(pieces: Iterable[Speech]) -> Generator[Speech, None, None]:
+            nonlocal spoken_s
+            for piece in pieces:
+                spoken_s += piece.duration_s
+                yield piece
+
+        with closing(open_speech(cancel)) as pieces:
+            noted, fmt = note_length(pieces), fields.response_format
+            in_pieces = fields.stream is not False
+            contents = encode_pieces(noted, fmt) if in_pieces else [encode_whole(noted, fmt)]
+            for content in contents:
+                yield event({"type": "speech.audio.delta", "audio": b64encode(content).decode()})
+        yield event({"type": "speech.audio.done", "usage": _usage(speech.text, spoken_s)})
+
+    return await answer_streamed(
+        request,
+        in_turn(context, request, make),
+        EVENTS,
+        fallback_headers(speech.model_id, speech.note),
+        lambda error: event(describe_error(error)),
+    )
+
+
+def _usage(text: str, spoken_s: float) -> dict[str, int]:
+    """What OpenAI counts in tokens: here characters of the text, and twentieths of a second."""
+    characters, sounds = len(text), round(spoken_s * _SOUNDS_PER_SECOND)
+    return {
+        "input_tokens": characters,
+        "output_tokens": sounds,
+        "total_tokens": characters + sounds,
+    }
 
 
 def _caption_whole(pieces: Iterable[Speech], fmt: str) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 # The pool computes chunk by chunk in turns; a few at once keep every client supplied.
 AT_ONCE = 4
+EVENTS = "text/event-stream"
 FALLBACK_MODEL, FALLBACK_NOTE = "X-Fallback-Model", "X-Fallback-Note"
 
 Piece = TypeVar("Piece")
@@ -101,6 +103,11 @@ class Work(Generic[Piece]):
             self._loop.call_soon_threadsafe(self._arrived.put_nowait, piece)
         except RuntimeError:  # the server has ended, and its loop with it
             self.cancel.cancel()
+
+
+def event(record: Mapping[str, Any]) -> bytes:
+    """A server-sent event, as OpenAI sends them."""
+    return b"data: " + json.dumps(record, ensure_ascii=False).encode() + b"\n\n"
 
 
 def in_turn(context: ApiContext, request: Request, make: Make) -> Make:

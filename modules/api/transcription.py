@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
@@ -12,19 +13,24 @@ from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, File, Form, Request, UploadFile
+from pydantic import BeforeValidator
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from modules.api.errors import blame, describe_error
+from modules.api.errors import ApiError, blame, describe_error
 from modules.api.models import LISTENING_ALIASES, choose_listener
+from modules.api.schemas import lower_case
 from modules.api.streaming import (
+    EVENTS,
     ApiContext,
     answer_streamed,
     answer_whole,
+    event,
     fallback_headers,
     in_turn,
 )
-from modules.core_components.audio.files import RAW_FORMATS
+from modules.core_components.audio.decode import RAW_FORMATS
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.text.languages import language_name
@@ -41,24 +47,32 @@ from modules.tools.listening.transcribe import (
 from modules.tools.services import Services
 
 TranscriptFormat = Literal["json", "text", "srt", "verbose_json", "vtt"]
-Granularity = Literal["word", "segment"]
+GRANULARITIES = ("word", "segment")
 Recording = Annotated[UploadFile, File(description="Sound or video, any common container.")]
 ModelName = Annotated[str, Form(description="An installed listening model, or whisper-1.")]
+SpokenLanguage = Annotated[
+    str, Form(description="Such as en, pt-BR or english; left out, it is found.")
+]
 Prompt = Annotated[str, Form(description="Text in the style and with the names to expect.")]
-Answer = Annotated[TranscriptFormat, Form(description="The format of the answer.")]
+Answer = Annotated[
+    TranscriptFormat, BeforeValidator(lower_case), Form(description="The format of the answer.")
+]
 Temperature = Annotated[float, Form(ge=0.0, le=1.0, description="0 takes the likeliest words.")]
 Streamed = Annotated[bool, Form(description="true: the text as events, while it is transcribed.")]
 TrackNumber = Annotated[
     int, Form(ge=0, description="The audio track, counted from 1; 0 is the file's default.")
 ]
 Granularities = Annotated[
-    list[Granularity],
-    Form(alias="timestamp_granularities[]", description="word: the time of every word, too."),
+    list[str],
+    Form(
+        alias="timestamp_granularities[]",
+        description="segment, or word: the time of every word, too; also without the brackets.",
+    ),
 ]
 
+_GRANULARITIES_FIELD = re.compile(r"timestamp_granularities(\[\d*\])?")
 _STREAMED_FORMATS: tuple[TranscriptFormat, ...] = ("json", "text")
 _TIMED_FORMATS: tuple[TranscriptFormat, ...] = ("srt", "vtt", "verbose_json")
-_EVENTS = "text/event-stream"
 _RENDERED: Mapping[str, str] = {"text": "txt", "srt": "srt", "vtt": "vtt"}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
@@ -66,7 +80,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
         "content": {
             "application/json": {"schema": {"type": "object"}},
             "text/plain": {"schema": {"type": "string"}},
-            _EVENTS: {},
+            EVENTS: {},
         },
     }
 }
@@ -81,7 +95,7 @@ def transcription_routes(context: ApiContext) -> APIRouter:
         request: Request,
         file: Recording,
         model: ModelName = LISTENING_ALIASES[0],
-        language: Annotated[str, Form(description="ISO 639-1; left out, it is found.")] = "",
+        language: SpokenLanguage = "",
         prompt: Prompt = "",
         response_format: Answer = "json",
         temperature: Temperature = 0.0,
@@ -91,7 +105,7 @@ def transcription_routes(context: ApiContext) -> APIRouter:
     ) -> Response:
         """Transcribes a recording in the language that is spoken in it."""
         options = _options(prompt, temperature)
-        if "word" in timestamp_granularities:
+        if "word" in _granularities(await request.form()):
             options["word_timestamps"] = True
         wanted = TranscribeRequest(Path(), model, language, options=options, track=track)
         return await _answer(context, request, file, wanted, response_format, stream)
@@ -113,6 +127,20 @@ def transcription_routes(context: ApiContext) -> APIRouter:
         return await _answer(context, request, file, wanted, response_format, stream)
 
     return router
+
+
+def _granularities(form: FormData) -> frozenset[str]:
+    """What times are asked for, as clients write it: the field once for each, or with commas, with
+    or without brackets or a number in them. Raises ApiError."""
+    given = [
+        str(value) for name, value in form.multi_items() if _GRANULARITIES_FIELD.fullmatch(name)
+    ]
+    words = frozenset(word for value in given for word in re.findall(r"[^\s,\[\]\"\']+", value))
+    unknown = sorted(words - {*GRANULARITIES})
+    if unknown:
+        message = f"There is no granularity {unknown[0]!r}. There are: {', '.join(GRANULARITIES)}."
+        raise ApiError(400, message, "timestamp_granularities", "invalid_value")
+    return words
 
 
 def _options(prompt: str, temperature: float) -> dict[str, Any]:
@@ -151,9 +179,9 @@ async def _answer(
             return await answer_streamed(
                 request,
                 make_and_clean_up,
-                _EVENTS,
+                EVENTS,
                 headers,
-                lambda error: _event(describe_error(error)),
+                lambda error: event(describe_error(error)),
             )
         kind = "text/plain; charset=utf-8" if fmt in _RENDERED else "application/json"
         return await answer_whole(request, make_and_clean_up, kind, headers)
@@ -231,12 +259,8 @@ def _events(segments: Iterable[Segment]) -> Generator[bytes, None, None]:
     text = ""
     for part in text_parts(segments):
         text += part
-        yield _event({"type": "transcript.text.delta", "delta": part})
-    yield _event({"type": "transcript.text.done", "text": text})
-
-
-def _event(record: Mapping[str, Any]) -> bytes:
-    return b"data: " + _json(record) + b"\n\n"
+        yield event({"type": "transcript.text.delta", "delta": part})
+    yield event({"type": "transcript.text.done", "text": text})
 
 
 def _json(record: Mapping[str, Any]) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import io
 import logging
 import logging.handlers
@@ -15,7 +14,7 @@ import threading
 import traceback
 from pathlib import Path
 
-from modules.core_components.atomic import explain_write_error
+from modules.core_components.atomic import explain_write_error, is_refused_write
 from modules.core_components.errors import DiskFullError, NotWritableError, StudioError
 
 logger = logging.getLogger(__name__)
@@ -23,7 +22,6 @@ logger = logging.getLogger(__name__)
 _LOG_NAME = "studio.log"
 _LOG_BYTES, _LOGS_KEPT = 2_000_000, 3
 _TALKATIVE = ("httpx", "httpcore", "faster_whisper", "urllib3")
-_WRITE_REFUSALS = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG}
 
 
 class _LogFile(logging.handlers.RotatingFileHandler):
@@ -128,9 +126,7 @@ def explain(error: Exception) -> StudioError:
 def _known(error: Exception) -> StudioError | None:
     """An explanation for what the system refused."""
     if isinstance(error, OSError):
-        explained = explain_write_error(error)
-        named = isinstance(explained, DiskFullError) or error.errno in _WRITE_REFUSALS
-        return explained if named else None
+        return explain_write_error(error) if is_refused_write(error) else None
     if isinstance(error, sqlite3.OperationalError):
         words = str(error)
         if "full" in words:

@@ -33,6 +33,7 @@ _REFUSALS = {
     errno.EEXIST: "it is a file",
     errno.ENAMETOOLONG: "a name in its path is too long",
 }
+_REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG}
 _PROBE_BYTES = 4096
 
 
@@ -119,6 +120,11 @@ def explain_write_error(error: OSError, folder: Path | None = None) -> StudioErr
         f"{where or 'The folder'} cannot be written to: {reason}.",
         "Choose another folder, or make this one writable.",
     )
+
+
+def is_refused_write(error: OSError) -> bool:
+    """Whether the system refused to write: the disk is full or read-only, or the user may not."""
+    return error.errno in _NO_SPACE or error.errno in _REFUSED
 
 
 def _no_room(name: str, folder: Path | None) -> DiskFullError:

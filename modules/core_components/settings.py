@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,9 @@ Attention = Literal["auto", "flash_attention_2", "sdpa", "eager"]
 PRECISIONS: tuple[str, ...] = get_args(Precision)
 ATTENTIONS: tuple[str, ...] = get_args(Attention)
 _GPU_BUDGET_GB = (0, 1024)
+# A name, or all names below one; not all names there are, which would open the studio to a page
+# whose name was made to mean this machine.
+_HOST_NAME = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_-]*\.?)*|\[[0-9a-f:.]+\]")
 
 
 class ModelSettings(BaseModel):
@@ -168,6 +172,15 @@ class Settings(BaseModel):
         7860, _NETWORK, "Port", "Of the page and the API on this machine.", 0, 65_535, restart=True
     )
 
+    allowed_hosts: str = _setting(
+        "",
+        _NETWORK,
+        "Allowed host names",
+        "Names, with commas between them, by which programs may call the studio besides this "
+        "machine's own, such as host.docker.internal.",
+        restart=True,
+    )
+
     device: str = _setting(
         "auto",
         _COMPUTING,
@@ -280,6 +293,23 @@ class Settings(BaseModel):
         if not str(value).strip():
             raise ValueError("No folder is given.\nName a folder.")
         return (info.data["root"] / value).resolve()
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _read_hosts(cls, value: Any) -> Any:
+        """Names in small letters with commas between them; config.json may have a list."""
+        if isinstance(value, list) and all(isinstance(name, str) for name in value):
+            value = ",".join(value)
+        if not isinstance(value, str):
+            return value
+        names = [name.lower() for name in value.replace(",", " ").split()]
+        for name in names:
+            if not _HOST_NAME.fullmatch(name):
+                raise ValueError(
+                    f"{name!r} is no host name.\nGive names without port or path, such as "
+                    "host.docker.internal or *.example.org."
+                )
+        return ", ".join(names)
 
     @field_validator("gpu_memory_budgets", mode="before")
     @classmethod

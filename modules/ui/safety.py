@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from modules.api.errors import error_response
+from modules.api.security import is_api_path
 from modules.core_components.errors import BadInputError
 from modules.tools.services import Services
 
@@ -30,6 +31,48 @@ CONTENT_POLICY = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
     "frame-ancestors 'none'; form-action 'self'; base-uri 'self'; object-src 'none'"
 )
+
+
+class KnownHosts:
+    """ASGI middleware: refuses a request whose Host header is none of `names`.
+
+    A name that begins with "*." stands for all below it, "*" for every name.
+    """
+
+    def __init__(self, app: ASGIApp, names: Sequence[str]) -> None:
+        self.app = app
+        self._names = frozenset(names)
+        self._endings = tuple(name[1:] for name in names if name.startswith("*."))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("host", "")
+        name = host_name(given)
+        if "*" in self._names or name in self._names or name.endswith(self._endings):
+            await self.app(scope, receive, send)
+            return
+        message = (
+            f"{given[:100]!r} is no name of this studio. Call it by 127.0.0.1, or add the name to "
+            "“Allowed host names” (allowed_hosts) in the settings."
+        )
+        await _refusal(scope, 400, message, "Host", "host_not_allowed")(scope, receive, send)
+
+
+def host_name(header: str) -> str:
+    """The name of a Host header without its port, in small letters; "[::1]:7860" is "[::1]"."""
+    header = header.strip().lower()
+    if header.startswith("["):
+        return header.partition("]")[0] + "]"
+    return header.partition(":")[0].rstrip(".")
+
+
+def _refusal(scope: Scope, status: int, message: str, header: str, code: str) -> Response:
+    """OpenAI's error object for the API, a sentence for the page."""
+    if scope["type"] == "http" and is_api_path(scope["path"]):
+        return error_response(status, message, header, code)
+    return PlainTextResponse(message, status_code=status)
 
 
 class SameOrigin:
@@ -47,7 +90,8 @@ class SameOrigin:
             await self.app(scope, receive, send)
             return
         if _is_foreign(Headers(scope=scope)):
-            refusal = PlainTextResponse("This request comes from another site.", status_code=403)
+            message = "This request comes from another site."
+            refusal = _refusal(scope, 403, message, "Origin", "origin_not_allowed")
             await refusal(scope, receive, send)
             return
 
@@ -75,12 +119,15 @@ def _add_policy(message: MutableMapping[str, Any]) -> None:
     headers["Referrer-Policy"] = "no-referrer"
 
 
-def allowed_hosts(host: str) -> list[str]:
-    """The names under which a browser may call the studio when it listens on `host`."""
+def allowed_hosts(host: str, more: str = "") -> list[str]:
+    """The names by which the studio may be called when it listens on `host`; `more` are those of
+    the setting."""
     if host in ANY_ADDRESS:
         # Behind a password: a rebound name carries no login cookie of ours.
         return ["*"]
-    return sorted({LOOPBACK, "localhost", "[::1]", "::1", host, socket.gethostname().lower()})
+    own = {LOOPBACK, "localhost", "[::1]", socket.gethostname().lower()}
+    own.add(f"[{host.lower()}]" if ":" in host else host.lower())
+    return sorted(own.union(more.replace(",", " ").split()))
 
 
 def check_address(host: str, password: str | None) -> None:
@@ -102,10 +149,10 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def guards(host: str) -> list[Middleware]:
+def guards(host: str, more_hosts: str = "") -> list[Middleware]:
     """The middleware of an app that listens on `host`, the outermost first."""
     return [
-        Middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts(host)),
+        Middleware(KnownHosts, names=allowed_hosts(host, more_hosts)),
         Middleware(SameOrigin),
     ]
 

@@ -64,8 +64,7 @@ def launch(
             submit_demo_sample(services)
             page_built = threading.Event()
             app = create_app(services, host, password, api_key, page_built.set)
-            shown = LOOPBACK if host in ANY_ADDRESS else host
-            address = f"http://{shown}:{listener.getsockname()[1]}"
+            address = _address(host, listener.getsockname()[1])
 
             def on_open() -> None:
                 _announce(address, open_browser, announce)
@@ -88,7 +87,10 @@ def create_app(
     The API needs `api_key`; without one it needs the page's password, if that has one.
     """
     undocumented: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": None}
-    middleware = [*guards(host), *api_guards(services, api_key or password)]
+    middleware = [
+        *guards(host, services.settings.allowed_hosts),
+        *api_guards(services, api_key or password),
+    ]
     page = LazyPage(lambda: _build_page(services, password, on_page_built))
 
     @asynccontextmanager
@@ -174,12 +176,18 @@ def listening_socket(host: str, port: int) -> socket.socket:
     return listener
 
 
+def _address(host: str, port: int) -> str:
+    """Where a browser on this machine finds the studio."""
+    shown = LOOPBACK if host in ANY_ADDRESS else host
+    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+
+
 def _cannot_listen(host: str, port: int, error: OSError | ValueError) -> StudioError:
     number = error.errno if isinstance(error, OSError) else None
     if number == errno.EADDRINUSE:
         return StudioError(
             f"Port {port} is taken.",
-            f"Perhaps the studio is open already: look at http://{host}:{port}, or choose --port.",
+            f"Perhaps the studio is open: look at {_address(host, port)}, or choose --port.",
         )
     if isinstance(error, ValueError | socket.gaierror) or number == errno.EADDRNOTAVAIL:
         return BadInputError(

@@ -95,6 +95,7 @@ def test_a_body_that_is_too_large_is_refused_by_its_declared_size(client: TestCl
     answer = client.post("/v1/audio/speech", json={**BODY, "input": "a" * 200_000})
     assert answer.status_code == 413
     assert answer.json()["error"]["type"] == "invalid_request_error"
+    assert answer.json()["error"]["param"] == "input"
 
 
 @pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=x"])
@@ -114,6 +115,7 @@ def test_a_body_that_is_too_large_is_refused_while_it_arrives(
     answer = client.post(path, content=endless(), headers={"content-type": kind})
     assert answer.status_code == 413, answer.text
     assert answer.json()["error"]["message"]
+    assert answer.json()["error"]["param"] == ("file" if "multipart" in kind else "input")
 
 
 def test_a_large_recording_is_refused(client: TestClient) -> None:

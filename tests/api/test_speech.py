@@ -148,7 +148,7 @@ def test_speed(client: TestClient) -> None:
         ({"speed": 0.1}, "speed", "0.25"),
         ({"speed": "fast"}, "speed", "number"),
         ({"response_format": "midi"}, "response_format", "mp3"),
-        ({"stream_format": "sse"}, "stream_format", "audio"),
+        ({"stream_format": "ws"}, "stream_format", "audio"),
         ({"language": "tlh"}, "language", "does not speak"),
         ({"seed": -1}, "seed", "greater"),
         ({"input": None}, "input", "string"),

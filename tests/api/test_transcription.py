@@ -19,6 +19,7 @@ from modules.core_components.progress import CancelToken
 from modules.core_components.values import Segment, Speech
 from modules.tools.services import Services
 from tests.api.listening import LISTENER, Listener
+from tests.helpers.recordings import SoundTrack, make_video
 
 RATE_HZ = 16_000
 SECONDS = 4.0
@@ -75,6 +76,35 @@ def test_what_is_asked_for_arrives_at_the_listener(client: TestClient, listener:
     assert (asked.language, asked.initial_prompt, asked.temperature) == ("it", "Ciao", 0.4)
     assert asked.task == "transcribe"
     assert not asked.word_timestamps
+
+
+@pytest.mark.parametrize(
+    ("fmt", "timed"),
+    [("json", False), ("text", False), ("srt", True), ("vtt", True), ("verbose_json", True)],
+)
+def test_word_times_are_found_where_times_matter(
+    client: TestClient, listener: Listener, fmt: str, timed: bool
+) -> None:
+    for path in (TRANSCRIPTIONS, TRANSLATIONS):
+        assert ask(client, path, response_format=fmt).status_code == 200
+    assert [asked.word_timestamps for asked in listener.asked] == [timed, timed]
+
+
+def test_a_track_can_be_chosen(client: TestClient, listener: Listener) -> None:
+    tracks = [
+        SoundTrack(np.full(RATE_HZ, level, np.float32), RATE_HZ, is_default=level == 0.2)
+        for level in (0.1, 0.2)
+    ]
+    film = make_video("matroska", ("", "flac"), tracks, 1, pictures=False)
+    for form in ({}, {"track": "0"}, {"track": "1"}, {"track": "2"}):
+        assert ask(client, content=film, **form).status_code == 200
+    assert ask(client, content=film, stream="true", track="1").status_code == 200
+    levels = [float(heard.samples[100:-100].mean()) for heard in listener.heard]
+    assert levels == pytest.approx([0.2, 0.2, 0.1, 0.2, 0.1], abs=0.01)
+    for number in ("3", "-1", "two"):
+        answer = ask(client, content=film, track=number)
+        assert answer.status_code == 400
+        assert answer.json()["error"]["param"] == "track"
 
 
 def test_translation(client: TestClient, listener: Listener) -> None:

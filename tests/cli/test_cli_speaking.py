@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
@@ -16,6 +17,7 @@ from modules.tools.speaking.history import export_take
 from tests.cli.conftest import Command
 from tests.helpers.espeak import espeak
 from tests.helpers.fakes import ECHO, SINE, add_noise
+from tests.helpers.recordings import SoundTrack, make_video
 
 Words = Callable[..., str]
 
@@ -156,3 +158,13 @@ def test_a_take_is_exported_once_in_each_format(
     assert export_take(services, take.id, "flac").stat().st_mtime_ns == written
     with pytest.raises(BadInputError, match="Unknown audio format 'ogg'"):
         export_take(services, take.id, "ogg")
+
+
+def test_a_track_of_a_video_is_chosen(command: Command, tmp_path: Path) -> None:
+    film = tmp_path / "film.mkv"
+    tracks = [SoundTrack(np.full(16_000, 0.1, np.float32), 16_000, language="fra")] * 2
+    film.write_bytes(make_video("matroska", ("", "flac"), tracks, 1, pictures=False))
+    answer = command("transcribe", str(film), "--model", ECHO, "--track", "3", code=1)
+    assert "no audio track 3" in answer["error"]
+    (made,) = command("transcribe", str(film), "--model", ECHO, "--track", "2")["transcripts"]
+    assert made["notes"] == ["Audio track 2 of 2: 1 (French), 2 (French)."]

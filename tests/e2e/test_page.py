@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from modules.core_components.text.word_errors import word_error_rate
 from modules.core_components.values import Speech
 from tests.e2e.conftest import OPENING_MS, StudioProcess
 from tests.e2e.studio_page import SPEAKING_MS, StudioPage
+from tests.helpers.recordings import SoundTrack, make_video
 
 pytestmark = pytest.mark.e2e
 
@@ -97,6 +99,40 @@ def test_a_recording_is_transcribed(screen: StudioPage, spoken: Path) -> None:
     content = Path(download.value.path()).read_text(encoding="utf-8")
     assert content.startswith("1\n00:00:00,")
     expect(screen.rows()).to_have_count(1)
+
+
+def test_every_kind_of_recording_is_taken(screen: StudioPage, spoken: Path, tmp_path: Path) -> None:
+    """Also those whose endings the system does not know, by their content."""
+    speech = read_speech(spoken, 48_000)
+    track = SoundTrack(speech.samples, 48_000)
+    quiet = replace(track, samples=np.zeros_like(speech.samples), language="eng")
+    loud = replace(track, language="fra", is_default=True)
+    kinds = {
+        "base.caf": ("caf", ("", "pcm_s16be"), [track]),
+        "clip.ts": ("mpegts", ("mpeg2video", "mp2"), [track]),
+        "film.MKV": ("matroska", ("mpeg4", "aac"), [quiet, loud]),
+        "recording": ("matroska", ("mpeg4", "aac"), [quiet, loud]),
+    }
+    screen.open_tab("Transcribe")
+    for name, (container, codecs, tracks) in kinds.items():
+        path = tmp_path / name
+        has_pictures = bool(codecs[0])
+        path.write_bytes(make_video(container, codecs, tracks, 2.0, pictures=has_pictures))
+        screen.upload(path)
+        if len(tracks) > 1:
+            expect(screen.menu("Audio track")).to_have_value("2 (French), default")
+        else:
+            expect(screen.menu("Audio track")).to_have_count(0)
+        if name != "recording":
+            screen.button("Clear").last.click()
+    expect(screen.told("Invalid file type")).to_have_count(0)
+    screen.button("Transcribe").click()
+    expect(screen.text("Audio track 2 of 2: 1 (English), 2 (French).")).to_be_visible(
+        timeout=SPEAKING_MS
+    )
+    screen.open_tab("Voice Clone")
+    screen.add_sample(tmp_path / "base.caf", "From a caf", "Nobody")
+    expect(screen.told("From a caf is ready")).to_be_visible()
 
 
 def test_bad_recordings_are_refused_in_words(

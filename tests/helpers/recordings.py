@@ -71,6 +71,7 @@ def _frame_rate(codec: str) -> int:
 def _sound_stream(output: Any, codec: str, track: SoundTrack) -> Any:
     channels = np.atleast_2d(track.samples).shape[0]
     stream = output.add_stream(codec, rate=track.rate_hz)
+    stream.bit_rate = 128_000
     stream.layout = {1: "mono", 2: "stereo", 6: "5.1"}[channels]
     if track.language:
         stream.metadata["language"] = track.language

@@ -96,8 +96,11 @@ class SampleLibrary:
         language: str = "",
         consent: Consent | None = None,
         info: Mapping[str, Any] | None = None,
+        track: int = 0,
     ) -> Sample:
         """Keeps a recording: mono, 16 bit, at its own rate (48 kHz at the most).
+
+        `track` is its audio track, counted from 1; 0 is the file's default.
 
         Its quality warnings are in `info["warnings"]` of the result. A recording that already
         lies here is not kept twice: the sample that holds it is returned under its own name,
@@ -105,10 +108,11 @@ class SampleLibrary:
         is taken gets a number. Raises BadInputError for what cannot be used (see `read_speech`
         and `check_sample`) and DiskFullError.
         """
-        heard = _as_kept(read_speech(audio, max_duration_s=self._max_duration_s, keep_times=False))
+        read = read_speech(audio, None, self._max_duration_s, track, keep_times=False)
+        heard = _as_kept(read)
         content = encode_speech(heard, "wav")
         kept = read_speech(content)
-        warnings = list(self._check(kept))
+        warnings = [*read.notes, *self._check(kept)]
         sha256 = audio_sha256(kept)
         with self._files.lock:
             samples = self.list()

@@ -10,6 +10,7 @@ from modules.core_components.values import Segment, Word
 
 # A subtitle, and a segment with word times, never reaches over a longer pause.
 LONGEST_PAUSE_S = 2.0
+_BORDERS_S = 0.5
 
 
 def spoken_words(segment: Segment) -> list[tuple[str, Word]]:
@@ -65,6 +66,20 @@ def within_speech(
     if not clear:
         return segment
     return replace(segment, start_s=clear[0][0], end_s=clear[-1][1])
+
+
+def kept_near(word: Word, regions: Sequence[tuple[float, float]], within_s: float = 0.15) -> Word:
+    """A word beside all speech, such as one that begins in the pause before its sentence, made
+    shorter so that it stays next to the stretch it borders on."""
+    if any(min(b, word.end_s) > max(a, word.start_s) for a, b in regions):
+        return word
+    for start_s, end_s in regions:
+        if 0 <= start_s - word.end_s <= _BORDERS_S:
+            earliest_s = start_s - within_s
+            return replace(word, start_s=min(max(word.start_s, earliest_s), word.end_s))
+        if 0 <= word.start_s - end_s <= _BORDERS_S:
+            return replace(word, end_s=max(min(word.end_s, end_s + within_s), word.start_s))
+    return word
 
 
 def with_words(segments: Sequence[Segment], words: Sequence[Word]) -> Iterator[Segment]:

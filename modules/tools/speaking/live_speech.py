@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken
@@ -24,11 +25,12 @@ def complete_live_speech(
 ) -> CompletedSpeech:
     """As `complete_speech`, for a listener who waits.
 
-    Raises BadInputError also for a text above the limit of the API, and for a sample that its
-    model would take minutes to prepare.
+    A text of only emoji and punctuation is a short silence: programs send a chat sentence by
+    sentence. Raises BadInputError also for a text above the limit of the API, and for a sample
+    that its model would take minutes to prepare.
     """
     check_text_length(services, request.text)
-    completed = complete_speech(services, request, choice)
+    completed = complete_speech(services, replace(request, may_be_silent=True), choice)
     if completed.kind == "sample" and is_voice_match(services.tts.entry(completed.model_id)):
         _prepared(services, completed)
     return completed

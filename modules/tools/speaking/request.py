@@ -22,6 +22,7 @@ from modules.core_components.ai_models.engines.base import (
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.markup import Pause, parse_markup
 from modules.core_components.text.sentences import split_passages
+from modules.core_components.text.speakable import is_silent
 from modules.core_components.values import Speech, Take
 from modules.tools.models.fallback import (
     ModelChoice,
@@ -43,6 +44,7 @@ KINDS = ("sample", "preset", "description")
 FORMATS = ("wav", "flac", "mp3")
 PASSAGE_CHARACTERS = 2000
 PAUSE_BETWEEN_PASSAGES_S = 0.35
+SILENT_PASSAGE_S = 0.3
 # Passages are far apart in seed, since an engine counts its own chunks up from the seed.
 _PASSAGE_SEED_STEP = 100_003
 
@@ -55,7 +57,8 @@ class SpeechRequest:
     model that designs voices, or "" for the preset, mix or sample of that name (or of the name
     that `voice_aliases` has for it). `engine` "" is the default model, `seed` None draws one,
     `options` are fields of the engine's options dataclass. Without `may_fall_back` it is that
-    model or an error.
+    model or an error. A text of only emoji and punctuation is an error, or with `may_be_silent` a
+    short silence.
     """
 
     text: str
@@ -69,6 +72,7 @@ class SpeechRequest:
     output_format: str = ""
     made_from: str | None = None
     may_fall_back: bool = True
+    may_be_silent: bool = False
     voice_aliases: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -200,7 +204,7 @@ def _complete(
     language = language_to_speak(services, engine, request.language, own_language)
     given = with_pronunciations(services, engine, language, text, request.options)
     options = engine_options(engine, given, language, seed)
-    steps = plan_steps(engine, text, options)
+    steps = plan_steps(engine, text, options, request.may_be_silent)
     _check_voice(services, engine, request)
     output_format = request.output_format or services.settings.output_format
     if output_format not in FORMATS:
@@ -283,14 +287,15 @@ def engine_options(engine: TTSEngine, options: Mapping[str, Any], language: str,
     return parse_options(engine.options_type, {**options, "language": language, "seed": seed})
 
 
-def plan_steps(engine: TTSEngine, text: str, options: Any) -> Steps:
+def plan_steps(engine: TTSEngine, text: str, options: Any, may_be_silent: bool = False) -> Steps:
     """The passages of a text and the pauses between them, in order.
 
-    Raises BadInputError for markup that cannot be read, a speed that the engine does not have, and
-    a text without words.
+    A passage of only emoji and punctuation is a pause. Raises BadInputError for markup that cannot
+    be read, a speed that the engine does not have, and a text without words (with `may_be_silent`
+    without words, emoji and punctuation).
     """
     steps: list[Passage | PauseStep] = []
-    count = 0
+    count, silences = 0, 0
     for part in parse_markup(text):
         if isinstance(part, Pause):
             steps.append(PauseStep(part.seconds))
@@ -300,10 +305,14 @@ def plan_steps(engine: TTSEngine, text: str, options: Any) -> Steps:
         for index, passage in enumerate(passages):
             if index:
                 steps.append(PauseStep(PAUSE_BETWEEN_PASSAGES_S))
+            if is_silent(passage):
+                steps.append(PauseStep(SILENT_PASSAGE_S))
+                silences += 1
+                continue
             seed = (options.seed + count * _PASSAGE_SEED_STEP) % 2**31
             steps.append(Passage(count, passage, replace(own, seed=seed)))
             count += 1
-    if not count:
+    if not count and not (may_be_silent and silences):
         raise BadInputError(
             "There is nothing to speak in this text.", "Write words between the pauses.", "text"
         )
@@ -327,7 +336,9 @@ def _check_voice(services: Services, engine: TTSEngine, request: SpeechRequest) 
     if request.kind == "sample":
         sample = services.samples.voice(request.voice)
         if not engine.can_clone:
-            raise BadInputError(f"{engine.label} cannot clone a voice.", "Choose a model that can.")
+            raise BadInputError(
+                f"{engine.label} cannot clone a voice.", "Choose a model that can.", "model"
+            )
         if sample.parts and not takes_several(entry):
             raise BadInputError(
                 f"{engine.label} takes a voice from one sample only.",
@@ -337,5 +348,5 @@ def _check_voice(services: Services, engine: TTSEngine, request: SpeechRequest) 
     elif (request.kind == "description") != designs_voices(entry):
         can = "cannot make" if request.kind == "description" else "can only make"
         raise BadInputError(
-            f"{engine.label} {can} a voice from a description.", "Choose another model.", "voice"
+            f"{engine.label} {can} a voice from a description.", "Choose another model.", "model"
         )

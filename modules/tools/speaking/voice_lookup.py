@@ -39,8 +39,8 @@ def find_voice(
     name: str,
     aliases: Mapping[str, str] = MappingProxyType({}),
 ) -> NamedVoice:
-    """The preset, the mix like "af_bella(2)+af_sky(1)" or the sample of that name, else the preset
-    that `aliases` has for it.
+    """The preset, the mix like "af_bella(2)+af_sky(1)" or the sample of that name, in just its case
+    or else in any, or the preset that `aliases` has for it.
 
     Raises UnknownVoiceError that names similar voices, ModelMissingError if the model with its
     voices is not installed.
@@ -59,6 +59,9 @@ def find_voice(
 def _find_voice(services: Services, engine: TTSEngine, name: str) -> NamedVoice:
     samples = {sample.name: sample for sample in services.samples.list()}
     presets = engine.voices()
+    if name not in presets and name not in samples:
+        in_any_case = {known.casefold(): known for known in (*samples, *presets)}
+        name = in_any_case.get(name.casefold(), name)
     if name in presets:
         return NamedVoice(name, "preset", _preset_language(services, engine, name))
     if name in samples:

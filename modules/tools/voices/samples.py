@@ -33,8 +33,11 @@ def add_sample(
     consent: Consent,
     ref_text: str = "",
     language: str = "",
+    track: int = 0,
 ) -> tuple[Sample, tuple[str, ...]]:
     """Adds a recording as a sample; returns it with warnings about its quality.
+
+    `track` is its audio track, counted from 1; 0 is the file's default.
 
     Raises BadInputError for a recording that cannot be used, and without the owner's consent.
     """
@@ -43,7 +46,9 @@ def add_sample(
             "A voice may only be cloned when its owner agreed.",
             "Confirm that it is your voice, or that the speaker agreed to this use.",
         )
-    sample = services.samples.add(audio, name or audio.stem, ref_text, language, consent)
+    sample = services.samples.add(
+        audio, name or audio.stem, ref_text, language, consent, track=track
+    )
     return sample, tuple(sample.info.get("warnings", ()))
 
 

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from modules.core_components.errors import BadInputError
 from modules.core_components.text.languages import language_name
 from modules.core_components.values import Consent, Sample
 from modules.tools.services import Services
 from modules.tools.voices.samples import add_sample, submit_reference_text
 from modules.ui.events import listen, notify, warn
 from modules.ui.render import duration_text, empty_html, facts_html
+from modules.ui.widgets import recording_input
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import (
     ConfirmedButton,
     audio_player,
-    audio_recorder,
     menu,
     menu_update,
     panel,
 )
+from modules.ui.widgets.recording_input import RecordingInput
 
 CONSENT = "This is my own voice, or the speaker agreed to this use of it."
 ADD = "Add sample"
@@ -72,7 +71,7 @@ class SamplePanel:
         return [*shown, gr.skip() if shown[0] else gr.update(open=True)]
 
     def _build_form(self) -> None:
-        recording = audio_recorder("Recording", ["upload", "microphone"])
+        recording = RecordingInput("Recording")
         with gr.Row():
             name = gr.Textbox(
                 value="", label="Name", placeholder="Name of the sample", min_width=140
@@ -83,7 +82,7 @@ class SamplePanel:
             ref_text = gr.Textbox(value="", label="Reference text (optional)", lines=2)
             language = gr.Dropdown(label="Language", choices=sample_language_choices(), value="")
         button = gr.Button(ADD, variant="primary")
-        form = [recording, name, speaker, agreed, ref_text, language]
+        form = [*recording.inputs, name, speaker, agreed, ref_text, language]
         started = listen(button.click, lambda: _button_state(True), [], [button])
         added = listen(started.then, self._keep, form, [self.chosen, *form])
         listen(added.success, self._show_added, [self.chosen], self.outputs)
@@ -91,23 +90,23 @@ class SamplePanel:
 
     def _keep(
         self,
-        recording: str | None,
+        file: str | None,
+        spoken: str | None,
+        track: str | None,
         name: str,
         speaker: str,
         agreed: bool,
         ref_text: str,
         language: str,
     ) -> Sequence[Any]:
-        if not recording:
-            raise BadInputError("There is no recording yet.", "Upload a file or record one.")
+        recording, number = recording_input.chosen(file, spoken, track)
         consent = Consent(speaker=speaker.strip(), agreed=agreed)
         sample, warnings = add_sample(
-            self._services, Path(recording), name, consent, ref_text, language or ""
+            self._services, recording, name, consent, ref_text, language or "", number
         )
         warn(warnings)
         notify(f"{sample.name} is ready.")
-        emptied = [None, "", "", False, "", ""]
-        return [sample.name, *emptied]
+        return [sample.name, *recording_input.emptied(), "", "", False, "", ""]
 
     def _show_added(self, name: str) -> list[Any]:
         return [*self._show(name), gr.update(open=False)]

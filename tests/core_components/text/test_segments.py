@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from modules.core_components.text.segments import split_at_pauses, spoken_words, within_speech
+from modules.core_components.text.segments import (
+    kept_near,
+    split_at_pauses,
+    spoken_words,
+    within_speech,
+)
 from modules.core_components.text.subtitles import cues
 from modules.core_components.values import Segment, Transcript, Word
 
@@ -51,3 +56,21 @@ def test_a_segment_with_short_pauses_or_without_words_stays_whole() -> None:
 def test_ends_move_to_the_speech(span: tuple[float, float], fitted: tuple[float, float]) -> None:
     moved = within_speech(Segment("so", *span), [(1.0, 9.0), (49.0, 58.0)])
     assert (moved.start_s, moved.end_s) == fitted
+
+
+@pytest.mark.parametrize(
+    ("span", "kept"),
+    [
+        ((48.5, 48.9), (48.85, 48.9)),  # in the pause before the second stretch
+        ((9.1, 9.8), (9.1, 9.15)),
+        ((9.3, 9.8), (9.3, 9.3)),
+        ((48.5, 49.1), (48.5, 49.1)),  # it overlaps the speech: fitted by other means
+        ((20.0, 30.0), (20.0, 30.0)),
+        ((2.0, 3.0), (2.0, 3.0)),
+    ],
+)
+def test_words_beside_the_speech_stay_near_it(
+    span: tuple[float, float], kept: tuple[float, float]
+) -> None:
+    word = kept_near(Word("the", *span), [(1.0, 9.0), (49.0, 58.0)])
+    assert (word.start_s, word.end_s) == pytest.approx(kept)

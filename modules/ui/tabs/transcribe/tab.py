@@ -9,7 +9,6 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
-from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
 from modules.core_components.text import subtitles
 from modules.core_components.text.languages import language_name
@@ -31,8 +30,9 @@ from modules.tools.models.fallback import choose_listening_model
 from modules.tools.models.ready_models import listening_models
 from modules.ui.events import Studio, listen
 from modules.ui.render import card_html, duration_text, empty_html, facts_html, render
-from modules.ui.widgets import parts
+from modules.ui.widgets import parts, recording_input
 from modules.ui.widgets.jobs_view import JobsView
+from modules.ui.widgets.recording_input import RecordingInput
 
 TIMES = "times"
 VIEWS = [("With times", TIMES), ("Text", "txt"), ("SRT", "srt"), ("VTT", "vtt"), ("JSON", "json")]
@@ -56,13 +56,7 @@ class TranscribeTab:
 
     def _build_request(self) -> None:
         parts.title("Recording")
-        with gr.Tabs():
-            with gr.Tab("File"):
-                self._file = gr.File(
-                    label="Audio or video", file_types=["audio", "video"], height=150
-                )
-            with gr.Tab("Microphone"):
-                self._spoken = parts.audio_recorder("Record", ["microphone"])
+        self._recording = RecordingInput()
         self._no_model = parts.panel(visible=False)
         with gr.Row():
             self._model = parts.menu("Model", NONE)
@@ -105,7 +99,7 @@ class TranscribeTab:
         studio.on_show(tab, self._earlier_html, [self._shown_id], [self._earlier])
         studio.on_open(self._jobs.find, [], [self._jobs.job_id])
         listen(self._model.input, self._choices, chosen, choices, unchecked=True)
-        asked = [self._file, self._spoken, *chosen, self._hotwords]
+        asked = [*self._recording.inputs, *chosen, self._hotwords]
         listen(self._start.click, self._submit, asked, [self._jobs.job_id])
         result = [self._shown_id, self._empty, self._result, self._facts, self._times, self._text]
         result += [self._view, self._earlier]
@@ -144,19 +138,19 @@ class TranscribeTab:
         self,
         file: str | None,
         spoken: str | None,
+        track: str | None,
         model: str | None,
         language: str | None,
         hotwords: str,
     ) -> str:
-        recording = file or spoken
         model = parts.require_model(model)
-        if not recording:
-            raise BadInputError("There is no recording yet.", "Upload a file or record one.")
-        path = Path(recording)
+        path, number = recording_input.chosen(file, spoken, track)
         title = path.stem if file else "Recording"
         asked = hotwords.strip() and takes_hotwords(self._services, model)
         options = {HOTWORDS: hotwords.strip()} if asked else {}
-        return submit_transcription(self._services, path, title, model, language or "", options).id
+        return submit_transcription(
+            self._services, path, title, model, language or "", options, number
+        ).id
 
     def _show_job(self, job: Job) -> list[Any]:
         name = Path((job.result or {})["transcript"]).stem
