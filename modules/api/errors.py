@@ -135,6 +135,9 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def refuse_path(request: Request, error: HTTPException) -> JSONResponse:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and is_refused_write(cause):  # an upload, to a full disk
+            return await fail(request, explain_write_error(cause))
         message = str(error.detail)
         if error.status_code == 404:
             message = f"There is no {request.method} {request.url.path}. GET /docs lists what is."

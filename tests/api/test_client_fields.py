@@ -280,6 +280,16 @@ def test_a_disk_that_takes_nothing(
     assert words in answer.json()["error"]["message"]
 
 
+def test_a_disk_that_takes_no_upload(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(self: Any, *given: Any, **more: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("starlette.datastructures.UploadFile.write", refuse)
+    answer = ask(client)
+    assert answer.status_code == 503
+    assert "no room on the disk" in answer.json()["error"]["message"]
+
+
 def test_a_body_that_is_no_json_says_so(client: TestClient) -> None:
     answer = client.post(SPEECH, content=b"input=one", headers={"content-type": "text/plain"})
     assert answer.status_code == 400
@@ -406,6 +416,8 @@ def test_models_by_their_name_in_any_case(client: TestClient) -> None:
         ("OPTIONS", SPEECH, 405),
         ("OPTIONS", "/v1/nothing", 404),
         ("GET", f"{SPEECH}/", 405),
+        ("GET", "/v1", 404),
+        ("POST", "/dev", 404),
         ("GET", "/v1/", 404),
         ("GET", "/v1//", 404),
     ],
