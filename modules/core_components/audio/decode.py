@@ -13,8 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modules.core_components.errors import BadInputError
-from modules.core_components.text.language_codes import language_tag
-from modules.core_components.text.languages import language_name
 from modules.core_components.values import FloatArray
 
 logger = logging.getLogger(__name__)
@@ -66,9 +64,8 @@ class Track:
 
     @property
     def label(self) -> str:
-        """Such as "2 (French, Commentary)"."""
-        language = language_name(language_tag(self.language) or self.language)
-        about = ", ".join(filter(None, [language, self.title]))
+        """Such as "2 (fre, Commentary)"."""
+        about = ", ".join(filter(None, [self.language, self.title]))
         return f"{self.number} ({about})" if about else str(self.number)
 
 

@@ -22,6 +22,7 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job, JobContext
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.text.language_codes import language_tag, match_language
+from modules.core_components.text.languages import language_name
 from modules.core_components.text.segments import (
     kept_near,
     split_at_pauses,
@@ -273,8 +274,14 @@ def _read(services: Services, request: CompletedTranscription, recording: Path) 
 
 
 def _track_note(tracks: Sequence[Track], number: int) -> str:
-    labels = ", ".join(track.label for track in tracks)
+    labels = ", ".join(map(track_label, tracks))
     return f"Audio track {number or default_track(tracks).number} of {len(tracks)}: {labels}."
+
+
+def track_label(track: Track) -> str:
+    """Such as "2 (French, Commentary)", with the English name of its language."""
+    language = language_name(language_tag(track.language) or track.language)
+    return replace(track, language=language).label
 
 
 def _parse(listener: ASREngine, given: Mapping[str, Any], language: str) -> Any:

@@ -9,6 +9,7 @@ import gradio as gr
 
 from modules.core_components.audio.decode import Track, default_track, list_tracks
 from modules.core_components.errors import BadInputError
+from modules.tools.listening.transcribe import track_label
 from modules.ui.events import listen, warn
 from modules.ui.widgets.parts import audio_recorder
 
@@ -60,15 +61,14 @@ def show_tracks(file: str | None) -> Any:
     if len(tracks) < 2:
         return _no_choice()
     return gr.update(
-        choices=[(track_label(track), str(track.number)) for track in tracks],
+        choices=[(_label(track), str(track.number)) for track in tracks],
         value=str(default_track(tracks).number),
         visible=True,
     )
 
 
-def track_label(track: Track) -> str:
-    """Such as "2 (French, Commentary), default"."""
-    return f"{track.label}, default" if track.is_default else track.label
+def _label(track: Track) -> str:
+    return f"{track_label(track)}, default" if track.is_default else track_label(track)
 
 
 def _no_choice() -> Any:

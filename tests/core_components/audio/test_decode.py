@@ -124,10 +124,10 @@ def test_the_tracks_of_a_file_are_listed(tmp_path: Path) -> None:
     path = tmp_path / "film.mkv"
     path.write_bytes(three_tracks(2))
     tracks = list_tracks(path)
-    assert [track.label for track in tracks] == ["1 (English, Commentary)", "2 (French)", "3"]
+    assert [track.label for track in tracks] == ["1 (eng, Commentary)", "2 (fre)", "3"]
     assert default_track(tracks).number == 2
     assert default_track((Track(1), Track(2))).number == 1
-    with pytest.raises(BadInputError, match=r"no audio track 4.*1 \(English, Commentary\), 2"):
+    with pytest.raises(BadInputError, match=r"no audio track 4.*1 \(eng, Commentary\), 2"):
         read_speech(path, track=4)
     (tmp_path / "notes.txt").write_text("no recording")
     with pytest.raises(BadInputError, match="not a recording"):
