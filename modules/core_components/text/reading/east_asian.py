@@ -119,8 +119,8 @@ class Mandarin(_Spaceless):
     approximately = frozenset(("大约", "约"))
     address_marks: ClassVar = {
         "@": "at", ".": "点", "/": "斜杠", "-": "杠", "_": "下划线", ":": "冒号", "?": "问号",
-        "=": "等于", "&": "和", "#": "井号", "+": "加", "%": "百分号", "~": "波浪号", "\\": "反斜杠",
-        ",": "逗号",
+        "=": "等于", "&": "和", "#": "井号", "+": "加", "%": "百分号", "~": "波浪号",
+        "\\": "反斜杠", ",": "逗号",
     }  # fmt: skip
     name_signs: ClassVar = {"++": "加加", "#": "sharp", "+": "加", "*": "星"}
     currencies: ClassVar = {
@@ -129,8 +129,10 @@ class Mandarin(_Spaceless):
     }  # fmt: skip
     magnitudes: ClassVar = {"万": ("万", "万"), "亿": ("亿", "亿"), "千": ("千", "千")}
     unit_names: ClassVar = {
-        "concentr-permille": ("‰", "‰"), "angle-degree": ("度", "度"), "digital-gigabyte": ("GB", "GB"),
-        "digital-megabyte": ("MB", "MB"), "digital-terabyte": ("TB", "TB"), "digital-kilobyte": ("KB", "KB"),
+        "concentr-permille": ("‰", "‰"), "angle-degree": ("度", "度"),
+        "digital-gigabyte": ("GB", "GB"),
+        "digital-megabyte": ("MB", "MB"), "digital-terabyte": ("TB", "TB"),
+        "digital-kilobyte": ("KB", "KB"),
     }  # fmt: skip
     clock_suffix = "点|时"
 
@@ -141,7 +143,9 @@ class Mandarin(_Spaceless):
         return _chinese(value)
 
     def counted(self, value: int, following: str) -> str:
-        return "两" if value == 2 and following[:1] and following[0] in _COUNTED else _chinese(value)
+        return (
+            "两" if value == 2 and following[:1] and following[0] in _COUNTED else _chinese(value)
+        )
 
     def year(self, value: int) -> str:
         return self.digits(str(value))
@@ -175,7 +179,7 @@ class Mandarin(_Spaceless):
                 lambda found: self.digits(found[0]),
             ),
             (
-                regex.compile(rf"(?<![\d.,])2(?=[{_COUNTED}])"),
+                regex.compile(rf"(?<![\d.,第])2(?=[{_COUNTED}])"),
                 lambda _: "两",
             ),
         )
@@ -194,10 +198,12 @@ class Japanese(_Spaceless):
     per = "毎"
     phone_joiner = "の"
     signs: ClassVar = {
-        "+": "プラス", "=": "イコール", "×": "かける", "÷": "わる", "&": "アンド", "%": "パーセント",
-        "℃": "度", "°": "度", "@": "アットマーク", "#": "シャープ", "<": "小なり", ">": "大なり",
+        "+": "プラス", "=": "イコール", "×": "かける", "÷": "わる", "&": "アンド",
+        "%": "パーセント", "℃": "度", "°": "度", "@": "アットマーク", "#": "シャープ",
+        "<": "小なり", ">": "大なり",
         "±": "プラスマイナス", "≈": "約", "≤": "以下", "≥": "以上", "→": "、", "√": "ルート",
-        "∞": "無限大", "$": "ドル", "€": "ユーロ", "£": "ポンド", "§": "第", "²": "二乗", "³": "三乗",
+        "∞": "無限大", "$": "ドル", "€": "ユーロ", "£": "ポンド", "§": "第",
+        "²": "二乗", "³": "三乗",
     }  # fmt: skip
     signs_before_numbers: ClassVar = {
         "~": "約", "～": "約", "≈": "約", "<": "小なり", ">": "大なり", "±": "プラスマイナス",
@@ -206,8 +212,8 @@ class Japanese(_Spaceless):
     approximately = frozenset(("約", "およそ"))
     address_marks: ClassVar = {
         "@": "アットマーク", ".": "ドット", "/": "スラッシュ", "-": "ハイフン", "_": "アンダーバー",
-        ":": "コロン", "?": "クエスチョン", "=": "イコール", "&": "アンド", "#": "シャープ", "+": "プラス",
-        "%": "パーセント", "~": "チルダ", "\\": "バックスラッシュ", ",": "カンマ",
+        ":": "コロン", "?": "クエスチョン", "=": "イコール", "&": "アンド", "#": "シャープ",
+        "+": "プラス", "%": "パーセント", "~": "チルダ", "\\": "バックスラッシュ", ",": "カンマ",
     }  # fmt: skip
     name_signs: ClassVar = {"++": "プラスプラス", "#": "シャープ", "+": "プラス", "*": "スター"}
     currencies: ClassVar = {
@@ -216,7 +222,8 @@ class Japanese(_Spaceless):
     }  # fmt: skip
     magnitudes: ClassVar = {"万": ("万", "万"), "億": ("億", "億"), "千": ("千", "千")}
     unit_names: ClassVar = {
-        "concentr-percent": ("パーセント", "パーセント"), "concentr-permille": ("パーミル", "パーミル"),
+        "concentr-percent": ("パーセント", "パーセント"),
+        "concentr-permille": ("パーミル", "パーミル"),
         "angle-degree": ("度", "度"), "length-kilometer": ("キロメートル", "キロメートル"),
     }  # fmt: skip
     clock_suffix = "時"

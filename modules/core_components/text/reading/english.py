@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import regex
 
 from modules.core_components.text.reading.numbers import spaced
-from modules.core_components.text.reading.rules import Rules
+from modules.core_components.text.reading.rules import Abbreviation, Rules
+from modules.core_components.text.reading.symbols import word_set
 
 _IRREGULAR_PARTS = {2: "half", 4: "quarter"}
 _MONTH = (
@@ -18,7 +19,10 @@ _MONTH = (
 )
 _DAY = r"(?P<day>0?[1-9]|[12]\d|3[01])"
 _YEAR = r"(?P<year>1\d{3}|20\d\d)"
-_DAYS = {day[:3]: day for day in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")}
+_DAYS = {
+    day[:3]: day
+    for day in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+}
 _DAY_NAME = r"(?:Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)"
 _ERA = r"(?: ?(?:BC|AD|BCE|CE|B\.C\.|A\.D\.))"
 
@@ -42,15 +46,20 @@ class AmericanEnglish(Rules):
         "&": "and", "%": "percent", "‰": "per mille", "+": "plus", "=": "equals", "×": "times",
         "÷": "divided by", "±": "plus or minus", "≤": "less than or equal to",
         "≥": "greater than or equal to", "≠": "is not equal to", "≈": "is about",
-        "<": "less than", ">": "greater than", "→": ",", "->": ",", "=>": ",", "<-": ",", "⇒": ",", "←": ",", "↑": "up",
+        "<": "less than", ">": "greater than", "→": ",", "->": ",", "=>": ",", "<-": ",", "⇒": ",",
+        "←": ",", "↑": "up",
         "↓": "down", "@": "at", "#": "hash", "°": "degrees", "§": "section", "/": "slash",
-        "²": "squared", "³": "cubed", "√": "square root of", "∞": "infinity", "^": "to the power of",
+        "²": "squared", "³": "cubed", "√": "square root of", "∞": "infinity",
+        "^": "to the power of",
         "~": ",", "|": ",", "\\": "backslash", "_": " ", "№": "number", "$": "dollars",
-        "€": "euros", "£": "pounds", "¥": "yen", "*": ",", "º": "", "ª": "", "∑": "sum of", "π": "pi",
+        "€": "euros", "£": "pounds", "¥": "yen", "*": ",", "º": "", "ª": "", "∑": "sum of",
+        "π": "pi",
     }  # fmt: skip
     signs_before_numbers: ClassVar = {
-        "~": "about", "≈": "about", "∼": "about", "<": "less than", ">": "more than", "≤": "at most",
-        "≥": "at least", "<=": "at most", ">=": "at least", "±": "plus or minus", "+/-": "plus or minus",
+        "~": "about", "≈": "about", "∼": "about", "<": "less than", ">": "more than",
+        "≤": "at most",
+        "≥": "at least", "<=": "at most", ">=": "at least", "±": "plus or minus",
+        "+/-": "plus or minus",
         "#": "number", "№": "number", "+": "plus", "§": "section", "=": "equals", "@": "at",
         "§§": "sections", "¶": "paragraph",
     }  # fmt: skip
@@ -74,7 +83,9 @@ class AmericanEnglish(Rules):
         "US$": ("U S dollar", "U S dollars"),
     }  # fmt: skip
     small_units: ClassVar = {
-        **dict.fromkeys(("USD", "EUR", "US$", "CAD", "AUD", "NZD", "HKD", "SGD", "ZAR"), ("cent", "cents")),
+        **dict.fromkeys(
+            ("USD", "EUR", "US$", "CAD", "AUD", "NZD", "HKD", "SGD", "ZAR"), ("cent", "cents")
+        ),
         "GBP": ("penny", "pence"), "INR": ("paisa", "paise"), "CHF": ("centime", "centimes"),
         "MXN": ("centavo", "centavos"), "BRL": ("centavo", "centavos"),
     }  # fmt: skip
@@ -96,114 +107,60 @@ class AmericanEnglish(Rules):
         "sound-db": ("decibel", "decibels"), "energy-mwh": ("megawatt hour", "megawatt hours"),
         "electric-mah": ("milliamp hour", "milliamp hours"),
         "electric-ampere": ("amp", "amps"), "frames": ("frame per second", "frames per second"),
-        "electric-kv": ("kilovolt", "kilovolts"), "speed-mile-per-hour": ("mile per hour", "miles per hour"),
+        "electric-kv": ("kilovolt", "kilovolts"),
+        "speed-mile-per-hour": ("mile per hour", "miles per hour"),
     }  # fmt: skip
     more_units: ClassVar = {
-        "rpm": "frequency-rpm", "Mbps": "digital-bit-s", "Gbps": "digital-gbit-s", "kbps": "digital-kbit-s",
-        "Mbit/s": "digital-bit-s", "Gbit/s": "digital-gbit-s", "Mb/s": "digital-bit-s", "dB": "sound-db",
+        "rpm": "frequency-rpm", "Mbps": "digital-bit-s", "Gbps": "digital-gbit-s",
+        "kbps": "digital-kbit-s",
+        "Mbit/s": "digital-bit-s", "Gbit/s": "digital-gbit-s", "Mb/s": "digital-bit-s",
+        "dB": "sound-db",
         "MWh": "energy-mwh", "mAh": "electric-mah", "fps": "frames", "kV": "electric-kv",
     }  # fmt: skip
-    acronyms = frozenset(
-        [
-            "NASA",
-            "NATO",
-            "FBI",
-            "CIA",
-            "USA",
-            "UK",
-            "EU",
-            "UN",
-            "BBC",
-            "CNN",
-            "UNESCO",
-            "UNICEF",
-            "HTML",
-            "PDF",
-            "DVD",
-            "CD",
-            "TV",
-            "PC",
-            "GPS",
-            "DNA",
-            "RNA",
-            "AI",
-            "IT",
-            "API",
-            "CPU",
-            "GPU",
-            "RAM",
-            "SQL",
-            "IBM",
-            "AIDS",
-            "HIV",
-            "ID",
-            "OK",
-            "VIP",
-            "CEO",
-            "CTO",
-            "CFO",
-            "MIT",
-            "UCLA",
-            "ABC",
-            "NBC",
-            "CBS",
-            "ESPN",
-            "ATM",
-            "FAQ",
-            "DIY",
-            "ASAP",
-            "IRS",
-            "SUV",
-            "UFO",
-            "LED",
-            "USB",
-            "RSVP",
-            "PIN",
-            "PhD",
-            "BA",
-            "MA",
-            "MD",
-            "RIP",
-            "AM",
-            "PM",
-            "ICU",
-            "IQ",
-            "EEG",
-            "ECG",
-            "XML",
-            "CSS",
-        ]
-    ) - {"AM", "IT", "ID", "MA", "PIN", "RIP"}
+    acronyms = word_set(
+        "NASA NATO FBI CIA USA UK EU UN BBC CNN UNESCO UNICEF HTML PDF DVD CD TV PC GPS DNA RNA AI "
+        "API CPU GPU RAM SQL IBM AIDS HIV OK VIP CEO CTO CFO MIT UCLA ABC NBC CBS ESPN ATM FAQ DIY "
+        "ASAP IRS SUV UFO LED USB RSVP PhD BA MD PM ICU IQ EEG ECG XML CSS"
+    )
     roman_heads = (
         r"World War|[Cc]hapter|CHAPTER|[Pp]art|PART|[Aa]ct|ACT|[Ss]cene|SCENE|[Vv]olume|VOLUME"
-        r"|[Bb]ook|BOOK|[Ss]ection|SECTION|[Aa]rticle|ARTICLE|[Tt]itle|[Aa]ppendix|[Ff]igure|[Tt]able"
+        r"|[Bb]ook|BOOK|[Ss]ection|SECTION|[Aa]rticle|ARTICLE|[Tt]itle|[Aa]ppendix"
+        r"|[Ff]igure|[Tt]able"
         r"|[Pp]hase|[Tt]ype|[Ll]evel|[Ss]tage|[Gg]rade|[Cc]lass|[Ee]pisode|[Ss]eason|[Rr]ound"
-        r"|WORLD WAR|Super Bowl|SUPER BOWL|Final Fantasy|Rocky|Apollo|Mark|Star Wars|Schedule|Division"
-        r"|Vatican|Windsor|Group|Category|Formula|Lesson|Unit|Psalm|Canto|Fig|Vol|Ch|Symphony|Sonata"
-        r"|Louis|Henry|Edward|George|William|Charles|James|Richard|Elizabeth|Mary|Catherine|Anne|John"
-        r"|Paul|Pius|Benedict|Gregory|Leo|Innocent|Clement|Urban|Alexander|Nicholas|Peter|Ivan|Francis"
-        r"|Philip|Ferdinand|Alfonso|Frederick|Wilhelm|Otto|Leopold|Joseph|Maximilian|Napoleon|Ramses"
-        r"|Ramesses|Rameses|Thutmose|Amenhotep|Seti|Ptolemy|Cleopatra|Darius|Xerxes|Cyrus|Artaxerxes"
+        r"|WORLD WAR|Super Bowl|SUPER BOWL|Final Fantasy|Rocky|Apollo|Mark|Star Wars"
+        r"|Schedule|Division"
+        r"|Vatican|Windsor|Group|Category|Formula|Lesson|Unit|Psalm|Canto|Fig|Vol|Ch"
+        r"|Symphony|Sonata"
+        r"|Louis|Henry|Edward|George|William|Charles|James|Richard|Elizabeth|Mary"
+        r"|Catherine|Anne|John"
+        r"|Paul|Pius|Benedict|Gregory|Leo|Innocent|Clement|Urban|Alexander|Nicholas|Peter"
+        r"|Ivan|Francis"
+        r"|Philip|Ferdinand|Alfonso|Frederick|Wilhelm|Otto|Leopold|Joseph|Maximilian"
+        r"|Napoleon|Ramses"
+        r"|Ramesses|Rameses|Thutmose|Amenhotep|Seti|Ptolemy|Cleopatra|Darius|Xerxes|Cyrus"
+        r"|Artaxerxes"
         r"|Constantine|Theodosius|Justinian|Basil|Selim|Mehmed|Murad|Mahmud|Abdul Hamid|Süleyman"
         r"|Suleiman|Christian|Gustav|Haakon|Harald|Olav|Carl|Karl|Margaret|Margrethe|Isabella|Juan"
         r"|Carlos|Felipe|Pedro|Sancho|Ramiro|Henri|Robert|David|Alexandra|Victor Emmanuel"
-        r"|Umberto|Ludwig|Albert|Baudouin|Rudolf|Ferdinand|Sigismund|Casimir|Stephen|Béla|Adrian|Julius"
+        r"|Umberto|Ludwig|Albert|Baudouin|Rudolf|Ferdinand|Sigismund|Casimir|Stephen|Béla"
+        r"|Adrian|Julius"
         r"|Celestine|Boniface|Honorius|Callixtus|Sixtus|Eugene|Martin|Pope|King|Queen|Tsar|Emperor"
         r"|Akbar|Rama|Bhumibol|Hassan|Mohammed|Abdullah|Faisal|Haile|Menelik|Tewodros|Yohannes"
     )
     roman_heads_after = r"[Cc]entur(?:y|ies)|[Dd]ynasty|[Oo]lympi"
-    hyphen_parts = frozenset(
-        ("well", "self", "half", "ex", "non", "semi", "full", "part", "long", "short", "high", "low", "old")
-        + ("new", "two", "three", "four", "five", "six", "ten", "mother", "father", "first", "second", "co")
+    hyphen_parts = word_set(
+        "well self half ex non semi full part long short high low old new two three four five six "
+        "ten mother father first second co"
     )
     clock_suffix = r"a\.m\.|am|a\.m|p\.m\.|pm|p\.m|o['’]clock|hrs?\.?|hours"
-    abbreviations = (
+    abbreviations: ClassVar[tuple[Abbreviation, ...]] = (
         (r"Mr\.|Mr(?= \p{Lu})", "mister"),
         (r"Mrs\.|Mrs(?= \p{Lu})", "missus"),
         (r"Ms\.(?= \p{Lu})", "miz"),
         (r"Mx\.(?= \p{Lu})", "mix"),
         (r"(?<=\p{Lu}[\p{L}’']+ |\d(?:st|nd|rd|th) )St\.?(?! \p{Lu})(?!\p{L})", "Street"),
-        (r"(?<=\d+ \p{Lu}[\p{L}’']+ |\d(?:st|nd|rd|th) |(?:on|at|along|of|to|down|up|in) \p{Lu}[\p{L}’']+ )St\.(?= \p{Lu})", "Street."),
+        (r"(?<=\d+ \p{Lu}[\p{L}’']+ |\d(?:st|nd|rd|th) |(?:on|at|along|of|to|down|up"
+            r"|in) \p{Lu}[\p{L}’']+ )St\.(?= \p{Lu})", "Street."),
         (r"St\.?(?= \p{Lu}\p{Ll})", "Saint"),
         (r"Sts\.(?= \p{Lu})", "Saints"),
         (r"(?<=\p{Lu}[\p{L}’']+ )Dr\.?(?! ?\p{Lu})(?!\p{L})", "Drive"),
@@ -305,7 +262,8 @@ class AmericanEnglish(Rules):
         (r"(?<=\d ?)ft\.(?= )", "feet"),
         (r"(?<=\d ?)in\.(?= \p{Ll})", "inches"),
         (
-            r"(?<=\d )in(?= (?:and|by|x) \d| (?:tall|wide|long|thick|deep|high|across)\b| of (?:rain|snow))",
+            r"(?<=\d )in(?= (?:and|by|x) \d| (?:tall|wide|long|thick|deep|high|across)\b"
+                r"| of (?:rain|snow))",
             "inches",
         ),
         (r"(?<=\d ?)mi\.(?= \p{Ll})", "miles"),
@@ -414,7 +372,8 @@ class AmericanEnglish(Rules):
             return spaced(found, " ".join(self.cardinal(int(digit)) for digit in found[0]))
 
         def aircraft(found: Any) -> str:
-            return f"{found['name']} {self.cardinal(int(found['number'][0]))} {self._pair(found['number'][1:])}"
+            number = found["number"]
+            return f"{found['name']} {self.cardinal(int(number[0]))} {self._pair(number[1:])}"
 
         def oh(found: Any) -> str:
             return f"{found['name']} {self.digits(found['number'])}"
@@ -422,7 +381,8 @@ class AmericanEnglish(Rules):
         return (
             (
                 regex.compile(
-                    r"(?<![\d.,])(?P<number>\d{1,3}(?:,\d{3})+|\d+)(?:st|nd|rd|th|ST|ND|RD|TH)(?!\p{L})"
+                    r"(?<![\d.,])(?P<number>\d{1,3}(?:,\d{3})+|\d+)(?:st|nd|rd|th|ST|ND"
+                    r"|RD|TH)(?!\p{L})"
                 ),
                 ordinal,
             ),
@@ -434,14 +394,16 @@ class AmericanEnglish(Rules):
             ),
             (
                 regex.compile(
-                    r"(?<![\d.,])(?P<number>\d{1,4}) ?(?P<era>B\.?C\.?E?\.?|A\.?D\.?|C\.E\.|CE)(?!\p{L})"
+                    r"(?<![\d.,])(?P<number>\d{1,4}) ?(?P<era>B\.?C\.?E?\.?|A\.?D\.?"
+                    r"|C\.E\.|CE)(?!\p{L})"
                 ),
                 era,
             ),
             (regex.compile(r"(?<!\p{L})(?P<era>A\.?D\.?) (?P<number>\d{1,4})(?!\d)"), before_era),
             (
                 regex.compile(
-                    rf"(?<![\d.,\p{{L}}$€£¥₹₩]|[$€£¥₹₩] )(?P<number>{self.number}) ?(?P<size>bn|mn|mln|trn|tn)(?!\p{{L}})"
+                    rf"(?<![\d.,\p{{L}}$€£¥₹₩]|[$€£¥₹₩] )(?P<number>{self.number}) ?"
+                    rf"(?P<size>bn|mn|mln|trn|tn)(?!\p{{L}})"
                 ),
                 thousands,
             ),
@@ -451,13 +413,26 @@ class AmericanEnglish(Rules):
             ),
             (
                 regex.compile(
-                    r"(?P<name>Boeing|Airbus|Flight|Interstate|Route|Highway) (?P<number>[1-9]\d{2})(?!\d)"
+                    r"(?P<name>Boeing|Airbus|Flight|Interstate|Route|Highway) "
+                    r"(?P<number>[1-9]\d{2})(?!\d)"
                 ),
                 aircraft,
             ),
-            (regex.compile(r"(?<=(?:[Ii]n|[Ss]ince|[Bb]y|[Yy]ear|[Uu]ntil|[Bb]efore|[Aa]fter|[Ff]rom) )10\d\d(?![\d,])"), old_year),
+            (
+                regex.compile(
+                    r"(?<=(?:[Ii]n|[Ss]ince|[Bb]y|[Yy]ear|[Uu]ntil|[Bb]efore|[Aa]fter"
+                    r"|[Ff]rom) )10\d\d(?![\d,])"
+                ),
+                old_year,
+            ),
             (regex.compile(r"(?<!\p{L}|\p{N})['’](?P<number>\d\d)(?![\d\p{L}'’])"), short_year),
-            (regex.compile(r"(?<=(?:[Bb]y|[Oo]n|[Uu]ntil|[Bb]efore|[Ss]ince|[Dd]ue) )(?P<month>1[0-2]|[1-9])/(?P<day>[12]\d|3[01]|[1-9])(?![\d/])"), day_of_month),
+            (
+                regex.compile(
+                    r"(?<=(?:[Bb]y|[Oo]n|[Uu]ntil|[Bb]efore|[Ss]ince|[Dd]ue) )"
+                    r"(?P<month>1[0-2]|[1-9])/(?P<day>[12]\d|3[01]|[1-9])(?![\d/])"
+                ),
+                day_of_month,
+            ),
             (regex.compile(r"(?<=\d)/(?=\d{2,3} ?mmHg)"), lambda found: " over "),
             (regex.compile(r"(?<![\d/])9/11(?![\d/])"), lambda found: "nine eleven"),
             (regex.compile(r"(?<=(?:[Dd]ial|[Cc]all|[Rr]ing|[Pp]hone) )\d{3}(?![\d,.-]?\d)"), name),
@@ -466,7 +441,8 @@ class AmericanEnglish(Rules):
             (regex.compile(r"(?<![\d.,])24/(?=seven)"), lambda found: "twenty-four "),
             (
                 regex.compile(
-                    r"(?<=(?:[Rr]oom|[Cc]ode|PIN|pin|[Ee]xtension|ZIP|[Zz]ip|[Aa]ccount) )\d{3,}(?!\d)"
+                    r"(?<=(?:[Rr]oom|[Cc]ode|PIN|pin|[Ee]xtension|ZIP|[Zz]ip"
+                    r"|[Aa]ccount) )\d{3,}(?!\d)"
                 ),
                 name,
             ),
@@ -512,7 +488,8 @@ class AmericanEnglish(Rules):
             ),
             (
                 regex.compile(
-                    rf"(?<![\p{{L}}\p{{N}}.,:/-]){_DAY}(?:st|nd|rd|th)?{last}(?: of)? (?P<month>{_MONTH})(?!\p{{L}}){year}"
+                    rf"(?<![\p{{L}}\p{{N}}.,:/-]){_DAY}(?:st|nd|rd|th)?{last}(?: of)? "
+                    rf"(?P<month>{_MONTH})(?!\p{{L}}){year}"
                 ),
                 day_first,
             ),
@@ -526,7 +503,8 @@ class AmericanEnglish(Rules):
         if hour == 0:
             words = "zero"
         if second is not None:
-            return f"{words} {self._minutes(minute)} and {self.quantity(str(second), 'duration-second')}{half}"
+            seconds = self.quantity(str(second), "duration-second")
+            return f"{words} {self._minutes(minute)} and {seconds}{half}"
         if minute:
             return f"{words} {self._minutes(minute)}{half}"
         if half:
@@ -551,7 +529,7 @@ class BritishEnglish(AmericanEnglish):
     region = "GB"
     month_first = False
     signs: ClassVar = {**AmericanEnglish.signs, "%": "per cent"}
-    abbreviations = (
+    abbreviations: ClassVar[tuple[Abbreviation, ...]] = (
         *AmericanEnglish.abbreviations,
         (r"(?<=\d ?)st(?!\p{L})", "stone"),
     )

@@ -16,179 +16,27 @@ from typing import Any
 import regex
 
 from modules.core_components.text.reading.offset_text import OffsetText
+from modules.core_components.text.reading.symbols import word_set
 
-_HTML_TAGS = frozenset(
-    [
-        "a",
-        "abbr",
-        "address",
-        "article",
-        "aside",
-        "audio",
-        "b",
-        "bdi",
-        "bdo",
-        "big",
-        "blockquote",
-        "body",
-        "br",
-        "button",
-        "caption",
-        "center",
-        "cite",
-        "code",
-        "col",
-        "colgroup",
-        "data",
-        "dd",
-        "del",
-        "details",
-        "dfn",
-        "div",
-        "dl",
-        "dt",
-        "em",
-        "figcaption",
-        "figure",
-        "font",
-        "footer",
-        "form",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "head",
-        "header",
-        "hr",
-        "html",
-        "i",
-        "img",
-        "input",
-        "ins",
-        "kbd",
-        "label",
-        "legend",
-        "li",
-        "link",
-        "main",
-        "map",
-        "mark",
-        "meta",
-        "nav",
-        "noscript",
-        "ol",
-        "optgroup",
-        "option",
-        "output",
-        "p",
-        "picture",
-        "pre",
-        "q",
-        "rp",
-        "rt",
-        "ruby",
-        "s",
-        "samp",
-        "script",
-        "section",
-        "select",
-        "small",
-        "source",
-        "span",
-        "strike",
-        "strong",
-        "style",
-        "sub",
-        "summary",
-        "sup",
-        "svg",
-        "table",
-        "tbody",
-        "td",
-        "textarea",
-        "tfoot",
-        "th",
-        "thead",
-        "time",
-        "title",
-        "tr",
-        "tt",
-        "u",
-        "ul",
-        "var",
-        "video",
-        "wbr",
-    ]
+_HTML_TAGS = word_set(
+    "a abbr address article aside audio b bdi bdo big blockquote body br button caption "
+    "center cite code col colgroup data dd del details dfn div dl dt em figcaption figure "
+    "font footer form h1 h2 h3 h4 h5 h6 head header hr html i img input ins kbd label "
+    "legend li link main map mark meta nav noscript ol optgroup option output p picture "
+    "pre q rp rt ruby s samp script section select small source span strike strong style "
+    "sub summary sup svg table tbody td textarea tfoot th thead time title tr tt u ul var "
+    "video wbr"
 )
-_SSML_TAGS = frozenset(
-    [
-        "speak",
-        "voice",
-        "prosody",
-        "emphasis",
-        "break",
-        "say-as",
-        "phoneme",
-        "lang",
-        "lexicon",
-        "audio",
-        "desc",
-        "w",
-        "token",
-        "mstts:express-as",
-        "amazon:effect",
-        "amazon:domain",
-    ]
+_SSML_TAGS = word_set(
+    "speak voice prosody emphasis break say-as phoneme lang lexicon audio desc w token "
+    "mstts:express-as amazon:effect amazon:domain"
 )
-_BLOCKS = frozenset(
-    [
-        "address",
-        "article",
-        "aside",
-        "blockquote",
-        "body",
-        "br",
-        "caption",
-        "dd",
-        "details",
-        "div",
-        "dl",
-        "dt",
-        "figcaption",
-        "figure",
-        "footer",
-        "form",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "header",
-        "hr",
-        "html",
-        "legend",
-        "li",
-        "main",
-        "nav",
-        "ol",
-        "option",
-        "p",
-        "pre",
-        "section",
-        "summary",
-        "table",
-        "td",
-        "th",
-        "title",
-        "tr",
-        "ul",
-        "speak",
-    ]
+_BLOCKS = word_set(
+    "address article aside blockquote body br caption dd details div dl dt figcaption "
+    "figure footer form h1 h2 h3 h4 h5 h6 header hr html legend li main nav ol option p "
+    "pre section summary table td th title tr ul speak"
 )
-_UNSPOKEN = frozenset(("script", "style"))
+_UNSPOKEN = word_set("script style")
 _MAY_BE_HTML = re.compile(r"<[/!a-zA-Z]|&#?\w{1,31};")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 _MAY_BE_MARKDOWN = regex.compile(
@@ -198,7 +46,8 @@ _MAY_BE_MARKDOWN = regex.compile(
 _ENDS_A_SENTENCE = regex.compile(r"[.!?…:;,。！？：；，、।॥؟۔][\p{Pe}\p{Pf}\"']*\s*$")
 _LIST_NUMBER = re.compile(r"\d{1,9}(?=[.)]\s)")
 _ADDRESS = re.compile(
-    r"^(?:[a-z][a-z+]{1,9}:|/|\.{1,2}/|#|\?|www\.)|^[\w%-]+(?:\.[\w%-]+)+(?:[/?#:]|$)|^[\w%./-]+/[\w%./-]+$",
+    r"^(?:[a-z][a-z+]{1,9}:|/|\.{1,2}/|#|\?|www\.)|^[\w%-]+(?:\.[\w%-]+)+(?:[/?#:]|$)"
+    r"|^[\w%./-]+/[\w%./-]+$",
     re.IGNORECASE,
 )
 _FOOTNOTE = re.compile(r"\[\^[^\]\s]{1,20}\]:?")
@@ -326,8 +175,12 @@ def _markdown() -> Any:
     # A definition of a reference ("[Anna]: Hello") would take a line of a script away.
     parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
     # "[Anna](whispering)" is text: only an address is taken out with the brackets.
-    parser.validateLink = lambda address: _ADDRESS.search(address) is not None
+    setattr(parser, "validateLink", _is_address)  # noqa: B010 - its documented hook is a method
     return parser.disable(["reference", "html_inline", "html_block", "text_join", "code", "entity"])
+
+
+def _is_address(url: str) -> bool:
+    return _ADDRESS.search(url) is not None
 
 
 def _without_markdown(text: OffsetText) -> OffsetText:

@@ -10,17 +10,34 @@ import regex
 
 from modules.core_components.text.reading.numbers import spaced
 from modules.core_components.text.reading.rules import Rules
+from modules.core_components.text.reading.symbols import word_set
 
-_FEMININE_ENDINGS = ("ion", "té", "ée", "ille", "ette", "ance", "ence", "ure", "ade", "esse", "tude")
-_FEMININE = frozenset(
-    "fois heure page personne année minute seconde femme fille maison voiture semaine journée ligne "
-    "livre tasse chose table chaise rue ville main porte fenêtre lettre carte pièce vie mère sœur tonne "
-    "place chambre photo image note idée moitié part pomme tranche cuillère bouteille étoile île école "
-    "usine banque entreprise équipe victoire défaite vache poule chèvre once".split()
+_FEMININE_ENDINGS = (
+    "ion",
+    "té",
+    "ée",
+    "ille",
+    "ette",
+    "ance",
+    "ence",
+    "ure",
+    "ade",
+    "esse",
+    "tude",
 )
-_NO_NOUNS = frozenset(
-    "et ou de du des à au aux en par pour avec sans que qui est sont plus moins ici hier demain ce cet "
-    "cette le la les un une il elle on nous vous sur dans".split()
+_FEMININE = word_set(
+    "fois heure page personne année minute seconde femme fille maison voiture semaine "
+    "journée ligne "
+    "livre tasse chose table chaise rue ville main porte fenêtre lettre carte pièce vie "
+    "mère sœur tonne "
+    "place chambre photo image note idée moitié part pomme tranche cuillère bouteille "
+    "étoile île école "
+    "usine banque entreprise équipe victoire défaite vache poule chèvre once"
+)
+_NO_NOUNS = word_set(
+    "et ou de du des à au aux en par pour avec sans que qui est sont plus moins ici "
+    "hier demain ce cet "
+    "cette le la les un une il elle on nous vous sur dans"
 )
 
 
@@ -48,7 +65,8 @@ class French(Rules):
         "≥": "supérieur ou égal à", "≠": "différent de", "≈": "environ égal à",
         "<": "inférieur à", ">": "supérieur à", "→": ",", "⇒": ",", "←": ",", "->": ",", "=>": ",",
         "@": "arobase", "#": "dièse", "°": "degrés", "§": "paragraphe", "/": "barre oblique",
-        "²": "au carré", "³": "au cube", "√": "racine de", "∞": "infini", "^": "puissance", "~": ",",
+        "²": "au carré", "³": "au cube", "√": "racine de", "∞": "infini", "^": "puissance",
+        "~": ",",
         "|": ",", "\\": "barre inverse", "_": " ", "$": "dollars", "€": "euros", "£": "livres",
         "*": ",", "№": "numéro", "π": "pi",
     }  # fmt: skip
@@ -74,7 +92,8 @@ class French(Rules):
     }  # fmt: skip
     small_units: ClassVar = {
         **dict.fromkeys(("EUR", "CHF"), ("centime", "centimes")),
-        **dict.fromkeys(("$", "USD", "CAD", "AUD"), ("cent", "cents")), "GBP": ("penny", "pence"),
+        **dict.fromkeys(("$", "USD", "CAD", "AUD"), ("cent", "cents")),
+        "GBP": ("penny", "pence"),
     }
     magnitudes: ClassVar = {
         **dict.fromkeys(("M", "million", "millions"), ("million", "millions")),
@@ -82,49 +101,76 @@ class French(Rules):
         **dict.fromkeys(("k", "K", "mille"), ("mille", "mille")),
     }  # fmt: skip
     unit_names: ClassVar = {
-        "concentr-percent": ("pour cent", "pour cent"), "concentr-permille": ("pour mille", "pour mille"),
+        "concentr-percent": ("pour cent", "pour cent"),
+        "concentr-permille": ("pour mille", "pour mille"),
         "digital-mbit-s": ("mégabit par seconde", "mégabits par seconde"),
-        "sound-db": ("décibel", "décibels"), "frequency-rpm": ("tour par minute", "tours par minute"),
+        "sound-db": ("décibel", "décibels"),
+        "frequency-rpm": ("tour par minute", "tours par minute"),
         "speed-kilometer-per-hour": ("kilomètre-heure", "kilomètres-heure"),
         "energy-kilowatt-hour": ("kilowattheure", "kilowattheures"),
-        "digital-gigabyte": ("gigaoctet", "gigaoctets"), "digital-megabyte": ("mégaoctet", "mégaoctets"),
-        "digital-terabyte": ("téraoctet", "téraoctets"), "digital-kilobyte": ("kilooctet", "kilooctets"),
+        "digital-gigabyte": ("gigaoctet", "gigaoctets"),
+        "digital-megabyte": ("mégaoctet", "mégaoctets"),
+        "digital-terabyte": ("téraoctet", "téraoctets"),
+        "digital-kilobyte": ("kilooctet", "kilooctets"),
         "frames": ("image par seconde", "images par seconde"),
     }  # fmt: skip
     no_units = frozenset(("in", "mi", "st", "yr", "yrs", "pt", "hr", "hrs"))
     more_units: ClassVar = {
-        "Go": "digital-gigabyte", "Mo": "digital-megabyte", "To": "digital-terabyte", "ko": "digital-kilobyte",
-        "Ko": "digital-kilobyte", "Mbps": "digital-mbit-s", "Mb/s": "digital-mbit-s", "Mbit/s": "digital-mbit-s",
+        "Go": "digital-gigabyte", "Mo": "digital-megabyte", "To": "digital-terabyte",
+        "ko": "digital-kilobyte",
+        "Ko": "digital-kilobyte", "Mbps": "digital-mbit-s", "Mb/s": "digital-mbit-s",
+        "Mbit/s": "digital-mbit-s",
         "dB": "sound-db", "tr/min": "frequency-rpm", "mn": "duration-minute",
     }  # fmt: skip
-    acronyms = frozenset(
-        "SNCF ONU OTAN UE USA TVA INSEE UNESCO NASA FBI CIA TV CD DVD PC GPS IA SIDA ADN OVNI EDF RATP "
-        "CNRS PSG UNICEF BCE PIB".split()
+    acronyms = word_set(
+        "SNCF ONU OTAN UE USA TVA INSEE UNESCO NASA FBI CIA TV CD DVD PC GPS IA SIDA "
+        "ADN OVNI EDF RATP "
+        "CNRS PSG UNICEF BCE PIB"
     )
     roman_heads = (
         r"[Cc]hapitre|CHAPITRE|[Tt]ome|[Vv]olume|[Pp]artie|[Aa]cte|[Ss]cène|[Ll]ivre|[Tt]itre"
         r"|[Aa]rticle|[Pp]hase|[Tt]ype|[Nn]iveau|[Cc]hap|[Vv]ol|Guerre mondiale"
         r"|\p{Lu}[\p{Ll}]+(?:[ -]\p{Lu}\p{Ll}+)?"
     )
-    roman_heads_after = r"(?:et|ou|au|,) (?:le |du |au )?[IVX]+e siècle|siècles?|SIÈCLE|[Rr]épublique|[Gg]uerre|arrondissement|[Cc]ongrès|[Rr]eich|édition"
+    roman_heads_after = (
+        r"(?:et|ou|au|,) (?:le |du |au )?[IVX]+e siècle|siècles?|SIÈCLE"
+        r"|[Rr]épublique|[Gg]uerre|arrondissement|[Cc]ongrès|[Rr]eich|édition"
+    )
     roman_suffix = "(?:er|ère|re|ème|e)?"
     clock_suffix = r"h|heures?"
     clock_marks = ":hH"
     abbreviations = (
-        (r"MM\.", "messieurs"), (r"M\.(?= \p{Lu})", "monsieur"), (r"Mmes\.?(?!\p{L})", "mesdames"), (r"Mme\.?(?!\p{L})", "madame"),
-        (r"Mlles\.?(?!\p{L})", "mesdemoiselles"), (r"Mlle\.?(?!\p{L})", "mademoiselle"), (r"Mgr\.?(?= \p{Lu})", "monseigneur"),
-        (r"Drs\.?(?= \p{Lu})", "docteurs"), (r"Dr\.?(?= \p{Lu})", "docteur"), (r"Pr\.?(?= \p{Lu})", "professeur"), (r"[Mm]e(?= \p{Lu}\p{Ll}+)(?<=Me)", "maître"),
-        (r"Ste\.?(?=[ -]\p{Lu})", "sainte"), (r"Sts\.?(?= \p{Lu})", "saints"), (r"St\.?(?=[ -]\p{Lu})", "saint"),
-        (r"[Ee]tc\.", "et cetera"), (r"pp\.(?= ?\d)", "pages"), (r"p\.(?= ?\d)", "page"), (r"[Cc]hap\.", "chapitre"),
-        (r"[Vv]ol\.", "volume"), (r"[Aa]rt\.", "article"), (r"[Ff]ig\.", "figure"), (r"n[°ºo]s? ?(?=\d)", "numéro "), (r"N[°º] ?(?=\d)", "numéro "), (r"num\.", "numéro"),
-        (r"p\. ?ex\.", "par exemple"), (r"c\.-à-d\.|càd(?!\p{L})|c\.à\.d\.", "c'est-à-dire"), (r"[Ee]nv\.", "environ"), (r"[Tt]él\.", "téléphone"),
-        (r"[Aa]v\.(?= \p{Lu})(?! J)", "avenue"), (r"[Bb](?:oulevar)?d\.?(?= \p{Lu})(?<=[Bb]d\.?)", "boulevard"), (r"[Pp]l\.(?= \p{Lu})", "place"),
-        (r"av\. ?J\.?-? ?C\.?", "avant Jésus-Christ"), (r"apr?\. ?J\.?-? ?C\.?", "après Jésus-Christ"),
-        (r"S\. ?A\.(?!\p{L})", "S A"), (r"S\.A\.R\.L\.", "S A R L"), (r"[Cc]ie(?!\p{L})", "compagnie"), (r"[Éé]d\.", "édition"), (r"cf\.", "confer"),
-        (r"vs\.?(?!\p{L})", "contre"), (r"ms?ax\.(?= \p{Ll})", "maximum"), (r"min\.(?= \p{Ll})", "minimum"), (r"[Dd]épt?\.", "département"),
-        (r"R\.-?V\.?", "rendez-vous"), (r"RDV(?!\p{L})", "rendez-vous"), (r"svp(?!\p{L})|SVP(?!\p{L})", "s'il vous plaît"), (r"Md€", "milliards d'euros"),
-        (r"janv\.", "janvier"), (r"févr?\.", "février"), (r"avr\.", "avril"), (r"juil\.", "juillet"), (r"sept\.", "septembre"),
-        (r"oct\.", "octobre"), (r"nov\.", "novembre"), (r"déc\.", "décembre"), (r"bis(?<=\d bis)", "bis"),
+        (r"MM\.", "messieurs"), (r"Gén\.", "général"),
+        (r"Dre(?= \p{Lu})", "docteure"),
+        (r"M\.(?= \p{Lu})", "monsieur"), (r"Mmes\.?(?!\p{L})", "mesdames"),
+        (r"Mme\.?(?!\p{L})", "madame"),
+        (r"Mlles\.?(?!\p{L})", "mesdemoiselles"), (r"Mlle\.?(?!\p{L})", "mademoiselle"),
+        (r"Mgr\.?(?= \p{Lu})", "monseigneur"),
+        (r"Drs\.?(?= \p{Lu})", "docteurs"), (r"Dr\.?(?= \p{Lu})", "docteur"),
+        (r"Pr\.?(?= \p{Lu})", "professeur"), (r"[Mm]e(?= \p{Lu}\p{Ll}+)(?<=Me)", "maître"),
+        (r"Ste\.?(?=[ -]\p{Lu})", "sainte"), (r"Sts\.?(?= \p{Lu})", "saints"),
+        (r"St\.?(?=[ -]\p{Lu})", "saint"),
+        (r"[Ee]tc\.", "et cetera"), (r"pp\.(?= ?\d)", "pages"), (r"p\.(?= ?\d)", "page"),
+        (r"[Cc]hap\.", "chapitre"),
+        (r"[Vv]ol\.", "volume"), (r"[Aa]rt\.", "article"), (r"[Ff]ig\.", "figure"),
+        (r"n[°ºo]s? ?(?=\d)", "numéro "), (r"N[°º] ?(?=\d)", "numéro "), (r"num\.", "numéro"),
+        (r"p\. ?ex\.", "par exemple"), (r"c\.-à-d\.|càd(?!\p{L})|c\.à\.d\.", "c'est-à-dire"),
+        (r"[Ee]nv\.", "environ"), (r"[Tt]él\.", "téléphone"),
+        (r"[Aa]v\.(?= \p{Lu})(?! J)", "avenue"),
+        (r"[Bb](?:oulevar)?d\.?(?= \p{Lu})(?<=[Bb]d\.?)", "boulevard"),
+        (r"[Pp]l\.(?= \p{Lu})", "place"),
+        (r"av\. ?J\.?-? ?C\.?", "avant Jésus-Christ"),
+        (r"apr?\. ?J\.?-? ?C\.?", "après Jésus-Christ"),
+        (r"S\. ?A\.(?!\p{L})", "S A"), (r"S\.A\.R\.L\.", "S A R L"),
+        (r"[Cc]ie(?!\p{L})", "compagnie"), (r"[Éé]d\.", "édition"), (r"cf\.", "confer"),
+        (r"vs\.?(?!\p{L})", "contre"), (r"ms?ax\.(?= \p{Ll})", "maximum"),
+        (r"min\.(?= \p{Ll})", "minimum"), (r"[Dd]épt?\.", "département"),
+        (r"R\.-?V\.?", "rendez-vous"), (r"RDV(?!\p{L})", "rendez-vous"),
+        (r"svp(?!\p{L})|SVP(?!\p{L})", "s'il vous plaît"), (r"Md€", "milliards d'euros"),
+        (r"janv\.", "janvier"), (r"févr?\.", "février"), (r"avr\.", "avril"),
+        (r"juil\.", "juillet"), (r"sept\.", "septembre"),
+        (r"oct\.", "octobre"), (r"nov\.", "novembre"), (r"déc\.", "décembre"),
+        (r"bis(?<=\d bis)", "bis"),
     )  # fmt: skip
     more_months: ClassVar = {"fev": 2, "fév": 2, "sept": 9, "dec": 12, "aout": 8}
 
@@ -141,10 +187,24 @@ class French(Rules):
         return self.cardinal(value)
 
     def currency_gender(self, code: str) -> str:
-        return "f" if self.currency(code, Decimal(1)).startswith(("livre", "roupie", "couronne", "lire")) else "m"
+        return (
+            "f"
+            if self.currency(code, Decimal(1)).startswith(("livre", "roupie", "couronne", "lire"))
+            else "m"
+        )
 
     def unit_gender(self, unit: str) -> str:
-        feminine = ("heure", "minute", "seconde", "tonne", "livre", "once", "image", "année", "calorie")
+        feminine = (
+            "heure",
+            "minute",
+            "seconde",
+            "tonne",
+            "livre",
+            "once",
+            "image",
+            "année",
+            "calorie",
+        )
         return "f" if self.unit(unit, Decimal(1)).startswith(feminine) else "m"
 
     def is_one(self, value: Decimal) -> bool:
@@ -155,11 +215,14 @@ class French(Rules):
             one, several = self.magnitudes[magnitude]
             size = one if self.is_one(Decimal(self.plain(amount))) else several
             name = self.currency(code, Decimal(2))
-            return f"{self.say(amount)} {size} {name if size == 'mille' else self.of_currency(name)}"
+            return (
+                f"{self.say(amount)} {size} {name if size == 'mille' else self.of_currency(name)}"
+            )
         plain = self.plain(amount)
         whole, _, small = plain.partition(".")
         if code == "EUR" and len(small) == 2 and small != "00" and int(whole) > 0:
-            return f"{self.say(whole)} {self.currency(code, Decimal(whole))} {self.cardinal(int(small))}"
+            euros = self.currency(code, Decimal(whole))
+            return f"{self.say(whole)} {euros} {self.cardinal(int(small))}"
         return super().money(amount, code)
 
     def of_currency(self, name: str) -> str:
@@ -182,11 +245,29 @@ class French(Rules):
 
     def phone(self, group: str) -> str:
         if len(group) != 2 or group[0] == "0":
-            return self.digits(group) if len(group) > 2 or group[0] == "0" else self.cardinal(int(group))
+            return (
+                self.digits(group)
+                if len(group) > 2 or group[0] == "0"
+                else self.cardinal(int(group))
+            )
         return self.cardinal(int(group))
 
     def roman(self, value: int, head: str, before: str = "") -> str:
-        if head.lower().startswith(("siècle", "et ", "ou ", "au ", ", ", "arrond", "congr", "reich", "répub", "guerre", "édition")):
+        if head.lower().startswith(
+            (
+                "siècle",
+                "et ",
+                "ou ",
+                "au ",
+                ", ",
+                "arrond",
+                "congr",
+                "reich",
+                "répub",
+                "guerre",
+                "édition",
+            )
+        ):
             feminine = head.lower().startswith(("répub", "guerre", "édition"))
             return self.ordinal(value, "f" if feminine else "m")
         if value == 1 and head[:1].isupper() and head not in _PARTS:
@@ -202,11 +283,16 @@ class French(Rules):
             return spaced(found, self.ordinal(value, "f" if feminine else "m"))
 
         def half(found: Any) -> str:
-            return f"une demi-{found['noun']}" if found["noun"] in _FEMININE else f"un demi {found['noun']}"
+            return (
+                f"une demi-{found['noun']}"
+                if found["noun"] in _FEMININE
+                else f"un demi {found['noun']}"
+            )
 
         return (
             (regex.compile(r"(?<![\d.,/])(?:1/2|½) (?P<noun>\p{Ll}+)"), half),
-            (regex.compile(r"(?<![\d.,])(?P<number>\d{1,4})(?P<mark>er|re|ère|ème|eme|nde|nd|e|ᵉ|ʳᵉ)(?P<s>s?)(?![\p{L}\d])"), ordinal),
+            (regex.compile(r"(?<![\d.,])(?P<number>\d{1,4})(?P<mark>er|re|ère|ème|eme|nde"
+                r"|nd|e|ᵉ|ʳᵉ)(?P<s>s?)(?![\p{L}\d])"), ordinal),
         )  # fmt: skip
 
     def day(self, day: int, before: str) -> str:
@@ -220,5 +306,5 @@ class French(Rules):
         return f"{hours} {self.cardinal(minute)}" if minute else hours
 
 
-_PARTS = frozenset("Chapitre Tome Volume Partie Acte Scène Livre Titre Article Phase Type Niveau".split())
-_WOMEN = frozenset("Élisabeth Elisabeth Catherine Marie Marguerite Isabelle Christine Anne".split())
+_PARTS = word_set("Chapitre Tome Volume Partie Acte Scène Livre Titre Article Phase Type Niveau")
+_WOMEN = word_set("Élisabeth Elisabeth Catherine Marie Marguerite Isabelle Christine Anne")

@@ -10,13 +10,15 @@ import regex
 
 from modules.core_components.text.reading.numbers import spaced
 from modules.core_components.text.reading.rules import Rules
+from modules.core_components.text.reading.symbols import word_set
 
 # After these an ordinal ends in -n; after the others in -e.
-_DATIVE = frozenset("am im vom zum zur beim dem den des der_dative bis ab seit nach vor".split())
-_NOMINATIVE = frozenset("der die das".split())
-_FEMININE = frozenset(
-    "tasse minute stunde sekunde woche seite million milliarde frau person stadt straße tonne katze "
-    "frage mal_ zeile karte flasche scheibe prise idee note zahl uhr_".split()
+_DATIVE = word_set("am im vom zum zur beim dem den des der_dative bis ab seit nach vor")
+_NOMINATIVE = word_set("der die das")
+_FEMININE = word_set(
+    "tasse minute stunde sekunde woche seite million milliarde frau person stadt straße "
+    "tonne katze "
+    "frage mal_ zeile karte flasche scheibe prise idee note zahl uhr_"
 )
 
 
@@ -42,7 +44,8 @@ class German(Rules):
         "÷": "geteilt durch", "±": "plus minus", "≤": "kleiner gleich", "≥": "größer gleich",
         "≠": "ungleich", "≈": "ungefähr gleich", "<": "kleiner als", ">": "größer als", "→": ",",
         "⇒": ",", "←": ",", "->": ",", "=>": ",", "@": "at", "#": "Raute", "°": "Grad",
-        "§": "Paragraf", "§§": "Paragrafen", "/": "Schrägstrich", "²": "hoch zwei", "³": "hoch drei",
+        "§": "Paragraf", "§§": "Paragrafen", "/": "Schrägstrich", "²": "hoch zwei",
+        "³": "hoch drei",
         "√": "Wurzel aus", "∞": "unendlich", "^": "hoch", "~": ",", "|": ",", "\\": "Backslash",
         "_": " ", "$": "Dollar", "€": "Euro", "£": "Pfund", "*": ",", "№": "Nummer", "π": "Pi",
     }  # fmt: skip
@@ -68,7 +71,8 @@ class German(Rules):
     }  # fmt: skip
     small_units: ClassVar = {
         **dict.fromkeys(("EUR", "$", "USD", "CAD", "AUD"), ("Cent", "Cent")),
-        "CHF": ("Rappen", "Rappen"), **dict.fromkeys(("£", "GBP"), ("Penny", "Pence")),
+        "CHF": ("Rappen", "Rappen"),
+        **dict.fromkeys(("£", "GBP"), ("Penny", "Pence")),
     }
     magnitudes: ClassVar = {
         **dict.fromkeys(("Mio.", "Mio", "Million", "Millionen", "M"), ("Million", "Millionen")),
@@ -78,47 +82,85 @@ class German(Rules):
     unit_names: ClassVar = {
         "concentr-percent": ("Prozent", "Prozent"), "concentr-permille": ("Promille", "Promille"),
         "digital-mbit-s": ("Megabit pro Sekunde", "Megabit pro Sekunde"),
-        "sound-db": ("Dezibel", "Dezibel"), "frequency-rpm": ("Umdrehung pro Minute", "Umdrehungen pro Minute"),
+        "sound-db": ("Dezibel", "Dezibel"),
+        "frequency-rpm": ("Umdrehung pro Minute", "Umdrehungen pro Minute"),
         "energy-kilowatt-hour": ("Kilowattstunde", "Kilowattstunden"),
-        "digital-gigabyte": ("Gigabyte", "Gigabyte"), "energy-mwh": ("Megawattstunde", "Megawattstunden"),
+        "digital-gigabyte": ("Gigabyte", "Gigabyte"),
+        "energy-mwh": ("Megawattstunde", "Megawattstunden"),
         "length-inch": ("Zoll", "Zoll"),
     }  # fmt: skip
     no_units = frozenset(("in", "mi", "st", "yr", "yrs", "pt", "hr", "hrs"))
     more_units: ClassVar = {
-        "Mbps": "digital-mbit-s", "Mbit/s": "digital-mbit-s", "Mb/s": "digital-mbit-s", "dB": "sound-db",
-        "U/min": "frequency-rpm", "Std.": "duration-hour", "Std": "duration-hour", "Min.": "duration-minute",
-        "Sek.": "duration-second", "EL": "volume-tablespoon", "TL": "volume-teaspoon", "MWh": "energy-mwh",
+        "Mbps": "digital-mbit-s", "Mbit/s": "digital-mbit-s", "Mb/s": "digital-mbit-s",
+        "dB": "sound-db",
+        "U/min": "frequency-rpm", "Std.": "duration-hour", "Std": "duration-hour",
+        "Min.": "duration-minute",
+        "Sek.": "duration-second", "EL": "volume-tablespoon", "TL": "volume-teaspoon",
+        "MWh": "energy-mwh",
     }  # fmt: skip
-    acronyms = frozenset(
-        "NATO UNESCO USA ADAC UNO EU BRD DDR ARD ZDF CDU CSU SPD FDP BMW VW AG GmbH NASA FBI CIA TV CD "
-        "DVD PC GPS KI AIDS DNA UFO TÜV UNICEF EZB BIP IT SAP".split()
+    acronyms = word_set(
+        "NATO UNESCO USA ADAC UNO EU BRD DDR ARD ZDF CDU CSU SPD FDP BMW VW AG GmbH "
+        "NASA FBI CIA TV CD "
+        "DVD PC GPS KI AIDS DNA UFO TÜV UNICEF EZB BIP IT SAP"
     )
     roman_heads = (
         r"Kapitel|KAPITEL|Band|Teil|Akt|Szene|Buch|Titel|Artikel|Phase|Typ|Stufe|Klasse|Kap|Bd"
         r"|Weltkrieg|Abschnitt|Anhang|\p{Lu}\p{Ll}+(?: \p{Lu}\p{Ll}+)?"
     )
-    roman_heads_after = r"Weltkrieg|Internationale|Republik|Weltkriegs|Konzil|Zivilsenat|Jahrhundert"
+    roman_heads_after = (
+        r"Weltkrieg|Internationale|Republik|Weltkriegs|Konzil|Zivilsenat|Jahrhundert"
+    )
     roman_suffix = r"(?:\.(?= ?[\p{L},;:)]|$))?"
     clock_suffix = r"Uhr|h"
     clock_marks = ":"
     abbreviations = (
-        (r"MwSt\.|MwSt(?!\p{L})", "Mehrwertsteuer"), (r"(?<=\p{L} )u\.(?= \p{Lu})", "und"), (r"z\. ?B\.", "zum Beispiel"), (r"d\. ?h\.", "das heißt"), (r"u\. ?a\.", "unter anderem"), (r"u\. ?ä\.", "und ähnliche"), (r"o\. ?ä\.", "oder ähnliche"),
-        (r"u\. ?s\. ?w\.|usw\.", "und so weiter"), (r"u\. ?U\.", "unter Umständen"), (r"i\. ?d\. ?R\.", "in der Regel"), (r"z\. ?T\.", "zum Teil"),
-        (r"z\. ?Z\.|z\. ?Zt\.|zzt\.", "zurzeit"), (r"s\. ?o\.", "siehe oben"), (r"s\. ?u\.", "siehe unten"), (r"v\. ?a\.", "vor allem"), (r"i\. ?A\.", "im Auftrag"),
-        (r"u\. ?v\. ?m\.", "und vieles mehr"), (r"m\. ?E\.", "meines Erachtens"), (r"z\. ?H\.|z\. ?Hd\.", "zu Händen"),
-        (r"v\. ?Chr\.", "vor Christus"), (r"n\. ?Chr\.", "nach Christus"), (r"bzw\.", "beziehungsweise"), (r"bzgl\.", "bezüglich"), (r"[Cc]a\.", "circa"), (r"vgl\.", "vergleiche"),
-        (r"[Gg]gf\.", "gegebenenfalls"), (r"evtl\.", "eventuell"), (r"inkl\.", "inklusive"), (r"exkl\.", "exklusive"), (r"sog\.", "sogenannte"), (r"etc\.", "et cetera"),
-        (r"max\.(?= )", "maximal"), (r"min\.(?= \d|\p{Ll})", "minimal"), (r"mind\.", "mindestens"), (r"lt\.(?= )", "laut"), (r"zzgl\.", "zuzüglich"), (r"abzgl\.", "abzüglich"), (r"einschl\.", "einschließlich"),
-        (r"Hrn\.(?= \p{Lu})", "Herrn"), (r"Hr\.(?= \p{Lu})", "Herr"), (r"Fr\.(?= \p{Lu})", "Frau"), (r"Frl\.(?= \p{Lu})", "Fräulein"), (r"Dres\.", "Doktoren"), (r"Dr\.", "Doktor"),
-        (r"Prof\.", "Professor"), (r"Ing\.", "Ingenieur"), (r"Dipl\.", "Diplom"), (r"St\.(?= \p{Lu})", "Sankt"),
-        (r"Nr\.", "Nummer"), (r"Nrn\.", "Nummern"), (r"S\.(?= ?\d)", "Seite"), (r"Abb\.", "Abbildung"), (r"Kap\.", "Kapitel"), (r"Bd\.", "Band"), (r"Abs\.", "Absatz"),
-        (r"Art\.(?= ?\d)", "Artikel"), (r"Tab\.", "Tabelle"), (r"Tel\.", "Telefon"), (r"Aufl\.", "Auflage"), (r"Hrsg\.", "Herausgeber"), (r"Abt\.", "Abteilung"),
-        (r"Mio\.", "Millionen"), (r"Mrd\.", "Milliarden"), (r"Tsd\.", "tausend"), (r"Std\.", "Stunden"), (r"Stk\.", "Stück"), (r"Str\.(?= \d|$)", "Straße"),
-        (r"(?P<street>\p{Lu}\p{Ll}+)str\.", lambda found: f"{found['street']}straße"), (r"(?P<place>\p{Lu}\p{Ll}+)pl\.(?= \d)", lambda found: f"{found['place']}platz"),
-        (r"Jh\.|Jhd\.", "Jahrhundert"), (r"geb\.(?= )", "geboren"), (r"gest\.(?= )", "gestorben"), (r"verh\.", "verheiratet"), (r"Mo\.[-–]Fr\.|Mo[-–]Fr(?!\p{L})", "Montag bis Freitag"),
-        (r"Jan\.", "Januar"), (r"Feb\.", "Februar"), (r"Apr\.", "April"), (r"Aug\.", "August"), (r"Sept?\.", "September"), (r"Okt\.", "Oktober"), (r"Nov\.", "November"), (r"Dez\.", "Dezember"),
+        (r"MwSt\.|MwSt(?!\p{L})", "Mehrwertsteuer"), (r"(?<=\p{L} )u\.(?= \p{Lu})", "und"),
+        (r"z\. ?B\.", "zum Beispiel"), (r"d\. ?h\.", "das heißt"), (r"u\. ?a\.", "unter anderem"),
+        (r"u\. ?ä\.", "und ähnliche"), (r"o\. ?ä\.", "oder ähnliche"),
+        (r"u\. ?s\. ?w\.|usw\.", "und so weiter"), (r"u\. ?U\.", "unter Umständen"),
+        (r"i\. ?d\. ?R\.", "in der Regel"), (r"z\. ?T\.", "zum Teil"),
+        (r"z\. ?Z\.|z\. ?Zt\.|zzt\.", "zurzeit"), (r"s\. ?o\.", "siehe oben"),
+        (r"s\. ?u\.", "siehe unten"), (r"v\. ?a\.", "vor allem"), (r"i\. ?A\.", "im Auftrag"),
+        (r"u\. ?v\. ?m\.", "und vieles mehr"), (r"m\. ?E\.", "meines Erachtens"),
+        (r"z\. ?H\.|z\. ?Hd\.", "zu Händen"),
+        (r"v\. ?Chr\.", "vor Christus"), (r"n\. ?Chr\.", "nach Christus"),
+        (r"bzw\.", "beziehungsweise"), (r"bzgl\.", "bezüglich"), (r"[Cc]a\.", "circa"),
+        (r"vgl\.", "vergleiche"),
+        (r"[Gg]gf\.", "gegebenenfalls"), (r"evtl\.", "eventuell"), (r"inkl\.", "inklusive"),
+        (r"exkl\.", "exklusive"), (r"sog\.", "sogenannte"), (r"etc\.", "et cetera"),
+        (r"max\.(?= )", "maximal"), (r"min\.(?= \d|\p{Ll})", "minimal"), (r"mind\.", "mindestens"),
+        (r"lt\.(?= )", "laut"), (r"zzgl\.", "zuzüglich"), (r"abzgl\.", "abzüglich"),
+        (r"einschl\.", "einschließlich"),
+        (r"Hrn\.(?= \p{Lu})", "Herrn"), (r"Hr\.(?= \p{Lu})", "Herr"), (r"Fr\.(?= \p{Lu})", "Frau"),
+        (r"Frl\.(?= \p{Lu})", "Fräulein"), (r"Dres\.", "Doktoren"), (r"Dr\.", "Doktor"),
+        (r"Prof\.", "Professor"), (r"Ing\.", "Ingenieur"), (r"Dipl\.", "Diplom"),
+        (r"St\.(?= \p{Lu})", "Sankt"),
+        (r"Nr\.", "Nummer"), (r"Pers\.", "Personen"),
+        (r"Nrn\.", "Nummern"),
+        (r"S\.(?= ?\d)", "Seite"),
+        (r"Abb\.", "Abbildung"), (r"Kap\.", "Kapitel"), (r"Bd\.", "Band"), (r"Abs\.", "Absatz"),
+        (r"Art\.(?= ?\d)", "Artikel"), (r"Tab\.", "Tabelle"), (r"Tel\.", "Telefon"),
+        (r"Aufl\.", "Auflage"), (r"Hrsg\.", "Herausgeber"), (r"Abt\.", "Abteilung"),
+        (r"Mio\.", "Millionen"), (r"Mrd\.", "Milliarden"), (r"Tsd\.", "tausend"),
+        (r"Std\.", "Stunden"), (r"Stk\.", "Stück"), (r"Str\.(?= \d|$)", "Straße"),
+        (r"(?P<street>\p{Lu}\p{Ll}+)str\.", lambda found: f"{found['street']}straße"),
+        (r"(?P<place>\p{Lu}\p{Ll}+)pl\.(?= \d)", lambda found: f"{found['place']}platz"),
+        (r"Jh\.|Jhd\.", "Jahrhundert"), (r"geb\.(?= )", "geboren"), (r"gest\.(?= )", "gestorben"),
+        (r"verh\.", "verheiratet"), (r"Mo\.[-–]Fr\.|Mo[-–]Fr(?!\p{L})", "Montag bis Freitag"),
+        (r"Jan\.", "Januar"), (r"Feb\.", "Februar"), (r"Apr\.", "April"), (r"Aug\.", "August"),
+        (r"Sept?\.", "September"), (r"Okt\.", "Oktober"), (r"Nov\.", "November"),
+        (r"Dez\.", "Dezember"),
     )  # fmt: skip
-    more_months: ClassVar = {"jan": 1, "jän": 1, "feb": 2, "mär": 3, "mrz": 3, "apr": 4, "sep": 9, "sept": 9}
+    more_months: ClassVar = {
+        "jan": 1,
+        "jän": 1,
+        "feb": 2,
+        "mär": 3,
+        "mrz": 3,
+        "apr": 4,
+        "sep": 9,
+        "sept": 9,
+    }
 
     def cardinal(self, value: int, gender: str = "m") -> str:
         words = self._words(value)
@@ -131,7 +173,9 @@ class German(Rules):
         if value % 100 != 1 or not following[:1].isupper():
             return self.cardinal(value)
         noun = following.lower()
-        feminine = noun in _FEMININE or noun.endswith(("ung", "heit", "keit", "schaft", "ion", "tät"))
+        feminine = noun in _FEMININE or noun.endswith(
+            ("ung", "heit", "keit", "schaft", "ion", "tät")
+        )
         return self.cardinal(value, "f" if feminine else "n")
 
     def say(self, digits: str, gender: str = "m") -> str:
@@ -142,7 +186,11 @@ class German(Rules):
 
     def unit_gender(self, unit: str) -> str:
         name = self.unit(unit, Decimal(1)).split()[0].lower()
-        return "f" if name.endswith(("tonne", "unze", "stunde", "minute", "sekunde", "meile", "umdrehung")) else "n"
+        return (
+            "f"
+            if name.endswith(("tonne", "unze", "stunde", "minute", "sekunde", "meile", "umdrehung"))
+            else "n"
+        )
 
     def year(self, value: int) -> str:
         return self._words(value, "year") if value < 2000 else self.cardinal(value)
@@ -170,7 +218,8 @@ class German(Rules):
             return f"{number} {one if single else several} {self.currency(code, Decimal(2))}"
         whole, _, small = self.plain(amount).partition(".")
         if len(small) == 2 and small != "00":
-            return f"{self.say(whole, 'n')} {self.currency(code, Decimal(whole))} {self.cardinal(int(small))}"
+            name = self.currency(code, Decimal(whole))
+            return f"{self.say(whole, 'n')} {name} {self.cardinal(int(small))}"
         return super().money(amount, code)
 
     def roman(self, value: int, head: str, before: str = "") -> str:
@@ -203,24 +252,30 @@ class German(Rules):
             return spaced(found, f"{words}er")
 
         def half(found: Any) -> str:
-            return f"{'eine halbe' if found['noun'].lower() in _FEMININE else 'ein halbes'} {found['noun']}"
+            noun = found["noun"]
+            return f"{'eine halbe' if noun.lower() in _FEMININE else 'ein halbes'} {noun}"
 
         months = "|".join(sorted(map(regex.escape, self.months), key=len, reverse=True))
         return (
             (regex.compile(r"(?<![\d.,/]|\d )(?:1/2|½) (?P<noun>\p{Lu}\p{Ll}+)"), half),
             (
-                regex.compile(r"(?<=(?:(?P<word>\p{L}+),? )?)(?<![\d.,])(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?![\d.])"),
+                regex.compile(r"(?<=(?:(?P<word>\p{L}+),? )?)(?<![\d.,])"
+                    r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?![\d.])"),
                 day_and_month,
             ),
             (regex.compile(r"(?<![\d.,])(?P<number>\d{1,4})er(?!\p{L})"), decade),
             (
                 regex.compile(
-                    r"(?<=(?<!\p{L})(?P<before>[Aa]m|[Ii]m|[Vv]om|[Zz]um|[Zz]ur|[Bb]eim|[Dd]em|[Dd]en|[Dd]es|[Dd]er|[Dd]ie|[Dd]as|[Bb]is zum|[Ii]hrem|[Ii]hren|[Ss]einem|[Ss]einen|[Uu]nserem) )"
+                    r"(?<=(?<!\p{L})(?P<before>[Aa]m|[Ii]m|[Vv]om|[Zz]um|[Zz]ur|[Bb]eim"
+                        r"|[Dd]em|[Dd]en|[Dd]es|[Dd]er|[Dd]ie|[Dd]as|[Bb]is zum|[Ii]hrem"
+                        r"|[Ii]hren|[Ss]einem|[Ss]einen|[Uu]nserem) )"
                     r"(?P<number>\d{1,3})\.(?= (?!(?i:" + months + r")\b)\p{L}| bis )"
                 ),
                 ordinal,
             ),
-            (regex.compile(r"(?<![\d.,]|^)(?<!^\s*)(?P<number>\d{1,2})\.(?= (?:Jahrhundert|Geburtstag|Platz|Stock|Klasse|Kapitel|Auflage|Mal|Weltkrieg|Liga))"), alone),
+            (regex.compile(r"(?<![\d.,]|^)(?<!^\s*)(?P<number>\d{1,2})\.(?= "
+                r"(?:Jahrhundert|Geburtstag|Platz|Stock|Klasse|Kapitel|Auflage|Mal"
+                r"|Weltkrieg|Liga))"), alone),
         )  # fmt: skip
 
     def day(self, day: int, before: str) -> str:
@@ -231,14 +286,20 @@ class German(Rules):
 
     def clock(self, hour: int, minute: int, second: int | None, suffix: str) -> str:
         if second is not None:
-            parts = (self.quantity(str(hour), "duration-hour"), self.quantity(str(minute), "duration-minute"))
+            parts = (
+                self.quantity(str(hour), "duration-hour"),
+                self.quantity(str(minute), "duration-minute"),
+            )
             return f"{', '.join(parts)} und {self.quantity(str(second), 'duration-second')}"
         hours = f"{self.cardinal(hour, 'n')} Uhr"
         return f"{hours} {self.cardinal(minute)}" if minute else hours
 
 
-_PARTS = frozenset(
-    "Kapitel KAPITEL Band Teil Akt Szene Buch Titel Artikel Phase Typ Stufe Klasse Kap Bd Abschnitt "
-    "Anhang".split()
+_PARTS = word_set(
+    "Kapitel KAPITEL Band Teil Akt Szene Buch Titel Artikel Phase Typ Stufe Klasse Kap "
+    "Bd Abschnitt "
+    "Anhang"
 )
-_AFTER_HEADS = frozenset("Weltkrieg Internationale Republik Weltkriegs Konzil Zivilsenat Jahrhundert".split())
+_AFTER_HEADS = word_set(
+    "Weltkrieg Internationale Republik Weltkriegs Konzil Zivilsenat Jahrhundert"
+)

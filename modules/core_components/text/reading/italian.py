@@ -10,11 +10,13 @@ import regex
 
 from modules.core_components.text.reading.numbers import spaced
 from modules.core_components.text.reading.rules import Rules
+from modules.core_components.text.reading.symbols import word_set
 
 # Words after a number that are no noun that it counts.
-_NO_NOUNS = frozenset(
-    "e o di da a in con su per tra fra che è sono era più meno qui qua ora oggi ieri domani del della "
-    "il lo la le i gli non si come quando se".split()
+_NO_NOUNS = word_set(
+    "e o di da a in con su per tra fra che è sono era più meno qui qua ora oggi ieri "
+    "domani del della "
+    "il lo la le i gli non si come quando se"
 )
 
 
@@ -43,7 +45,8 @@ class Italian(Rules):
         "≠": "diverso da", "≈": "circa uguale a", "<": "minore di", ">": "maggiore di",
         "→": ",", "⇒": ",", "←": ",", "->": ",", "=>": ",", "@": "chiocciola", "#": "cancelletto",
         "°": "gradi", "§": "paragrafo", "/": "barra", "²": "al quadrato", "³": "al cubo",
-        "√": "radice di", "∞": "infinito", "^": "elevato a", "~": ",", "|": ",", "\\": "barra inversa",
+        "√": "radice di", "∞": "infinito", "^": "elevato a", "~": ",", "|": ",",
+        "\\": "barra inversa",
         "_": " ", "$": "dollari", "€": "euro", "£": "sterline", "*": ",", "№": "numero", "π": "pi",
     }  # fmt: skip
     signs_before_numbers: ClassVar = {
@@ -75,7 +78,8 @@ class Italian(Rules):
         **dict.fromkeys(("mila", "k", "K"), ("mila", "mila")),
     }  # fmt: skip
     unit_names: ClassVar = {
-        "concentr-percent": ("per cento", "per cento"), "concentr-permille": ("per mille", "per mille"),
+        "concentr-percent": ("per cento", "per cento"),
+        "concentr-permille": ("per mille", "per mille"),
         "digital-mbit-s": ("megabit al secondo", "megabit al secondo"),
         "sound-db": ("decibel", "decibel"), "frequency-rpm": ("giro al minuto", "giri al minuto"),
         "speed-kilometer-per-hour": ("chilometro all'ora", "chilometri all'ora"),
@@ -83,38 +87,57 @@ class Italian(Rules):
         "digital-gigabyte": ("gigabyte", "gigabyte"),
     }  # fmt: skip
     no_units = frozenset(("in", "mi", "st", "yr", "yrs", "pt", "hr", "hrs"))
-    more_units: ClassVar = {"Mbps": "digital-mbit-s", "Mb/s": "digital-mbit-s", "dB": "sound-db"} | {
+    more_units: ClassVar = {
+        "Mbps": "digital-mbit-s", "Mb/s": "digital-mbit-s", "dB": "sound-db",
         "rpm": "frequency-rpm", "giri/min": "frequency-rpm", "q": "mass-quintal",
     }  # fmt: skip
-    acronyms = frozenset(
-        "NATO FIAT CGIL UE ONU USA RAI IVA INPS ENEL ENI ISTAT UNESCO NASA FBI CIA TV CD DVD PC GPS IA "
-        "AIDS DNA ASL UNICEF BCE".split()
+    acronyms = word_set(
+        "NATO FIAT CGIL UE ONU USA RAI IVA INPS ENEL ENI ISTAT UNESCO NASA FBI CIA TV "
+        "CD DVD PC GPS IA "
+        "AIDS DNA ASL UNICEF BCE"
     )
     roman_heads = (
         r"[Cc]apitolo|CAPITOLO|[Tt]omo|[Vv]olume|[Pp]arte|[Aa]tto|[Ss]cena|[Ll]ibro|[Tt]itolo"
         r"|[Aa]rticolo|[Ff]ase|[Tt]ipo|[Ll]ivello|[Ss]ecolo|[Cc]ap|[Vv]ol"
         r"|\p{Lu}\p{Ll}+(?: \p{Lu}\p{Ll}+)?"
     )
-    roman_heads_after = r"secol[oi]|SECOLO|[Gg]uerra|[Ee]dizione|[Cc]ongresso|[Rr]epubblica|[Oo]limpiade"
+    roman_heads_after = (
+        r"secol[oi]|SECOLO|[Gg]uerra|[Ee]dizione|[Cc]ongresso|[Rr]epubblica|[Oo]limpiade"
+    )
     clock_suffix = r"a\.m\.|am|p\.m\.|pm|h|ore"
     clock_marks = ":"
     abbreviations = (
-        (r"[Ss]ig\.ra|[Ss]ig\.a", "signora"), (r"[Ss]ig\.na", "signorina"), (r"[Ss]igg\.", "signori"),
+        (r"[Ss]ig\.ra|[Ss]ig\.a", "signora"), (r"[Ss]ig\.na", "signorina"),
+        (r"[Ss]igg\.", "signori"),
         (r"[Ss]ig\.", "signor"), (r"Dott\.ssa", "dottoressa"), (r"[Dd]ott\.|Dr\.", "dottor"),
-        (r"Prof\.ssa", "professoressa"), (r"[Pp]rof\.", "professor"), (r"[Ii]ng\.", "ingegner"), (r"[Aa]vv\.", "avvocato"),
-        (r"[Aa]rch\.", "architetto"), (r"[Gg]eom\.", "geometra"), (r"[Oo]n\.", "onorevole"), (r"Rag\.", "ragionier"),
+        (r"Prof\.ssa", "professoressa"), (r"[Pp]rof\.", "professor"), (r"[Ii]ng\.", "ingegner"),
+        (r"[Aa]vv\.", "avvocato"),
+        (r"[Aa]rch\.", "architetto"), (r"[Gg]eom\.", "geometra"), (r"[Oo]n\.", "onorevole"),
+        (r"Rag\.", "ragionier"),
         (r"S\.(?= \p{Lu}\p{Ll})", "San"), (r"SS\.(?= \p{Lu}\p{Ll})", "Santissimi"),
-        (r"[Ee]cc\.", "eccetera"), (r"[Pp]agg\.|pp\.", "pagine"), (r"[Pp]ag\.|p\.(?= ?\d)", "pagina"), (r"[Cc]ap\.(?= ?[\dIVX])", "capitolo"),
-        (r"[Vv]ol\.", "volume"), (r"[Aa]rt\.", "articolo"), (r"[Ff]igg\.", "figure"), (r"[Ff]ig\.", "figura"), (r"[Tt]ab\.", "tabella"),
-        (r"n\.(?= ?\d)|[Nn]°|nr\.", "numero"), (r"nn\.(?= ?\d)", "numeri"), (r"[Pp]\. ?es\.", "per esempio"), (r"[Aa]d es\.", "ad esempio"),
-        (r"[Tt]el\.", "telefono"), (r"[Vv]\.le|[Vv]\.le\.", "viale"), (r"[Pp]\.zza", "piazza"), (r"[Pp]\.za", "piazza"),
+        (r"[Ee]cc\.", "eccetera"), (r"[Pp]agg\.|pp\.", "pagine"),
+        (r"[Pp]ag\.|p\.(?= ?\d)", "pagina"), (r"[Cc]ap\.(?= ?[\dIVX])", "capitolo"),
+        (r"[Vv]ol\.", "volume"), (r"[Aa]rt\.", "articolo"), (r"[Ff]igg\.", "figure"),
+        (r"[Ff]ig\.", "figura"), (r"[Tt]ab\.", "tabella"),
+        (r"n\.(?= ?\d)|[Nn]°|nr\.", "numero"), (r"nn\.(?= ?\d)", "numeri"),
+        (r"[Pp]\. ?es\.", "per esempio"), (r"[Aa]d es\.", "ad esempio"),
+        (r"F\.lli", "fratelli"), (r"[Tt]el\.", "telefono"),
+        (r"[Vv]\.le", "viale"),
+        (r"[Pp]\.zza", "piazza"),
+        (r"[Pp]\.za", "piazza"),
         (r"[Cc]\.so(?= \p{Lu})", "corso"), (r"V\.(?= \p{Lu}\p{Ll})", "via"), (r"L\.go", "largo"),
-        (r"a\. ?C\.", "avanti Cristo"), (r"d\. ?C\.", "dopo Cristo"), (r"S\.p\.A\.|SpA(?!\p{L})", "S P A"), (r"S\.r\.l\.|Srl(?!\p{L})", "S R L"),
-        (r"c\.a\.|ca\.(?= ?\d)", "circa"), (r"vs\.?(?!\p{L})", "contro"), (r"cfr\.|cf\.", "confronta"), (r"[Rr]ed\.", "redazione"),
-        (r"s\.l\.m\.", "sul livello del mare"), (r"min\.(?= \p{Ll})", "minimo"), (r"max\.(?= \p{Ll})", "massimo"), (r"[Mm]in\.(?= \d)", "minimo"),
-        (r"mln(?!\p{L})", "milioni"), (r"mld(?!\p{L})|mrd(?!\p{L})", "miliardi"), (r"[Gg]ent\.mo", "gentilissimo"), (r"[Ee]gr\.", "egregio"),
-        (r"gen\.(?= \d)", "gennaio"), (r"feb\.", "febbraio"), (r"apr\.", "aprile"), (r"giu\.", "giugno"), (r"lug\.", "luglio"),
-        (r"ago\.", "agosto"), (r"sett?\.(?= \d)", "settembre"), (r"ott\.", "ottobre"), (r"nov\.", "novembre"), (r"dic\.", "dicembre"),
+        (r"a\. ?C\.", "avanti Cristo"), (r"d\. ?C\.", "dopo Cristo"),
+        (r"S\.p\.A\.|SpA(?!\p{L})", "S P A"), (r"S\.r\.l\.|Srl(?!\p{L})", "S R L"),
+        (r"c\.a\.|ca\.(?= ?\d)", "circa"), (r"vs\.?(?!\p{L})", "contro"),
+        (r"cfr\.|cf\.", "confronta"), (r"[Rr]ed\.", "redazione"),
+        (r"s\.l\.m\.", "sul livello del mare"), (r"min\.(?= \p{Ll})", "minimo"),
+        (r"max\.(?= \p{Ll})", "massimo"), (r"[Mm]in\.(?= \d)", "minimo"),
+        (r"mln(?!\p{L})", "milioni"), (r"mld(?!\p{L})|mrd(?!\p{L})", "miliardi"),
+        (r"[Gg]ent\.mo", "gentilissimo"), (r"[Ee]gr\.", "egregio"),
+        (r"gen\.(?= \d)", "gennaio"), (r"feb\.", "febbraio"), (r"apr\.", "aprile"),
+        (r"giu\.", "giugno"), (r"lug\.", "luglio"),
+        (r"ago\.", "agosto"), (r"sett?\.(?= \d)", "settembre"), (r"ott\.", "ottobre"),
+        (r"nov\.", "novembre"), (r"dic\.", "dicembre"),
     )  # fmt: skip
 
     def cardinal(self, value: int, gender: str = "m") -> str:
@@ -127,7 +150,9 @@ class Italian(Rules):
         if value == 1 and noun and noun not in _NO_NOUNS:
             if noun.endswith("a"):
                 return "una"
-            starts = noun.startswith(("z", "gn", "ps", "x", "sc", "sp", "st", "sb", "sd", "sf", "sg"))
+            starts = noun.startswith(
+                ("z", "gn", "ps", "x", "sc", "sp", "st", "sb", "sd", "sf", "sg")
+            )
             return "uno" if starts else "un"
         return self.cardinal(value)
 
@@ -148,7 +173,11 @@ class Italian(Rules):
         return super().unit(unit, value)
 
     def decimals(self, digits: str) -> str:
-        return self.cardinal(int(digits)) if len(digits) == 2 and digits[0] != "0" else self.digits(digits)
+        return (
+            self.cardinal(int(digits))
+            if len(digits) == 2 and digits[0] != "0"
+            else self.digits(digits)
+        )
 
     def ordinal(self, value: int, gender: str = "m") -> str:
         words = self._words(value, "ordinal")
@@ -182,9 +211,11 @@ class Italian(Rules):
             return self.clock(int(found["hour"]), int(found["minute"]), None, "")
 
         return (
-            (regex.compile(r"(?<=(?:[Aa]lle|[Dd]alle|[Oo]re|[Dd]elle) )(?P<hour>[01]?\d|2[0-4])\.(?P<minute>[0-5]\d)(?!\d)"), clock),
+            (regex.compile(r"(?<=(?:[Aa]lle|[Dd]alle|[Oo]re|[Dd]elle) )(?P<hour>[01]?\d"
+                r"|2[0-4])\.(?P<minute>[0-5]\d)(?!\d)"), clock),
             (regex.compile(r"(?<![\d.,/])1/2 (?P<noun>\p{Ll}+)"), half),
-            (regex.compile(r"(?<![\d.,])(?P<number>\d{1,4})(?P<mark>[ºª]|(?<=(?<!\d)(?:[1-9]|[12]\d|3[01]))°(?= \p{Ll}{3,}))(?![\p{L}\d])"), ordinal),
+            (regex.compile(r"(?<![\d.,])(?P<number>\d{1,4})(?P<mark>[ºª]|(?<=(?<!\d)"
+                r"(?:[1-9]|[12]\d|3[01]))°(?= \p{Ll}{3,}))(?![\p{L}\d])"), ordinal),
         )  # fmt: skip
 
     def day(self, day: int, before: str) -> str:
@@ -194,12 +225,17 @@ class Italian(Rules):
         letters = suffix.lower().replace(".", "")
         half = {"am": " di mattina", "pm": " di sera"}.get(letters, "")
         if second is not None:
-            parts = (self.quantity(str(hour), "duration-hour"), self.quantity(str(minute), "duration-minute"))
+            parts = (
+                self.quantity(str(hour), "duration-hour"),
+                self.quantity(str(minute), "duration-minute"),
+            )
             return f"{', '.join(parts)} e {self.quantity(str(second), 'duration-second')}"
         hours = "una" if hour == 1 else self.cardinal(hour)
         words = f"{hours} e {self.cardinal(minute)}" if minute else hours
         return f"{words}{half}"
 
 
-_PARTS = frozenset("Capitolo Tomo Volume Parte Atto Scena Libro Titolo Articolo Fase Tipo Livello Cap Vol".split())
-_WOMEN = frozenset("Elisabetta Caterina Maria Margherita Isabella Cristina Anna".split())
+_PARTS = word_set(
+    "Capitolo Tomo Volume Parte Atto Scena Libro Titolo Articolo Fase Tipo Livello Cap Vol"
+)
+_WOMEN = word_set("Elisabetta Caterina Maria Margherita Isabella Cristina Anna")

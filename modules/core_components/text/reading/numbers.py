@@ -106,7 +106,8 @@ def read_phones(text: OffsetText, rules: Rules) -> OffsetText:
         changes.append((found.start, found.end, plus + words))
     # A number of another country than the language's own.
     return text.with_changes(changes).replaced(
-        _LEADING_ZERO, lambda found: rules.phone_joiner.join(map(rules.phone, re.findall(r"\d+", found[0])))
+        _LEADING_ZERO,
+        lambda found: rules.phone_joiner.join(map(rules.phone, re.findall(r"\d+", found[0]))),
     )
 
 
@@ -202,16 +203,15 @@ def _number_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
         return spaced(found, " ".join(map(rules.digits, re.findall(r"\d+", found[0]))))
 
     starts = r"(?:(?<=\s)|(?<=^)|(?<=[(“\"'/=<>~≈]))" if rules.bare_years else ""
-    signed = regex.compile(
-        rf"(?<![{letter}\p{{N}}.,)%°\]-]){starts}[-−–](?=[\d.,]*\d)"
-    )
+    signed = regex.compile(rf"(?<![{letter}\p{{N}}.,)%°\]-]){starts}[-−–](?=[\d.,]*\d)")
     result: list[tuple[Any, Any]] = [
         # 978-3-16-148410-0
         (regex.compile(r"(?<![\p{L}\d-])\d+(?:-\d+){2,}(?![\p{L}\d-])"), code),
         (regex.compile(rf"(?:(?<whole>{digits})[ \u00a0]?)?(?<sign>[{''.join(VULGAR)}])"), vulgar),
         (
             regex.compile(
-                r"(?<![\d.,/])(?:(?<whole>\d{1,3})[ \u00a0])?(?<above>\d{1,3})[/⁄](?<below>\d{1,3})(?![\d/]|[.,]\d)"
+                r"(?<![\d.,/])(?:(?<whole>\d{1,3})[ \u00a0])?(?<above>\d{1,3})[/⁄]"
+                r"(?<below>\d{1,3})(?![\d/]|[.,]\d)"
             ),
             fraction,
         ),
@@ -234,7 +234,10 @@ def _number_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
         (regex.compile(r"(?<![\p{L}\p{N}])['’](?=\d\d(?!\d))"), ""),  # '90
         (regex.compile(r"(?<=\p{L})[-‐‑](?=\d)|(?<=\d)[-‐‑](?=\p{L})"), " "),
         # ".5"
-        (regex.compile(rf"(?<![\d{letter}.]){re.escape(rules.decimal_mark)}(?P<decimals>\d+)"), part),
+        (
+            regex.compile(rf"(?<![\d{letter}.]){re.escape(rules.decimal_mark)}(?P<decimals>\d+)"),
+            part,
+        ),
         (regex.compile(rf"(?<!\d){number}(?:[.,]\d+)*"), plain),
         # Digits of other scripts.
         (regex.compile(r"\d+"), lambda found: spaced(found, rules.say_part(found[0]))),

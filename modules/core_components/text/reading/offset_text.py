@@ -53,6 +53,6 @@ class OffsetText:
         ends.extend(self.ends[position:])
         return OffsetText(self.original, "".join((*texts, self.text[position:])), starts, ends)
 
-    def translated(self, table: Mapping[int, str]) -> OffsetText:
+    def translated(self, table: Mapping[int, str | int]) -> OffsetText:
         """With single characters replaced by single others."""
         return OffsetText(self.original, self.text.translate(table), self.starts, self.ends)

@@ -10,15 +10,23 @@ import regex
 
 from modules.core_components.text.reading.numbers import spaced
 from modules.core_components.text.reading.rules import Rules
+from modules.core_components.text.reading.symbols import word_set
 
-_NO_NOUNS = frozenset(
-    "e ou de da do das dos a à às ao em na no por para com sem que é foi são mais menos hoje ontem já "
-    "aqui lá agora as os uma".split()
+_NO_NOUNS = word_set(
+    "e ou de da do das dos a à às ao em na no por para com sem que é foi são mais menos "
+    "hoje ontem já "
+    "aqui lá agora as os uma"
 )
-_MASCULINE_IN_A = frozenset(
-    "dia dias problema problemas mapa mapas idioma idiomas clima sistema sistemas programa programas "
-    "tema temas planeta planetas grama gramas quilograma quilogramas".split()
+_MASCULINE_IN_A = word_set(
+    "dia dias problema problemas mapa mapas idioma idiomas clima sistema sistemas "
+    "programa programas "
+    "tema temas planeta planetas grama gramas quilograma quilogramas"
 )
+
+_FEMININE = word_set(
+    "foto fotos moto motos vezes vez mães mãe noites noite flores flor mulheres mulher"
+)
+_FEMININE_ENDINGS = ("a", "as", "ções", "ção", "dade", "dades", "gem", "gens")
 
 
 class BrazilianPortuguese(Rules):
@@ -73,7 +81,8 @@ class BrazilianPortuguese(Rules):
     }  # fmt: skip
     small_units: ClassVar = {
         **dict.fromkeys(("BRL", "$", "USD"), ("centavo", "centavos")),
-        "EUR": ("cêntimo", "cêntimos"), "GBP": ("penny", "pence"),
+        "EUR": ("cêntimo", "cêntimos"),
+        "GBP": ("penny", "pence"),
     }
     magnitudes: ClassVar = {
         **dict.fromkeys(("M", "mi", "mi.", "milhão", "milhões", "mm"), ("milhão", "milhões")),
@@ -84,40 +93,58 @@ class BrazilianPortuguese(Rules):
     unit_names: ClassVar = {
         "concentr-percent": ("por cento", "por cento"), "concentr-permille": ("por mil", "por mil"),
         "digital-mbit-s": ("megabit por segundo", "megabits por segundo"),
-        "sound-db": ("decibel", "decibéis"), "frequency-rpm": ("rotação por minuto", "rotações por minuto"),
+        "sound-db": ("decibel", "decibéis"),
+        "frequency-rpm": ("rotação por minuto", "rotações por minuto"),
         "energy-kilowatt-hour": ("quilowatt-hora", "quilowatts-hora"),
         "digital-gigabyte": ("gigabyte", "gigabytes"), "mass-tonne": ("tonelada", "toneladas"),
     }  # fmt: skip
     no_units = frozenset(("in", "mi", "st", "yr", "yrs", "pt", "hr", "hrs"))
     more_units: ClassVar = {
-        "Mbps": "digital-mbit-s", "Mb/s": "digital-mbit-s", "dB": "sound-db", "rpm": "frequency-rpm",
+        "Mbps": "digital-mbit-s", "Mb/s": "digital-mbit-s", "dB": "sound-db",
+        "rpm": "frequency-rpm",
         "seg": "duration-second",
     }  # fmt: skip
-    acronyms = frozenset(
-        "ONU OTAN UE EUA FMI CPF CNPJ RG SUS INSS IBGE USP UNESCO NASA FBI CIA TV CD DVD PC GPS IA PIB "
-        "AIDS DNA OVNI STF PT UNICEF".split()
+    acronyms = word_set(
+        "ONU OTAN UE EUA FMI CPF CNPJ RG SUS INSS IBGE USP UNESCO NASA FBI CIA TV CD "
+        "DVD PC GPS IA PIB "
+        "AIDS DNA OVNI STF PT UNICEF"
     )
     roman_heads = (
-        r"[Ss]éculos?|SÉCULO|[Cc]apítulo|CAPÍTULO|[Tt]omo|[Vv]olume|[Pp]arte|[Aa]to|[Cc]ena|[Ll]ivro"
+        r"[Ss]éculos?|SÉCULO|[Cc]apítulo|CAPÍTULO|[Tt]omo|[Vv]olume|[Pp]arte|[Aa]to"
+        r"|[Cc]ena|[Ll]ivro"
         r"|[Tt]ítulo|[Aa]rtigo|[Ff]ase|[Tt]ipo|[Nn]ível|[Cc]ap|[Vv]ol|Guerra Mundial"
         r"|\p{Lu}\p{Ll}+(?: \p{Lu}\p{Ll}+)?"
     )
-    roman_heads_after = r"Guerra|[Cc]ongresso|[Ee]dição|[Rr]epública|[Cc]onferência|[Ee]ncontro|[Ss]emana"
+    roman_heads_after = (
+        r"Guerra|[Cc]ongresso|[Ee]dição|[Rr]epública|[Cc]onferência|[Ee]ncontro|[Ss]emana"
+    )
     clock_suffix = r"h|hs|horas?|a\.m\.|am|p\.m\.|pm"
     clock_marks = ":hH"
     abbreviations = (
-        (r"[Ss]rs\.", "senhores"), (r"[Ss]rta\.", "senhorita"), (r"[Ss]ras\.", "senhoras"), (r"[Ss]ra\.", "senhora"), (r"[Ss]r\.", "senhor"),
-        (r"Drs\.", "doutores"), (r"Dra\.", "doutora"), (r"Dr\.", "doutor"), (r"Profa\.|Prof\.ª|Prof\.a", "professora"), (r"Prof\.", "professor"),
-        (r"D\.(?= \p{Lu}\p{Ll})", "dona"), (r"Eng\.", "engenheiro"), (r"Gen\.", "general"), (r"Cel\.", "coronel"), (r"Sto\.", "santo"), (r"Sta\.", "santa"),
-        (r"S\.(?= \p{Lu}\p{Ll})", "são"), (r"V\. ?Ex?a\.", "vossa excelência"), (r"V\. ?S\.?a\.", "vossa senhoria"),
-        (r"[Ee]tc\.", "et cetera"), (r"[Pp]ágs\.|pp\.", "páginas"), (r"[Pp]ág\.|p\.(?= ?\d)", "página"), (r"[Cc]ap\.(?= ?[\dIVX])", "capítulo"),
-        (r"[Vv]ol\.", "volume"), (r"[Aa]rt\.", "artigo"), (r"[Ff]igs\.", "figuras"), (r"[Ff]ig\.", "figura"), (r"[Nn]\.?[º°](?= ?\d)|[Nn]úm\.", "número"),
-        (r"p\. ?ex\.", "por exemplo"), (r"[Aa]prox\.", "aproximadamente"), (r"[Tt]el\.", "telefone"), (r"Av\.", "avenida"), (r"R\.(?= \p{Lu}\p{Ll})", "rua"),
-        (r"[Pp]ça\.", "praça"), (r"[Aa]pto?\.", "apartamento"), (r"[Cc]ia\.", "companhia"), (r"Ltda\.?(?!\p{L})", "limitada"), (r"S\.A\.|S/A(?!\p{L})", "S A"),
-        (r"a\. ?C\.", "antes de Cristo"), (r"d\. ?C\.", "depois de Cristo"), (r"E\.?U\.?A\.", "Estados Unidos"), (r"vs\.?(?!\p{L})", "versus"), (r"cf\.", "confira"),
-        (r"[Ee]d\.(?= )", "edição"), (r"[Dd]epto?\.", "departamento"), (r"máx\.", "máximo"), (r"mín\.", "mínimo"), (r"obs\.", "observação"), (r"[Jj]r\.", "júnior"),
-        (r"jan\.", "janeiro"), (r"fev\.", "fevereiro"), (r"abr\.", "abril"), (r"jun\.", "junho"), (r"jul\.", "julho"), (r"ago\.", "agosto"),
-        (r"set\.(?= )", "setembro"), (r"out\.(?= )", "outubro"), (r"nov\.", "novembro"), (r"dez\.(?= )", "dezembro"),
+        (r"[Ss]rs\.", "senhores"), (r"[Ss]rta\.", "senhorita"), (r"[Ss]ras\.", "senhoras"),
+        (r"[Ss]ra\.", "senhora"), (r"[Ss]r\.", "senhor"),
+        (r"Drs\.", "doutores"), (r"Dra\.", "doutora"), (r"Dr\.", "doutor"),
+        (r"Profa\.|Prof\.ª|Prof\.a", "professora"), (r"Prof\.", "professor"),
+        (r"D\.(?= \p{Lu}\p{Ll})", "dona"), (r"Eng\.", "engenheiro"), (r"Gen\.", "general"),
+        (r"Cel\.", "coronel"), (r"Sto\.", "santo"), (r"Sta\.", "santa"),
+        (r"S\.(?= \p{Lu}\p{Ll})", "são"), (r"V\. ?Ex?a\.", "vossa excelência"),
+        (r"V\. ?S\.?a\.", "vossa senhoria"),
+        (r"[Ee]tc\.", "et cetera"), (r"[Pp]ágs\.|pp\.", "páginas"),
+        (r"[Pp]ág\.|p\.(?= ?\d)", "página"), (r"[Cc]ap\.(?= ?[\dIVX])", "capítulo"),
+        (r"[Vv]ol\.", "volume"), (r"[Aa]rt\.", "artigo"), (r"[Ff]igs\.", "figuras"),
+        (r"[Ff]ig\.", "figura"), (r"[Nn]\.?[º°](?= ?\d)|[Nn]úm\.", "número"),
+        (r"p\. ?ex\.", "por exemplo"), (r"[Aa]prox\.", "aproximadamente"),
+        (r"[Tt]el\.", "telefone"), (r"Av\.", "avenida"), (r"R\.(?= \p{Lu}\p{Ll})", "rua"),
+        (r"[Pp]ça\.", "praça"), (r"[Aa]pto?\.", "apartamento"), (r"[Cc]ia\.", "companhia"),
+        (r"Ltda\.?(?!\p{L})", "limitada"), (r"S\.A\.|S/A(?!\p{L})", "S A"),
+        (r"a\. ?C\.", "antes de Cristo"), (r"d\. ?C\.", "depois de Cristo"),
+        (r"E\.?U\.?A\.", "Estados Unidos"), (r"vs\.?(?!\p{L})", "versus"), (r"cf\.", "confira"),
+        (r"[Ee]d\.(?= )", "edição"), (r"[Dd]epto?\.", "departamento"), (r"máx\.", "máximo"),
+        (r"mín\.", "mínimo"), (r"obs\.", "observação"), (r"[Jj]r\.", "júnior"),
+        (r"jan\.", "janeiro"), (r"fev\.", "fevereiro"), (r"abr\.", "abril"), (r"jun\.", "junho"),
+        (r"jul\.", "julho"), (r"ago\.", "agosto"),
+        (r"set\.(?= )", "setembro"), (r"out\.(?= )", "outubro"), (r"nov\.", "novembro"),
+        (r"dez\.(?= )", "dezembro"),
     )  # fmt: skip
 
     def cardinal(self, value: int, gender: str = "m") -> str:
@@ -132,9 +159,9 @@ class BrazilianPortuguese(Rules):
 
     def counted(self, value: int, following: str) -> str:
         noun = following.lower()
-        if noun and noun not in _NO_NOUNS and noun not in _MASCULINE_IN_A:
-            if noun.endswith(("a", "as", "ções", "ção", "dade", "dades", "gem", "gens", "fotos", "foto", "motos", "moto", "vezes", "mães")):
-                return self.cardinal(value, "f")
+        known = noun and noun not in _NO_NOUNS and noun not in _MASCULINE_IN_A
+        if known and (noun in _FEMININE or noun.endswith(_FEMININE_ENDINGS)):
+            return self.cardinal(value, "f")
         return self.cardinal(value)
 
     def currency_gender(self, code: str) -> str:
@@ -145,7 +172,11 @@ class BrazilianPortuguese(Rules):
         return "f" if first.endswith("a") and first not in _MASCULINE_IN_A else "m"
 
     def decimals(self, digits: str) -> str:
-        return self.cardinal(int(digits)) if len(digits) == 2 and digits[0] != "0" else self.digits(digits)
+        return (
+            self.cardinal(int(digits))
+            if len(digits) == 2 and digits[0] != "0"
+            else self.digits(digits)
+        )
 
     def ordinal(self, value: int, gender: str = "m") -> str:
         words = self._words(value, "ordinal")
@@ -179,7 +210,8 @@ class BrazilianPortuguese(Rules):
 
         return (
             (regex.compile(r"(?<![\d.,/])1/2 (?P<noun>\p{Ll}+)"), half),
-            (regex.compile(r"(?<![\d.,])(?P<number>\d{1,4})\.?(?P<mark>[ºª]|(?<=(?<!\d)(?:[1-9]|[12]\d|3[01]))°(?= \p{Ll}{3,}))(?![\p{L}\d])"), ordinal),
+            (regex.compile(r"(?<![\d.,])(?P<number>\d{1,4})\.?(?P<mark>[ºª]|(?<=(?<!\d)"
+                r"(?:[1-9]|[12]\d|3[01]))°(?= \p{Ll}{3,}))(?![\p{L}\d])"), ordinal),
         )  # fmt: skip
 
     def day(self, day: int, before: str) -> str:
@@ -190,15 +222,18 @@ class BrazilianPortuguese(Rules):
         half = {"am": " da manhã", "pm": " da tarde"}.get(letters, "")
         hours = self.cardinal(hour, "f")
         if second is not None:
-            parts = (self.quantity(str(hour), "duration-hour"), self.quantity(str(minute), "duration-minute"))
+            parts = (
+                self.quantity(str(hour), "duration-hour"),
+                self.quantity(str(minute), "duration-minute"),
+            )
             return f"{', '.join(parts)} e {self.quantity(str(second), 'duration-second')}"
         if not minute:
             return f"{hours} {'hora' if hour == 1 else 'horas'}{half}"
         return f"{hours} e {self.cardinal(minute)}{half}"
 
 
-_PARTS = frozenset("Capítulo Tomo Volume Parte Ato Cena Livro Título Artigo Fase Tipo Nível Cap Vol".split())
-_WOMEN = frozenset("Isabel Maria Catarina Cristina Ana Joana Elizabeth".split())
+_PARTS = word_set("Capítulo Tomo Volume Parte Ato Cena Livro Título Artigo Fase Tipo Nível Cap Vol")
+_WOMEN = word_set("Isabel Maria Catarina Cristina Ana Joana Elizabeth")
 
 
 def _feminine(words: str) -> str:

@@ -63,7 +63,8 @@ def _sign_pattern(rules: Rules) -> Any:
     signs = "|".join(map(regex.escape, sorted(rules.signs_before_numbers, key=len, reverse=True)))
     money = "".join({symbol for symbol in CURRENCY_OF_SYMBOL if len(symbol) == 1})
     return regex.compile(
-        rf"(?<![\p{{N}}{letter})+=×÷*/^])(?<![\p{{N}})+=×÷*/^]\s)(?P<sign>{signs})(?:(?<![<>=])[ \u00a0])?(?=[{money}]?[{_MINUS}]?[.,]?\p{{N}})"
+        rf"(?<![\p{{N}}{letter})+=×÷*/^])(?<![\p{{N}})+=×÷*/^]\s)(?P<sign>{signs})(?:"
+        rf"(?<![<>=])[ \u00a0])?(?=[{money}]?[{_MINUS}]?[.,]?\p{{N}})"
     )
 
 
@@ -88,15 +89,19 @@ def _money_pattern(rules: Rules) -> tuple[Any, Any]:
     sizes = "|".join(map(regex.escape, sorted(rules.magnitudes, key=len, reverse=True))) or "(?!)"
     number = rules.number
     space = r"[ \u00a0\u202f]?"
-    size = rf"(?:{space}(?P<{{0}}>{sizes})(?![{letter}\p{{N}}]))?"
+    size = rf"(?:{space}(?P<size>{sizes})(?![{letter}\p{{N}}]))?"
     of = rf"{space}(?:{rules.of_magnitude}{space})?" if rules.of_magnitude else space
-    amount = rf"(?P<first>(?>{number}))(?:{space}[{RANGE_MARKS}]{space}(?:{before}|{codes})?(?P<last>(?>{number})))?"
+    last = rf"(?:{space}[{RANGE_MARKS}]{space}(?:{before}|{codes})?(?P<last>(?>{number})))?"
+    amount = rf"(?P<first>(?>{number})){last}"
     pattern = regex.compile(
         rf"(?<![{letter}\p{{N}}])(?:"
-        rf"(?P<minus>[{_MINUS}])?(?<![{letter}\p{{N}}][{_MINUS}])(?:(?P<sign>{before})|(?P<code>(?:{codes}|{before_letters})(?!{letter}))){space}"
-        rf"(?P<minus2>[{_MINUS}])?{amount}{size.replace('{0}', 'size')}(?:{space}(?P<twice>{codes})(?!{letter}))?(?!\d)"
+        rf"(?P<minus>[{_MINUS}])?(?<![{letter}\p{{N}}][{_MINUS}])(?:(?P<sign>{before})|"
+        rf"(?P<code>(?:{codes}|{before_letters})(?!{letter}))){space}"
+        rf"(?P<minus2>[{_MINUS}])?{amount}{size}(?:{space}"
+        rf"(?P<twice>{codes})(?!{letter}))?(?!\d)"
         rf"|(?P<minus>(?<![\p{{N}}])[{_MINUS}])?(?<![\p{{N}}.,])"
-        rf"{amount}{size.replace('{0}', 'size')}{of}(?:(?P<sign>{after})|(?P<code>{codes})|(?P<named>{names}))(?![{letter}\p{{N}}])"
+        rf"{amount}{size}{of}(?:(?P<sign>{after})|(?P<code>{codes})"
+        rf"|(?P<named>{names}))(?![{letter}\p{{N}}])"
         rf"|(?P<minus>[{_MINUS}])?(?P<cents>\d{{1,2}}){space}(?P<coin>[¢₵])"
         rf")(?:{space}/{space}(?P<per>{_alternatives(PER)})(?![{letter}\p{{N}}]))?"
     )
@@ -113,7 +118,8 @@ def _money_pattern(rules: Rules) -> tuple[Any, Any]:
         code = written if written in rules.currencies else found["twice"] or code
         size = found["size"] or ""
         if found["last"]:
-            words = f"{rules.say(found['first'], rules.currency_gender(code))} {rules.to} {rules.money(found['last'], code, size)}"
+            first = rules.say(found["first"], rules.currency_gender(code))
+            words = f"{first} {rules.to} {rules.money(found['last'], code, size)}"
         else:
             words = rules.money(found["first"], code, size)
         per = f" {rules.per_unit(UNITS.get(found['per'], ''))}" if found["per"] else ""
@@ -136,13 +142,16 @@ def _unit_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
     glued = _alternatives(symbol for symbol in units if symbol not in NEVER_WITHOUT_SPACE)
     apart = _alternatives(symbol for symbol in units if symbol not in ONLY_WITHOUT_SPACE)
     start = (
-        rf"(?<![{letter}\p{{N}}]|\p{{N}}[.,])(?:(?P<first>(?>{number})){space}(?:{glued})?{space}[{RANGE_MARKS}]{space})?"
+        rf"(?<![{letter}\p{{N}}]|\p{{N}}[.,])(?:(?P<first>(?>{number})){space}"
+        rf"(?:{glued})?{space}[{RANGE_MARKS}]{space})?"
         rf"(?P<minus>[{_MINUS}])?(?P<number>(?>{number}))"
     )
     vulgar = r"(?:(?<=(?<!\d)\d{1,9})(?P<vulgar>[½¼¾]))?"
     edge = rf"(?![{letter}\p{{N}}²³]|[-‐]{letter}|['’]{letter})"
     pattern = regex.compile(
-        rf"{start}{vulgar}(?:(?P<unit>{glued})|[ \u00a0\u202f](?P<unit>{apart})|(?<=\d[.,]\d+)[ ](?P<unit>A|K|N|J)|-(?P<unit>km|cm|mm|kg|mph|km/h|ft|lb|GB|MB|TB|Hz|kHz|MHz|GHz|kW|ml|min))"
+        rf"{start}{vulgar}(?:(?P<unit>{glued})|[ \u00a0\u202f](?P<unit>{apart})|"
+        rf"(?<=\d[.,]\d+)[ ](?P<unit>A|K|N|J)|-(?P<unit>km|cm|mm|kg|mph|km/h|ft|lb|GB"
+        rf"|MB|TB|Hz|kHz|MHz|GHz|kW|ml|min))"
         rf"(?:/(?P<per>{_alternatives(PER)}))?{edge}"
     )
 
@@ -152,7 +161,8 @@ def _unit_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
         if found["first"]:
             first = f"{rules.say(found['first'], rules.unit_gender(unit))} {rules.to} "
         if found["vulgar"]:
-            words = f"{rules.mixed_sign(found['number'], found['vulgar'])} {rules.unit(unit, Decimal(2))}"
+            number = rules.mixed_sign(found["number"], found["vulgar"])
+            words = f"{number} {rules.unit(unit, Decimal(2))}"
         else:
             words = rules.quantity(found["number"], unit)
         per = f" {rules.per_unit(UNITS[found['per']])}" if found["per"] else ""
@@ -160,10 +170,12 @@ def _unit_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
         return spaced(found, f"{first}{words}{per}")
 
     feet = regex.compile(
-        r"(?<![\p{L}\p{N}.,])(?P<feet>\d{1,3})\s?['’′]\s?(?:(?P<inches>\d{1,2}(?:\.\d)?)(?:\s?(?:[\"”″]|''|’’)|(?![\d\p{L}'’])))"
+        r"(?<![\p{L}\p{N}.,])(?P<feet>\d{1,3})\s?['’′]\s?(?:(?P<inches>\d{1,2}(?:\.\d)?)"
+        r"(?:\s?(?:[\"”″]|''|’’)|(?![\d\p{L}'’])))"
     )
     inches = regex.compile(
-        r"(?<![\p{L}\p{N}.,])(?P<inches>\d{1,3}(?:[.,]\d{1,2})?)(?:″|(?<![\"“„][^\"”]{0,40})[\"”])(?=[\s-]?\p{L}|[\s,.;:)x×]|$)"
+        r"(?<![\p{L}\p{N}.,])(?P<inches>\d{1,3}(?:[.,]\d{1,2})?)(?:″|"
+        r"(?<![\"“„][^\"”]{0,40})[\"”])(?=[\s-]?\p{L}|[\s,.;:)x×]|$)"
     )
 
     only_feet = regex.compile(
@@ -199,7 +211,8 @@ def _unit_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
         return spaced(found, " ".join(parts))
 
     part = regex.compile(
-        rf"(?<![{letter}\p{{N}}.,/])(?:(?:(?P<whole>\d{{1,3}})[ ])?(?P<above>\d{{1,2}})/(?P<below>\d{{1,2}})"
+        rf"(?<![{letter}\p{{N}}.,/])(?:(?:(?P<whole>\d{{1,3}})[ ])?(?P<above>\d{{1,2}})/"
+        rf"(?P<below>\d{{1,2}})"
         rf"|(?P<vulgar>[{''.join(VULGAR)}]))[ ]?(?P<unit>{apart}){edge}"
     )
 
@@ -212,4 +225,11 @@ def _unit_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
         unit = rules.unit(units[found["unit"]], Decimal(2 if whole else 1))
         return spaced(found, f"{words} {unit}")
 
-    return ((degrees, in_degrees), (part, in_parts), (feet, in_feet), (only_feet, in_only_feet), (pattern, say), (inches, in_inches))
+    return (
+        (degrees, in_degrees),
+        (part, in_parts),
+        (feet, in_feet),
+        (only_feet, in_only_feet),
+        (pattern, say),
+        (inches, in_inches),
+    )

@@ -19,6 +19,8 @@ import regex
 # Numbers with more digits than this have no name that anyone would say: they are spelled.
 _LONGEST_NUMBER = 15
 _MILLION = 1_000_000
+# A pattern, and the words for a match of it.
+Abbreviation = tuple[str, str | Callable[[Any], str]]
 NO_WORDS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -72,7 +74,7 @@ class Rules:
     no_units: ClassVar[frozenset[str]] = frozenset()
     more_units: ClassVar[Mapping[str, str]] = NO_WORDS
     # Abbreviations -> words, by a pattern's source; see `words`.
-    abbreviations: ClassVar[tuple[tuple[str, str | Callable[[Any], str]], ...]] = ()
+    abbreviations: ClassVar[tuple[Abbreviation, ...]] = ()
     # First parts of words that keep their hyphen where a line ends in it: well-known.
     hyphen_parts: ClassVar[frozenset[str]] = frozenset()
     # Nouns before or after which a Roman numeral stands, as patterns.
@@ -213,14 +215,15 @@ class Rules:
         if magnitude:
             one, several = self.magnitudes[magnitude]
             size = one if self.is_one(value) else several
-            return f"{self.say(amount, 'n')} {size} {self.of_currency(self.currency(code, Decimal(2)))}"
+            name = self.of_currency(self.currency(code, Decimal(2)))
+            return f"{self.say(amount, 'n')} {size} {name}"
         whole, _, small = plain.partition(".")
         small_name = self.small_unit(code, int(small)) if len(small) == 2 else ""
         if small == "00" or (small and small_name):
             amount_words = f"{self.say(whole, gender)} {self.currency(code, Decimal(int(whole)))}"
             if small == "00":
                 return amount_words
-            small_words = f"{self.cardinal(int(small))} {small_name}"
+            small_words = f"{self.say(str(int(small)), 'n')} {small_name}"
             if int(whole) == 0:
                 return small_words
             return f"{amount_words}{self.money_joiner}{small_words}"

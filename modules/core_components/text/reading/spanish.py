@@ -10,17 +10,26 @@ import regex
 
 from modules.core_components.text.reading.numbers import spaced
 from modules.core_components.text.reading.rules import Rules
+from modules.core_components.text.reading.symbols import word_set
 
 # Words after a number that are no noun that it counts.
-_NO_NOUNS = frozenset(
-    "y e o u de del a al en por para con sin que es fue son era más menos hoy ayer mañana aquí allí "
-    "ya no sí ni lo la las los el como cuando si desde hasta".split()
+_NO_NOUNS = word_set(
+    "y e o u de del a al en por para con sin que es fue son era más menos hoy ayer "
+    "mañana aquí allí "
+    "ya no sí ni lo la las los el como cuando si desde hasta"
 )
-_FEMININE_NAMES = frozenset("Isabel María Catalina Cristina Ana Juana Margarita Beatriz".split())
-_MASCULINE_IN_A = frozenset(
-    "día días problema problemas mapa mapas idioma idiomas clima climas tema temas sistema sistemas "
-    "programa programas planeta planetas kilograma gramas pijama".split()
+_FEMININE_NAMES = word_set("Isabel María Catalina Cristina Ana Juana Margarita Beatriz")
+_MASCULINE_IN_A = word_set(
+    "día días problema problemas mapa mapas idioma idiomas clima climas tema temas "
+    "sistema sistemas "
+    "programa programas planeta planetas kilograma gramas pijama"
 )
+
+_FEMININE = word_set(
+    "noche noches vez veces mujer mujeres flor flores calle calles ley leyes voz voces parte "
+    "partes clase clases llave llaves tarde tardes nube nubes foto fotos moto motos mano manos"
+)
+_FEMININE_ENDINGS = ("as", "a", "dades", "ciones", "siones", "dad", "ción", "sión")
 
 
 class Spanish(Rules):
@@ -50,7 +59,8 @@ class Spanish(Rules):
         "≠": "distinto de", "≈": "aproximadamente igual a", "<": "menor que", ">": "mayor que",
         "→": ",", "⇒": ",", "←": ",", "->": ",", "=>": ",", "@": "arroba", "#": "almohadilla",
         "°": "grados", "§": "sección", "/": "barra", "²": "al cuadrado", "³": "al cubo",
-        "√": "raíz de", "∞": "infinito", "^": "elevado a", "~": ",", "|": ",", "\\": "barra invertida",
+        "√": "raíz de", "∞": "infinito", "^": "elevado a", "~": ",", "|": ",",
+        "\\": "barra invertida",
         "_": " ", "$": "dólares", "€": "euros", "£": "libras", "*": ",", "№": "número", "π": "pi",
     }  # fmt: skip
     signs_before_numbers: ClassVar = {
@@ -74,7 +84,8 @@ class Spanish(Rules):
         "XBT": ("bitcóin", "bitcoines"), "BRL": ("real", "reales"), "INR": ("rupia", "rupias"),
     }  # fmt: skip
     small_units: ClassVar = {
-        "EUR": ("céntimo", "céntimos"), **dict.fromkeys(("$", "USD", "CAD", "AUD"), ("centavo", "centavos")),
+        "EUR": ("céntimo", "céntimos"),
+        **dict.fromkeys(("$", "USD", "CAD", "AUD"), ("centavo", "centavos")),
         **dict.fromkeys(("MXN", "ARS", "COP", "BRL"), ("centavo", "centavos")),
         **dict.fromkeys(("£", "GBP"), ("penique", "peniques")), "CHF": ("céntimo", "céntimos"),
     }  # fmt: skip
@@ -85,54 +96,73 @@ class Spanish(Rules):
         **dict.fromkeys(("mil millones", "mM"), ("mil millones", "mil millones")),
     }  # fmt: skip
     unit_names: ClassVar = {
-        "concentr-percent": ("por ciento", "por ciento"), "concentr-permille": ("por mil", "por mil"),
+        "concentr-percent": ("por ciento", "por ciento"),
+        "concentr-permille": ("por mil", "por mil"),
         "digital-mbit-s": ("megabit por segundo", "megabits por segundo"),
-        "sound-db": ("decibelio", "decibelios"), "frequency-rpm": ("revolución por minuto", "revoluciones por minuto"),
+        "sound-db": ("decibelio", "decibelios"),
+        "frequency-rpm": ("revolución por minuto", "revoluciones por minuto"),
         "energy-kilowatt-hour": ("kilovatio hora", "kilovatios hora"),
         "mass-tonne": ("tonelada", "toneladas"), "digital-gigabyte": ("gigabyte", "gigabytes"),
     }  # fmt: skip
     no_units = frozenset(("in", "mi", "st", "yr", "yrs", "pt", "hr", "hrs", "t"))
     more_units: ClassVar = {
-        "Mbps": "digital-mbit-s", "Mb/s": "digital-mbit-s", "dB": "sound-db", "rpm": "frequency-rpm",
+        "Mbps": "digital-mbit-s", "Mb/s": "digital-mbit-s", "dB": "sound-db",
+        "rpm": "frequency-rpm",
         "seg": "duration-second", "tn": "mass-tonne",
     }  # fmt: skip
-    acronyms = frozenset(
-        "ONU OTAN UE DNI EEUU UNESCO USA IVA OMS FMI BBVA PIB SIDA ADN OVNI PSOE PP IBEX RAE NASA FBI "
-        "CIA TV CD DVD PC GPS AVE IA UNAM UNICEF".split()
+    acronyms = word_set(
+        "ONU OTAN UE DNI EEUU UNESCO USA IVA OMS FMI BBVA PIB SIDA ADN OVNI PSOE PP "
+        "IBEX RAE NASA FBI "
+        "CIA TV CD DVD PC GPS AVE IA UNAM UNICEF"
     )
     roman_heads = (
-        r"[Ss]iglos?|SIGLO|[Cc]apítulo|CAPÍTULO|[Tt]omo|[Vv]olumen|[Pp]arte|[Aa]cto|[Ee]scena|[Ll]ibro"
+        r"[Ss]iglos?|SIGLO|[Cc]apítulo|CAPÍTULO|[Tt]omo|[Vv]olumen|[Pp]arte|[Aa]cto"
+        r"|[Ee]scena|[Ll]ibro"
         r"|[Tt]ítulo|[Aa]rtículo|[Ff]ase|[Tt]ipo|[Nn]ivel|[Cc]ap|[Vv]ol|Guerra Mundial"
         r"|\p{Lu}\p{Ll}+(?: \p{Lu}\p{Ll}+)?"
     )
     roman_heads_after = (
-        r"Guerra|[Cc]ongreso|[Jj]ornadas?|[Ee]dición|[Cc]umbre|[Ff]estival|[Rr]epública|[Ii]nternacional"
-        r"|[Cc]oncilio|[Ff]eria|[Cc]ertamen|[Pp]remio|[Mm]archa|[Ss]emana|[Ee]ncuentro|[Cc]onferencia"
+        r"Guerra|[Cc]ongreso|[Jj]ornadas?|[Ee]dición|[Cc]umbre|[Ff]estival|[Rr]epública"
+        r"|[Ii]nternacional"
+        r"|[Cc]oncilio|[Ff]eria|[Cc]ertamen|[Pp]remio|[Mm]archa|[Ss]emana|[Ee]ncuentro"
+        r"|[Cc]onferencia"
     )
     clock_suffix = r"a\. ?m\.|am|p\. ?m\.|pm|h\.?|hs\.?|hrs\.?|horas"
     clock_marks = ":hH"
     abbreviations = (
         (r"Sres\.|Srs\.", "señores"), (r"Sras\.", "señoras"), (r"Srta\.", "señorita"),
-        (r"[Ss]ra\.", "señora"), (r"[Ss]r\.", "señor"), (r"Dres\.", "doctores"), (r"Dra\.", "doctora"),
+        (r"[Ss]ra\.", "señora"), (r"[Ss]r\.", "señor"), (r"Dres\.", "doctores"),
+        (r"Dra\.", "doctora"),
         (r"Dr\.", "doctor"), (r"D\.ª|Dña\.|Dª", "doña"), (r"D\.(?= \p{Lu}\p{Ll})", "don"),
-        (r"Prof\.ª|Profa\.|Prof\.a", "profesora"), (r"Prof\.", "profesor"), (r"Lic\.", "licenciado"),
-        (r"Ing\.", "ingeniero"), (r"Arq\.", "arquitecto"), (r"Gral\.", "general"), (r"Cap\.(?= \p{Lu})", "capitán"),
+        (r"Prof\.ª|Profa\.|Prof\.a", "profesora"), (r"Prof\.", "profesor"),
+        (r"Lic\.", "licenciado"), (r"Univ\.", "universidad"),
+        (r"Ing\.", "ingeniero"), (r"Arq\.", "arquitecto"), (r"Gral\.", "general"),
+        (r"Cap\.(?= \p{Lu})", "capitán"),
         (r"Sto\.", "santo"), (r"Sta\.", "santa"), (r"S\.(?= \p{Lu}\p{Ll})", "san"),
         (r"[Uu]ds\.|[Vv]ds\.", "ustedes"), (r"[Uu]d\.|[Vv]d\.", "usted"),
         (r"EE\. ?UU\.?|EEUU(?!\p{L})", "Estados Unidos"), (r"JJ\. ?OO\.", "Juegos Olímpicos"),
         (r"CC\. ?AA\.", "comunidades autónomas"), (r"RR\. ?HH\.", "recursos humanos"),
-        (r"[Pp]ágs\.|pp\.", "páginas"), (r"[Pp]ág\.|p\.(?= ?\d)", "página"), (r"[Cc]ap\.(?= ?[\dIVX])", "capítulo"),
-        (r"[Vv]ol\.", "volumen"), (r"[Aa]rt\.", "artículo"), (r"[Ff]igs\.", "figuras"), (r"[Ff]ig\.", "figura"),
+        (r"[Pp]ágs\.|pp\.", "páginas"), (r"[Pp]ág\.|p\.(?= ?\d)", "página"),
+        (r"[Cc]ap\.(?= ?[\dIVX])", "capítulo"),
+        (r"[Vv]ol\.", "volumen"), (r"[Aa]rt\.", "artículo"), (r"[Ff]igs\.", "figuras"),
+        (r"[Ff]ig\.", "figura"),
         (r"n\.[ºo°]|[Nn]úm\.|n[º°]|N\.?[º°]|nro\.", "número"), (r"p\. ?ej\.", "por ejemplo"),
-        (r"[Ee]tc\.", "etcétera"), (r"aprox\.", "aproximadamente"), (r"[Tt]el\.|[Tt]fno\.|[Tt]lf\.", "teléfono"),
-        (r"[Aa]vda?\.|Av\.", "avenida"), (r"C/(?= ?\p{Lu})|c/(?= ?\p{Lu})", "calle "), (r"[Pp]za\.|[Pp]l\.(?= \p{Lu})", "plaza"),
-        (r"[Dd]pto\.|[Dd]to\.", "departamento"), (r"[Aa]dmón\.", "administración"), (r"[Gg]ob\.", "gobierno"),
+        (r"[Ee]tc\.", "etcétera"), (r"aprox\.", "aproximadamente"),
+        (r"[Tt]el\.|[Tt]fno\.|[Tt]lf\.", "teléfono"),
+        (r"[Aa]vda?\.|Av\.", "avenida"), (r"C/(?= ?\p{Lu})|c/(?= ?\p{Lu})", "calle "),
+        (r"[Pp]za\.|[Pp]l\.(?= \p{Lu})", "plaza"),
+        (r"[Dd]pto\.|[Dd]to\.", "departamento"), (r"[Aa]dmón\.", "administración"),
+        (r"[Gg]ob\.", "gobierno"),
         (r"[Cc]ía\.", "compañía"), (r"S\. ?A\.(?!\p{L})", "S A"), (r"S\. ?L\.(?!\p{L})", "S L"),
         (r"izq\.", "izquierda"), (r"dcha\.", "derecha"), (r"máx\.", "máximo"), (r"mín\.", "mínimo"),
-        (r"a\. ?(?:de )?C\.|a\. ?de J\. ?C\.", "antes de Cristo"), (r"d\. ?(?:de )?C\.", "después de Cristo"),
-        (r"vs\.?(?!\p{L})", "contra"), (r"P\. ?D\.", "posdata"), (r"ed\.(?= ?\d)", "edición"), (r"cf\.|cfr\.", "compárese"),
-        (r"ene\.", "enero"), (r"feb\.", "febrero"), (r"abr\.", "abril"), (r"jun\.", "junio"), (r"jul\.", "julio"),
-        (r"ago\.", "agosto"), (r"sept?\.", "septiembre"), (r"oct\.", "octubre"), (r"nov\.", "noviembre"), (r"dic\.", "diciembre"),
+        (r"a\. ?(?:de )?C\.|a\. ?de J\. ?C\.", "antes de Cristo"),
+        (r"d\. ?(?:de )?C\.", "después de Cristo"),
+        (r"vs\.?(?!\p{L})", "contra"), (r"P\. ?D\.", "posdata"), (r"ed\.(?= ?\d)", "edición"),
+        (r"cf\.|cfr\.", "compárese"),
+        (r"ene\.", "enero"), (r"feb\.", "febrero"), (r"abr\.", "abril"), (r"jun\.", "junio"),
+        (r"jul\.", "julio"),
+        (r"ago\.", "agosto"), (r"sept?\.", "septiembre"), (r"oct\.", "octubre"),
+        (r"nov\.", "noviembre"), (r"dic\.", "diciembre"),
     )  # fmt: skip
 
     def cardinal(self, value: int, gender: str = "m") -> str:
@@ -144,9 +174,9 @@ class Spanish(Rules):
         noun = following.lower()
         if not noun or noun in _NO_NOUNS:
             return self.cardinal(value)
-        if noun.endswith(("as", "a", "dades", "ciones", "siones", "dad", "ción", "sión")):
-            if noun not in _MASCULINE_IN_A:
-                return self.cardinal(value, "f")
+        feminine = noun in _FEMININE or noun.endswith(_FEMININE_ENDINGS)
+        if feminine and noun not in _MASCULINE_IN_A:
+            return self.cardinal(value, "f")
         return _short(self.cardinal(value))
 
     def say(self, digits: str, gender: str = "m") -> str:
@@ -160,7 +190,11 @@ class Spanish(Rules):
         return "f" if self.unit(unit, Decimal(2)).split()[0].endswith(("as", "ones")) else "n"
 
     def decimals(self, digits: str) -> str:
-        return self.cardinal(int(digits)) if len(digits) == 2 and digits[0] != "0" else self.digits(digits)
+        return (
+            self.cardinal(int(digits))
+            if len(digits) == 2 and digits[0] != "0"
+            else self.digits(digits)
+        )
 
     def ordinal(self, value: int, gender: str = "m") -> str:
         words = self._words(value, "ordinal")
@@ -181,13 +215,25 @@ class Spanish(Rules):
 
     def roman(self, value: int, head: str, before: str = "") -> str:
         word = head.split()[0] if head else ""
-        if word.lower() in ("siglo", "siglos", "capítulo", "tomo", "volumen", "parte", "cap", "vol") or value > 10:
+        if (
+            word.lower()
+            in ("siglo", "siglos", "capítulo", "tomo", "volumen", "parte", "cap", "vol")
+            or value > 10
+        ):
             return self.cardinal(value)
-        if regex.match(r"Guerra|[Rr]epública|[Ee]dición|[Cc]umbre|[Ff]eria|[Jj]ornada|[Ii]nter|[Mm]archa|[Ss]emana|[Cc]onf", head):
+        if regex.match(
+            r"Guerra|[Rr]epública|[Ee]dición|[Cc]umbre|[Ff]eria|[Jj]ornada|[Ii]nter"
+            r"|[Mm]archa|[Ss]emana|[Cc]onf",
+            head,
+        ):
             return self.ordinal(value, "f")
         if regex.match(r"[Cc]on|[Ff]estival|[Cc]ertamen|[Pp]remio|[Ee]ncuentro", head):
             return self.ordinal(value)
-        if head[:1].islower() or head.isupper() or head in ("Acto", "Escena", "Libro", "Título", "Fase", "Tipo"):
+        if (
+            head[:1].islower()
+            or head.isupper()
+            or head in ("Acto", "Escena", "Libro", "Título", "Fase", "Tipo")
+        ):
             return self.cardinal(value)
         return self.ordinal(value, "f" if word in _FEMININE_NAMES else "m")
 
@@ -199,13 +245,17 @@ class Spanish(Rules):
                 words = words[:-1]
             return spaced(found, words)
 
+        def decade(found: Any) -> str:
+            return f"años {self.cardinal(int(found['number']))}"
+
         def half(found: Any) -> str:
             return f"{'media' if found['noun'].endswith('a') else 'medio'} {found['noun']}"
 
         return (
             (regex.compile(r"(?<![\d.,/])1/2 (?P<noun>\p{Ll}+)"), half),
-            (regex.compile(r"(?<![\d.,])(?P<number>\d{1,4})(?:\.(?P<mark>[ºª°oa]|er)|(?P<mark>[ºª]|er))(?![\p{L}\d]|C|F)"), ordinal),
-            (regex.compile(r"(?<=\p{L}|^|\s)años (?P<number>[2-9]0)(?!\d)"), lambda found: f"años {self.cardinal(int(found['number']))}"),
+            (regex.compile(r"(?<![\d.,])(?P<number>\d{1,4})(?:\.(?P<mark>[ºª°oa]|er)|"
+                r"(?P<mark>[ºª]|er))(?![\p{L}\d]|C|F)"), ordinal),
+            (regex.compile(r"(?<=\p{L}|^|\s)años (?P<number>[2-9]0)(?!\d)"), decade),
         )  # fmt: skip
 
     def clock(self, hour: int, minute: int, second: int | None, suffix: str) -> str:

@@ -7,6 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+
+def word_set(words: str) -> frozenset[str]:
+    """The words of a string."""
+    return frozenset(words.split())
+
+
 # ISO 4217 by what stands before or after an amount.
 CURRENCY_OF_SYMBOL: Mapping[str, str] = {
     "US$": "USD", "U.S.$": "USD", "CA$": "CAD", "C$": "CAD", "A$": "AUD", "AU$": "AUD",
@@ -20,80 +26,11 @@ CURRENCY_OF_SYMBOL: Mapping[str, str] = {
     "zł": "PLN", "Kč": "CZK", "Ft": "HUF", "kr": "SEK", "Fr.": "CHF", "SFr.": "CHF",
 }  # fmt: skip
 # Written before or after an amount as three letters.
-CURRENCY_CODES = frozenset(
-    [
-        "USD",
-        "EUR",
-        "GBP",
-        "JPY",
-        "CNY",
-        "CHF",
-        "CAD",
-        "AUD",
-        "NZD",
-        "HKD",
-        "SGD",
-        "TWD",
-        "INR",
-        "KRW",
-        "RUB",
-        "TRY",
-        "ILS",
-        "UAH",
-        "VND",
-        "PHP",
-        "THB",
-        "NGN",
-        "BRL",
-        "MXN",
-        "ARS",
-        "CLP",
-        "COP",
-        "PEN",
-        "UYU",
-        "ZAR",
-        "KES",
-        "EGP",
-        "MAD",
-        "TND",
-        "DZD",
-        "SAR",
-        "AED",
-        "QAR",
-        "KWD",
-        "BHD",
-        "OMR",
-        "JOD",
-        "PKR",
-        "BDT",
-        "LKR",
-        "NPR",
-        "IDR",
-        "MYR",
-        "PLN",
-        "CZK",
-        "HUF",
-        "RON",
-        "BGN",
-        "HRK",
-        "RSD",
-        "SEK",
-        "NOK",
-        "DKK",
-        "ISK",
-        "GEL",
-        "AMD",
-        "AZN",
-        "KZT",
-        "UZS",
-        "BYN",
-        "ETB",
-        "GHS",
-        "TZS",
-        "UGX",
-        "XAF",
-        "XOF",
-    ]
+CURRENCY_CODES = word_set(
+    "USD EUR GBP JPY CNY CHF CAD AUD NZD HKD SGD TWD INR KRW RUB TRY ILS UAH VND PHP THB "
+    "NGN BRL MXN ARS CLP COP PEN UYU ZAR KES EGP MAD TND DZD SAR AED QAR KWD BHD OMR JOD "
+    "PKR BDT LKR NPR IDR MYR PLN CZK HUF RON BGN HRK RSD SEK NOK DKK ISK GEL AMD AZN KZT "
+    "UZS BYN ETB GHS TZS UGX XAF XOF"
 )
 
 # Names of units in CLDR by their symbols.
@@ -145,7 +82,8 @@ UNITS: Mapping[str, str] = {
     "Gbit": "digital-gigabit", "Mbit": "digital-megabit", "kbit": "digital-kilobit",
     "Pa": "pressure-pascal", "hPa": "pressure-hectopascal", "kPa": "pressure-kilopascal",
     "MPa": "pressure-megapascal", "bar": "pressure-bar", "mbar": "pressure-millibar",
-    "mmHg": "pressure-millimeter-ofhg", "psi": "pressure-pound-force-per-square-inch", "atm": "pressure-atmosphere",
+    "mmHg": "pressure-millimeter-ofhg", "psi": "pressure-pound-force-per-square-inch",
+    "atm": "pressure-atmosphere",
     "N": "force-newton", "Nm": "torque-newton-meter", "lx": "light-lux", "lm": "light-lumen",
     "px": "graphics-pixel", "MP": "graphics-megapixel", "dpi": "graphics-dot-per-inch",
     "ppi": "graphics-pixel-per-inch",
@@ -162,29 +100,10 @@ UNITS: Mapping[str, str] = {
 }  # fmt: skip
 # Alone after a number these are words or letters more often than units ("5 in", "Plan 5 A"): they
 # are units only where no space stands between.
-ONLY_WITHOUT_SPACE = frozenset(("in", "A", "K", "N", "J", "st", "pt", "MP", "hp", "bar", "cal"))
+ONLY_WITHOUT_SPACE = word_set("in A K N J st pt MP hp bar cal")
 # And these mean something else there ("4K", "5G", "747 A").
-NEVER_WITHOUT_SPACE = frozenset(("K", "MP", "A"))
+NEVER_WITHOUT_SPACE = word_set("K MP A")
 # "5 €/kg", "10 g/l", "100 Mb/s": what may stand after the stroke.
-PER = frozenset(
-    (
-        "km",
-        "mi",
-        "m",
-        "kg",
-        "g",
-        "mg",
-        "t",
-        "l",
-        "L",
-        "ml",
-        "mL",
-        "dl",
-        "h",
-        "hr",
-        "min",
-        "s",
-        "sec",
-        "m²",
-    )
-) | frozenset(("m³", "km²", "kWh", "MWh", "yr", "ha", "lb", "oz", "gal"))
+PER = word_set("km mi m kg g mg t l L ml mL dl h hr min s sec m²") | frozenset(
+    ("m³", "km²", "kWh", "MWh", "yr", "ha", "lb", "oz", "gal")
+)

@@ -15,6 +15,7 @@ from modules.core_components.text.languages import is_spaceless
 from modules.core_components.text.reading.numbers import spaced
 from modules.core_components.text.reading.offset_text import OffsetText
 from modules.core_components.text.reading.rules import Rules
+from modules.core_components.text.reading.symbols import word_set
 
 # -- characters ------------------------------------------------------------------------------------
 
@@ -28,11 +29,15 @@ _WRAPPED = regex.compile(r"(?<=\p{Ll})(?:[-‐\u00ad][ \t]*\r?\n[ \t]*|\u00ad)(?
 _COMPATIBLE = regex.compile(r"[\u2160-\u2188\u2460-\u24ff\u2776-\u2793\u3200-\u33ff℡℻]")
 _LAST_WORD = regex.compile(r"\p{L}+$")
 # Hyphens of other code points, wide letters and digits.
-_SINGLE_CHARACTERS = str.maketrans("‐‑", "--") | {
-    code: chr(code - 0xFEE0)
-    for code in range(0xFF10, 0xFF5B)
-    if chr(code).isalnum() or chr(code) in "＝＠＜＞"
-} | str.maketrans("＄＋％＆＃－", "$+%&#-")
+_SINGLE_CHARACTERS = (
+    str.maketrans("‐‑", "--")
+    | {
+        code: chr(code - 0xFEE0)
+        for code in range(0xFF10, 0xFF5B)
+        if chr(code).isalnum() or chr(code) in "＝＠＜＞"
+    }
+    | str.maketrans("＄＋％＆＃－", "$+%&#-")
+)
 _SPACES = regex.compile(r"[\u00a0\u202f\u2007\u2009\u200a\u2002-\u2006\u3000]")
 _ZERO_WIDTH = regex.compile(r"[\u200b\u2060\ufeff]")
 _DOUBLED = regex.compile(r"``|''|,,")
@@ -47,7 +52,11 @@ def plain_characters(text: OffsetText, rules: Rules | None = None) -> OffsetText
     text = text.replaced(_TRAILING_APOSTROPHE, "'")
     if "‘" not in text.text:
         text = text.translated(str.maketrans("’", "'"))
-    text = text.replaced(_WRAPPED, lambda found: _joined(found, rules)).replaced(_DOUBLED, '"').replaced(_ZERO_WIDTH, "")
+    text = (
+        text.replaced(_WRAPPED, lambda found: _joined(found, rules))
+        .replaced(_DOUBLED, '"')
+        .replaced(_ZERO_WIDTH, "")
+    )
     text = text.replaced(_STAR, "×").replaced(_LIGATURES, lambda one: _LIGATURE_LETTERS[one[0]])
     text = text.replaced(_COMPATIBLE, _several_characters)
     return text.translated(_SINGLE_CHARACTERS).replaced(_SPACES, " ")
@@ -70,183 +79,38 @@ def _joined(found: Any, rules: Rules | None) -> str:
 # -- addresses and names ---------------------------------------------------------------------------
 
 # Endings that make a name with a full stop an address or a file, not two sentences.
-_DOMAINS = [
-    "com",
-    "org",
-    "net",
-    "edu",
-    "gov",
-    "mil",
-    "int",
-    "info",
-    "biz",
-    "name",
-    "io",
-    "ai",
-    "app",
-    "dev",
-    "tv",
-    "me",
-    "co",
-    "eu",
-    "uk",
-    "us",
-    "de",
-    "fr",
-    "es",
-    "it",
-    "pt",
-    "br",
-    "ch",
-    "at",
-    "nl",
-    "be",
-    "pl",
-    "se",
-    "no",
-    "dk",
-    "fi",
-    "ie",
-    "ca",
-    "au",
-    "nz",
-    "in",
-    "jp",
-    "cn",
-    "kr",
-    "ru",
-    "mx",
-    "ar",
-    "cl",
-    "za",
-    "gg",
-    "ly",
-    "tech",
-    "shop",
-    "online",
-    "site",
-    "blog",
-    "cloud",
-    "xyz",
-    "museum",
-    "local",
-]
-_FILES = [
-    "txt",
-    "md",
-    "rst",
-    "doc",
-    "docx",
-    "odt",
-    "rtf",
-    "pdf",
-    "tex",
-    "xls",
-    "xlsx",
-    "ods",
-    "csv",
-    "tsv",
-    "ppt",
-    "pptx",
-    "json",
-    "xml",
-    "yaml",
-    "yml",
-    "toml",
-    "ini",
-    "cfg",
-    "conf",
-    "log",
-    "html",
-    "htm",
-    "css",
-    "js",
-    "ts",
-    "jsx",
-    "tsx",
-    "py",
-    "rb",
-    "rs",
-    "go",
-    "java",
-    "cpp",
-    "hpp",
-    "cs",
-    "php",
-    "sh",
-    "bat",
-    "ps1",
-    "sql",
-    "ipynb",
-    "exe",
-    "dll",
-    "so",
-    "msi",
-    "deb",
-    "rpm",
-    "apk",
-    "dmg",
-    "iso",
-    "img",
-    "zip",
-    "tar",
-    "gz",
-    "bz2",
-    "xz",
-    "rar",
-    "7z",
-    "jpg",
-    "jpeg",
-    "png",
-    "gif",
-    "svg",
-    "webp",
-    "bmp",
-    "tif",
-    "tiff",
-    "psd",
-    "mp3",
-    "wav",
-    "flac",
-    "ogg",
-    "opus",
-    "m4a",
-    "aac",
-    "mp4",
-    "mkv",
-    "avi",
-    "mov",
-    "webm",
-    "srt",
-    "vtt",
-    "epub",
-    "mobi",
-    "onnx",
-    "pt",
-    "pth",
-    "safetensors",
-    "bak",
-    "tmp",
-    "bin",
-    "dat",
-    "db",
-]
+_DOMAINS = word_set(
+    "com org net edu gov mil int info biz name io ai app dev tv me co eu uk us de fr es it "
+    "pt br ch at nl be pl se no dk fi ie ca au nz in jp cn kr ru mx ar cl za gg ly tech "
+    "shop online site blog cloud xyz museum local"
+)
+_FILES = word_set(
+    "txt md rst doc docx odt rtf pdf tex xls xlsx ods csv tsv ppt pptx json xml yaml yml "
+    "toml ini cfg conf log html htm css js ts jsx tsx py rb rs go java cpp hpp cs php sh "
+    "bat ps1 sql ipynb exe dll so msi deb rpm apk dmg iso img zip tar gz bz2 xz rar 7z jpg "
+    "jpeg png gif svg webp bmp tif tiff psd mp3 wav flac ogg opus m4a aac mp4 mkv avi mov "
+    "webm srt vtt epub mobi onnx pt pth safetensors bak tmp bin dat db"
+)
 _SCHEME = r"(?:https?|ftp|file|ssh|git)://"
 _HOST = r"(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?\.)+"
 _EMAIL = regex.compile(
-    rf"(?<![\p{{L}}\p{{N}}.])(?:mailto:)?[\p{{L}}\p{{N}}][\p{{L}}\p{{N}}._%+-]*@{_HOST}[\p{{L}}]{{2,}}"
+    rf"(?<![\p{{L}}\p{{N}}.])"
+    rf"(?:mailto:)?[\p{{L}}\p{{N}}][\p{{L}}\p{{N}}._%+-]*@{_HOST}[\p{{L}}]{{2,}}"
 )
 _URL = regex.compile(
-    rf"(?:(?<![\p{{L}}\p{{N}}]){_SCHEME}|(?<![\p{{L}}\p{{N}}@./])www\.)[^\s<>“”\"«»]*[\p{{L}}\p{{N}}/#=&_~-]",
+    rf"(?:(?<![\p{{L}}\p{{N}}]){_SCHEME}|"
+    rf"(?<![\p{{L}}\p{{N}}@./])www\.)[^\s<>“”\"«»]*[\p{{L}}\p{{N}}/#=&_~-]",
     flags=regex.IGNORECASE,
 )
 _DOMAIN = regex.compile(
-    rf"(?<![\p{{L}}\p{{N}}@./_-]){_HOST}(?:{'|'.join(_DOMAINS)})(?![\p{{L}}\p{{N}}@]|[.-][\p{{L}}\p{{N}}])"
+    rf"(?<![\p{{L}}\p{{N}}@./_-]){_HOST}(?:{'|'.join(_DOMAINS)})(?![\p{{L}}\p{{N}}@]"
+    rf"|[.-][\p{{L}}\p{{N}}])"
     r"(?::\d{2,5})?(?:/[^\s<>“”\"«»]*[\p{L}\p{N}/#=&_~-]|/)?"
 )
 _FILE = regex.compile(
     rf"(?<![\p{{L}}\p{{N}}@._/\\-])(?:[A-Za-z]:\\|[~.]{{0,2}}[/\\])?(?:[\p{{L}}\p{{N}}_.-]+[/\\])*"
-    rf"[\p{{L}}\p{{N}}_-]+(?:\.[\p{{L}}\p{{N}}_-]+)*\.(?:(?i:{'|'.join(_FILES)})|(?<=[\p{{L}}\p{{N}}_-]{{2}}\.)[ch])(?![\p{{L}}\p{{N}}])"
+    rf"[\p{{L}}\p{{N}}_-]+(?:\.[\p{{L}}\p{{N}}_-]+)*\.(?:(?i:{'|'.join(_FILES)})|"
+    rf"(?<=[\p{{L}}\p{{N}}_-]{{2}}\.)[ch])(?![\p{{L}}\p{{N}}])"
 )
 _DOT_NAME = regex.compile(r"(?<![\p{L}\p{N}.])\.(?=[A-Z][A-Za-z]+(?!\p{L}))")
 _HANDLE = regex.compile(r"(?<![\p{L}\p{N}@.])@(?=[\p{L}_][\p{L}\p{N}_]+)")
@@ -257,9 +121,7 @@ _SIGNED_NAME = regex.compile(
 _CAMEL = regex.compile(r"(?<=\p{Ll})(?=\p{Lu}\p{Ll})")
 _ADDRESS_PART = regex.compile(r"\p{L}+|\p{Nd}+|.", flags=regex.DOTALL)
 _VOWEL = regex.compile(r"[aeiouyáéíóúàèìòùâêîôûäëïöüãõåæøœ]", flags=regex.IGNORECASE)
-_SHORT_DOMAINS = frozenset(
-    ("com", "org", "net", "info", "biz", "gov", "mil", "app", "me", "museum")
-)
+_SHORT_DOMAINS = word_set("com org net info biz gov mil app me museum")
 
 
 def read_addresses(text: OffsetText, rules: Rules) -> OffsetText:
@@ -309,76 +171,11 @@ def _address_word(part: str) -> str:
 
 
 # Endings and names that are spelled although they have a vowel.
-_SPELLED = frozenset(
-    [
-        "io",
-        "ai",
-        "eu",
-        "uk",
-        "us",
-        "de",
-        "fr",
-        "es",
-        "it",
-        "at",
-        "ie",
-        "ca",
-        "au",
-        "in",
-        "edu",
-        "ui",
-        "api",
-        "url",
-        "exe",
-        "iso",
-        "deb",
-        "tar",
-        "avi",
-        "mov",
-        "aac",
-        "ogg",
-        "odt",
-        "toml",
-        "yaml",
-        "ini",
-        "php",
-        "cpp",
-        "py",
-        "rs",
-        "go",
-        "js",
-        "ts",
-        "ipynb",
-        "www",
-        "pdf",
-        "txt",
-        "csv",
-        "html",
-        "htm",
-        "css",
-        "jpg",
-        "jpeg",
-        "png",
-        "gif",
-        "svg",
-        "mp",
-        "wav",
-        "flac",
-        "mkv",
-        "srt",
-        "vtt",
-        "xml",
-        "json",
-        "md",
-        "doc",
-        "docx",
-        "xls",
-        "xlsx",
-        "ppt",
-        "pptx",
-        "zip",
-        "gz",
-    ]
+_SPELLED = word_set(
+    "io ai eu uk us de fr es it at ie ca au in edu ui api url exe iso deb tar avi mov aac "
+    "ogg odt toml yaml ini php cpp py rs go js ts ipynb www pdf txt csv html htm css jpg "
+    "jpeg png gif svg mp wav flac mkv srt vtt xml json md doc docx xls xlsx ppt pptx zip "
+    "gz"
 ) - frozenset(["doc", "zip", "go", "tar", "wav", "flac", "json", "yaml", "toml"])
 
 
@@ -441,7 +238,8 @@ def read_capitals(text: OffsetText, rules: Rules) -> OffsetText:
 
 # Two or more words in a row without a small letter between them.
 _SHOUTED = regex.compile(
-    r"(?<![\p{L}\p{N}])\p{Lu}[\p{Lu}\p{M}'’]*(?:[ \u00a0,;:“”\"()–—&\d-]+\p{Lu}[\p{Lu}\p{M}'’]*)+(?![\p{L}\p{N}])"
+    r"(?<![\p{L}\p{N}])\p{Lu}[\p{Lu}\p{M}'’]*(?:[ \u00a0,;:“”\""
+    r"()–—&\d-]+\p{Lu}[\p{Lu}\p{M}'’]*)+(?![\p{L}\p{N}])"
 )
 
 

@@ -85,9 +85,10 @@ class Phonemizer:
         """The sentences of `text` in order, phonemized on demand.
 
         `pronunciations` are words and how to say them: /phonemes/, or other words that sound
-        right; `steps` are those of the front end that apply. Raises BadInputError for characters without phonemes in the language (at the first
-        step, for the whole text), for text without anything to speak, and for phonemes outside the
-        model's `vocabulary`; StudioError when the language's packages cannot be loaded.
+        right; `steps` are those of the front end that apply. Raises BadInputError for characters
+        without phonemes in the language (at the first step, for the whole text), for text without
+        anything to speak, and for phonemes outside the model's `vocabulary`; StudioError when the
+        language's packages cannot be loaded.
         """
         language = get_language(language_code)
         if PLACEHOLDER in text:
@@ -118,9 +119,9 @@ class Phonemizer:
                     max(shown, cleaned.starts[offset]),
                     cleaned.ends[offset + len(part) - 1],
                 )
-                written = cleaned.original[start:end].strip() or part
+                sentence = cleaned.original[start:end].strip() or part
                 yield PhonemeSentence(
-                    written, read.phonemes, words.of_sentence(offset, pieces, read)
+                    sentence, read.phonemes, words.of_sentence(offset, pieces, read)
                 )
                 shown = end
             offset += len(part)
