@@ -146,7 +146,7 @@ def _number_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
     whole = re.compile(number)
     marks = RANGE_MARKS
     letter = rules.letter
-    digits = r"(?<![\d.,])\d+(?![\d])"
+    digits = r"(?<![\d.,])\d{1,9}(?![\d])"
 
     def fraction(found: Any) -> str:
         above, below = int(found["above"]), int(found["below"])

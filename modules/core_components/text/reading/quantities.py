@@ -139,7 +139,7 @@ def _unit_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
         rf"(?<![{letter}\p{{N}}]|\p{{N}}[.,])(?:(?P<first>(?>{number})){space}(?:{glued})?{space}[{RANGE_MARKS}]{space})?"
         rf"(?P<minus>[{_MINUS}])?(?P<number>(?>{number}))"
     )
-    vulgar = r"(?P<vulgar>[½¼¾])?"
+    vulgar = r"(?:(?<=(?<!\d)\d{1,9})(?P<vulgar>[½¼¾]))?"
     edge = rf"(?![{letter}\p{{N}}²³]|[-‐]{letter}|['’]{letter})"
     pattern = regex.compile(
         rf"{start}{vulgar}(?:(?P<unit>{glued})|[ \u00a0\u202f](?P<unit>{apart})|(?<=\d[.,]\d+)[ ](?P<unit>A|K|N|J)|-(?P<unit>km|cm|mm|kg|mph|km/h|ft|lb|GB|MB|TB|Hz|kHz|MHz|GHz|kW|ml|min))"

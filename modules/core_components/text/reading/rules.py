@@ -225,7 +225,7 @@ class Rules:
                 return small_words
             return f"{amount_words}{self.money_joiner}{small_words}"
         name = self.currency(code, value)
-        if value >= _MILLION and value % _MILLION == 0:
+        if plain.isdigit() and int(plain) >= _MILLION and int(plain) % _MILLION == 0:
             name = self.of_currency(name)
         return f"{self.say(amount, gender)} {name}"
 

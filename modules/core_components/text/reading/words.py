@@ -255,7 +255,7 @@ _SIGNED_NAME = regex.compile(
     r"(?<![\p{L}\p{N}])(?P<letter>[A-Za-z])(?P<sign>\+\+|#|\+|\*)(?![\p{L}\p{N}+#])"
 )
 _CAMEL = regex.compile(r"(?<=\p{Ll})(?=\p{Lu}\p{Ll})")
-_ADDRESS_PART = regex.compile(r"\p{L}+|\p{N}+|.", flags=regex.DOTALL)
+_ADDRESS_PART = regex.compile(r"\p{L}+|\p{Nd}+|.", flags=regex.DOTALL)
 _VOWEL = regex.compile(r"[aeiouyáéíóúàèìòùâêîôûäëïöüãõåæøœ]", flags=regex.IGNORECASE)
 _SHORT_DOMAINS = frozenset(
     ("com", "org", "net", "info", "biz", "gov", "mil", "app", "me", "museum")
@@ -290,7 +290,7 @@ def _address(address: str, rules: Rules) -> str:
     for part in _ADDRESS_PART.findall(address):
         if part.isalpha():
             words.append(_address_word(part))
-        elif part.isnumeric():
+        elif part.isdecimal():
             words.append(rules.say_part(part))
         else:
             words.append(rules.address_marks.get(part, part))

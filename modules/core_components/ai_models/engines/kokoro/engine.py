@@ -255,7 +255,7 @@ class KokoroEngine:
         return speak_sentences(sentences, voice, options.speed, options.seed, synthesize)
 
     def _phonemes(self, language: str, text: str) -> str:
-        return " ".join(sentence.phonemes for sentence in self._sentences(text, language))
+        return " ".join(sentence.phonemes for sentence in self.phonemize(text, language))
 
     @contextmanager
     def _borrow(self, holder: str, cancel: CancelToken) -> Iterator[KokoroV1Wrapper]:

@@ -122,7 +122,7 @@ def _pattern(words: tuple[str, ...], parted_by_spaces: bool) -> Any:
 
 # From the first to the last character that may have a name, up to white space, a long dash or
 # dots; "don't", "$5", "3.5%", ".5", "R&B". Quotation marks and brackets around it stay outside.
-_NAMED = r"\p{L}\p{M}\p{N}\p{Sc}\p{Sm}%‰&#@§°"
+_NAMED = rf"\p{{L}}\p{{M}}\p{{N}}\p{{Sc}}\p{{Sm}}%‰&#@§°{PLACEHOLDER}"
 _WORD = regex.compile(rf"(?:[{_NAMED}]|[.,](?=\d))(?:[^\s—…]*[{_NAMED}\u200c\u200d])?")
 _NAMES_SOMETHING = regex.compile(r"[\p{L}\p{N}]")
 
