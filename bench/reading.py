@@ -169,7 +169,7 @@ def _print_summary(
         for by_language in results.values():
             found = by_language[code]
             right = sum(one.is_right for one in found)
-            shares.append(f"{_share(found)} ({right / len(found):.0%})" if found else "")
+            shares.append(f"{_share(found)} ({right / len(found):.1%})" if found else "")
         _print_row(code, *shares)
 
 

@@ -58,15 +58,14 @@ def add_api(app: FastAPI, services: Services) -> None:
     def docs() -> HTMLResponse:
         return HTMLResponse(docs_page(app.openapi()))
 
-    def refuse_path(request: Request, path: str) -> None:
+    def refuse_path(request: Request, path: str = "") -> None:
         allowed = known.get(request.url.path)
         raise HTTPException(405, headers={"Allow": allowed}) if allowed else HTTPException(404)
 
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
     for prefix in GUARDED:
-        app.add_api_route(
-            prefix + "{path:path}", refuse_path, methods=methods, include_in_schema=False
-        )
+        for path in (prefix.rstrip("/"), prefix + "{path:path}"):
+            app.add_api_route(path, refuse_path, methods=methods, include_in_schema=False)
 
 
 def create_api(services: Services, key: str = "") -> FastAPI:

@@ -42,7 +42,7 @@ _STATUS: tuple[tuple[type[StudioError], int, str], ...] = (
     # All others are the state of this machine: no weights, no room, no network.
     (StudioError, 503, "not_available"),
 )
-# What pydantic calls a body that is no object.
+# What pydantic calls a body that is not an object.
 _NO_OBJECT = ("model_attributes_type", "model_type", "dict_type", "missing")
 # Fields that OpenAI calls otherwise than the studio.
 _PARAMS: Mapping[str, str] = {"text": "input", "initial_prompt": "prompt"}
@@ -135,6 +135,9 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def refuse_path(request: Request, error: HTTPException) -> JSONResponse:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and is_refused_write(cause):  # an upload, to a full disk
+            return await fail(request, explain_write_error(cause))
         message = str(error.detail)
         if error.status_code == 404:
             message = f"There is no {request.method} {request.url.path}. GET /docs lists what is."
@@ -177,7 +180,7 @@ def _first_fault(faults: Sequence[Mapping[str, Any]]) -> tuple[str, str | None]:
     if fault["type"] == "json_invalid":
         return "The body is not valid JSON.", None
     if fault["type"] in _NO_OBJECT and fault["loc"] == ("body",):
-        return "The body is no JSON object. Send one, with Content-Type: application/json.", None
+        return "The body is not a JSON object. Send one, with Content-Type: application/json.", None
     place = [str(part) for part in fault["loc"] if part not in ("body", "query", "path")]
     param = ".".join(place) or None
     return f"{param or 'The body'}: {fault['msg']}", param

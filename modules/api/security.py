@@ -27,8 +27,8 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 class ApiPaths:
     """ASGI middleware: the API's paths as clients write them, and HEAD for what GET answers.
 
-    A slash too many, at the end or doubled, is passed over. It must stand before the key is
-    checked, which goes by the path. HEAD gets GET's answer without its body.
+    Extra slashes, at the end or doubled, are ignored. It must come before the check of the key,
+    which depends on the path. HEAD gets GET's answer without its body.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -38,7 +38,7 @@ class _LogFile(logging.handlers.RotatingFileHandler):
             super().close()
 
 
-class _Terminal(logging.StreamHandler[io.TextIOBase]):
+class _Terminal(logging.StreamHandler):
     """Has no place to report that the terminal is gone."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name

@@ -306,7 +306,7 @@ class Settings(BaseModel):
         for name in names:
             if not _HOST_NAME.fullmatch(name):
                 raise ValueError(
-                    f"{name!r} is no host name.\nGive names without port or path, such as "
+                    f"{name!r} is not a host name.\nGive names without port or path, such as "
                     "host.docker.internal or *.example.org."
                 )
         return ", ".join(names)

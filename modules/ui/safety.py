@@ -54,7 +54,7 @@ class KnownHosts:
             await self.app(scope, receive, send)
             return
         message = (
-            f"{given[:100]!r} is no name of this studio. Call it by 127.0.0.1, or add the name to "
+            f"{given[:100]!r} is not a name of this studio. Use 127.0.0.1, or add the name to "
             "“Allowed host names” (allowed_hosts) in the settings."
         )
         await _refusal(scope, 400, message, "Host", "host_not_allowed")(scope, receive, send)

@@ -155,7 +155,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
     """
     if not 0 <= port <= _LAST_PORT:
         raise BadInputError(
-            f"{port} is no port.",
+            f"{port} is not a valid port.",
             f"Choose one from 1 to {_LAST_PORT}, or 0 for a free one.",
             "port",
         )
@@ -191,7 +191,7 @@ def _cannot_listen(host: str, port: int, error: OSError | ValueError) -> StudioE
         )
     if isinstance(error, ValueError | socket.gaierror) or number == errno.EADDRNOTAVAIL:
         return BadInputError(
-            f"{host!r} is no address of this machine.", "Leave --host out, or give one.", "host"
+            f"{host!r} is not an address of this machine.", "Leave --host out, or give one.", "host"
         )
     reason = error.strerror if isinstance(error, OSError) else str(error)
     return StudioError(

@@ -268,7 +268,7 @@ def test_an_engines_refusal_is_about_the_text(client: TestClient, engine: SineEn
         (errno.EIO, 500, "its log says why"),
     ],
 )
-def test_a_disk_that_takes_nothing(
+def test_a_disk_that_cannot_be_written_to(
     client: TestClient, engine: SineEngine, number: int, status: int, words: str
 ) -> None:
     def refuse(text: str, voice: Any, options: Any, cancel: Any) -> Iterator[Any]:
@@ -278,6 +278,16 @@ def test_a_disk_that_takes_nothing(
     answer = client.post(SPEECH, json=speech_fields())
     assert answer.status_code == status
     assert words in answer.json()["error"]["message"]
+
+
+def test_an_upload_to_a_full_disk(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(self: Any, *given: Any, **more: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("starlette.datastructures.UploadFile.write", refuse)
+    answer = ask(client)
+    assert answer.status_code == 503
+    assert "no room on the disk" in answer.json()["error"]["message"]
 
 
 def test_a_body_that_is_no_json_says_so(client: TestClient) -> None:
@@ -406,6 +416,8 @@ def test_models_by_their_name_in_any_case(client: TestClient) -> None:
         ("OPTIONS", SPEECH, 405),
         ("OPTIONS", "/v1/nothing", 404),
         ("GET", f"{SPEECH}/", 405),
+        ("GET", "/v1", 404),
+        ("POST", "/dev", 404),
         ("GET", "/v1/", 404),
         ("GET", "/v1//", 404),
     ],
@@ -469,8 +481,8 @@ def test_a_name_of_the_setting_is_let_in(services: Services, names: str, host: s
 
 
 @pytest.mark.parametrize("names", ["*", "http://studio", "studio:7860", "studio/", "*.*", "a b;c"])
-def test_what_is_no_host_name(services: Services, names: str) -> None:
-    with pytest.raises(BadInputError, match="is no host name"):
+def test_an_invalid_host_name(services: Services, names: str) -> None:
+    with pytest.raises(BadInputError, match="is not a host name"):
         change(services.settings, allowed_hosts=names)
 
 

@@ -120,11 +120,11 @@ def test_no_command_shows_a_traceback(runs: Runs) -> None:
             assert all(json.loads(line) for line in result["out"].splitlines()), result
     codes = {" ".join(result["words"]): result["code"] for result in runs.fine}
     assert codes["voices list"] == codes["models list"] == codes["trash list --json"] == 0
-    assert "99999 is no port." in runs.fine[-1]["err"]
+    assert "99999 is not a valid port." in runs.fine[-1]["err"]
 
 
 @pytest.mark.skipif(not can_mount(), reason="mounting is not permitted here")
-def test_a_data_root_that_takes_nothing_is_named(runs: Runs) -> None:
+def test_a_data_root_that_cannot_be_written_to_is_named(runs: Runs) -> None:
     read_only, full = runs.folder / "read-only", runs.folder / "full"
     reasons = {
         f"{read_only} cannot be written to: its disk is read-only.": runs.read_only_root,
@@ -139,7 +139,7 @@ def test_a_data_root_that_takes_nothing_is_named(runs: Runs) -> None:
 
 
 @pytest.mark.skipif(not can_mount(), reason="mounting is not permitted here")
-def test_an_output_that_takes_nothing_is_found_before_the_work(runs: Runs) -> None:
+def test_an_output_that_cannot_be_written_to_is_found_before_the_work(runs: Runs) -> None:
     reasons = {
         "{} cannot be written to: its disk is read-only.": ("read-only", runs.read_only_out),
         "There was no room on the disk to write {}.": ("full", runs.full_out),
@@ -247,15 +247,15 @@ def test_output_is_utf8_whatever_the_locale_says(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("port", ["99999", "-1", "65536", "-70000", "100000000000000000000"])
-def test_what_is_no_port(tmp_path: Path, port: str) -> None:
+def test_an_invalid_port(tmp_path: Path, port: str) -> None:
     outcome = CliRunner().invoke(app, ["--data-root", str(tmp_path), "--port", port])
     assert outcome.exit_code == 1, outcome.output
-    assert f"{port} is no port." in outcome.output
+    assert f"{port} is not a valid port." in outcome.output
 
 
 @pytest.mark.parametrize("host", ["nonsense.invalid", "300.1.1.1", "a" * 80, "192.0.2.1", "::zz"])
-def test_what_is_no_address(host: str) -> None:
-    with pytest.raises(BadInputError, match="is no address of this machine"):
+def test_an_invalid_address(host: str) -> None:
+    with pytest.raises(BadInputError, match="is not an address of this machine"):
         listening_socket(host, 0)
 
 
@@ -284,3 +284,15 @@ def test_a_folder_is_checked_without_being_made(tmp_path: Path) -> None:
     assert refused.value.hint == "Choose another."
     with pytest.raises(NotWritableError, match="too long"):
         check_writable(tmp_path / ("a" * 300), "")
+
+
+def test_without_the_packages_it_says_how_to_start() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-S", "-I", str(APP_FOLDER / "app.py"), "--help"],
+        capture_output=True,
+        text=True,
+        env={"PATH": os.environ["PATH"]},
+    )
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert "Start with start.sh" in ended.stderr

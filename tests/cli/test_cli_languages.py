@@ -105,7 +105,7 @@ def test_a_dataset(command: Command, given: str, kept: str) -> None:
 
 @pytest.mark.parametrize("given", ["", "klingonish", "7", "x-foo", "qqq"])
 def test_a_dataset_needs_a_language(services: Services, given: str) -> None:
-    with pytest.raises(BadInputError, match="is no language code"):
+    with pytest.raises(BadInputError, match="is not a language code"):
         services.datasets.create("Anna", given, "")
 
 

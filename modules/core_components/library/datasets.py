@@ -195,7 +195,7 @@ class DatasetLibrary:
         code = language_tag(language).partition("-")[0]
         if not code:
             raise BadInputError(
-                f"{language!r} is no language code.", "Give one such as en or it.", "language"
+                f"{language!r} is not a language code.", "Give one such as en or it.", "language"
             )
         with self._thread_lock, self._lock(_LOCKS):
             if same_name_key(shown) in (same_name_key(other.name) for other in self.list()):

@@ -18,7 +18,7 @@ from modules.core_components.text.word_errors import normalize_words, word_error
         ("He paid $4.50.", "He paid four dollars and fifty cents"),
         (
             "It costs $1 or £3.07 or 5 €.",
-            "it costs one dollar or three pounds seven pence or 5 euro",
+            "it costs one dollar or three pounds seven pence or 5 euros",
         ),
         ("1,234 people", "one thousand, two hundred and thirty-four people"),
         (
@@ -30,6 +30,8 @@ from modules.core_components.text.word_errors import normalize_words, word_error
         ("at 10:05 and 5:00", "at ten oh five and five o'clock"),
         ("The U.S.A. & the U.K.", "the USA and the UK"),
         ("-5 degrees", "minus five degrees"),
+        ("It closes at 9:05 p.m. in the US.", "it closes at nine oh five PM in the U.S."),
+        ("She paid 4.50 dollars", "she paid $4.50"),
         ("Room 007", "room zero zero seven"),
         ("0123456789", "zero one two three four five six seven eight nine"),
         ("", "..."),
@@ -46,10 +48,11 @@ def test_the_same_in_english(written: str, heard: str) -> None:
         (
             "de",
             "Er zahlte 1.234,50 € zu 5 %.",
-            "er zahlte eintausendzweihundertvierunddreißig Komma fünf Euro zu fünf Prozent",
+            "er zahlte eintausendzweihundertvierunddreißig Euro fünfzig zu fünf Prozent",
         ),
+        ("de", "Er zahlte 1.234,50 €.", "er zahlte 1234,50 Euro"),
         ("fr", "J'ai 21 ans, c'est 3,5.", "j’ai vingt-et-un ans c'est trois virgule cinq"),
-        ("es", "Tengo 21 años.", "tengo veintiuno años"),
+        ("es", "Tengo 21 años.", "tengo veintiún años"),
         ("ru", "Ещё 5 раз", "еще пять раз"),
         ("ja", "123円です。", "百二十三 円 です"),
         ("zh-cn", "你好，世界！", "你好 世界"),

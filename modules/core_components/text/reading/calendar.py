@@ -79,14 +79,15 @@ def _word_before(found: Any) -> str:
 
 @lru_cache(maxsize=32)
 def _clock_pattern(rules: Rules) -> tuple[Any, Any]:
+    letter = rules.letter
     suffix = rules.clock_suffix or "(?!)"
     marks = rules.clock_marks
     time = (
         rf"(?P<hour{{0}}>[01]?\d|2[0-4])(?:"
         rf"(?:[{marks}])(?P<minute{{0}}>[0-5]\d)(?::(?P<second{{0}}>[0-5]\d))?"
-        rf"(?:[ \u00a0\u202f]?(?P<suffix{{0}}>{suffix})(?!\p{{L}}))?"
-        rf"|\.(?P<minute{{0}}>[0-5]\d)[ \u00a0\u202f]?(?P<suffix{{0}}>{suffix})(?!\p{{L}})"
-        rf"|[ \u00a0\u202f]?(?P<suffix{{0}}>{suffix})(?!\p{{L}}))"
+        rf"(?:[ \u00a0\u202f]?(?P<suffix{{0}}>{suffix})(?!{letter}))?"
+        rf"|\.(?P<minute{{0}}>[0-5]\d)[ \u00a0\u202f]?(?P<suffix{{0}}>{suffix})(?!{letter})"
+        rf"|[ \u00a0\u202f]?(?P<suffix{{0}}>{suffix})(?!{letter}))"
     )
     first, last = time.replace("{0}", "_a"), time.replace("{0}", "_b")
     bare = r"(?P<bare>[01]?\d|2[0-4])"

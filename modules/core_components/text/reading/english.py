@@ -458,6 +458,7 @@ class AmericanEnglish(Rules):
             (regex.compile(r"(?<=(?:[Ii]n|[Ss]ince|[Bb]y|[Yy]ear|[Uu]ntil|[Bb]efore|[Aa]fter|[Ff]rom) )10\d\d(?![\d,])"), old_year),
             (regex.compile(r"(?<!\p{L}|\p{N})['’](?P<number>\d\d)(?![\d\p{L}'’])"), short_year),
             (regex.compile(r"(?<=(?:[Bb]y|[Oo]n|[Uu]ntil|[Bb]efore|[Ss]ince|[Dd]ue) )(?P<month>1[0-2]|[1-9])/(?P<day>[12]\d|3[01]|[1-9])(?![\d/])"), day_of_month),
+            (regex.compile(r"(?<=\d)/(?=\d{2,3} ?mmHg)"), lambda found: " over "),
             (regex.compile(r"(?<![\d/])9/11(?![\d/])"), lambda found: "nine eleven"),
             (regex.compile(r"(?<=(?:[Dd]ial|[Cc]all|[Rr]ing|[Pp]hone) )\d{3}(?![\d,.-]?\d)"), name),
             (regex.compile(r"(?<=\d)[x×](?=\d)"), lambda found: " by "),

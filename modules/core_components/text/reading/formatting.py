@@ -197,6 +197,10 @@ _MAY_BE_MARKDOWN = regex.compile(
 )
 _ENDS_A_SENTENCE = regex.compile(r"[.!?…:;,。！？：；，、।॥؟۔][\p{Pe}\p{Pf}\"']*\s*$")
 _LIST_NUMBER = re.compile(r"\d{1,9}(?=[.)]\s)")
+_ADDRESS = re.compile(
+    r"^(?:[a-z][a-z+]{1,9}:|/|\.{1,2}/|#|\?|www\.)|^[\w%-]+(?:\.[\w%-]+)+(?:[/?#:]|$)|^[\w%./-]+/[\w%./-]+$",
+    re.IGNORECASE,
+)
 _FOOTNOTE = re.compile(r"\[\^[^\]\s]{1,20}\]:?")
 _TASK = re.compile(r"^(\s*[-*+]\s+)\[[ xX]\]\s", re.MULTILINE)
 
@@ -321,6 +325,8 @@ def _markdown() -> Any:
 
     # A definition of a reference ("[Anna]: Hello") would take a line of a script away.
     parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    # "[Anna](whispering)" is text: only an address is taken out with the brackets.
+    parser.validateLink = lambda address: _ADDRESS.search(address) is not None
     return parser.disable(["reference", "html_inline", "html_block", "text_join", "code", "entity"])
 
 

@@ -11,11 +11,14 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
+from modules.core_components.errors import BadInputError
 from modules.core_components.text.reading.calendar import read_dates, read_times
+from modules.core_components.text.reading.east_asian import Japanese, Mandarin
 from modules.core_components.text.reading.english import AmericanEnglish, BritishEnglish
 from modules.core_components.text.reading.formatting import without_formatting
 from modules.core_components.text.reading.french import French
 from modules.core_components.text.reading.german import German
+from modules.core_components.text.reading.hindi import Hindi
 from modules.core_components.text.reading.italian import Italian
 from modules.core_components.text.reading.numbers import (
     read_numbers,
@@ -66,10 +69,10 @@ STEPS: tuple[Step, ...] = (
     Step("abbreviations", "Abbreviations", read_abbreviations),
     Step("times", "Times of day", read_times),
     Step("phones", "Telephone numbers", read_phones),
+    Step("signs before numbers", "~50, <50, #1", read_signs_before_numbers),
     Step("ordinals", "Ordinals, decades, and other forms of the language's own", read_ordinals),
     Step("money", "Amounts of money", read_money),
     Step("units", "Numbers with units", read_units),
-    Step("signs before numbers", "~50, <50, #1", read_signs_before_numbers),
     Step("numbers", "Fractions, ranges, years, and all other numbers", read_numbers),
     Step("signs", "Single signs", read_signs),
 )
@@ -95,6 +98,22 @@ def read_as_spoken(
         if step.name in steps and (rules is not None or not step.needs_rules):
             text = step.apply(text, rules)  # type: ignore[arg-type]  # not used without rules
     return text
+
+
+def steps_without(skipped: str) -> tuple[str, ...]:
+    """All steps but those that `skipped` names, with commas between them.
+
+    Raises BadInputError for a name that no step has.
+    """
+    names = [name.strip().lower() for name in skipped.split(",") if name.strip()]
+    for name in names:
+        if name not in STEP_NAMES:
+            raise BadInputError(
+                f"The reading has no step “{name}”.",
+                f"Its steps are {', '.join(STEP_NAMES)}.",
+                "as_written",
+            )
+    return tuple(name for name in STEP_NAMES if name not in names)
 
 
 def spoken_form(text: str, language: str, steps: Collection[str] = STEP_NAMES) -> str:
@@ -137,4 +156,7 @@ def _builders() -> dict[str, type[Rules]]:
         "it": Italian,
         "pt": BrazilianPortuguese,
         "de": German,
+        "hi": Hindi,
+        "ja": Japanese,
+        "zh": Mandarin,
     }

@@ -28,6 +28,7 @@ _LEADING_ZERO = regex.compile(r"(?<![\d.,/-])\(?0\d{1,4}\)?(?:[ \u00a0/-]\d{2,8}
 
 
 _WORD_BEFORE = regex.compile(r"(\p{L}+)[ \u00a0]$")
+_SPACELESS = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}ー]")
 _NEXT_WORD = regex.compile(r"[ \u00a0]+(\p{L}[\p{L}\p{M}]*)")
 
 
@@ -35,8 +36,8 @@ def spaced(match: Any, words: str) -> str:
     """`words` with a space on each side where a letter or digit stands there."""
     before = match.string[match.start() - 1 : match.start()] if match.start() else ""
     after = match.string[match.end() : match.end() + 1]
-    left = " " if before.isalnum() else ""
-    right = " " if after.isalnum() else ""
+    left = " " if before.isalnum() and not _SPACELESS.match(before) else ""
+    right = " " if after.isalnum() and not _SPACELESS.match(after) else ""
     return f"{left}{words}{right}"
 
 
@@ -100,12 +101,12 @@ def read_phones(text: OffsetText, rules: Rules) -> OffsetText:
         groups = re.findall(r"\d+", raw)
         if len(groups) > 1 and not raw.startswith(("+", "(", "0")) and max(map(len, groups)) < 3:
             continue  # a date, a score or a list of numbers
-        words = ", ".join(rules.phone(group) for group in groups)
+        words = rules.phone_joiner.join(rules.phone(group) for group in groups)
         plus = f"{rules.signs_before_numbers.get('+', '+')} " if raw.startswith("+") else ""
         changes.append((found.start, found.end, plus + words))
     # A number of another country than the language's own.
     return text.with_changes(changes).replaced(
-        _LEADING_ZERO, lambda found: ", ".join(map(rules.phone, re.findall(r"\d+", found[0])))
+        _LEADING_ZERO, lambda found: rules.phone_joiner.join(map(rules.phone, re.findall(r"\d+", found[0])))
     )
 
 
@@ -144,7 +145,8 @@ def _number_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
     number = rules.number
     whole = re.compile(number)
     marks = RANGE_MARKS
-    digits = r"(?<![\d.,])\d+(?![\d])"
+    letter = rules.letter
+    digits = r"(?<![\d.,])\d{1,9}(?![\d])"
 
     def fraction(found: Any) -> str:
         above, below = int(found["above"]), int(found["below"])
@@ -172,7 +174,7 @@ def _number_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
 
     def plain(found: Any) -> str:
         written = found[0]
-        if written.isdigit() and len(written) == 4 and int(written) in _YEARS:
+        if rules.bare_years and written.isdigit() and len(written) == 4 and int(written) in _YEARS:
             return spaced(found, rules.year(int(written)))
         if whole.fullmatch(written):
             value = rules.plain(written)
@@ -199,8 +201,9 @@ def _number_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
     def code(found: Any) -> str:
         return spaced(found, " ".join(map(rules.digits, re.findall(r"\d+", found[0]))))
 
+    starts = r"(?:(?<=\s)|(?<=^)|(?<=[(“\"'/=<>~≈]))" if rules.bare_years else ""
     signed = regex.compile(
-        r"(?<![\p{L}\p{N}.,)%°\]-])(?:(?<=\s)|(?<=^)|(?<=[(“\"'/=<>~≈]))[-−–](?=[\d.,]*\d)"
+        rf"(?<![{letter}\p{{N}}.,)%°\]-]){starts}[-−–](?=[\d.,]*\d)"
     )
     result: list[tuple[Any, Any]] = [
         # 978-3-16-148410-0
@@ -222,7 +225,7 @@ def _number_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
         (regex.compile(r"(?<![\d.])\d+(?:\.\d+){2,}(?![\d])"), version),
         (
             regex.compile(
-                rf"(?<![\p{{L}}\d.,{marks}])(?P<first>{number})(?:\s?[–—‒〜～]\s?|[-−~])"
+                rf"(?<![{letter}\d.,{marks}])(?P<first>{number})(?:\s?[–—‒〜～]\s?|[-−~])"
                 rf"(?P<last>{number})(?![\d{marks}]|[.,]\d)"
             ),
             ends,
@@ -231,7 +234,7 @@ def _number_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
         (regex.compile(r"(?<![\p{L}\p{N}])['’](?=\d\d(?!\d))"), ""),  # '90
         (regex.compile(r"(?<=\p{L})[-‐‑](?=\d)|(?<=\d)[-‐‑](?=\p{L})"), " "),
         # ".5"
-        (regex.compile(rf"(?<![\d\p{{L}}.]){re.escape(rules.decimal_mark)}(?P<decimals>\d+)"), part),
+        (regex.compile(rf"(?<![\d{letter}.]){re.escape(rules.decimal_mark)}(?P<decimals>\d+)"), part),
         (regex.compile(rf"(?<!\d){number}(?:[.,]\d+)*"), plain),
         # Digits of other scripts.
         (regex.compile(r"\d+"), lambda found: spaced(found, rules.say_part(found[0]))),

@@ -59,15 +59,17 @@ def _sign(found: Any, rules: Rules) -> str:
 
 @lru_cache(maxsize=32)
 def _sign_pattern(rules: Rules) -> Any:
+    letter = rules.letter
     signs = "|".join(map(regex.escape, sorted(rules.signs_before_numbers, key=len, reverse=True)))
     money = "".join({symbol for symbol in CURRENCY_OF_SYMBOL if len(symbol) == 1})
     return regex.compile(
-        rf"(?<![\p{{N}}\p{{L}})+=×÷*/^])(?<![\p{{N}})+=×÷*/^]\s)(?P<sign>{signs})(?:(?<![<>=])[ \u00a0])?(?=[{money}]?[{_MINUS}]?[.,]?\p{{N}})"
+        rf"(?<![\p{{N}}{letter})+=×÷*/^])(?<![\p{{N}})+=×÷*/^]\s)(?P<sign>{signs})(?:(?<![<>=])[ \u00a0])?(?=[{money}]?[{_MINUS}]?[.,]?\p{{N}})"
     )
 
 
 @lru_cache(maxsize=32)
 def _money_pattern(rules: Rules) -> tuple[Any, Any]:
+    letter = rules.letter
     symbols = sorted(CURRENCY_OF_SYMBOL, key=len, reverse=True)
     letters = [s for s in symbols if s[-1].isalpha() or s[-1] == "."]
     signs = [s for s in symbols if s not in letters]
@@ -75,20 +77,28 @@ def _money_pattern(rules: Rules) -> tuple[Any, Any]:
     before_letters = "|".join(map(regex.escape, ("RMB", "Rs.", "Rs", "SFr.", "Fr.")))
     codes = "|".join(sorted(CURRENCY_CODES))
     after = "|".join(map(regex.escape, [*signs, "円", "zł", "Kč", "Ft", "kr", "RMB"]))
+    named = {
+        name: code
+        for code, both in rules.currencies.items()
+        if code in CURRENCY_CODES or code == "$"
+        for name in both
+        if " " not in name
+    }
+    names = _alternatives(named) or "(?!)"
     sizes = "|".join(map(regex.escape, sorted(rules.magnitudes, key=len, reverse=True))) or "(?!)"
     number = rules.number
     space = r"[ \u00a0\u202f]?"
-    size = rf"(?:{space}(?P<{{0}}>{sizes})(?![\p{{L}}\p{{N}}]))?"
+    size = rf"(?:{space}(?P<{{0}}>{sizes})(?![{letter}\p{{N}}]))?"
     of = rf"{space}(?:{rules.of_magnitude}{space})?" if rules.of_magnitude else space
     amount = rf"(?P<first>(?>{number}))(?:{space}[{RANGE_MARKS}]{space}(?:{before}|{codes})?(?P<last>(?>{number})))?"
     pattern = regex.compile(
-        rf"(?<![\p{{L}}\p{{N}}])(?:"
-        rf"(?P<minus>[{_MINUS}])?(?<![\p{{L}}\p{{N}}][{_MINUS}])(?:(?P<sign>{before})|(?P<code>(?:{codes}|{before_letters})(?!\p{{L}}))){space}"
-        rf"(?P<minus2>[{_MINUS}])?{amount}{size.replace('{0}', 'size')}(?:{space}(?P<twice>{codes})(?!\p{{L}}))?(?!\d)"
+        rf"(?<![{letter}\p{{N}}])(?:"
+        rf"(?P<minus>[{_MINUS}])?(?<![{letter}\p{{N}}][{_MINUS}])(?:(?P<sign>{before})|(?P<code>(?:{codes}|{before_letters})(?!{letter}))){space}"
+        rf"(?P<minus2>[{_MINUS}])?{amount}{size.replace('{0}', 'size')}(?:{space}(?P<twice>{codes})(?!{letter}))?(?!\d)"
         rf"|(?P<minus>(?<![\p{{N}}])[{_MINUS}])?(?<![\p{{N}}.,])"
-        rf"{amount}{size.replace('{0}', 'size')}{of}(?:(?P<sign>{after})|(?P<code>{codes}))(?![\p{{L}}\p{{N}}])"
+        rf"{amount}{size.replace('{0}', 'size')}{of}(?:(?P<sign>{after})|(?P<code>{codes})|(?P<named>{names}))(?![{letter}\p{{N}}])"
         rf"|(?P<minus>[{_MINUS}])?(?P<cents>\d{{1,2}}){space}(?P<coin>[¢₵])"
-        rf")(?:{space}/{space}(?P<per>{_alternatives(PER)})(?![\p{{L}}\p{{N}}]))?"
+        rf")(?:{space}/{space}(?P<per>{_alternatives(PER)})(?![{letter}\p{{N}}]))?"
     )
 
     def say(found: Any) -> str:
@@ -97,7 +107,7 @@ def _money_pattern(rules: Rules) -> tuple[Any, Any]:
             cents = int(found["cents"])
             words = f"{rules.cardinal(cents)} {rules.small_unit('USD', cents)}"
             return spaced(found, minus + words)
-        written = found["sign"] or found["code"]
+        written = found["sign"] or found["code"] or named[found["named"]]
         code = CURRENCY_OF_SYMBOL.get(written, written)
         # "US$" says more than "$", if the language has a name for it.
         code = written if written in rules.currencies else found["twice"] or code
@@ -119,17 +129,18 @@ def _alternatives(symbols: Any) -> str:
 @lru_cache(maxsize=32)
 def _unit_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
     number = rules.number
+    letter = rules.letter
     space = r"[ \u00a0\u202f]?"
     units = {symbol: name for symbol, name in UNITS.items() if symbol not in rules.no_units}
     units.update(rules.more_units)
     glued = _alternatives(symbol for symbol in units if symbol not in NEVER_WITHOUT_SPACE)
     apart = _alternatives(symbol for symbol in units if symbol not in ONLY_WITHOUT_SPACE)
     start = (
-        rf"(?<![\p{{L}}\p{{N}}]|\p{{N}}[.,])(?:(?P<first>(?>{number})){space}(?:{glued})?{space}[{RANGE_MARKS}]{space})?"
+        rf"(?<![{letter}\p{{N}}]|\p{{N}}[.,])(?:(?P<first>(?>{number})){space}(?:{glued})?{space}[{RANGE_MARKS}]{space})?"
         rf"(?P<minus>[{_MINUS}])?(?P<number>(?>{number}))"
     )
-    vulgar = r"(?P<vulgar>[½¼¾])?"
-    edge = r"(?![\p{L}\p{N}²³]|[-‐]\p{L}|['’]\p{L})"
+    vulgar = r"(?:(?<=(?<!\d)\d{1,9})(?P<vulgar>[½¼¾]))?"
+    edge = rf"(?![{letter}\p{{N}}²³]|[-‐]{letter}|['’]{letter})"
     pattern = regex.compile(
         rf"{start}{vulgar}(?:(?P<unit>{glued})|[ \u00a0\u202f](?P<unit>{apart})|(?<=\d[.,]\d+)[ ](?P<unit>A|K|N|J)|-(?P<unit>km|cm|mm|kg|mph|km/h|ft|lb|GB|MB|TB|Hz|kHz|MHz|GHz|kW|ml|min))"
         rf"(?:/(?P<per>{_alternatives(PER)}))?{edge}"
@@ -137,7 +148,6 @@ def _unit_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
 
     def say(found: Any) -> str:
         unit = units[found["unit"]]
-        minus = f"{rules.minus} " if found["minus"] else ""
         first = ""
         if found["first"]:
             first = f"{rules.say(found['first'], rules.unit_gender(unit))} {rules.to} "
@@ -146,7 +156,8 @@ def _unit_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
         else:
             words = rules.quantity(found["number"], unit)
         per = f" {rules.per_unit(UNITS[found['per']])}" if found["per"] else ""
-        return spaced(found, f"{first}{minus}{words}{per}")
+        words = rules.negative(words) if found["minus"] else words
+        return spaced(found, f"{first}{words}{per}")
 
     feet = regex.compile(
         r"(?<![\p{L}\p{N}.,])(?P<feet>\d{1,3})\s?['’′]\s?(?:(?P<inches>\d{1,2}(?:\.\d)?)(?:\s?(?:[\"”″]|''|’’)|(?![\d\p{L}'’])))"
@@ -188,7 +199,7 @@ def _unit_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
         return spaced(found, " ".join(parts))
 
     part = regex.compile(
-        rf"(?<![\p{{L}}\p{{N}}.,/])(?:(?:(?P<whole>\d{{1,3}})[ ])?(?P<above>\d{{1,2}})/(?P<below>\d{{1,2}})"
+        rf"(?<![{letter}\p{{N}}.,/])(?:(?:(?P<whole>\d{{1,3}})[ ])?(?P<above>\d{{1,2}})/(?P<below>\d{{1,2}})"
         rf"|(?P<vulgar>[{''.join(VULGAR)}]))[ ]?(?P<unit>{apart}){edge}"
     )
 

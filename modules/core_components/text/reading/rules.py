@@ -79,6 +79,11 @@ class Rules:
     roman_heads: ClassVar[str] = ""
     roman_heads_after: ClassVar[str] = ""
     # Words before a telephone number that could also be a large number.
+    # A class of letters that belong to the same word as a digit beside them.
+    letter: ClassVar[str] = r"\p{L}"
+    phone_joiner: ClassVar[str] = ", "
+    # Whether a number of four digits is read as a year wherever it stands.
+    bare_years: ClassVar[bool] = True
     phone_cues: ClassVar[str] = "(?!)"
     roman_suffix: ClassVar[str] = ""  # a pattern of what stands after the numeral: "er", "."
     # Between a day and its month: "5 de enero"; after its number, as a pattern; between two days.
@@ -208,7 +213,7 @@ class Rules:
         if magnitude:
             one, several = self.magnitudes[magnitude]
             size = one if self.is_one(value) else several
-            return f"{self.say(amount)} {size} {self.of_currency(self.currency(code, Decimal(2)))}"
+            return f"{self.say(amount, 'n')} {size} {self.of_currency(self.currency(code, Decimal(2)))}"
         whole, _, small = plain.partition(".")
         small_name = self.small_unit(code, int(small)) if len(small) == 2 else ""
         if small == "00" or (small and small_name):
@@ -220,7 +225,7 @@ class Rules:
                 return small_words
             return f"{amount_words}{self.money_joiner}{small_words}"
         name = self.currency(code, value)
-        if value >= _MILLION and value % _MILLION == 0:
+        if plain.isdigit() and int(plain) >= _MILLION and int(plain) % _MILLION == 0:
             name = self.of_currency(name)
         return f"{self.say(amount, gender)} {name}"
 
@@ -239,6 +244,10 @@ class Rules:
         """A number in words and the unit after it; overridden where the unit goes before it."""
         value = Decimal(self.plain(number))
         return f"{self.say(number, self.unit_gender(unit))} {self.unit(unit, value)}"
+
+    def negative(self, words: str) -> str:
+        """A number or a quantity in words, below zero."""
+        return f"{self.minus} {words}"
 
     def mixed_sign(self, whole: str, sign: str) -> str:
         """2½ in words."""

@@ -145,7 +145,7 @@ UNITS: Mapping[str, str] = {
     "Gbit": "digital-gigabit", "Mbit": "digital-megabit", "kbit": "digital-kilobit",
     "Pa": "pressure-pascal", "hPa": "pressure-hectopascal", "kPa": "pressure-kilopascal",
     "MPa": "pressure-megapascal", "bar": "pressure-bar", "mbar": "pressure-millibar",
-    "psi": "pressure-pound-force-per-square-inch", "atm": "pressure-atmosphere",
+    "mmHg": "pressure-millimeter-ofhg", "psi": "pressure-pound-force-per-square-inch", "atm": "pressure-atmosphere",
     "N": "force-newton", "Nm": "torque-newton-meter", "lx": "light-lux", "lm": "light-lumen",
     "px": "graphics-pixel", "MP": "graphics-megapixel", "dpi": "graphics-dot-per-inch",
     "ppi": "graphics-pixel-per-inch",
@@ -169,6 +169,7 @@ NEVER_WITHOUT_SPACE = frozenset(("K", "MP", "A"))
 PER = frozenset(
     (
         "km",
+        "mi",
         "m",
         "kg",
         "g",

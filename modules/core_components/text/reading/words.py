@@ -11,6 +11,7 @@ from typing import Any
 
 import regex
 
+from modules.core_components.text.languages import is_spaceless
 from modules.core_components.text.reading.numbers import spaced
 from modules.core_components.text.reading.offset_text import OffsetText
 from modules.core_components.text.reading.rules import Rules
@@ -26,7 +27,12 @@ _WRAPPED = regex.compile(r"(?<=\p{Ll})(?:[-‐\u00ad][ \t]*\r?\n[ \t]*|\u00ad)(?
 # ①, Ⅳ, ㎏, ℡: several characters in one; not ½ and ™, which have steps of their own.
 _COMPATIBLE = regex.compile(r"[\u2160-\u2188\u2460-\u24ff\u2776-\u2793\u3200-\u33ff℡℻]")
 _LAST_WORD = regex.compile(r"\p{L}+$")
-_LINE_HYPHENS = str.maketrans("‐‑", "--")
+# Hyphens of other code points, wide letters and digits.
+_SINGLE_CHARACTERS = str.maketrans("‐‑", "--") | {
+    code: chr(code - 0xFEE0)
+    for code in range(0xFF10, 0xFF5B)
+    if chr(code).isalnum() or chr(code) in "＝＠＜＞"
+} | str.maketrans("＄＋％＆＃－", "$+%&#-")
 _SPACES = regex.compile(r"[\u00a0\u202f\u2007\u2009\u200a\u2002-\u2006\u3000]")
 _ZERO_WIDTH = regex.compile(r"[\u200b\u2060\ufeff]")
 _DOUBLED = regex.compile(r"``|''|,,")
@@ -44,7 +50,7 @@ def plain_characters(text: OffsetText, rules: Rules | None = None) -> OffsetText
     text = text.replaced(_WRAPPED, lambda found: _joined(found, rules)).replaced(_DOUBLED, '"').replaced(_ZERO_WIDTH, "")
     text = text.replaced(_STAR, "×").replaced(_LIGATURES, lambda one: _LIGATURE_LETTERS[one[0]])
     text = text.replaced(_COMPATIBLE, _several_characters)
-    return text.translated(_LINE_HYPHENS).replaced(_SPACES, " ")
+    return text.translated(_SINGLE_CHARACTERS).replaced(_SPACES, " ")
 
 
 def _several_characters(found: Any) -> str:
@@ -249,7 +255,7 @@ _SIGNED_NAME = regex.compile(
     r"(?<![\p{L}\p{N}])(?P<letter>[A-Za-z])(?P<sign>\+\+|#|\+|\*)(?![\p{L}\p{N}+#])"
 )
 _CAMEL = regex.compile(r"(?<=\p{Ll})(?=\p{Lu}\p{Ll})")
-_ADDRESS_PART = regex.compile(r"\p{L}+|\p{N}+|.", flags=regex.DOTALL)
+_ADDRESS_PART = regex.compile(r"\p{L}+|\p{Nd}+|.", flags=regex.DOTALL)
 _VOWEL = regex.compile(r"[aeiouyáéíóúàèìòùâêîôûäëïöüãõåæøœ]", flags=regex.IGNORECASE)
 _SHORT_DOMAINS = frozenset(
     ("com", "org", "net", "info", "biz", "gov", "mil", "app", "me", "museum")
@@ -284,7 +290,7 @@ def _address(address: str, rules: Rules) -> str:
     for part in _ADDRESS_PART.findall(address):
         if part.isalpha():
             words.append(_address_word(part))
-        elif part.isnumeric():
+        elif part.isdecimal():
             words.append(rules.say_part(part))
         else:
             words.append(rules.address_marks.get(part, part))
@@ -462,6 +468,10 @@ def _is_acronym(word: str, rules: Rules) -> bool:
 
 # -- signs -----------------------------------------------------------------------------------------
 
+# The steps put spaces around words, which these scripts do not have.
+_SPACE_WITHIN = regex.compile(
+    r"(?<=[\p{Han}\p{Hiragana}\p{Katakana}ー])[ ](?=[\p{Han}\p{Hiragana}\p{Katakana}])"
+)
 _SILENT_SIGNS = regex.compile(r"[™®℠©†‡•◦▪■□●○¶¬¦¨¸¯˙˚`´]")
 
 
@@ -470,7 +480,8 @@ def read_signs(text: OffsetText, rules: Rules) -> OffsetText:
     signs = rules.signs
     if signs:
         text = text.replaced(_signs(rules), lambda found: _sign(found, signs[found[0].strip()]))
-    return text.replaced(_SILENT_SIGNS, " ")
+    text = text.replaced(_SILENT_SIGNS, " ")
+    return text.replaced(_SPACE_WITHIN, "") if is_spaceless(rules.language) else text
 
 
 def _sign(found: Any, words: str) -> str:

@@ -51,6 +51,7 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.library import VoiceLibrary
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.text.markup import parse_pronunciations
+from modules.core_components.text.reading.front_end import steps_without
 from modules.core_components.values import Sample, Speech, VoicePrompt
 
 if TYPE_CHECKING:
@@ -80,6 +81,11 @@ class KokoroOptions:
         "",
         "Pronunciations",
         "Words and how to say them, a line each: Nguyen = /nwˈɪn/, or words that sound right.",
+    )
+    as_written: str = option(
+        "",
+        "Leave as written",
+        "Steps of the reading that are left out, with commas: money, units. See docs/text.md.",
     )
 
 
@@ -188,7 +194,7 @@ class KokoroEngine:
         """
         speaking = self._speaking_voice(voice)
         sentences = []
-        for sentence in self._sentences(text, options.language, options.pronunciations):
+        for sentence in self._sentences(text, options):
             cancel.raise_if_cancelled()
             sentences.append(sentence)
         return self._speak(sentences, speaking, options, cancel)
@@ -214,13 +220,13 @@ class KokoroEngine:
 
         Needs the model's vocabulary, not its weights.
         """
-        return tuple(self._sentences(text, language))
+        return tuple(self._sentences(text, KokoroOptions(language)))
 
-    def _sentences(
-        self, text: str, language: str, pronunciations: str = ""
-    ) -> Iterator[PhonemeSentence]:
-        entries = parse_pronunciations(pronunciations)
-        return get_phonemizer().sentences(text, language, self._vocabulary, entries)
+    def _sentences(self, text: str, options: KokoroOptions) -> Iterator[PhonemeSentence]:
+        entries = parse_pronunciations(options.pronunciations)
+        steps = steps_without(options.as_written)
+        language = options.language
+        return get_phonemizer().sentences(text, language, self._vocabulary, entries, steps)
 
     def _speaking_voice(self, voice: VoicePrompt | str) -> SpeakingVoice:
         if isinstance(voice, str):
@@ -249,7 +255,7 @@ class KokoroEngine:
         return speak_sentences(sentences, voice, options.speed, options.seed, synthesize)
 
     def _phonemes(self, language: str, text: str) -> str:
-        return " ".join(sentence.phonemes for sentence in self._sentences(text, language))
+        return " ".join(sentence.phonemes for sentence in self.phonemize(text, language))
 
     @contextmanager
     def _borrow(self, holder: str, cancel: CancelToken) -> Iterator[KokoroV1Wrapper]:

@@ -59,6 +59,7 @@ from modules.core_components.audio.joining import (
 )
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, Progress
+from modules.core_components.text.reading.front_end import FORMATTING_ONLY, spoken_form
 from modules.core_components.text.sentences import Piece, plan_pieces
 from modules.core_components.values import Sample, Speech, VoicePrompt
 
@@ -175,6 +176,8 @@ class Qwen3TTSEngine(PackageCalls):
                 "backend",
             )
         self._check_voice(voice, options)
+        # The model was trained on text as people write it: only what is no text is taken out.
+        text = spoken_form(text, options.language, FORMATTING_ONLY)
         language = detect_language(text, options.language)
         pieces = plan_pieces(text, language, character_limit(language))
         return self._speak(pieces, voice, options, cancel)

@@ -41,6 +41,7 @@ from modules.core_components.audio.files import read_speech
 from modules.core_components.audio.joining import SENTENCE_PAUSE_S, LevelMatcher, PieceJoiner
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.progress import CancelToken, Progress
+from modules.core_components.text.reading.front_end import FORMATTING_ONLY, spoken_form
 from modules.core_components.values import FloatArray, Sample, Speech, VoicePrompt
 
 if TYPE_CHECKING:
@@ -150,6 +151,8 @@ class VibeVoiceEngine:
             raise BadInputError(
                 f"{self.label} has no voice {voice!r}.", "Give it a sample of a voice.", "voice"
             )
+        # The model was trained on text as people write it: only what is no text is taken out.
+        text = spoken_form(text, options.language, FORMATTING_ONLY)
         lines = [ScriptLine(0, paragraph) for paragraph in text.splitlines()]
         return self.stream_script(lines, (voice,), options, cancel)
 

@@ -40,6 +40,7 @@ from modules.core_components.audio.files import read_speech
 from modules.core_components.audio.joining import PARAGRAPH_PAUSE_S, SENTENCE_PAUSE_S, PieceJoiner
 from modules.core_components.errors import BadInputError, DiskFullError
 from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.text.reading.front_end import spoken_form, steps_without
 from modules.core_components.text.sentences import Piece, plan_pieces
 from modules.core_components.values import FloatArray, Sample, Speech, VoicePrompt
 
@@ -142,6 +143,8 @@ class XttsEngine:
                 f"It speaks {', '.join(self.languages)}.",
                 "language",
             )
+        # coqui's own cleaners find nothing left to do in languages that the front end reads.
+        text = spoken_form(text, options.language, steps_without(options.as_written))
         pieces = plan_pieces(text, options.language, CHARACTER_LIMITS[options.language])
         return self._speak(pieces, self._latents(voice, cancel), options, cancel)
 

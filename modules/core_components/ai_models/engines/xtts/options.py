@@ -60,3 +60,8 @@ class XttsOptions:
         0, "Seed", "The same seed gives the same audio again.",
         minimum=0, maximum=2**31 - 1, step=1,
     )  # fmt: skip
+    as_written: str = option(
+        "",
+        "Leave as written",
+        "Steps of the reading that are left out, with commas: money, units. See docs/text.md.",
+    )

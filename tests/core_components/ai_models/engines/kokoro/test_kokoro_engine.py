@@ -67,7 +67,7 @@ def test_it_is_a_speaking_engine(engine: KokoroEngine) -> None:
 
 def test_its_options_draw_and_check_themselves() -> None:
     names = [item.name for item in describe_options(KokoroOptions)]
-    assert names == ["language", "speed", "seed", "pronunciations"]
+    assert names == ["language", "speed", "seed", "pronunciations", "as_written"]
     with pytest.raises(BadInputError, match="Speed"):
         parse_options(KokoroOptions, {"speed": 99})
     with pytest.raises(BadInputError, match="Language"):

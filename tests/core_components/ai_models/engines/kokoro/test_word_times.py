@@ -44,23 +44,27 @@ def said(text: str, language: str) -> dict[str, str]:
         ("cafe\u0301 and so\u00adfa", "cafe\u0301 and so\u00adfa"),
         ("Call 12345678901234567890 " + "b" * 70, "Call 12345678901234567890 " + "b" * 70),
         ("One | two ` three", "One two three"),
+        ("This is **very** *good*.", "This is very good"),
+        ("Read [our guide](https://example.com) first.", "Read our guide first"),
+        ("It was a beau-\ntiful day &amp; <b>warm</b>", "It was a beau-\ntiful day &amp; warm"),
+        ("Dr. Lee paid $3m at 8:05 pm.", "Dr Lee paid $3m at 8:05 pm"),
         ("[Kokoro](/kˈOkəɹO/)'s re[do](/dˈu/)ing", "Kokoro's redoing"),
     ],
 )
 def test_words_are_those_of_the_user(text: str, words: str) -> None:
     found = [word.text for sentence in read(text, "en-us") for word in sentence.words]
-    assert found == words.split()
+    assert " ".join(found) == words
 
 
 @pytest.mark.parametrize(
     ("language", "text", "word", "phonemes"),
     [
         ("en-us", "It is $5 now", "$5", "fˈIv dˈɑləɹz"),
-        ("en-us", "It is 3.5% now", "3.5%", "θɹˈi pYnt fˈIv pəɹsˈɛnt"),
+        ("en-us", "It is 3.5% now", "3.5%", "θɹˈi pˈYnt fˈIv pəɹsˈɛnt"),
         ("en-gb", "a well-known man", "well-known", "wˌɛlnˈQn"),
         ("en-us", "[Kokoro](/kˈOkəɹO/)'s", "Kokoro's", "kˈOkəɹOs"),
-        ("es", "el año 2024 fue", "2024", "ðˈos mˈil βAntikwˈatɾo"),
-        ("fr-fr", "à 10h30 : c'est", "10h30", "dˈis ˈaʃ tʁˈɑ̃t"),
+        ("es", "el año 2024 fue", "2024", "ðˈos mˈil βˌAntikwˈatɾo"),
+        ("fr-fr", "à 10h30 : c'est", "10h30", "dˈiz ˈœʁ tʁˈɑ̃t"),
         ("it", "ho 21 anni [ora](/ˈora/).", "ora", "ˈora"),
         ("pt-br", "Custa R$ 25 agora", "25", "vˈiŋʧyisˈiŋkw"),
         ("hi", "मैं 25 साल", "साल", "sˈaːl"),

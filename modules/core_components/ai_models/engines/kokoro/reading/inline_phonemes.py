@@ -122,7 +122,7 @@ def _pattern(words: tuple[str, ...], parted_by_spaces: bool) -> Any:
 
 # From the first to the last character that may have a name, up to white space, a long dash or
 # dots; "don't", "$5", "3.5%", ".5", "R&B". Quotation marks and brackets around it stay outside.
-_NAMED = r"\p{L}\p{M}\p{N}\p{Sc}\p{Sm}%‰&#@§°"
+_NAMED = rf"\p{{L}}\p{{M}}\p{{N}}\p{{Sc}}\p{{Sm}}%‰&#@§°{PLACEHOLDER}"
 _WORD = regex.compile(rf"(?:[{_NAMED}]|[.,](?=\d))(?:[^\s—…]*[{_NAMED}\u200c\u200d])?")
 _NAMES_SOMETHING = regex.compile(r"[\p{L}\p{N}]")
 
@@ -139,15 +139,18 @@ class SpokenWord:
 class WrittenWords:
     """Finds the words of one text, sentence by sentence from its beginning; each word once.
 
-    Where `parted_by_spaces`, words are what white space parts; otherwise what the phonemizer read
-    as one, numbers and links whole.
+    Words are what white space parts in `written`, the same text without its formatting; without
+    it (in languages without spaces) what the phonemizer read as one, numbers and links whole.
     """
 
-    def __init__(self, text: OffsetText, parted_by_spaces: bool) -> None:
+    def __init__(self, text: OffsetText, written: OffsetText | None) -> None:
         self._text = text
         self._spans: Sequence[tuple[int, int]] | None = None
-        if parted_by_spaces:
-            self._spans = [word.span() for word in _WORD.finditer(text.original)]
+        if written is not None:
+            self._spans = [
+                (written.starts[word.start()], written.ends[word.end() - 1])
+                for word in _WORD.finditer(written.text)
+            ]
         self._starts = [start for start, _ in self._spans or ()]
         self._found_up_to = 0
 

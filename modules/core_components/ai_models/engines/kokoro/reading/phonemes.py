@@ -37,7 +37,11 @@ from modules.core_components.ai_models.engines.kokoro.reading.phoneme_spans impo
 )
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.text.markup import is_phonemes, used_in
-from modules.core_components.text.reading.front_end import read_as_spoken
+from modules.core_components.text.reading.front_end import (
+    FORMATTING_ONLY,
+    STEP_NAMES,
+    read_as_spoken,
+)
 from modules.core_components.text.sentences import split_sentences
 
 # Reads a text, in which each PLACEHOLDER stands for given phonemes, in order.
@@ -76,11 +80,12 @@ class Phonemizer:
         language_code: str,
         vocabulary: Collection[str],
         pronunciations: Mapping[str, str] = MappingProxyType({}),
+        steps: Collection[str] = STEP_NAMES,
     ) -> Iterator[PhonemeSentence]:
         """The sentences of `text` in order, phonemized on demand.
 
         `pronunciations` are words and how to say them: /phonemes/, or other words that sound
-        right. Raises BadInputError for characters without phonemes in the language (at the first
+        right; `steps` are those of the front end that apply. Raises BadInputError for characters without phonemes in the language (at the first
         step, for the whole text), for text without anything to speak, and for phonemes outside the
         model's `vocabulary`; StudioError when the language's packages cannot be loaded.
         """
@@ -92,11 +97,12 @@ class Phonemizer:
             for word, sound in used_in(text, pronunciations).items()
         }
         offset_text, given = extract_given(text, entries, language.parted_by_spaces, vocabulary)
-        spoken_text = read_as_spoken(offset_text, language.code)
+        written = read_as_spoken(offset_text, language.code, FORMATTING_ONLY & set(steps))
+        spoken_text = read_as_spoken(written, language.code, set(steps) - FORMATTING_ONLY)
         cleaned = speakable_text(spoken_text, language)
         if language.parted_by_spaces:
             self._refuse_silent_characters(cleaned.text, language)
-        words = WrittenWords(cleaned, language.parted_by_spaces)
+        words = WrittenWords(cleaned, written if language.parted_by_spaces else None)
         left = iter(given)
         offset, shown, spoken = 0, 0, False
         for part in _split_for_reading(cleaned.text, language_code):
