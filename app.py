@@ -39,10 +39,10 @@ def main() -> None:
         from modules.cli.main import run
 
         code = run()
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         sys.stderr.write(
-            f"The package {error.name} is missing. Start with start.sh (start.bat on Windows), "
-            "or run the installer again.\n"
+            f"The package {error.name or error} is missing or damaged. Start with start.sh "
+            "(start.bat on Windows), or run the installer again.\n"
         )
         code = 1
     except KeyboardInterrupt:

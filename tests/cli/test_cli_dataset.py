@@ -70,6 +70,13 @@ def test_what_could_not_be_used_is_told_and_the_rest_is_there(
     assert [refused["name"] for refused in summary["refused"]] == ["no.wav"]
 
 
+def test_files_that_are_no_recordings_are_named(studio: Studio, speech: Path) -> None:
+    (speech / "README").write_text("How it was recorded.")
+    summary = studio("import", "Anna", str(speech), "--language", "it")[-1]
+    assert len(summary["added"]) == 6
+    assert summary["unused"] == ["speech/README"]
+
+
 @pytest.mark.parametrize("name", ["out", "out.zip"])
 def test_export_and_import_give_the_same_rows(
     studio: Studio, speech: Path, tmp_path: Path, name: str

@@ -284,3 +284,15 @@ def test_a_folder_is_checked_without_being_made(tmp_path: Path) -> None:
     assert refused.value.hint == "Choose another."
     with pytest.raises(NotWritableError, match="too long"):
         check_writable(tmp_path / ("a" * 300), "")
+
+
+def test_without_the_packages_it_says_how_to_start() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-S", "-I", str(APP_FOLDER / "app.py"), "--help"],
+        capture_output=True,
+        text=True,
+        env={"PATH": os.environ["PATH"]},
+    )
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert "Start with start.sh" in ended.stderr

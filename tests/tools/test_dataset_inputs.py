@@ -72,10 +72,12 @@ def test_recordings_are_found(tmp_path: Path, layout: str, given: str) -> None:
     assert texts(gathered) == {Path(name).name: f"Text number {n}." for n, name in enumerate(names)}
 
 
+@pytest.mark.parametrize("by_itself", [False, True])
 @pytest.mark.parametrize("metadata", FILES)
-def test_metadata_is_known_by_what_it_holds(tmp_path: Path, metadata: str) -> None:
+def test_metadata_is_known_by_what_it_holds(tmp_path: Path, metadata: str, by_itself: bool) -> None:
     folder = place(tmp_path / "speech", ["wavs/x.wav", "wavs/y.wav"], ["x", "y"], metadata)
-    gathered = gather([folder], (), tmp_path / "unpacked")
+    given = folder / metadata if by_itself else folder
+    gathered = gather([given], (), tmp_path / "unpacked")
     assert texts(gathered) == {"x.wav": "Text number 0.", "y.wav": "Text number 1."}
     assert (gathered.refused, gathered.unused) == ((), ())
 

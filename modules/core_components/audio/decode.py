@@ -50,6 +50,7 @@ _FADE_S = 0.01
 _INVERTED_GAIN = 4.0
 # Below this share of the channels' mean power their mean may have lost something.
 _DIFFERING_SHARE = 0.75
+_NOTICEABLE_SHARE = 0.02
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ class ChannelFacts:
     """What decoding found out about the channels of a track."""
 
     count: int = 1
+    duration_s: float = 0.0
     inverted_s: float = 0.0
     channel_energy: float = 0.0
     mean_energy: float = 0.0
@@ -95,8 +97,12 @@ class ChannelFacts:
         """Whether the channels are so different that their mean may hide the speech in one."""
         if self.count < 2:
             return False
-        lost = self.mean_energy < _DIFFERING_SHARE * self.channel_energy
-        return bool(self.inverted_s) or lost
+        return self.cancel or self.mean_energy < _DIFFERING_SHARE * self.channel_energy
+
+    @property
+    def cancel(self) -> bool:
+        """Whether a channel had to be inverted for a noticeable part of the time."""
+        return self.inverted_s > _NOTICEABLE_SHARE * self.duration_s
 
 
 def list_tracks(path: Path) -> tuple[Track, ...]:
@@ -294,6 +300,7 @@ def _mixed(
         before = signs
         if downmix.align:
             signs = _aligned_signs(block, before)
+        facts.duration_s += block.shape[1] / shape[1]
         if (signs < 0).any():
             facts.inverted_s += block.shape[1] / shape[1]
         return _mean(block, before, signs, round(_FADE_S * shape[1]))

@@ -26,6 +26,9 @@ from modules.core_components.values import FloatArray, Speech
 _MOST_CHANNELS = 8
 # Another mix of the channels is taken when it holds this much more speech.
 _CLEARLY_MORE, _LEAST_MORE_S = 1.2, 0.3
+# A channel is noise with less than this share of another's speech and more than that of its power.
+_SPEECHLESS, _LOUD = 0.02, 0.1
+_EXCERPTS_S, _EXCERPTS = 600.0, 10
 _INVERTED_NOTE = "Its channels cancel each other; one was inverted."
 
 __all__ = [
@@ -113,21 +116,27 @@ class _Reading:
         return self._with_speech(stream, speech, facts) if facts.differ else speech
 
     def _with_speech(self, stream: BinaryIO, speech: Speech, facts: ChannelFacts) -> Speech:
-        """`speech`, or another mix of its channels that holds clearly more of it."""
-        note = _INVERTED_NOTE if facts.inverted_s else ""
-        best, most_s = speech, speech_seconds(speech)
-        others = {
-            f"Only channel {n + 1} was used: the others cover its speech.": Downmix(n)
-            for n in range(min(facts.count, _MOST_CHANNELS))
-        }
-        if facts.inverted_s:
-            others = {"": Downmix(align=False), **others}
-        for other_note, downmix in others.items():
-            other = self._collect(stream, downmix, ChannelFacts())
-            seconds = speech_seconds(other)
-            if seconds > _CLEARLY_MORE * most_s + _LEAST_MORE_S:
-                best, most_s, note = other, seconds, other_note
-        return replace(best, notes=(note,)) if note else best
+        """`speech`, or another mix of its channels that carries the speech better."""
+        most_s = _speech_in_excerpts_s(speech)
+        if facts.cancel:
+            plain = self._collect(stream, Downmix(align=False), ChannelFacts())
+            if _speech_in_excerpts_s(plain) > _CLEARLY_MORE * most_s + _LEAST_MORE_S:
+                return plain
+            return replace(speech, notes=(_INVERTED_NOTE,))
+        spoken_s, power = [], []
+        for number in range(min(facts.count, _MOST_CHANNELS)):
+            channel = self._collect(stream, Downmix(number), ChannelFacts())
+            spoken_s.append(_speech_in_excerpts_s(channel))
+            power.append(float(np.square(channel.samples).mean()))
+        best = int(np.argmax(spoken_s))
+        others = [number for number in range(len(spoken_s)) if number != best]
+        speechless = max(spoken_s[number] for number in others) < _SPEECHLESS * spoken_s[best]
+        covered = speechless and max(power[number] for number in others) > _LOUD * power[best]
+        if covered or spoken_s[best] > _CLEARLY_MORE * most_s + _LEAST_MORE_S:
+            note = f"Only channel {best + 1} was used: the others cover its speech."
+            alone = self._collect(stream, Downmix(best), ChannelFacts())
+            return replace(alone, notes=(note,))
+        return speech
 
     def _collect(self, stream: BinaryIO, downmix: Downmix, facts: ChannelFacts) -> Speech:
         stream.seek(0)
@@ -154,6 +163,16 @@ class _Reading:
         if not len(joined):
             raise BadInputError(f"{self.name} holds no sound: its length is zero.", HINT_FORMATS)
         return Speech(joined, resampler.to_hz)
+
+
+def _speech_in_excerpts_s(speech: Speech) -> float:
+    """How long somebody speaks in it; of a long recording, in parts spread over it."""
+    if speech.duration_s <= _EXCERPTS_S:
+        return speech_seconds(speech)
+    length = round(_EXCERPTS_S / _EXCERPTS * speech.sample_rate_hz)
+    starts = np.linspace(0, len(speech.samples) - length, _EXCERPTS).astype(int)
+    pieces = (speech.samples[start : start + length] for start in starts)
+    return sum(speech_seconds(Speech(piece, speech.sample_rate_hz)) for piece in pieces)
 
 
 def _spoken_duration(seconds: float) -> str:

@@ -358,8 +358,8 @@ def _beside(path: Path, name: str) -> Listing:
     if not path.is_file() or path.name != PurePosixPath(name).name:
         return {}
     content = path.read_bytes() if path.stat().st_size < _LARGEST_METADATA_BYTES else b""
-    is_called_so = path.name.lower().startswith("metadata") or path.suffix.lower() != ".txt"
-    if not (is_called_so or has_header(content)):
+    has_fields = b"|" in content or b"\t" in content or path.suffix.lower() != ".txt"
+    if not (path.name.lower().startswith("metadata") or has_fields):
         return {}
     files = _files_below(path.parent)
     return {place: file for place, file in files.items() if place.lower().endswith(MEDIA_SUFFIXES)}

@@ -67,3 +67,11 @@ def test_it_reads_the_times_that_other_programs_write(times: list[tuple[int, int
     assert [(cue.start_s, cue.end_s) for cue in cues] == [
         pytest.approx((a / 1000, (a + n) / 1000)) for a, n in begun
     ]
+
+
+@pytest.mark.parametrize("sign", ["\u2028", "\u2029", "\u0085", "\x0b", "\x0c", "\x1c"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_only_line_ends_end_a_line(sign: str, end: str) -> None:
+    lines = ["1", "00:00:01,000 --> 00:00:02,000", f"One{sign}{sign}two", "three", ""]
+    (cue,) = read_cues(end.join(lines).encode(), "film.srt")
+    assert cue.lines == ("One two three",)

@@ -26,7 +26,8 @@ NONE = "None installed"
 AUTO = "auto"
 WHAT = (
     "Recordings, videos, archives (zip, tar), subtitles (srt, vtt) with their recording of the "
-    "same name, or an LJSpeech dataset as an archive. What was added before is skipped."
+    "same name, or recordings with their metadata file (LJSpeech, coqui and others). What was "
+    "added before is skipped."
 )
 _MOST_WARNINGS = 5
 
@@ -47,7 +48,7 @@ class RecordingsPanel:
                     value="",
                     label="Folder on this machine",
                     placeholder="/home/me/recordings",
-                    info="A folder, an archive, or a metadata.csv next to its wav files.",
+                    info="A folder, an archive, or a metadata file next to its recordings.",
                 )
             with gr.Tab("Microphone"):
                 self._spoken = parts.audio_recorder("Record", ["microphone"])
