@@ -33,7 +33,7 @@ class Speller(SineEngine):
     model_id = SPELLER
     label = "Speller 1"
 
-    def phonemize(self, text: str, language: str) -> tuple[SpelledSentence, ...]:
+    def phonemize(self, text: str, options: Any) -> tuple[SpelledSentence, ...]:
         return tuple(SpelledSentence(f"{part.strip()}.") for part in text.split(".") if part)
 
     def stream_phonemes(self, phonemes: str, voice: Any, options: Any, cancel: CancelToken) -> Any:
