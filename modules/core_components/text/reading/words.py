@@ -40,7 +40,7 @@ _SINGLE_CHARACTERS = (
 )
 _SPACES = regex.compile(r"[\u00a0\u202f\u2007\u2009\u200a\u2002-\u2006\u3000]")
 _ZERO_WIDTH = regex.compile(r"[\u200b\u2060\ufeff]")
-_DOUBLED = regex.compile(r"``|''|,,")
+_DOUBLED = regex.compile(r"(?<!`)``(?!`)|(?<!')''(?!')|(?<!,),,(?!,)")
 _STAR = regex.compile(r"(?<=\d ?)[*∗](?= ?\d)")
 _LIGATURES = regex.compile(r"[ﬀ-ﬆ]")
 _LIGATURE_LETTERS = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
