@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from modules.core_components.ai_models.engines.kokoro.engine import KokoroOptions
 from modules.core_components.ai_models.engines.kokoro.pipeline import plan_chunks
 from modules.core_components.ai_models.engines.kokoro.reading.languages import LANGUAGES
 from modules.core_components.errors import BadInputError
@@ -62,7 +63,7 @@ def measured(services: Services, code: str, words: int, listener: str) -> dict[s
     if words:
         text = beginning(text, words, LANGUAGES[code].parted_by_spaces)
     engine = services.tts.get_kokoro("v1.0")
-    sentences = [sentence.phonemes for sentence in engine.phonemize(text, code)]
+    sentences = [sentence.phonemes for sentence in engine.phonemize(text, KokoroOptions(code))]
     chunks = [chunk.phonemes for chunk in plan_chunks(sentences)]
     start = time.monotonic()
     options = engine.options_type(language=code, seed=1)
@@ -115,9 +116,10 @@ def phoneme_error_rate(engine: Any, code: str, said: str, heard: str) -> float |
     """
     import jiwer
 
+    options = KokoroOptions(code)
     try:
         one, other = (
-            plain("".join(sentence.phonemes for sentence in engine.phonemize(text, code)))
+            plain("".join(sentence.phonemes for sentence in engine.phonemize(text, options)))
             for text in (said, heard)
         )
     except BadInputError:

@@ -134,12 +134,48 @@ class CaptionedSpeech(BaseModel):
     timestamps: list[SpokenWord]
 
 
-class PhonemizeBody(LanguageFields):
+class ReadBody(LanguageFields):
+    """A text to see the spoken form of."""
+
+    model: str = Field(
+        "", description="A speaking model, whose languages and steps apply; left out: all steps."
+    )
+    text: str = Field(description="The text as it is written.")
+    language: str = Field("", description="Of the text; left out, the one in the settings.")
+    steps: list[str] | None = Field(
+        None, description="Names of the steps of the reading that apply; left out, all of them."
+    )
+
+
+class PhonemizeBody(ReadBody):
     """A text to see the phonemes of."""
 
     model: str = Field("tts-1", description="An installed speaking model, or OpenAI's name.")
-    text: str = Field(description="The text to show the phonemes of.")
-    language: str = Field("", description="Of the text; left out, the one in the settings.")
+
+
+class Replaced(BaseModel):
+    """Words as they were written, and what is said for them."""
+
+    written: str
+    spoken: str
+
+
+class StepChange(BaseModel):
+    """A step that changed something: the whole text after it, and what it replaced."""
+
+    step: str
+    about: str
+    text: str
+    replaced: list[Replaced]
+
+
+class ReadText(BaseModel):
+    """The spoken form of a text; `pronounced` are words with sounds of their own."""
+
+    language: str
+    spoken: str
+    changes: list[StepChange]
+    pronounced: list[Replaced]
 
 
 class Sentence(BaseModel):

@@ -1,4 +1,5 @@
-"""POST /v1/audio/speech; /dev/captioned_speech, /dev/phonemize, /dev/generate_from_phonemes."""
+"""POST /v1/audio/speech; /dev/captioned_speech, /dev/read, /dev/phonemize and
+/dev/generate_from_phonemes."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import json
 from base64 import b64encode
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -21,6 +23,8 @@ from modules.api.schemas import (
     PhonemeSpeechBody,
     PhonemizeBody,
     Phonemized,
+    ReadBody,
+    ReadText,
     SpeechFields,
     SpeechFileBody,
 )
@@ -43,7 +47,11 @@ from modules.core_components.audio.encode import (
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech, Word
 from modules.tools.services import Services
-from modules.tools.speaking.live_speech import complete_live_speech, open_live_speech
+from modules.tools.speaking.live_speech import (
+    check_text_length,
+    complete_live_speech,
+    open_live_speech,
+)
 from modules.tools.speaking.phonemes import (
     check_phonemize,
     open_phoneme_speech,
@@ -51,6 +59,7 @@ from modules.tools.speaking.phonemes import (
     phonemize,
     timed_from_the_start,
 )
+from modules.tools.speaking.reading import language_to_read, named_steps, read_text
 from modules.tools.speaking.request import CompletedSpeech, SpeechRequest
 
 OpenSpeech = Callable[[CancelToken], Generator[Speech, None, None]]
@@ -119,22 +128,36 @@ def speech_routes(context: ApiContext) -> APIRouter:
             )
         return await answer_whole(request, work, "application/json", headers)
 
+    @router.post("/dev/read")
+    def create_reading(body: ReadBody) -> ReadText:
+        """The words in which a text will be said, and what each step of the reading replaced."""
+        with errors_blaming("text", text="text", as_written="steps"):
+            check_text_length(services, body.text)
+            model_id = choose_speaker(services, body.model).model_id if body.model else ""
+            language = language_to_read(services, body.language, model_id)
+            reading = read_text(services, body.text, language, model_id, named_steps(body.steps))
+        return ReadText.model_validate(
+            {"spoken": reading.spoken, **asdict(reading)}, from_attributes=True
+        )
+
     @router.post("/dev/phonemize", response_model=Phonemized)
     async def create_phonemes(request: Request, body: PhonemizeBody) -> Response:
         """The phonemes that the model would speak for a text."""
 
-        def check() -> tuple[str, str]:
+        def check() -> tuple[str, str, str]:
             model_id = choose_speaker(services, body.model).model_id
-            return model_id, check_phonemize(services, model_id, body.text, body.language)
+            as_written = named_steps(body.steps)
+            language = check_phonemize(services, model_id, body.text, body.language, as_written)
+            return model_id, language, as_written
 
         def make(cancel: CancelToken) -> Generator[bytes, None, None]:
-            found = phonemize(services, model_id, body.text, language)
+            found = phonemize(services, model_id, body.text, language, as_written)
             sentences = [{"text": one.text, "phonemes": one.phonemes} for one in found]
             phonemes = " ".join(one.phonemes for one in found)
             yield json.dumps({"phonemes": phonemes, "sentences": sentences}).encode()
 
-        with errors_blaming("text", text="text"):
-            model_id, language = await run_in_threadpool(check)
+        with errors_blaming("text", text="text", as_written="steps"):
+            model_id, language, as_written = await run_in_threadpool(check)
             return await answer_whole(request, in_turn(context, request, make), "application/json")
 
     @router.post("/dev/generate_from_phonemes", response_class=Response, responses=_AUDIO)

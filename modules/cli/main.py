@@ -26,6 +26,7 @@ from modules.cli.failures import (
 )
 from modules.cli.models import bench, models_app
 from modules.cli.pronunciations import pronunciations_app
+from modules.cli.reading import read
 from modules.cli.training import train_app
 from modules.cli.trash import trash_app
 from modules.cli.voices import voices_app
@@ -74,6 +75,7 @@ def open_studio(
 for _command in (speaking.clone, speaking.speak, speaking.design, transcription.transcribe):
     app.command()(_command)
 app.command()(converse)
+app.command()(read)
 app.command("export-voice")(speaking.export_voice)
 app.add_typer(voices_app, name="voices")
 app.add_typer(pronunciations_app, name="pronunciations")

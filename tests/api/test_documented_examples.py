@@ -66,7 +66,14 @@ def test_every_route_has_an_example() -> None:
     code = "\n".join(code for language in PROGRAMS for code in examples(language))
     for path in ("/dev/captioned_speech", "/dev/phonemize", "/dev/generate_from_phonemes"):
         assert code.count(f"{path}") >= 2, path
-    for path in ("/dev/models", "/dev/queue", "/v1/models", "/v1/audio/voices", "/health"):
+    for path in (
+        "/dev/read",
+        "/dev/models",
+        "/dev/queue",
+        "/v1/models",
+        "/v1/audio/voices",
+        "/health",
+    ):
         assert path in code, path
 
 

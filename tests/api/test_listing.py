@@ -76,6 +76,7 @@ def test_the_documentation_names_every_endpoint_and_loads_nothing(client: TestCl
     assert set(schema["paths"]) == {
         "/v1/audio/speech",
         "/dev/captioned_speech",
+        "/dev/read",
         "/dev/phonemize",
         "/dev/generate_from_phonemes",
         "/v1/audio/transcriptions",

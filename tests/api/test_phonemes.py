@@ -33,7 +33,7 @@ class Speller(SineEngine):
     model_id = SPELLER
     label = "Speller 1"
 
-    def phonemize(self, text: str, language: str) -> tuple[SpelledSentence, ...]:
+    def phonemize(self, text: str, options: Any) -> tuple[SpelledSentence, ...]:
         return tuple(SpelledSentence(f"{part.strip()}.") for part in text.split(".") if part)
 
     def stream_phonemes(self, phonemes: str, voice: Any, options: Any, cancel: CancelToken) -> Any:
@@ -114,6 +114,9 @@ def test_what_cannot_be_spoken_is_refused(
         ({"text": " "}, 400, "text"),
         ({"text": "a" * 501}, 400, "text"),
         ({"text": 7}, 400, "text"),
+        ({"steps": ["mony"]}, 400, "steps"),
+        ({"steps": ["money"]}, 400, "steps"),  # the model has no steps to choose from
+        ({"steps": "money"}, 400, "steps"),
         ({"language": "tlh"}, 400, "language"),
         ({"model": SINE}, 400, "model"),
         ({"model": "nonsense-9"}, 404, "model"),

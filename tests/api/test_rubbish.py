@@ -18,6 +18,7 @@ RIGHT: dict[str, dict[str, Any]] = {
     "/v1/audio/speech": {**VOICED, "input": "one"},
     "/dev/captioned_speech": {**VOICED, "input": "one"},
     "/dev/generate_from_phonemes": {**VOICED, "phonemes": "ONE"},
+    "/dev/read": {"text": "one"},
     "/dev/phonemize": {"model": SPELLER, "text": "one"},
 }
 MORE = ("speed", "stream", "language", "seed")

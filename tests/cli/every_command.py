@@ -65,6 +65,7 @@ def commands(inputs: Path, out: Path) -> list[list[str]]:
         ["trash", "restore", "anna"],
         ["trash", "empty", "--yes"],
         ["doctor"],
+        ["read", "Dr. Smith paid $5.", "--language", "en"],
         ["--port", "99999", "--no-browser"],
     ]
 

@@ -87,6 +87,11 @@ def plain_words(text: str) -> str:
     return " ".join(without_markup(text).split())
 
 
+def tag_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Where the pauses and speeds stand."""
+    yield from (tag.span() for tag in _TAG.finditer(text))
+
+
 def link_spans(text: str) -> Iterator[tuple[int, int]]:
     """Where the links stand, which no cut may part."""
     if "](/" in text:

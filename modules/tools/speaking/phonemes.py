@@ -11,6 +11,8 @@ from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech
 from modules.tools.services import Services
 from modules.tools.speaking.live_speech import check_text_length, voice_to_speak_with
+from modules.tools.speaking.pronunciations import with_pronunciations
+from modules.tools.speaking.reading import AS_WRITTEN, steps_of
 from modules.tools.speaking.request import (
     CompletedSpeech,
     Passage,
@@ -20,29 +22,38 @@ from modules.tools.speaking.request import (
 )
 
 
-def check_phonemize(services: Services, model_id: str, text: str, language: str) -> str:
+def check_phonemize(
+    services: Services, model_id: str, text: str, language: str, as_written: str = ""
+) -> str:
     """The code of the text's language ("" is the default one); no model is loaded.
 
-    Raises BadInputError for a model without phonemes and for a text or language that it refuses.
+    Raises BadInputError for a model without phonemes, for a text or language that it refuses, and
+    as `steps_of`.
     """
     engine = phoneme_engine(services, model_id)
     check_text_length(services, text)
     if not text.strip():
         raise BadInputError("There is no text.", "Send the text to show the phonemes of.", "text")
+    steps_of(engine, as_written)
     return language_to_speak(services, engine, language)
 
 
 def phonemize(
-    services: Services, model_id: str, text: str, language: str
+    services: Services, model_id: str, text: str, language: str, as_written: str = ""
 ) -> Sequence[PhonemeSentence]:
     """The sentences of a text, without its markup, with their phonemes.
 
-    Raises BadInputError as speaking would.
+    Words in the pronunciation dictionary have the sounds given there; `as_written` names the steps
+    of the reading that are left out. Raises BadInputError as speaking would.
     """
     engine = phoneme_engine(services, model_id)
-    steps = plan_steps(engine, text, engine_options(engine, {}, language, 0))
+    given = {AS_WRITTEN: as_written} if as_written else {}
+    given = with_pronunciations(services, engine, language, text, given)
+    steps = plan_steps(engine, text, engine_options(engine, given, language, 0))
     passages = (step for step in steps if isinstance(step, Passage))
-    return tuple(one for passage in passages for one in engine.phonemize(passage.text, language))
+    return tuple(
+        one for passage in passages for one in engine.phonemize(passage.text, passage.options)
+    )
 
 
 def open_phoneme_speech(

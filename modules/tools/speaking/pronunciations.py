@@ -9,6 +9,7 @@ from modules.core_components.ai_models.engines.base import (
     PhonemeEngine,
     TTSEngine,
     describe_options,
+    parse_options,
 )
 from modules.core_components.text.language_codes import match_language
 from modules.core_components.text.markup import (
@@ -41,7 +42,8 @@ def add_pronunciation(services: Services, language: str, word: str, sound: str) 
     check_entry(word.strip(), sound.strip())
     if isinstance(engine, PhonemeEngine):
         given = sound.strip()
-        engine.phonemize(f"[{word.strip()}]({given})" if is_phonemes(given) else given, language)
+        options: Any = parse_options(engine.options_type, {"language": language})
+        engine.phonemize(f"[{word.strip()}]({given})" if is_phonemes(given) else given, options)
     services.pronunciations.put(language, word, sound)
     return language
 

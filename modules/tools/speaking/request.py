@@ -181,16 +181,7 @@ def _adapt(
 def _complete(
     services: Services, engine: TTSEngine, request: SpeechRequest, model_id: str, note: str
 ) -> CompletedSpeech:
-    text = request.text.strip()
-    limit = services.settings.max_text_characters
-    if not text:
-        raise BadInputError("There is no text to speak.", "Type what the voice should say.", "text")
-    if len(text) > limit:
-        raise BadInputError(
-            f"The text has {len(text):,} characters; the limit is {limit:,}.",
-            "Speak it in parts, or raise “Longest text” in the settings.",
-            "text",
-        )
+    text = check_text(services, request.text)
     if request.kind not in KINDS:
         raise BadInputError(
             f"A voice is a sample, a preset or a description, not {request.kind!r}."
@@ -227,6 +218,22 @@ def _complete(
         may_fall_back=request.may_fall_back,
         note=note,
     )
+
+
+def check_text(services: Services, text: str) -> str:
+    """The text without white space around it. Raises BadInputError for none and for one above the
+    limit of the settings."""
+    text = text.strip()
+    limit = services.settings.max_text_characters
+    if not text:
+        raise BadInputError("There is no text to speak.", "Type what the voice should say.", "text")
+    if len(text) > limit:
+        raise BadInputError(
+            f"The text has {len(text):,} characters; the limit is {limit:,}.",
+            "Speak it in parts, or raise “Longest text” in the settings.",
+            "text",
+        )
+    return text
 
 
 def read_completed(services: Services, payload: Mapping[str, Any]) -> CompletedSpeech:

@@ -241,7 +241,7 @@ class PhonemeSentence(Protocol):
 class PhonemeEngine(TTSEngine, Protocol):
     """A speaking engine that converts texts to phonemes, and speaks phonemes."""
 
-    def phonemize(self, text: str, language: str) -> Sequence[PhonemeSentence]:
+    def phonemize(self, text: str, options: Any) -> Sequence[PhonemeSentence]:
         """The sentences of a text with what `stream` would speak; raises as `stream` does."""
         ...
 

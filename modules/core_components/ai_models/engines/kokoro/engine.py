@@ -215,12 +215,12 @@ class KokoroEngine:
         sentences = [PhonemeSentence(sentence, sentence) for sentence in found]
         return self._speak(sentences, speaking, options, cancel)
 
-    def phonemize(self, text: str, language: str) -> tuple[PhonemeSentence, ...]:
+    def phonemize(self, text: str, options: KokoroOptions) -> tuple[PhonemeSentence, ...]:
         """The sentences of `text` with the phonemes that `stream` would speak; raises as it does.
 
         Needs the model's vocabulary, not its weights.
         """
-        return tuple(self._sentences(text, KokoroOptions(language)))
+        return tuple(self._sentences(text, options))
 
     def _sentences(self, text: str, options: KokoroOptions) -> Iterator[PhonemeSentence]:
         entries = parse_pronunciations(options.pronunciations)
@@ -255,7 +255,8 @@ class KokoroEngine:
         return speak_sentences(sentences, voice, options.speed, options.seed, synthesize)
 
     def _phonemes(self, language: str, text: str) -> str:
-        return " ".join(sentence.phonemes for sentence in self.phonemize(text, language))
+        sentences = self.phonemize(text, KokoroOptions(language))
+        return " ".join(sentence.phonemes for sentence in sentences)
 
     @contextmanager
     def _borrow(self, holder: str, cancel: CancelToken) -> Iterator[KokoroV1Wrapper]:

@@ -262,14 +262,16 @@ def test_the_key_of_a_prompt_knows_the_parameters_of_the_fit(engine: KokoroEngin
 
 
 def test_phonemes_are_shown_as_they_will_be_spoken(engine: KokoroEngine, pool: ModelPool) -> None:
-    first, second = engine.phonemize("Hello world! It works.", "en-us")
+    first, second = engine.phonemize("Hello world! It works.", KokoroOptions())
     assert (first.text, first.phonemes) == ("Hello world!", "həlˈO wˈɜɹld!")
     assert second.text == "It works."
     assert pool.snapshot() == ()  # the vocabulary is enough
 
 
 def test_its_own_phonemes_can_be_spoken(engine: KokoroEngine) -> None:
-    phonemes = "\n".join(sentence.phonemes for sentence in engine.phonemize(LONG_TEXT, "en-us"))
+    phonemes = "\n".join(
+        sentence.phonemes for sentence in engine.phonemize(LONG_TEXT, KokoroOptions())
+    )
     pieces = engine.stream_phonemes(phonemes, "af_one", KokoroOptions(seed=7), CancelToken())
     assert np.array_equal(speech_of(pieces), say(engine, LONG_TEXT, seed=7))
 

@@ -37,13 +37,17 @@ class GivenPhonemes:
 
 
 def extract_given(
-    text: str, entries: Mapping[str, str], parted_by_spaces: bool, vocabulary: Collection[str]
+    text: str,
+    entries: Mapping[str, str],
+    parted_by_spaces: bool,
+    vocabulary: Collection[str] | None,
 ) -> tuple[OffsetText, tuple[GivenPhonemes, ...]]:
     """`text` with a PLACEHOLDER for each link and word of `entries`, and their phonemes, in order.
 
     The original of the result is `text` with the links replaced by their words. `entries` are words
     and their phonemes; one in the same case as the text goes before one in another. Raises
-    BadInputError for phonemes without a sound and for those outside the vocabulary.
+    BadInputError for phonemes without a sound and for those outside the vocabulary; without one
+    they are not checked.
     """
     in_any_case = {word.casefold(): phonemes for word, phonemes in entries.items()}
     plain: list[str] = []
@@ -55,7 +59,8 @@ def extract_given(
         phonemes = match["phonemes"]
         if phonemes is None:
             phonemes = entries.get(word) or in_any_case[word.casefold()]
-        check_phonemes(word, phonemes, vocabulary)
+        if vocabulary is not None:
+            check_phonemes(word, phonemes, vocabulary)
         start = length + match.start() - position
         length = start + len(word)
         plain += (text[position : match.start()], word)
