@@ -286,7 +286,8 @@ class AmericanEnglish(Rules):
         (r"Nov\.", "November"),
         (r"Dec\.", "December"),
         (r"v(?=\d)|ver\.(?= ?\d)", "v "),
-        (r"(?<=\p{Lu}\p{Ll}+ )Am(?= \p{Ll})", "am"),
+        # A name: spelled by misaki otherwise.
+        (r"(?<=\p{Lu}\p{Ll}+ )Am(?!\p{L})", lambda _: "am"),
         (
             rf"(?P<first>{_DAY_NAME})\.?[-–](?P<last>{_DAY_NAME})\.?(?!\p{{L}})",
             lambda found: f"{_DAYS[found['first'][:3]]} to {_DAYS[found['last'][:3]]}",
