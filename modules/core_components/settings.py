@@ -40,6 +40,9 @@ _GPU_BUDGET_GB = (0, 1024)
 _HOST_NAME = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_-]*\.?)*|\[[0-9a-f:.]+\]")
 
 
+_STRING_OR_COMMENT = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
+
+
 class ModelSettings(BaseModel):
     """How one model is loaded; "" means: as for all models.
 
@@ -196,6 +199,13 @@ class Settings(BaseModel):
     )
     precision: Precision = _setting(
         "auto", _COMPUTING, "Precision", "auto takes what is fast here; measured for Kokoro."
+    )
+    low_cpu_mem_usage: bool = _setting(
+        False,
+        _COMPUTING,
+        "Spare main memory",
+        "Models leave no copy in main memory when they make room on a GPU; they are read from "
+        "disk again, which takes longer.",
     )
     torch_threads: int = _setting(
         0, _COMPUTING, "Threads", "0 leaves the number to PyTorch.", 0, 256, restart=True
@@ -425,6 +435,14 @@ def save_settings(root: Path, changes: Mapping[str, Any]) -> Settings:
     return load_settings(root)
 
 
+def known_settings(given: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """What in `given` has a setting's name; the rest is logged, as what `source` has of others."""
+    unknown = sorted(str(name) for name in given if name not in Settings.model_fields)
+    if unknown:
+        logger.warning("%s: this studio has no setting %s; ignored.", source, ", ".join(unknown))
+    return {name: value for name, value in given.items() if name in Settings.model_fields}
+
+
 def change(settings: Settings, **values: Any) -> Settings:
     """Settings with other values, validated. Folders may be relative. Raises BadInputError."""
     return _validate({**dict(settings), **values})
@@ -446,12 +464,25 @@ def _plain(settings: Settings, name: str, given: Any) -> Any:
     return getattr(settings, name)
 
 
+def without_comments(text: str) -> str:
+    """JSON without its comments (`//` to the end of the line, `/* */`), which JSON does not have.
+
+    Each becomes blanks, so that an error of the parser still names the right line.
+    """
+
+    def blanked(found: re.Match[str]) -> str:
+        part = found.group()
+        return part if part.startswith('"') else re.sub(r"[^\n]", " ", part)
+
+    return _STRING_OR_COMMENT.sub(blanked, text)
+
+
 def _usable_user_values(root: Path) -> dict[str, Any]:
     path = root / USER_FILE
     if not path.exists():
         return {}
     try:
-        given = json.loads(path.read_text(encoding="utf-8"))
+        given = json.loads(without_comments(path.read_text(encoding="utf-8-sig")))
         if not isinstance(given, dict):
             raise ValueError("it is not a JSON object")  # noqa: TRY004 - about a file's content
     except (ValueError, OSError) as error:
@@ -463,6 +494,7 @@ def _usable_user_values(root: Path) -> dict[str, Any]:
         logger.warning("config.json could not be read (%s); kept as %s", error, aside.name)
         return {}
     given.pop("root", None)
+    given = known_settings(given, USER_FILE)
     try:
         Settings.model_validate({"root": root, **given})
     except ValidationError as error:

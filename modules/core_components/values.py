@@ -67,6 +67,35 @@ class Transcript:
     language_probability: float = 1.0
     notes: tuple[str, ...] = ()
 
+    def keys(self) -> tuple[str, ...]:
+        """What can be read in brackets, as from the dictionary that the package whisper gives."""
+        return ("text", "language", "segments", "duration")
+
+    def __getitem__(self, name: str) -> Any:
+        """`transcript["text"]`, "language", "duration" in seconds, and "segments": dictionaries
+        with "text", "start" and "end" in seconds, "speaker" (None where it is not known) and
+        "words". Raises KeyError for any other name."""
+        if name == "segments":
+            return [_segment_table(segment) for segment in self.segments]
+        return {"text": self.text, "language": self.language, "duration": self.duration_s}[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """As in brackets, with `default` for names that are not there."""
+        return self[name] if name in self.keys() else default
+
+
+def _segment_table(segment: Segment) -> dict[str, Any]:
+    words = [
+        {"word": word.text, "start": word.start_s, "end": word.end_s} for word in segment.words
+    ]
+    return {
+        "text": segment.text,
+        "start": segment.start_s,
+        "end": segment.end_s,
+        "speaker": segment.speaker,
+        "words": words,
+    }
+
 
 @dataclass(frozen=True)
 class Consent:

@@ -9,7 +9,13 @@ from typing import Any
 
 from modules.core_components.ai_models.asr_manager import ASRManager
 from modules.core_components.ai_models.tts_manager import TTSManager
-from modules.core_components.settings import Settings, app_folder, change, load_settings
+from modules.core_components.settings import (
+    Settings,
+    app_folder,
+    change,
+    known_settings,
+    load_settings,
+)
 
 __all__ = ["ASRManager", "TTSManager", "get_asr_manager", "get_tts_manager", "reset_managers"]
 
@@ -24,9 +30,10 @@ def get_tts_manager(
 ) -> TTSManager:
     """The one manager of the models that speak.
 
-    `user_config` are the settings, or those that differ from config.json. The first call makes the
-    manager; a later one with arguments gives it new settings. Raises BadInputError for settings
-    that do not exist.
+    `user_config` are the settings, or those that differ from config.json; names that this studio
+    has no setting for, such as those of another studio's config.json, are logged and ignored. The
+    first call makes the manager; a later one with arguments gives it new settings. Raises
+    BadInputError for a value that a setting cannot have.
     """
     global _tts_manager
     with _making:
@@ -64,7 +71,7 @@ def _settings(
     settings = (
         user_config
         if isinstance(user_config, Settings)
-        else load_settings(app_folder(), user_config)
+        else load_settings(app_folder(), known_settings(user_config or {}, "user_config"))
     )
     if samples_dir is None:
         return settings

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 from modules.core_components.ai_models.base_manager import BaseManager
 from modules.core_components.ai_models.engines.base import ASREngine
 from modules.core_components.ai_models.engines.ge2e import SpeakerEncoderHandle
 from modules.core_components.settings import Settings
+
+if TYPE_CHECKING:
+    from modules.core_components.ai_models.engines.vibevoice_asr.engine import VibeVoiceAsrEngine
+    from modules.core_components.ai_models.engines.whisper import WhisperEngine
+
+# faster-whisper's names for the newest large models; its other names are the catalog's own.
+NEWEST_WHISPERS: Mapping[str, str] = {"large": "large-v3", "turbo": "large-v3-turbo"}
 
 
 class ASRManager(BaseManager):
@@ -20,13 +30,17 @@ class ASRManager(BaseManager):
         engine: ASREngine = super().get(model_id)
         return engine
 
-    def get_whisper(self, size: str = "base") -> ASREngine:
-        """`size` is "tiny", "tiny.en", "base", ... "large-v3" or "large-v3-turbo"."""
-        return self.get(f"whisper-{size.lower()}")
+    def get_whisper(self, size: str = "base") -> WhisperEngine:
+        """`size` is any name that faster-whisper knows, in capitals or not: "tiny", "tiny.en",
+        "base", ... "large" (large-v3), "turbo" (large-v3-turbo), "distil-large-v3"."""
+        name = size.strip().lower()
+        engine: WhisperEngine = super().get(f"whisper-{NEWEST_WHISPERS.get(name, name)}")
+        return engine
 
-    def get_vibevoice_asr(self) -> ASREngine:
+    def get_vibevoice_asr(self) -> VibeVoiceAsrEngine:
         """Names the speakers; up to an hour at once."""
-        return self.get("vibevoice-asr")
+        engine: VibeVoiceAsrEngine = super().get("vibevoice-asr")
+        return engine
 
     def get_speaker_encoder(self) -> SpeakerEncoderHandle:
         """Compares voices: `.embed(speech)` is a unit vector, float32 [256]."""

@@ -6,12 +6,10 @@ A manager knows what *can* be loaded and how; the pool knows what *is* loaded.
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,153 +24,17 @@ from modules.core_components.ai_models.engines.registry import (
     EngineSpec,
     Factory,
 )
+from modules.core_components.ai_models.loader_recipe import LoaderRecipe
 from modules.core_components.ai_models.model_pool import (
     ModelPool,
-    ModelSpec,
     automatic_budgets,
     configure_model_pool,
-    model_key,
 )
-from modules.core_components.ai_models.model_utils import load_with_attention, module_bytes
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
 from modules.core_components.errors import NotFoundError
-from modules.core_components.progress import CancelToken
 from modules.core_components.settings import Settings, app_folder
 
 logger = logging.getLogger(__name__)
-
-
-class BorrowedModel:
-    """Borrows the weights for the length of each call, so it never dangles.
-
-    `model.generate(...)` reads as if it were the model: the pool brings it back if it had to make
-    room meanwhile. A generator keeps it until it is consumed or closed. For several calls on the
-    same weights use `borrowed`.
-    """
-
-    def __init__(self, pool: ModelPool, spec: ModelSpec[Any]) -> None:
-        self._pool = pool
-        self._spec = spec
-
-    def borrowed(self, cancel: CancelToken | None = None) -> AbstractContextManager[Any]:
-        """The model itself, with a run slot of its device, for the length of a block."""
-        return self._pool.lease(self._spec, cancel, self._spec.key, run=True)
-
-    def __call__(self, *arguments: Any, **named: Any) -> Any:
-        return self._calling("__call__")(*arguments, **named)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # what copy, pickle and inspect look for
-            raise AttributeError(name)
-        with self.borrowed() as model:
-            value = getattr(model, name)
-        return self._calling(name) if inspect.isroutine(value) else value
-
-    def _calling(self, name: str) -> Callable[..., Any]:
-        def call(*arguments: Any, **named: Any) -> Any:
-            with self.borrowed() as model:
-                method = getattr(model, name)
-                if not inspect.isgeneratorfunction(method):
-                    return method(*arguments, **named)
-            return self._streaming(name, arguments, named)
-
-        return call
-
-    def _streaming(
-        self, name: str, arguments: tuple[Any, ...], named: dict[str, Any]
-    ) -> Iterator[Any]:
-        with self.borrowed() as model:
-            yield from getattr(model, name)(*arguments, **named)
-
-
-# The recipe of Voice Clone Studio's first versions for adding a model: a loader method.
-#
-#     def get_new_tts_model(self, size="default"):
-#         self._check_and_unload_if_different(f"new_tts_{size}")
-#         if self._new_tts_model is None:
-#             self._new_tts_model, _ = self._load_model_with_attention(NewTTSModel, folder, ...)
-#         return self._new_tts_model
-#
-# It works as before, on top of the pool: what it returns borrows the weights for each call, so the
-# attribute can be kept for ever and the model still makes room for others. For what a new model
-# should look like instead, see docs/adding-a-model.md.
-
-
-class LoaderRecipe:
-    """The extension points, for managers."""
-
-    pool: ModelPool
-    settings: Settings
-
-    def __init__(self) -> None:
-        self.recipe_models: set[str] = set()
-        self._next = threading.local()
-
-    def context_of(self, model_id: str) -> EngineContext:
-        """The surroundings of one model's engine; the manager knows them."""
-        raise NotImplementedError
-
-    def _check_and_unload_if_different(self, model_id: str) -> None:
-        """Says which model the next `_load_model_with_attention` of this thread loads.
-
-        Whether another one has to leave for it is the pool's decision, made when room is needed.
-        """
-        self._next.model_id = model_id
-
-    def _load_model_with_attention(
-        self, loader: Any, source: str | Path, **arguments: Any
-    ) -> tuple[BorrowedModel, str]:
-        """Loads a model into the pool with the best attention it takes.
-
-        `loader` is a class with `from_pretrained`, or a function; it is called with `source`,
-        `attn_implementation` and `arguments`. Returns a handle, and the attention in use.
-        """
-        model_id = getattr(self._next, "model_id", str(source))
-        load: Callable[..., Any] = getattr(loader, "from_pretrained", loader)
-        context = self.context_of(model_id)
-        device = str(arguments.get("device_map") or context.device)
-        if self.settings.offline_mode:
-            arguments["local_files_only"] = True
-        used: list[str] = []
-
-        def load_best() -> Any:
-            model, attention = load_with_attention(
-                lambda name: load(str(source), attn_implementation=name, **arguments),
-                used or context.attention,
-            )
-            used[:] = [attention]
-            return model
-
-        movable = device != "cpu"
-        spec: ModelSpec[Any] = ModelSpec(
-            key=model_key(model_id, str(source), device, str(arguments.get("dtype", ""))),
-            device=device,
-            nbytes=_size_on_disk(Path(source)),
-            load=load_best,
-            to_host=partial(_moved, device="cpu") if movable else None,
-            to_device=partial(_moved, device=device) if movable else None,
-            measure=_weights,
-        )
-        self.recipe_models.add(model_id)
-        model = BorrowedModel(self.pool, spec)
-        with model.borrowed():  # errors show here, and the attention is known
-            return model, used[0] if used else ""
-
-
-def _moved(model: Any, device: str) -> Any:
-    return model.to(device)
-
-
-def _weights(model: Any) -> int:
-    """Bytes of a torch module; 0, which lets the estimate stand, for anything else."""
-    return module_bytes(model) if hasattr(model, "parameters") else 0
-
-
-def _size_on_disk(source: Path) -> int:
-    """An estimate for what a folder of weights takes in memory; 0 for a name on a hub."""
-    if not source.is_dir():
-        return 0
-    return sum(path.stat().st_size for path in source.rglob("*") if path.is_file())
 
 
 # Names another catalog than configs/models.toml, such as a firm's own or that of a test.
@@ -230,6 +92,7 @@ class BaseManager(LoaderRecipe):
             for spec in self._added:
                 self._registry.add(spec)
             self._handles: dict[str, Any] = {}
+            self.forget_recipe_models()
             self.prompts = _prompt_store(settings)
             self.context = EngineContext(
                 pool=self.pool,
@@ -244,6 +107,7 @@ class BaseManager(LoaderRecipe):
                 voices_folder=settings.voices_folder,
                 voice_match_steps=settings.voice_match_steps,
                 prompts=self.prompts,
+                low_cpu_mem_usage=settings.low_cpu_mem_usage,
             )
 
     def device_preference(self, settings: Settings) -> str:

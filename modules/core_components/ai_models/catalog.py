@@ -388,6 +388,19 @@ class Catalog:
             f"Did you mean {' or '.join(near)}?" if near else "`models list` shows them all.",
         )
 
+    def named(self, name: str) -> tuple[ModelEntry, ...]:
+        """The models with this id, or whose files come from the repository of this name."""
+        wanted = str(name).strip().casefold()
+        return tuple(
+            entry
+            for entry in self._entries.values()
+            if wanted == entry.id.casefold()
+            or any(
+                isinstance(source, HubSource) and source.repository.casefold() == wanted
+                for source in entry.sources
+            )
+        )
+
     def entries(self, task: str | None = None) -> tuple[ModelEntry, ...]:
         """All models, or those of one task, in the catalog's order."""
         return tuple(e for e in self._entries.values() if task is None or e.task == task)

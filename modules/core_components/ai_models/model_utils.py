@@ -50,7 +50,7 @@ def get_device(preference: str = "auto") -> str:
     )
 
 
-def get_dtype(device: str | None = None, preference: str = "auto") -> torch.dtype:
+def get_dtype(device: str | torch.device | None = None, preference: str = "auto") -> torch.dtype:
     """The float type for weights on a device: "float32" or "bfloat16" where that is preferred.
 
     Else bfloat16 on GPUs that compute with it, float16 on older ones; float32 on the CPU and on
@@ -61,7 +61,7 @@ def get_dtype(device: str | None = None, preference: str = "auto") -> torch.dtyp
     if preference != "auto":
         return {"float32": torch.float32, "bfloat16": torch.bfloat16}[preference]
 
-    device = device or get_device()
+    device = str(device or get_device())
     if not device.startswith("cuda"):
         return torch.float32
     return torch.bfloat16 if torch.cuda.get_device_capability(device) >= _AMPERE else torch.float16
@@ -104,15 +104,22 @@ def load_with_attention(
     return load(attempts[-1]), attempts[-1]
 
 
-def check_model_available_locally(model_id: str, catalog: Catalog | None = None) -> bool:
-    """Whether all files of a model of the catalog are on this machine.
+def check_model_available_locally(model_name: str, catalog: Catalog | None = None) -> bool:
+    """Whether all files of a model are on this machine; never raises.
 
-    Without `catalog`, that of the studio itself. Raises NotFoundError for an unknown id.
+    `model_name` is the id of the catalog or the name on the hub, such as
+    "Qwen/Qwen3-TTS-12Hz-1.7B-Base". Without `catalog`, that of the studio itself. A name that the
+    catalog does not know, and a folder that cannot be read, are False.
     """
-    if catalog is None:
-        models_folder = load_settings(app_folder()).models_folder
-        catalog = Catalog.load(app_folder() / "configs" / "models.toml", models_folder)
-    return catalog.state(catalog.entry(model_id)) == "installed"
+    try:
+        if catalog is None:
+            models_folder = load_settings(app_folder()).models_folder
+            catalog = Catalog.load(app_folder() / "configs" / "models.toml", models_folder)
+        known = catalog.named(model_name)
+        return any(catalog.state(entry) == "installed" for entry in known)
+    except (StudioError, OSError) as error:
+        logger.warning("It is not known whether %s is here: %s", model_name, error)
+        return False
 
 
 def empty_cuda_cache() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 
+from modules.core_components.ai_models.asr_manager import NEWEST_WHISPERS
 from modules.core_components.ai_models.base_manager import BaseManager
 from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.errors import NotFoundError
@@ -17,8 +18,7 @@ SHORT_NAMES: Mapping[str, str] = {
     "qwen3-tts": "qwen3-tts-1.7b-base",
     "vibevoice": "vibevoice-1.5b",
     "whisper": "whisper-base",
-    "large": "whisper-large-v3",
-    "turbo": "whisper-large-v3-turbo",
+    **{name: f"whisper-{size}" for name, size in NEWEST_WHISPERS.items()},
 }
 _TASKS = {"text-to-speech": "speaking model", "speech-to-text": "listening model"}
 

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from modules.core_components.ai_models import TTSManager, engines
-from modules.core_components.ai_models.base_manager import BorrowedModel
 from modules.core_components.ai_models.engines.base import TTSEngine, parse_options
 from modules.core_components.ai_models.model_pool import ModelPool
 from modules.core_components.errors import BadInputError, ModelMissingError
@@ -91,52 +90,3 @@ def test_it_says_what_it_cannot_use(manager: TTSManager) -> None:
         spoken(engine, "  ")
     with pytest.raises(BadInputError, match="Breath is 3"):
         parse_options(engine.options_type, {"breath": 3})
-
-
-class NewTTSModelClass:
-    """A model as transformers would give it: refuses one attention, loads with the next."""
-
-    loads = 0
-
-    @classmethod
-    def from_pretrained(
-        cls, source: str, attn_implementation: str, low_cpu_mem_usage: bool
-    ) -> NewTTSModelClass:
-        if attn_implementation == "sdpa":
-            raise ValueError("NewTTS does not support scaled_dot_product_attention")
-        cls.loads += 1
-        model = cls()
-        model.source, model.attention = Path(source), attn_implementation  # type: ignore[attr-defined]
-        return model
-
-    def generate(self, text: str) -> str:
-        return f"{text} by {self.source.name}"  # type: ignore[attr-defined]
-
-
-def test_the_loader_method_of_earlier_versions_works(
-    settings: Settings, pool: ModelPool, tmp_path: Path
-) -> None:
-    (tmp_path / "NewTTS").mkdir()
-    (tmp_path / "NewTTS" / "weights.bin").write_bytes(bytes(1000))
-    namespace: dict[str, Any] = {
-        "NewTTSModelClass": NewTTSModelClass,
-        "model_path": tmp_path / "NewTTS",
-    }
-    exec(blocks("python")[1], namespace)  # noqa: S102 - the page's own example
-
-    class Manager(TTSManager):
-        _new_tts_model: BorrowedModel | None = None
-        get_new_tts_model = namespace["get_new_tts_model"]
-
-    manager = Manager(settings, pool)
-    model = manager.get_new_tts_model()
-    assert model.generate("hello") == "hello by NewTTS"
-    assert model.attention == "eager"
-    assert manager.get_new_tts_model() is model
-    (resident,) = pool.snapshot()
-    assert (resident.key.partition("@")[0], resident.nbytes) == ("new_tts_default", 1000)
-
-    manager.unload_all()
-    assert pool.snapshot() == ()
-    assert model.generate("again") == "again by NewTTS"  # it came back by itself
-    assert NewTTSModelClass.loads == 2

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
 from modules.core_components.ai_models import TTSManager
-from modules.core_components.ai_models.base_manager import BorrowedModel
+from modules.core_components.ai_models.loader_recipe import BorrowedModel
 from modules.core_components.ai_models.model_pool import ModelPool, ModelSpec
 from modules.core_components.settings import Settings, change
 
@@ -103,3 +104,43 @@ def test_a_loader_may_be_a_function_and_its_errors_show_at_once(
     with pytest.raises(OSError, match=r"config\.json"):
         manager._load_model_with_attention(load, "somewhere")
     assert pool.snapshot() == ()
+
+
+class DeclaringManager(TTSManager):
+    """A manager of the first versions, which declared its models."""
+
+    _tiny_model: BorrowedModel | None = None
+
+    def get_tiny(self, folder: Path, loader: Any) -> BorrowedModel:
+        self._check_and_unload_if_different(f"tiny_{folder.name}")
+        if self._tiny_model is None:
+            self._tiny_model, _ = self._load_model_with_attention(loader, folder)
+        return self._tiny_model
+
+
+def test_a_declared_model_has_the_size_of_its_folder_and_comes_back(
+    settings: Settings, pool: ModelPool, tmp_path: Path
+) -> None:
+    loads: list[str] = []
+
+    def load(source: str, attn_implementation: str) -> Talker:
+        if attn_implementation == "sdpa":
+            raise ValueError("it does not support scaled_dot_product_attention")
+        loads.append(attn_implementation)
+        return Talker()
+
+    for size in ("small", "large"):
+        (tmp_path / size).mkdir()
+        (tmp_path / size / "weights.bin").write_bytes(bytes(1000 * len(size)))
+    manager = DeclaringManager(settings, pool)
+    model = manager.get_tiny(tmp_path / "small", load)
+    assert manager.get_tiny(tmp_path / "large", load) is not model
+    assert manager.get_tiny(tmp_path / "small", load) is model
+    assert {(r.key.partition("@")[0], r.nbytes) for r in pool.snapshot()} == {
+        ("tiny_small", 5000),
+        ("tiny_large", 5000),
+    }
+    manager.unload_all()
+    assert pool.snapshot() == ()
+    assert model.say("again") == "AGAIN"
+    assert loads == ["eager"] * 3

@@ -290,7 +290,9 @@ def no_managers() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("no_managers")
-def test_there_is_one_manager_of_each_kind(settings: Settings, tmp_path: Path) -> None:
+def test_there_is_one_manager_of_each_kind(
+    settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     tts = ai_models.get_tts_manager(settings, tmp_path / "samples")
     asr = ai_models.get_asr_manager(settings)
     assert ai_models.get_tts_manager() is tts
@@ -300,5 +302,8 @@ def test_there_is_one_manager_of_each_kind(settings: Settings, tmp_path: Path) -
 
     ai_models.get_tts_manager({"attention_mechanism": "eager"})
     assert tts.settings.attention_mechanism == "eager"
-    with pytest.raises(BadInputError, match="no setting 'attention'"):
-        ai_models.get_asr_manager({"attention": "eager"})
+    ai_models.get_asr_manager({"attention": "eager"})
+    assert asr.settings.attention_mechanism == "auto"
+    assert "no setting attention" in caplog.text
+    with pytest.raises(BadInputError, match="Attention cannot be 'fast'"):
+        ai_models.get_asr_manager({"attention_mechanism": "fast"})

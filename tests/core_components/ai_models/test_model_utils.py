@@ -18,7 +18,7 @@ import torch
 from modules.core_components.ai_models import model_utils
 from modules.core_components.ai_models.catalog import Catalog
 from modules.core_components.ai_models.model_pool import automatic_budgets, is_out_of_memory
-from modules.core_components.errors import NotFoundError, StudioError
+from modules.core_components.errors import StudioError
 from modules.core_components.settings import app_folder
 
 GIB = 2**30
@@ -57,8 +57,10 @@ def test_the_best_device_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_dtype_fits_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
     assert model_utils.get_dtype("cpu") is torch.float32
     assert model_utils.get_dtype("mps") is torch.float32  # float16 gives NaN there
+    assert model_utils.get_dtype(torch.device("cpu")) is torch.float32
     pretend_gpus(monkeypatch, 1, capability=(8, 0))
     assert model_utils.get_dtype("cuda:0") is torch.bfloat16
+    assert model_utils.get_dtype(torch.device("cuda", 0)) is torch.bfloat16
     assert model_utils.get_dtype() is torch.bfloat16
     pretend_gpus(monkeypatch, 1, capability=(7, 5))
     assert model_utils.get_dtype("cuda:0") is torch.float16
@@ -137,8 +139,17 @@ def test_availability_goes_through_the_catalog(
     assert available("whisper-tiny.en", catalog)
     monkeypatch.setenv("VOICE_STUDIO_MODELS", str(tmp_path))
     assert available("whisper-tiny.en")
-    with pytest.raises(NotFoundError):
-        available("whisper-enormous", catalog)
+    assert available(model_name="Systran/faster-whisper-tiny.en", catalog=catalog)
+    assert not available("Systran/faster-whisper-large-v3", catalog)
+    for unknown in ("whisper-enormous", "nobody/nothing", "", "../..", "\0"):
+        assert available(unknown, catalog) is False
+
+
+def test_availability_of_a_broken_studio_is_unknown_and_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_utils, "app_folder", lambda: tmp_path)  # without a catalog
+    assert model_utils.check_model_available_locally("whisper-base") is False
 
 
 def test_seeded_work_is_repeatable_whatever_others_draw() -> None:

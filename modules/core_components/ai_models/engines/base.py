@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload, runtime_checkable
 
 from modules.core_components.ai_models.catalog import Catalog, ModelEntry
 from modules.core_components.ai_models.model_pool import ModelPool, ModelSpec, model_key
@@ -19,11 +19,12 @@ from modules.core_components.ai_models.model_utils import (
     usable_cores,
 )
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
+from modules.core_components.audio.files import read_speech
 from modules.core_components.errors import BadInputError, StudioError
-from modules.core_components.progress import CancelToken, Progress
+from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.units import memory_text
 from modules.core_components.validation import KIND_NAMES, unknown_name
-from modules.core_components.values import Sample, Segment, Speech, VoicePrompt
+from modules.core_components.values import Sample, Segment, Speech, Transcript, VoicePrompt
 
 if TYPE_CHECKING:
     import torch
@@ -290,8 +291,70 @@ class ASREngine(Protocol):
         ...
 
     def transcribe(
+        self, recording: Speech, options: Any, progress: Progress, cancel: CancelToken
+    ) -> Transcription:
+        """Starts a transcription. The engines of the catalog take files too (ListeningEngine)."""
+        ...
+
+
+class ListeningEngine:
+    """What engines that transcribe share: a file gives the whole transcript."""
+
+    entry: ModelEntry
+    options_type: type
+
+    def transcribe_speech(
         self, speech: Speech, options: Any, progress: Progress, cancel: CancelToken
+    ) -> Transcription:
+        """Starts a transcription; the engine says how."""
+        raise NotImplementedError
+
+    @overload
+    def transcribe(
+        self,
+        recording: Speech,
+        options: Any = None,
+        progress: Progress = no_progress,
+        cancel: CancelToken | None = None,
     ) -> Transcription: ...
+
+    @overload
+    def transcribe(
+        self,
+        recording: str | Path,
+        options: Any = None,
+        progress: Progress = no_progress,
+        cancel: CancelToken | None = None,
+    ) -> Transcript: ...
+
+    def transcribe(
+        self,
+        recording: Speech | str | Path,
+        options: Any = None,
+        progress: Progress = no_progress,
+        cancel: CancelToken | None = None,
+    ) -> Transcription | Transcript:
+        """The whole transcript of a file; of speech, as `transcribe_speech`.
+
+        Options are the engine's defaults unless given. Raises BadInputError for a file that is no
+        recording, and what `transcribe_speech` raises.
+        """
+        options = self.options_type() if options is None else options
+        cancel = cancel or CancelToken()
+        if isinstance(recording, Speech):
+            return self.transcribe_speech(recording, options, progress, cancel)
+        speech = read_speech(recording, sample_rate_hz=self.entry.sample_rate_hz)
+        running = self.transcribe_speech(speech, options, progress, cancel)
+        segments = tuple(running.segments)
+        return Transcript(
+            text=" ".join(segment.text.strip() for segment in segments),
+            language=running.info.language,
+            segments=segments,
+            duration_s=speech.duration_s,
+            model_id=self.entry.id,
+            language_probability=running.info.language_probability,
+            notes=(*speech.notes, *running.notes),
+        )
 
 
 ModelT = TypeVar("ModelT")
@@ -305,7 +368,8 @@ class EngineContext:
     or CorruptFileError; call it in `ModelSpec.load`. `engine` gives the handle of another model,
     such as the speaker encoder's. A thread count of 0 means one per usable core. The user's own
     voices are in `voices_folder`, prepared ones in `prompts`. The user's settings for one model are
-    applied already; with `keep_loaded` its weights stay loaded when unused.
+    applied already; with `keep_loaded` its weights stay loaded when unused. With
+    `low_cpu_mem_usage` they leave no copy in main memory when they make room on a GPU.
     """
 
     pool: ModelPool
@@ -321,6 +385,7 @@ class EngineContext:
     voices_folder: Path | None = None
     voice_match_steps: int = 28
     keep_loaded: bool = False
+    low_cpu_mem_usage: bool = False
 
     @property
     def models_folder(self) -> Path:
@@ -357,6 +422,8 @@ class EngineContext:
     ) -> ModelSpec[ModelT]:
         """The pool's specification of a model; `ways` are further fields of `ModelSpec`."""
         device = device or self.device
+        if self.low_cpu_mem_usage:
+            ways = {name: way for name, way in ways.items() if name not in _WAYS_OF_A_COPY}
         return ModelSpec(
             key=model_key(entry.id, revision, device, precision),
             device=device,
@@ -369,6 +436,7 @@ class EngineContext:
         )
 
 
+_WAYS_OF_A_COPY = ("to_host", "to_device")
 # The abilities that one size must share with another to be offered instead of it.
 _ESSENTIAL = frozenset({"clone", "voice-match", "stock-voices", "voice-design"})
 _MOST = 3

@@ -12,6 +12,7 @@ import numpy as np
 from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.ai_models.engines.base import (
     EngineContext,
+    ListeningEngine,
     Transcription,
     TranscriptionInfo,
     option,
@@ -93,7 +94,7 @@ def create(entry: ModelEntry, context: EngineContext) -> WhisperEngine:
 
 
 @dataclass(frozen=True)
-class WhisperEngine:
+class WhisperEngine(ListeningEngine):
     """A handle on one size of Whisper; borrows the model while a transcription runs."""
 
     entry: ModelEntry
@@ -122,7 +123,7 @@ class WhisperEngine:
         with self.context.pool.lease(self.model_spec(), cancel, f"loading {self.label}"):
             return
 
-    def transcribe(
+    def transcribe_speech(
         self, speech: Speech, options: WhisperOptions, progress: Progress, cancel: CancelToken
     ) -> Transcription:
         """Starts a transcription; the segments are computed as they are consumed.
@@ -144,8 +145,8 @@ class WhisperEngine:
             return Transcription(_silence_info(language, speech.duration_s), iter(()))
         # The generator is run up to the info at once: one that never ran could not release its
         # lease when it is closed.
-        running = self._run(samples, language, options, progress, cancel)
-        return Transcription(next(running), running)
+        pieces = self._run(samples, language, options, progress, cancel)
+        return Transcription(next(pieces), pieces)
 
     def _run(
         self,

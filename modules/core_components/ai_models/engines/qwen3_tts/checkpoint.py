@@ -31,7 +31,13 @@ _AGAIN = "Delete the model on the Models tab and download it again, or put the r
 
 
 def load_checkpoint(
-    folder: Path, kind: str, size: str, device: str, dtype: torch.dtype, attempts: Sequence[str]
+    folder: Path,
+    kind: str,
+    size: str,
+    device: str,
+    dtype: torch.dtype,
+    attempts: Sequence[str],
+    low_cpu_mem_usage: bool = False,
 ) -> tuple[Any, str]:
     """The package's `Qwen3TTSModel` of a folder, on `device`, and the attention it got.
 
@@ -44,7 +50,12 @@ def load_checkpoint(
     def load(attention: str) -> Any:
         place = {"device_map": device} if device.startswith("cuda") else {}
         return package.Qwen3TTSModel.from_pretrained(
-            str(folder), dtype=dtype, attn_implementation=attention, local_files_only=True, **place
+            str(folder),
+            dtype=dtype,
+            attn_implementation=attention,
+            low_cpu_mem_usage=low_cpu_mem_usage,
+            local_files_only=True,
+            **place,
         )
 
     try:

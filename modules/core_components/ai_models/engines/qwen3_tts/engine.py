@@ -303,7 +303,13 @@ class Qwen3TTSEngine(PackageCalls):
         def load() -> QwenNetwork:
             folder = context.ensure_model(self.model_id)
             network = QwenNetwork(
-                folder, self._kind, self._entry.version, device, context.dtype, attention
+                folder,
+                self._kind,
+                self._entry.version,
+                device,
+                context.dtype,
+                attention,
+                context.low_cpu_mem_usage,
             )
             self.attention = network.attention
             return network

@@ -225,8 +225,11 @@ class QwenNetwork:
         device: str,
         dtype: torch.dtype,
         attention: Sequence[str],
+        low_cpu_mem_usage: bool = False,
     ) -> None:
-        self.model, self.attention = load_checkpoint(folder, kind, size, device, dtype, attention)
+        self.model, self.attention = load_checkpoint(
+            folder, kind, size, device, dtype, attention, low_cpu_mem_usage
+        )
         self.device = device
         self._kind = kind
         self._dtype = dtype

@@ -292,6 +292,7 @@ class VibeVoiceEngine:
             context.attention,
             context.dtype,
             context.device,
+            low_cpu_mem_usage=context.low_cpu_mem_usage,
             **quantized,
         )
         self.attention = attention

@@ -13,6 +13,7 @@ import numpy as np
 from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.ai_models.engines.base import (
     EngineContext,
+    ListeningEngine,
     Transcription,
     TranscriptionInfo,
     option,
@@ -86,7 +87,7 @@ def create(entry: ModelEntry, context: EngineContext) -> VibeVoiceAsrEngine:
 
 
 @dataclass(frozen=True)
-class VibeVoiceAsrEngine:
+class VibeVoiceAsrEngine(ListeningEngine):
     """A handle on VibeVoice-ASR; it leases the weights for one window at a time."""
 
     entry: ModelEntry
@@ -115,7 +116,7 @@ class VibeVoiceAsrEngine:
         with self.context.pool.lease(self.model_spec(), cancel, f"loading {self.label}"):
             return
 
-    def transcribe(
+    def transcribe_speech(
         self, speech: Speech, options: VibeVoiceAsrOptions, progress: Progress, cancel: CancelToken
     ) -> Transcription:
         """Starts a transcription; the segments are computed as they are consumed, window by window.
@@ -127,14 +128,14 @@ class VibeVoiceAsrEngine:
         if not np.isfinite(speech.samples).all():
             raise BadInputError("The recording has samples that are not numbers.")
         samples = resample(speech.samples, speech.sample_rate_hz, SAMPLE_RATE_HZ)
-        recording = Speech(samples, SAMPLE_RATE_HZ)
+        heard = Speech(samples, SAMPLE_RATE_HZ)
         language = options.language.strip().lower().split("-")[0].replace("auto", "")
         if not len(samples) or float(np.abs(samples).max()) < _INAUDIBLE:
             nothing = TranscriptionInfo(language, 0.0, speech.duration_s, 0.0)
             return Transcription(nothing, iter(()))
         notes: list[str] = []
-        running = self._run(recording, language, options, progress, cancel, notes)
-        return Transcription(next(running), running, notes)
+        pieces = self._run(heard, language, options, progress, cancel, notes)
+        return Transcription(next(pieces), pieces, notes)
 
     def _run(
         self,
@@ -237,6 +238,7 @@ class VibeVoiceAsrEngine:
             self.context.attention,
             self.context.dtype,
             self.context.device,
+            low_cpu_mem_usage=self.context.low_cpu_mem_usage,
         )
         return VibeVoiceAsrNetwork(model, processor)
 
