@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import platform
 import shutil
 import socket
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 
 from modules.core_components.ai_models.catalog import Catalog
@@ -49,6 +51,7 @@ def examine(root: Path) -> tuple[Finding, ...]:
     checks: tuple[Callable[[], Finding], ...] = (
         _python,
         *(partial(_package, name) for name in PACKAGES),
+        *(partial(_used, use) for use in USES),
         _ffmpeg,
         _english_pipeline,
         lambda: _device(settings),
@@ -81,6 +84,83 @@ def _package(name: str) -> Finding:
     except Exception as error:  # noqa: BLE001 - native libraries fail in many ways
         return Finding(name, False, f"{type(error).__name__}: {error}", "Run install.sh again.")
     return Finding(name, True, str(getattr(module, "__version__", "installed")))
+
+
+@dataclass(frozen=True)
+class Use:
+    """A package that imports without complaint even where it cannot work: it is tried out.
+
+    `work` raises what the package raises.
+    """
+
+    name: str
+    package: str
+    work: Callable[[], None]
+    remedy: str
+    optional: bool = False
+
+
+def _used(use: Use) -> Finding:
+    try:
+        use.work()
+    except Exception as error:  # noqa: BLE001 - native libraries fail in many ways
+        lines = str(error).strip().splitlines() or [""]
+        reason = f"{type(error).__name__}: {lines[0]}"
+        return Finding(use.name, False, reason, use.remedy, use.optional)
+    return Finding(use.name, True, f"{metadata.version(use.package)} works")
+
+
+def _split_sentences() -> None:
+    import spacy
+
+    pipeline = spacy.blank("en")
+    pipeline.add_pipe("sentencizer")
+    if len(list(pipeline("One. Two.").sents)) != 2:
+        raise RuntimeError("it does not find the sentences of a text")
+
+
+def _write_and_read_wav() -> None:
+    import numpy as np
+    import soundfile
+
+    with io.BytesIO() as file:
+        soundfile.write(file, np.zeros(100, np.float32), 16_000, "PCM_16", format="WAV")
+        file.seek(0)
+        samples, rate_hz = soundfile.read(file)
+    if (len(samples), rate_hz) != (100, 16_000):
+        raise RuntimeError("it does not read what it wrote")
+
+
+def _compute_mel_filters() -> None:
+    import librosa
+
+    librosa.filters.mel(sr=22_050, n_fft=1024, n_mels=80)
+
+
+def _load_coqui() -> None:
+    """What training imports: the trainer with its data set."""
+    importlib.import_module("TTS.tts.layers.xtts.trainer.gpt_trainer")
+
+
+def _load_decoder() -> None:
+    importlib.import_module("torchcodec.decoders")
+
+
+_AGAIN = "Run install.sh again."
+USES = (
+    Use("spaCy", "spacy", _split_sentences, _AGAIN),
+    Use("soundfile", "soundfile", _write_and_read_wav, _AGAIN),
+    Use("librosa", "librosa", _compute_mel_filters, _AGAIN),
+    Use("coqui-tts", "coqui-tts", _load_coqui, _AGAIN),
+    Use(
+        "torchcodec",
+        "torchcodec",
+        _load_decoder,
+        "Nothing in the studio needs it but coqui-tts's own programs; for these install FFmpeg 4 "
+        "to 8 with its shared libraries.",
+        optional=True,
+    ),
+)
 
 
 def _ffmpeg() -> Finding:

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from modules.core_components.ai_models.catalog import ModelEntry
-from modules.core_components.ai_models.engines.base import EngineContext, TTSEngine, option
+from modules.core_components.ai_models.engines.base import EngineContext, option
 from modules.core_components.ai_models.engines.kokoro.fit.inputs import transcribe_sample
 from modules.core_components.ai_models.engines.kokoro.fit.sample_voice import (
     FitResources,
@@ -21,8 +21,9 @@ from modules.core_components.ai_models.engines.kokoro.fit.sample_voice import (
 )
 from modules.core_components.ai_models.engines.kokoro.pipeline import (
     SAMPLE_RATE_HZ,
+    KokoroPipeline,
     SynthesizedChunk,
-    speak_sentences,
+    speak_chunks,
 )
 from modules.core_components.ai_models.engines.kokoro.reading.languages import LANGUAGES
 from modules.core_components.ai_models.engines.kokoro.reading.phonemes import (
@@ -47,7 +48,6 @@ from modules.core_components.ai_models.engines.kokoro.wrapper import (
 from modules.core_components.ai_models.model_pool import ModelSpec
 from modules.core_components.ai_models.model_utils import configure_threads
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
-from modules.core_components.errors import BadInputError
 from modules.core_components.library import VoiceLibrary
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.text.markup import parse_pronunciations
@@ -164,7 +164,7 @@ class KokoroEngine:
         kokoro = KokoroEngine(self._entry, on_cpu)
         encoder_handle = dataclasses.replace(self._context.engine("ge2e"), context=on_cpu)
         with (
-            kokoro._borrow(f"fitting a voice to {sample.name}", cancel) as model,
+            kokoro.borrowed(f"fitting a voice to {sample.name}", cancel) as model,
             encoder_handle.borrowed(cancel) as encoder,
         ):
             resources = FitResources(
@@ -192,12 +192,12 @@ class KokoroEngine:
         `voice` is a prompt, a name, or a mix like "af_bella(2)+af_sky(1)". Raises,
         before it returns, BadInputError for text, language or voice that cannot be spoken.
         """
-        speaking = self._speaking_voice(voice)
+        speaking, speaker = self.speaking_voice(voice), self._speaker(cancel)
         sentences = []
-        for sentence in self._sentences(text, options):
+        for sentence in self._sentences(text, options, speaker):
             cancel.raise_if_cancelled()
             sentences.append(sentence)
-        return self._speak(sentences, speaking, options, cancel)
+        return self._speak(sentences, speaking, options, speaker)
 
     def stream_phonemes(
         self,
@@ -210,25 +210,27 @@ class KokoroEngine:
 
         Raises, before it returns, BadInputError that names the sounds outside the vocabulary.
         """
-        speaking = self._speaking_voice(voice)
+        speaking = self.speaking_voice(voice)
         found = sentences_of_phonemes(phonemes, self._vocabulary)
         sentences = [PhonemeSentence(sentence, sentence) for sentence in found]
-        return self._speak(sentences, speaking, options, cancel)
+        return self._speak(sentences, speaking, options, self._speaker(cancel))
 
     def phonemize(self, text: str, options: KokoroOptions) -> tuple[PhonemeSentence, ...]:
         """The sentences of `text` with the phonemes that `stream` would speak; raises as it does.
 
         Needs the model's vocabulary, not its weights.
         """
-        return tuple(self._sentences(text, options))
+        return tuple(self._sentences(text, options, self._speaker(CancelToken())))
 
-    def _sentences(self, text: str, options: KokoroOptions) -> Iterator[PhonemeSentence]:
+    def _sentences(
+        self, text: str, options: KokoroOptions, speaker: _LeasedSpeaker
+    ) -> Iterator[PhonemeSentence]:
+        pipeline = KokoroPipeline(options.language, speaker)
         entries = parse_pronunciations(options.pronunciations)
-        steps = steps_without(options.as_written)
-        language = options.language
-        return get_phonemizer().sentences(text, language, self._vocabulary, entries, steps)
+        return pipeline.sentences(text, entries, steps_without(options.as_written))
 
-    def _speaking_voice(self, voice: VoicePrompt | str) -> SpeakingVoice:
+    def speaking_voice(self, voice: VoicePrompt | str) -> SpeakingVoice:
+        """The numbers of a prompt, or of a name or mix. Raises BadInputError."""
         if isinstance(voice, str):
             return SpeakingVoice(self._voices.pack(voice))
         return voice_of_prompt(voice)
@@ -238,28 +240,21 @@ class KokoroEngine:
         sentences: Sequence[PhonemeSentence],
         voice: SpeakingVoice,
         options: KokoroOptions,
-        cancel: CancelToken,
+        speaker: _LeasedSpeaker,
     ) -> Iterator[Speech]:
-        def synthesize(
-            phonemes: str,
-            style: torch.Tensor,
-            speed: float,
-            seed: int,
-            offsets: torch.Tensor | None,
-        ) -> SynthesizedChunk:
-            cancel.raise_if_cancelled()
-            with self._borrow("speaking", cancel) as model:
-                stop = cancel.raise_if_cancelled
-                return model.synthesize(phonemes, style, speed, seed, offsets, stop)
+        chunks = speak_chunks(sentences, voice, options.speed, options.seed, speaker.synthesize)
+        return (chunk.speech for chunk in chunks)
 
-        return speak_sentences(sentences, voice, options.speed, options.seed, synthesize)
+    def _speaker(self, cancel: CancelToken) -> _LeasedSpeaker:
+        return _LeasedSpeaker(self, self._vocabulary, cancel)
 
     def _phonemes(self, language: str, text: str) -> str:
         sentences = self.phonemize(text, KokoroOptions(language))
         return " ".join(sentence.phonemes for sentence in sentences)
 
     @contextmanager
-    def _borrow(self, holder: str, cancel: CancelToken) -> Iterator[KokoroV1Wrapper]:
+    def borrowed(self, holder: str, cancel: CancelToken) -> Iterator[KokoroV1Wrapper]:
+        """The loaded model, with a run slot of its device, for the length of a block."""
         with self._context.pool.lease(self.model_spec(), cancel, holder, run=True) as model:
             configure_threads(self._context.threads)
             yield model
@@ -294,21 +289,26 @@ class KokoroEngine:
         )
 
 
-class EngineSource(Protocol):
-    """Gives engine handles by model id; `TTSManager` does."""
+@dataclass(frozen=True)
+class _LeasedSpeaker:
+    """What a pipeline of the engine speaks with: the weights, leased chunk by chunk."""
 
-    def get(self, model_id: str) -> TTSEngine: ...
+    engine: KokoroEngine
+    vocabulary: frozenset[str]
+    cancel: CancelToken
 
+    def voice(self, name: str) -> SpeakingVoice:
+        return self.engine.speaking_voice(name)
 
-class ModelManager:
-    """Kokoro by version; the model pool behind the handles loads and unloads."""
-
-    def __init__(self, engines: EngineSource) -> None:
-        self._engines = engines
-
-    def get_model(self, version: str = "v1.0") -> TTSEngine:
-        """The handle on "v1.0" or "v0.19"; nothing is loaded yet. Raises BadInputError."""
-        if version.removeprefix("v") not in BUILDS:
-            known = ", ".join(f"v{name}" for name in BUILDS)
-            raise BadInputError(f"There is no Kokoro {version!r}.", f"Choose one of {known}.")
-        return self._engines.get(f"kokoro-v{version.removeprefix('v')}")
+    def synthesize(
+        self,
+        phonemes: str,
+        style: torch.Tensor,
+        speed: float,
+        seed: int,
+        layer_offsets: torch.Tensor | None,
+    ) -> SynthesizedChunk:
+        stop = self.cancel.raise_if_cancelled
+        stop()
+        with self.engine.borrowed("speaking", self.cancel) as model:
+            return model.synthesize(phonemes, style, speed, seed, layer_offsets, stop)

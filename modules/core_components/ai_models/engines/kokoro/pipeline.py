@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from modules.core_components.ai_models.engines.kokoro.reading.inline_phonemes import SpokenWord
+from modules.core_components.ai_models.engines.kokoro.reading.languages import language_of
 from modules.core_components.ai_models.engines.kokoro.reading.phonemes import (
     PhonemeSentence,
     get_phonemizer,
 )
+from modules.core_components.ai_models.engines.kokoro.symbols import all_symbols
 from modules.core_components.ai_models.engines.kokoro.voices import SpeakingVoice
+from modules.core_components.text.reading.front_end import STEP_NAMES
 from modules.core_components.values import FloatArray, Speech, Word
 
 if TYPE_CHECKING:
@@ -276,13 +280,22 @@ def _counted(sentences: Sequence[PhonemeSentence]) -> Iterator[SpokenWord]:
 Synthesize = Callable[[str, "torch.Tensor", float, int, "torch.Tensor | None"], SynthesizedChunk]
 
 
-def speak_sentences(
+@dataclass(frozen=True)
+class SpokenChunk:
+    """The words that begin in a chunk, its phonemes, and its speech."""
+
+    graphemes: str
+    phonemes: str
+    speech: Speech
+
+
+def speak_chunks(
     sentences: Sequence[PhonemeSentence],
     voice: SpeakingVoice,
     speed: float,
     seed: int,
     synthesize: Synthesize,
-) -> Iterator[Speech]:
+) -> Iterator[SpokenChunk]:
     """The sentences chunk by chunk, computed on demand, with the times of their words.
 
     The chunks' seeds count up from `seed`.
@@ -304,21 +317,96 @@ def speak_sentences(
             skipped / SAMPLE_RATE_HZ,
             len(samples) / SAMPLE_RATE_HZ,
         )
-        yield Speech(samples, SAMPLE_RATE_HZ, times)
+        graphemes = " ".join(word.text for word in words[index])
+        yield SpokenChunk(graphemes, chunk.phonemes, Speech(samples, SAMPLE_RATE_HZ, times))
+
+
+class PhonemeSpeaker(Protocol):
+    """What a pipeline speaks with: the loaded model, or a handle that borrows it for a chunk."""
+
+    @property
+    def vocabulary(self) -> Collection[str]:
+        """The phonemes that `synthesize` takes."""
+        ...
+
+    def voice(self, name: str) -> SpeakingVoice: ...
+
+    def synthesize(
+        self,
+        phonemes: str,
+        style: torch.Tensor,
+        speed: float,
+        seed: int,
+        layer_offsets: torch.Tensor | None,
+    ) -> SynthesizedChunk: ...
+
+
+@dataclass(frozen=True)
+class PipelineResult:
+    """A chunk as the package `kokoro` hands it out: it unpacks into graphemes, phonemes, audio.
+
+    `audio` is float32 [n] at 24 kHz; None from a quiet pipeline.
+    """
+
+    graphemes: str
+    phonemes: str
+    audio: torch.FloatTensor | None = None
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.graphemes, self.phonemes, self.audio))
 
 
 class KokoroPipeline:
-    """One language of a loaded model. Raises StudioError when its packages cannot be loaded."""
+    """One language of a model; quiet, for phonemes alone, with `model=False`.
 
-    def __init__(self, language: str, vocabulary: frozenset[str], synthesize: Synthesize) -> None:
-        get_phonemizer().prepare(language)
-        self.language = language
-        self._vocabulary = vocabulary
-        self._synthesize = synthesize
+    Raises BadInputError for an unknown language, StudioError when its packages cannot be loaded.
+    """
 
-    def speak(
-        self, text: str, voice: SpeakingVoice, speed: float = 1.0, seed: int = 0
-    ) -> Iterator[Speech]:
-        """The speech of `text`; raises BadInputError for what it cannot speak before it returns."""
-        found = get_phonemizer().sentences(text, self.language, self._vocabulary)
-        return speak_sentences(tuple(found), voice, speed, seed, self._synthesize)
+    def __init__(self, lang_code: str, model: PhonemeSpeaker | Literal[False]) -> None:
+        self.language = language_of(lang_code).code
+        get_phonemizer().prepare(self.language)
+        self._model = model or None
+        self._vocabulary = model.vocabulary if model else all_symbols()
+
+    def __call__(
+        self,
+        text: str,
+        voice: str = "",
+        speed: float = 1.0,
+        seed: int = 0,
+        model: PhonemeSpeaker | Literal[False] | None = None,
+    ) -> Iterator[PipelineResult]:
+        """The graphemes, phonemes and audio of `text`, chunk by chunk, computed on demand.
+
+        With `model=False` this call is quiet: a sentence at a time, without audio. Raises, before
+        it returns, BadInputError for text or voice that cannot be spoken.
+        """
+        speaker = self._model if model is None else model or None
+        if speaker is None:
+            found = tuple(self.sentences(text))
+            return (PipelineResult(one.text, one.phonemes) for one in found)
+        speaking = speaker.voice(voice)
+        sentences = tuple(self.sentences(text))
+        chunks = speak_chunks(sentences, speaking, speed, seed, speaker.synthesize)
+        return (
+            PipelineResult(chunk.graphemes, chunk.phonemes, _tensor(chunk.speech))
+            for chunk in chunks
+        )
+
+    def sentences(
+        self,
+        text: str,
+        pronunciations: Mapping[str, str] = MappingProxyType({}),
+        steps: Collection[str] = STEP_NAMES,
+    ) -> Iterator[PhonemeSentence]:
+        """The sentences of `text` with their phonemes; see `Phonemizer.sentences`."""
+        return get_phonemizer().sentences(
+            text, self.language, self._vocabulary, pronunciations, steps
+        )
+
+
+def _tensor(speech: Speech) -> torch.FloatTensor:
+    import torch
+
+    tensor: torch.FloatTensor = torch.from_numpy(speech.samples)  # type: ignore[assignment]
+    return tensor

@@ -24,10 +24,13 @@ from modules.core_components.ai_models.engines.kokoro.pipeline import (
     SynthesizedChunk,
 )
 from modules.core_components.ai_models.engines.kokoro.reading.languages import language_of
+from modules.core_components.ai_models.engines.kokoro.symbols import (
+    SPELLED_OUT,
+    styletts2_vocabulary,
+)
 from modules.core_components.ai_models.engines.kokoro.voices import SpeakingVoice, VoiceFolder
 from modules.core_components.ai_models.model_utils import module_bytes
 from modules.core_components.errors import BadInputError
-from modules.core_components.values import FloatArray
 
 if TYPE_CHECKING:
     import torch
@@ -146,11 +149,12 @@ class KokoroV1Wrapper:
 
     def __init__(
         self,
-        config_path: Path,
-        model_path: Path,
+        config_path: str | Path,
+        model_path: str | Path,
         device: str = "cpu",
         precision: Precision = "float32",
     ) -> None:
+        config_path, model_path = Path(config_path), Path(model_path)
         self.voices = VoiceFolder(model_path.parent / "voices")
         self.model = self._load(config_path, model_path).to(device).eval()
         self.model.requires_grad_(False)
@@ -158,7 +162,7 @@ class KokoroV1Wrapper:
         self.device = device
         self._precision = precision
         self._decoder = self._make_decoder()
-        self._pipelines: dict[str, KokoroPipeline] = {}
+        self.pipelines: dict[str, KokoroPipeline] = {}
 
     @staticmethod
     def _load(config_path: Path, model_path: Path) -> Any:
@@ -183,31 +187,34 @@ class KokoroV1Wrapper:
         return module_bytes(self.model) + copied * self._decoder.dtype.itemsize
 
     def get_pipeline(self, lang_code: str) -> KokoroPipeline:
-        """The pipeline of a language ("en-us", or Kokoro's letter "a"), made at the first call.
+        """The pipeline of a language ("en", "en-us", or Kokoro's letter "a"), made at the first
+        call and kept in `pipelines`, by its code and by the name that it was asked for.
 
         One that failed is not kept, so the next call tries again.
         Raises BadInputError for an unknown language, StudioError when its packages do not load.
         """
         code = language_of(lang_code).code
-        if code not in self._pipelines:
-            self._pipelines[code] = KokoroPipeline(
-                code, frozenset(self.vocabulary), self.synthesize
-            )
-        return self._pipelines[code]
+        if code not in self.pipelines:
+            self.pipelines[code] = KokoroPipeline(code, self)
+        return self.pipelines.setdefault(lang_code, self.pipelines[code])
+
+    def voice(self, name: str) -> SpeakingVoice:
+        """A voice or a mix from the folder `voices` next to the weights. Raises BadInputError."""
+        return SpeakingVoice(self.voices.pack(name))
 
     async def forward(
         self, text: str, voice: str, lang_code: str, speed: float = 1.0, seed: int = 0
-    ) -> AsyncIterator[FloatArray]:
+    ) -> AsyncIterator[torch.FloatTensor]:
         """The audio of `text` chunk by chunk, float32 [n] at 24 kHz, computed in a thread.
 
         `voice` is a name or a mix from the folder `voices` next to the weights. Errors in the
         input are raised before the first chunk.
         """
-        speaking = SpeakingVoice(await asyncio.to_thread(self.voices.pack, voice))
         pipeline = await asyncio.to_thread(self.get_pipeline, lang_code)
-        pieces = await asyncio.to_thread(pipeline.speak, text, speaking, speed, seed)
-        while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
-            yield piece.samples
+        results = await asyncio.to_thread(pipeline, text, voice, speed, seed)
+        while (result := await asyncio.to_thread(next, results, None)) is not None:
+            if result.audio is not None:
+                yield result.audio
 
     def synthesize(
         self,
@@ -282,34 +289,12 @@ class KokoroV1Wrapper:
 V0_19_WEIGHTS_FILE = "kokoro-v0_19.pth"
 _WITHIN = "net"
 
-_MARKS = ';:,.!?¡¿—…"«»“” '
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_IPA = (
-    "ɑɐɒæɓʙβɔɕçɗɖðʤəɘɚɛɜɝɞɟʄɡɠɢʛɦɧħɥʜɨɪʝɭɬɫɮʟɱɯɰŋɳɲɴøɵɸθœɶʘɹɺɾɻʀʁɽʂʃʈʧʉʊʋⱱʌɣɤʍχʎʏʑʐʒʔʡʕʢ"
-    "ǀǁǂǃˈˌːˑʼʴʰʱʲʷˠˤ˞↓↑→↗↘'\u0329'ᵻ"
-)
 _ALBERT = {
     "hidden_size": 768,
     "num_attention_heads": 12,
     "intermediate_size": 2048,
     "max_position_embeddings": 512,
     "num_hidden_layers": 12,
-}
-
-# misaki's signs for what espeak-ng writes with two: github.com/hexgrad/misaki, EN_PHONES.md.
-SPELLED_OUT = {
-    "A": "eɪ",
-    "I": "aɪ",
-    "O": "oʊ",
-    "Q": "əʊ",
-    "W": "aʊ",
-    "Y": "ɔɪ",
-    "ʤ": "dʒ",
-    "ʧ": "tʃ",
-    "ᵊ": "ə",
-    "T": "ɾ",
-    "(": "«",
-    ")": "»",
 }
 
 
@@ -341,12 +326,7 @@ def _complete_config(config: dict[str, Any]) -> dict[str, Any]:
     """A v0.19 configuration in the form of v1.0; what it names itself is kept."""
     old_decoder = config.get("decoder", {})
     decoder = {name: value for name, value in old_decoder.items() if name != "type"}
-    return {"istftnet": decoder, "plbert": _ALBERT, **config, "vocab": _vocabulary()}
-
-
-def _vocabulary() -> dict[str, int]:
-    """Symbol to id; 0 is the padding. Where a symbol occurs twice, its later place counts."""
-    return {symbol: index for index, symbol in enumerate(_MARKS + _LETTERS + _IPA, start=1)}
+    return {"istftnet": decoder, "plbert": _ALBERT, **config, "vocab": styletts2_vocabulary()}
 
 
 @dataclass(frozen=True)

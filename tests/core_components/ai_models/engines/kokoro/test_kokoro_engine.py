@@ -188,7 +188,7 @@ def test_a_fitted_voice_is_spoken_at_its_own_pace(engine: KokoroEngine) -> None:
 def test_a_fitted_voice_leaves_the_model_as_it_was(engine: KokoroEngine) -> None:
     before = say(engine)
     prompt = fitted_prompt()
-    with engine._borrow("a test", CancelToken()) as model:
+    with engine.borrowed("a test", CancelToken()) as model:
         layers = len(adain_layers(model.model.decoder))
     offsets = np.full((layers, 128), 0.3, np.float32)
     colored = dataclasses.replace(prompt, tensors={**prompt.tensors, "layer_offsets": offsets})

@@ -16,17 +16,19 @@ from modules.core_components.ai_models.catalog import Catalog
 from modules.core_components.ai_models.engines.base import EngineContext, TTSEngine
 from modules.core_components.ai_models.engines.kokoro.engine import (
     KokoroOptions,
-    ModelManager,
     create,
 )
 from modules.core_components.ai_models.engines.kokoro.pipeline import SAMPLES_PER_FRAME
+from modules.core_components.ai_models.engines.kokoro.symbols import (
+    SPELLED_OUT,
+    styletts2_vocabulary,
+)
 from modules.core_components.ai_models.engines.kokoro.wrapper import (
     CONFIG_FILE,
-    SPELLED_OUT,
     V0_19_WEIGHTS_FILE,
     KokoroV019Wrapper,
-    _vocabulary,
 )
+from modules.core_components.ai_models.kokoro_models import ModelManager
 from modules.core_components.ai_models.model_pool import ModelPool
 from modules.core_components.errors import BadInputError, CorruptFileError, ModelMissingError
 from modules.core_components.progress import CancelToken
@@ -78,6 +80,10 @@ def manager(
     return ModelManager(Engines())
 
 
+def engine_of(manager: ModelManager, version: str) -> TTSEngine:
+    return asyncio.run(manager.get_model(version)).engine
+
+
 def say(engine: TTSEngine, voice: str) -> np.ndarray:
     pieces = engine.stream("Hello there, world.", voice, KokoroOptions(), CancelToken())
     return np.concatenate([piece.samples for piece in pieces])
@@ -101,11 +107,11 @@ def test_signs_of_two_sounds_are_written_out(old: KokoroV019Wrapper) -> None:
     assert list(short.durations_frames) == [a, four[0] + four[1], four[2] + four[3], z]
 
 
-def test_its_vocabulary_has_its_own_numbers() -> None:
+def test_itsstyletts2_vocabulary_has_its_own_numbers() -> None:
     """v1.0 kept the numbers of the symbols that it kept; these are from its configuration."""
     of_v1 = {";": 1, "…": 10, "”": 15, " ": 16, "I": 25, "a": 43, "z": 68, "ɑ": 69, "ɹ": 123,
              "ʒ": 147, "ˈ": 156, "ː": 158, "↗": 172, "ᵻ": 177}  # fmt: skip
-    known = _vocabulary()
+    known = styletts2_vocabulary()
     assert {symbol: known[symbol] for symbol in of_v1} == of_v1
     assert max(known.values()) < 178  # the configuration's n_token; 0 is the padding
 
@@ -117,15 +123,15 @@ def test_every_sound_of_english_can_be_read(old_kokoro: Path) -> None:
 
 
 def test_forward_speaks_here_too(old: KokoroV019Wrapper) -> None:
-    async def gather() -> list[np.ndarray]:
+    async def gather() -> list[torch.Tensor]:
         return [piece async for piece in old.forward("Judge Joe chose.", "af", "a")]
 
     assert sum(map(len, asyncio.run(gather()))) > SAMPLES_PER_FRAME
 
 
 def test_both_versions_are_handed_out_by_name(manager: ModelManager) -> None:
-    assert manager.get_model("v1.0").model_id == "kokoro-v1.0"
-    old = manager.get_model("v0.19")
+    assert engine_of(manager, "v1.0").model_id == "kokoro-v1.0"
+    old = engine_of(manager, "v0.19")
     assert (old.model_id, old.can_clone, old.languages) == (
         "kokoro-v0.19",
         False,
@@ -133,11 +139,11 @@ def test_both_versions_are_handed_out_by_name(manager: ModelManager) -> None:
     )
     assert old.voices() == ("af", "bm_lewis")
     with pytest.raises(BadInputError, match=r"v2\.0"):
-        manager.get_model("v2.0")
+        engine_of(manager, "v2.0")
 
 
 def test_with_room_for_one_they_take_turns(manager: ModelManager, pool: ModelPool) -> None:
-    new, old = manager.get_model("v1.0"), manager.get_model("v0.19")
+    new, old = engine_of(manager, "v1.0"), engine_of(manager, "v0.19")
     first = say(new, "af_one")
     for engine, voice in ((old, "bm_lewis"), (new, "af_one"), (old, "af")):
         spoken = say(engine, voice)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from modules.core_components.errors import BadInputError
+from modules.core_components.text.language_codes import match_language
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,9 @@ def get_language(code: str) -> Language:
 
 
 def language_of(code: str) -> Language:
-    """The language of a code, or of Kokoro's letter for it; BadInputError for any other."""
+    """The language of a code as people write it ("en", "pt", "zh-CN"), or of Kokoro's letter for
+    it; BadInputError for any other."""
     letters = {language.letter: language for language in LANGUAGES.values()}
-    return letters[code] if code in letters else get_language(code)
+    if code in letters:
+        return letters[code]
+    return get_language(match_language(code, tuple(LANGUAGES)) or code)

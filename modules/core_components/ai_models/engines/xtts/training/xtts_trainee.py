@@ -29,6 +29,7 @@ from modules.core_components.ai_models.engines.xtts.training.trainee import (
     Batch,
     Order,
 )
+from modules.core_components.audio.resample import resample
 from modules.core_components.dataset.values import (
     LONGEST_SAMPLES,
     MOST_TEXT_TOKENS,
@@ -80,7 +81,8 @@ def read_rows(path: Path) -> tuple[TrainingRow, ...]:
         ) from error
 
 
-# What coqui's reader and its audio libraries raise; for too short a clip without a message.
+_SHORTEST_S = 0.5  # as coqui's reader has it: shorter clips do not help
+# What reading a clip raises, and coqui's tokenizer.
 _UNUSABLE = (AssertionError, IndexError, OSError, RuntimeError, ValueError)
 
 
@@ -95,10 +97,11 @@ class RejectedClip:
 class Clips:
     """A data set for torch's DataLoader: `clips[epoch, number]`.
 
-    coqui's `source` reads audio and text, cuts the part that the model is conditioned on, and makes
-    batches. Its own choice of clips (at random, with replacement, and silently another one where
-    the first is unusable) is not used. The random choice of the part follows from seed, epoch and
-    number.
+    coqui's `source` tokenizes texts and makes batches. Its own choice of clips (at random, with
+    replacement, and silently another one where the first is unusable) is not used. Nor is its way
+    to read audio, which needs FFmpeg's shared libraries: clips are 16-bit wavs of our own making,
+    which soundfile reads. The random choice of the part that the model is conditioned on follows
+    from seed, epoch and number.
     """
 
     def __init__(
@@ -128,7 +131,7 @@ class Clips:
         try:
             return self._read(row)
         except _UNUSABLE as error:  # one bad clip must not end a night's training
-            return RejectedClip(row.clip_id, str(error) or "it is shorter than half a second")
+            return RejectedClip(row.clip_id, str(error) or type(error).__name__)
 
     def collate(self, items: Sequence[Mapping[str, Any] | RejectedClip]) -> Batch:
         """One batch of what can be used; without inputs if that is less than `least` clips."""
@@ -143,29 +146,60 @@ class Clips:
     def _read(self, row: TrainingRow) -> Mapping[str, Any]:
         import torch
 
-        sample = {
-            "text": row.text,
-            "audio_file": str(self._folder / row.audio_file),
-            "language": self._language,
-            "speaker_name": row.speaker,
-        }
-        tokens, file, wav, conditioning, length, stretch = self._source.load_item(sample)
+        if not row.text.strip():
+            raise ValueError("it has no text")
+        tokens = self._source.get_text(row.text, self._language)
+        path = self._folder / row.audio_file
+        wav = read_clip(path, self._source.sample_rate)
+        if wav.shape[-1] < _SHORTEST_S * self._source.sample_rate:
+            raise ValueError("it is shorter than half a second")
         if wav.shape[-1] > self._source.max_wav_len:
             longest_s = self._source.max_wav_len / self._source.sample_rate
             raise ValueError(f"it is longer than {longest_s:.1f} s")
         if tokens.shape[0] > self._source.max_text_len:
             raise ValueError(f"its text has more than {self._source.max_text_len} tokens")
+        conditioning, stretch = self._conditioning(wav)
+        masked = self._source.use_masking_gt_prompt_approach
         return {
             "clip": row.clip_id,
             "text": tokens,
             "text_lengths": torch.tensor(tokens.shape[0]),
             "wav": wav,
             "wav_lengths": torch.tensor(wav.shape[-1]),
-            "filenames": file,
+            "filenames": str(path),
             "conditioning": conditioning.unsqueeze(1),
-            "cond_lens": torch.tensor([length]),
-            "cond_idxs": torch.tensor(stretch),
+            # Not a number stands for "not used": the loss is told either the part or its length.
+            "cond_lens": torch.tensor([torch.nan if masked else conditioning.shape[-1]]),
+            "cond_idxs": torch.tensor(stretch if masked else torch.nan),
         }
+
+    def _conditioning(self, wav: torch.Tensor) -> tuple[torch.Tensor, list[int]]:
+        """A part of `wav` [1, n], padded to the longest that is taken, and where it lies.
+
+        As in coqui's `get_prompt_slice`: at random for training, from the start for evaluation;
+        of a clip that is too short, half of it.
+        """
+        import torch
+
+        shortest = self._source.min_conditioning_length
+        longest = self._source.max_conditioning_length
+        is_eval, samples = self._source.is_eval, wav.shape[-1]
+        wanted = (shortest + longest) // 2 if is_eval else random.randint(shortest, longest)
+        length = wanted if wanted <= samples else samples // 2
+        start = 0 if is_eval else random.randint(0, samples - length)
+        part = wav[:, start : start + length]
+        padded = torch.nn.functional.pad(part, pad=(0, longest - length))
+        return padded, [start, start + length]
+
+
+def read_clip(path: Path, sample_rate_hz: int) -> torch.Tensor:
+    """A wav as mono float32 [1, n] in -1 to 1, at that rate. Raises OSError or RuntimeError."""
+    import soundfile
+    import torch
+
+    samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
+    mono = resample(samples.mean(axis=1), rate_hz, sample_rate_hz)
+    return torch.from_numpy(mono).clip(-1, 1).unsqueeze(0)
 
 
 _MOST_WORKERS = 4
