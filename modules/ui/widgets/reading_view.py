@@ -65,7 +65,7 @@ class ReadingView:
             self._steps.input,
             self._leave_out,
             [self._steps, *asked],
-            [*options, *shown],
+            [*options, self._spoken, self._phonemes],
             sequence=SEQUENCE,
         )
         self._follow_with_phonemes(left_out, asked)
@@ -114,14 +114,16 @@ class ReadingView:
     def _leave_out(
         self, steps: Sequence[str], text: str, model_id: str, language: str, *options: str
     ) -> list[Any]:
-        """Fills the option of the chosen model; those of others stay."""
+        """Fills the option of the chosen model; those of others stay, and so do the checkboxes,
+        of which another may be clicked meanwhile."""
         as_written = named_steps(steps)
         chosen = self._services.tts.get(model_id).options_type if model_id else None
         filled = [
             as_written if kind is chosen else option
             for kind, option in zip(self._options, options, strict=True)
         ]
-        return [*filled, *self._show(text, model_id, language, *filled)]
+        spoken, phonemes, _ = self._show(text, model_id, language, *filled)
+        return [*filled, spoken, phonemes]
 
     def _as_written(self, model_id: str, options: Sequence[str]) -> str:
         """The option of the chosen model; "" where it has none."""
