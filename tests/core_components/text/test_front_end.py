@@ -133,11 +133,12 @@ def test_regions_differ(language: str, text: str, words: str) -> None:
 PARTS = (
     *re.findall(
         r"\S+",
-        "0 1 2 10 00 007 1945 2024 99999999999999999999 1,000 1.000 1,5 3.14 . , : ; - – / ' \" ’ ° "
-        "% $ € £ ¥ R$ US$ ₹ km kg m h Uhr pm p.m. h30 II XIV I C L ª º er th st ( ) [ ] * ** _ ` # ~ "
-        "< > <b> </b> & &amp; @ + = × ² ½ ¾ № § Januar enero Jan. janeiro 月 日 年 时 円 元 万 個 "
-        "Mio. Mrd M k bn million USD EUR a b Dr. St. z.B. http:// www. .com .txt é ñ ß 你 です "
-        "किमी बजे s x X 24/7 1/2 31/12/2024 2024-01-05 32.13.2024 25:61 24:00 0:00 12:30:15 +44 0800",
+        "0 1 2 10 00 007 1945 2024 99999999999999999999 1,000 1.000 1,5 3.14 . , : ; - – / ' \" "
+        "’ ° % $ € £ ¥ R$ US$ ₹ km kg m h Uhr pm p.m. h30 II XIV I C L ª º er th st ( ) [ "
+        "] * ** _ ` # ~ < > <b> </b> & &amp; @ + = × ² ½ ¾ № § Januar enero Jan. janeiro "
+        "月 日 年 时 円 元 万 個 Mio. Mrd M k bn million USD EUR a b Dr. St. z.B. http:// www. "
+        ".com .txt é ñ ß 你 です किमी बजे s x X 24/7 1/2 31/12/2024 2024-01-05 32.13.2024 "
+        "25:61 24:00 0:00 12:30:15 +44 0800",
     ),
     *("\n", "\t"),
     *[" "] * 25,

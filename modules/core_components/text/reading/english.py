@@ -286,11 +286,12 @@ class AmericanEnglish(Rules):
         (r"Nov\.", "November"),
         (r"Dec\.", "December"),
         (r"v(?=\d)|ver\.(?= ?\d)", "v "),
-        (r"(?<=\p{Lu}\p{Ll}+ )Am(?= \p{Ll})", "am"),
         (
             rf"(?P<first>{_DAY_NAME})\.?[-–](?P<last>{_DAY_NAME})\.?(?!\p{{L}})",
             lambda found: f"{_DAYS[found['first'][:3]]} to {_DAYS[found['last'][:3]]}",
         ),
+        # "Pan Am": in capitals it would be spelled.
+        (r"(?<=\p{Lu}\p{Ll}+ )Am(?!\p{L})", lambda _: "am"),
         (r"C/O|c/o(?!\p{L})", "care of"),
         (r"U\.S\.A\.?(?!\p{L})", "U S A"),
         (r"U\.S\.(?= \p{Ll}|,)", "U S"),

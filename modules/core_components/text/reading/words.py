@@ -217,7 +217,7 @@ def _expansion(words: str | Callable[[Any], str]) -> Any:
         # The stop of the abbreviation ends the sentence too.
         ends = found[0].endswith(".") and (not following.strip() or following.startswith("\n"))
         said = words(found) if callable(words) else words
-        if found[0][0].isupper() and not found[0].isupper():
+        if found[0][0].isupper() and not found[0].isupper() and not callable(words):
             said = said[0].upper() + said[1:]
         return f"{said}." if ends else said
 

@@ -102,11 +102,17 @@ def _split_token(token: Any, text: str, spans: Sequence[_GivenSpan]) -> Iterator
         )
         yield en.MToken(
             text=text[first:last],
-            tag=token.tag_,
+            tag=_tag(token),
             whitespace=token.whitespace_ if last == end else "",
             phonemes=(span.phonemes if begins else "") if span else None,
             _=marks,
         )
+
+
+def _tag(token: Any) -> str:
+    """The tag of a token; in a name ("Pan Am") misaki would spell "am" as two letters."""
+    in_a_name = token.text in ("am", "Am") and token.tag_.startswith("NN")
+    return "VBP" if in_a_name else str(token.tag_)
 
 
 @lru_cache(maxsize=1)

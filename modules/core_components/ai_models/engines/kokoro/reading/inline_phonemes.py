@@ -128,7 +128,11 @@ def _pattern(words: tuple[str, ...], parted_by_spaces: bool) -> Any:
 # From the first to the last character that may have a name, up to white space, a long dash or
 # dots; "don't", "$5", "3.5%", ".5", "R&B". Quotation marks and brackets around it stay outside.
 _NAMED = rf"\p{{L}}\p{{M}}\p{{N}}\p{{Sc}}\p{{Sm}}%‰&#@§°{PLACEHOLDER}"
-_WORD = regex.compile(rf"(?:[{_NAMED}]|[.,](?=\d))(?:[^\s—…]*[{_NAMED}\u200c\u200d])?")
+_WORD = regex.compile(
+    # "R$ 25" and "25 €" are one word each: they are read as one, the first in another order.
+    rf"(?:\p{{Lu}}{{0,3}}\p{{Sc}}[ \u00a0](?=\d))?(?:[{_NAMED}]|[.,](?=\d))"
+    rf"(?:[^\s—…]*[{_NAMED}\u200c\u200d])?(?:(?<=\d)[ \u00a0]\p{{Sc}}(?!\d))?"
+)
 _NAMES_SOMETHING = regex.compile(r"[\p{L}\p{N}]")
 
 
