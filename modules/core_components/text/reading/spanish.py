@@ -45,6 +45,7 @@ class Spanish(Rules):
     decimal_marks_in_words: ClassVar = {".": "punto", ",": "coma"}
     to = "a"
     minus = "menos"
+    ratio = "a"
     and_ = "y"
     per = "por"
     money_joiner = " con "
