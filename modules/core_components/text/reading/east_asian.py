@@ -176,6 +176,10 @@ class Mandarin(_Spaceless):
         return (
             *super().number_patterns(),
             (
+                regex.compile(r"(?<=(?:电话|手机|致电|拨打)(?:号|号码)?(?:是|为|：|:)? ?)\d{3,}"),
+                lambda found: self.digits(found[0]),
+            ),
+            (
                 regex.compile(r"(?<=(?:房间号|门牌号|号码|密码|航班)(?:是|为|：)?)\d{3,}"),
                 lambda found: self.digits(found[0]),
             ),

@@ -306,10 +306,13 @@ class AmericanEnglish(Rules):
     @cached_property
     def number(self) -> str:
         # 1,50,000 as in India, too.
-        return rf"(?:\d{{1,2}}(?:,\d\d)+,\d{{3}}(?![\d,])|{super().number})"
+        indian = r"\d{1,2}(?:,\d\d)+,\d{3}(?![\d,])"
+        # 10 000, as in scientific texts.
+        spaced_groups = r"\d{1,3}(?:[\u00a0\u202f]\d{3})+(?!\d)|\d{1,3}(?: \d{3})* 000(?![ ]?\d)"
+        return rf"(?:{indian}|{spaced_groups}|{super().number})"
 
     def plain(self, digits: str) -> str:
-        return digits.replace(",", "")
+        return regex.sub(r"[, \u00a0\u202f]", "", digits)
 
     def cardinal(self, value: int, gender: str = "m") -> str:
         words = self._words(value).replace(" and ", " ")

@@ -268,7 +268,9 @@ class German(Rules):
             (regex.compile(r"(?<![\d.,])(?P<number>\d{1,4})er(?!\p{L})"), decade),
             (
                 regex.compile(
-                    r"(?<=(?<!\p{L})(?P<before>[Aa]m|[Ii]m|[Vv]om|[Zz]um|[Zz]ur|[Bb]eim"
+                    r"(?<=(?<!\p{L})(?P<before>(?:[Ii]n|[Aa]n|[Aa]uf|[Vv]on|[Mm]it|[Zz]u"
+                        r"|[Bb]ei|[Aa]us|[Nn]ach|[Ss]eit) der|[Aa]m|[Ii]m|[Vv]om|[Zz]um"
+                        r"|[Zz]ur|[Bb]eim"
                         r"|[Dd]em|[Dd]en|[Dd]es|[Dd]er|[Dd]ie|[Dd]as|[Bb]is zum|[Ii]hrem"
                         r"|[Ii]hren|[Ss]einem|[Ss]einen|[Uu]nserem) )"
                     r"(?P<number>\d{1,3})\.(?= (?!(?i:" + months + r")\b)\p{L}| bis |$)"
