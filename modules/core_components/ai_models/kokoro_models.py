@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from modules.core_components.ai_models import get_tts_manager
 from modules.core_components.ai_models.engines.base import TTSEngine, parse_options
@@ -43,7 +43,7 @@ class KokoroModel:
 
         language = language_of(lang_code).code
         given = {"language": language, "speed": speed, "seed": seed}
-        options = parse_options(self.engine.options_type, given)
+        options: Any = parse_options(self.engine.options_type, given)
         cancel = CancelToken()
         pieces = await asyncio.to_thread(self.engine.stream, text, voice, options, cancel)
         try:
@@ -67,7 +67,8 @@ class ModelManager:
             known = ", ".join(f"v{name}" for name in BUILDS)
             raise BadInputError(f"There is no Kokoro {version!r}.", f"Choose one of {known}.")
         if version not in self.models:
-            engines = self._engines or await asyncio.to_thread(get_tts_manager)
-            engine = engines.get(f"kokoro-v{version.removeprefix('v')}")
+            if self._engines is None:
+                self._engines = await asyncio.to_thread(get_tts_manager)
+            engine = self._engines.get(f"kokoro-v{version.removeprefix('v')}")
             self.models[version] = KokoroModel(engine)
         return self.models[version]
