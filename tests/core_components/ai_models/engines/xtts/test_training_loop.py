@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -177,6 +178,35 @@ def test_out_of_memory_keeps_the_state_and_a_smaller_batch_goes_on(tmp_path: Pat
     first_epoch = large.heard[:2] + small.heard[:1]
     assert sorted(clip for batch in first_epoch for clip in batch) == list(range(10))
     assert events(tmp_path, "start")[1]["step"] == 2
+
+
+@pytest.mark.parametrize(
+    ("plan", "remedy"),
+    [
+        ({"batch_size": 2}, "Choose a lower limit for the longest clip, or bf16 as precision."),
+        (
+            {"batch_size": 2, "precision": "bf16"},
+            "Choose a lower limit for the longest clip.",
+        ),
+    ],
+)
+def test_the_remedy_of_the_smallest_batch_is_a_sentence_that_applies(
+    tmp_path: Path, plan: dict[str, Any], remedy: str
+) -> None:
+    def full(batch: Batch) -> float:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(OutOfMemoryError) as raised:
+        make_loop(tmp_path, ToyTrainee(before_loss=full), TrainingPlan(**plan)).run()
+    assert raised.value.hint == remedy
+
+
+def test_an_evaluation_without_a_usable_clip_names_the_reason(tmp_path: Path) -> None:
+    trainee = ToyTrainee()
+    unusable = Batch(None, (), (("e0", "it is no wav"), ("e1", "it is no wav")))
+    trainee.evaluation = lambda: iter([(NAN, unusable)])  # type: ignore[method-assign]
+    with pytest.raises(StudioError, match="Of clip e0: it is no wav"):
+        make_loop(tmp_path, trainee, PLAN).run()
 
 
 def test_out_of_memory_while_the_weights_change_does_not_keep_them(

@@ -25,7 +25,7 @@ from modules.core_components.ai_models.engines.xtts.training.checkpoints import 
     restore_state,
     state_of,
 )
-from modules.core_components.ai_models.engines.xtts.training.plan import TrainingPlan
+from modules.core_components.ai_models.engines.xtts.training.plan import BF16, TrainingPlan
 from modules.core_components.ai_models.engines.xtts.training.trainee import (
     Batch,
     Scalars,
@@ -113,7 +113,9 @@ class Stepper:
         self._trainee.optimizer.zero_grad()
         empty_cuda_cache()
         batch_size, accumulation = self._plan.batch_size, self._plan.accumulation
-        remedy = "Choose a lower limit for the longest clip, or bf16 as precision."
+        remedy = "Choose a lower limit for the longest clip."
+        if self._plan.precision != BF16:
+            remedy = "Choose a lower limit for the longest clip, or bf16 as precision."
         if batch_size > 2:
             remedy = (
                 f"Resume with a batch size of {batch_size // 2} and an accumulation of "
@@ -354,10 +356,13 @@ class TrainingLoop:
     def _evaluate(self) -> float:
         """The mean loss of a clip of the evaluation set. Raises StopTraining."""
         total, clips = 0.0, 0
+        reason = ""
         for loss, batch in self._trainee.evaluation():
             if self._requests.at_once:
                 raise StopTraining
             self._report_rejected(batch.rejected)
+            for clip, why in batch.rejected[:1]:
+                reason = reason or f" Of clip {clip}: {why}."
             if math.isfinite(loss):
                 total += loss * len(batch.clips)
                 clips += len(batch.clips)
@@ -369,7 +374,7 @@ class TrainingLoop:
                 )
         if not clips:
             raise StudioError(
-                "None of the evaluation clips gave a loss.",
+                f"None of the evaluation clips gave a loss.{reason}",
                 "Look at the evaluation set in the dataset's report.",
             )
         loss = total / clips
