@@ -83,24 +83,6 @@ class BorrowedModel:
             yield from getattr(model, name)(*arguments, **named)
 
 
-class _ModelSlot:
-    """What one attribute of a manager holds: a model for each id that was loaded into it."""
-
-    def __init__(self) -> None:
-        self._models: dict[str, BorrowedModel] = {}
-        self._last = ""
-
-    def put(self, model_id: str, model: BorrowedModel | None) -> None:
-        if model is None:
-            self._models.pop(model_id, None)
-        else:
-            self._models[model_id] = model
-            self._last = model_id
-
-    def get(self, model_id: str) -> BorrowedModel | None:
-        return self._models.get(model_id or self._last)
-
-
 class LoaderRecipe:
     """The extension points, for managers.
 
@@ -115,39 +97,44 @@ class LoaderRecipe:
     def __init__(self) -> None:
         self.recipe_models: set[str] = set()
         self._next = threading.local()
+        # By attribute and model id: one attribute holds all sizes.
+        self._held: dict[tuple[str, str], BorrowedModel] = {}
 
     def context_of(self, model_id: str) -> EngineContext:
         """The surroundings of one model's engine; the manager knows them."""
         raise NotImplementedError
 
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """Models that a class declares as None are left to `__getattr__`."""
+        super().__init_subclass__(**arguments)
+        for name, value in tuple(vars(cls).items()):
+            if value is None and _MODEL_ATTRIBUTE.fullmatch(name):
+                delattr(cls, name)
+
     if not TYPE_CHECKING:  # a type checker would take any attribute for known
 
-        def __getattr__(self, name: str) -> None:
-            if _MODEL_ATTRIBUTE.fullmatch(name):
-                return
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-        def __getattribute__(self, name: str) -> Any:
-            value = super().__getattribute__(name)
-            return value.get(self._named_model) if type(value) is _ModelSlot else value
+        def __getattr__(self, name: str) -> BorrowedModel | None:
+            if not _MODEL_ATTRIBUTE.fullmatch(name):
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            return self._held.get((name, self._wanted_id))
 
     def __setattr__(self, name: str, value: Any) -> None:
-        held = self.__dict__.get(name)
-        if isinstance(value, BorrowedModel) or (value is None and isinstance(held, _ModelSlot)):
-            slot = held if isinstance(held, _ModelSlot) else _ModelSlot()
-            slot.put(self._named_model, value)
-            value = slot
-        super().__setattr__(name, value)
+        if isinstance(value, BorrowedModel):
+            self._held[name, self._wanted_id] = value
+        elif value is None and _MODEL_ATTRIBUTE.fullmatch(name):
+            self._held.pop((name, self._wanted_id), None)
+            self.__dict__.pop(name, None)
+        else:
+            super().__setattr__(name, value)
 
     @property
-    def _named_model(self) -> str:
+    def _wanted_id(self) -> str:
+        """The model that this thread named last."""
         return str(getattr(self._next, "model_id", ""))
 
     def forget_recipe_models(self) -> None:
         """Has every loader method load anew; models that were handed out keep working."""
-        for name, value in tuple(vars(self).items()):
-            if isinstance(value, _ModelSlot):
-                delattr(self, name)
+        self._held.clear()
 
     def _check_and_unload_if_different(self, model_id: str) -> None:
         """Says which model the next `_load_model_with_attention` of this thread loads.
@@ -166,7 +153,7 @@ class LoaderRecipe:
         does not have is replaced by the device of the settings. Returns a handle, and the
         attention in use.
         """
-        model_id = self._named_model or str(source)
+        model_id = self._wanted_id or str(source)
         load: Callable[..., Any] = getattr(loader, "from_pretrained", loader)
         context = self.context_of(model_id)
         device = context.device
