@@ -12,6 +12,7 @@ from modules.core_components import atomic
 from modules.core_components.ai_models.catalog import (
     MANIFEST_NAME,
     Catalog,
+    FileElsewhere,
     FileRecord,
     HubSource,
     Licence,
@@ -314,8 +315,8 @@ class Downloader:
         places = []
         for source in entry.sources:
             if isinstance(source, HubSource):
-                url = f"https://huggingface.co/{source.repository}/tree/{source.revision}"
-                places.append(f"{url}/{source.path}".rstrip("/"))
+                places.append(_page_of(source))
+                places += [f"{item.name} from {_page_of(item)}" for item in source.elsewhere]
             else:
                 names = ", ".join(package.file for package in source.packages)
                 places.append(f"the packages {names} in {downloads_folder()}")
@@ -326,6 +327,12 @@ class Downloader:
 
     def _lock_path(self, entry: ModelEntry) -> Path:
         return self._catalog.models_folder / LOCKS_NAME / entry.folder.replace("/", "--")
+
+
+def _page_of(place: HubSource | FileElsewhere) -> str:
+    """The hub's page of a folder."""
+    url = f"https://huggingface.co/{place.repository}/tree/{place.revision}"
+    return f"{url}/{place.path}".rstrip("/")
 
 
 def _derived(source: Source, names: tuple[str, ...]) -> frozenset[str]:

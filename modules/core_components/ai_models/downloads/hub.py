@@ -246,17 +246,25 @@ class HubTransport:
         asked = planned_revision(delivery.folder, source, delivery.pins.revision(source))
         listing = self._listing(source, asked, cancel)
         arrival = Arrival(delivery.folder, source, listing.commit)
-        wanted = [
-            delivery.pins.expected(source, item)
-            for file in delivery.entry.files
-            for item in _listed(file, source, listing)
-        ]
+        places = {file.name: source.place_of(file.name) for file in delivery.entry.files}
+        listings = {source: listing}
+        for place in places.values():
+            if place not in listings:
+                listings[place] = self._listing(place, place.revision, cancel)
+        origins: dict[str, HubSource] = {}
+        wanted = []
+        for file in delivery.entry.files:
+            place = places[file.name]
+            for item in _listed(file, place, listings[place]):
+                origins[item.name] = place
+                wanted.append(delivery.pins.expected(source, item))
         coming = [item for item in wanted if not arrival.has(item, cancel)]
         total = sum(item.bytes or 0 for item in coming)
         ensure_free(delivery.folder, total)
         meter = Meter(delivery.progress, total, source.label)
         for item in coming:
-            remote = self._remote(source, listing.commit, item.name)
+            place = origins[item.name]
+            remote = self._remote(place, listings[place].commit, item.name)
             target = arrival.target(item.name)
             arrival.add(item.name, download(remote, target, item, meter, cancel, self._pause_s))
         return arrival.complete(tuple(item.name for item in wanted))
