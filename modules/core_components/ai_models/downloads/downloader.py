@@ -33,7 +33,7 @@ from modules.core_components.ai_models.downloads.files import (
     process_lock,
     sha256_of,
 )
-from modules.core_components.ai_models.downloads.hub import HubTransport
+from modules.core_components.ai_models.downloads.hub import HubTransport, no_token
 from modules.core_components.ai_models.downloads.local import LOCAL_MODELS, LocalTransport
 from modules.core_components.ai_models.downloads.registry import RegistryTransport, downloads_folder
 from modules.core_components.errors import (
@@ -178,6 +178,7 @@ class Downloader:
     processes on the same models folder.
 
     `offline` is asked at every fetch: while it is true, only what lies on this machine is used.
+    `token` gives the user's access token for the hub, None where there is none.
     """
 
     def __init__(
@@ -185,11 +186,12 @@ class Downloader:
         catalog: Catalog,
         offline: Callable[[], bool] = lambda: False,
         transports: Sequence[Transport] | None = None,
+        token: Callable[[], str | None] = no_token,
     ) -> None:
         self._catalog = catalog
         self._offline = offline
         self._transports = (
-            (LocalTransport(), HubTransport(), RegistryTransport())
+            (LocalTransport(), HubTransport(token=token), RegistryTransport())
             if transports is None
             else tuple(transports)
         )

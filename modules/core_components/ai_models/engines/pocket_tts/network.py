@@ -29,18 +29,17 @@ class PocketNetwork:
         self._model = load(folder, variant, config_file).to(device)
 
     @property
+    def package_model(self) -> Any:
+        """The package's `TTSModel`."""
+        return self._model
+
+    @property
     def nbytes(self) -> int:
         return module_bytes(self._model)
 
     def move_to(self, device: str) -> Self:
         self._model.to(device)
         return self
-
-    def shape_of_state(self) -> tuple[int, int, int]:
-        """Layers, key heads and their width: what a voice state must have for this model."""
-        layers = self._model.flow_lm.transformer.layers
-        attention = layers[0].self_attn
-        return len(layers), attention.num_kv_heads, attention.dim_per_head
 
     def condition(self, samples: FloatArray) -> dict[str, NDArray[Any]]:
         """The voice state after a recording, float32 [n] at 24 kHz mono, by "module/name".
