@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from modules.core_components.values import Speech
 from tests.e2e.conftest import OPENING_MS, StudioProcess
 from tests.e2e.studio_page import SPEAKING_MS, StudioPage
 from tests.helpers.recordings import SoundTrack, make_video
+from tests.helpers.waiting import eventually
 
 pytestmark = pytest.mark.e2e
 
@@ -80,6 +83,45 @@ def test_a_take_is_downloaded_in_every_format(screen: StudioPage, spoken: Path) 
         assert download.value.suggested_filename.endswith(f".{fmt}")
         heard = read_speech(Path(download.value.path()))
         assert abs(heard.duration_s - original.duration_s) < 0.1
+
+
+def options_of(studio: StudioProcess, text: str) -> list[dict[str, Any]]:
+    """The options of the takes of a text."""
+    files = (studio.root / "output").glob("[0-9]*.json")  # not those that are being written
+    takes = [json.loads(path.read_bytes()) for path in files]
+    return [take["options"] for take in takes if take["text"] == text]
+
+
+def test_how_a_text_will_be_read_is_shown_and_steps_are_left_out(
+    screen: StudioPage, spoken: Path, studio: StudioProcess
+) -> None:
+    page = screen.page
+    view = page.locator(".studio-reading").locator("visible=true")
+    screen.use_stock_voice()
+    screen.write("It cost $5 on **May 2nd**.")
+    page.get_by_role("button", name="How it will be read").locator("visible=true").click()
+    expect(view.locator("mark")).to_have_text(["five dollars", "May second"])
+    expect(screen.text("Phonemes")).to_be_visible()
+    page.get_by_label("Ordinals").locator("visible=true").uncheck()
+    page.get_by_label("Dates").locator("visible=true").uncheck()
+    page.get_by_label("Money").locator("visible=true").uncheck()
+    expect(view.get_by_text("Money")).to_have_count(0)
+    screen.write("привет")
+    screen.button("Update").click()
+    expect(page.locator(".studio-job.bad").locator("visible=true")).to_contain_text("no phonemes")
+    screen.write("It cost 5 dollars.")
+    screen.button("Generate").click()
+    eventually(lambda: bool(options_of(studio, "It cost 5 dollars.")), SPEAKING_MS / 1000)
+    (options,) = options_of(studio, "It cost 5 dollars.")
+    as_written = options["as_written"]
+    assert as_written == "dates, ordinals, money"
+    page.get_by_role("button", name="Options").locator("visible=true").click()
+    option = page.get_by_label("Leave as written").locator("visible=true")
+    expect(option).to_have_value(as_written)
+    option.fill("mony")
+    screen.button("Update").click()
+    expect(screen.text("The reading has no step “mony”.")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
 def test_a_recording_is_transcribed(screen: StudioPage, spoken: Path) -> None:

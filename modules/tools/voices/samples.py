@@ -106,6 +106,11 @@ _SEED = 2024
 _MARKER = ".demo_sample_made"
 
 
+def is_demo_sample(sample: Sample) -> bool:
+    """Whether the studio made it, and not the user."""
+    return sample.name == NAME
+
+
 def demo_sample_wanted(services: Services) -> bool:
     """Whether the sample was never made, and can be."""
     made = (services.settings.samples_folder / _MARKER).exists()

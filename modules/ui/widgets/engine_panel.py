@@ -37,6 +37,7 @@ class OptionControls:
     def __init__(self, options_types: Sequence[type], chosen: type | None) -> None:
         self._fields: dict[type, list[OptionField]] = {}
         self._groups: dict[type, Any] = {}
+        self._drawn: dict[type, dict[str, Any]] = {}
         self.components: list[Any] = []
         for options_type in options_types:
             fields = [
@@ -44,10 +45,16 @@ class OptionControls:
             ]
             self._fields[options_type] = fields
             with gr.Group(visible=options_type is chosen) as group:
-                self.components += [option_control(item) for item in fields]
+                drawn = {item.name: option_control(item) for item in fields}
+            self.components += drawn.values()
+            self._drawn[options_type] = drawn
             self._groups[options_type] = group
         # One group for each kind, in the order of `show`.
         self.groups = list(self._groups.values())
+
+    def named(self, name: str) -> dict[type, Any]:
+        """The component of the option of that name, for each kind that has it."""
+        return {kind: drawn[name] for kind, drawn in self._drawn.items() if name in drawn}
 
     def show(self, chosen: type | None) -> list[Any]:
         """Updates for `groups`: only those of the chosen kind are visible."""
@@ -131,6 +138,10 @@ class EnginePanel:
         self.outputs = [self.ready, self.engine, self.language, self._about, *self._options.groups]
         # What `request` reads.
         self.inputs = [self.engine, self.language, self._seed, *self._options.components]
+
+    def option(self, name: str) -> dict[type, Any]:
+        """The component of an option, for each kind of options that has it."""
+        return self._options.named(name)
 
     def show(
         self,

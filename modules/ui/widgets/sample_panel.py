@@ -10,7 +10,7 @@ import gradio as gr
 from modules.core_components.text.languages import language_name
 from modules.core_components.values import Consent, Sample
 from modules.tools.services import Services
-from modules.tools.voices.samples import add_sample, submit_reference_text
+from modules.tools.voices.samples import add_sample, is_demo_sample, submit_reference_text
 from modules.ui.events import listen, notify, warn
 from modules.ui.render import duration_text, empty_html, facts_html
 from modules.ui.widgets import recording_input
@@ -66,7 +66,7 @@ class SamplePanel:
         listen(self._transcribe.click, self._submit_transcription, [self.chosen], [jobs.job_id])
 
     def refresh(self, chosen: str) -> list[Any]:
-        """The list as it is now; keeps the chosen sample, or else takes the latest."""
+        """The list as it is now; keeps the chosen sample, or else takes the user's latest."""
         shown = self._show(chosen)
         return [*shown, gr.skip() if shown[0] else gr.update(open=True)]
 
@@ -113,7 +113,12 @@ class SamplePanel:
 
     def _show(self, name: str) -> list[Any]:
         samples = {sample.name: sample for sample in self._services.samples.list()}
-        latest = max(samples.values(), key=lambda sample: sample.created, default=None)
+        # The demo sample may be made after the user's own, on a busy machine.
+        latest = max(
+            samples.values(),
+            key=lambda sample: (not is_demo_sample(sample), sample.created),
+            default=None,
+        )
         sample = samples.get(name, latest)
         shown = sample.name if sample else ""
         dropdown = menu_update([(known, known) for known in samples], shown, NO_SAMPLE)

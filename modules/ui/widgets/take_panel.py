@@ -21,6 +21,7 @@ from modules.ui.render import duration_text, empty_html, excerpt, facts_html, lo
 from modules.ui.widgets import parts
 from modules.ui.widgets.engine_panel import EnginePanel
 from modules.ui.widgets.jobs_view import JobsView
+from modules.ui.widgets.reading_view import ReadingView
 
 MOST_HEARD = 300
 
@@ -140,6 +141,7 @@ class GeneratePanel:
         parts.title("Text")
         self._text = parts.text_to_speak()
         self.engine = EnginePanel(self._services)
+        ReadingView(self._services, self._text, self.engine)
         self._play = gr.Checkbox(label="Play while generating", value=True, container=False)
         self.button = gr.Button("Generate", variant="primary", size="lg")
         self._live_player = parts.scripted_panel("live_player")

@@ -103,6 +103,7 @@ class Mandarin(_Spaceless):
     region = "CN"
     to = "到"
     minus = "负"
+    ratio = "比"
     and_ = "又"
     per = "每"
     phone_joiner = ""
@@ -175,6 +176,10 @@ class Mandarin(_Spaceless):
         return (
             *super().number_patterns(),
             (
+                regex.compile(r"(?<=(?:电话|手机|致电|拨打)(?:号|号码)?(?:是|为|：|:)? ?)\d{3,}"),
+                lambda found: self.digits(found[0]),
+            ),
+            (
                 regex.compile(r"(?<=(?:房间号|门牌号|号码|密码|航班)(?:是|为|：)?)\d{3,}"),
                 lambda found: self.digits(found[0]),
             ),
@@ -194,6 +199,7 @@ class Japanese(_Spaceless):
     region = "JP"
     to = "から"
     minus = "マイナス"
+    ratio = "対"
     and_ = "と"
     per = "毎"
     phone_joiner = "の"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, ClassVar
 
 import regex
@@ -36,6 +37,7 @@ class AmericanEnglish(Rules):
     region = "US"
     to = "to"
     minus = "minus"
+    ratio = "to"
     and_ = "and"
     per = "per"
     money_joiner = " and "
@@ -119,8 +121,8 @@ class AmericanEnglish(Rules):
     }  # fmt: skip
     acronyms = word_set(
         "NASA NATO FBI CIA USA UK EU UN BBC CNN UNESCO UNICEF HTML PDF DVD CD TV PC GPS DNA RNA AI "
-        "API CPU GPU RAM SQL IBM AIDS HIV OK VIP CEO CTO CFO MIT UCLA ABC NBC CBS ESPN ATM FAQ DIY "
-        "ASAP IRS SUV UFO LED USB RSVP PhD BA MD PM ICU IQ EEG ECG XML CSS"
+        "API CPU GPU RAM SQL IBM AIDS HIV OK VIP ESA CEO CTO CFO MIT UCLA ABC NBC CBS ESPN ATM FAQ "
+        "DIY HDMI ASAP IRS SUV UFO LED USB RSVP PhD BA MD PM ICU IQ EEG ECG XML CSS"
     )
     roman_heads = (
         r"World War|[Cc]hapter|CHAPTER|[Pp]art|PART|[Aa]ct|ACT|[Ss]cene|SCENE|[Vv]olume|VOLUME"
@@ -301,6 +303,17 @@ class AmericanEnglish(Rules):
         (r"R\.I\.P\.", "R I P"),
     )  # fmt: skip
 
+    @cached_property
+    def number(self) -> str:
+        # 1,50,000 as in India, too.
+        indian = r"\d{1,2}(?:,\d\d)+,\d{3}(?![\d,])"
+        # 10 000, as in scientific texts.
+        spaced_groups = r"\d{1,3}(?:[\u00a0\u202f]\d{3})+(?!\d)|\d{1,3}(?: \d{3})* 000(?![ ]?\d)"
+        return rf"(?:{indian}|{spaced_groups}|{super().number})"
+
+    def plain(self, digits: str) -> str:
+        return regex.sub(r"[, \u00a0\u202f]", "", digits)
+
     def cardinal(self, value: int, gender: str = "m") -> str:
         words = self._words(value).replace(" and ", " ")
         return words if value >= 0 else f"minus {words}"
@@ -338,6 +351,9 @@ class AmericanEnglish(Rules):
     def number_patterns(self) -> tuple[tuple[Any, Callable[[Any], str]], ...]:
         def ordinal(found: Any) -> str:
             return spaced(found, self.ordinal(int(self.plain(found["number"]))))
+
+        def ordinals(found: Any) -> str:
+            return f"{self.ordinal(int(found['first']))} to {self.ordinal(int(found['last']))}"
 
         def decade(found: Any) -> str:
             return spaced(found, self.decade(int(found["number"]), short=len(found["number"]) == 2))
@@ -380,6 +396,13 @@ class AmericanEnglish(Rules):
             return f"{found['name']} {self.digits(found['number'])}"
 
         return (
+            (
+                regex.compile(
+                    r"(?<![\d.,])(?P<first>\d{1,4})(?:st|nd|rd|th)\s?[-–]\s?"
+                    r"(?P<last>\d{1,4})(?:st|nd|rd|th)(?!\p{L})"
+                ),
+                ordinals,
+            ),
             (
                 regex.compile(
                     r"(?<![\d.,])(?P<number>\d{1,3}(?:,\d{3})+|\d+)(?:st|nd|rd|th|ST|ND"
@@ -466,6 +489,10 @@ class AmericanEnglish(Rules):
                 first += f" to {self.ordinal(int(found['last']))}"
             return f"{first}, {self.year(int(found['year']))}" if found["year"] else first
 
+        def months(found: Any) -> str:
+            ends = (self.months[found[end].lower().rstrip(".")] for end in ("first", "last"))
+            return " to ".join(map(self.month_name, ends))
+
         def day_first(found: Any) -> str:
             month = self.month_name(self.months[found["month"].lower().rstrip(".")])
             the = "" if _ARTICLE.search(found.string[: found.start()]) else "the "
@@ -483,6 +510,12 @@ class AmericanEnglish(Rules):
         last = r"(?:\s?[-–—]\s?(?P<last>[12]?\d|3[01]))?"
         year = rf"(?:,? {_YEAR}(?!\d|,\d))?"
         return (
+            (
+                regex.compile(
+                    rf"(?<!\p{{L}})(?P<first>{_MONTH})\s?[-–—]\s?(?P<last>{_MONTH})(?!\p{{L}})"
+                ),
+                months,
+            ),
             (
                 regex.compile(rf"(?<!\p{{L}})(?P<month>{_MONTH}) {_DAY}{last}{ending}{year}"),
                 month_first,

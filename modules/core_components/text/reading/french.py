@@ -54,6 +54,7 @@ class French(Rules):
     decimal_marks_in_words: ClassVar = {".": "point", ",": "virgule"}
     to = "à"
     minus = "moins"
+    ratio = "à"
     and_ = "et"
     per = "par"
     of_magnitude = "(?:de |d['’])"
@@ -134,13 +135,14 @@ class French(Rules):
     )
     roman_heads_after = (
         r"(?:et|ou|au|,) (?:le |du |au )?[IVX]+e siècle|siècles?|SIÈCLE"
-        r"|[Rr]épublique|[Gg]uerre|arrondissement|[Cc]ongrès|[Rr]eich|édition"
+        r"|[Rr]épublique|[Gg]uerre|arrondissement|[Cc]ongrès|[Rr]eich|édition|s\.(?!\p{L})"
     )
     roman_suffix = "(?:er|ère|re|ème|e)?"
     clock_suffix = r"h|heures?"
     clock_marks = ":hH"
     abbreviations = (
-        (r"MM\.", "messieurs"), (r"Gén\.", "général"),
+        (r"MM\.", "messieurs"), (r"(?<=ième )s\.", "siècle"), (r"M\.(?= et )", "monsieur"),
+        (r"Gén\.", "général"),
         (r"Dre(?= \p{Lu})", "docteure"),
         (r"M\.(?= \p{Lu})", "monsieur"), (r"Mmes\.?(?!\p{L})", "mesdames"),
         (r"Mme\.?(?!\p{L})", "madame"),
@@ -256,6 +258,7 @@ class French(Rules):
         if head.lower().startswith(
             (
                 "siècle",
+                "s.",
                 "et ",
                 "ou ",
                 "au ",

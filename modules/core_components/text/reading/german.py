@@ -35,6 +35,7 @@ class German(Rules):
     decimal_marks_in_words: ClassVar = {".": "Punkt", ",": "Komma"}
     to = "bis"
     minus = "minus"
+    ratio = "zu"
     and_ = "und"
     per = "pro"
     day_suffix = r"\."
@@ -135,7 +136,8 @@ class German(Rules):
         (r"Frl\.(?= \p{Lu})", "Fräulein"), (r"Dres\.", "Doktoren"), (r"Dr\.", "Doktor"),
         (r"Prof\.", "Professor"), (r"Ing\.", "Ingenieur"), (r"Dipl\.", "Diplom"),
         (r"St\.(?= \p{Lu})", "Sankt"),
-        (r"Nr\.", "Nummer"), (r"Pers\.", "Personen"),
+        (r"Nr\.", "Nummer"), (r"(?<=pro )Pers\.", "Person"), (r"Pers\.", "Personen"),
+        (r"Einw\.", "Einwohner"),
         (r"Nrn\.", "Nummern"),
         (r"S\.(?= ?\d)", "Seite"),
         (r"Abb\.", "Abbildung"), (r"Kap\.", "Kapitel"), (r"Bd\.", "Band"), (r"Abs\.", "Absatz"),
@@ -266,10 +268,12 @@ class German(Rules):
             (regex.compile(r"(?<![\d.,])(?P<number>\d{1,4})er(?!\p{L})"), decade),
             (
                 regex.compile(
-                    r"(?<=(?<!\p{L})(?P<before>[Aa]m|[Ii]m|[Vv]om|[Zz]um|[Zz]ur|[Bb]eim"
+                    r"(?<=(?<!\p{L})(?P<before>(?:[Ii]n|[Aa]n|[Aa]uf|[Vv]on|[Mm]it|[Zz]u"
+                        r"|[Bb]ei|[Aa]us|[Nn]ach|[Ss]eit) der|[Aa]m|[Ii]m|[Vv]om|[Zz]um"
+                        r"|[Zz]ur|[Bb]eim"
                         r"|[Dd]em|[Dd]en|[Dd]es|[Dd]er|[Dd]ie|[Dd]as|[Bb]is zum|[Ii]hrem"
                         r"|[Ii]hren|[Ss]einem|[Ss]einen|[Uu]nserem) )"
-                    r"(?P<number>\d{1,3})\.(?= (?!(?i:" + months + r")\b)\p{L}| bis )"
+                    r"(?P<number>\d{1,3})\.(?= (?!(?i:" + months + r")\b)\p{L}| bis |$)"
                 ),
                 ordinal,
             ),

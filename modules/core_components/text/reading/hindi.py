@@ -44,6 +44,7 @@ class Hindi(Rules):
     decimal_marks_in_words: ClassVar = {".": "दशमलव", ",": ","}
     to = "से"
     minus = "माइनस"
+    ratio = "अनुपात"
     and_ = "और"
     per = "प्रति"
     money_joiner = " "

@@ -33,6 +33,7 @@ class Italian(Rules):
     decimal_marks_in_words: ClassVar = {".": "punto", ",": "virgola"}
     to = "a"
     minus = "meno"
+    ratio = "a"
     and_ = "e"
     per = "per"
     money_joiner = " e "

@@ -27,6 +27,7 @@ _MAY_BE_PHONE = regex.compile(r"(?:\+\d|\(\d{2,5}\)|(?<![\d.,/-])\d{2,5})[\d ().
 _LEADING_ZERO = regex.compile(r"(?<![\d.,/-])\(?0\d{1,4}\)?(?:[ \u00a0/-]\d{2,8}){1,5}(?![\d/-])")
 
 
+_BEFORE_LETTERS = regex.compile(r"[^\p{L}]*")
 _WORD_BEFORE = regex.compile(r"(\p{L}+)[ \u00a0]$")
 _SPACELESS = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}ー]")
 _NEXT_WORD = regex.compile(r"[ \u00a0]+(\p{L}[\p{L}\p{M}]*)")
@@ -91,7 +92,10 @@ def read_phones(text: OffsetText, rules: Rules) -> OffsetText:
     grouped = re.compile(rules.number)
     changes = []
     for found in PhoneNumberMatcher(text.text, rules.region, leniency=Leniency.POSSIBLE):
-        raw = found.raw_string
+        # "415-555-0137 extension 42": the word stays.
+        raw = _BEFORE_LETTERS.match(found.raw_string)[0].rstrip(" ,;(")
+        if not raw:
+            continue
         has_groups = re.search(r"\d[ ()./\u00a0-]+\d", raw) is not None
         if not has_groups and not raw.startswith("+"):
             continue
@@ -103,7 +107,7 @@ def read_phones(text: OffsetText, rules: Rules) -> OffsetText:
             continue  # a date, a score or a list of numbers
         words = rules.phone_joiner.join(rules.phone(group) for group in groups)
         plus = f"{rules.signs_before_numbers.get('+', '+')} " if raw.startswith("+") else ""
-        changes.append((found.start, found.end, plus + words))
+        changes.append((found.start, found.start + len(raw), plus + words))
     # A number of another country than the language's own.
     return text.with_changes(changes).replaced(
         _LEADING_ZERO,
@@ -151,6 +155,8 @@ def _number_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
 
     def fraction(found: Any) -> str:
         above, below = int(found["above"]), int(found["below"])
+        if above == below:  # 50/50
+            return spaced(found, f"{rules.cardinal(above)} {rules.cardinal(below)}")
         if not 2 <= below <= _LARGEST_DENOMINATOR or above > below * 10:
             first, second = rules.say(found["above"]), rules.say(found["below"])
             return spaced(found, f"{first} {rules.signs.get('/', '')} {second}".replace("  ", " "))
@@ -231,6 +237,11 @@ def _number_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
             ends,
         ),
         (signed, f"{rules.minus} "),
+        # 16:9, 3:2; times have been read.
+        (
+            regex.compile(r"(?<=(?<![\d:.,])\d{1,4}):(?=\d{1,4}(?![\d:.,]\d|\d))"),
+            f" {rules.ratio} ",
+        ),
         (regex.compile(r"(?<![\p{L}\p{N}])['’](?=\d\d(?!\d))"), ""),  # '90
         (regex.compile(r"(?<=\p{L})[-‐‑](?=\d)|(?<=\d)[-‐‑](?=\p{L})"), " "),
         # ".5"

@@ -42,6 +42,7 @@ class BrazilianPortuguese(Rules):
     decimal_marks_in_words: ClassVar = {".": "ponto", ",": "vírgula"}
     to = "a"
     minus = "menos"
+    ratio = "a"
     and_ = "e"
     per = "por"
     money_joiner = " e "

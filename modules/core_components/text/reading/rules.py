@@ -44,6 +44,7 @@ class Rules:
     # Between the ends of a range ("three to five"), before a negative number.
     to: ClassVar[str] = "-"
     minus: ClassVar[str] = "-"
+    ratio: ClassVar[str] = ":"  # between the numbers of 16:9
     and_: ClassVar[str] = "&"
     # Between an amount and its small coins: "five dollars and ten cents"; "" for none.
     money_joiner: ClassVar[str] = " "

@@ -31,6 +31,8 @@ _FEMININE = word_set(
 )
 _FEMININE_ENDINGS = ("as", "a", "dades", "ciones", "siones", "dad", "ción", "sión")
 
+_NEXT_NOUN = regex.compile(r" (\p{Ll}+)")
+
 
 class Spanish(Rules):
     """Spanish, with the forms of Spain where it has several."""
@@ -45,6 +47,7 @@ class Spanish(Rules):
     decimal_marks_in_words: ClassVar = {".": "punto", ",": "coma"}
     to = "a"
     minus = "menos"
+    ratio = "a"
     and_ = "y"
     per = "por"
     money_joiner = " con "
@@ -241,8 +244,10 @@ class Spanish(Rules):
         def ordinal(found: Any) -> str:
             feminine = found["mark"] in ("ª", "a", "as")
             words = self.ordinal(int(found["number"]), "f" if feminine else "m")
-            if found["mark"] in ("er", "ᵉʳ") and words.endswith("o"):
-                words = words[:-1]
+            noun = _NEXT_NOUN.match(found.string, found.end())
+            counts = noun is not None and noun[1].lower() not in _NO_NOUNS
+            if words in ("primero", "tercero") and (found["mark"] == "er" or counts):
+                words = words[:-1]  # "primer piso"
             return spaced(found, words)
 
         def decade(found: Any) -> str:

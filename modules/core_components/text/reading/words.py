@@ -248,7 +248,7 @@ def _in_small_letters(shouted: str, rules: Rules) -> str:
     spoken = [
         word for word in words if len(word) >= _SPOKEN_LENGTH and not _is_acronym(word, rules)
     ]
-    if len(spoken) * 4 < len(words):
+    if len(spoken) < 2 or len(spoken) * 4 < len(words):
         return shouted
 
     def small(found: Any) -> str:

@@ -182,8 +182,13 @@ class ClipEditor:
         ]
         self._listen()
 
-    def show(self, dataset: str, clip_id: str, report: DatasetReport | None) -> list[Any]:
-        """The clip as it is now; nothing for "" or a clip that is gone."""
+    def show(
+        self, dataset: str, clip_id: str, report: DatasetReport | None, keep_edits: bool = False
+    ) -> list[Any]:
+        """The clip as it is now; nothing for "" or a clip that is gone.
+
+        With `keep_edits` the clip is open already: what is typed and marked stays as it is.
+        """
         hidden = ["", gr.update(visible=True), gr.update(visible=False), "", 0.0, 0.0]
         try:
             clip = editor.get_clip(self._services, dataset, clip_id) if clip_id else None
@@ -199,8 +204,7 @@ class ClipEditor:
             clip.id,
             gr.update(visible=False),
             gr.update(visible=True),
-            *self._played(dataset, clip),
-            clip.text,
+            *([gr.skip()] * 4 if keep_edits else [*self._played(dataset, clip), clip.text]),
             findings_html(report.findings_of(clip.id) if report else ()),
             gr.update(visible=differs),
             gr.update(visible=not clip.dropped),

@@ -108,18 +108,26 @@ class DatasetTab:
         return self._show(name, 0, "", "", "")
 
     def _show(self, name: str, page: int, wanted: str, search: str, clip: str) -> list[Any]:
-        """Everything about a dataset, or about the latest one where it is gone."""
+        """Everything about a dataset, or about the latest one where it is gone.
+
+        A text that is half typed stays: this runs when a job ends and when the tab is shown again.
+        """
         chosen, *choice = self._choice.show(name)
-        return [chosen, *choice, *self._after_edit(chosen, page, wanted, search, clip)]
+        return [chosen, *choice, *self._about(chosen, page, wanted, search, clip, True)]
 
     def _after_edit(self, name: str, page: int, wanted: str, search: str, clip: str) -> list[Any]:
+        return self._about(name, page, wanted, search, clip, False)
+
+    def _about(
+        self, name: str, page: int, wanted: str, search: str, clip: str, keep_edits: bool
+    ) -> list[Any]:
         """A quick report, the list as it is now, and the clip once more."""
         report = report_of(self._services, name, quick=True) if name else None
         return [
             report,
             report_html(report) if report else empty_html(NO_DATASET),
             *self._listed(page, name, report, wanted, search, clip),
-            *self._editor.show(name, clip, report),
+            *self._editor.show(name, clip, report, keep_edits),
         ]
 
     def _listed(self, page: int, name: str, report: DatasetReport | None, *rest: str) -> list[Any]:

@@ -6,6 +6,7 @@ import importlib.util
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -151,8 +152,7 @@ class VibeVoiceEngine:
             raise BadInputError(
                 f"{self.label} has no voice {voice!r}.", "Give it a sample of a voice.", "voice"
             )
-        # The model was trained on text as people write it: only what is no text is taken out.
-        text = spoken_form(text, options.language, FORMATTING_ONLY)
+        text = spoken_form(text, options.language, FORMATTING_ONLY)  # its paragraphs are lines
         lines = [ScriptLine(0, paragraph) for paragraph in text.splitlines()]
         return self.stream_script(lines, (voice,), options, cancel)
 
@@ -164,7 +164,12 @@ class VibeVoiceEngine:
         cancel: CancelToken,
     ) -> Iterator[Speech]:
         """As `stream`, for up to four speakers (see `ScriptEngine`)."""
-        script = check_script(lines, len(voices))
+        # The model was trained on text as people write it: only what is no text is taken out.
+        written = [
+            replace(line, text=spoken_form(line.text, options.language, FORMATTING_ONLY))
+            for line in lines
+        ]
+        script = check_script(written, len(voices))
         self._check_device()
         if options.language not in self.languages:
             raise BadInputError(

@@ -192,6 +192,12 @@ def test_a_seed_repeats_exactly_whoever_else_speaks(manager: TTSManager) -> None
     assert not np.array_equal(spoken(custom, "Vivian"), alone)
 
 
+def test_formatting_alone_is_taken_out_of_its_text(manager: TTSManager) -> None:
+    custom = manager.get_qwen3_custom_voice()
+    plain = spoken(custom, "Ryan", "Walk 5 km now.")
+    assert np.array_equal(spoken(custom, "Ryan", "Walk **5 km** <b>now</b>."), plain)
+
+
 @pytest.mark.parametrize("model_id", MODEL_IDS.values())
 def test_each_kind_streams_repeats_from_its_seed_and_stops_within_a_frame(
     manager: TTSManager, sample: Sample, model_id: str

@@ -122,6 +122,19 @@ def test_the_language_model_runs_twice_a_token(
     assert len(runs) == sum(2 if len(chunk) else 1 for chunk in tokens)
 
 
+def test_formatting_alone_is_taken_out_of_its_text(
+    engine: ScriptEngine, voices: list[VoicePrompt]
+) -> None:
+    plain = spoken(engine, voices[0], "Walk 5 km now.", seed=3)
+    np.testing.assert_array_equal(spoken(engine, voices[0], "Walk **5 km** now.", seed=3), plain)
+    lines = [ScriptLine(0, "Walk *5 km* <b>now</b>.")]
+    options = VibeVoiceOptions(**QUICK, seed=3)
+    script = joined(engine.stream_script(lines, (voices[0],), options, CancelToken()))
+    np.testing.assert_array_equal(script, plain)
+    in_words = spoken(engine, voices[0], "Walk five kilometers now.", seed=3)
+    assert not np.array_equal(in_words[: len(plain)], plain[: len(in_words)])
+
+
 def test_a_seed_repeats_exactly_and_another_is_another(
     engine: ScriptEngine, voices: list[VoicePrompt]
 ) -> None:

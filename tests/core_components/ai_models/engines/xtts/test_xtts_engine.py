@@ -99,6 +99,13 @@ def test_a_seed_is_an_audio_whatever_the_pieces(engine: XttsEngine) -> None:
     assert not np.array_equal(first[:2000], spoken(engine, seed=8)[:2000])
 
 
+def test_it_gets_the_text_as_it_is_said(engine: XttsEngine) -> None:
+    said = spoken(engine, "It is five kilometers, doctor Lee.", seed=7)
+    assert np.array_equal(said, spoken(engine, "It is **5 km**, Dr. Lee.", seed=7))
+    as_written = spoken(engine, "It is **5 km**, Dr. Lee.", seed=7, as_written="units")
+    assert not np.array_equal(said[:2000], as_written[:2000])
+
+
 def test_two_who_speak_at_once_do_not_disturb_each_other(engine: XttsEngine) -> None:
     alone = [spoken(engine, seed=seed) for seed in (1, 2)]
     streams = [streamed(engine, CancelToken(), seed=seed, stream_chunk_size=8) for seed in (1, 2)]
