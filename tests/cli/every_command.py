@@ -60,6 +60,7 @@ def commands(inputs: Path, out: Path) -> list[list[str]]:
         ["models", "token", "set"],
         ["models", "token", "status"],
         ["models", "token", "remove"],
+        ["models", "token", "status"],
         ["models", "tuned", "import", str(archive)],
         ["models", "tuned", "export", "anna", str(out / "anna-model.zip")],
         ["models", "tuned", "restore"],
