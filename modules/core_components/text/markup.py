@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import regex
 
 from modules.core_components.errors import BadInputError
+from modules.core_components.text.reading.formatting import without_formatting
+from modules.core_components.text.reading.offset_text import OffsetText
 
 LONGEST_PAUSE_S = 60.0
 LONGEST_PAUSES_S = 600.0  # of one text together
@@ -23,7 +25,20 @@ SLOWEST, FASTEST = 0.25, 4.0
 # Neither part of a link reaches over a line's end, so that no search runs far.
 LINK = r"\[(?P<word>[^\[\]\n]+)\]\(/(?P<phonemes>[^/\n]*)/\)"
 _LINK = re.compile(LINK)
-_TAG = re.compile(r"\[(pause|speed):([^\[\]\n]*)\]", re.IGNORECASE)
+_TAG = re.compile(
+    r"\[(pause|speed):([^\[\]\n]*)\]|<break\b(?P<attributes>[^<>\n]*)>(?:</break>)?", re.IGNORECASE
+)
+# SSML's pauses: by their time, or by their strength (seconds; SSML leaves them to the engine).
+_BREAK_TIME = re.compile(r"time\s*=\s*[\"']?([^\"'\s/>]*)", re.IGNORECASE)
+_BREAK_STRENGTH = re.compile(r"strength\s*=\s*[\"']?([a-z-]+)", re.IGNORECASE)
+_STRENGTHS_S = {
+    "none": 0.0,
+    "x-weak": 0.1,
+    "weak": 0.25,
+    "medium": 0.5,
+    "strong": 0.8,
+    "x-strong": 1.2,
+}
 _PAUSE = re.compile(r"(\d{1,6}(?:\.\d{0,6})?)\s*(s|ms)?", re.IGNORECASE)
 _SPEED = re.compile(r"\d{1,3}(?:\.\d{0,6})?")
 _MAY_SOUND = regex.compile(r"[\p{L}\p{N}\p{S}&%#@]")
@@ -56,8 +71,10 @@ def parse_markup(text: str) -> tuple[SpokenPart | Pause, ...]:
     position, speed = 0, 1.0
     for tag in _TAG.finditer(text):
         _add(parts, text[position : tag.start()], speed)
-        if tag[1].lower() == "pause":
-            parts.append(Pause(_seconds(tag)))
+        if tag[1] is None:
+            parts.append(Pause(_break_seconds(tag)))
+        elif tag[1].lower() == "pause":
+            parts.append(Pause(_seconds(tag[0], tag[2])))
         else:
             speed = _speed(tag)
         position = tag.end()
@@ -101,23 +118,33 @@ def link_spans(text: str) -> Iterator[tuple[int, int]]:
 def _add(parts: list[SpokenPart | Pause], text: str, speed: float) -> None:
     """Adds the text; marks alone belong to what was said before them, whatever the speed."""
     last = parts[-1] if parts else None
-    sounds = _MAY_SOUND.search(text) is not None
+    # "<speak>" alone is no word.
+    plain = without_formatting(OffsetText.of(text)).text if "<" in text else text
+    sounds = _MAY_SOUND.search(plain) is not None
     if isinstance(last, SpokenPart) and (last.speed == speed or not sounds):
         parts[-1] = SpokenPart(last.text + text, last.speed)
     elif sounds:
         parts.append(SpokenPart(text, speed))
 
 
-def _seconds(tag: re.Match[str]) -> float:
-    value = _PAUSE.fullmatch(tag[2].strip())
+def _break_seconds(tag: re.Match[str]) -> float:
+    """The seconds of `<break time="1s"/>`, of a strength, or of a break without either."""
+    if time := _BREAK_TIME.search(tag["attributes"]):
+        return _seconds(tag[0], time[1])
+    strength = _BREAK_STRENGTH.search(tag["attributes"])
+    return _STRENGTHS_S.get(strength[1].lower() if strength else "", _STRENGTHS_S["medium"])
+
+
+def _seconds(tag: str, given: str) -> float:
+    value = _PAUSE.fullmatch(given.strip())
     if value is None:
         raise BadInputError(
-            f"{tag[0]} names no time.", "Write a pause like [pause:1.5s] or [pause:500ms].", "text"
+            f"{tag} names no time.", "Write a pause like [pause:1.5s] or [pause:500ms].", "text"
         )
     seconds = float(value[1]) / (1000 if (value[2] or "").lower() == "ms" else 1)
     if seconds > LONGEST_PAUSE_S:
         raise BadInputError(
-            f"{tag[0]} is too long.",
+            f"{tag} is too long.",
             f"A pause lasts at most {LONGEST_PAUSE_S:.0f} seconds.",
             "text",
         )
