@@ -22,7 +22,8 @@ class FakeHub:
     `cut_after`: the next answers send so many bytes and break the connection, one entry each.
     `hold`: while it is cleared, an answer stops after its first bytes until it is set.
     `gated`: repositories whose files only accounts that accepted their terms get; `known` are the
-    tokens of all accounts, `accepted` those of these. An unknown token is refused everything.
+    tokens of all accounts, `accepted` those of these. An unknown token is refused everything
+    there; without a gated repository nobody's token is looked at.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
@@ -42,7 +43,7 @@ class FakeHub:
     def refusal(self, path: str, authorization: str | None) -> int | None:
         """The status with which a request is refused; None where it is answered."""
         token = (authorization or "").removeprefix("Bearer ")
-        if token and token not in self.known | self.accepted:
+        if self.gated and token and token not in self.known | self.accepted:
             return 401
         # As on the real hub, the listing of a gated repository is open.
         if not any(path.startswith(f"/{repository}/resolve/") for repository in self.gated):
