@@ -67,8 +67,8 @@ def hub(tiny_pocket: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]
         accepted={TOKEN},
     ) as running:
         downloader = "modules.core_components.ai_models.downloads.downloader"
-        at_home = partial(HubTransport, running.endpoint, 0.0)
-        monkeypatch.setattr(f"{downloader}.HubTransport", at_home)
+        our_transport = partial(HubTransport, running.endpoint, 0.0)
+        monkeypatch.setattr(f"{downloader}.HubTransport", our_transport)
         yield running
 
 

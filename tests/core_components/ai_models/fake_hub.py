@@ -23,7 +23,7 @@ class FakeHub:
     `hold`: while it is cleared, an answer stops after its first bytes until it is set.
     `gated`: repositories whose files only accounts that accepted their terms get; `known` are the
     tokens of all accounts, `accepted` those of these. An unknown token is refused everything
-    there; without a gated repository nobody's token is looked at.
+    there; without a gated repository no token is checked.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)

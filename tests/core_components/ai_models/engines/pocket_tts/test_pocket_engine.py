@@ -179,7 +179,7 @@ def test_a_cancel_in_the_middle_stops_at_once(
     assert len(spoken(manager, voice))  # and the next one speaks
 
 
-def test_a_stream_that_is_not_read_stops_nobody(manager: TTSManager, voice: VoicePrompt) -> None:
+def test_an_unread_stream_blocks_no_other(manager: TTSManager, voice: VoicePrompt) -> None:
     engine = manager.get(MODEL_ID)
     alone = spoken(manager, voice)
     waiting = engine.stream(LONG, voice, engine.options_type(seed=SEED), CancelToken())
