@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.tiny_pocket import build_tiny_pocket
 from tests.helpers.tiny_vibevoice import build_tiny_vibevoice, build_tiny_vibevoice_asr
 from tests.helpers.tiny_xtts import build_tiny_xtts
 
@@ -61,3 +62,12 @@ def tiny_vibevoice(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_vibevoice_asr(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a VibeVoice-ASR that answers with `tests.helpers.tiny_vibevoice.ANSWER`."""
     return build_tiny_vibevoice_asr(tmp_path_factory.mktemp("tiny") / "vibevoice-asr")
+
+
+@pytest.fixture(scope="session")
+def tiny_pocket(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a random Pocket TTS; not to be changed.
+
+    `tests.helpers.tiny_pocket.install_tiny_pocket` puts a copy of it into a models folder.
+    """
+    return build_tiny_pocket(tmp_path_factory.mktemp("tiny") / "pocket")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,8 @@ from modules.core_components.units import size_text
 models_app = typer.Typer(help="Models: list, download, check, configure, delete.")
 tuned_app = typer.Typer(help="Fine-tuned models: import, export, restore.")
 models_app.add_typer(tuned_app, name="tuned")
+token_app = typer.Typer(help="The access token for gated files of the Hugging Face hub.")
+models_app.add_typer(token_app, name="token")
 Model = Annotated[str, typer.Argument(help="A model; see 'models list'.")]
 Models = Annotated[list[str] | None, typer.Argument(help="Models; see 'models list'.")]
 
@@ -262,3 +265,39 @@ def bench(
         for figures in found.figures:
             table.add_row(*benchmark.cells(figures))
     output(as_json, found, table)
+
+
+@token_app.command("set")
+def set_token(context: typer.Context, as_json: Json = False) -> None:
+    """Saves the token, which is asked for (not shown), or read from standard input."""
+    with studio(context, as_json) as services:
+        from modules.tools.models.library import access_token
+
+        if sys.stdin.isatty():
+            given = typer.prompt("Access token", hide_input=True, err=True)
+        else:
+            given = sys.stdin.readline()
+        access_token(services).save(given)
+    output(as_json, {"saved": True}, "The access token is saved.")
+
+
+@token_app.command("remove")
+def remove_token(context: typer.Context, as_json: Json = False) -> None:
+    """Forgets the token."""
+    with studio(context, as_json) as services:
+        from modules.tools.models.library import access_token
+
+        removed = access_token(services).remove()
+    words = "The access token is removed." if removed else "No access token was saved."
+    output(as_json, {"removed": removed}, words)
+
+
+@token_app.command("status")
+def token_status(context: typer.Context, as_json: Json = False) -> None:
+    """Whether a token is saved; it is never shown."""
+    with studio(context, as_json) as services:
+        from modules.tools.models.library import access_token
+
+        saved = access_token(services).saved
+    words = "An access token is saved." if saved else "No access token is saved."
+    output(as_json, {"saved": saved}, words)

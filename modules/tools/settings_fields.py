@@ -68,6 +68,10 @@ def settings_table() -> str:
         "",
         "On the Settings tab, or as JSON in `config.json` in the data root. Written by "
         "`configs/generate.py`; ↻ takes effect at the next start.",
+        "",
+        "The access token for gated models of the Hugging Face hub is no setting: it is kept in a "
+        "file of its own (`hub_token`, readable for its owner only) and never shown. Save or "
+        "remove it on the Settings tab or with `models token`.",
     ]
     group = ""
     for item in describe_settings():

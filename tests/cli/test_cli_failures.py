@@ -83,6 +83,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     ended = subprocess.run(
         [*before, sys.executable, "tests/cli/every_command.py", str(folder), *places],
         capture_output=True,
+        stdin=subprocess.DEVNULL,
         text=True,
         cwd=APP_FOLDER,
         env={

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from modules.cli.main import app
 from modules.core_components.settings import ModelSettings
+from modules.tools.models.library import access_token
 from modules.tools.services import Services
 from tests.cli.conftest import Command
 from tests.helpers.fakes import SINE, add_noise
@@ -126,3 +129,21 @@ def test_train_preflight_reads_set(command: Command, services: Services) -> None
     assert {check["level"] for check in found["checks"]} >= {"stop"}
     answer = command("train", "preflight", "--dataset", "Anna", "--set", "batch=2", code=1)
     assert "There is no option 'batch" in answer["error"]
+
+
+def test_an_access_token_is_set_and_removed_and_never_shown(services: Services) -> None:
+    root = str(services.settings.root)
+
+    def run(*words: str, given: str = "") -> str:
+        outcome = CliRunner().invoke(app, ["--data-root", root, "models", "token", *words], given)
+        return f"{outcome.exit_code} {outcome.output}"
+
+    assert run("status") == "0 No access token is saved.\n"
+    assert run("set", given="hf_abcDEF123456\n") == "0 The access token is saved.\n"
+    assert run("status", "--json") == '0 {"saved": true}\n'
+    assert access_token(services).read() == "hf_abcDEF123456"
+    refused = run("set", given="no such token\n")
+    assert refused.startswith("1 ")
+    assert "no such token" not in refused
+    assert run("remove", "--json") == '0 {"removed": true}\n'
+    assert not access_token(services).saved

@@ -9,6 +9,7 @@ import pytest
 
 from modules.core_components.ai_models import reset_managers
 from modules.core_components.errors import BadInputError
+from modules.core_components.text.markup import has_markup
 from modules.core_components.text.reading.comparison import Segment, compare_texts
 from modules.core_components.text.reading.front_end import (
     STEP_NAMES,
@@ -44,6 +45,8 @@ def test_pieces_are_the_written_and_the_spoken_text(services: Services, language
         text = sentence.text.strip()
         reading = read_text(services, text, language)
         assert "".join(piece.written for piece in reading.segments) == text
+        if has_markup(text):  # pauses stay as they are written
+            continue
         assert reading.spoken == spoken_form(text, language)
         if reading.changes:
             assert reading.changes[-1].text == reading.spoken

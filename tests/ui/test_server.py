@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from modules.core_components.access_token import TOKEN_FILE
 from modules.core_components.errors import BadInputError, StudioError
+from modules.tools.models.library import access_token
 from modules.tools.services import Services
 from modules.tools.speaking.request import SpeechRequest
 from modules.tools.speaking.speech import speak
@@ -75,8 +77,10 @@ def test_only_recordings_are_served(client: TestClient, services: Services) -> N
     settings = services.settings
     config = settings.root / "config.json"
     config.write_text("{}")
+    access_token(services).save("hf_abcDEF123456")
+    token = settings.root / TOKEN_FILE
     assert client.get(f"/gradio_api/file={take.path}").status_code == 200
-    for secret in (config, settings.cache_folder / "jobs.sqlite", "/etc/passwd"):
+    for secret in (config, token, settings.cache_folder / "jobs.sqlite", "/etc/passwd"):
         assert client.get(f"/gradio_api/file={secret}").status_code == 403
     sneaky = f"{settings.output_folder}/../config.json"
     assert client.get(f"/gradio_api/file={sneaky}").status_code in (403, 404)

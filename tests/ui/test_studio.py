@@ -10,6 +10,7 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from modules.core_components.values import Scores
+from modules.tools.models.library import access_token
 from modules.tools.services import Services
 from modules.tools.speaking.request import SpeechRequest
 from modules.tools.speaking.speech import speak
@@ -78,6 +79,23 @@ def test_only_what_was_changed_on_the_page_is_saved(services: Services) -> None:
         assert fire(client, save["id"], [*values, None])["success"]
     saved = json.loads((services.settings.root / "config.json").read_text(encoding="utf-8"))
     assert (saved["max_sample_minutes"], saved["max_upload_mb"]) == (12.5, 123)
+
+
+def test_an_access_token_goes_in_and_never_comes_back(services: Services) -> None:
+    with TestClient(create_app(services), base_url=HERE) as client:
+        config = client.get("/config").json()
+        (box,) = (c for c in config["components"] if c["props"].get("type") == "password")
+        events = [e for e in config["dependencies"] if e["outputs"] == [box["id"]]]
+        save, remove = (
+            next(e for e in events if e["inputs"] == given) for given in ([box["id"]], [])
+        )
+        answer = fire(client, save["id"], ["hf_abcDEF123456"])
+        assert answer["output"]["data"] == [""]
+        assert access_token(services).read() == "hf_abcDEF123456"
+        assert "hf_abcDEF123456" not in client.get("/config").text + client.get("/").text
+        assert not fire(client, save["id"], ["no such token"])["success"]
+        assert fire(client, remove["id"], [])["success"]
+        assert not access_token(services).saved
 
 
 def components(config: dict[str, Any], numbers: list[int]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from modules.core_components.access_token import AccessToken
 from modules.core_components.ai_models.catalog import Catalog, ModelEntry
 from modules.core_components.ai_models.downloads import Downloader
 from modules.core_components.ai_models.engines.base import EngineContext
@@ -82,7 +83,11 @@ class BaseManager(LoaderRecipe):
     def configure(self, settings: Settings) -> None:
         """Takes over new settings. Handles given out before keep the old ones."""
         catalog = Catalog.load(self._catalog_file, settings.models_folder)
-        downloader = Downloader(catalog, offline=lambda: self.settings.offline_mode)
+        downloader = Downloader(
+            catalog,
+            offline=lambda: self.settings.offline_mode,
+            token=AccessToken(settings.root).read,
+        )
         with self._lock:
             self.settings = settings
             self.catalog = catalog

@@ -103,6 +103,25 @@ class ModelFile:
         return "*" in self.name
 
 
+RepositoryName = Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$")]
+Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+
+
+@dataclass(frozen=True)
+class FileElsewhere:
+    """The place of one file of a hub source that lies in another repository, or at another commit.
+
+    `name` is the file's name in `ModelEntry.files`, `path` the folder inside the repository.
+    """
+
+    __pydantic_config__: ClassVar = _STRICT
+
+    name: SafeName
+    repository: RepositoryName
+    revision: Commit
+    path: str = ""
+
+
 @dataclass(frozen=True)
 class HubSource:
     """A repository of the Hugging Face hub; `path` is the folder inside it.
@@ -112,10 +131,18 @@ class HubSource:
 
     __pydantic_config__: ClassVar = _STRICT
 
-    repository: Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$")]
+    repository: RepositoryName
     revision: FileName
     path: str = ""
+    elsewhere: tuple[FileElsewhere, ...] = ()
     kind: Literal["hub"] = "hub"
+
+    def place_of(self, name: str) -> HubSource:
+        """Repository, revision and folder of the file `name`."""
+        for other in self.elsewhere:
+            if other.name == name:
+                return HubSource(other.repository, other.revision, other.path)
+        return self
 
     @property
     def id(self) -> str:

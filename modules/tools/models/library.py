@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from modules.core_components.access_token import AccessToken
 from modules.core_components.ai_models import catalog as catalogs
 from modules.core_components.ai_models.base_manager import Availability
 from modules.core_components.ai_models.catalog import ModelEntry
@@ -142,6 +143,11 @@ def needs_consent(services: Services, model_id: str) -> bool:
 def accept_licence(services: Services, model_id: str) -> None:
     """Remembers that the user accepted the licence."""
     services.downloader.accept_licence(model_id)
+
+
+def access_token(services: Services) -> AccessToken:
+    """The user's token for files that the hub gives only to accounts that accepted their terms."""
+    return AccessToken(services.settings.root)
 
 
 def download(

@@ -15,6 +15,8 @@ SHORT_NAMES: Mapping[str, str] = {
     "kokoro": "kokoro-v1.0",
     "xtts": "xtts-v2.0.3",
     "xtts-v2": "xtts-v2.0.3",
+    "pocket": "pocket-tts-english",
+    "pocket-tts": "pocket-tts-english",
     "qwen3-tts": "qwen3-tts-1.7b-base",
     "vibevoice": "vibevoice-1.5b",
     "whisper": "whisper-base",

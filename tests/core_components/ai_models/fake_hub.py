@@ -21,6 +21,9 @@ class FakeHub:
 
     `cut_after`: the next answers send so many bytes and break the connection, one entry each.
     `hold`: while it is cleared, an answer stops after its first bytes until it is set.
+    `gated`: repositories whose files only accounts that accepted their terms get; `known` are the
+    tokens of all accounts, `accepted` those of these. An unknown token is refused everything
+    there; without a gated repository no token is checked.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
@@ -28,11 +31,26 @@ class FakeHub:
     commit: str = COMMIT
     cut_after: list[int] = field(default_factory=list)
     listing_status: int = 200
+    gated: set[str] = field(default_factory=set)
+    known: set[str] = field(default_factory=set)
+    accepted: set[str] = field(default_factory=set)
     endpoint: str = ""
     ranges: list[str | None] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     hold: threading.Event = field(default_factory=threading.Event)
     held: threading.Event = field(default_factory=threading.Event)
+
+    def refusal(self, path: str, authorization: str | None) -> int | None:
+        """The status with which a request is refused; None where it is answered."""
+        token = (authorization or "").removeprefix("Bearer ")
+        if self.gated and token and token not in self.known | self.accepted:
+            return 401
+        # As on the real hub, the listing of a gated repository is open.
+        if not any(path.startswith(f"/{repository}/resolve/") for repository in self.gated):
+            return None
+        if not token:
+            return 401
+        return None if token in self.accepted else 403
 
     def listing(self) -> bytes:
         siblings = []
@@ -59,6 +77,10 @@ def running_hub(**about: object) -> Iterator[FakeHub]:
         def do_GET(self) -> None:
             path = urlparse(self.path).path
             hub.asked.append(path)
+            refusal = hub.refusal(path, self.headers.get("Authorization"))
+            if refusal is not None:
+                self._send(refusal, b"")
+                return
             if path.startswith("/api/models/"):
                 self._send(hub.listing_status, hub.listing())
             else:

@@ -106,10 +106,13 @@ def test_real_starters_come_from_registries_too(real: Catalog) -> None:
         assert entry.engine
 
 
-def test_xtts_needs_consent_and_the_starters_do_not(real: Catalog) -> None:
+def test_xtts_and_pocket_need_consent_and_the_starters_do_not(real: Catalog) -> None:
     asks = {entry.id for entry in real.entries() if entry.licence.consent_required}
-    assert asks == {entry.id for entry in real.entries() if "xtts" in entry.id}
-    assert not any(real.entry(model_id).licence.commercial for model_id in asks)
+    xtts = {entry.id for entry in real.entries() if "xtts" in entry.id}
+    pocket = {entry.id for entry in real.entries() if entry.family == "pocket-tts"}
+    assert asks == xtts | pocket
+    assert not any(real.entry(model_id).licence.commercial for model_id in xtts)
+    assert all(real.entry(model_id).licence.commercial for model_id in pocket)
 
 
 def test_registry_files_made_here_have_no_foreseen_hash(real: Catalog) -> None:

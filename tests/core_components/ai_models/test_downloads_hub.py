@@ -14,10 +14,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from modules.core_components.ai_models.catalog import Catalog, HubSource, ModelFile, read_manifest
+from modules.core_components.ai_models.catalog import (
+    Catalog,
+    FileElsewhere,
+    HubSource,
+    ModelFile,
+    read_manifest,
+)
 from modules.core_components.ai_models.downloads import Downloader
 from modules.core_components.ai_models.downloads import hub as transfer
 from modules.core_components.ai_models.downloads.hub import HubTransport
+from modules.core_components.ai_models.downloads.local import LocalTransport
 from modules.core_components.errors import (
     DiskFullError,
     DownloadError,
@@ -280,6 +287,7 @@ from tests.core_components.ai_models.catalogs import catalog, model
 from modules.core_components.ai_models.catalog import ModelFile
 from modules.core_components.ai_models.downloads import Downloader
 from modules.core_components.ai_models.downloads.hub import HubTransport
+from modules.core_components.ai_models.downloads.local import LocalTransport
 models = catalog(Path({tmp!r}), model((ModelFile("config.json"), ModelFile("weights.bin"))))
 Downloader(models, transports=[HubTransport({endpoint!r})]).fetch("tiny")
 """
@@ -312,3 +320,84 @@ def test_kill_9_in_the_middle_and_the_next_try_goes_on(
     assert (folder / "weights.bin").read_bytes() == BIG
     assert hub.ranges == [f"bytes={kept}-"]
     assert models.state(models.entry("tiny")) == "installed"
+
+
+GATED = "kyutai/gated"
+OPEN_ONE = "kyutai/open"
+OURS, STRANGERS = "hf_accepted1", "hf_stranger1"
+
+
+@pytest.fixture
+def gated(tmp_path: Path) -> Catalog:
+    """Weights in a gated repository, the tokenizer in an open one at another folder."""
+    elsewhere = (FileElsewhere("tokenizer.json", OPEN_ONE, COMMIT, "shared"),)
+    source = HubSource(GATED, COMMIT, "english", elsewhere)
+    files = (ModelFile("weights.bin"), ModelFile("tokenizer.json"))
+    return catalog(tmp_path, model(files, (source,)))
+
+
+@pytest.fixture
+def gated_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    # The person who runs the tests may be logged in at the hub.
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_IMPLICIT_TOKEN", True)
+    with running_hub(
+        files={"english/weights.bin": BIG, "shared/tokenizer.json": SMALL},
+        large={"english/weights.bin"},
+        gated={GATED},
+        known={STRANGERS},
+        accepted={OURS},
+    ) as running:
+        yield running
+
+
+def ask_gate(models: Catalog, hub: FakeHub, token: str | None) -> Path:
+    transport = HubTransport(hub.endpoint, pause_s=0.0, token=lambda: token)
+    return Downloader(models, transports=[transport]).fetch("tiny")
+
+
+def test_files_of_one_model_in_two_repositories(gated: Catalog, gated_hub: FakeHub) -> None:
+    folder = ask_gate(gated, gated_hub, OURS)
+    assert files_below(folder) == {"weights.bin", "tokenizer.json", ".studio.json"}
+    assert (folder / "tokenizer.json").read_bytes() == SMALL
+    assert f"/{GATED}/resolve/{COMMIT}/english/weights.bin" in gated_hub.asked
+    assert f"/{OPEN_ONE}/resolve/{COMMIT}/shared/tokenizer.json" in gated_hub.asked
+    manifest = read_manifest(folder)
+    assert manifest is not None
+    assert (manifest.source, manifest.revision) == (f"hub:{GATED}", COMMIT)
+
+
+@pytest.mark.parametrize(
+    ("token", "words"),
+    [
+        (None, "HTTP 401.*Accept the terms at https://huggingface.co/kyutai/gated and save"),
+        (STRANGERS, "HTTP 403.*Accept the terms at .* with the account of your access token"),
+        ("hf_mistyped1", "HTTP 401.*does not know your access token"),
+    ],
+)
+def test_a_closed_gate_says_what_to_do_and_not_the_token(
+    gated: Catalog,
+    gated_hub: FakeHub,
+    token: str | None,
+    words: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG")
+    with pytest.raises(DownloadError, match=words) as caught:
+        ask_gate(gated, gated_hub, token)
+    if token is not None:
+        assert token not in str(caught.value) + caplog.text
+    assert not (gated.folder(gated.entry("tiny")) / "weights.bin").exists()
+    ask_gate(gated, gated_hub, OURS)  # the gate opens: the same call goes through
+
+
+def test_the_hub_cache_may_hold_them_in_two_repositories(gated: Catalog, tmp_path: Path) -> None:
+    for repository, name, content in (
+        (GATED, "english/weights.bin", BIG),
+        (OPEN_ONE, "shared/tokenizer.json", SMALL),
+    ):
+        cached = tmp_path / f"hub/models--{repository.replace('/', '--')}/snapshots" / COMMIT / name
+        cached.parent.mkdir(parents=True)
+        cached.write_bytes(content)
+    loader = Downloader(gated, lambda: True, [LocalTransport([tmp_path / "hub"])])
+    assert (loader.fetch("tiny") / "tokenizer.json").read_bytes() == SMALL

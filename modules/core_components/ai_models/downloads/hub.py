@@ -2,7 +2,7 @@
 
 The hub's own listing gives the commit behind a branch or tag, the sizes, and the SHA-256 of large
 files; the files themselves come over plain HTTP, so that they resume, report and cancel like any
-other. The token, if the user has one, and the endpoint are huggingface_hub's.
+other. The endpoint is huggingface_hub's, and so is the token unless the studio was given one.
 
 Not by `hf_hub_download`: it calls its progress hook once in 10 MB, so that a cancel on a slow line
 waits for many seconds (constants.DOWNLOAD_CHUNK_SIZE, 1.33); and it takes a half file from an
@@ -14,9 +14,9 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ FIRST_BYTE_TIMEOUT_S = 20.0
 STALL_TIMEOUT_S = 30.0
 _GRACE_S = 5.0  # the socket's own time-out speaks first: it can be retried
 _FUTILE_ATTEMPTS = 4
+_NO_PERMISSION = (401, 403)
 _REFUSALS = {
     401: "asks for a token",
     403: "refuses access",
@@ -58,11 +59,19 @@ _REFUSALS = {
 
 @dataclass(frozen=True)
 class HttpFile:
-    """Where a file lies on the web."""
+    """Where a file lies on the web; the headers may hold a token, so no text shows them."""
 
     url: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     source: str
+
+
+class _RefusedError(DownloadError):
+    """The server wants a permission (HTTP 401 or 403)."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class _RetryableError(DownloadError):
@@ -203,7 +212,8 @@ def _start_of(response: Any, remote: HttpFile, offset: int) -> int:
     if status == 416:
         raise CorruptFileError(f"{remote.source} has no byte {offset} of this file.")
     if status in _REFUSALS:
-        raise DownloadError(f"{remote.source} {_REFUSALS[status]} (HTTP {status}).")
+        message = f"{remote.source} {_REFUSALS[status]} (HTTP {status})."
+        raise _RefusedError(message, status) if status in _NO_PERMISSION else DownloadError(message)
     raise _RetryableError(f"{remote.source} answered with HTTP {status}.")
 
 
@@ -222,14 +232,28 @@ class _Listing:
     files: Mapping[str, tuple[int | None, str | None]]
 
 
-class HubTransport:
-    """Fetches from the hub; `endpoint` None is huggingface_hub's own (HF_ENDPOINT)."""
+def no_token() -> str | None:
+    """None: huggingface_hub's own log-in counts."""
+    return None
 
-    def __init__(self, endpoint: str | None = None, pause_s: float = 1.0) -> None:
+
+class HubTransport:
+    """Fetches from the hub; `endpoint` None is huggingface_hub's own (HF_ENDPOINT).
+
+    `token` is asked at every request for the user's access token; None takes huggingface_hub's.
+    """
+
+    def __init__(
+        self,
+        endpoint: str | None = None,
+        pause_s: float = 1.0,
+        token: Callable[[], str | None] = no_token,
+    ) -> None:
         self.local = False
         self.unreachable = False
         self._endpoint = endpoint
         self._pause_s = pause_s
+        self._token = token
 
     def serves(self, source: Source) -> bool:
         return isinstance(source, HubSource)
@@ -246,19 +270,31 @@ class HubTransport:
         asked = planned_revision(delivery.folder, source, delivery.pins.revision(source))
         listing = self._listing(source, asked, cancel)
         arrival = Arrival(delivery.folder, source, listing.commit)
-        wanted = [
-            delivery.pins.expected(source, item)
-            for file in delivery.entry.files
-            for item in _listed(file, source, listing)
-        ]
+        places = {file.name: source.place_of(file.name) for file in delivery.entry.files}
+        listings = {source: listing}
+        for place in places.values():
+            if place not in listings:
+                listings[place] = self._listing(place, place.revision, cancel)
+        origins: dict[str, HubSource] = {}
+        wanted = []
+        for file in delivery.entry.files:
+            place = places[file.name]
+            for item in _listed(file, place, listings[place]):
+                origins[item.name] = place
+                wanted.append(delivery.pins.expected(source, item))
         coming = [item for item in wanted if not arrival.has(item, cancel)]
         total = sum(item.bytes or 0 for item in coming)
         ensure_free(delivery.folder, total)
         meter = Meter(delivery.progress, total, source.label)
         for item in coming:
-            remote = self._remote(source, listing.commit, item.name)
+            place = origins[item.name]
+            remote = self._remote(place, listings[place].commit, item.name)
             target = arrival.target(item.name)
-            arrival.add(item.name, download(remote, target, item, meter, cancel, self._pause_s))
+            try:
+                record = download(remote, target, item, meter, cancel, self._pause_s)
+            except _RefusedError as error:
+                raise self._refused(place, error.status) from error
+            arrival.add(item.name, record)
         return arrival.complete(tuple(item.name for item in wanted))
 
     def _remote(self, source: HubSource, commit: str, name: str) -> HttpFile:
@@ -267,7 +303,28 @@ class HubTransport:
         url = hf_hub_url(
             source.repository, _path(source, name), revision=commit, endpoint=self._endpoint
         )
-        return HttpFile(url, _headers(), source.label)
+        return HttpFile(url, self._headers(), source.label)
+
+    def _headers(self) -> dict[str, str]:
+        from huggingface_hub.utils import build_hf_headers
+
+        return dict(build_hf_headers(token=self._token(), library_name="voice-clone-studio"))
+
+    def _refused(self, source: HubSource, status: int) -> DownloadError:
+        """What to do about a refusal, in the message: it is told as one source's reason."""
+        page = f"https://huggingface.co/{source.repository}"
+        given = "authorization" in {name.lower() for name in self._headers()}
+        if not given:
+            what = f"Accept the terms at {page} and save an access token of that account"
+        elif status == 401:
+            what = "It does not know your access token: save another one, or remove it"
+        else:
+            what = f"Accept the terms at {page} with the account of your access token, which may be"
+            what += " saved again"
+        return DownloadError(
+            f"The Hugging Face hub refuses {source.repository} (HTTP {status}). {what} "
+            "(Settings tab, or `models token`)."
+        )
 
     def _listing(self, source: HubSource, revision: str, cancel: CancelToken) -> _Listing:
         """Raises DownloadError; marks the hub as unreachable when nothing answers there."""
@@ -284,7 +341,7 @@ class HubTransport:
             return httpx.get(
                 url,
                 params={"blobs": "true"},
-                headers=_headers(),
+                headers=self._headers(),
                 timeout=timeout,
                 follow_redirects=True,
             )
@@ -295,6 +352,8 @@ class HubTransport:
             self.unreachable = True
             raise DownloadError(f"The Hugging Face hub cannot be reached ({error}).") from error
         self.unreachable = False
+        if answer.status_code in _NO_PERMISSION:
+            raise self._refused(source, answer.status_code)
         if answer.status_code != 200:
             raise DownloadError(
                 f"The Hugging Face hub answered HTTP {answer.status_code} for "
@@ -335,9 +394,3 @@ def _listed(file: ModelFile, source: HubSource, listing: _Listing) -> list[Model
 
 def _path(source: HubSource, name: str) -> str:
     return f"{source.path}/{name}" if source.path else name
-
-
-def _headers() -> dict[str, str]:
-    from huggingface_hub.utils import build_hf_headers
-
-    return dict(build_hf_headers(library_name="voice-clone-studio"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from modules.core_components.ai_models.catalog import (
@@ -61,15 +61,15 @@ class LocalTransport:
         found = self._find(entry, source, delivery.folder)
         if found is None:
             raise DownloadError(f"No folder on this machine holds all files of {entry.label}.")
-        folder, files = found
         arrival = Arrival(delivery.folder, source, source.revision)
-        wanted = [delivery.pins.expected(source, item) for item in files]
+        origins = {item.name: path for path, item in found}
+        wanted = [delivery.pins.expected(source, item) for _, item in found]
         coming = [item for item in wanted if not arrival.has(item, cancel)]
-        total = sum((folder / item.name).stat().st_size for item in coming)
+        total = sum(origins[item.name].stat().st_size for item in coming)
         ensure_free(delivery.folder, total)
-        meter = Meter(delivery.progress, total, str(folder))
+        meter = Meter(delivery.progress, total, str(found[0][0].parent))
         for item in coming:
-            chunks = read_chunks(folder / item.name, cancel)
+            chunks = read_chunks(origins[item.name], cancel)
             arrival.add(
                 item.name, write_whole(arrival.target(item.name), chunks, item, meter, cancel)
             )
@@ -77,23 +77,39 @@ class LocalTransport:
 
     def _find(
         self, entry: ModelEntry, source: Source, target: Path
-    ) -> tuple[Path, list[ModelFile]] | None:
+    ) -> list[tuple[Path, ModelFile]] | None:
+        """Where each file of the model lies, in the first place that has them all."""
         roots = local_roots() if self._roots is None else self._roots
-        for folder in (place for root in roots for place in _places(root, entry, source)):
-            if not folder.is_dir() or folder.resolve() == target.resolve():
+        for folder_of in (place for root in roots for place in _places(root, entry, source)):
+            folders = [folder_of(file.name) for file in entry.files]
+            if any(folder.resolve() == target.resolve() for folder in folders):
                 continue
-            files = [item for file in entry.files for item in _expanded(folder, file)]
-            if all((folder / item.name).is_file() for item in files):
-                return folder, files
+            files = [
+                (folder / item.name, item)
+                for folder, file in zip(folders, entry.files, strict=True)
+                for item in _expanded(folder, file)
+            ]
+            if all(path.is_file() for path, _ in files):
+                return files
         return None
 
 
-def _places(root: Path, entry: ModelEntry, source: Source) -> list[Path]:
-    places = [root / entry.folder]
-    if isinstance(source, HubSource):
-        cached = root / f"models--{source.repository.replace('/', '--')}" / "snapshots"
-        places.append(cached / source.revision / source.path)
-    return places
+def _places(root: Path, entry: ModelEntry, source: Source) -> list[Callable[[str], Path]]:
+    """The layouts that a root may have; each gives the folder of a file of the model."""
+
+    def as_models_folder(name: str) -> Path:
+        return root / entry.folder
+
+    if not isinstance(source, HubSource):
+        return [as_models_folder]
+    hub = source
+
+    def as_hub_cache(name: str) -> Path:
+        place = hub.place_of(name)
+        cached = root / f"models--{place.repository.replace('/', '--')}" / "snapshots"
+        return cached / place.revision / place.path
+
+    return [as_models_folder, as_hub_cache]
 
 
 def _expanded(folder: Path, file: ModelFile) -> list[ModelFile]:

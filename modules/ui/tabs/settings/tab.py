@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from modules.core_components.settings import USER_FILE
+from modules.tools.models.library import access_token
 from modules.tools.settings_fields import SettingField, change_settings, setting_fields
 from modules.ui.events import Studio, listen, notify
 from modules.ui.widgets.parts import note, title
@@ -27,6 +28,7 @@ class SettingsTab:
         self._controls: list[Any] = []
         for group, items in groupby(fields, key=lambda item: item.about.group):
             self._build_group(group, list(items))
+        self._build_token()
         with gr.Row():
             save = gr.Button("Save", variant="primary", size="lg")
             discard = gr.Button("Discard changes", size="lg")
@@ -44,6 +46,33 @@ class SettingsTab:
                 self._controls += [
                     setting_control(item, self._labels) for item in items[start : start + 2]
                 ]
+
+    def _build_token(self) -> None:
+        """The access token is written, never read back: the page does not get it."""
+        title("Access to gated models")
+        with gr.Row(equal_height=True):
+            token = gr.Textbox(
+                label="Access token of the Hugging Face hub",
+                info="For models whose terms have to be accepted there, such as Pocket TTS. Kept "
+                "in a file that only you can read, and never shown.",
+                type="password",
+                placeholder="hf_…",
+            )
+            with gr.Column():
+                keep = gr.Button("Save the token")
+                forget = gr.Button("Remove the token")
+        listen(keep.click, self._save_token, [token], [token])
+        listen(forget.click, self._remove_token, [], [token])
+
+    def _save_token(self, given: str) -> str:
+        access_token(self._services).save(given or "")
+        notify("The access token is saved.")
+        return ""
+
+    def _remove_token(self) -> str:
+        removed = access_token(self._services).remove()
+        notify("The access token is removed." if removed else "No access token was saved.")
+        return ""
 
     def _first_values(self, read: list[Any] | None) -> list[Any]:
         """Only once: unsaved changes are kept while another tab is open."""
