@@ -88,7 +88,8 @@ def test_a_take_is_downloaded_in_every_format(screen: StudioPage, spoken: Path) 
 def options_of(studio: StudioProcess, text: str) -> list[dict[str, Any]]:
     """The options of the takes of a text."""
     files = (studio.root / "output").glob("[0-9]*.json")  # not those that are being written
-    takes = [json.loads(path.read_bytes()) for path in files]
+    # A name that is reserved for a take is an empty file for a moment.
+    takes = [json.loads(record) for path in files if (record := path.read_bytes())]
     return [take["options"] for take in takes if take["text"] == text]
 
 
