@@ -15,7 +15,6 @@ import regex
 
 from modules.core_components.text.reading.rules import Rules
 
-_LONGEST = 12  # digits; what is longer is read digit by digit, like a telephone number
 _HAN_DIGITS = "零一二三四五六七八九"
 _COUNTED = "个個只隻本张張条條位件次天种種台家所间間名块塊瓶杯辆輛座头頭匹口双雙对對"
 
@@ -24,6 +23,7 @@ class _Spaceless(Rules):
     """What the two have in common: words without spaces, "." before decimals, year first."""
 
     point: ClassVar[str] = "点"
+    longest_number = 12
     group_marks = ","
     decimal_mark = "."
     decimal_marks_in_words: ClassVar = {".": "点", ",": "，"}
@@ -42,12 +42,6 @@ class _Spaceless(Rules):
         whole, mark, decimals = self.plain(digits).partition(".")
         words = self.say_part(whole)
         return f"{words}{self.point}{self.digits(decimals)}" if mark else words
-
-    def say_part(self, digits: str) -> str:
-        value = "".join(str(int(digit)) for digit in digits)
-        if len(value) > _LONGEST or (len(value) > 1 and value[0] == "0"):
-            return self.digits(value)
-        return self.cardinal(int(value))
 
     def fraction(self, above: int, below: int) -> str:
         part = "分之" if self.language == "zh" else "分の"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -25,7 +24,6 @@ _DAYS = {
     for day in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 }
 _DAY_NAME = r"(?:Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)"
-_ERA = r"(?: ?(?:BC|AD|BCE|CE|B\.C\.|A\.D\.))"
 
 
 class AmericanEnglish(Rules):
@@ -392,9 +390,6 @@ class AmericanEnglish(Rules):
             number = found["number"]
             return f"{found['name']} {self.cardinal(int(number[0]))} {self._pair(number[1:])}"
 
-        def oh(found: Any) -> str:
-            return f"{found['name']} {self.digits(found['number'])}"
-
         return (
             (
                 regex.compile(
@@ -551,9 +546,6 @@ class AmericanEnglish(Rules):
 
     def _minutes(self, minute: int) -> str:
         return f"oh {self.cardinal(minute)}" if 0 < minute < 10 else self.cardinal(minute)
-
-    def is_one(self, value: Decimal) -> bool:
-        return value == 1
 
 
 class BritishEnglish(AmericanEnglish):

@@ -10,7 +10,7 @@ import regex
 
 from modules.core_components.text.reading.numbers import spaced
 from modules.core_components.text.reading.rules import Rules
-from modules.core_components.text.reading.symbols import word_set
+from modules.core_components.text.reading.symbols import ENGLISH_ONLY, word_set
 
 _FEMININE_ENDINGS = (
     "ion",
@@ -51,6 +51,7 @@ class French(Rules):
     phone_cues = r"(?i)\b(?:appel\w+|compos\w+|faites|tél\w*\.?|numéro|fax)\b[^.!?]*$"
     group_marks = " .\u00a0\u202f"
     decimal_mark = ","
+    longest_decimals = 3
     decimal_marks_in_words: ClassVar = {".": "point", ",": "virgule"}
     to = "à"
     minus = "moins"
@@ -115,7 +116,7 @@ class French(Rules):
         "digital-kilobyte": ("kilooctet", "kilooctets"),
         "frames": ("image par seconde", "images par seconde"),
     }  # fmt: skip
-    no_units = frozenset(("in", "mi", "st", "yr", "yrs", "pt", "hr", "hrs"))
+    no_units = ENGLISH_ONLY
     more_units: ClassVar = {
         "Go": "digital-gigabyte", "Mo": "digital-megabyte", "To": "digital-terabyte",
         "ko": "digital-kilobyte",
@@ -230,11 +231,6 @@ class French(Rules):
     def of_currency(self, name: str) -> str:
         return f"d'{name}" if name[0] in "aeiouyéh" else f"de {name}"
 
-    def decimals(self, digits: str) -> str:
-        if digits.startswith("0") or len(digits) > 3:
-            return self.digits(digits)
-        return self.cardinal(int(digits))
-
     def ordinal(self, value: int, gender: str = "m") -> str:
         if value == 1:
             return "première" if gender == "f" else "premier"
@@ -246,13 +242,8 @@ class French(Rules):
         return f"un {one}" if above == 1 else f"{self.cardinal(above)} {several}"
 
     def phone(self, group: str) -> str:
-        if len(group) != 2 or group[0] == "0":
-            return (
-                self.digits(group)
-                if len(group) > 2 or group[0] == "0"
-                else self.cardinal(int(group))
-            )
-        return self.cardinal(int(group))
+        in_pairs = len(group) <= 2 and group[0] != "0"
+        return self.cardinal(int(group)) if in_pairs else self.digits(group)
 
     def roman(self, value: int, head: str, before: str = "") -> str:
         if head.lower().startswith(

@@ -10,15 +10,15 @@ import regex
 
 from modules.core_components.text.reading.numbers import spaced
 from modules.core_components.text.reading.rules import Rules
-from modules.core_components.text.reading.symbols import word_set
+from modules.core_components.text.reading.symbols import ENGLISH_ONLY, word_set
 
 # After these an ordinal ends in -n; after the others in -e.
-_DATIVE = word_set("am im vom zum zur beim dem den des der_dative bis ab seit nach vor")
+_DATIVE = word_set("am im vom zum zur beim dem den des bis ab seit nach vor")
 _NOMINATIVE = word_set("der die das")
 _FEMININE = word_set(
     "tasse minute stunde sekunde woche seite million milliarde frau person stadt straße "
     "tonne katze "
-    "frage mal_ zeile karte flasche scheibe prise idee note zahl uhr_"
+    "frage zeile karte flasche scheibe prise idee note zahl"
 )
 
 
@@ -90,7 +90,7 @@ class German(Rules):
         "energy-mwh": ("Megawattstunde", "Megawattstunden"),
         "length-inch": ("Zoll", "Zoll"),
     }  # fmt: skip
-    no_units = frozenset(("in", "mi", "st", "yr", "yrs", "pt", "hr", "hrs"))
+    no_units = ENGLISH_ONLY
     more_units: ClassVar = {
         "Mbps": "digital-mbit-s", "Mbit/s": "digital-mbit-s", "Mb/s": "digital-mbit-s",
         "dB": "sound-db",
@@ -179,9 +179,6 @@ class German(Rules):
             ("ung", "heit", "keit", "schaft", "ion", "tät")
         )
         return self.cardinal(value, "f" if feminine else "n")
-
-    def say(self, digits: str, gender: str = "m") -> str:
-        return super().say(digits, gender)
 
     def currency_gender(self, code: str) -> str:
         return "n"
@@ -286,15 +283,11 @@ class German(Rules):
         words = self.ordinal(day)
         if before in _NOMINATIVE:
             return words
-        return f"{words}n" if before in _DATIVE or before == "ab" else f"{words}r"
+        return f"{words}n" if before in _DATIVE else f"{words}r"
 
     def clock(self, hour: int, minute: int, second: int | None, suffix: str) -> str:
         if second is not None:
-            parts = (
-                self.quantity(str(hour), "duration-hour"),
-                self.quantity(str(minute), "duration-minute"),
-            )
-            return f"{', '.join(parts)} und {self.quantity(str(second), 'duration-second')}"
+            return self.duration(hour, minute, second)
         hours = f"{self.cardinal(hour, 'n')} Uhr"
         return f"{hours} {self.cardinal(minute)}" if minute else hours
 

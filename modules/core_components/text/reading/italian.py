@@ -10,7 +10,7 @@ import regex
 
 from modules.core_components.text.reading.numbers import spaced
 from modules.core_components.text.reading.rules import Rules
-from modules.core_components.text.reading.symbols import word_set
+from modules.core_components.text.reading.symbols import ENGLISH_ONLY, word_set
 
 # Words after a number that are no noun that it counts.
 _NO_NOUNS = word_set(
@@ -30,6 +30,7 @@ class Italian(Rules):
     phone_cues = r"(?i)\b(?:chiam\w+|fai|componi\w*|tel\w*\.?|telefono|numero|fax)\b[^.!?]*$"
     group_marks = ". \u00a0\u202f'’"
     decimal_mark = ","
+    longest_decimals = 2
     decimal_marks_in_words: ClassVar = {".": "punto", ",": "virgola"}
     to = "a"
     minus = "meno"
@@ -85,9 +86,9 @@ class Italian(Rules):
         "sound-db": ("decibel", "decibel"), "frequency-rpm": ("giro al minuto", "giri al minuto"),
         "speed-kilometer-per-hour": ("chilometro all'ora", "chilometri all'ora"),
         "energy-kilowatt-hour": ("chilowattora", "chilowattora"),
-        "digital-gigabyte": ("gigabyte", "gigabyte"),
+        "digital-gigabyte": ("gigabyte", "gigabyte"), "mass-quintal": ("quintale", "quintali"),
     }  # fmt: skip
-    no_units = frozenset(("in", "mi", "st", "yr", "yrs", "pt", "hr", "hrs"))
+    no_units = ENGLISH_ONLY
     more_units: ClassVar = {
         "Mbps": "digital-mbit-s", "Mb/s": "digital-mbit-s", "dB": "sound-db",
         "rpm": "frequency-rpm", "giri/min": "frequency-rpm", "q": "mass-quintal",
@@ -168,18 +169,6 @@ class Italian(Rules):
     def unit_gender(self, unit: str) -> str:
         return "f" if self.unit(unit, Decimal(1)).split()[0].endswith("a") else "n"
 
-    def unit(self, unit: str, value: Decimal) -> str:
-        if unit == "mass-quintal":
-            return "quintale" if self.is_one(value) else "quintali"
-        return super().unit(unit, value)
-
-    def decimals(self, digits: str) -> str:
-        return (
-            self.cardinal(int(digits))
-            if len(digits) == 2 and digits[0] != "0"
-            else self.digits(digits)
-        )
-
     def ordinal(self, value: int, gender: str = "m") -> str:
         words = self._words(value, "ordinal")
         return f"{words[:-1]}a" if gender == "f" else words
@@ -226,11 +215,7 @@ class Italian(Rules):
         letters = suffix.lower().replace(".", "")
         half = {"am": " di mattina", "pm": " di sera"}.get(letters, "")
         if second is not None:
-            parts = (
-                self.quantity(str(hour), "duration-hour"),
-                self.quantity(str(minute), "duration-minute"),
-            )
-            return f"{', '.join(parts)} e {self.quantity(str(second), 'duration-second')}"
+            return self.duration(hour, minute, second)
         hours = "una" if hour == 1 else self.cardinal(hour)
         words = f"{hours} e {self.cardinal(minute)}" if minute else hours
         return f"{words}{half}"

@@ -10,16 +10,12 @@ import regex
 
 from modules.core_components.text.reading.offset_text import OffsetText
 from modules.core_components.text.reading.rules import Rules
+from modules.core_components.text.reading.symbols import VULGAR
 
 _YEARS = range(1100, 2100)
 RANGE_MARKS = "-–—−‒~〜～"
 _ROMAN = r"(?=[IVXLC])(?:C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
 _ROMAN_DIGITS = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
-VULGAR = {
-    "½": (1, 2), "⅓": (1, 3), "⅔": (2, 3), "¼": (1, 4), "¾": (3, 4), "⅕": (1, 5), "⅖": (2, 5),
-    "⅗": (3, 5), "⅘": (4, 5), "⅙": (1, 6), "⅚": (5, 6), "⅐": (1, 7), "⅛": (1, 8), "⅜": (3, 8),
-    "⅝": (5, 8), "⅞": (7, 8), "⅑": (1, 9), "⅒": (1, 10),
-}  # fmt: skip
 # A denominator above this is a date, a score or a code more often than a fraction.
 _LARGEST_DENOMINATOR = 100
 _MAY_BE_PHONE = regex.compile(r"(?:\+\d|\(\d{2,5}\)|(?<![\d.,/-])\d{2,5})[\d ()./\u00a0-]{5,}\d")

@@ -10,7 +10,7 @@ import regex
 
 from modules.core_components.text.reading.numbers import spaced
 from modules.core_components.text.reading.rules import Rules
-from modules.core_components.text.reading.symbols import word_set
+from modules.core_components.text.reading.symbols import ENGLISH_ONLY, word_set
 
 _NO_NOUNS = word_set(
     "e ou de da do das dos a à às ao em na no por para com sem que é foi são mais menos "
@@ -39,6 +39,7 @@ class BrazilianPortuguese(Rules):
     phone_cues = r"(?i)\b(?:lig\w+|disque|chame|tel\w*\.?|telefone|número|fax)\b[^.!?]*$"
     group_marks = ". \u00a0\u202f"
     decimal_mark = ","
+    longest_decimals = 2
     decimal_marks_in_words: ClassVar = {".": "ponto", ",": "vírgula"}
     to = "a"
     minus = "menos"
@@ -99,7 +100,7 @@ class BrazilianPortuguese(Rules):
         "energy-kilowatt-hour": ("quilowatt-hora", "quilowatts-hora"),
         "digital-gigabyte": ("gigabyte", "gigabytes"), "mass-tonne": ("tonelada", "toneladas"),
     }  # fmt: skip
-    no_units = frozenset(("in", "mi", "st", "yr", "yrs", "pt", "hr", "hrs"))
+    no_units = ENGLISH_ONLY
     more_units: ClassVar = {
         "Mbps": "digital-mbit-s", "Mb/s": "digital-mbit-s", "dB": "sound-db",
         "rpm": "frequency-rpm",
@@ -172,13 +173,6 @@ class BrazilianPortuguese(Rules):
         first = self.unit(unit, Decimal(1)).split()[0]
         return "f" if first.endswith("a") and first not in _MASCULINE_IN_A else "m"
 
-    def decimals(self, digits: str) -> str:
-        return (
-            self.cardinal(int(digits))
-            if len(digits) == 2 and digits[0] != "0"
-            else self.digits(digits)
-        )
-
     def ordinal(self, value: int, gender: str = "m") -> str:
         words = self._words(value, "ordinal")
         return " ".join(f"{word[:-1]}a" for word in words.split()) if gender == "f" else words
@@ -223,11 +217,7 @@ class BrazilianPortuguese(Rules):
         half = {"am": " da manhã", "pm": " da tarde"}.get(letters, "")
         hours = self.cardinal(hour, "f")
         if second is not None:
-            parts = (
-                self.quantity(str(hour), "duration-hour"),
-                self.quantity(str(minute), "duration-minute"),
-            )
-            return f"{', '.join(parts)} e {self.quantity(str(second), 'duration-second')}"
+            return self.duration(hour, minute, second)
         if not minute:
             return f"{hours} {'hora' if hour == 1 else 'horas'}{half}"
         return f"{hours} e {self.cardinal(minute)}{half}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import regex
 
-from modules.core_components.text.reading.numbers import RANGE_MARKS, VULGAR, spaced
+from modules.core_components.text.reading.numbers import RANGE_MARKS, spaced
 from modules.core_components.text.reading.offset_text import OffsetText
 from modules.core_components.text.reading.rules import Rules
 from modules.core_components.text.reading.symbols import (
@@ -18,6 +18,7 @@ from modules.core_components.text.reading.symbols import (
     ONLY_WITHOUT_SPACE,
     PER,
     UNITS,
+    VULGAR,
 )
 
 _MINUS = "-−–"

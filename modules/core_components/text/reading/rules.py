@@ -16,8 +16,8 @@ from typing import Any, ClassVar
 
 import regex
 
-# Numbers with more digits than this have no name that anyone would say: they are spelled.
-_LONGEST_NUMBER = 15
+from modules.core_components.text.reading.symbols import VULGAR
+
 _MILLION = 1_000_000
 # A pattern, and the words for a match of it.
 Abbreviation = tuple[str, str | Callable[[Any], str]]
@@ -40,6 +40,11 @@ class Rules:
     group_marks: ClassVar[str] = ","
     decimal_mark: ClassVar[str] = "."
     decimal_marks_in_words: ClassVar[Mapping[str, str]] = NO_WORDS  # "." -> "point"
+
+    # Numbers with more digits than this have no name that anyone would say: they are spelled.
+    longest_number: ClassVar[int] = 15
+    # Decimals of several digits are one number ("tres coma catorce") up to so many digits.
+    longest_decimals: ClassVar[int] = 1
 
     # Between the ends of a range ("three to five"), before a negative number.
     to: ClassVar[str] = "-"
@@ -81,12 +86,12 @@ class Rules:
     # Nouns before or after which a Roman numeral stands, as patterns.
     roman_heads: ClassVar[str] = ""
     roman_heads_after: ClassVar[str] = ""
-    # Words before a telephone number that could also be a large number.
     # A class of letters that belong to the same word as a digit beside them.
     letter: ClassVar[str] = r"\p{L}"
     phone_joiner: ClassVar[str] = ", "
     # Whether a number of four digits is read as a year wherever it stands.
     bare_years: ClassVar[bool] = True
+    # Words before a telephone number that could also be a large number.
     phone_cues: ClassVar[str] = "(?!)"
     roman_suffix: ClassVar[str] = ""  # a pattern of what stands after the numeral: "er", "."
     # Between a day and its month: "5 de enero"; after its number, as a pattern; between two days.
@@ -95,7 +100,7 @@ class Rules:
     to_days: ClassVar[str] = "(?!)"
     # A month's short forms that CLDR does not have.
     more_months: ClassVar[Mapping[str, int]] = MappingProxyType({})
-    # What the letters of the alphabet are called one by one is left to the reader of phonemes.
+    # Whether 3/4/2024 is in March.
     month_first: ClassVar[bool] = False
     # What follows or parts the hours and minutes of a clock, as a pattern; see `calendar`.
     clock_suffix: ClassVar[str] = ""
@@ -138,7 +143,7 @@ class Rules:
         """A number as the language writes it, without a sign, in words."""
         plain = self.plain(digits)
         whole, mark, decimals = plain.partition(".")
-        if len(whole) > _LONGEST_NUMBER or (len(whole) > 1 and whole[0] == "0"):
+        if self._is_spelled(whole):
             words = self.digits(whole)
         else:
             words = self.cardinal(int(whole), "m" if mark else gender)
@@ -149,7 +154,9 @@ class Rules:
 
     def decimals(self, digits: str) -> str:
         """What stands after the decimal mark, in words."""
-        return self.digits(digits)
+        if digits[0] == "0" or len(digits) > self.longest_decimals:
+            return self.digits(digits)
+        return self.cardinal(int(digits))
 
     def counted(self, value: int, following: str) -> str:
         """A whole number before the word `following` ("" for none), in its gender."""
@@ -158,9 +165,10 @@ class Rules:
     def say_part(self, digits: str) -> str:
         """Digits alone, such as a part of a version; leading zeros one by one."""
         value = "".join(str(int(digit)) for digit in digits)
-        if len(value) > _LONGEST_NUMBER or (len(value) > 1 and value[0] == "0"):
-            return self.digits(value)
-        return self.cardinal(int(value))
+        return self.digits(value) if self._is_spelled(value) else self.cardinal(int(value))
+
+    def _is_spelled(self, digits: str) -> bool:
+        return len(digits) > self.longest_number or (len(digits) > 1 and digits[0] == "0")
 
     def number_patterns(self) -> tuple[tuple[Any, Callable[[Any], str]], ...]:
         """Patterns of numbers in the language's own forms (ordinals, decades), in order, and what
@@ -255,8 +263,7 @@ class Rules:
 
     def mixed_sign(self, whole: str, sign: str) -> str:
         """2½ in words."""
-        above, below = {"½": (1, 2), "¼": (1, 4), "¾": (3, 4)}[sign]
-        return self.mixed(int(self.plain(whole)), above, below)
+        return self.mixed(int(self.plain(whole)), *VULGAR[sign])
 
     def feet_inches(self, feet: str, inches: str) -> str:
         """5'10" in words."""
@@ -328,6 +335,14 @@ class Rules:
     def clock(self, hour: int, minute: int, second: int | None, suffix: str) -> str:
         """A time of day in words; `suffix` is what stood after it ("pm", "Uhr")."""
         raise NotImplementedError
+
+    def duration(self, hour: int, minute: int, second: int) -> str:
+        """2:30:15 as hours, minutes and seconds."""
+        hours, minutes, seconds = (
+            self.quantity(str(value), f"duration-{unit}")
+            for value, unit in ((hour, "hour"), (minute, "minute"), (second, "second"))
+        )
+        return f"{hours}, {minutes} {self.and_} {seconds}"
 
     # -- what CLDR and num2words know ------------------------------------------------------------
 

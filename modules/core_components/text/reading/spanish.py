@@ -10,7 +10,7 @@ import regex
 
 from modules.core_components.text.reading.numbers import spaced
 from modules.core_components.text.reading.rules import Rules
-from modules.core_components.text.reading.symbols import word_set
+from modules.core_components.text.reading.symbols import ENGLISH_ONLY, word_set
 
 # Words after a number that are no noun that it counts.
 _NO_NOUNS = word_set(
@@ -44,6 +44,7 @@ class Spanish(Rules):
     phone_cues = r"(?i)\b(?:llam\w+|marc\w+|tel\w*\.?|teléfono|número|móvil|fax)\b[^.!?]*$"
     group_marks = ". \u00a0\u202f"
     decimal_mark = ","
+    longest_decimals = 2
     decimal_marks_in_words: ClassVar = {".": "punto", ",": "coma"}
     to = "a"
     minus = "menos"
@@ -107,7 +108,7 @@ class Spanish(Rules):
         "energy-kilowatt-hour": ("kilovatio hora", "kilovatios hora"),
         "mass-tonne": ("tonelada", "toneladas"), "digital-gigabyte": ("gigabyte", "gigabytes"),
     }  # fmt: skip
-    no_units = frozenset(("in", "mi", "st", "yr", "yrs", "pt", "hr", "hrs", "t"))
+    no_units = ENGLISH_ONLY | {"t"}
     more_units: ClassVar = {
         "Mbps": "digital-mbit-s", "Mb/s": "digital-mbit-s", "dB": "sound-db",
         "rpm": "frequency-rpm",
@@ -192,13 +193,6 @@ class Spanish(Rules):
     def unit_gender(self, unit: str) -> str:
         return "f" if self.unit(unit, Decimal(2)).split()[0].endswith(("as", "ones")) else "n"
 
-    def decimals(self, digits: str) -> str:
-        return (
-            self.cardinal(int(digits))
-            if len(digits) == 2 and digits[0] != "0"
-            else self.digits(digits)
-        )
-
     def ordinal(self, value: int, gender: str = "m") -> str:
         words = self._words(value, "ordinal")
         return " ".join(f"{word[:-1]}a" for word in words.split()) if gender == "f" else words
@@ -212,9 +206,6 @@ class Spanish(Rules):
             return f"un {one}" if above == 1 else f"{self.cardinal(above)} {several}"
         part = self.ordinal(below) if below <= 10 else f"{self.cardinal(below)}avo"
         return f"un {part}" if above == 1 else f"{self.cardinal(above)} {part}s"
-
-    def mixed(self, whole: int, above: int, below: int) -> str:
-        return f"{self.cardinal(whole)} y {self.fraction(above, below)}"
 
     def roman(self, value: int, head: str, before: str = "") -> str:
         word = head.split()[0] if head else ""
@@ -268,11 +259,7 @@ class Spanish(Rules):
         half = f" {letters[0]} m" if letters in ("am", "pm") else ""
         hours = self.cardinal(hour, "f")
         if second is not None:
-            parts = (
-                self.quantity(str(hour), "duration-hour"),
-                self.quantity(str(minute), "duration-minute"),
-            )
-            return f"{', '.join(parts)} y {self.quantity(str(second), 'duration-second')}{half}"
+            return f"{self.duration(hour, minute, second)}{half}"
         if not minute:
             if half:
                 return f"{hours}{half}"

@@ -103,6 +103,14 @@ UNITS: Mapping[str, str] = {
 ONLY_WITHOUT_SPACE = word_set("in A K N J st pt MP hp bar cal")
 # And these mean something else there ("4K", "5G", "747 A").
 NEVER_WITHOUT_SPACE = word_set("K MP A")
+# English abbreviations that are words, or nothing, in the other languages.
+ENGLISH_ONLY = word_set("in mi st yr yrs pt hr hrs")
+# Fractions in one character: numerator, denominator.
+VULGAR: Mapping[str, tuple[int, int]] = {
+    "½": (1, 2), "⅓": (1, 3), "⅔": (2, 3), "¼": (1, 4), "¾": (3, 4), "⅕": (1, 5), "⅖": (2, 5),
+    "⅗": (3, 5), "⅘": (4, 5), "⅙": (1, 6), "⅚": (5, 6), "⅐": (1, 7), "⅛": (1, 8), "⅜": (3, 8),
+    "⅝": (5, 8), "⅞": (7, 8), "⅑": (1, 9), "⅒": (1, 10),
+}  # fmt: skip
 # "5 €/kg", "10 g/l", "100 Mb/s": what may stand after the stroke.
 PER = word_set("km mi m kg g mg t l L ml mL dl h hr min s sec m²") | frozenset(
     ("m³", "km²", "kWh", "MWh", "yr", "ha", "lb", "oz", "gal")

@@ -224,7 +224,6 @@ def _expansion(words: str | Callable[[Any], str]) -> Any:
     return expand
 
 
-_LINE = re.compile(r"[^\n]+")
 _LETTERS = regex.compile(r"\p{L}[\p{L}\p{M}'’]*")
 _SPOKEN_LENGTH = 3
 
