@@ -16,8 +16,8 @@ from modules.core_components.audio.encode import MEDIA_TYPES, RATE_HZ
 from modules.core_components.audio.files import read_speech
 from modules.core_components.errors import BadInputError
 from modules.core_components.settings import change
-from modules.core_components.text.speakable import is_silent
 from modules.tools.services import Services
+from modules.tools.speaking.request import is_silent
 from modules.ui.safety import host_name
 from modules.ui.server import create_app
 from tests.api.conftest import HERE

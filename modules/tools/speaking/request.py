@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import regex
 
 from modules.core_components.ai_models.engines.base import (
     TTSEngine,
@@ -22,7 +23,6 @@ from modules.core_components.ai_models.engines.base import (
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.markup import Pause, parse_markup
 from modules.core_components.text.sentences import split_passages
-from modules.core_components.text.speakable import is_silent
 from modules.core_components.values import Speech, Take
 from modules.tools.models.fallback import (
     ModelChoice,
@@ -45,6 +45,13 @@ FORMATS = ("wav", "flac", "mp3")
 PASSAGE_CHARACTERS = 2000
 PAUSE_BETWEEN_PASSAGES_S = 0.35
 SILENT_PASSAGE_S = 0.3
+# Emoji with what joins and colours them, other pictures, punctuation and blanks. Signs that have a
+# reading, such as % and ™, are not among them.
+_SILENT = regex.compile(
+    r"(?:(?![©®™])\p{Extended_Pictographic}|\p{Emoji_Modifier}|\p{Regional_Indicator}"
+    r"|[\u2600-\u27BF\uFE0E\uFE0F\u200D\U000E0020-\U000E007F]"
+    r"|(?![%&@#*§‰])\p{P}|\s)*"
+)
 # Passages are far apart in seed, since an engine counts its own chunks up from the seed.
 _PASSAGE_SEED_STEP = 100_003
 
@@ -357,3 +364,8 @@ def _check_voice(services: Services, engine: TTSEngine, request: SpeechRequest) 
         raise BadInputError(
             f"{engine.label} {can} a voice from a description.", "Choose another model.", "model"
         )
+
+
+def is_silent(text: str) -> bool:
+    """Whether a text is only emoji, punctuation and blanks."""
+    return _SILENT.fullmatch(text) is not None

@@ -311,7 +311,7 @@ class HubTransport:
         return dict(build_hf_headers(token=self._token(), library_name="voice-clone-studio"))
 
     def _refused(self, source: HubSource, status: int) -> DownloadError:
-        """What to do about a refusal, in the message: it is told as one source's reason."""
+        """What to do about a refusal, in the message: it is shown as one source's reason."""
         page = f"https://huggingface.co/{source.repository}"
         given = "authorization" in {name.lower() for name in self._headers()}
         if not given:

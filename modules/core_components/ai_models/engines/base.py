@@ -71,6 +71,15 @@ def option(
     return field(default=default, metadata=about)
 
 
+def as_written_option() -> Any:
+    """The option of engines whose text goes through the front end; see `steps_without` there."""
+    return option(
+        "",
+        "Leave as written",
+        "Steps of the reading that are left out, with commas: money, units. See docs/text.md.",
+    )
+
+
 def describe_options(options_type: type) -> tuple[OptionField, ...]:
     """The parameters of an engine's options dataclass, in their order."""
     return tuple(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modules.core_components.ai_models.catalog import ModelEntry
-from modules.core_components.ai_models.engines.base import EngineContext, option
+from modules.core_components.ai_models.engines.base import EngineContext, as_written_option, option
 from modules.core_components.ai_models.engines.kokoro.fit.inputs import transcribe_sample
 from modules.core_components.ai_models.engines.kokoro.fit.sample_voice import (
     FitResources,
@@ -82,11 +82,7 @@ class KokoroOptions:
         "Pronunciations",
         "Words and how to say them, a line each: Nguyen = /nwˈɪn/, or words that sound right.",
     )
-    as_written: str = option(
-        "",
-        "Leave as written",
-        "Steps of the reading that are left out, with commas: money, units. See docs/text.md.",
-    )
+    as_written: str = as_written_option()
 
 
 def create(entry: ModelEntry, context: EngineContext) -> KokoroEngine:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modules.core_components.ai_models.catalog import ModelEntry
-from modules.core_components.ai_models.engines.base import EngineContext, option
+from modules.core_components.ai_models.engines.base import EngineContext, as_written_option, option
 from modules.core_components.ai_models.engines.pocket_tts.network import (
     SAMPLE_RATE_HZ,
     PocketNetwork,
@@ -62,11 +62,7 @@ class PocketOptions:
         0, "Seed", "The same seed gives the same audio again.",
         minimum=0, maximum=2**31 - 1, step=1,
     )  # fmt: skip
-    as_written: str = option(
-        "",
-        "Leave as written",
-        "Steps of the reading that are left out, with commas: money, units. See docs/text.md.",
-    )
+    as_written: str = as_written_option()
 
 
 def create(entry: ModelEntry, context: EngineContext) -> PocketEngine:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from modules.core_components.ai_models.engines.base import option
+from modules.core_components.ai_models.engines.base import as_written_option, option
 
 # The languages of XTTS v2, and how much text of each it speaks well at once.
 
@@ -60,8 +60,4 @@ class XttsOptions:
         0, "Seed", "The same seed gives the same audio again.",
         minimum=0, maximum=2**31 - 1, step=1,
     )  # fmt: skip
-    as_written: str = option(
-        "",
-        "Leave as written",
-        "Steps of the reading that are left out, with commas: money, units. See docs/text.md.",
-    )
+    as_written: str = as_written_option()

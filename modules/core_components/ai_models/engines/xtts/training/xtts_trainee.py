@@ -168,7 +168,7 @@ class Clips:
             "wav_lengths": torch.tensor(wav.shape[-1]),
             "filenames": str(path),
             "conditioning": conditioning.unsqueeze(1),
-            # Not a number stands for "not used": the loss is told either the part or its length.
+            # Not a number stands for "not used": the loss takes either the part or its length.
             "cond_lens": torch.tensor([torch.nan if masked else conditioning.shape[-1]]),
             "cond_idxs": torch.tensor(stretch if masked else torch.nan),
         }
