@@ -152,9 +152,8 @@ class VibeVoiceEngine:
             raise BadInputError(
                 f"{self.label} has no voice {voice!r}.", "Give it a sample of a voice.", "voice"
             )
-        text = spoken_form(text, options.language, FORMATTING_ONLY)  # its paragraphs are lines
-        lines = [ScriptLine(0, paragraph) for paragraph in text.splitlines()]
-        return self.stream_script(lines, (voice,), options, cancel)
+        paragraphs = _plain(text, options).splitlines()
+        return self._stream([ScriptLine(0, one) for one in paragraphs], (voice,), options, cancel)
 
     def stream_script(
         self,
@@ -164,12 +163,17 @@ class VibeVoiceEngine:
         cancel: CancelToken,
     ) -> Iterator[Speech]:
         """As `stream`, for up to four speakers (see `ScriptEngine`)."""
-        # The model was trained on text as people write it: only what is no text is taken out.
-        written = [
-            replace(line, text=spoken_form(line.text, options.language, FORMATTING_ONLY))
-            for line in lines
-        ]
-        script = check_script(written, len(voices))
+        plain = [replace(line, text=_plain(line.text, options)) for line in lines]
+        return self._stream(plain, voices, options, cancel)
+
+    def _stream(
+        self,
+        lines: Sequence[ScriptLine],
+        voices: Sequence[VoicePrompt],
+        options: VibeVoiceOptions,
+        cancel: CancelToken,
+    ) -> Iterator[Speech]:
+        script = check_script(lines, len(voices))
         self._check_device()
         if options.language not in self.languages:
             raise BadInputError(
@@ -336,6 +340,11 @@ def _with_long_start(chunks: Iterator[FloatArray], seconds: float) -> Iterator[F
             return
     if start:
         yield np.concatenate(start)
+
+
+def _plain(text: str, options: VibeVoiceOptions) -> str:
+    """The model was trained on text as people write it: only what is no text is taken out."""
+    return spoken_form(text, options.language, FORMATTING_ONLY)
 
 
 def _as_speech(samples: FloatArray) -> Iterator[Speech]:
