@@ -12,6 +12,7 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.text.markup import has_markup
 from modules.core_components.text.reading.comparison import Segment, compare_texts
 from modules.core_components.text.reading.front_end import (
+    RULED_LANGUAGES,
     STEP_NAMES,
     read_as_spoken,
     rules_for,
@@ -20,7 +21,6 @@ from modules.core_components.text.reading.front_end import (
 from modules.core_components.text.reading.offset_text import OffsetText
 from modules.tools.services import Services
 from modules.tools.speaking.reading import (
-    RULED,
     language_to_read,
     named_steps,
     read_text,
@@ -53,8 +53,8 @@ def test_pieces_are_the_written_and_the_spoken_text(services: Services, language
 
 
 def test_every_language_with_rules_is_known_to_the_tool() -> None:
-    assert None not in map(rules_for, RULED)
-    assert set(LANGUAGES) <= set(RULED)
+    assert None not in map(rules_for, RULED_LANGUAGES)
+    assert set(LANGUAGES) <= set(RULED_LANGUAGES)
 
 
 def test_a_replaced_piece_reaches_to_the_ends_of_its_words() -> None:

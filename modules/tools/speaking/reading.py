@@ -17,6 +17,7 @@ from modules.core_components.text.markup import parse_markup, tag_spans, used_in
 from modules.core_components.text.reading.comparison import Segment, compare_texts
 from modules.core_components.text.reading.front_end import (
     FORMATTING_ONLY,
+    RULED_LANGUAGES,
     STEP_NAMES,
     STEPS,
     explain,
@@ -31,8 +32,6 @@ from modules.tools.speaking.voice_lookup import find_voice
 from modules.tools.voices.preset_voices import usual_language
 
 AS_WRITTEN = "as_written"
-# The languages that the front end has rules of.
-RULED = ("en-us", "en-gb", "es", "fr-fr", "it", "pt-br", "de", "hi", "ja", "zh")
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def language_to_read(services: Services, language: str, model_id: str = "", voic
         return language_to_speak(services, engine, language)
     if not language.strip():
         return usual_language(services, engine)
-    code = match_language(language, RULED) or language_tag(language)
+    code = match_language(language, RULED_LANGUAGES) or language_tag(language)
     if not code:
         raise BadInputError(
             f"There is no language {language!r}.", "Give a code, such as en-us or it.", "language"

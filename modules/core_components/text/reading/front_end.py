@@ -7,7 +7,7 @@ own here get the steps that need none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -53,6 +53,20 @@ class Step:
     apply: Callable[[OffsetText, Rules], OffsetText]
     needs_rules: bool = True
 
+
+_RULES: Mapping[str, type[Rules]] = {
+    "en-us": AmericanEnglish,
+    "en-gb": BritishEnglish,
+    "es": Spanish,
+    "fr-fr": French,
+    "it": Italian,
+    "pt-br": BrazilianPortuguese,
+    "de": German,
+    "hi": Hindi,
+    "ja": Japanese,
+    "zh": Mandarin,
+}
+RULED_LANGUAGES = tuple(_RULES)  # those with rules of their own
 
 STEPS: tuple[Step, ...] = (
     Step("characters", "Apostrophes, spaces, hyphens at line ends", plain_characters, False),
@@ -140,23 +154,9 @@ def explain(
 
 @lru_cache(maxsize=64)
 def rules_for(language: str) -> Rules | None:
-    """The rules of a language; None where there are none of its own."""
+    """The rules of a language, whatever its region; None where there are none of its own."""
     code = language.lower().replace("_", "-")
-    builders = _builders()
-    builder = builders.get(code) or builders.get(code.partition("-")[0])
-    return None if builder is None else builder()
-
-
-def _builders() -> dict[str, type[Rules]]:
-    return {
-        "en-gb": BritishEnglish,
-        "en": AmericanEnglish,
-        "es": Spanish,
-        "fr": French,
-        "it": Italian,
-        "pt": BrazilianPortuguese,
-        "de": German,
-        "hi": Hindi,
-        "ja": Japanese,
-        "zh": Mandarin,
-    }
+    base = code.partition("-")[0]
+    same = (rules for known, rules in _RULES.items() if known.partition("-")[0] == base)
+    rules = _RULES.get(code) or next(same, None)
+    return None if rules is None else rules()

@@ -166,7 +166,7 @@ class Phonemizer:
 
     def _sounds(self, character: str, language: Language) -> bool:
         pieces = self._pieces(character, (), language)
-        return any(any(map(str.isalpha, piece.phonemes)) for piece in pieces)
+        return any(_sounds(piece.phonemes) for piece in pieces)
 
     def _reader(self, language: Language) -> Reader:
         if language.code not in self._readers:
@@ -238,7 +238,7 @@ def _has_voice(phonemes: str, text: str, language: Language, vocabulary: Collect
             f"Kokoro has no sound for {', '.join(unknown)}, read in “{text[:60]}”.",
             "Write it differently, or choose another language.",
         )
-    if any(map(str.isalpha, phonemes)):
+    if _sounds(phonemes):
         return True
     if any(map(str.isalnum, text)):
         raise no_phonemes(language, text)
@@ -256,7 +256,7 @@ def sentences_of_phonemes(phonemes: str, vocabulary: Collection[str]) -> tuple[s
             f"Kokoro has no sound for {', '.join(map(repr, unknown))}.",
             "Use the phonemes of its vocabulary; /dev/phonemize shows those of a text.",
         )
-    if not any(map(str.isalpha, phonemes)):
+    if not _sounds(phonemes):
         raise nothing_to_speak()
     lines = (" ".join(line.split()) for line in phonemes.splitlines())
     return tuple(sentence for line in lines for sentence in _SENTENCE_END.split(line) if sentence)
@@ -305,7 +305,7 @@ def _refuse_silent_words(text: str, pieces: Sequence[PhonemeSpan], language: Lan
         character
         for piece in pieces
         for character in text[piece.start : piece.end]
-        if not any(map(str.isalpha, piece.phonemes))
+        if not _sounds(piece.phonemes)
         and unicodedata.category(character) in _MEANINGFUL
         and (character.isalnum() or not character.isascii())
     ]
