@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.helpers.tiny_pocket import build_tiny_pocket
@@ -14,6 +15,12 @@ from tests.helpers.tiny_xtts import build_tiny_xtts
 ROOT = Path(__file__).resolve().parents[1]
 # A test that meets all the cores is slower, not faster: OpenMP's threads spin against each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A run of all tests judges a change: its random inputs are the same each time. To look for new
+# faults, `HYPOTHESIS_PROFILE=search bash tests/run.sh` draws others.
+hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("search", deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 STARTER_FILES = (
     "kokoro/v1_0/config.json",

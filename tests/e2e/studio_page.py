@@ -33,8 +33,19 @@ class StudioPage:
 
     def upload(self, recording: Path) -> None:
         """Drops a recording on the Transcribe tab and waits until it has arrived."""
-        self.page.locator("input[type=file]").last.set_input_files(recording)
+        self.pick_file(recording)
         expect(self.page.get_by_role("link", name=re.compile(r"B ⇣$"))).to_be_visible()
+
+    def pick_file(self, file: Path) -> None:
+        """Picks a file in the first upload area on show.
+
+        As a user does, by the dialog: the hidden inputs of other tabs, and of an accordion that is
+        still opening, take files too.
+        """
+        area = self.page.get_by_role("button", name="Click to upload or drop files")
+        with self.page.expect_file_chooser() as dialog:
+            area.locator("visible=true").first.click()
+        dialog.value.set_files(file)
 
     def button(self, name: str) -> Locator:
         return self.page.get_by_role("button", name=name, exact=True).locator("visible=true")
@@ -74,7 +85,7 @@ class StudioPage:
     def add_sample(self, recording: Path, name: str, speaker: str, agreed: bool = True) -> None:
         if not self.page.get_by_label("Speaker", exact=True).locator("visible=true").is_visible():
             self.page.get_by_role("button", name="New sample").first.click()
-        self.page.locator("input[type=file]").first.set_input_files(recording)
+        self.pick_file(recording)
         self.page.get_by_label("Name", exact=True).locator("visible=true").fill(name)
         self.page.get_by_label("Speaker", exact=True).locator("visible=true").fill(speaker)
         self.page.get_by_label("This is my own voice", exact=False).set_checked(agreed)

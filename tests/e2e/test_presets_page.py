@@ -31,7 +31,7 @@ def screen(chromium: Browser, studio: StudioProcess) -> Iterator[StudioPage]:
 def bring_in(screen: StudioPage, file: Path) -> None:
     if not screen.button("Import").is_visible():
         screen.page.get_by_role("button", name="Import a voice").click()
-    screen.page.locator("input[type=file]").last.set_input_files(file)
+    screen.pick_file(file)
     # The name is there before the upload has ended, the link to the file is not.
     arrived = screen.page.get_by_role("link", name=re.compile(r"B ⇣$")).locator("visible=true")
     expect(arrived).to_be_visible()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,21 @@ class OffsetText:
     def of(cls, text: str) -> OffsetText:
         """A text before any change."""
         return cls(text, text, range(len(text)), range(1, len(text) + 1))
+
+    def as_written(self, start: int, end: int) -> str:
+        """`original[start:end]` without what the changes took out.
+
+        A space that stands for more ("](address)\n") is a space; other replacements show what
+        they replaced.
+        """
+        first, last = bisect_left(self.starts, start), bisect_left(self.starts, end)
+        characters = zip(
+            self.text[first:last], self.starts[first:last], self.ends[first:last], strict=True
+        )
+        places = dict.fromkeys(
+            (a, b, character if character.isspace() else "") for character, a, b in characters
+        )
+        return "".join(space or self.original[a:b] for a, b, space in places)
 
     def replaced(self, pattern: Any, replacement: str | Callable[[Any], str]) -> OffsetText:
         """With the matches of `pattern` (of `re` or `regex`) replaced, by a plain string or what

@@ -37,7 +37,6 @@ from modules.core_components.text.reading.front_end import (
     read_as_spoken,
     spoken_form,
 )
-from modules.core_components.text.reading.offset_text import OffsetText
 from tests.helpers.tiny_kokoro import SYMBOLS
 
 VOCABULARY = frozenset(SYMBOLS)
@@ -133,14 +132,8 @@ def check(phonemizer: Phonemizer, text: str, language: str) -> None:
     plain, _ = extract_given(text, {}, True, VOCABULARY)
     words = [word.text for sentence in sentences for word in sentence.words]
     written = read_as_spoken(plain, language, FORMATTING_ONLY)
-    assert letters("".join(words)) == letters(_kept(written))
+    assert letters("".join(words)) == letters(written.as_written(0, len(written.original)))
     check_chunks(sentences)
-
-
-def _kept(text: OffsetText) -> str:
-    """What is left of the original where formatting was taken out."""
-    kept = sorted({(a, b) for a, b in zip(text.starts, text.ends, strict=True)})
-    return "".join(text.original[a:b] for a, b in kept)
 
 
 def check_chunks(sentences: Sequence[PhonemeSentence]) -> None:

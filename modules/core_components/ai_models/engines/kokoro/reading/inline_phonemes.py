@@ -154,6 +154,7 @@ class WrittenWords:
 
     def __init__(self, text: OffsetText, written: OffsetText | None) -> None:
         self._text = text
+        self._written = written or text
         self._spans: Sequence[tuple[int, int]] | None = None
         if written is not None:
             self._spans = [
@@ -176,7 +177,7 @@ class WrittenWords:
                 found.append((start, end, *sounds))
         words = []
         for start, end, first, last in found:
-            text = self._text.original[start:end].strip()
+            text = self._written.as_written(start, end).strip()
             first, last = _without_marks(spoken.phonemes, first, last)
             is_word = first < last or _NAMES_SOMETHING.search(text) is not None
             if is_word and start >= self._found_up_to:
