@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from modules.core_components.ai_models.base_manager import BaseManager
 from modules.core_components.ai_models.engines.base import ASREngine
-from modules.core_components.ai_models.engines.ge2e import SpeakerEncoderHandle
+from modules.core_components.ai_models.engines.speaker_handle import SpeakerEncoderHandle
 from modules.core_components.settings import Settings
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ SEEDS = {
     "kokoro-v1.0", "kokoro-v0.19", "xtts-v2.0.0", "xtts-v2.0.1", "xtts-v2.0.2", "xtts-v2.0.3",
     "qwen3-tts-0.6b-base", "qwen3-tts-1.7b-base", "qwen3-tts-0.6b-custom-voice",
     "qwen3-tts-1.7b-custom-voice", "qwen3-tts-1.7b-voice-design", "vibevoice-1.5b",
-    "vibevoice-large", "vibevoice-large-4bit", "vibevoice-asr", "ge2e",
+    "vibevoice-large", "vibevoice-large-4bit", "vibevoice-asr", "ge2e", "campplus",
     *(f"whisper-{size}" for size in (
         "tiny", "tiny.en", "base", "base.en", "small", "small.en", "medium", "medium.en",
         "large-v1", "large-v2", "large-v3", "large-v3-turbo",
@@ -99,7 +99,13 @@ def test_real_hub_revisions_are_commits_but_for_the_known_few(real: Catalog) -> 
 
 
 def test_real_starters_come_from_registries_too(real: Catalog) -> None:
-    assert starter_ids(real) == ("kokoro-v1.0", "whisper-tiny.en", "whisper-base", "ge2e")
+    assert starter_ids(real) == (
+        "kokoro-v1.0",
+        "whisper-tiny.en",
+        "whisper-base",
+        "ge2e",
+        "campplus",
+    )
     for model_id in starter_ids(real):
         entry = real.entry(model_id)
         assert any(isinstance(source, RegistrySource) for source in entry.sources)

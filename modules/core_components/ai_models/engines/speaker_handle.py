@@ -1,0 +1,83 @@
+"""Speaker encoders as engine handles. The networks are apart: they import torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+from modules.core_components.ai_models.catalog import ModelEntry
+from modules.core_components.ai_models.engines.base import EngineContext
+from modules.core_components.ai_models.model_pool import ModelSpec
+from modules.core_components.ai_models.model_utils import module_bytes, seeded
+from modules.core_components.progress import CancelToken
+from modules.core_components.values import FloatArray, Speech
+
+
+class SpeakerNetwork(Protocol):
+    """What the handle needs of a network, a torch module."""
+
+    def embed(self, samples: FloatArray, sample_rate_hz: int) -> FloatArray:
+        """The embedding of mono speech, float32 of unit length."""
+
+    def to(self, device: str) -> Any:
+        """Moves the weights."""
+
+
+NetworkT = TypeVar("NetworkT", bound=SpeakerNetwork)
+
+
+@dataclass(frozen=True)
+class SpeakerEncoderHandle(Generic[NetworkT]):
+    """A handle on a speaker encoder; leases it for each call.
+
+    `weights` is the name of the file that `load_network` reads for a device.
+    """
+
+    entry: ModelEntry
+    context: EngineContext
+    weights: str
+    load_network: Callable[[Path, str], NetworkT]
+    configurable: tuple[str, ...] = ()
+
+    def embed(self, speech: Speech) -> FloatArray:
+        """The speaker's embedding, float32 of unit length; a dot product compares two.
+
+        Raises StudioError for silence or less than 0.2 s.
+        """
+        with self.borrowed() as encoder:
+            return encoder.embed(speech.samples, speech.sample_rate_hz)
+
+    def load(self, cancel: CancelToken | None = None) -> None:
+        """Loads the weights, so that the next comparison starts at once."""
+        with self.borrowed(cancel):
+            return
+
+    @contextmanager
+    def borrowed(self, cancel: CancelToken | None = None) -> Iterator[NetworkT]:
+        """The module itself with a run slot, for work that needs its gradient."""
+        holder = "comparing voices"
+        with self.context.pool.lease(self.model_spec(), cancel, holder, run=True) as encoder:
+            yield encoder
+
+    def model_spec(self) -> ModelSpec[NetworkT]:
+        """The weights, for the pool."""
+        device = self.context.device
+
+        def load() -> NetworkT:
+            weights = self.context.ensure_model(self.entry.id) / self.weights
+            # New layers draw random weights, which must not disturb the seed of running speech.
+            with seeded(0):
+                return self.load_network(weights, device)
+
+        return self.context.model_spec(
+            self.entry,
+            self.context.catalog.revision(self.entry),
+            "float32",
+            load=load,
+            to_host=lambda encoder: encoder.to("cpu"),
+            to_device=lambda encoder: encoder.to(device),
+            measure=module_bytes,
+        )
