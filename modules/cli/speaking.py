@@ -152,7 +152,7 @@ def export_voice(
     out: Annotated[Path, typer.Option(help="The pack to write: .pt, .safetensors or .bin.")],
     as_json: Json = False,
 ) -> None:
-    """Writes a sample's fitted voice as a Kokoro voice pack."""
+    """Writes a sample's refined voice as a Kokoro voice pack; refining it takes minutes once."""
     with working_studio(context, as_json) as (services, progress, cancel):
         from modules.tools.voices import samples
 

@@ -141,6 +141,12 @@ class Settings(BaseModel):
         True, _SPEECH, "Score every take", "Likeness and word errors; takes a few seconds each."
     )
 
+    refine_voices: bool = _setting(
+        True,
+        _SPEECH,
+        "Refine voices",
+        "A voice matched to a sample becomes more like it in the background, in minutes.",
+    )
     voice_match_steps: int = _setting(
         28,
         _SPEECH,

@@ -9,10 +9,10 @@ from modules.tools.models import benchmark, library, tuned_models
 from modules.tools.services import Services
 from modules.tools.speaking import history, speech
 from modules.tools.training import publish, training
-from modules.tools.voices import previews, samples
+from modules.tools.voices import previews, refinement, samples
 
 _TASKS = (
-    *(speech, history, previews, samples, transcribe, conversation),
+    *(speech, history, previews, samples, refinement, transcribe, conversation),
     *(library, tuned_models, benchmark, build, report, training, publish),
 )
 

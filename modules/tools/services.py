@@ -170,7 +170,14 @@ def open_services(root: Path, overrides: Mapping[str, Any] | None = None) -> Ser
         jobs=JobRunner(
             # A preview does not wait until a voice is fitted, nor a transcription for a training.
             JobStore(settings.cache_folder / "jobs.sqlite"),
-            lanes={"compute": 1, "network": 1, "preview": 1, "training": 1, "loading": 1},
+            lanes={
+                "compute": 1,
+                "network": 1,
+                "preview": 1,
+                "training": 1,
+                "loading": 1,
+                "refining": 1,
+            },
         ),
         overrides=dict(overrides or {}),
     )

@@ -17,6 +17,7 @@ import threading
 import webbrowser
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,9 @@ from starlette.types import Receive, Scope, Send
 from modules.api.app import add_api, api_guards
 from modules.core_components.errors import BadInputError, StudioError
 from modules.tools.jobs import register_job_kinds
-from modules.tools.models.library import preload_later
+from modules.tools.models.library import do_later, preload
 from modules.tools.services import Services, clean_cache, open_services
+from modules.tools.voices.refinement import resume_refinements
 from modules.tools.voices.samples import submit_demo_sample
 from modules.ui.safety import ANY_ADDRESS, LOOPBACK, check_address, guards
 
@@ -68,7 +70,8 @@ def launch(
 
             def on_open() -> None:
                 _announce(address, open_browser, announce)
-                preload_later(services, page_built)
+                do_later(page_built, partial(preload, services))
+                do_later(page_built, partial(resume_refinements, services))
 
             serve(app, listener, on_open)
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -14,7 +15,8 @@ from playwright.sync_api import Browser, expect
 
 from modules.core_components.ai_models.engines.kokoro.voices import load_pack
 from tests.e2e.conftest import APP, OPENING_MS, StudioProcess
-from tests.e2e.studio_page import StudioPage
+from tests.e2e.studio_page import SPEAKING_MS, StudioPage
+from tests.helpers.waiting import eventually
 
 pytestmark = pytest.mark.e2e
 
@@ -55,7 +57,7 @@ def sample(
     return target
 
 
-def test_a_fit_survives_reload_and_crash_and_the_take_repeats(
+def test_a_voice_speaks_at_once_and_its_refinement_survives_reload_and_crash(
     studio: StudioProcess, chromium: Browser, sample: Path, tmp_path: Path
 ) -> None:
     # Not the fixture `page`: a page whose server dies complains, and may.
@@ -64,10 +66,13 @@ def test_a_fit_survives_reload_and_crash_and_the_take_repeats(
     screen = StudioPage(page)
     screen.add_sample(sample, "The captain", "Nobody: a mixed stock voice")
     expect(screen.told("is ready")).to_be_visible()
-    screen.write(SENTENCE)
-    screen.button("Generate").click()
-    job = page.locator(".studio-job", has_text="The captain")
+    screen.speak(SENTENCE)
+    expect(screen.text("Similarity to the sample")).to_be_visible()
+    expect(screen.text("Matched")).to_be_visible()
+    expect(screen.button("Refine")).to_be_visible()
+    job = page.locator(".studio-job", has_text="Refine the voice of The captain")
     expect(job).to_contain_text(re.compile(r"[1-9]\d?%"), timeout=FITTING_MS)
+    assert len(list((studio.root / "output").glob("*.wav"))) == 1
 
     page.reload()
     expect(job).to_contain_text(re.compile(r"[1-9]\d?%"))
@@ -79,18 +84,29 @@ def test_a_fit_survives_reload_and_crash_and_the_take_repeats(
     reopened = chromium.new_page(viewport={"width": 1320, "height": 1400})
     reopened.goto(studio.url, timeout=OPENING_MS)
     screen = StudioPage(reopened)
-    expect(screen.text("The studio was closed while this ran.")).to_be_visible()
-    screen.button("Resume").click()
-    expect(screen.text("Similarity to the sample")).to_be_visible(timeout=FITTING_MS)
-    expect(screen.text("Understood by Whisper")).to_be_visible()
-    expect(screen.text("Fitted voice")).to_be_visible()
+    # It goes on by itself.
+    job = reopened.locator(".studio-job", has_text="Refine the voice of The captain")
+    expect(job).to_contain_text(re.compile(r"\d%"), timeout=FITTING_MS)
+    expect(screen.text(re.compile("^Refined$"))).to_be_visible(timeout=FITTING_MS)
+    expect(screen.button("Refine")).to_have_count(0)
     if folder := os.environ.get("STUDIO_SCREENSHOTS"):
-        reopened.screenshot(path=Path(folder) / "fitted.png", full_page=True)
+        reopened.screenshot(path=Path(folder) / "refined.png", full_page=True)
 
+    # A take of the first state is made again with it; a new one has the refined voice.
     screen.button("Generate again").click()
     expect(screen.text("Identical.")).to_be_visible(timeout=FITTING_MS)
     first, second = (studio.root / "output").glob("*.wav")
     assert first.read_bytes() == second.read_bytes()
+    screen.write(SENTENCE)
+    screen.button("Generate").click()
+
+    def prompt_keys() -> set[str]:
+        records = (studio.root / "output").glob("*.json")
+        written = [text for record in records if (text := record.read_text(encoding="utf-8"))]
+        return {json.loads(text)["prompt_key"] for text in written}
+
+    eventually(lambda: len(prompt_keys()) == 2, SPEAKING_MS / 1000)
+    screen.wait_for_take()
 
     screen.button("Export").click()
     with reopened.expect_download() as download:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +123,40 @@ class DuetEngine(SineEngine):
         for line in lines:
             pitch_hz = float(voices[line.speaker].tensors["hz"][0])
             yield from self._speak(line.text, pitch_hz, options, cancel)
+
+
+MATCH = "match-1"
+
+
+class MatchEngine(SineEngine):
+    """Matches a voice at once and refines it when `may_refine` is set: an octave higher."""
+
+    model_id = MATCH
+    label = "Match 1"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_refine = threading.Event()
+        self.may_refine.set()
+        self.refined = 0
+
+    def refining_parameters(self) -> Mapping[str, Any]:
+        return {"version": 1, "refined": True}
+
+    def refine_voice(self, sample: Sample, progress: Progress, cancel: CancelToken) -> VoicePrompt:
+        while not self.may_refine.wait(0.01):
+            cancel.raise_if_cancelled()
+        self.refined += 1
+        matched = self.prepare_voice(sample, progress, cancel)
+        return replace(matched, tensors={"hz": 2 * matched.tensors["hz"]})
+
+
+def add_match(services: Services) -> MatchEngine:
+    """Plugs in an engine whose voices are refined."""
+    engine = MatchEngine()
+    entry = fake_entry(MATCH, "text-to-speech", ("voice-match",))
+    services.tts.register_engine(MATCH, lambda entry, context: engine, entry)
+    return engine
 
 
 def add_duet(services: Services) -> DuetEngine:

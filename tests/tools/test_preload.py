@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 
 import pytest
 
 from modules.core_components.errors import ModelMissingError
 from modules.core_components.settings import ModelSettings, change
-from modules.tools.models.library import preload, preload_later
+from modules.tools.models.library import do_later, preload
 from modules.tools.services import Services
 from tests.helpers.fakes import ECHO, SINE, EchoListener, SineEngine
 from tests.helpers.waiting import eventually
@@ -48,7 +49,7 @@ def test_a_default_model_that_is_not_installed_is_not_loaded(services: Services)
 
 def test_it_waits_until_the_page_is_built(services: Services, loaded: list[str]) -> None:
     page_built = threading.Event()
-    preload_later(services, page_built)
+    do_later(page_built, partial(preload, services))
     time.sleep(0.2)
     assert services.jobs.list() == ()
     page_built.set()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from modules.core_components.ai_models.base_manager import Availability, BaseManager
 from modules.core_components.ai_models.catalog import Licence, ModelEntry
-from modules.core_components.ai_models.engines.base import TTSEngine
+from modules.core_components.ai_models.engines.base import RefiningEngine, TTSEngine
 from modules.core_components.ai_models.engines.qwen3_tts.engine import Qwen3TTSEngine
 from modules.core_components.ai_models.engines.qwen3_tts.package_calls import (
     item_of_prompt,
@@ -143,34 +143,108 @@ class TTSManager(BaseManager):
     ) -> tuple[VoicePrompt, bool]:
         """The engine's form of a sample, and whether it was there already (or being made).
 
-        Other callers for the same voice wait and share the result; a caller that cancels stops
-        only himself. Raises BadInputError for an engine that cannot clone, JobCancelled, and what
-        the engine raises.
+        The refined one where there is one. Other callers for the same voice wait and share the
+        result; a caller that cancels stops only itself. Raises BadInputError for an engine that
+        cannot clone, JobCancelled, and what the engine raises.
         """
+        engine = self._cloning_engine(model_id)
+        refined = self.refined_voice(model_id, sample)
+        if refined is not None:
+            return refined, True
+        key = self._prompt_key(engine, sample)
+        return self._make_prompt(key, engine.prepare_voice, sample, progress, cancel)
+
+    def refine_voice(
+        self,
+        model_id: str,
+        sample: Sample,
+        progress: Progress = no_progress,
+        cancel: CancelToken | None = None,
+    ) -> tuple[VoicePrompt, bool]:
+        """As `prepare_voice`, but the best that the engine can make of the sample, in minutes.
+
+        With an engine whose prompts are not refined (see `RefiningEngine`) it is the same.
+        """
+        engine = self._cloning_engine(model_id)
+        if not isinstance(engine, RefiningEngine):
+            return self.prepare_voice(model_id, sample, progress, cancel)
+        key = self._prompt_key(engine, sample, refined=True)
+        return self._make_prompt(key, engine.refine_voice, sample, progress, cancel)
+
+    def voice_of_key(
+        self,
+        model_id: str,
+        sample: Sample,
+        key: str,
+        progress: Progress = no_progress,
+        cancel: CancelToken | None = None,
+    ) -> VoicePrompt:
+        """The prompt of a sample that has this key, made anew where it is not kept any more.
+
+        The present one where no prompt of the sample can have it: its words, the model or the
+        parameters were changed since. Raises as `prepare_voice`.
+        """
+        engine = self._cloning_engine(model_id)
+        kept = self.prompts.get(key)
+        if kept is not None:
+            return kept
+        if isinstance(engine, RefiningEngine):
+            if key == self._prompt_key(engine, sample, refined=True):
+                return self.refine_voice(model_id, sample, progress, cancel)[0]
+            if key == self._prompt_key(engine, sample):
+                return self._make_prompt(key, engine.prepare_voice, sample, progress, cancel)[0]
+        return self.prepare_voice(model_id, sample, progress, cancel)[0]
+
+    def prepared_voice(self, model_id: str, sample: Sample) -> VoicePrompt | None:
+        """What `prepare_voice` would give at once; None when it would have to work."""
+        engine = self.get(model_id)
+        if not engine.can_clone:
+            return None
+        refined = self.refined_voice(model_id, sample)
+        return refined or self.prompts.get(self._prompt_key(engine, sample))
+
+    def refined_voice(self, model_id: str, sample: Sample) -> VoicePrompt | None:
+        """What `refine_voice` made of a sample before; None also where nothing can be refined."""
+        engine = self.get(model_id)
+        if not engine.can_clone or not isinstance(engine, RefiningEngine):
+            return None
+        return self.prompts.get(self._prompt_key(engine, sample, refined=True))
+
+    def can_refine(self, model_id: str) -> bool:
+        """Whether the model's prepared voices become better by `refine_voice`."""
+        engine = self.get(model_id)
+        return engine.can_clone and isinstance(engine, RefiningEngine)
+
+    def _cloning_engine(self, model_id: str) -> TTSEngine:
         engine = self.get(model_id)
         if not engine.can_clone:
             raise BadInputError(
                 f"{engine.label} cannot take the voice of a sample.", "Choose an engine that can."
             )
+        return engine
+
+    def _make_prompt(
+        self,
+        key: str,
+        work: Callable[[Sample, Progress, CancelToken], VoicePrompt],
+        sample: Sample,
+        progress: Progress,
+        cancel: CancelToken | None,
+    ) -> tuple[VoicePrompt, bool]:
+        """The prompt of that key, and whether it was there or another caller made it."""
         token = cancel or CancelToken()
-        key = self._prompt_key(engine, sample)
         made: list[VoicePrompt] = []
 
         def make(report: Progress) -> VoicePrompt:
             found = self.prompts.get(key)  # another may have finished it just now
             if found is not None:
                 return found
-            made.append(dataclasses.replace(engine.prepare_voice(sample, report, token), key=key))
+            made.append(dataclasses.replace(work(sample, report, token), key=key))
             self._keep(made[0])
             return made[0]
 
         prompt = self.prompts.get(key) or self._preparing.run(key, make, progress, token)
         return prompt, not made
-
-    def prepared_voice(self, model_id: str, sample: Sample) -> VoicePrompt | None:
-        """What `prepare_voice` made of a sample before; None when it would have to work."""
-        engine = self.get(model_id)
-        return self.prompts.get(self._prompt_key(engine, sample)) if engine.can_clone else None
 
     def _look_for_tuned_models(self) -> None:
         """Those that came, changed or went since, also by another process's doing."""
@@ -232,9 +306,12 @@ class TTSManager(BaseManager):
             sample_hash, engine.model_id, engine.model_revision, parameters
         )
 
-    def _prompt_key(self, engine: TTSEngine, sample: Sample) -> str:
+    def _prompt_key(self, engine: TTSEngine, sample: Sample, refined: bool = False) -> str:
         family = self.entry(engine.model_id).family
-        parameters = engine.prompt_parameters()
+        if refined and isinstance(engine, RefiningEngine):
+            parameters = engine.refining_parameters()
+        else:
+            parameters = engine.prompt_parameters()
         return self.prompts.key(sample, family, engine.model_id, engine.model_revision, parameters)
 
     def _keep(self, prompt: VoicePrompt) -> bool:

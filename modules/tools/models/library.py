@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -357,14 +357,14 @@ def _load_in_background(engine: Any, cancel: CancelToken) -> None:
         executor.submit(load).result()
 
 
-def preload_later(services: Services, page_built: threading.Event) -> None:
-    """Calls `preload` once the page is built, so that both do not compete at the start."""
+def do_later(page_built: threading.Event, work: Callable[[], object]) -> None:
+    """Calls `work` once the page is built, so that both do not compete at the start."""
 
     def wait() -> None:
         page_built.wait(PRELOAD_AFTER_S)
-        preload(services)
+        work()
 
-    threading.Thread(target=wait, name="preload", daemon=True).start()
+    threading.Thread(target=wait, name="after-the-page", daemon=True).start()
 
 
 def preload(services: Services) -> tuple[Job, ...]:

@@ -9,7 +9,6 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech, VoicePrompt
 from modules.tools.models.fallback import ModelChoice
-from modules.tools.models.ready_models import is_voice_match
 from modules.tools.services import Services
 from modules.tools.speaking.request import (
     CompletedSpeech,
@@ -18,6 +17,7 @@ from modules.tools.speaking.request import (
     complete_speech,
 )
 from modules.tools.voices.own_voices import fixed_voice
+from modules.tools.voices.refinement import refine_later
 
 
 def complete_live_speech(
@@ -26,14 +26,10 @@ def complete_live_speech(
     """As `complete_speech`, for a listener who waits.
 
     A text of only emoji and punctuation is a short silence: programs send a chat sentence by
-    sentence. Raises BadInputError also for a text above the limit of the API, and for a sample
-    that its model would take minutes to prepare.
+    sentence. Raises BadInputError also for a text above the limit of the API.
     """
     check_text_length(services, request.text)
-    completed = complete_speech(services, replace(request, may_be_silent=True), choice)
-    if completed.kind == "sample" and is_voice_match(services.tts.entry(completed.model_id)):
-        _prepared(services, completed)
-    return completed
+    return complete_speech(services, replace(request, may_be_silent=True), choice)
 
 
 def check_text_length(services: Services, text: str) -> None:
@@ -70,30 +66,12 @@ def open_live_speech(
 def voice_to_speak_with(
     services: Services, request: CompletedSpeech, cancel: CancelToken | None = None
 ) -> VoicePrompt | str:
-    """The voice as the engine takes it; a model that clones in a second does so here.
-
-    Raises as `complete_live_speech`.
-    """
+    """The voice as the engine takes it; a sample is prepared here where it has not been."""
     if request.kind != "sample":
         return fixed_voice(services.tts.get(request.model_id), request.voice)
-    if is_voice_match(services.tts.entry(request.model_id)):
-        return _prepared(services, request)
     sample = services.samples.voice(request.voice)
     prompt, _ = services.tts.prepare_voice(request.model_id, sample, cancel=cancel)
-    return prompt
-
-
-def _prepared(services: Services, request: CompletedSpeech) -> VoicePrompt:
-    """The prompt of a voice match, which takes minutes to make: longer than a listener waits."""
-    sample = services.samples.voice(request.voice)
-    prompt = services.tts.prepared_voice(request.model_id, sample)
-    if prompt is None:
-        label = services.tts.entry(request.model_id).label
-        raise BadInputError(
-            f"The voice {sample.name} is not prepared for {label} yet.",
-            "Make one take with it on the Voice Clone tab; after that it speaks here at once.",
-            "voice",
-        )
+    refine_later(services, request.model_id, sample)
     return prompt
 
 

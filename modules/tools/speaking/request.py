@@ -64,7 +64,8 @@ class SpeechRequest:
     model that designs voices, or "" for the preset, mix or sample of that name (or of the name
     that `voice_aliases` has for it). `engine` "" is the default model, `seed` None draws one,
     `options` are fields of the engine's options dataclass. Without `may_fall_back` it is that
-    model or an error. A text of only emoji and punctuation is an error, or with `may_be_silent` a
+    model or an error. `prompt_key` is that of the state of a sample's voice to speak with, "" for
+    the best there is. A text of only emoji and punctuation is an error, or with `may_be_silent` a
     short silence.
     """
 
@@ -81,6 +82,7 @@ class SpeechRequest:
     may_fall_back: bool = True
     may_be_silent: bool = False
     voice_aliases: Mapping[str, str] = field(default_factory=dict)
+    prompt_key: str = ""
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,7 @@ class CompletedSpeech:
     made_from: str | None
     may_fall_back: bool
     note: str = ""
+    prompt_key: str = ""
 
     @property
     def passages(self) -> Iterator[Passage]:
@@ -149,6 +152,7 @@ class CompletedSpeech:
             output_format=self.output_format,
             made_from=self.made_from,
             may_fall_back=self.may_fall_back,
+            prompt_key=self.prompt_key,
         )
 
 
@@ -224,6 +228,7 @@ def _complete(
         made_from=request.made_from,
         may_fall_back=request.may_fall_back,
         note=note,
+        prompt_key=request.prompt_key,
     )
 
 
@@ -281,6 +286,7 @@ def request_of_take(take: Take) -> SpeechRequest:
         made_from=take.id,
         may_fall_back=False,
         output_format=take.path.suffix.lstrip("."),
+        prompt_key=take.prompt_key or "" if take.kind == "sample" else "",
     )
 
 

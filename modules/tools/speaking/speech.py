@@ -12,6 +12,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -38,6 +39,7 @@ from modules.tools.speaking.request import (
 )
 from modules.tools.speaking.scores import score_speech
 from modules.tools.voices.own_voices import fixed_voice
+from modules.tools.voices.refinement import refine_later
 
 logger = logging.getLogger(__name__)
 
@@ -219,8 +221,10 @@ def _prepare_voice(
     if request.kind != "sample":
         return None, fixed_voice(engine, request.voice)
     sample = services.samples.voice(request.voice)
-    prompt, _ = services.tts.prepare_voice(request.model_id, sample, progress, cancel)
-    return sample, prompt
+    model_id, key = request.model_id, request.prompt_key
+    if key:
+        return sample, services.tts.voice_of_key(model_id, sample, key, progress, cancel)
+    return sample, services.tts.prepare_voice(model_id, sample, progress, cancel)[0]
 
 
 def _speak_passages(
@@ -330,11 +334,11 @@ def register(services: Services) -> None:
         fields = dict(payload)
         live = fields.pop(_LIVE, False)
         request = read_completed(services, fields)
-        if not live:
-            return {"take": speak_completed(services, request, job.progress, job.cancel).id}
-        with services.live.feeding(job.job_id) as on_piece:
+        with services.live.feeding(job.job_id) if live else nullcontext(ignore_piece) as on_piece:
             take = speak_completed(services, request, job.progress, job.cancel, on_piece)
-            return {"take": take.id}
+        if take.kind == "sample":
+            refine_later(services, take.model_id, services.samples.voice(take.voice))
+        return {"take": take.id}
 
     for kind in (SPEAK, SPEAK_PRESET, DESIGN):
         services.jobs.register(kind, run_speak)

@@ -10,9 +10,9 @@ from types import MappingProxyType
 from modules.core_components.ai_models.engines.base import TTSEngine
 from modules.core_components.ai_models.engines.kokoro.voices import is_mix, mix_names, parse_mix
 from modules.core_components.errors import BadInputError, ModelMissingError, StudioError
-from modules.tools.models.ready_models import can_clone, is_voice_match, speaking_models
+from modules.tools.models.ready_models import can_clone, speaking_models
 from modules.tools.services import Services
-from modules.tools.voices.preset_voices import nearest_language, prepared_voice, preset_voices
+from modules.tools.voices.preset_voices import nearest_language, preset_voices
 
 
 class UnknownVoiceError(BadInputError):
@@ -107,7 +107,7 @@ def voice_language(services: Services, engine: TTSEngine, name: str, kind: str) 
 
 
 def voices_to_choose(services: Services, model_id: str) -> tuple[NamedVoice, ...]:
-    """The presets of an installed model, then the samples that need no minutes of preparation."""
+    """The presets of an installed model, then the samples where it can take their voice."""
     engine = services.tts.get(model_id)
     found = [
         NamedVoice(voice.name, "preset", voice.language, voice.label, voice.is_own)
@@ -115,13 +115,11 @@ def voices_to_choose(services: Services, model_id: str) -> tuple[NamedVoice, ...
     ]
     entries = {entry.id: entry for entry in speaking_models(services)}
     if model_id in entries and can_clone(entries[model_id]):
-        at_once = not is_voice_match(entries[model_id])
         found += [
             NamedVoice(
                 sample.name, "sample", nearest_language(engine, sample.language), sample.name
             )
             for sample in services.samples.list()
-            if at_once or prepared_voice(services, sample.name, model_id) is not None
         ]
     return tuple(found)
 

@@ -84,9 +84,12 @@ def export_voice(
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
 ) -> Path:
-    """Writes a sample's fitted voice as a Kokoro voice pack (.pt or .safetensors by suffix)."""
+    """Writes a sample's refined voice as a Kokoro voice pack (.pt or .safetensors by suffix).
+
+    It is refined first where it has not been, which takes minutes.
+    """
     sample = services.samples.get(name)
-    prompt, _ = services.tts.prepare_voice(engine, sample, progress, cancel or CancelToken())
+    prompt, _ = services.tts.refine_voice(engine, sample, progress, cancel or CancelToken())
     target.parent.mkdir(parents=True, exist_ok=True)
     return save_pack(voice_of_prompt(prompt).pack, target)
 

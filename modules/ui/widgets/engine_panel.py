@@ -107,8 +107,8 @@ def _too_fine_for_a_slider(item: OptionField, step: float) -> bool:
 
 NONE = "None installed"
 VOICE_MATCH = (
-    "{label} cannot clone a voice; the studio fits its nearest stock voice to your sample. The "
-    "first time takes a minute or two; then the voice is kept. The similarity score of the take "
+    "{label} cannot clone a voice; the studio moves its nearest stock voice towards your sample, "
+    "at once, and better in the background after the first take. The similarity score of the take "
     "says how close it is."
 )
 TRUE_CLONE = "{label} clones the voice directly from the sample."

@@ -173,6 +173,22 @@ class TTSEngine(Protocol):
 
 
 @runtime_checkable
+class RefiningEngine(Protocol):
+    """A cloning engine whose voices are made in seconds, and become better by longer computing."""
+
+    def refining_parameters(self) -> Mapping[str, Any]:
+        """As `prompt_parameters`, for refined prompts."""
+        ...
+
+    def refine_voice(self, sample: Sample, progress: Progress, cancel: CancelToken) -> VoicePrompt:
+        """A better prompt than that of `prepare_voice`; minutes, resumed where it stopped.
+
+        Pauses while others compute on its device. Raises as `prepare_voice`.
+        """
+        ...
+
+
+@runtime_checkable
 class AttentiveEngine(Protocol):
     """An engine whose attention has several implementations (see `load_with_attention`)."""
 

@@ -279,6 +279,10 @@ class RunSlots:
                     running.remove(request)
                     self._room.announce()
 
+    def in_use(self, device: str) -> bool:
+        """Whether anybody computes on the device, or waits for it."""
+        return bool(self._running.get(device) or self._queues.get(device))
+
     def _wait_for_slot(self, device: str, request: Request, running: list[Request]) -> None:
         obstacle = Obstacle(
             what=f"its turn to compute on {device}",

@@ -186,6 +186,14 @@ class ModelPool:
         with self._slots.acquire(device, request):
             yield
 
+    def is_running(self, device: str) -> bool:
+        """Whether a run slot of the device is in use or waited for.
+
+        Work of low priority holds none, and pauses while this is so.
+        """
+        with self._lock:
+            return self._slots.in_use(device)
+
     def with_memory(self, device: str, work: Callable[[], ResultT]) -> ResultT:
         """Runs `work`; when memory runs out, the idle models leave `device` and it runs again.
 

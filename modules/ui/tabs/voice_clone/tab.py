@@ -15,8 +15,9 @@ from modules.tools.services import Services
 from modules.tools.speaking.history import AGAIN
 from modules.tools.speaking.speech import SPEAK
 from modules.tools.voices.preset_voices import PresetVoice, prepared_voice, preset_voices
+from modules.tools.voices.refinement import REFINE, submit_refinement
 from modules.tools.voices.samples import DEMO, EXPORT, REFERENCE, submit_export
-from modules.ui.events import Studio, listen
+from modules.ui.events import Studio, listen, notify
 from modules.ui.render import duration_text, facts_html, figure_text
 from modules.ui.widgets.engine_panel import NONE
 from modules.ui.widgets.jobs_view import JobsView
@@ -29,64 +30,90 @@ EXPORT_FORMATS = (
     ("safetensors", ".safetensors"),
     ("raw float32 (.bin)", ".bin"),
 )
-# Explains the figures of `fit_facts`.
+# Explains the figures of `match_facts`.
 MEASURED = (
-    "Similarity to the part of the sample that the fit did not use; 1 would be the same recording."
+    "Similarity to a part of the sample that was not used; 1 would be the same recording. A voice "
+    "is matched at once and refined in the background, in some minutes of computing."
 )
 SAMPLE, PRESET = "sample", "preset"
 KINDS = (SPEAK, AGAIN, REFERENCE, EXPORT, DEMO)
 
 
-class FittedVoice:
-    """The voice that an engine fitted to a sample: how close it came, and its export."""
+class MatchedVoice:
+    """The voice that an engine matched to a sample: how close it is, its refinement and export."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        with gr.Accordion("Fitted voice", open=True, visible=False) as self._panel:
+    def __init__(self, studio: Studio) -> None:
+        self._services = studio.services
+        with gr.Accordion("Voice match", open=True, visible=False) as self._panel:
             self._facts = panel()
             note(MEASURED)
+            self._refining = JobsView(self._services, (REFINE,))
             with gr.Row():
+                self._refine = gr.Button("Refine", size="sm", min_width=100)
                 self._suffix = gr.Dropdown(
                     EXPORT_FORMATS, value=".pt", label="Kokoro voice format", min_width=140
                 )
                 self._export = gr.Button("Export", size="sm", min_width=100)
             self._file = gr.File(label="Exported voice", visible=False)
+        studio.on_open(self._refining.find, [], [self._refining.job_id])
 
     def follow_in(self, jobs: JobsView, sample: gr.State, engine: gr.State) -> None:
         """Shows the voice of the chosen sample and engine; exports run in `jobs`."""
         chosen = [sample, engine]
-        shown = [self._panel, self._facts, self._file]
+        shown = [self._panel, self._facts, self._refine, self._file]
         for component in chosen:
             listen(component.change, self._show, chosen, shown)
         listen(self._export.click, self._submit, [*chosen, self._suffix], [jobs.job_id])
-        jobs.on_finished(self._after_job, chosen, shown)
+        listen(self._refine.click, self._submit_refinement, chosen, [self._refining.job_id])
+        jobs.on_finished(self._after_job, chosen, [*shown, self._refining.job_id])
+        self._refining.on_finished(self._after_refinement, chosen, shown)
 
     def _submit(self, sample: str, engine: str, suffix: str) -> str:
         return submit_export(self._services, sample, engine, suffix).id
 
+    def _submit_refinement(self, sample: str, engine: str) -> Any:
+        job = submit_refinement(self._services, engine, self._services.samples.voice(sample))
+        return job.id if job else self._refining.find()
+
     def _show(self, sample: str, engine: str) -> list[Any]:
         prompt = prepared_voice(self._services, sample, engine)
         hidden = gr.update(value=None, visible=False)
-        if prompt is None:
-            return [gr.update(visible=False), "", hidden]
-        return [gr.update(visible=True), facts_html(fit_facts(prompt)), hidden]
+        if prompt is None or not is_matched(prompt):
+            return [gr.update(visible=False), "", gr.skip(), hidden]
+        button = gr.update(visible=not prompt.info.get("refined", True))
+        return [gr.update(visible=True), facts_html(match_facts(prompt)), button, hidden]
 
     def _after_job(self, job: Job, sample: str, engine: str) -> list[Any]:
-        panel, facts, file = self._show(sample, engine)
+        *shown, file = self._show(sample, engine)
         if job.kind == EXPORT and job.result:
             file = gr.update(value=str(Path(job.result["file"])), visible=True)
-        return [panel, facts, file]
+        return [*shown, file, self._refining.find()]
+
+    def _after_refinement(self, job: Job, sample: str, engine: str) -> list[Any]:
+        if (job.result or {}).get("sample") == sample:
+            notify(
+                f"The voice of {sample} is refined.",
+                "Takes sound more like it from now on; those you have stay as they are.",
+            )
+        *shown, _ = self._show(sample, engine)
+        return [*shown, gr.skip()]
 
 
-def fit_facts(prompt: VoicePrompt) -> dict[str, str]:
-    """Start and result of the fit, as far as the engine recorded them."""
+def is_matched(prompt: VoicePrompt) -> bool:
+    """Whether the voice is a match, with figures of how close it is."""
+    return "start_voice" in prompt.info
+
+
+def match_facts(prompt: VoicePrompt) -> dict[str, str]:
+    """Start and result of matching or refining, as far as the engine recorded them."""
     info: Mapping[str, Any] = prompt.info
+    refined = info.get("refined", True)  # all were, in earlier versions
     return {
         "Nearest stock voice": str(info.get("start_voice", "")),
         "Its similarity": _figure(info.get("start_similarity")),
-        "After fitting": _figure(info.get("held_out_similarity")),
+        "Refined" if refined else "Matched": _figure(info.get("held_out_similarity")),
         "Same speaker": _figure(info.get("self_similarity")),
-        "Fitted in": duration_text(info["seconds"]) if "seconds" in info else "",
+        "Computed in": duration_text(info["seconds"]) if "seconds" in info else "",
     }
 
 
@@ -99,21 +126,21 @@ class VoiceCloneTab:
         self._services: Services = studio.services
         with gr.Row():
             with gr.Column(scale=5, min_width=320):
-                self._build_voice()
+                self._build_voice(studio)
             with gr.Column(scale=7, min_width=340):
                 self._generate = GeneratePanel(studio, KINDS, "clone-take")
         self._engine, jobs = self._generate.engine, self._generate.jobs
         self._samples.follow_in(jobs)
-        self._fitted.follow_in(jobs, self._samples.chosen, self._engine.ready)
+        self._matched.follow_in(jobs, self._samples.chosen, self._engine.ready)
         self._listen(studio, tab)
 
-    def _build_voice(self) -> None:
+    def _build_voice(self, studio: Studio) -> None:
         title("Voice")
         kinds = [("My sample", SAMPLE), ("Stock voice", PRESET)]
         self._kind = gr.Radio(kinds, value=SAMPLE, label="Kind of voice", show_label=False)
         with gr.Column() as self._sample_group:
             self._samples = SamplePanel(self._services)
-            self._fitted = FittedVoice(self._services)
+            self._matched = MatchedVoice(studio)
         with gr.Column(visible=False) as self._preset_group:
             self._preset = menu("Stock voice", NONE)
             note("Voices that come with the model, and your own.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +18,8 @@ from modules.core_components.ai_models.engines.kokoro.fit.sample_voice import (
     FitResources,
     fit_sample,
     fitting_parameters,
+    match_sample,
+    matching_parameters,
 )
 from modules.core_components.ai_models.engines.kokoro.pipeline import (
     SAMPLE_RATE_HZ,
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
 
 REQUIRED_PACKAGES = ("torch", "kokoro", "misaki")
 _FIT_WHISPER = "whisper-tiny.en"  # its features compare what is said, in a fit
+_PAUSE_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -138,43 +141,79 @@ class KokoroEngine:
                 prepared.result()
 
     def prompt_parameters(self) -> Mapping[str, Any]:
+        """The version of the matching."""
+        return matching_parameters()
+
+    def refining_parameters(self) -> Mapping[str, Any]:
         """The parameters and the version of the fit."""
         return fitting_parameters(self._context.voice_match_steps)
 
     def prepare_voice(self, sample: Sample, progress: Progress, cancel: CancelToken) -> VoicePrompt:
-        """Fits a voice to the sample; minutes on a CPU, resumed after a crash.
+        """Matches a voice to the sample, in seconds.
 
         Raises BadInputError for a sample without enough speech, and JobCancelled.
         """
-        parameters = fitting_parameters(self._context.voice_match_steps)
+        prompt = self._empty_prompt(sample, self.prompt_parameters())
+        holder = f"matching a voice to {sample.name}"
+        on_cpu = self._on_cpu()
+        with (
+            on_cpu._context.pool.run_slot("cpu", cancel, holder),
+            on_cpu._fit_resources(sample, holder, cancel, cancel.raise_if_cancelled) as resources,
+        ):
+            return match_sample(sample, prompt, resources, progress, cancel)
+
+    def refine_voice(self, sample: Sample, progress: Progress, cancel: CancelToken) -> VoicePrompt:
+        """Fits a voice to the sample; minutes on a CPU, resumed after a crash (see
+        `RefiningEngine`)."""
+        prompt = self._empty_prompt(sample, self.refining_parameters())
+        pool = self._context.pool
+
+        def give_way() -> None:
+            cancel.raise_if_cancelled()
+            while pool.is_running("cpu"):
+                if cancel.wait(_PAUSE_S):
+                    cancel.raise_if_cancelled()
+
+        holder = f"refining the voice of {sample.name}"
+        with self._on_cpu()._fit_resources(sample, holder, cancel, give_way) as resources:
+            return fit_sample(sample, prompt, resources, progress, cancel)
+
+    def _empty_prompt(self, sample: Sample, parameters: Mapping[str, Any]) -> VoicePrompt:
         revision = self.model_revision
-        prompt = VoicePrompt(
+        return VoicePrompt(
             VoicePromptStore.key(sample, ENGINE, self.model_id, revision, parameters),
             ENGINE, self.model_id, revision, tensors={},
         )  # fmt: skip
-        transcribe = partial(
-            transcribe_sample, self._context.engine, sample.language, self._phonemes, cancel
-        )
-        # The fit runs on the CPU, whatever the device for speaking is.
-        on_cpu = dataclasses.replace(self._context, device_preference="cpu")
-        kokoro = KokoroEngine(self._entry, on_cpu)
-        encoder_handle = dataclasses.replace(self._context.engine("ge2e"), context=on_cpu)
+
+    def _on_cpu(self) -> KokoroEngine:
+        """The engine for matching and fitting, whatever the device for speaking is."""
+        context = dataclasses.replace(self._context, device_preference="cpu")
+        return KokoroEngine(self._entry, context)
+
+    @contextmanager
+    def _fit_resources(
+        self, sample: Sample, holder: str, cancel: CancelToken, check: Callable[[], None]
+    ) -> Iterator[FitResources]:
+        context = self._context
+        encoder_handle = dataclasses.replace(context.engine("ge2e"), context=context)
         with (
-            kokoro.borrowed(f"fitting a voice to {sample.name}", cancel) as model,
-            encoder_handle.borrowed(cancel) as encoder,
+            context.pool.lease(self.model_spec(), cancel, holder) as model,
+            context.pool.lease(encoder_handle.model_spec(), cancel, holder) as encoder,
         ):
-            resources = FitResources(
+            yield FitResources(
                 kmodel=model.model,
                 encoder=encoder,
                 phonemize=partial(self._phonemes, "en-us"),
-                transcribe=transcribe,
+                transcribe=partial(
+                    transcribe_sample, context.engine, sample.language, self._phonemes, cancel
+                ),
                 voices=self._stock,
-                whisper_folder=self._context.ensure_model(_FIT_WHISPER),
-                fits_folder=self._context.cache_folder / "fits",
-                steps=self._context.voice_match_steps,
-                threads=self._context.cpu_threads,
+                whisper_folder=context.ensure_model(_FIT_WHISPER),
+                fits_folder=context.cache_folder / "fits",
+                steps=context.voice_match_steps,
+                threads=context.cpu_threads,
+                check=check,
             )
-            return fit_sample(sample, prompt, resources, progress, cancel)
 
     def stream(
         self,

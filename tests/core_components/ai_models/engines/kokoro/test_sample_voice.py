@@ -6,6 +6,7 @@ The fit itself is replaced here; it has tests of its own.
 from __future__ import annotations
 
 import dataclasses
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ def sample(tmp_path: Path) -> Sample:
 def test_the_fit_gets_the_models_the_voices_and_the_recording(
     engine: KokoroEngine, fit: FakeFit, sample: Sample
 ) -> None:
-    engine.prepare_voice(sample, no_progress, CancelToken())
+    engine.refine_voice(sample, no_progress, CancelToken())
     assert isinstance(fit.given["encoder"], SpeakerEncoder)
     assert fit.given["kmodel"].vocab
     assert fit.given["phonemize"]("Hello.") == "həlˈO."
@@ -111,7 +112,7 @@ def test_the_fit_gets_the_models_the_voices_and_the_recording(
 def test_the_prompt_is_a_voice_to_speak_with(
     engine: KokoroEngine, fit: FakeFit, sample: Sample, context: EngineContext
 ) -> None:
-    prompt = engine.prepare_voice(sample, no_progress, CancelToken())
+    prompt = engine.refine_voice(sample, no_progress, CancelToken())
     assert prompt.info["start_voice"] == "af_one"
     assert prompt.info["start_similarity"] == 0.6
     assert prompt.info["held_out_similarity"] == 0.85
@@ -128,7 +129,7 @@ def test_the_prompt_is_a_voice_to_speak_with(
 def test_a_finished_fit_leaves_no_checkpoint(
     engine: KokoroEngine, fit: FakeFit, sample: Sample
 ) -> None:
-    engine.prepare_voice(sample, no_progress, CancelToken())
+    engine.refine_voice(sample, no_progress, CancelToken())
     assert not fit.given["checkpoint"].exists()
 
 
@@ -137,22 +138,22 @@ def test_a_cancelled_fit_keeps_its_checkpoint_and_lets_go_of_the_models(
 ) -> None:
     fit.error = JobCancelled()
     with pytest.raises(JobCancelled):
-        engine.prepare_voice(sample, no_progress, CancelToken())
+        engine.refine_voice(sample, no_progress, CancelToken())
     checkpoint = fit.given["checkpoint"]
     assert checkpoint.read_bytes() == b"half-way"
     assert all(resident.holders == () for resident in pool.snapshot())
     fit.error = None
-    engine.prepare_voice(sample, no_progress, CancelToken())
+    engine.refine_voice(sample, no_progress, CancelToken())
     assert fit.given["checkpoint"] == checkpoint
 
 
 def test_another_sample_has_another_checkpoint(
     engine: KokoroEngine, fit: FakeFit, sample: Sample
 ) -> None:
-    engine.prepare_voice(sample, no_progress, CancelToken())
+    engine.refine_voice(sample, no_progress, CancelToken())
     first = fit.given["checkpoint"]
     other = dataclasses.replace(sample, audio_sha256="cd" * 32)
-    engine.prepare_voice(other, no_progress, CancelToken())
+    engine.refine_voice(other, no_progress, CancelToken())
     assert fit.given["checkpoint"] != first
 
 
@@ -163,5 +164,30 @@ def test_a_recording_without_speech_is_refused(
     silence = Speech(np.zeros(32_000, np.float32), 16_000)
     write_speech(sample.path, silence)
     with pytest.raises(BadInputError, match="no speech in this recording"):
-        engine.prepare_voice(sample, no_progress, CancelToken())
+        engine.refine_voice(sample, no_progress, CancelToken())
     assert not fit.given
+
+
+def test_a_fit_pauses_while_others_compute_and_stops_when_cancelled(
+    engine: KokoroEngine, fit: FakeFit, sample: Sample, pool: ModelPool
+) -> None:
+    cancel = CancelToken()
+    engine.refine_voice(sample, no_progress, cancel)
+    give_way = fit.given["check"]
+    give_way()  # nobody computes
+    passed = threading.Event()
+
+    def work() -> None:
+        give_way()
+        passed.set()
+
+    with pool.run_slot("cpu"):
+        waiting = threading.Thread(target=work)
+        waiting.start()
+        assert not passed.wait(0.3)
+    assert passed.wait(10)
+    waiting.join()
+    with pool.run_slot("cpu"):
+        cancel.cancel()
+        with pytest.raises(JobCancelled):
+            give_way()

@@ -29,6 +29,7 @@ class _SameConv(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, conv: Convolution) -> Tensor:
+        conv.check()
         ctx.conv = conv
         return functional.conv2d(
             x, conv.weight, conv.bias, padding=(0, conv.padding), dilation=(1, conv.dilation)
@@ -37,6 +38,7 @@ class _SameConv(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
         conv = ctx.conv
+        conv.check()
         gradient = grads[0].contiguous(memory_format=torch.channels_last)
         return functional.conv2d(
             gradient,
@@ -125,9 +127,13 @@ def _statistics(rows: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class Convolution:
-    """Folded weights of one 1-D convolution, as a 2-D one over [1, C, 1, T]."""
+    """Folded weights of one 1-D convolution, as a 2-D one over [1, C, 1, T].
 
-    def __init__(self, conv: nn.Module, dtype: torch.dtype) -> None:
+    `check` is called before it computes; what it raises ends the rendering or the gradient.
+    """
+
+    def __init__(self, conv: nn.Module, dtype: torch.dtype, check: Callable[[], None]) -> None:
+        self.check = check
         weight: Tensor = folded_weight(conv)
         layout = torch.channels_last
         self.dilation = int(conv.dilation[0])  # type: ignore[index]
@@ -144,13 +150,20 @@ class Convolution:
 
 
 class FitLayers:
-    """The decoder's layers, differentiable (see `DecoderLayers`)."""
+    """The decoder's layers, differentiable (see `DecoderLayers`).
 
-    def __init__(self, dtype: torch.dtype | None = None) -> None:
+    `check` is called before each convolution, several times a second: it may wait, or raise to
+    cancel.
+    """
+
+    def __init__(
+        self, dtype: torch.dtype | None = None, check: Callable[[], None] = lambda: None
+    ) -> None:
         self.dtype = dtype or fitting_dtype()
+        self._check = check
 
     def convolution(self, conv: nn.Module) -> Callable[[Tensor], Tensor]:
-        return Convolution(conv, self.dtype)
+        return Convolution(conv, self.dtype, self._check)
 
     def normed(
         self, conv: nn.Module, alpha: Tensor | None, slope: float, pool: PlainConvolution | None

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,10 +24,20 @@ from modules.core_components.audio.speech_regions import trim_to_speech
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.values import Sample, Speech, VoicePrompt
 
+if TYPE_CHECKING:
+    from modules.core_components.ai_models.engines.kokoro.fit.voice_fit import FittedVoice
+
 # Increased whenever the same parameters would give another voice: old prompts are not found then.
 _ALGORITHM = 2
+_MATCHING = 1
+_SCAN = "stock_voices.safetensors"
 # A minute is what the fit uses; longer pauses than trimming leaves take some of the recording.
 _LONGEST_RECORDING_S = 30 * 60.0
+
+
+def matching_parameters() -> Mapping[str, Any]:
+    """Everything besides the sample that shapes the voice matched at once."""
+    return {"algorithm": _ALGORITHM, "matched": _MATCHING}
 
 
 def fitting_parameters(steps: int) -> Mapping[str, Any]:
@@ -37,11 +47,11 @@ def fitting_parameters(steps: int) -> Mapping[str, Any]:
 
 @dataclass(frozen=True)
 class FitResources:
-    """What a fit works with.
+    """What matching and fitting work with.
 
     `kmodel` and `encoder` are the loaded modules, on the CPU; `phonemize` turns English text into
     phonemes, `transcribe` speech into words. Checkpoints and the embeddings of the stock voices are
-    kept in `fits_folder`.
+    kept in `fits_folder`. `check` is called several times a second, and may wait or raise.
     """
 
     kmodel: Any
@@ -53,6 +63,36 @@ class FitResources:
     fits_folder: Path
     threads: int
     steps: int
+    check: Callable[[], None]
+
+
+def match_sample(
+    sample: Sample,
+    prompt: VoicePrompt,
+    resources: FitResources,
+    progress: Progress,
+    cancel: CancelToken,
+) -> VoicePrompt:
+    """`prompt` with the voice found at once, without a fit. Raises as `match_voice` does."""
+    import torch
+
+    from modules.core_components.ai_models.engines.kokoro.fit.voice_fit import match_voice
+
+    speech = trim_to_speech(read_speech(sample.path, max_duration_s=_LONGEST_RECORDING_S))
+    voices = resources.voices
+    matched = match_voice(
+        resources.kmodel,
+        resources.phonemize,
+        resources.encoder,
+        {name: torch.from_numpy(voices.pack(name).copy()) for name in voices.names()},
+        speech.samples,
+        speech.sample_rate_hz,
+        progress,
+        cancel,
+        scan_cache=resources.fits_folder / _SCAN,
+        whisper_folder=resources.whisper_folder,
+    )
+    return _filled(prompt, matched)
 
 
 def fit_sample(
@@ -87,24 +127,30 @@ def fit_sample(
         progress,
         cancel,
         checkpoint,
-        scan_cache=resources.fits_folder / "stock_voices.safetensors",
+        scan_cache=resources.fits_folder / _SCAN,
         whisper_folder=resources.whisper_folder,
         transcribe=resources.transcribe,
+        check=resources.check,
     )
     checkpoint.unlink(missing_ok=True)
+    return _filled(prompt, fitted, refined=True)
+
+
+def _filled(prompt: VoicePrompt, voice: FittedVoice, refined: bool = False) -> VoicePrompt:
     return dataclasses.replace(
         prompt,
         tensors={
-            STYLE_TENSOR: np.asarray(fitted.pack, np.float32),
-            OFFSETS_TENSOR: np.asarray(fitted.layer_offsets, np.float32),
+            STYLE_TENSOR: np.asarray(voice.pack, np.float32),
+            OFFSETS_TENSOR: np.asarray(voice.layer_offsets, np.float32),
         },
         info={
-            "start_voice": fitted.start_voice,
-            "speed": fitted.speaking_rate,
-            "start_similarity": fitted.similarity_stock,
-            "held_out_similarity": fitted.similarity_fitted,
-            "self_similarity": fitted.similarity_self,
-            "seconds": fitted.report["seconds"],
-            "report": dict(fitted.report),
+            "refined": refined,
+            "start_voice": voice.start_voice,
+            "speed": voice.speaking_rate,
+            "start_similarity": voice.similarity_stock,
+            "held_out_similarity": voice.similarity_fitted,
+            "self_similarity": voice.similarity_self,
+            "seconds": voice.report["seconds"],
+            "report": dict(voice.report),
         },
     )
