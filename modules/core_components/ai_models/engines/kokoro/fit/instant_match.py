@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from modules.core_components.ai_models.engines.campplus_network import CampplusEncoder
 from modules.core_components.ai_models.engines.kokoro.fit.target import (
@@ -130,10 +131,7 @@ def model_key() -> str:
 @torch.no_grad()
 def describe(timbre: TimbreEncoder, campplus: CampplusEncoder, samples: Tensor) -> Vector:
     """The description [233] of 16 kHz speech [n]; its log pitch is 0 where none is found."""
-    samples = normalize_level(samples)
-    log_pitch, _ = pitch_statistics(samples)
-    parts = (timbre.embed_long(samples), campplus.embed_tensor(samples), torch.tensor([log_pitch]))
-    return np.asarray(torch.cat(parts).numpy(), np.float64)
+    return _describe(timbre, campplus.embed_tensor(normalize_level(samples)), samples)
 
 
 def match_instantly(
@@ -159,7 +157,10 @@ def match_instantly(
     )
     model = model or load_instant_model()
     known = _known_voices(model, voices)
-    wanted = describe(timbre, campplus, torch.cat([first, second]))
+    with torch.no_grad():
+        halves = [campplus.embed_tensor(normalize_level(part)) for part in (first, second)]
+        middle = functional.normalize(halves[0] + halves[1], dim=0)
+        wanted = _describe(timbre, middle, torch.cat([first, second]))
     speech = model.descriptions[known]
     english = np.array([model.names[index].startswith(_ENGLISH_VOICES) for index in known])
     shares = _mix(speech, english, wanted)
@@ -172,8 +173,6 @@ def match_instantly(
         for name, share in zip(names, shares, strict=True)
         if share > 0
     )
-    with torch.no_grad():
-        halves = [campplus.embed_tensor(normalize_level(part)).numpy() for part in (first, second)]
     order = np.argsort(-shares, kind="stable")
     return InstantMatch(
         pack=np.asarray(pack + moved @ model.basis, np.float32),
@@ -181,9 +180,16 @@ def match_instantly(
         shares={names[i]: float(shares[i]) for i in order if shares[i] > 0},
         similarity_start=_cosine(speech[start, CAMPPLUS], wanted[CAMPPLUS]),
         similarity_expected=_cosine((mixed + moved @ model.slopes)[CAMPPLUS], wanted[CAMPPLUS]),
-        similarity_self=_cosine(*halves),
+        similarity_self=float(halves[0] @ halves[1]),
         pitch_hz=float(np.exp(wanted[PITCH][0])) if wanted[PITCH][0] else 0.0,
     )
+
+
+def _describe(timbre: TimbreEncoder, embedding: Tensor, samples: Tensor) -> Vector:
+    samples = normalize_level(samples)
+    log_pitch, _ = pitch_statistics(samples)
+    parts = (timbre.embed_long(samples), embedding, torch.tensor([log_pitch]))
+    return np.asarray(torch.cat(parts).numpy(), np.float64)
 
 
 def _known_voices(model: InstantModel, voices: Mapping[str, Tensor]) -> list[int]:
