@@ -22,6 +22,7 @@ from modules.cli.common import (
     working_studio,
 )
 from modules.core_components.progress import CancelToken, Progress
+from modules.core_components.speaker_scale import speaker_scale
 
 if TYPE_CHECKING:
     from modules.tools.services import Services
@@ -144,7 +145,8 @@ def evaluate(context: typer.Context, name: Name, as_json: Json = False) -> None:
         similarity, loss = _figure(row.similarity, 10), _figure(row.eval_loss, 7)
         lines.append(f"{row.checkpoint:>10} {words} {similarity} {length} {loss}")
     own = _figure(found.rows[0].similarity_self, 0)
-    lines.append(f"The speaker's own recordings reach a similarity of {own}. {found.reason}")
+    by = speaker_scale(found.speaker_encoder).label
+    lines.append(f"The speaker's own recordings reach a likeness of {own} by {by}. {found.reason}")
     output(as_json, found, *lines)
 
 

@@ -169,8 +169,9 @@ class VoicePrompt:
 class Scores:
     """How good a take is; None where it was not measured.
 
-    `similarity` is the cosine of the GE2E speaker embeddings of take and sample (-1..1),
+    `similarity` is the cosine of the speaker embeddings of take and sample (-1..1),
     `similarity_self` that of two halves of the sample: what the speaker himself reaches.
+    `speaker_encoder` is the model that made the embeddings; figures that name none are GE2E's.
     `word_error_rate` compares a Whisper transcript of the take with its text (0 = every word).
     """
 
@@ -181,6 +182,7 @@ class Scores:
     loudness_lufs: float | None = None
     peak: float | None = None
     silence_fraction: float | None = None
+    speaker_encoder: str | None = None
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ TEXT = "number {} is said here in words"
 class FakeEncoder:
     """Tells two voices by their pitch: the second lies above 1 kHz."""
 
+    model_id = "ge2e"
+
     def __init__(self) -> None:
         self.calls = 0
 

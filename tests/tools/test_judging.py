@@ -33,6 +33,8 @@ from tests.helpers.xtts_studio import add_dataset, add_run, open_xtts_studio
 class LoudnessEncoder:
     """Takes two recordings for one speaker when they are about as loud."""
 
+    model_id = "campplus"
+
     def embed(self, speech: Speech) -> np.ndarray:
         angle = min(1.0, float(np.abs(speech.samples).mean()))
         return np.array([np.cos(angle), np.sin(angle)], np.float32)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modules.core_components.ai_models.base_manager import BaseManager
 from modules.core_components.ai_models.engines.base import ASREngine
-from modules.core_components.ai_models.engines.speaker_handle import SpeakerEncoderHandle
+from modules.core_components.ai_models.engines.speaker_handle import (
+    SpeakerEncoderHandle,
+    find_speaker_encoder,
+)
 from modules.core_components.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,10 +45,12 @@ class ASRManager(BaseManager):
         engine: VibeVoiceAsrEngine = super().get("vibevoice-asr")
         return engine
 
-    def get_speaker_encoder(self) -> SpeakerEncoderHandle:
-        """Compares voices: `.embed(speech)` is a unit vector, float32 [256]."""
-        handle: SpeakerEncoderHandle = self.context.engine("ge2e")
-        return handle
+    def get_speaker_encoder(self) -> SpeakerEncoderHandle[Any]:
+        """Compares voices: `.embed(speech)` is a unit vector, float32 (`find_speaker_encoder`).
+
+        Cosines of different encoders must not be compared; its `model_id` says which it is.
+        """
+        return find_speaker_encoder(self.context)
 
     @property
     def whisper_available(self) -> bool:

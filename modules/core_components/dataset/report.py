@@ -48,8 +48,8 @@ class ClipMeasures:
 
     `recorded_lufs` is the loudness before it was evened out, `signal_to_noise_db` an estimate from
     the pauses, `clipping` the share of clipped samples (0 to 1), `letters_per_s` the speaking rate,
-    `voice` the cosine to the main speaker's GE2E centroid, `heard_otherwise` the word error rate of
-    the text against what a second listener heard.
+    `voice` the cosine to the main speaker's mean embedding, `heard_otherwise` the word error rate
+    of the text against what a second listener heard.
     """
 
     clip_id: str
@@ -69,7 +69,8 @@ class DatasetReport:
     """A dataset in figures. Minutes and clips are those in the metadata; `dropped_*` the others.
 
     `not_checked` says in sentences what could not be looked at, and why. `heard` holds what the
-    second listener heard, by clip id; `waiting` counts the clips that a quick look left out.
+    second listener heard, by clip id; `speaker_encoder` measured the similarities; `waiting` counts
+    the clips that a quick look left out.
     """
 
     name: str
@@ -85,6 +86,7 @@ class DatasetReport:
     not_checked: tuple[str, ...]
     heard: Mapping[str, str]
     waiting: int = 0
+    speaker_encoder: str = ""
 
     def findings_of(self, clip_id: str) -> tuple[Finding, ...]:
         """The findings of one clip, worst first; those of the whole dataset for ""."""
@@ -107,7 +109,8 @@ class ClipFacts:
 
     `text_fault` is why the trainer would drop the text, `unknown_words` which words do it.
     `language` is what a listener took it for, with its probability; `group` the number of its
-    speaker, 0 for the main one, None where it was not measured.
+    speaker, 0 for the main one, None where it was not measured; a `stranger` is so far from the
+    main voice that it is clearly another.
     """
 
     clip: Clip
@@ -119,6 +122,7 @@ class ClipFacts:
     language: tuple[str, float] | None = None
     heard: str | None = None
     group: int | None = None
+    stranger: bool = False
 
 
 @dataclass(frozen=True)

@@ -168,7 +168,6 @@ _RAISED_DB = 25.0
 _RATE_SPREADS, _RATE_FACTOR = 3.5, 1.5
 _SURE_OF_LANGUAGE = 0.6
 _HEARD_OTHERWISE, _HEARD_AS_ANOTHER = 0.1, 0.3
-_LIKE_ANOTHER_PERSON = 0.65
 
 _LISTEN = "Listen to it; drop it if you hear it too."
 
@@ -252,7 +251,7 @@ def _voice_findings(facts: ClipFacts, language: str) -> Iterator[Finding]:
     clip_id = facts.clip.id
     likeness = facts.measures.voice if facts.measures else None
     if facts.group and likeness is not None:
-        severity = BAD if likeness < _LIKE_ANOTHER_PERSON else WARN
+        severity = BAD if facts.stranger else WARN
         message = f"It sounds like another person (likeness {likeness:.2f} to the main voice)."
         yield Finding(clip_id, "voice", severity, message, _LISTEN, 10 * (1 - likeness))
     if facts.language is not None:

@@ -101,10 +101,6 @@ def _same_text(same: Sequence[Clip]) -> Iterator[Finding]:
 
 # Counting the speakers by the speaker embeddings of the clips.
 
-# Of GE2E centroids. Measured on 80 prompts each of five Asterisk speakers: the two halves of one
-# speaker that k-means separates are at 0.89 to 0.95, two women at 0.74 to 0.80, woman and man
-# at 0.62 to 0.70.
-SAME_SPEAKER = 0.8
 # Fewer clips that stand apart are odd clips, not a person.
 FEWEST_CLIPS = 5
 # Below it an embedding says more about the words than about the speaker.
@@ -134,14 +130,16 @@ class Voices:
         return [(float(likeness), group_of[i]) for i, likeness in enumerate(self.similarity)]
 
 
-def group_voices(embeddings: FloatArray) -> Voices:
-    """Groups embeddings float32 [n, 256] of unit length, n at least 1.
+def group_voices(embeddings: FloatArray, same_group: float) -> Voices:
+    """Groups embeddings float32 [n, size] of unit length, n at least 1.
+
+    Groups whose means have a cosine of `same_group` or more are one speaker's.
 
     Spherical k-means from eight seeds that lie far apart; then the groups whose centroids are
     alike are joined, so that one speaker's moods do not count as people. Nothing is drawn at
     random.
     """
-    groups = _joined(embeddings, _clustered(embeddings, _far_apart(embeddings)))
+    groups = _joined(embeddings, _clustered(embeddings, _far_apart(embeddings)), same_group)
     groups.sort(key=len, reverse=True)
     main = _centroid(embeddings[groups[0]])
     return Voices((embeddings @ main).astype(np.float32), tuple(groups))
@@ -167,12 +165,14 @@ def _clustered(embeddings: FloatArray, seeds: FloatArray) -> list[NDArray[np.int
     return groups
 
 
-def _joined(embeddings: FloatArray, groups: list[NDArray[np.intp]]) -> list[NDArray[np.intp]]:
+def _joined(
+    embeddings: FloatArray, groups: list[NDArray[np.intp]], same_group: float
+) -> list[NDArray[np.intp]]:
     while len(groups) > 1:
         centroids = np.stack([_centroid(embeddings[group]) for group in groups])
         likeness = centroids @ centroids.T - 2 * np.eye(len(groups))
         first, second = divmod(int(likeness.argmax()), len(groups))
-        if likeness[first, second] < SAME_SPEAKER:
+        if likeness[first, second] < same_group:
             break
         joined = np.concatenate([groups[first], groups[second]])
         groups = [g for i, g in enumerate(groups) if i not in (first, second)] + [joined]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Any
 
+from modules.core_components.speaker_scale import FIRST_ENCODER, speaker_scale
+
 BASE = "base"
 SENTENCE, HELD_OUT = "sentence", "held out"
 
@@ -14,7 +16,6 @@ SENTENCE, HELD_OUT = "sentence", "held out"
 _LENGTHS = (0.8, 1.25)
 # Two words in a hundred are within what one listener and one seed make of the same voice.
 _EQUAL_WORDS = 0.02
-_EQUAL_LIKENESS = 0.005
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ class JudgedCheckpoint:
 class Judgement:
     """All checkpoints of a run that were judged, the base first. `proposed` is one of them or "",
     `reason` says why; `real_word_error_rate` is the listener's on the real held-out clips;
-    `real_clips` are those by take key, relative to the dataset's folder."""
+    `real_clips` are those by take key, relative to the dataset's folder; `speaker_encoder` measured
+    all similarities."""
 
     run: str
     rows: tuple[JudgedCheckpoint, ...]
@@ -70,6 +72,7 @@ class Judgement:
     listener: str
     seed: int
     real_clips: Mapping[str, str]
+    speaker_encoder: str = FIRST_ENCODER
 
     def row(self, checkpoint: str) -> JudgedCheckpoint | None:
         return next((row for row in self.rows if row.checkpoint == checkpoint), None)
@@ -94,12 +97,16 @@ def judged(
     )
 
 
-def propose(rows: Sequence[JudgedCheckpoint]) -> tuple[str, str]:
+def propose(
+    rows: Sequence[JudgedCheckpoint], speaker_encoder: str = FIRST_ENCODER
+) -> tuple[str, str]:
     """Which checkpoint to choose, and why; ("", why) if none is better than the base.
+
+    `speaker_encoder` measured the likeness, and says below what difference two are equal.
 
     1. Out is whose speech is a quarter longer or shorter than the speaker's, unless all are.
     2. Of the rest stay those whose word error rate is within 2 points of the lowest.
-    3. Of these the one most like the speaker; within 0.005 the lower evaluation loss decides, which
+    3. Of these the one most like the speaker; of equals the lower evaluation loss decides, which
        alone never does: by the one public study the best by loss was the worst to understand.
     4. A proposal must beat the base in words or in likeness, beyond the same margins.
     """
@@ -107,13 +114,14 @@ def propose(rows: Sequence[JudgedCheckpoint]) -> tuple[str, str]:
     if not tuned:
         return "", "There is no checkpoint to choose."
     steady = [row for row in tuned if _in_length(row)] or tuned
+    equal = speaker_scale(speaker_encoder).equal
     fewest = min((_words(row) for row in steady), default=0.0)
     clear = [row for row in steady if _words(row) <= fewest + _EQUAL_WORDS]
     most = max(_likeness(row) for row in clear)
-    alike = [row for row in clear if _likeness(row) >= most - _EQUAL_LIKENESS]
+    alike = [row for row in clear if _likeness(row) >= most - equal]
     best = min(alike, key=lambda row: (_loss(row), row.checkpoint))
     base = next((row for row in rows if row.is_base), None)
-    if base is not None and not _beats(best, base):
+    if base is not None and not _beats(best, base, equal):
         return "", (
             "No checkpoint is understood better or sounds more like the speaker than the base: "
             "more or cleaner recordings would help more than more training."
@@ -132,11 +140,11 @@ def _why(best: JudgedCheckpoint, count: int) -> str:
     return f"Step {best.checkpoint} is {among} that is understood as well as any: {reasons}."
 
 
-def _beats(best: JudgedCheckpoint, base: JudgedCheckpoint) -> bool:
+def _beats(best: JudgedCheckpoint, base: JudgedCheckpoint, equal: float) -> bool:
     if best.similarity is None and best.word_error_rate is None:
         return True
     clearer = _words(best) < _words(base) - _EQUAL_WORDS
-    return clearer or _likeness(best) > _likeness(base) + _EQUAL_LIKENESS
+    return clearer or _likeness(best) > _likeness(base) + equal
 
 
 def _in_length(row: JudgedCheckpoint) -> bool:

@@ -102,13 +102,17 @@ def _consent(record: Mapping[str, Any]) -> Consent:
     )
 
 
+_SCORE_TEXTS = ("heard", "speaker_encoder")
+
+
 def _scores(record: Mapping[str, Any]) -> Scores:
-    numbers = {
+    values: dict[str, Any] = {
         item.name: _of_type(record, item.name, 0.0)
         for item in dataclasses.fields(Scores)
-        if item.name != "heard" and isinstance(record.get(item.name), (int, float))
+        if item.name not in _SCORE_TEXTS and isinstance(record.get(item.name), (int, float))
     }
-    return Scores(heard=_text_or_none(record, "heard"), **numbers)
+    values |= {name: _text_or_none(record, name) for name in _SCORE_TEXTS}
+    return Scores(**values)
 
 
 def _of_type(record: Mapping[str, Any], name: str, default: Value) -> Value:

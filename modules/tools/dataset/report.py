@@ -39,6 +39,7 @@ from modules.core_components.dataset.values import EVAL, Clip, Dataset
 from modules.core_components.errors import ModelMissingError, StudioError
 from modules.core_components.jobs import Job, JobContext
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
+from modules.core_components.speaker_scale import speaker_scale
 from modules.core_components.text.word_errors import word_error_rate
 from modules.tools.dataset.report_measures import (
     MeasuredClip,
@@ -142,7 +143,10 @@ def report_of(
 
 @dataclass(frozen=True)
 class _Answers:
-    """The models' answers by clip id; `voices` holds similarity to the main voice, and group."""
+    """The models' answers by clip id; `voices` holds similarity to the main voice, and group.
+
+    `encoder` measured the similarities.
+    """
 
     voices: Mapping[str, tuple[float, int]] = field(default_factory=dict)
     speakers: int | None = None
@@ -150,6 +154,7 @@ class _Answers:
     words: Mapping[str, str] = field(default_factory=dict)
     faults: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     not_checked: tuple[str, ...] = ()
+    encoder: str = ""
 
 
 def _ask(
@@ -165,11 +170,14 @@ def _ask(
     not_checked = []
     voices: Mapping[str, tuple[float, int]] = {}
     speakers, languages, faults = None, {}, {}
+    encoder = services.asr.get_speaker_encoder()
     try:
         part = scaled(progress, 0.3, 0.6)
-        embeddings = embed_clips(services, clips, cache, part, cancel, quick)
+        embeddings = embed_clips(services, encoder, clips, cache, part, cancel, quick)
         if embeddings:
-            groups = group_voices(np.stack(list(embeddings.values())))
+            groups = group_voices(
+                np.stack(list(embeddings.values())), speaker_scale(encoder.model_id).same_group
+            )
             voices = dict(zip(embeddings, groups.by_clip(), strict=True))
             speakers = groups.speakers
     except StudioError as error:
@@ -184,7 +192,9 @@ def _ask(
     except StudioError as error:
         not_checked.append(f"What the tokenizer knows: {error.message}")
     words = heard_before(clips, language, cache)
-    return _Answers(voices, speakers, languages, words, faults, tuple(not_checked))
+    return _Answers(
+        voices, speakers, languages, words, faults, tuple(not_checked), encoder.model_id
+    )
 
 
 def _report(dataset: Dataset, measured: MeasuredClips, answers: _Answers) -> DatasetReport:
@@ -215,6 +225,7 @@ def _report(dataset: Dataset, measured: MeasuredClips, answers: _Answers) -> Dat
         not_checked=answers.not_checked,
         heard=answers.words,
         waiting=len(measured.waiting),
+        speaker_encoder=answers.encoder,
     )
 
 
@@ -236,7 +247,15 @@ def _facts(
         language=answers.languages.get(clip.id),
         heard=answers.words.get(clip.id),
         group=answers.voices[clip.id][1] if clip.id in answers.voices else None,
+        stranger=_is_stranger(clip, answers),
     )
+
+
+def _is_stranger(clip: Clip, answers: _Answers) -> bool:
+    if clip.id not in answers.voices:
+        return False
+    similarity, _ = answers.voices[clip.id]
+    return similarity < speaker_scale(answers.encoder).stranger
 
 
 def _measures(found: MeasuredClip, language: str, answers: _Answers) -> ClipMeasures:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from modules.core_components.ai_models.engines.base import ASREngine, Transcription, parse_options
+from modules.core_components.ai_models.engines.speaker_handle import SpeakerEncoderHandle
 from modules.core_components.audio.files import read_speech
 from modules.core_components.dataset.report import ContentCache, packed, unpacked
 from modules.core_components.dataset.report_clips import (
@@ -123,6 +124,7 @@ CLIPS_PER_RECORDING, MOST_CLIPS = 2, 12
 
 def embed_clips(
     services: Services,
+    encoder: SpeakerEncoderHandle[Any],
     clips: Sequence[MeasuredClip],
     cache: ContentCache,
     progress: Progress,
@@ -134,9 +136,8 @@ def embed_clips(
     `quick` takes only what is known already. Raises StudioError where the speaker encoder cannot
     be had.
     """
-    entry = services.catalog.entry("ge2e")
+    entry = services.catalog.entry(encoder.model_id)
     what = f"voice:{entry.id}:{services.catalog.revision(entry)}"
-    encoder = services.asr.get_speaker_encoder()
     embeddings = {}
     for number, measured in enumerate(clips):
         cancel.raise_if_cancelled()

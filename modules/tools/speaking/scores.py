@@ -13,6 +13,7 @@ from modules.core_components.audio.measure import loudness_lufs, peak, silence_f
 from modules.core_components.audio.speech_regions import split_halves, trim_to_speech
 from modules.core_components.errors import StudioError
 from modules.core_components.progress import CancelToken, no_progress
+from modules.core_components.speaker_scale import FIRST_ENCODER, speaker_scale
 from modules.core_components.text.markup import without_markup
 from modules.core_components.text.word_errors import word_error_rate
 from modules.core_components.values import Sample, Scores, Speech
@@ -22,8 +23,6 @@ logger = logging.getLogger(__name__)
 
 # Reading an hour back would take longer than speaking it did.
 LONGEST_READ_BACK_S = 600.0
-# Two different speakers of one sex reach about this: the lower end of the scale below.
-STRANGER_SIMILARITY = 0.55
 
 
 def score_speech(
@@ -38,11 +37,12 @@ def score_speech(
 
     A score whose model is not installed stays None and is logged; the take is kept all the same.
     """
-    similarity, similarity_self = _similarity(services, speech, sample)
+    similarity, similarity_self, encoder = _similarity(services, speech, sample)
     heard, error_rate = read_back(services, speech, without_markup(text), language, cancel)
     return Scores(
         similarity=similarity,
         similarity_self=similarity_self,
+        speaker_encoder=encoder,
         word_error_rate=error_rate,
         heard=heard,
         loudness_lufs=loudness_lufs(speech),
@@ -53,9 +53,10 @@ def score_speech(
 
 def _similarity(
     services: Services, speech: Speech, sample: Sample | None
-) -> tuple[float | None, float | None]:
+) -> tuple[float | None, float | None, str | None]:
+    """The two similarities, and the encoder that measured them."""
     if sample is None:
-        return None, None
+        return None, None, None
     try:
         encoder = services.asr.get_speaker_encoder()
         recording = trim_to_speech(read_speech(sample.path))
@@ -64,8 +65,8 @@ def _similarity(
         spoken = encoder.embed(trim_to_speech(speech))
     except StudioError as error:
         logger.warning("No similarity score: %s", error)
-        return None, None
-    return _rounded(np.dot(spoken, target)), _rounded(np.dot(first, second))
+        return None, None, None
+    return _rounded(np.dot(spoken, target)), _rounded(np.dot(first, second)), encoder.model_id
 
 
 def read_back(
@@ -97,8 +98,8 @@ def explain_similarity(scores: Scores) -> str:
     """The similarity in a sentence, between that of another speaker and the speaker's own."""
     if scores.similarity is None:
         return "Similarity was not measured."
-    self_similarity = max(scores.similarity_self or 0.95, STRANGER_SIMILARITY + 0.1)
-    way = (scores.similarity - STRANGER_SIMILARITY) / (self_similarity - STRANGER_SIMILARITY)
+    scale = speaker_scale(scores.speaker_encoder or FIRST_ENCODER)
+    way = likeness_share(scores)
     words = (
         "could be the same person"
         if way >= 0.85
@@ -110,9 +111,21 @@ def explain_similarity(scores: Scores) -> str:
     )
     return (
         f"{scores.similarity:.2f}: {words}. "
-        f"(Another speaker reaches about {STRANGER_SIMILARITY:.2f}, the speaker's own recordings "
-        f"{self_similarity:.2f}.)"
+        f"(By {scale.label} another speaker reaches about {scale.other:.2f}, the speaker's own "
+        f"recordings {_own_similarity(scores):.2f}.)"
     )
+
+
+def likeness_share(scores: Scores) -> float:
+    """The way from another speaker (0) to the speaker's own recordings (1); of a measured take."""
+    scale = speaker_scale(scores.speaker_encoder or FIRST_ENCODER)
+    assert scores.similarity is not None  # noqa: S101 - the callers asked
+    return (scores.similarity - scale.other) / (_own_similarity(scores) - scale.other)
+
+
+def _own_similarity(scores: Scores) -> float:
+    scale = speaker_scale(scores.speaker_encoder or FIRST_ENCODER)
+    return max(scores.similarity_self or scale.own, scale.other + 0.1)
 
 
 def explain_words(scores: Scores) -> str:

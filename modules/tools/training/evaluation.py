@@ -22,6 +22,7 @@ import numpy as np
 from modules.core_components import atomic
 from modules.core_components.ai_models.downloads.files import ensure_free
 from modules.core_components.ai_models.engines.base import TTSEngine
+from modules.core_components.ai_models.engines.speaker_handle import SpeakerEncoderHandle
 from modules.core_components.ai_models.engines.xtts.checkpoint import WEIGHTS
 from modules.core_components.ai_models.engines.xtts.engine import ModelFiles, XttsEngine
 from modules.core_components.ai_models.engines.xtts.speakers import pack
@@ -43,6 +44,7 @@ from modules.core_components.library.evaluation import (
 )
 from modules.core_components.library.training_runs import ALIVE, KeptCheckpoint, TrainingRun
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
+from modules.core_components.speaker_scale import FIRST_ENCODER
 from modules.core_components.text.judging_sentences import judging_sentences
 from modules.core_components.values import FloatArray, Sample, Speech, VoicePrompt
 from modules.tools.services import Services
@@ -130,6 +132,7 @@ class Judge:
     run: TrainingRun
     reference: Sample
     dataset_folder: Path
+    encoder: SpeakerEncoderHandle[Any]
     _target: FloatArray | None = None
     _real: dict[str, SpeakerScore] = field(default_factory=dict)
 
@@ -137,7 +140,8 @@ class Judge:
     def open(cls, services: Services, run: TrainingRun, cancel: CancelToken) -> Judge:
         """Raises as `run_reference`."""
         reference = run_reference(services, run, cancel).sample
-        return cls(services, run, reference, services.datasets.get(run.dataset).folder)
+        folder = services.datasets.get(run.dataset).folder
+        return cls(services, run, reference, folder, services.asr.get_speaker_encoder())
 
     @property
     def reference_sha256(self) -> str:
@@ -153,11 +157,10 @@ class Judge:
         if not seconds:
             return SpeakerScore(0.0, 0.0)
         try:
-            encoder = self.services.asr.get_speaker_encoder()
             if self._target is None:
                 spoken = trim_to_speech(read_speech(self.reference.path))
-                self._target = encoder.embed(spoken)
-            similarity = float(np.dot(encoder.embed(trim_to_speech(speech)), self._target))
+                self._target = self.encoder.embed(spoken)
+            similarity = float(np.dot(self.encoder.embed(trim_to_speech(speech)), self._target))
         except BadInputError:  # too short for the encoder: no voice to recognize
             return SpeakerScore(seconds, 0.0)
         except StudioError as error:
@@ -226,7 +229,7 @@ class TakeFolder:
     def judge(self, text: Text, judge: Judge, run_folder: Path, cancel: CancelToken) -> JudgedTake:
         """The scored take; read from its file if it was scored before."""
         cancel.raise_if_cancelled()
-        path = self._path(text, ".json")
+        path = self._path(text, _scores_suffix(judge.encoder.model_id))
         known = _read_take(path)
         if known is not None:
             return known
@@ -248,9 +251,10 @@ class TakeFolder:
         atomic.write_json(path, asdict(take))
         return take
 
-    def remove_others(self, texts: Sequence[Text]) -> None:
-        """Deletes takes of other texts."""
-        wanted = {self._path(text, suffix) for text in texts for suffix in (".wav", ".json")}
+    def remove_others(self, texts: Sequence[Text], encoder: str) -> None:
+        """Deletes takes of other texts, and scores by another speaker encoder."""
+        suffixes = (".wav", _scores_suffix(encoder))
+        wanted = {self._path(text, suffix) for text in texts for suffix in suffixes}
         for path in self._folder.iterdir():
             if path not in wanted:
                 path.unlink()
@@ -259,6 +263,12 @@ class TakeFolder:
         made_of = json.dumps([self._identity, text.text, text.seed])
         digest = hashlib.sha256(made_of.encode()).hexdigest()[:12]
         return self._folder / f"{text.key}-{digest}{suffix}"
+
+
+def _scores_suffix(encoder: str) -> str:
+    """Of the file with a take's scores; its name tells the encoder, but for those that earlier
+    versions wrote."""
+    return ".json" if encoder == FIRST_ENCODER else f".{encoder}.json"
 
 
 def _read_take(path: Path) -> JudgedTake | None:
@@ -303,7 +313,7 @@ def judge_run(
     for index, kept in enumerate(candidates):
         part = scaled(progress, index / len(candidates), (index + 1) / len(candidates))
         rows.append(_judge(services, run, kept, texts, judge, part, cancel))
-    proposed, reason = propose(rows)
+    proposed, reason = propose(rows, judge.encoder.model_id)
     found = Judgement(
         run=run.name,
         rows=tuple(rows),
@@ -313,6 +323,7 @@ def judge_run(
         listener=services.settings.asr_model,
         seed=SEED,
         real_clips={text.key: text.real for text in texts if text.real},
+        speaker_encoder=judge.encoder.model_id,
     )
     atomic.write_json(folder / RESULT, asdict(found))
     progress(1.0, "Evaluated")
@@ -358,7 +369,7 @@ def _judge(
     for number, text in enumerate(texts):
         progress(0.8 + 0.2 * number / len(texts), f"Scoring {label}")
         takes.append(folder.judge(text, judge, run.folder, cancel))
-    folder.remove_others(texts)
+    folder.remove_others(texts, judge.encoder.model_id)
     loss = None if kept is None else kept.eval_loss
     return judged(name, takes, judge.similarity_self(texts, cancel), loss)
 

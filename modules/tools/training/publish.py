@@ -24,6 +24,7 @@ from modules.core_components.library.names import display_name, safe_stem, same_
 from modules.core_components.library.training_runs import KeptCheckpoint, TrainingRun
 from modules.core_components.library.tuned_models import CARD, TunedModel
 from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.speaker_scale import FIRST_ENCODER, speaker_scale
 from modules.core_components.text.languages import language_name
 from modules.core_components.units import size_text
 from modules.core_components.version import APP_VERSION
@@ -87,6 +88,7 @@ def model_card(
         },
         "scores": _scores(judgement, str(kept.step)),
         "scores_of_the_base": _scores(judgement, BASE),
+        "speaker_encoder": judgement.speaker_encoder if judgement else FIRST_ENCODER,
         "reference": {
             "clips": list(facts.reference.clips),
             "seconds": round(facts.reference.sample.duration_s, 2),
@@ -124,6 +126,7 @@ def readme(card: Mapping[str, Any]) -> str:
     data, training, licence = card["data"], card["training"], card["licence"]
     parameters = "\n".join(f"| {key} | {value} |" for key, value in training["parameters"].items())
     hashes = "\n".join(f"| {name} | `{value}` |" for name, value in card["base"]["sha256"].items())
+    encoder = speaker_scale(card.get("speaker_encoder", FIRST_ENCODER)).label
     return f"""# {card["name"]}
 
 {card["base"]["label"]}, fine-tuned on {data["minutes"]} minutes of {data["speaker"]}
@@ -136,8 +139,9 @@ Trained to step {training["step"]} (epoch {training["epoch"]}, evaluation loss \
 
 {_scores_table(card)}
 
-Word errors: of a Whisper transcript against the text. Similarity: cosine of GE2E speaker embeddings
-with the reference; "speaker" is what the speaker's own clips reach. Length: against their own.
+Word errors: of a Whisper transcript against the text. Similarity: cosine of {encoder} speaker
+embeddings with the reference; "speaker" is what the speaker's own clips reach. Length: against
+their own.
 
 ## Parameters
 

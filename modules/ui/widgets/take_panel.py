@@ -14,7 +14,7 @@ from modules.core_components.values import Take
 from modules.tools.services import Services
 from modules.tools.speaking.history import AGAIN, export_take, submit_again
 from modules.tools.speaking.request import FORMATS
-from modules.tools.speaking.scores import STRANGER_SIMILARITY, explain_similarity, explain_words
+from modules.tools.speaking.scores import explain_similarity, explain_words, likeness_share
 from modules.tools.speaking.speech import SPEAK, submit_speech
 from modules.ui.events import Studio, listen, script
 from modules.ui.render import duration_text, empty_html, excerpt, facts_html, local_time, render
@@ -102,8 +102,7 @@ def scores_html(take: Take) -> Markup:
     scores = take.scores
     likeness = understood = None
     if scores.similarity is not None:
-        own = max(scores.similarity_self or 0.95, STRANGER_SIMILARITY + 0.1)
-        likeness = (scores.similarity - STRANGER_SIMILARITY) / (own - STRANGER_SIMILARITY)
+        likeness = likeness_share(scores)
     words = explain_words(scores)
     if scores.word_error_rate is not None:
         understood = max(0.0, 1.0 - scores.word_error_rate)

@@ -13,6 +13,7 @@ from modules.core_components.ai_models.engines.base import EngineContext
 from modules.core_components.ai_models.model_pool import ModelSpec
 from modules.core_components.ai_models.model_utils import module_bytes, seeded
 from modules.core_components.progress import CancelToken
+from modules.core_components.speaker_scale import SPEAKER_ENCODERS
 from modules.core_components.values import FloatArray, Speech
 
 
@@ -29,6 +30,19 @@ class SpeakerNetwork(Protocol):
 NetworkT = TypeVar("NetworkT", bound=SpeakerNetwork)
 
 
+def find_speaker_encoder(context: EngineContext) -> SpeakerEncoderHandle[Any]:
+    """The preferred speaker encoder of those that are installed; it need not be loaded.
+
+    Without any it is the preferred one, whose first call raises ModelMissingError.
+    """
+    catalog = context.catalog
+    installed = (
+        name for name in SPEAKER_ENCODERS if catalog.state(catalog.entry(name)) == "installed"
+    )
+    handle: SpeakerEncoderHandle[Any] = context.engine(next(installed, SPEAKER_ENCODERS[0]))
+    return handle
+
+
 @dataclass(frozen=True)
 class SpeakerEncoderHandle(Generic[NetworkT]):
     """A handle on a speaker encoder; leases it for each call.
@@ -41,6 +55,10 @@ class SpeakerEncoderHandle(Generic[NetworkT]):
     weights: str
     load_network: Callable[[Path, str], NetworkT]
     configurable: tuple[str, ...] = ()
+
+    @property
+    def model_id(self) -> str:
+        return self.entry.id
 
     def embed(self, speech: Speech) -> FloatArray:
         """The speaker's embedding, float32 of unit length; a dot product compares two.

@@ -19,9 +19,9 @@ from modules.core_components.dataset.report_whole import (
     FEW_MINUTES,
     GOOD_MINUTES,
     MANY_MINUTES,
-    SAME_SPEAKER,
     SHORTEST_MINUTES,
 )
+from modules.core_components.speaker_scale import speaker_scale
 from modules.ui.render import render
 
 BADGES = {BAD: "bad", WARN: "warn"}
@@ -190,7 +190,7 @@ def _plots(report: DatasetReport) -> tuple[Histogram, ...]:
         Histogram("Speaking rate (characters/s)", "", _known([m.letters_per_s for m in found])),
         Histogram(
             "Similarity to the main speaker", "", _known([m.voice for m in found]),
-            SAME_SPEAKER - 0.1, decimals=2,
+            speaker_scale(report.speaker_encoder).same_group - 0.1, decimals=2,
         ),
         Histogram("Differences in second transcript", "%", different, high=10.0, decimals=0),
     )  # fmt: skip

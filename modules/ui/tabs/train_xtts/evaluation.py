@@ -16,6 +16,7 @@ from modules.core_components.library.evaluation import (
     JudgedTake,
     Judgement,
 )
+from modules.core_components.speaker_scale import speaker_scale
 from modules.tools.services import Services
 from modules.tools.training.evaluation import read_judgement
 from modules.tools.training.publish import (
@@ -187,6 +188,7 @@ def _verdict_html(judgement: Judgement) -> Markup:
         proposed=judgement.proposed,
         reason=judgement.reason,
         listener=judgement.listener,
+        encoder=speaker_scale(judgement.speaker_encoder).label,
         real=judgement.real_word_error_rate,
     )
 

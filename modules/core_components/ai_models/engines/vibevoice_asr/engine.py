@@ -19,6 +19,7 @@ from modules.core_components.ai_models.engines.base import (
     option,
 )
 from modules.core_components.ai_models.engines.registry import EngineMissingError
+from modules.core_components.ai_models.engines.speaker_handle import find_speaker_encoder
 from modules.core_components.ai_models.engines.vibevoice.checkpoint import (
     load_checkpoint,
     refuse_old_layout,
@@ -43,6 +44,7 @@ from modules.core_components.ai_models.model_utils import (
 from modules.core_components.audio.resample import resample
 from modules.core_components.errors import BadInputError, ModelMissingError, StudioError
 from modules.core_components.progress import CancelToken, Progress
+from modules.core_components.speaker_scale import speaker_scale
 from modules.core_components.text.languages import guess_language
 from modules.core_components.units import clock_text
 from modules.core_components.values import FloatArray, Segment, Speech
@@ -147,7 +149,8 @@ class VibeVoiceAsrEngine(ListeningEngine):
         notes: list[str],
     ) -> Iterator[Any]:
         """Yields the TranscriptionInfo, then the Segments."""
-        names = SpeakerNames(_SpeakerEmbedder(self.context, notes))
+        embedder = _SpeakerEmbedder(self.context, notes)
+        names = SpeakerNames(embedder, embedder.same_speaker)
         duration_s = recording.duration_s
         info_sent = False
 
@@ -247,15 +250,20 @@ class _SpeakerEmbedder:
     """Speaker embeddings of clips; None, and a note, where the speaker encoder is missing."""
 
     def __init__(self, context: EngineContext, notes: list[str]) -> None:
-        self._context = context
+        self._encoder = find_speaker_encoder(context)
         self._notes = notes
         self._missing = False
+
+    @property
+    def same_speaker(self) -> float:
+        """The least cosine of two clips of one speaker."""
+        return speaker_scale(self._encoder.model_id).same_speaker
 
     def __call__(self, clip: Speech) -> FloatArray | None:
         if self._missing:
             return None
         try:
-            embedding: FloatArray = self._context.engine("ge2e").embed(clip)
+            embedding: FloatArray = self._encoder.embed(clip)
             return embedding
         except (ModelMissingError, EngineMissingError) as error:
             self._missing = True

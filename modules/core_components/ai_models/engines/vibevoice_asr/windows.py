@@ -92,8 +92,6 @@ def _lost(start_s: float, end_s: float) -> str:
 # The model numbers the speakers of each window anew, so their voices are compared by the speaker
 # encoder. (Overlapping windows would only identify those who happen to speak in the overlap.)
 
-# GE2E cosines: different speakers of one sex reach about 0.55, the same speaker 0.85 and more.
-SAME_SPEAKER = 0.72
 _LONGEST_CLIP_S = 30.0
 
 Embed = Callable[[Speech], FloatArray | None]
@@ -114,11 +112,12 @@ class SpeakerNames:
     """Names the speakers of one window after the other; the first to speak is "Speaker 1".
 
     `embed` gives a unit vector, or None for a clip that is unsuitable. It is not called for a
-    recording of one window.
+    recording of one window. Two clips whose cosine is `same_speaker` or more are one speaker's.
     """
 
-    def __init__(self, embed: Embed) -> None:
+    def __init__(self, embed: Embed, same_speaker: float) -> None:
         self._embed = embed
+        self._same_speaker = same_speaker
         self._known: list[_Voice] = []
         self._first = True
 
@@ -151,7 +150,7 @@ class SpeakerNames:
         found: dict[int, _Voice] = {}
         taken: set[int] = set()
         for similarity, number, place in sorted(pairs, reverse=True):
-            if similarity >= SAME_SPEAKER and number not in found and place not in taken:
+            if similarity >= self._same_speaker and number not in found and place not in taken:
                 found[number] = self._known[place]
                 taken.add(place)
         return found

@@ -121,18 +121,18 @@ def said(*turns: tuple[int, int]) -> list[SpeakerTurn]:
 
 
 def test_speakers_keep_their_names_when_the_model_numbers_them_anew() -> None:
-    names = SpeakerNames(voice_of)
+    names = SpeakerNames(voice_of, 0.72)
     assert names.name_speakers(RECORDING, said((0, 0), (1, 1))) == {0: "Speaker 1", 1: "Speaker 2"}
     assert names.name_speakers(RECORDING, said((2, 0), (3, 1))) == {0: "Speaker 2", 1: "Speaker 1"}
     assert names.name_speakers(RECORDING, said((4, 0), (5, 1))) == {0: "Speaker 3", 1: "Speaker 1"}
 
 
 def test_who_cannot_be_recognised_is_never_taken_for_another() -> None:
-    names = SpeakerNames(lambda clip: None)
+    names = SpeakerNames(lambda clip: None, 0.72)
     assert names.name_speakers(RECORDING, said((0, 0))) == {0: "Speaker 1"}
     assert names.name_speakers(RECORDING, said((3, 0))) == {0: "Speaker 2"}
 
 
 def test_one_stretch_needs_no_speaker_encoder() -> None:
-    names = SpeakerNames(lambda clip: pytest.fail("nobody is to be compared"))
+    names = SpeakerNames(lambda clip: pytest.fail("nobody is to be compared"), 0.72)
     assert names.name_speakers(RECORDING, said((0, 3), (1, 0))) == {3: "Speaker 1", 0: "Speaker 2"}
