@@ -38,7 +38,7 @@ def listen(
     on as the browser sent them: a menu may still show what was deleted, and what only refreshes it
     must not fail over that (no `gr.State` among the inputs then). Handlers of one `sequence` run
     one after the other, so that the result of the last one asked for is what stays.
-    Returns Gradio's dependency, whose `.then` and `.success` chain further listeners.
+    Returns Gradio's dependency, whose `.success` chains further listeners (see `listen_after`).
     """
     return event(
         show_errors(work) if work else None,
@@ -54,6 +54,17 @@ def listen(
         js=js,
         api_visibility="private",
     )
+
+
+def listen_after(
+    answered: Any, work: Callable[..., Any] | None, *arguments: Any, **named: Any
+) -> None:
+    """Runs `work` (see `listen`) after an answer, be it a result or an error.
+
+    Gradio's `.then` promises that; but its page runs only `.failure` listeners after an error.
+    """
+    for event in (answered.success, answered.failure):
+        listen(event, work, *arguments, **named)
 
 
 def show_errors(work: Callable[..., Any]) -> Callable[..., Any]:
@@ -126,7 +137,7 @@ class Studio:
             answered = listen(event, work, inputs, outputs, unchecked=unchecked, sequence=sequence)
             if unlocks:
                 enable = script("unlock", COUNT=len(unlocks))
-                listen(answered.then, None, [], unlocks, js=enable, queue=False)
+                listen_after(answered, None, [], unlocks, js=enable, queue=False)
 
 
 def script(name: str, **constants: Any) -> str:

@@ -198,7 +198,15 @@ def test_bad_recordings_are_refused_in_words(
     for recording, words in ((silent, "silent"), (short, "seconds of speech|Nobody")):
         screen.add_sample(recording, "Nobody", "Nobody")
         expect(screen.told(words).first).to_be_visible()
-        screen.page.reload()
+        expect(screen.button("Add sample")).to_be_enabled()
+        screen.button("Clear").first.click()
+    # No reload in between: the form takes the next recording.
+    whole = tmp_path / "whole.wav"
+    write_speech(
+        whole, Speech(speech.samples[: -speech.sample_rate_hz // 2], speech.sample_rate_hz)
+    )
+    screen.add_sample(whole, "Somebody after all", "Nobody")
+    expect(screen.told("Somebody after all is ready")).to_be_visible()
 
 
 def test_a_voice_is_not_taken_without_consent(
@@ -207,6 +215,10 @@ def test_a_voice_is_not_taken_without_consent(
     screen.add_sample(spoken, "Stolen", "Somebody", agreed=False)
     expect(screen.told("owner agreed")).to_be_visible()
     assert not list((studio.root / "samples").glob("Stolen*"))
+    # What was typed is still there, and consent can be given now.
+    screen.page.get_by_label("This is my own voice", exact=False).check()
+    screen.button("Add sample").click()
+    expect(screen.told("Stolen is ready")).to_be_visible()
 
 
 def test_an_empty_text_is_refused(screen: StudioPage) -> None:

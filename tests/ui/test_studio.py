@@ -63,6 +63,23 @@ def test_what_needs_a_tabs_first_answer_cannot_be_used_before(services: Services
     ]
 
 
+def test_whatever_follows_an_answer_follows_an_error_too(services: Services) -> None:
+    """Gradio's page runs no `.then` listener after an error: what one of them unlocks stays locked
+    until the page is reloaded (see `listen_after`)."""
+    followers = [d for d in build_studio(services).config["dependencies"] if d["trigger_after"]]
+    assert followers
+    kinds = {(d["trigger_only_on_success"], d["trigger_only_on_failure"]) for d in followers}
+    assert kinds <= {(True, False), (False, True)}
+    # A button that a success gives back, a failure gives back.
+    gives_back: dict[bool, list[tuple[int, tuple[int, ...], str]]] = {True: [], False: []}
+    for follower in followers:
+        outputs = tuple(follower["outputs"])
+        if follower["js"] and follower["js"] == script("unlock", COUNT=len(outputs)):
+            answered = (follower["trigger_after"], outputs, follower["js"])
+            gives_back[follower["trigger_only_on_success"]].append(answered)
+    assert sorted(gives_back[True]) == sorted(gives_back[False]) != []
+
+
 def test_only_what_was_changed_on_the_page_is_saved(services: Services) -> None:
     with TestClient(create_app(services), base_url=HERE) as client:
         config = client.get("/config").json()

@@ -11,7 +11,7 @@ from modules.core_components.text.languages import language_name
 from modules.core_components.values import Consent, Sample
 from modules.tools.services import Services
 from modules.tools.voices.samples import add_sample, is_demo_sample, submit_reference_text
-from modules.ui.events import listen, notify, warn
+from modules.ui.events import listen, listen_after, notify, warn
 from modules.ui.render import duration_text, empty_html, facts_html
 from modules.ui.widgets import recording_input
 from modules.ui.widgets.jobs_view import JobsView
@@ -84,9 +84,9 @@ class SamplePanel:
         button = gr.Button(ADD, variant="primary")
         form = [*recording.inputs, name, speaker, agreed, ref_text, language]
         started = listen(button.click, lambda: _button_state(True), [], [button])
-        added = listen(started.then, self._keep, form, [self.chosen, *form])
+        added = listen(started.success, self._keep, form, [self.chosen, *form])
         listen(added.success, self._show_added, [self.chosen], self.outputs)
-        listen(added.then, lambda: _button_state(False), [], [button])
+        listen_after(added, lambda: _button_state(False), [], [button])
 
     def _keep(
         self,

@@ -28,7 +28,7 @@ from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.values import FloatArray
 from modules.tools.dataset import editor
 from modules.tools.services import Services
-from modules.ui.events import listen, notify, script
+from modules.ui.events import listen, listen_after, notify, script
 from modules.ui.render import clock_text, duration_text, empty_html, render
 from modules.ui.tabs.dataset.report_html import BADGES, KINDS, findings_html
 from modules.ui.widgets import parts
@@ -252,7 +252,7 @@ class ClipEditor:
         edit(self._undo, self._undo_change)
         listen(self._again.click, lambda: _button_state(True), [], [self._again], queue=False)
         done = edit(self._again, self._transcribe, self.model)
-        listen(done.then, lambda: _button_state(False), [], [self._again], queue=False)
+        listen_after(done, lambda: _button_state(False), [], [self._again], queue=False)
 
     def _save_text(self, dataset: str, clip: str, text: str) -> str:
         editor.fix_text(self._services, dataset, clip, text)

@@ -18,7 +18,7 @@ from modules.tools.models.memory import configure_model, load_plan, model_choice
 from modules.tools.models.tuned_models import EXPORT_TUNED, submit_export, submit_import
 from modules.tools.services import Services
 from modules.tools.voices.prompt_cache import clear_prepared_voices, prepared_voices
-from modules.ui.events import Studio, listen, notify
+from modules.ui.events import Studio, listen, listen_after, notify
 from modules.ui.render import card_html, local_time, render, size_text
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import ConfirmedButton, note, panel, title
@@ -183,7 +183,7 @@ class ModelMemoryPanel:
         """Fills everything in after each of the listeners `shown`, for the model in `chosen`."""
         outputs = [self._plan, self._group, *self._fields]
         for listener in shown:
-            listen(listener.then, self._show, [chosen], outputs)
+            listen_after(listener, self._show, [chosen], outputs)
         listen(self._save.click, self._save_choices, [chosen, *self._fields], outputs)
 
     def _show(self, model_id: str) -> list[Any]:
