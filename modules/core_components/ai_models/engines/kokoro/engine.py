@@ -47,6 +47,7 @@ from modules.core_components.ai_models.engines.kokoro.wrapper import (
     Precision,
     choose_precision,
 )
+from modules.core_components.ai_models.engines.speaker_handle import SpeakerEncoderHandle
 from modules.core_components.ai_models.model_pool import ModelSpec
 from modules.core_components.ai_models.model_utils import configure_threads
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
@@ -154,13 +155,12 @@ class KokoroEngine:
         Raises BadInputError for a sample without enough speech, and JobCancelled.
         """
         prompt = self._empty_prompt(sample, self.prompt_parameters())
+        whisper_folder = self._context.ensure_model(_FIT_WHISPER)
+        progress(0.0, "Matching the voice")
+        encoder = self._encoder_on_cpu("campplus")
         holder = f"matching a voice to {sample.name}"
-        on_cpu = self._on_cpu()
-        with (
-            on_cpu._context.pool.run_slot("cpu", cancel, holder),
-            on_cpu._fit_resources(sample, holder, cancel, cancel.raise_if_cancelled) as resources,
-        ):
-            return match_sample(sample, prompt, resources, progress, cancel)
+        with self._context.pool.lease(encoder.model_spec(), cancel, holder, run=True) as campplus:
+            return match_sample(sample, prompt, self._stock, campplus, whisper_folder)
 
     def refine_voice(self, sample: Sample, progress: Progress, cancel: CancelToken) -> VoicePrompt:
         """Fits a voice to the sample; minutes on a CPU, resumed after a crash (see
@@ -185,8 +185,13 @@ class KokoroEngine:
             ENGINE, self.model_id, revision, tensors={},
         )  # fmt: skip
 
+    def _encoder_on_cpu(self, model_id: str) -> SpeakerEncoderHandle[Any]:
+        context = dataclasses.replace(self._context, device_preference="cpu")
+        handle: SpeakerEncoderHandle[Any] = self._context.engine(model_id)
+        return dataclasses.replace(handle, context=context)
+
     def _on_cpu(self) -> KokoroEngine:
-        """The engine for matching and fitting, whatever the device for speaking is."""
+        """The engine for fitting, whatever the device for speaking is."""
         context = dataclasses.replace(self._context, device_preference="cpu")
         return KokoroEngine(self._entry, context)
 
@@ -195,7 +200,7 @@ class KokoroEngine:
         self, sample: Sample, holder: str, cancel: CancelToken, check: Callable[[], None]
     ) -> Iterator[FitResources]:
         context = self._context
-        encoder_handle = dataclasses.replace(context.engine("ge2e"), context=context)
+        encoder_handle = self._encoder_on_cpu("ge2e")
         with (
             context.pool.lease(self.model_spec(), cancel, holder) as model,
             context.pool.lease(encoder_handle.model_spec(), cancel, holder) as encoder,

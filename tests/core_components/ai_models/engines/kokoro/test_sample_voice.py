@@ -14,10 +14,14 @@ import numpy as np
 import pytest
 import torch
 
-from modules.core_components.ai_models.engines import ge2e
+from modules.core_components.ai_models.engines import ge2e, whisper_features
 from modules.core_components.ai_models.engines.base import EngineContext
 from modules.core_components.ai_models.engines.kokoro.engine import KokoroEngine, create
-from modules.core_components.ai_models.engines.kokoro.fit import sample_voice, voice_fit
+from modules.core_components.ai_models.engines.kokoro.fit import (
+    instant_match,
+    sample_voice,
+    voice_fit,
+)
 from modules.core_components.ai_models.engines.kokoro.fit.voice_fit import FittedVoice
 from modules.core_components.ai_models.engines.kokoro.voices import voice_of_prompt
 from modules.core_components.ai_models.engines.speaker_encoder import SpeakerEncoder
@@ -191,3 +195,30 @@ def test_a_fit_pauses_while_others_compute_and_stops_when_cancelled(
         cancel.cancel()
         with pytest.raises(JobCancelled):
             give_way()
+
+
+def test_a_match_is_a_voice_and_says_what_it_is_made_of(
+    engine: KokoroEngine, sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, Any] = {}
+
+    def match(*arguments: Any) -> instant_match.InstantMatch:
+        names = ("timbre", "campplus", "voices", "samples", "sample_rate_hz")
+        given.update(zip(names, arguments, strict=True))
+        pack = np.full((510, 1, 256), 0.5, np.float32)
+        shares = {"am_two": 0.75, "af_one": 0.25}
+        return instant_match.InstantMatch(pack, "am_two", shares, 0.2, 0.5, 0.9, 120.0)
+
+    monkeypatch.setattr(instant_match, "match_instantly", match)
+    monkeypatch.setattr(whisper_features, "load_whisper_features", lambda folder: folder)
+    monkeypatch.setattr(sample_voice, "trim_to_speech", lambda speech: speech)
+    prompt = engine.prepare_voice(sample, no_progress, CancelToken())
+    assert isinstance(given["campplus"], SpeakerEncoder)
+    assert sorted(given["voices"]) == ["af_one", "am_two"]
+    assert given["samples"].shape == (32_000,)
+    assert prompt.info["mix"] == {"am_two": 0.75, "af_one": 0.25}
+    assert (prompt.info["refined"], prompt.info["expected_similarity"]) == (False, 0.5)
+    voice = voice_of_prompt(prompt)
+    assert float(voice.pack[0, 0, 0]) == 0.5
+    assert (voice.layer_offsets, voice.speed) == (None, 1.0)
+    assert engine.prompt_parameters() != engine.refining_parameters()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -23,9 +25,6 @@ from modules.core_components.audio.files import read_speech
 from modules.core_components.audio.speech_regions import trim_to_speech
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.values import Sample, Speech, VoicePrompt
-
-if TYPE_CHECKING:
-    from modules.core_components.ai_models.engines.kokoro.fit.voice_fit import FittedVoice
 
 # Increased whenever the same parameters would give another voice: old prompts are not found then.
 _ALGORITHM = 2
@@ -47,7 +46,7 @@ def fitting_parameters(steps: int) -> Mapping[str, Any]:
 
 @dataclass(frozen=True)
 class FitResources:
-    """What matching and fitting work with.
+    """What a fit works with.
 
     `kmodel` and `encoder` are the loaded modules, on the CPU; `phonemize` turns English text into
     phonemes, `transcribe` speech into words. Checkpoints and the embeddings of the stock voices are
@@ -69,30 +68,50 @@ class FitResources:
 def match_sample(
     sample: Sample,
     prompt: VoicePrompt,
-    resources: FitResources,
-    progress: Progress,
-    cancel: CancelToken,
+    voices: VoiceFolder,
+    campplus: Any,
+    whisper_folder: Path,
 ) -> VoicePrompt:
-    """`prompt` with the voice found at once, without a fit. Raises as `match_voice` does."""
+    """`prompt` with the voice that is found at once, without rendering.
+
+    `campplus` is the loaded encoder. The similarities in `info` are CAM++ cosines with the sample:
+    of the nearest stock voice, of the match as it is expected to sound, and of the sample's halves.
+    Raises as `match_instantly` does.
+    """
     import torch
 
-    from modules.core_components.ai_models.engines.kokoro.fit.voice_fit import match_voice
+    from modules.core_components.ai_models.engines.kokoro.fit.instant_match import match_instantly
+    from modules.core_components.ai_models.engines.kokoro.fit.timbre_encoder import (
+        TimbreEncoder,
+        load_projection,
+        whisper_statistics,
+    )
+    from modules.core_components.ai_models.engines.whisper_features import load_whisper_features
 
+    began = time.monotonic()
     speech = trim_to_speech(read_speech(sample.path, max_duration_s=_LONGEST_RECORDING_S))
-    voices = resources.voices
-    matched = match_voice(
-        resources.kmodel,
-        resources.phonemize,
-        resources.encoder,
+    features = load_whisper_features(whisper_folder)
+    matched = match_instantly(
+        TimbreEncoder(partial(whisper_statistics, features), load_projection()),
+        campplus,
         {name: torch.from_numpy(voices.pack(name).copy()) for name in voices.names()},
         speech.samples,
         speech.sample_rate_hz,
-        progress,
-        cancel,
-        scan_cache=resources.fits_folder / _SCAN,
-        whisper_folder=resources.whisper_folder,
     )
-    return _filled(prompt, matched)
+    return dataclasses.replace(
+        prompt,
+        tensors={STYLE_TENSOR: matched.pack},
+        info={
+            "refined": False,
+            "encoder": "CAM++",
+            "start_voice": matched.start_voice,
+            "mix": dict(matched.shares),
+            "start_similarity": matched.similarity_start,
+            "expected_similarity": matched.similarity_expected,
+            "self_similarity": matched.similarity_self,
+            "seconds": time.monotonic() - began,
+        },
+    )
 
 
 def fit_sample(
@@ -133,24 +152,20 @@ def fit_sample(
         check=resources.check,
     )
     checkpoint.unlink(missing_ok=True)
-    return _filled(prompt, fitted, refined=True)
-
-
-def _filled(prompt: VoicePrompt, voice: FittedVoice, refined: bool = False) -> VoicePrompt:
     return dataclasses.replace(
         prompt,
         tensors={
-            STYLE_TENSOR: np.asarray(voice.pack, np.float32),
-            OFFSETS_TENSOR: np.asarray(voice.layer_offsets, np.float32),
+            STYLE_TENSOR: np.asarray(fitted.pack, np.float32),
+            OFFSETS_TENSOR: np.asarray(fitted.layer_offsets, np.float32),
         },
         info={
-            "refined": refined,
-            "start_voice": voice.start_voice,
-            "speed": voice.speaking_rate,
-            "start_similarity": voice.similarity_stock,
-            "held_out_similarity": voice.similarity_fitted,
-            "self_similarity": voice.similarity_self,
-            "seconds": voice.report["seconds"],
-            "report": dict(voice.report),
+            "refined": True,
+            "start_voice": fitted.start_voice,
+            "speed": fitted.speaking_rate,
+            "start_similarity": fitted.similarity_stock,
+            "held_out_similarity": fitted.similarity_fitted,
+            "self_similarity": fitted.similarity_self,
+            "seconds": fitted.report["seconds"],
+            "report": dict(fitted.report),
         },
     )

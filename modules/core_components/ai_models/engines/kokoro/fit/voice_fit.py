@@ -226,46 +226,6 @@ def fit_voice(
     )
 
 
-def match_voice(
-    kmodel: Any,
-    phonemize: Callable[[str], str],
-    encoder: SpeakerEncoder,
-    voices: Mapping[str, Tensor],
-    sample: FloatArray,
-    sample_rate_hz: int,
-    progress: Progress,
-    cancel: CancelToken,
-    *,
-    scan_cache: Path | None = None,
-    whisper_folder: Path | None = None,
-) -> FittedVoice:
-    """The stock voice nearest to the sample; arguments, errors and figures as of `fit_voice`."""
-    began = time.monotonic()
-    fit_part, held_part = split_sample(sample, sample_rate_hz, FitOptions().held_out)
-    features = load_whisper_features(whisper_folder) if whisper_folder is not None else None
-    decoder = FastDecoder(kmodel.decoder, FitLayers(check=cancel.raise_if_cancelled))
-    scan = read_sentences(kmodel, phonemize, SCAN_SENTENCES)
-    with ThreadPoolExecutor(1) as pool:
-        stock = scan_stock_voices(
-            kmodel, decoder, encoder, features, scan, voices, pool, scan_cache,
-            lambda done: progress(done / len(voices), f"Measuring the stock voices ({done})"),
-        )  # fmt: skip
-    target = measure_sample(fit_part, encoder, stock)
-    name = nearest_voice(target, stock)
-    fitted_to, held_out = (encoder.embed(part, SAMPLE_RATE_HZ) for part in (fit_part, held_part))
-    likeness = float(stock.ge2e[stock.names.index(name)].numpy() @ held_out)
-    return FittedVoice(
-        pack=voices[name].numpy().astype(np.float32),
-        layer_offsets=np.zeros((decoder.layers, 128), np.float32),
-        start_voice=name,
-        speaking_rate=1.0,
-        similarity_stock=likeness,
-        similarity_fitted=likeness,
-        similarity_self=float(fitted_to @ held_out),
-        report={"seconds": time.monotonic() - began},
-    )
-
-
 class _Fit:
     """The gradient descent: several sentences a step, their gradients added in a fixed order."""
 
