@@ -78,7 +78,7 @@ def engine(context: EngineContext, tmp_path: Path) -> KokoroEngine:
         {"model_state": SpeakerEncoder(hidden_size=4).state_dict()},
         tmp_path / ge2e.WEIGHTS,
     )
-    folders = {"ge2e": tmp_path, "whisper-tiny.en": tmp_path / "tiny.en"}
+    folders = {"ge2e": tmp_path, "campplus": tmp_path, "whisper-tiny.en": tmp_path / "tiny.en"}
 
     def ensure_model(model_id: str) -> Path:
         return folders.get(model_id) or context.ensure_model(model_id)
