@@ -182,5 +182,5 @@ def _deliver(take: Take, out: Path, as_json: bool) -> None:
     if take.scores.similarity is not None:
         lines.append(f"Similarity: {explain_similarity(take.scores)}")
     if take.scores.word_error_rate is not None:
-        lines.append(f"Words: {explain_words(take.scores)}")
+        lines.append(f"Words: {explain_words(take)}")
     output(as_json, {**plain(take), "out": str(written)}, *lines)

@@ -163,7 +163,9 @@ def test_scores_are_explained_and_escaped(services: Services) -> None:
     html = scores_html(dataclasses.replace(take, scores=heard))
     assert "0.80" in html
     assert "close: clearly this kind of voice" in html
-    assert "50%" in html
+    assert "1 of 2" in html
+    assert "One of 2 words was heard differently." in html
+    assert "50%" not in html, "one word changes much of so few"
     assert "one &lt;b&gt;tree&lt;/b&gt;" in html
     unscored = scores_html(take)
     assert "Similarity was not measured." in unscored

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
+from collections.abc import Collection
 from decimal import Decimal
 
 import regex
@@ -102,15 +103,29 @@ def normalize_words(text: str, language: str = "en") -> list[str]:
 def word_error_rate(reference: str, heard: str, language: str = "en") -> float:
     """Substituted, missing and added words over the words of `reference`; 0 is every word right.
 
-    In languages written without spaces: characters. Can exceed 1; of an empty reference it is 0
-    if nothing was heard and 1 otherwise.
+    Compounds may be written as one word or as two. In languages written without spaces:
+    characters. Can exceed 1; of an empty reference it is 0 if nothing was heard and 1 otherwise.
     """
     import jiwer
 
     expected, got = normalize_words(reference, language), normalize_words(heard, language)
+    known = {*expected, *got}
+    expected, got = _join_compounds(expected, known), _join_compounds(got, known)
     if not expected:
         return 1.0 if got else 0.0
     return float(jiwer.wer(" ".join(expected), " ".join(got)))
+
+
+def _join_compounds(words: list[str], known: Collection[str]) -> list[str]:
+    """`words` with neighbours joined that are `known` as one: "k board" and "kboard"."""
+    joined: list[str] = []
+    for word in words:
+        before = joined[-1] if joined else ""
+        if before and before + word in known:
+            joined[-1] = before + word
+        else:
+            joined.append(word)
+    return joined
 
 
 def _letters_only(text: str, language: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,15 @@ from modules.core_components.errors import StudioError
 from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.speaker_scale import FIRST_ENCODER, speaker_scale
 from modules.core_components.text.markup import without_markup
-from modules.core_components.text.word_errors import word_error_rate
-from modules.core_components.values import Sample, Scores, Speech
+from modules.core_components.text.word_errors import normalize_words, word_error_rate
+from modules.core_components.values import Sample, Scores, Speech, Take
 from modules.tools.services import Services
 
 logger = logging.getLogger(__name__)
 
 # Reading an hour back would take longer than speaking it did.
 LONGEST_READ_BACK_S = 600.0
+_FEW_WORDS, _LONG_TEXT = 10, 5_000
 
 
 def score_speech(
@@ -128,13 +130,51 @@ def _own_similarity(scores: Scores) -> float:
     return max(scores.similarity_self or scale.own, scale.other + 0.1)
 
 
-def explain_words(scores: Scores) -> str:
-    """The word error rate in a sentence."""
-    if scores.word_error_rate is None:
-        return "Not measured."
-    if scores.word_error_rate == 0:
-        return "Every word was understood."
-    return f"{scores.word_error_rate:.0%} of the words were misunderstood."
+@dataclass(frozen=True)
+class HeardWords:
+    """How well a take was understood: `different` of `words` words were heard as others."""
+
+    words: int
+    different: int
+
+    @property
+    def figure(self) -> str:
+        """The share that was understood; of few words their number, since one changes much."""
+        right = max(0, self.words - self.different)
+        if self.words < _FEW_WORDS:
+            return f"{right} of {self.words}"
+        return f"{right / self.words:.0%}"
+
+    @property
+    def sentence(self) -> str:
+        """The same in words."""
+        if not self.different:
+            return "Every word was understood."
+        if self.different >= self.words:
+            return "No word was understood."
+        if self.different == 1:
+            return f"One of {self.words} words was heard differently."
+        return f"{self.different} of {self.words} words were heard differently."
+
+
+def heard_words(take: Take) -> HeardWords | None:
+    """The words of a take and how many differ in its transcript; None where it was not measured."""
+    rate = take.scores.word_error_rate
+    if rate is None:
+        return None
+    if len(take.text) > _LONG_TEXT:  # reading it all would take longer than showing it may
+        words = len(take.text.split())
+    else:
+        words = len(normalize_words(without_markup(take.text), take.language)) or 1
+    different = round(rate * words)
+    # What differs is never rounded away.
+    return HeardWords(words, max(different, 1) if rate else 0)
+
+
+def explain_words(take: Take) -> str:
+    """How well a take was understood, in a sentence."""
+    heard = heard_words(take)
+    return "Not measured." if heard is None else heard.sentence
 
 
 def _rounded(value: float) -> float:

@@ -14,7 +14,12 @@ from modules.core_components.values import Take
 from modules.tools.services import Services
 from modules.tools.speaking.history import AGAIN, export_take, submit_again
 from modules.tools.speaking.request import FORMATS
-from modules.tools.speaking.scores import explain_similarity, explain_words, likeness_share
+from modules.tools.speaking.scores import (
+    explain_similarity,
+    explain_words,
+    heard_words,
+    likeness_share,
+)
 from modules.tools.speaking.speech import SPEAK, submit_speech
 from modules.ui.events import Studio, listen, script
 from modules.ui.render import duration_text, empty_html, excerpt, facts_html, local_time, render
@@ -103,10 +108,10 @@ def scores_html(take: Take) -> Markup:
     likeness = understood = None
     if scores.similarity is not None:
         likeness = likeness_share(scores)
-    words = explain_words(scores)
-    if scores.word_error_rate is not None:
-        understood = max(0.0, 1.0 - scores.word_error_rate)
-        if scores.word_error_rate and scores.heard:
+    words, heard = explain_words(take), heard_words(take)
+    if heard is not None:
+        understood = max(0.0, 1 - heard.different / heard.words)
+        if heard.different and scores.heard:
             words = f"{words} Transcript: “{scores.heard[:MOST_HEARD]}”"
     about = [f"Seed {take.seed}"]
     if take.timings_s:
@@ -119,6 +124,7 @@ def scores_html(take: Take) -> Markup:
         likeness=likeness,
         similarity_words=explain_similarity(scores),
         understood=understood,
+        word_figure=heard.figure if heard else "–",
         word_words=words,
         about=" · ".join(about),
     )

@@ -81,6 +81,28 @@ def test_what_differs_is_counted(written: str, heard: str, rate: float) -> None:
     assert word_error_rate(written, heard) == pytest.approx(rate)
 
 
+@pytest.mark.parametrize(
+    ("written", "heard"),
+    [
+        ("K-Board", "Kboard"),
+        ("the KBoard app", "the K board app"),
+        ("a well-known ice cream", "a wellknown icecream"),
+        ("They set up the set-up", "They set up the setup"),
+        ("every day", "everyday"),
+        ("to night", "tonight"),
+    ],
+)
+def test_a_compound_is_one_word_or_two(written: str, heard: str) -> None:
+    assert word_error_rate(written, heard) == 0.0
+
+
+def test_joining_compounds_hides_no_error() -> None:
+    assert word_error_rate("a way out", "a bay out") == pytest.approx(1 / 3)
+    assert word_error_rate("over all", "over") == 0.5
+    assert word_error_rate("can not cannot", "can cannot not") > 0
+    assert word_error_rate("no", "no no") == 1.0
+
+
 @pytest.mark.parametrize("language", ["zh", "ja", "th"])
 def test_characters_are_counted_where_words_have_no_spaces(language: str) -> None:
     assert word_error_rate("我们很好", "我们很号", language) == 0.25
