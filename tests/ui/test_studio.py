@@ -80,6 +80,13 @@ def test_whatever_follows_an_answer_follows_an_error_too(services: Services) -> 
     assert sorted(gives_back[True]) == sorted(gives_back[False]) != []
 
 
+def test_no_player_or_recorder_offers_to_share(services: Services) -> None:
+    """The button works on Hugging Face's own pages only."""
+    found = [c for c in build_studio(services).config["components"] if c["type"] == "audio"]
+    assert found
+    assert all(component["props"]["buttons"] == [] for component in found)
+
+
 def test_only_what_was_changed_on_the_page_is_saved(services: Services) -> None:
     with TestClient(create_app(services), base_url=HERE) as client:
         config = client.get("/config").json()

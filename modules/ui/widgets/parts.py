@@ -116,7 +116,12 @@ def text_to_speak() -> Any:
 def audio_recorder(label: str, sources: list[Any]) -> Any:
     """Takes a recording as a file, by upload or microphone."""
     return gr.Audio(
-        label=label, sources=sources, type="filepath", editable=False, waveform_options=WAVE
+        label=label,
+        sources=sources,
+        type="filepath",
+        editable=False,
+        buttons=[],  # sharing works on Hugging Face's own pages only
+        waveform_options=WAVE,
     )
 
 
