@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import hypothesis
 import pytest
 
+from modules.core_components.ai_models import reset_managers
+from modules.core_components.ai_models.downloads.hub import HubTransport
+from tests.core_components.ai_models.fake_hub import FakeHub
+from tests.helpers import pocket_studio
 from tests.helpers.tiny_pocket import build_tiny_pocket
 from tests.helpers.tiny_vibevoice import build_tiny_vibevoice, build_tiny_vibevoice_asr
 from tests.helpers.tiny_xtts import build_tiny_xtts
@@ -78,3 +84,32 @@ def tiny_pocket(tmp_path_factory: pytest.TempPathFactory) -> Path:
     `tests.helpers.tiny_pocket.install_tiny_pocket` puts a copy of it into a models folder.
     """
     return build_tiny_pocket(tmp_path_factory.mktemp("tiny") / "pocket")
+
+
+@pytest.fixture
+def pocket_root(
+    tmp_path: Path, tiny_pocket: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """A data root without any model, for a tiny Pocket TTS that is still to come."""
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.delenv("VOICE_STUDIO_MODELS", raising=False)
+    # The person who runs the tests may be logged in at the hub.
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_IMPLICIT_TOKEN", True)
+    yield pocket_studio.make_root(tmp_path / "studio", tiny_pocket)
+    reset_managers()
+
+
+@pytest.fixture
+def pocket_hub(tiny_pocket: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
+    """The hub that has it; every studio of the test asks this one."""
+    with pocket_studio.gated_hub(tiny_pocket) as hub:
+        downloader = "modules.core_components.ai_models.downloads.downloader"
+        our_transport = partial(HubTransport, hub.endpoint, 0.0)
+        monkeypatch.setattr(f"{downloader}.HubTransport", our_transport)
+        yield hub
+
+
+@pytest.fixture
+def pocket_recording(tmp_path: Path) -> Path:
+    """Anna's recording."""
+    return pocket_studio.make_recording(tmp_path)

@@ -1,4 +1,5 @@
-"""GET /v1/models; GET /dev/models and load, unload: which models are installed and in memory."""
+"""GET /v1/models; GET /dev/models and load, unload: which models are installed and in memory;
+GET /dev/recommended-models: which can take a sample's voice."""
 
 from __future__ import annotations
 
@@ -11,7 +12,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from modules.api.errors import blame
-from modules.api.schemas import InMemory, ModelStatus, ModelStatusList, Unloaded
+from modules.api.schemas import (
+    InMemory,
+    ModelStatus,
+    ModelStatusList,
+    RecommendedModel,
+    RecommendedModels,
+    Unloaded,
+)
 from modules.api.streaming import ApiContext, answer_whole, in_turn
 from modules.core_components.ai_models.base_manager import BaseManager
 from modules.core_components.ai_models.catalog import ModelEntry
@@ -30,6 +38,7 @@ from modules.tools.models.library import (
     unload_unused,
 )
 from modules.tools.models.ready_models import listening_models, speaking_models
+from modules.tools.models.recommendation import Recommendation, recommend
 from modules.tools.services import Services
 
 MODEL_NOT_FOUND = "model_not_found"
@@ -121,6 +130,20 @@ def model_routes(context: ApiContext) -> APIRouter:
         """One model of the list."""
         return _status(_state(services, model_id))
 
+    @router.get("/dev/recommended-models", tags=["Models and voices"])
+    def list_recommended_models(sample: str = "") -> RecommendedModels:
+        """The models that can take a sample's voice on this machine, best first.
+
+        Asks the hub whether it is there, unless the studio is offline; downloads nothing.
+        """
+        try:
+            found = recommend(services, sample)
+        except NotFoundError as error:
+            raise blame("sample", error) from error
+        language = found[0].language if found else ""
+        data = [_recommended(one) for one in found]
+        return RecommendedModels(sample=sample, language=language, data=data)
+
     @router.post(
         "/dev/models/{model_id}/load", tags=["Models in memory"], response_model=ModelStatus
     )
@@ -174,6 +197,27 @@ def _state(services: Services, model_id: str) -> ModelState:
         return model_state(services, model_id)
     except NotFoundError as error:
         raise blame("model_id", error, MODEL_NOT_FOUND) from error
+
+
+def _recommended(one: Recommendation) -> RecommendedModel:
+    return RecommendedModel(
+        id=one.model_id,
+        label=one.label,
+        way=one.way,
+        state=one.state,
+        download_bytes=one.download_bytes,
+        memory_bytes=one.memory_bytes,
+        device=one.device,
+        licence=one.licence.name,
+        commercial=one.licence.commercial,
+        needs_acceptance=one.needs_acceptance,
+        needs_token=one.needs_token,
+        languages=list(one.languages),
+        speaks_language=one.speaks_language,
+        real_time_factor=one.speed.real_time_factor if one.speed else None,
+        measured=bool(one.speed and one.speed.measured),
+        problem=f"{one.problem} {one.hint}".strip(),
+    )
 
 
 def _status(state: ModelState) -> ModelStatus:

@@ -225,6 +225,42 @@ class ModelStatusList(BaseModel):
     data: list[ModelStatus]
 
 
+class RecommendedModel(BaseModel):
+    """A model that can take the voice of a sample on this machine.
+
+    `way` is "clone" or "match"; `state` "installed", "partial" or "missing". `real_time_factor` is
+    the computing for a second of speech, null where nothing is known of it; not `measured`: it is
+    estimated. `problem` says why the model cannot be used now; "" where it can be, after what is
+    needed and the download.
+    """
+
+    id: str
+    label: str
+    way: str
+    state: str
+    download_bytes: int
+    memory_bytes: int
+    device: str
+    licence: str
+    commercial: bool
+    needs_acceptance: bool
+    needs_token: bool
+    languages: list[str]
+    speaks_language: bool
+    real_time_factor: float | None
+    measured: bool
+    problem: str
+
+
+class RecommendedModels(BaseModel):
+    """Best first. `language` is that of the sample, or else of the settings."""
+
+    object: str = "list"
+    sample: str
+    language: str
+    data: list[RecommendedModel]
+
+
 class Unloaded(BaseModel):
     """The memory that unloading a model freed."""
 

@@ -47,6 +47,35 @@ def list_models(context: typer.Context, as_json: Json = False) -> None:
 
 
 @models_app.command()
+def recommend(
+    context: typer.Context,
+    sample: Annotated[str, typer.Option(help="The sample whose voice is to be taken.")] = "",
+    as_json: Json = False,
+) -> None:
+    """The engines that can take a sample's voice on this machine, best first.
+
+    Asks the hub whether it is there, unless the studio is offline; downloads nothing.
+    """
+    with working_studio(context, as_json) as (services, _, cancel):
+        from modules.tools.models.recommendation import recommend
+
+        found = recommend(services, sample, cancel)
+    lines = []
+    for number, one in enumerate(found, 1):
+        lines.append(f"{number}. {one.label} ({one.model_id}): {' · '.join(one.facts)}")
+        needed = [
+            "its licence has to be accepted (--accept-licence)" if one.needs_acceptance else "",
+            "an access token (models token set)" if one.needs_token else "",
+        ]
+        if any(needed) and not one.is_installed:
+            lines.append(f"   Needed: {', '.join(filter(None, needed))}.")
+        if one.problem:
+            lines.append(f"   Not now: {one.problem} {one.hint}")
+    record = {"sample": sample, "engines": found}
+    output(as_json, record, *(lines or ["No engine that clones is known."]))
+
+
+@models_app.command()
 def status(context: typer.Context, models: Models = None, as_json: Json = False) -> None:
     """Whether models are complete and unharmed (reads every file)."""
     with working_studio(context, as_json) as (services, progress, cancel):

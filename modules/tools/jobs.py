@@ -7,13 +7,13 @@ from modules.tools.dataset import build, report
 from modules.tools.listening import transcribe
 from modules.tools.models import benchmark, library, tuned_models
 from modules.tools.services import Services
-from modules.tools.speaking import history, speech
+from modules.tools.speaking import download_and_speak, history, speech
 from modules.tools.training import publish, training
 from modules.tools.voices import previews, refinement, samples
 
 _TASKS = (
-    *(speech, history, previews, samples, refinement, transcribe, conversation),
-    *(library, tuned_models, benchmark, build, report, training, publish),
+    *(speech, download_and_speak, history, previews, samples, refinement, transcribe),
+    *(conversation, library, tuned_models, benchmark, build, report, training, publish),
 )
 
 

@@ -51,6 +51,7 @@ def services(
         "api_max_text_characters": 500,
         "api_queue_length": 1,
         "max_upload_mb": 1,
+        "offline_mode": True,  # nothing asks a model hub
     }
     services = open_services(tmp_path, choices)
     speaks = fake_entry(SINE, "text-to-speech", ("clone", "stock-voices"))

@@ -69,6 +69,7 @@ def test_every_route_has_an_example() -> None:
     for path in (
         "/dev/read",
         "/dev/models",
+        "/dev/recommended-models",
         "/dev/queue",
         "/v1/models",
         "/v1/audio/voices",

@@ -88,6 +88,7 @@ def test_the_documentation_names_every_endpoint_and_loads_nothing(client: TestCl
         "/dev/models/{model_id}",
         "/dev/models/{model_id}/load",
         "/dev/models/{model_id}/unload",
+        "/dev/recommended-models",
         "/dev/queue",
         "/dev/queue/{request_id}",
         "/health",

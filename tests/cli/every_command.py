@@ -51,6 +51,7 @@ def commands(inputs: Path, out: Path) -> list[list[str]]:
         ["train", "evaluate", "anna"],
         ["train", "publish", "anna", "--name", "anna"],
         ["models", "list"],
+        ["models", "recommend"],
         ["models", "status", "kokoro"],
         ["models", "download", "whisper-small"],
         ["models", "delete", "kokoro"],

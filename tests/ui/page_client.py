@@ -104,6 +104,10 @@ class Page:
     def click(self, label: str) -> None:
         self._trigger(self._find("button", label, "value"), "click")
 
+    def expand(self, label: str) -> None:
+        """Opens an accordion."""
+        self._trigger(self._find("accordion", label, "label"), "expand")
+
     def fill(self, label: str, value: Any) -> None:
         """Types or chooses a value, as a user does."""
         number = self._find(None, label, "label")

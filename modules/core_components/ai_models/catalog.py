@@ -73,7 +73,8 @@ _STRICT = ConfigDict(strict=True, extra="forbid", populate_by_name=True)
 
 @dataclass(frozen=True)
 class Licence:
-    """`consent_required`: its limits must be accepted once before the download."""
+    """`consent_required`: its limits must be accepted once before the download. `token_required`:
+    the hub gives the files only to an account that accepted its terms, known by a token."""
 
     __pydantic_config__: ClassVar = _STRICT
 
@@ -82,6 +83,7 @@ class Licence:
     commercial: bool
     consent_required: bool = False
     note: str = ""
+    token_required: bool = False
 
 
 @dataclass(frozen=True)
@@ -221,7 +223,8 @@ class ModelEntry:
     """One model. `folder` is relative to the models folder; `engine` is the dotted path
     "module:factory" of its engine, "" where none is there yet; `memory_mb` is a planning figure
     (weights and working room) until the pool has measured the model, `download_mb` one for the
-    sizes that are not known to the byte."""
+    sizes that are not known to the byte. `steps_a_second` is what a second of speech costs, in
+    steps of `decoder_step`; 0 where it is not known. `rank` orders models that clone (1 first)."""
 
     __pydantic_config__: ClassVar = _STRICT
 
@@ -241,6 +244,8 @@ class ModelEntry:
     memory_mb: int
     languages: tuple[Text, ...] = ()
     download_mb: int = 0
+    steps_a_second: int = 0
+    rank: int = 0
     abilities: tuple[Ability, ...] = ()
     starter: bool = False
     engine: Dotted = ""

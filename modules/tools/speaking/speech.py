@@ -351,6 +351,12 @@ def submit_speech(
 
     The speech of a `live` job can be played while it is made, see `live_feed`.
     """
-    completed = complete_speech(services, request)
+    return submit_completed(services, complete_speech(services, request), live, kind)
+
+
+def submit_completed(
+    services: Services, completed: CompletedSpeech, live: bool = False, kind: str = SPEAK
+) -> Job:
+    """As `submit_speech`, for a request that is completed already."""
     title = f"{completed.voice[:60]}: {completed.text[:60]}"
     return services.jobs.submit(kind, title, {**asdict(completed), _LIVE: live})

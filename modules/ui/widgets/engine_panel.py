@@ -109,7 +109,7 @@ NONE = "None installed"
 VOICE_MATCH = (
     "{label} cannot clone a voice; the studio moves its nearest stock voice towards your sample, "
     "at once, and better in the background after the first take. The similarity score of the take "
-    "says how close it is."
+    "says how close it is. “Recommended engines” has those that clone truly."
 )
 TRUE_CLONE = "{label} clones the voice directly from the sample."
 

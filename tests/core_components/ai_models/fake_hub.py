@@ -19,6 +19,7 @@ COMMIT = "c" * 40
 class FakeHub:
     """`large` files are listed with their SHA-256, as the hub does for LFS files.
 
+    `sent` are files whose bytes are not those that are listed.
     `cut_after`: the next answers send so many bytes and break the connection, one entry each.
     `hold`: while it is cleared, an answer stops after its first bytes until it is set.
     `gated`: repositories whose files only accounts that accepted their terms get; `known` are the
@@ -28,6 +29,7 @@ class FakeHub:
 
     files: dict[str, bytes] = field(default_factory=dict)
     large: set[str] = field(default_factory=set)
+    sent: dict[str, bytes] = field(default_factory=dict)
     commit: str = COMMIT
     cut_after: list[int] = field(default_factory=list)
     listing_status: int = 200
@@ -87,7 +89,8 @@ def running_hub(**about: object) -> Iterator[FakeHub]:
                 self._file(path)
 
         def _file(self, path: str) -> None:
-            content = hub.files.get(path.split(f"/resolve/{hub.commit}/", 1)[-1])
+            name = path.split(f"/resolve/{hub.commit}/", 1)[-1]
+            content = hub.sent.get(name, hub.files.get(name))
             if content is None:
                 self._send(404, b"")
                 return

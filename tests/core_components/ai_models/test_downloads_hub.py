@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -265,6 +266,47 @@ def test_an_unreachable_hub_fails_and_is_remembered(models: Catalog) -> None:
     with pytest.raises(DownloadError, match="cannot be reached"):
         Downloader(models, transports=[transport]).fetch("tiny")
     assert transport.unreachable
+
+
+def test_a_check_asks_once_a_minute_and_fetches_nothing(
+    models: Catalog, hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(transfer.time, "monotonic", lambda: clock.now)
+    loader = downloader(models, hub)
+    loader.check("tiny")
+    hub.listing_status = 503
+    loader.check("tiny")
+    assert len(hub.asked) == 1
+    clock.now = 61.0
+    with pytest.raises(DownloadError, match=r"cannot be downloaded now.*HTTP 503") as caught:
+        loader.check("tiny")
+    assert "By hand" in caught.value.hint
+    assert not models.folder(models.entry("tiny")).exists()
+    with pytest.raises(ModelMissingError, match="offline mode is on"):
+        downloader(models, hub, offline=True).check("tiny")
+    assert len(hub.asked) == 2
+
+
+def test_a_check_sees_a_hub_that_is_gone_files_that_are_here_and_a_full_disk(
+    models: Catalog, hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_hub() as gone:
+        pass
+    gone_hub, usb = HubTransport(gone.endpoint), LocalTransport([tmp_path / "usb"])
+    with pytest.raises(DownloadError, match=r"cannot be reached .*") as caught:
+        Downloader(models, transports=[usb, gone_hub]).check("tiny")
+    assert "No folder" not in caught.value.message
+    copy = tmp_path / "usb" / models.entry("tiny").folder
+    copy.mkdir(parents=True)
+    for name in ("config.json", "weights.bin"):
+        (copy / name).write_bytes(SMALL)
+    Downloader(models, transports=[usb, gone_hub]).check("tiny")
+    entry = replace(models.entry("tiny"), download_mb=1_000)
+    full = SimpleNamespace(free=10_000_000)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: full)
+    with pytest.raises(DiskFullError, match=r"10\.0 MB free"):
+        Downloader(Catalog([entry], models.models_folder), transports=[usb]).check("tiny")
 
 
 def test_a_hub_that_never_answers_is_left(

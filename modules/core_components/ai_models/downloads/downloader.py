@@ -29,6 +29,7 @@ from modules.core_components.ai_models.downloads.files import (
     Delivery,
     Pins,
     Transport,
+    ensure_free,
     inside,
     process_lock,
     sha256_of,
@@ -222,6 +223,35 @@ class Downloader:
 
         return self._flights.run(entry.folder, work, progress, token)
 
+    def check(self, model_id: str, cancel: CancelToken | None = None) -> None:
+        """Raises what would keep `fetch` from bringing the model, as far as it can be known
+        beforehand: ModelMissingError (offline), DownloadError (no source answers) and
+        DiskFullError. Nothing is fetched; the hub's answer holds for a minute.
+
+        A licence that is not accepted and a missing token are no such thing: see `needs_consent`
+        and `needs_token`.
+        """
+        entry = self._catalog.entry(model_id)
+        folder = self._catalog.folder(entry)
+        offline = self._offline()
+        ensure_free(folder, entry.download_bytes)
+        reasons = []
+        for source, transport in self._ways(entry, offline):
+            try:
+                transport.check(entry, source, folder, cancel or CancelToken())
+                return
+            except DownloadError as error:
+                # That it is not here already is no news.
+                reasons += [] if transport.local else [error.message]
+        if offline:
+            raise self._missing(entry)
+        raise self._undelivered(entry, "cannot be downloaded now", reasons)
+
+    def needs_token(self, model_id: str) -> bool:
+        """Whether the model's files are given only for an access token, and there is none."""
+        entry = self._catalog.entry(model_id)
+        return entry.licence.token_required and not any(one.sends_token for one in self._transports)
+
     def verify(
         self,
         model_id: str,
@@ -280,16 +310,14 @@ class Downloader:
             except (DownloadError, CorruptFileError) as error:
                 reason = f"{transport.label(source)}: {error.message}"
                 logger.info("%s not from %s", entry.id, reason)
-                reasons.append(reason)
+                if not transport.local or isinstance(error, CorruptFileError):
+                    reasons.append(reason)  # that it is not here already is no news
                 continue
             pins.record(source, manifest, _derived(source, tuple(manifest.files)))
             return
         if offline:
             raise self._missing(entry)
-        raise DownloadError(
-            f"{entry.label} could not be downloaded. " + " ".join(dict.fromkeys(reasons)),
-            f"Check the network and try again; what arrived is kept. {self._by_hand(entry)}",
-        )
+        raise self._undelivered(entry, "could not be downloaded", reasons)
 
     def _ways(self, entry: ModelEntry, offline: bool) -> list[tuple[Source, Transport]]:
         """Who can be asked, in order: this machine first, what was unreachable today last."""
@@ -311,6 +339,12 @@ class Downloader:
             f"{entry.label} is not on this machine ({where}). Missing: {shown}.",
             f"Download it on the Models tab or with `models download {entry.id}` (not in offline "
             f"mode). {self._by_hand(entry)}",
+        )
+
+    def _undelivered(self, entry: ModelEntry, what: str, reasons: Sequence[str]) -> DownloadError:
+        return DownloadError(
+            f"{entry.label} {what}. " + " ".join(dict.fromkeys(reasons)),
+            f"Check the network and try again; what arrived is kept. {self._by_hand(entry)}",
         )
 
     def _by_hand(self, entry: ModelEntry) -> str:

@@ -378,10 +378,14 @@ class Delivery:
 
 class Transport(Protocol):
     """`local`: looks on this machine, so it is asked before the others. `unreachable`: turned out
-    so in this session, so that other sources are asked first."""
+    so in this session, so that other sources are asked first. `sends_token`: an access token goes
+    with its requests."""
 
     local: bool
     unreachable: bool
+
+    @property
+    def sends_token(self) -> bool: ...
 
     def serves(self, source: Source) -> bool: ...
 
@@ -391,6 +395,10 @@ class Transport(Protocol):
 
     def works_offline(self, source: Source) -> bool:
         """Whether `source` can be delivered from what lies on this machine."""
+        ...
+
+    def check(self, entry: ModelEntry, source: Source, folder: Path, cancel: CancelToken) -> None:
+        """Raises DownloadError where `source` does not answer now; nothing is fetched."""
         ...
 
     def deliver(self, delivery: Delivery) -> Manifest:

@@ -14,17 +14,19 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modules.core_components.ai_models.catalog import (
     FileRecord,
     HubSource,
     Manifest,
+    ModelEntry,
     ModelFile,
     Source,
     is_safe_name,
@@ -40,6 +42,9 @@ from modules.core_components.ai_models.downloads.files import (
 from modules.core_components.errors import CorruptFileError, DownloadError
 from modules.core_components.progress import CancelToken, call, take
 
+if TYPE_CHECKING:
+    import httpx
+
 logger = logging.getLogger(__name__)
 
 
@@ -48,6 +53,7 @@ FIRST_BYTE_TIMEOUT_S = 20.0
 STALL_TIMEOUT_S = 30.0
 _GRACE_S = 5.0  # the socket's own time-out speaks first: it can be retried
 _FUTILE_ATTEMPTS = 4
+_SERVER_ERROR = 500
 _NO_PERMISSION = (401, 403)
 _REFUSALS = {
     401: "asks for a token",
@@ -222,6 +228,8 @@ def _brief(error: Exception) -> str:
 
 
 _LISTING_TIMEOUT_S = 15.0
+# How long an answer to `check` holds. The hub is one place: it holds for all of its repositories.
+_CHECK_HOLDS_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -254,6 +262,7 @@ class HubTransport:
         self._endpoint = endpoint
         self._pause_s = pause_s
         self._token = token
+        self._checked: tuple[float, str] | None = None
 
     def serves(self, source: Source) -> bool:
         return isinstance(source, HubSource)
@@ -263,6 +272,26 @@ class HubTransport:
 
     def works_offline(self, source: Source) -> bool:
         return False
+
+    def check(self, entry: ModelEntry, source: Source, folder: Path, cancel: CancelToken) -> None:
+        assert isinstance(source, HubSource)  # noqa: S101 - `serves` said so
+        if self._checked is None or time.monotonic() - self._checked[0] > _CHECK_HOLDS_S:
+            problem = ""
+            try:
+                status = self._ask(source, source.revision, cancel).status_code
+                # Any other refusal is about this repository, and the hub is there.
+                if status >= _SERVER_ERROR:
+                    problem = f"The Hugging Face hub answered HTTP {status}."
+            except DownloadError as error:
+                problem = error.message
+            self._checked = time.monotonic(), problem
+        if self._checked[1]:
+            raise DownloadError(self._checked[1])
+
+    @property
+    def sends_token(self) -> bool:
+        """Whether requests carry a token: the user's, or that of huggingface_hub's log-in."""
+        return "authorization" in {name.lower() for name in self._headers()}
 
     def deliver(self, delivery: Delivery) -> Manifest:
         source, cancel = delivery.source, delivery.cancel
@@ -313,8 +342,7 @@ class HubTransport:
     def _refused(self, source: HubSource, status: int) -> DownloadError:
         """What to do about a refusal, in the message: it is shown as one source's reason."""
         page = f"https://huggingface.co/{source.repository}"
-        given = "authorization" in {name.lower() for name in self._headers()}
-        if not given:
+        if not self.sends_token:
             what = f"Accept the terms at {page} and save an access token of that account"
         elif status == 401:
             what = "It does not know your access token: save another one, or remove it"
@@ -326,8 +354,9 @@ class HubTransport:
             "(Settings tab, or `models token`)."
         )
 
-    def _listing(self, source: HubSource, revision: str, cancel: CancelToken) -> _Listing:
-        """Raises DownloadError; marks the hub as unreachable when nothing answers there."""
+    def _ask(self, source: HubSource, revision: str, cancel: CancelToken) -> httpx.Response:
+        """The answer to a listing; marks the hub as unreachable, with a DownloadError, when nothing
+        answers there."""
         import httpx
         from huggingface_hub import constants
 
@@ -352,6 +381,11 @@ class HubTransport:
             self.unreachable = True
             raise DownloadError(f"The Hugging Face hub cannot be reached ({error}).") from error
         self.unreachable = False
+        return answer
+
+    def _listing(self, source: HubSource, revision: str, cancel: CancelToken) -> _Listing:
+        """Raises DownloadError."""
+        answer = self._ask(source, revision, cancel)
         if answer.status_code in _NO_PERMISSION:
             raise self._refused(source, answer.status_code)
         if answer.status_code != 200:

