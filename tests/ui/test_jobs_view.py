@@ -157,6 +157,20 @@ def test_a_failure_stays_until_dismissed_and_is_escaped(
     assert services.jobs.list() == ()
 
 
+def test_a_retry_that_fails_before_the_next_poll_is_shown_as_failed(
+    services: Services, client: TestClient
+) -> None:
+    job = submit(services, "hello", "nobody")
+    assert services.jobs.wait(job.id, WAIT_S).state == "failed"
+    page = opened_on(client)
+    for _ in range(2):  # the second time the page has seen one fail already
+        page.click("Try again")
+        assert services.jobs.wait(job.id, WAIT_S).state == "failed"
+        page.tick()
+        assert "Waiting" not in page.text
+        assert "There is no voice" in page.text
+
+
 def test_a_job_that_was_just_done_is_shown_with_its_result(
     services: Services, client: TestClient
 ) -> None:

@@ -141,7 +141,8 @@ class JobsView:
         if job is None:
             return gr.skip(), f"{job_id} gone"
         place = self._services.jobs.position(job_id)
-        seen = f"{job_id} {job.state} {job.cancel_requested} {place}"
+        # With its end: one that is tried again may fail again before the next poll.
+        seen = f"{job_id} {job.state} {job.cancel_requested} {place} {job.finished}"
         if job.state != RUNNING or job.cancel_requested:
             return gr.skip(), seen
         return gr.update(value=self._panel_html(job, len(self._jobs(ACTIVE)) - 1)), seen
