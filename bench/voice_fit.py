@@ -1,25 +1,32 @@
 """The study of voice match: fits speakers with variants of the options, judges the held-out part.
 
     python bench/voice_fit.py --models base_models --speakers reader=clips/a italian=clips/b \
-        --variants default no-ear:ear=0 plain:layer_rate=0,content=0
+        --variants default ge2e:ge2e=1,campplus=0 plain:layer_rate=0,content=0 --others clips/c
 
 A speaker is a folder of recordings: the first clips up to 16 s are fitted on, the next up to 16 s
-are only judged by. Prints one row of a Markdown table for each fit as soon as it is done.
+are only judged by. They must hold speech: leave the silences, tones and monkeys of Debian's
+Asterisk prompts out. `--others` are folders of other people, whom the judges learn from beside the
+stock voices. Prints one row of a Markdown table for each fit as soon as it is done.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import sys
 import time
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors.torch import load_file, save_file
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench.voice_judges import FloatArray, closeness, make_judges, naturalness
+from bench.voice_judges import WINDOW, FloatArray, closeness, make_judges, naturalness
 from bench.voice_study import (
     encoded_closeness,
     load_speaker,
@@ -28,15 +35,22 @@ from bench.voice_study import (
     speak,
     trimmed,
 )
+from modules.core_components.ai_models import ASRManager, TTSManager
+from modules.core_components.ai_models.engines.campplus_network import load_campplus
 from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
+from modules.core_components.ai_models.engines.kokoro.fit.inputs import transcribe_sample
 from modules.core_components.ai_models.engines.kokoro.fit.layers import FitLayers
 from modules.core_components.ai_models.engines.kokoro.fit.stock_voices import render
 from modules.core_components.ai_models.engines.kokoro.fit.text import (
-    GUARD_SENTENCES,
     SCAN_SENTENCES,
     Reading,
 )
-from modules.core_components.ai_models.engines.kokoro.fit.voice_fit import FitOptions, fit_voice
+from modules.core_components.ai_models.engines.kokoro.fit.timbre_encoder import cut_windows
+from modules.core_components.ai_models.engines.kokoro.fit.voice_fit import (
+    FitOptions,
+    Transcribe,
+    fit_voice,
+)
 from modules.core_components.ai_models.engines.kokoro.wrapper import (
     CONFIG_FILE,
     WEIGHTS_FILE,
@@ -45,11 +59,14 @@ from modules.core_components.ai_models.engines.kokoro.wrapper import (
 from modules.core_components.ai_models.engines.speaker_encoder import (
     load_speaker_encoder,
 )
+from modules.core_components.ai_models.model_pool import ModelPool
 from modules.core_components.progress import CancelToken, no_progress
+from modules.core_components.settings import load_settings
 
 COLUMNS = (
-    "speaker", "variant", "start", "GE2E stock", "fitted", "self", "whisper-base stock", "fitted",
-    "self", "mfcc stock", "fitted", "self", "DNSMOS stock", "fitted", "pack only", "WER", "s",
+    "speaker", "variant", "start", "GE2E stock", "fitted", "self", "CAM++ stock", "fitted", "self",
+    "whisper-base stock", "fitted", "self", "mfcc stock", "fitted", "self", "DNSMOS stock",
+    "fitted", "pack only", "WER", "s",
 )  # fmt: skip
 
 
@@ -60,20 +77,18 @@ def main() -> None:
     kokoro = KokoroV1Wrapper(folder / CONFIG_FILE, folder / WEIGHTS_FILE)
     kmodel = kokoro.model
     voices = {p.stem: torch.load(p, weights_only=True) for p in sorted(folder.glob("voices/*.pt"))}
-    encoder = load_speaker_encoder(models / "ge2e/pretrained.pt")
+    ge2e = load_speaker_encoder(models / "ge2e/pretrained.pt")
+    campplus = load_campplus(models / "campplus/campplus_cn_en_common.pt")
     phonemize = make_phonemizer()
-    decoder = FastDecoder(kmodel.decoder, FitLayers())
-    readings = [Reading(kmodel, phonemize(s)) for s in (*SCAN_SENTENCES, *GUARD_SENTENCES)]
-    clips = {
-        name: [render(kmodel, decoder, r, pack[r.row], seed=9) for r in readings]
-        for name, pack in voices.items()
-    }
+    clips = _stock_clips(kmodel, phonemize, voices, arguments.work / "stock_clips.safetensors")
+    clips |= {folder.name: _pieces(folder) for folder in arguments.others}
     judges = make_judges(models / "whisper/base", clips)
     hear = make_listener(models / "whisper/base")
+    transcribe = _transcriber(models, arguments.work)
 
     def compare(spoken: list[FloatArray], held: list[FloatArray]) -> list[float]:
         return [
-            encoded_closeness(encoder, spoken, held),
+            *(encoded_closeness(encoder, spoken, held) for encoder in (ge2e, campplus)),
             *(closeness(judges[name], spoken, held) for name in ("whisper-base", "mfcc")),
         ]
 
@@ -84,9 +99,9 @@ def main() -> None:
         for variant, options in arguments.variants:
             began = time.monotonic()
             fitted = fit_voice(
-                kmodel, phonemize, encoder, voices, heard, 16_000, options, no_progress,
+                kmodel, phonemize, ge2e, campplus, voices, heard, 16_000, options, no_progress,
                 CancelToken(), scan_cache=arguments.work / "stock_voices.safetensors",
-                whisper_folder=models / "whisper/tiny.en",
+                whisper_folder=models / "whisper/tiny.en", transcribe=transcribe,
             )  # fmt: skip
             seconds = time.monotonic() - began
             pack, offsets = torch.from_numpy(fitted.pack), torch.from_numpy(fitted.layer_offsets)
@@ -98,6 +113,44 @@ def main() -> None:
             figures += [naturalness(stock), naturalness(spoken), naturalness(plain), hear(spoken)]
             row = [speaker, variant, fitted.start_voice, *(f"{f:.2f}" for f in figures)]
             print("|" + "|".join([*row, f"{seconds:.0f}"]) + "|", flush=True)
+            print(json.dumps(fitted.report), file=sys.stderr, flush=True)
+
+
+def _stock_clips(
+    kmodel: Any,
+    phonemize: Callable[[str], str],
+    voices: Mapping[str, torch.Tensor],
+    kept: Path,
+) -> dict[str, list[torch.Tensor]]:
+    """Two sentences by each stock voice, kept in a file, since they take minutes."""
+    if not kept.exists():
+        decoder = FastDecoder(kmodel.decoder, FitLayers())
+        readings = [Reading(kmodel, phonemize(sentence)) for sentence in SCAN_SENTENCES]
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        rendered = {
+            f"{name}/{number}": render(kmodel, decoder, reading, pack[reading.row], seed=0)
+            for name, pack in voices.items()
+            for number, reading in enumerate(readings)
+        }
+        save_file(rendered, kept)
+    clips: dict[str, list[torch.Tensor]] = {}
+    for key, clip in load_file(kept).items():
+        clips.setdefault(key.partition("/")[0], []).append(clip)
+    return clips
+
+
+def _pieces(folder: Path) -> list[torch.Tensor]:
+    """The first 16 s of a speaker in windows, as the judges compare them."""
+    return cut_windows(torch.from_numpy(load_speaker(folder)[0]), WINDOW)
+
+
+def _transcriber(models: Path, work: Path) -> Transcribe:
+    """As the studio writes a sample down, in a language that it finds out."""
+    here = {"device": "cpu", "models_folder": str(models.absolute())}
+    settings, pool = load_settings(work, here), ModelPool({"cpu": 4 * 2**30})
+    kokoro: Any = TTSManager(settings, pool).get("kokoro-v1.0")
+    engine = ASRManager(settings, pool).context.engine
+    return partial(transcribe_sample, engine, "", kokoro._phonemes, CancelToken())
 
 
 def _variant(text: str) -> tuple[str, FitOptions]:
@@ -113,6 +166,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--models", type=Path, default=Path("base_models"))
     parser.add_argument("--work", type=Path, default=Path("bench/work"))
     parser.add_argument("--speakers", nargs="+", required=True, metavar="NAME=FOLDER")
+    parser.add_argument("--others", nargs="*", default=[], type=Path, metavar="FOLDER")
     parser.add_argument("--variants", nargs="+", default=["default"], metavar="NAME:KEY=VALUE,...")
     arguments = parser.parse_args()
     pairs = (text.split("=", 1) for text in arguments.speakers)

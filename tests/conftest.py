@@ -35,6 +35,7 @@ STARTER_FILES = (
     "whisper/tiny.en/model.bin",
     "whisper/base/model.bin",
     "ge2e/pretrained.pt",
+    "campplus/campplus_cn_en_common.pt",
 )
 
 

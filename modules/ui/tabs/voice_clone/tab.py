@@ -121,6 +121,7 @@ def match_facts(prompt: VoicePrompt) -> dict[str, str]:
         "Refined": _figure(info.get("held_out_similarity")) if refined else "",
         "Matched, expected": _figure(info.get("expected_similarity")),
         "Same speaker": _figure(info.get("self_similarity")),
+        "Similarity by": str(info.get("encoder", "GE2E")),  # in earlier versions always
         "Computed in": duration_text(info["seconds"]) if "seconds" in info else "",
     }
 

@@ -200,14 +200,16 @@ class KokoroEngine:
         self, sample: Sample, holder: str, cancel: CancelToken, check: Callable[[], None]
     ) -> Iterator[FitResources]:
         context = self._context
-        encoder_handle = self._encoder_on_cpu("ge2e")
+        ge2e, campplus = self._encoder_on_cpu("ge2e"), self._encoder_on_cpu("campplus")
         with (
             context.pool.lease(self.model_spec(), cancel, holder) as model,
-            context.pool.lease(encoder_handle.model_spec(), cancel, holder) as encoder,
+            context.pool.lease(ge2e.model_spec(), cancel, holder) as ge2e_encoder,
+            context.pool.lease(campplus.model_spec(), cancel, holder) as campplus_encoder,
         ):
             yield FitResources(
                 kmodel=model.model,
-                encoder=encoder,
+                ge2e=ge2e_encoder,
+                campplus=campplus_encoder,
                 phonemize=partial(self._phonemes, "en-us"),
                 transcribe=partial(
                     transcribe_sample, context.engine, sample.language, self._phonemes, cancel

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 import torch
 
-from modules.core_components.ai_models.engines import ge2e, whisper_features
+from modules.core_components.ai_models.engines import campplus, ge2e, whisper_features
 from modules.core_components.ai_models.engines.base import EngineContext
+from modules.core_components.ai_models.engines.campplus_network import CampplusEncoder
 from modules.core_components.ai_models.engines.kokoro.engine import KokoroEngine, create
 from modules.core_components.ai_models.engines.kokoro.fit import (
     instant_match,
@@ -42,8 +43,8 @@ class FakeFit:
 
     def __call__(self, *given: Any, **named: Any) -> FittedVoice:
         names = (
-            "kmodel", "phonemize", "encoder", "voices", "sample", "sample_rate_hz", "options",
-            "progress", "cancel", "checkpoint",
+            "kmodel", "phonemize", "ge2e", "campplus", "voices", "sample", "sample_rate_hz",
+            "options", "progress", "cancel", "checkpoint",
         )  # fmt: skip
         self.given = dict(zip(names, given, strict=True)) | named
         checkpoint = self.given["checkpoint"]
@@ -78,7 +79,10 @@ def engine(context: EngineContext, tmp_path: Path) -> KokoroEngine:
         {"model_state": SpeakerEncoder(hidden_size=4).state_dict()},
         tmp_path / ge2e.WEIGHTS,
     )
+    torch.save(CampplusEncoder().state_dict(), tmp_path / campplus.WEIGHTS)
     folders = {"ge2e": tmp_path, "campplus": tmp_path, "whisper-tiny.en": tmp_path / "tiny.en"}
+
+    encoders: dict[str, Any] = {"ge2e": ge2e, "campplus": campplus}
 
     def ensure_model(model_id: str) -> Path:
         return folders.get(model_id) or context.ensure_model(model_id)
@@ -86,7 +90,7 @@ def engine(context: EngineContext, tmp_path: Path) -> KokoroEngine:
     whole = dataclasses.replace(
         context,
         ensure_model=ensure_model,
-        engine=lambda model_id: ge2e.create(context.catalog.entry(model_id), whole),
+        engine=lambda model_id: encoders[model_id].create(context.catalog.entry(model_id), whole),
     )
     return create(context.catalog.entry("kokoro-v1.0"), whole)
 
@@ -103,7 +107,8 @@ def test_the_fit_gets_the_models_the_voices_and_the_recording(
     engine: KokoroEngine, fit: FakeFit, sample: Sample
 ) -> None:
     engine.refine_voice(sample, no_progress, CancelToken())
-    assert isinstance(fit.given["encoder"], SpeakerEncoder)
+    assert isinstance(fit.given["ge2e"], SpeakerEncoder)
+    assert isinstance(fit.given["campplus"], CampplusEncoder)
     assert fit.given["kmodel"].vocab
     assert fit.given["phonemize"]("Hello.") == "həlˈO."
     assert sorted(fit.given["voices"]) == ["af_one", "am_two"]
@@ -213,7 +218,7 @@ def test_a_match_is_a_voice_and_says_what_it_is_made_of(
     monkeypatch.setattr(whisper_features, "load_whisper_features", lambda folder: folder)
     monkeypatch.setattr(sample_voice, "trim_to_speech", lambda speech: speech)
     prompt = engine.prepare_voice(sample, no_progress, CancelToken())
-    assert isinstance(given["campplus"], SpeakerEncoder)
+    assert isinstance(given["campplus"], CampplusEncoder)
     assert sorted(given["voices"]) == ["af_one", "am_two"]
     assert given["samples"].shape == (32_000,)
     assert prompt.info["mix"] == {"am_two": 0.75, "af_one": 0.25}

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from modules.core_components.ai_models.engines.campplus_network import CampplusEncoder
 from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
 from modules.core_components.ai_models.engines.kokoro.fit import guard, voice_fit
 from modules.core_components.ai_models.engines.kokoro.fit.layers import (
@@ -54,6 +55,13 @@ def encoder() -> SpeakerEncoder:
 
 
 @pytest.fixture(scope="module")
+def campplus() -> CampplusEncoder:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(4)
+        return CampplusEncoder().eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
 def sample() -> np.ndarray:
     time_s = np.arange(3 * 16_000) / 16_000
     rng = np.random.default_rng(0)
@@ -65,7 +73,8 @@ def sample() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def fit(
-    kmodel: Any, encoder: SpeakerEncoder, folder: Path, sample: np.ndarray,
+    kmodel: Any, encoder: SpeakerEncoder, campplus: CampplusEncoder, folder: Path,
+    sample: np.ndarray,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[..., FittedVoice]:  # fmt: skip
     scan = tmp_path_factory.mktemp("scan") / "scan.safetensors"
@@ -79,8 +88,8 @@ def fit(
         speech: np.ndarray = sample,
     ) -> FittedVoice:
         return fit_voice(
-            kmodel, lambda text: text[:12].lower(), encoder, voices, speech, 16_000, options,
-            progress, cancel or CancelToken(), checkpoint, scan_cache=scan,
+            kmodel, lambda text: text[:12].lower(), encoder, campplus, voices, speech, 16_000,
+            options, progress, cancel or CancelToken(), checkpoint, scan_cache=scan,
         )  # fmt: skip
 
     return run

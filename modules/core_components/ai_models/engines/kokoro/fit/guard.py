@@ -70,13 +70,18 @@ def choose_strength(
             layers = strength * average["layers"] * spread[:128]
             generator = torch.Generator().manual_seed(options.seed + 77)
             audio, _, _ = speak(encoders, baseline, style, layers, generator)
-            embedding = encoders.encoder.embed_tensor(audio)
-            closeness = embedding @ target.ge2e
-            figures = {"ge2e": float(closeness)}
-            figures["missing"] = float(shortfall(closeness, target.ge2e_self))
+            embedding = encoders.campplus.embed_tensor(audio)
+            closeness = embedding @ target.campplus
+            figures = {"campplus": float(closeness)}
+            figures["missing"] = options.campplus * float(
+                shortfall(closeness, target.campplus_self)
+            )
+            closeness = encoders.encoder.embed_tensor(audio) @ target.ge2e
+            figures["ge2e"] = float(closeness)
+            figures["missing"] += options.ge2e * float(shortfall(closeness, target.ge2e_self))
             off = long_term_spectrum(audio) - target.spectrum
             figures["spectrum"] = float(off.abs().mean())
-            if encoders.timbre is not None and target.timbre is not None:
+            if options.timbre > 0 and encoders.timbre is not None and target.timbre is not None:
                 closeness = encoders.timbre.embed(audio) @ target.timbre
                 figures["ear"] = float(closeness)
                 figures["missing"] += options.timbre * float(
@@ -93,7 +98,7 @@ def choose_strength(
 
     results = list(pool.map(evaluate, jobs))
     with torch.no_grad():
-        own = encoders.encoder.embed_tensor(held)
+        own = encoders.campplus.embed_tensor(held)
     table: list[dict[str, float]] = []
     similarities: list[float] = []
     for i, strength in enumerate(STRENGTHS):

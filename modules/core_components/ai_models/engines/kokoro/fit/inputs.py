@@ -16,7 +16,7 @@ from modules.core_components.values import Segment, Speech
 
 @dataclass(frozen=True)
 class FitOptions:
-    """Every parameter of a fit. Weights are relative to the GE2E distance, whose weight is 1.
+    """Every parameter of a fit, the weights of its terms among them.
 
     Where the defaults come from is in docs/voice_fit_study.md.
     """
@@ -27,6 +27,8 @@ class FitOptions:
     sentences: int = 12  # how many of the training sentences to use
     learning_rate: float = 0.08  # in standard deviations of the stock voices
     layer_rate: float = 0.5  # learning rate of the layers' own styles, relative
+    ge2e: float = 1.0  # the distance by GE2E
+    campplus: float = 0.0  # the distance by CAM++
     timbre: float = 0.5  # the timbre encoder's distance
     spectrum: float = 0.2  # long-term spectrum
     envelope: float = 0.2  # the spectral envelope, sound by sound (`envelope_distance`)

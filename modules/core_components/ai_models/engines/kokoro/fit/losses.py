@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from modules.core_components.ai_models.engines.campplus_network import CampplusEncoder
 from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
 from modules.core_components.ai_models.engines.kokoro.fit.inputs import FitOptions
 from modules.core_components.ai_models.engines.kokoro.fit.target import (
@@ -65,13 +66,14 @@ class Baseline:
 class FitEncoders:
     """The models that render and compare, shared by all threads and only read.
 
-    `encoder` is GE2E, `timbre` the timbre encoder, `features` Whisper's encoder, `frames` the
-    sample's frames; the last three are None where the parts of the loss are not used.
+    `encoder` is GE2E, `campplus` CAM++, `timbre` the timbre encoder, `features` Whisper's encoder,
+    `frames` the sample's frames; the last three are None where the parts of the loss are not used.
     """
 
     kmodel: Any
     decoder: FastDecoder
     encoder: SpeakerEncoder
+    campplus: CampplusEncoder
     timbre: TimbreEncoder | None
     features: WhisperFeatures | None
     frames: SampleFrames | None = None
@@ -151,14 +153,17 @@ def rendering_loss(
     audio, pitch, durations = speak(encoders, baseline, style, layers * spread[:128], generator)
     disturbed = disturb(audio, generator)
     parts = {
-        "ge2e": shortfall(
-            encoders.encoder.embed_tensor(disturbed, rate=2.0) @ target.ge2e, target.ge2e_self
-        ),
         "spectrum": options.spectrum * _huber(long_term_spectrum(audio) - target.spectrum),
         "pull": options.pull * residual.square().mean(),
         "layer_pull": options.layer_pull * layers.square().sum() / 128,
     }
-    if encoders.timbre is not None and target.timbre is not None:
+    if options.ge2e > 0:
+        closeness = encoders.encoder.embed_tensor(disturbed, rate=2.0) @ target.ge2e
+        parts["ge2e"] = options.ge2e * shortfall(closeness, target.ge2e_self)
+    if options.campplus > 0:
+        closeness = encoders.campplus.embed_tensor(disturbed) @ target.campplus
+        parts["campplus"] = options.campplus * shortfall(closeness, target.campplus_self)
+    if options.timbre > 0 and encoders.timbre is not None and target.timbre is not None:
         closeness = encoders.timbre.embed(disturbed) @ target.timbre
         parts["ear"] = options.timbre * shortfall(closeness, target.timbre_self)
     if options.envelope > 0 and baseline.envelope is not None and encoders.frames is not None:

@@ -27,7 +27,7 @@ from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.values import Sample, Speech, VoicePrompt
 
 # Increased whenever the same parameters would give another voice: old prompts are not found then.
-_ALGORITHM = 2
+_ALGORITHM = 3
 _MATCHING = 1
 _SCAN = "stock_voices.safetensors"
 # A minute is what the fit uses; longer pauses than trimming leaves take some of the recording.
@@ -48,13 +48,15 @@ def fitting_parameters(steps: int) -> Mapping[str, Any]:
 class FitResources:
     """What a fit works with.
 
-    `kmodel` and `encoder` are the loaded modules, on the CPU; `phonemize` turns English text into
-    phonemes, `transcribe` speech into words. Checkpoints and the embeddings of the stock voices are
-    kept in `fits_folder`. `check` is called several times a second, and may wait or raise.
+    `kmodel`, `ge2e` and `campplus` are the loaded modules, on the CPU; `phonemize` turns English
+    text into phonemes, `transcribe` speech into words. Checkpoints and the embeddings of the stock
+    voices are kept in `fits_folder`. `check` is called several times a second; it may wait, or
+    raise.
     """
 
     kmodel: Any
-    encoder: Any
+    ge2e: Any
+    campplus: Any
     phonemize: Callable[[str], str]
     transcribe: Callable[[Speech], TranscribedSample]
     voices: VoiceFolder
@@ -124,7 +126,7 @@ def fit_sample(
     """`prompt` with the voice that was fitted to the sample.
 
     What is done so far is kept under the prompt's key, and the next call resumes from it. The
-    similarities in `info` are GE2E cosines with the held-out part of the sample: of the starting
+    similarities in `info` are CAM++ cosines with the held-out part of the sample: of the starting
     voice, the fitted voice, and the rest of the sample. Raises as `fit_voice` does.
     """
     import torch
@@ -138,7 +140,8 @@ def fit_sample(
     fitted = fit_voice(
         resources.kmodel,
         resources.phonemize,
-        resources.encoder,
+        resources.ge2e,
+        resources.campplus,
         {name: torch.from_numpy(voices.pack(name).copy()) for name in voices.names()},
         speech.samples,
         speech.sample_rate_hz,
@@ -165,6 +168,7 @@ def fit_sample(
             "start_similarity": fitted.similarity_stock,
             "held_out_similarity": fitted.similarity_fitted,
             "self_similarity": fitted.similarity_self,
+            "encoder": "CAM++",
             "seconds": fitted.report["seconds"],
             "report": dict(fitted.report),
         },

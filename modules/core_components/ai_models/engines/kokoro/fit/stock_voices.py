@@ -21,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from modules.core_components.ai_models.engines.campplus_network import CampplusEncoder
 from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
 from modules.core_components.ai_models.engines.kokoro.fit.target import normalize_level, to_16k
 from modules.core_components.ai_models.engines.kokoro.fit.text import FRAME_SAMPLES, Reading
@@ -36,17 +37,19 @@ from modules.core_components.atomic import atomic_path
 
 logger = logging.getLogger(__name__)
 
-_FORMAT = "stock-voices-2"
-_GE2E, _TIMBRE = "ge2e", "ear"  # the tensors' names in the files
-_SHIPPED = Path(__file__).with_suffix(".safetensors")
+_FORMAT = "stock-voices-3"
+_GE2E, _CAMPPLUS, _TIMBRE = "ge2e", "campplus", "ear"  # the tensors' names in the files
+SHIPPED = Path(__file__).with_suffix(".safetensors")
 
 
 @dataclass(frozen=True, eq=False)
 class StockVoices:
-    """`names` [v] and their embeddings: `ge2e` [v, 256], `timbre_vectors` [v, k] with Whisper."""
+    """`names` [v] and their embeddings: `ge2e` [v, 256], `campplus` [v, 192], `timbre_vectors`
+    [v, k] with Whisper."""
 
     names: tuple[str, ...]
     ge2e: Tensor
+    campplus: Tensor
     timbre: TimbreEncoder | None
     timbre_vectors: Tensor | None
 
@@ -66,6 +69,7 @@ def scan_stock_voices(
     kmodel: Any,
     decoder: FastDecoder,
     encoder: SpeakerEncoder,
+    campplus: CampplusEncoder,
     features: WhisperFeatures | None,
     readings: tuple[Reading, ...],
     voices: Mapping[str, Tensor],
@@ -82,7 +86,7 @@ def scan_stock_voices(
     if features is not None:
         timbre = TimbreEncoder(partial(whisper_statistics, features), load_projection())
     key = _key(names, voices, timbre is not None)
-    kept = _load(_SHIPPED, key) or (_load(cache, key) if cache is not None else None)
+    kept = _load(SHIPPED, key) or (_load(cache, key) if cache is not None else None)
     if kept is None:
         clips: dict[str, list[Tensor]] = {}
 
@@ -93,18 +97,19 @@ def scan_stock_voices(
         for done, (name, spoken) in enumerate(zip(names, pool.map(speak, names), strict=True)):
             clips[name] = spoken
             on_voice(done + 1)
-        kept = _measure(names, clips, encoder, timbre)
+        kept = _measure(names, clips, encoder, campplus, timbre)
         if cache is not None:
             cache.parent.mkdir(parents=True, exist_ok=True)
             with atomic_path(cache) as unfinished:
                 save_file(kept, unfinished, metadata={"key": key})
-    return StockVoices(names, kept[_GE2E], timbre, kept.get(_TIMBRE))
+    return StockVoices(names, kept[_GE2E], kept[_CAMPPLUS], timbre, kept.get(_TIMBRE))
 
 
 def _measure(
     names: tuple[str, ...],
     clips: dict[str, list[Tensor]],
     encoder: SpeakerEncoder,
+    campplus: CampplusEncoder,
     timbre: TimbreEncoder | None,
 ) -> dict[str, Tensor]:
     def mean(vectors: list[Tensor]) -> Tensor:
@@ -114,6 +119,9 @@ def _measure(
     with torch.no_grad():
         ge2e = [mean([encoder.embed_tensor(clip) for clip in clips[name]]) for name in names]
         kept = {_GE2E: torch.stack(ge2e)}
+        kept[_CAMPPLUS] = torch.stack(
+            [mean([campplus.embed_tensor(clip) for clip in clips[name]]) for name in names]
+        )
         if timbre is not None:
             kept[_TIMBRE] = torch.stack(
                 [mean([timbre.embed(clip) for clip in clips[name]]) for name in names]

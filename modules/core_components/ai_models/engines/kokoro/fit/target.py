@@ -36,11 +36,13 @@ class FitTarget:
     """
 
     ge2e: Tensor
+    campplus: Tensor
     timbre: Tensor | None
     spectrum: Tensor
     log_pitch: float
     log_pitch_spread: float
     ge2e_self: float
+    campplus_self: float
     timbre_self: float
 
 

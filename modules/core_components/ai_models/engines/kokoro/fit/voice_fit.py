@@ -26,6 +26,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from modules.core_components.ai_models.engines.campplus_network import CampplusEncoder
 from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
 from modules.core_components.ai_models.engines.kokoro.fit.guard import choose_strength
 from modules.core_components.ai_models.engines.kokoro.fit.inputs import (
@@ -87,9 +88,9 @@ _CHECKPOINT_EVERY_S = 10.0
 _ENGLISH_VOICES = ("a", "b")  # Kokoro's names begin with the language: American, British
 _FOREIGN_HANDICAP = 1.0  # in standard deviations over the voices
 # What is reached on the fitted clips is not quite reached on others.
-_GE2E_HEADROOM = 0.07
+_GE2E_HEADROOM, _CAMPPLUS_HEADROOM = 0.07, 0.07
 # The similarity of a speaker's recordings where the sample is too short to measure it.
-_USUAL_GE2E, _USUAL_TIMBRE = 0.83, 0.70
+_USUAL_GE2E, _USUAL_CAMPPLUS, _USUAL_TIMBRE = 0.83, 0.75, 0.70
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +100,7 @@ class FittedVoice:
     `pack` float32 [510, 1, 256] is an ordinary Kokoro voice; `layer_offsets` float32
     [layers, 128] are added to each AdaIN layer's style on top of it (`FastDecoder`). The pack
     alone is the nearest voice that any Kokoro program can use.
-    The similarities are GE2E cosines with the held-out part of the sample.
+    The similarities are CAM++ cosines with the held-out part of the sample.
     """
 
     pack: FloatArray
@@ -116,6 +117,7 @@ def fit_voice(
     kmodel: Any,
     phonemize: Callable[[str], str],
     encoder: SpeakerEncoder,
+    campplus: CampplusEncoder,
     voices: Mapping[str, Tensor],
     sample: FloatArray,
     sample_rate_hz: int,
@@ -156,14 +158,14 @@ def fit_voice(
 
         scan = read_sentences(kmodel, phonemize, SCAN_SENTENCES)
         stock = scan_stock_voices(
-            kmodel, decoder, encoder, features, scan, voices, pool, scan_cache, on_voice
+            kmodel, decoder, encoder, campplus, features, scan, voices, pool, scan_cache, on_voice
         )
-        target = measure_sample(fit_part, encoder, stock)
-        name = nearest_voice(target, stock)
+        target = measure_sample(fit_part, encoder, campplus, stock)
+        name = nearest_voice(target, stock, options)
         frames = None
         if features is not None and options.envelope > 0:
             frames = sample_frames(features, torch.from_numpy(fit_part))
-        encoders = FitEncoders(kmodel, decoder, encoder, stock.timbre, features, frames)
+        encoders = FitEncoders(kmodel, decoder, encoder, campplus, stock.timbre, features, frames)
         base = voices[name]
         progress(0.2, f"Starting from {name}")
         transcribed = TranscribedSample((), phonemize)
@@ -200,7 +202,7 @@ def fit_voice(
     shared = nearest_shared_style(kmodel.decoder, shift[:128] + layers)
     pack = base + torch.cat([shared, shift[128:]])
     offsets = shift[:128] + layers - shared
-    fitted_to, held_out = (encoder.embed(part, SAMPLE_RATE_HZ) for part in (fit_part, held_part))
+    fitted_to, held_out = (campplus.embed(part, SAMPLE_RATE_HZ) for part in (fit_part, held_part))
     progress(1.0, "Done")
     return FittedVoice(
         pack=pack.numpy().astype(np.float32),
@@ -215,7 +217,7 @@ def fit_voice(
             "pitch_hz": float(np.exp(target.log_pitch)) if target.log_pitch else None,
             "strength": choice.strength,
             "candidates": choice.table,
-            "self_closeness": [target.ge2e_self, target.timbre_self],
+            "self_closeness": [target.ge2e_self, target.campplus_self, target.timbre_self],
             "own_sentences": own_sentences,
             "timbre_ear": stock.timbre is not None,
             "fit_part_s": len(fit_part) / SAMPLE_RATE_HZ,
@@ -264,7 +266,7 @@ class _Fit:
                 name: torch.stack([r[0][name] for r in results]).mean(dim=0) for name in rates
             }
             state.advance(gradients, rates, options.steps)
-            distance = float(np.mean([r[1]["ge2e"] for r in results]))
+            distance = float(np.mean([r[1].get("campplus", 0.0) for r in results]))
             message = f"Fitting, step {state.step} of {options.steps} (distance {distance:.2f})"
             progress(state.step / options.steps, message)
             logger.debug("step %d: %s", state.step, results[0][1])
@@ -336,7 +338,9 @@ def split_sample(
     return np.ascontiguousarray(x[:cut]), np.ascontiguousarray(x[cut:])
 
 
-def measure_sample(fit_part: FloatArray, encoder: SpeakerEncoder, stock: StockVoices) -> FitTarget:
+def measure_sample(
+    fit_part: FloatArray, encoder: SpeakerEncoder, campplus: CampplusEncoder, stock: StockVoices
+) -> FitTarget:
     """The measures of the part of the sample that is fitted to, 16 kHz [n]."""
     x = torch.from_numpy(fit_part)
     with torch.no_grad():
@@ -347,8 +351,11 @@ def measure_sample(fit_part: FloatArray, encoder: SpeakerEncoder, stock: StockVo
         return FitTarget(
             ge2e_self=_GE2E_HEADROOM
             + self_similarity([encoder.embed_tensor(p) for p in pieces], _USUAL_GE2E),
+            campplus_self=_CAMPPLUS_HEADROOM
+            + self_similarity([campplus.embed_tensor(p) for p in pieces], _USUAL_CAMPPLUS),
             timbre_self=self_similarity(timbre_pieces, _USUAL_TIMBRE),
             ge2e=torch.from_numpy(encoder.embed(fit_part, SAMPLE_RATE_HZ)),
+            campplus=campplus.embed_tensor(x),
             timbre=None if timbre is None else timbre.embed_long(x),
             spectrum=long_term_spectrum(x),
             log_pitch=pitch,
@@ -356,7 +363,7 @@ def measure_sample(fit_part: FloatArray, encoder: SpeakerEncoder, stock: StockVo
         )
 
 
-def nearest_voice(target: FitTarget, stock: StockVoices) -> str:
+def nearest_voice(target: FitTarget, stock: StockVoices, options: FitOptions) -> str:
     """The stock voice that is similar to the sample by both speaker encoders.
 
     Each encoder's cosines are counted in their own standard deviations over the voices, since those
@@ -364,8 +371,12 @@ def nearest_voice(target: FitTarget, stock: StockVoices) -> str:
     minimum). A voice made for another language than English has to be clearly nearer: it keeps its
     accent, and Whisper misread one English word in ten of a fit that began at a French voice.
     """
-    opinions = [_standard(stock.ge2e @ target.ge2e)]
-    if target.timbre is not None and stock.timbre_vectors is not None:
+    opinions = []
+    if options.ge2e > 0:
+        opinions.append(_standard(stock.ge2e @ target.ge2e))
+    if options.campplus > 0:
+        opinions.append(_standard(stock.campplus @ target.campplus))
+    if options.timbre > 0 and target.timbre is not None and stock.timbre_vectors is not None:
         opinions.append(_standard(stock.timbre_vectors @ target.timbre))
     closeness = -torch.logsumexp(-torch.stack(opinions), dim=0)
     foreign = torch.tensor([not name.startswith(_ENGLISH_VOICES) for name in stock.names])
