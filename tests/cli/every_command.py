@@ -51,7 +51,6 @@ def commands(inputs: Path, out: Path) -> list[list[str]]:
         ["train", "evaluate", "anna"],
         ["train", "publish", "anna", "--name", "anna"],
         ["models", "list"],
-        ["models", "recommend"],
         ["models", "status", "kokoro"],
         ["models", "download", "whisper-small"],
         ["models", "delete", "kokoro"],
@@ -71,6 +70,7 @@ def commands(inputs: Path, out: Path) -> list[list[str]]:
         ["trash", "empty", "--yes"],
         ["doctor"],
         ["read", "Dr. Smith paid $5.", "--language", "en"],
+        ["models", "recommend"],
         ["--port", "99999", "--no-browser"],
     ]
 

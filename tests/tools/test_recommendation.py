@@ -56,7 +56,7 @@ def test_a_newcomer_without_a_gpu_is_offered_pocket_tts(engines: Engines) -> Non
     assert first.speed is not None
     assert first.speed.real_time_factor < 1
     assert "estimated" in first.facts[3]
-    assert list(found).index("kokoro-v1.0") < list(found).index("qwen3-tts-1.7b-base")
+    assert list(found).index("kokoro-v1.0") < list(found).index("qwen3-tts-0.6b-base")
 
 
 @pytest.mark.parametrize("how", ["server error", "gone", "offline"])
@@ -103,6 +103,14 @@ def test_a_fast_machine_gets_the_first_of_the_catalog(engines: Engines) -> None:
     found = list(engines(step_s=WORKSTATION_S))
     assert found[0] == "qwen3-tts-1.7b-base"
     assert found.index("xtts-v2.0.3") < found.index("kokoro-v1.0")
+
+
+def test_on_a_slow_machine_the_faster_clones_come_first(engines: Engines) -> None:
+    found = engines(step_s=0.04)
+    small = ["qwen3-tts-0.6b-base", "vibevoice-1.5b"]
+    assert [name for name in found if not found[name].problem] == [
+        MODEL, "kokoro-v1.0", "xtts-v2.0.3", *small,
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -82,9 +83,11 @@ def recommend(
 
     First those that can be used now or after a download, and of these, in this order: those that
     speak the language of the sample; true clones that keep up with the listener; slower ones that
-    are worth the wait; the voice match; clones that take longer. Then those that are installed, and
-    the order of the catalog. Asks the hub whether it is there, unless the studio is offline, and
-    measures this machine once. Raises NotFoundError for an unknown sample.
+    are worth the wait; the voice match; clones that take longer. Then those that are installed;
+    then the order of the catalog, or, among those that do not keep up, the faster ones.
+
+    Asks the hub whether it is there, unless the studio is offline, and measures this machine once.
+    Raises NotFoundError for an unknown sample.
     """
     language = services.samples.voice(sample).language if sample else ""
     language = language or services.settings.language
@@ -152,12 +155,14 @@ def _look_at(
 
 def _place(found: Recommendation, entry: ModelEntry) -> tuple[object, ...]:
     """What the list is sorted by, see `recommend`."""
-    factor = found.speed.real_time_factor if found.speed else _WORTH_THE_WAIT
+    unknown = math.inf if found.problem else _WORTH_THE_WAIT
+    factor = found.speed.real_time_factor if found.speed else unknown
     if found.way == MATCH:
         pace = 2
     else:
         pace = 0 if factor <= _KEEPS_UP else 1 if factor <= _WORTH_THE_WAIT else 3
-    rank = entry.rank or _NO_RANK
+    # Where all keep up, the better one; where one has to wait, the faster one.
+    rank = factor if pace in (1, 3) else entry.rank or _NO_RANK
     return bool(found.problem), not found.speaks_language, pace, not found.is_installed, rank
 
 
