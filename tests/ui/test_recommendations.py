@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from modules.core_components.access_token import AccessToken
 from modules.tools.jobs import register_job_kinds
 from modules.tools.models import speed
 from modules.tools.services import Services, open_services
@@ -78,8 +77,8 @@ def test_from_a_refusal_to_a_take_in_one_click(services: Services, page: Page) -
     assert "Accept the terms at https://huggingface.co/kyutai/pocket-tts" in page.text
     assert ACCEPT not in page.labels("checkbox")
     assert page.value("Engine") == ""
-    AccessToken(services.settings.root).save(TOKEN)  # as on the Settings tab
-    page.click("Try again")
+    page.fill("Another access token (one is saved)", TOKEN)
+    page.click(USE)
     follow(services, page)
     (take,) = services.takes.list()
     assert (take.model_id, take.voice, take.text) == (MODEL, "Anna", TEXT)

@@ -26,6 +26,7 @@ from modules.ui.widgets.take_panel import GeneratePanel
 TITLE = "Recommended engines"
 LOOKING = "Looking at this machine and asking the model hub…"
 SPEAK_NOW, DOWNLOAD = "Speak with it", "Download and speak"
+TOKEN, OTHER_TOKEN = "Access token", "Another access token (one is saved)"
 NO_TEXT = "Type a text and press Generate."
 SEQUENCE = "recommended-engines"
 
@@ -42,7 +43,7 @@ class RecommendationPanel:
             self._about = panel()
             self._accept = gr.Checkbox(label="I accept this licence", value=False, visible=False)
             self._token = gr.Textbox(
-                value="", label="Access token", type="password", visible=False, max_lines=1
+                value="", label=TOKEN, type="password", visible=False, max_lines=1
             )
             self.button = gr.Button(SPEAK_NOW, variant="primary", visible=False)
         details = [self._about, self._accept, self._token, self.button]
@@ -77,9 +78,9 @@ class RecommendationPanel:
                 job.id if job else gr.skip(),
                 job.id if job and is_live else gr.skip(),
                 *(show(model_id, sample) if is_here else unchanged),
-                # What was given is remembered: it is not asked for again.
+                # What was given is remembered; a token that is refused may be replaced.
                 gr.update(visible=False),
-                gr.update(visible=False, value=""),
+                gr.update(value="", label=OTHER_TOKEN),
             ]
 
         def after(job: Job, sample: str) -> list[Any]:
@@ -161,6 +162,10 @@ def _details(one: Recommendation) -> list[Any]:
     return [
         render("engine_needs", one=one),
         gr.update(visible=waiting and one.needs_acceptance, value=False),
-        gr.update(visible=waiting and one.needs_token, value=""),
+        gr.update(
+            visible=waiting and one.licence.token_required,
+            value="",
+            label=TOKEN if one.needs_token else OTHER_TOKEN,
+        ),
         gr.update(visible=True, value=label),
     ]
