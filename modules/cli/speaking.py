@@ -31,6 +31,9 @@ Out = Annotated[Path, typer.Option(help="The audio to write: .wav, .flac or .mp3
 Engine = Annotated[str, typer.Option(help="The model to speak with; see 'models list'.")]
 Seed = Annotated[int, typer.Option(help="-1 draws one; the take says which.")]
 Speed = Annotated[float, typer.Option(help="1.0 is the voice's own rate.")]
+Refine = Annotated[
+    bool, typer.Option(help="Refine the voice of a sample first: minutes, once, where engines can.")
+]
 Scores = Annotated[bool, typer.Option(help="Measure similarity and word errors afterwards.")]
 
 
@@ -46,6 +49,7 @@ def clone(
     speaker: Annotated[str, typer.Option(help="The name of the speaker.")] = "",
     ref_text: Annotated[str, typer.Option(help="What is said in the sample.")] = "",
     parameters: Parameters = None,
+    refine: Refine = False,
     scores: Scores = True,
     as_json: Json = False,
 ) -> None:
@@ -74,6 +78,7 @@ def clone(
             options=_options(speed, parameters),
             score=scores,
             output_format=output_format,
+            refined=refine,
         )
         _deliver(speech.speak(services, request, progress, cancel), out, as_json)
 
@@ -88,6 +93,7 @@ def speak(
     seed: Seed = -1,
     speed: Speed = 1.0,
     parameters: Parameters = None,
+    refine: Refine = False,
     scores: Scores = False,
     as_json: Json = False,
 ) -> None:
@@ -108,6 +114,7 @@ def speak(
             options=_options(speed, parameters),
             score=scores,
             output_format=output_format,
+            refined=refine,
         )
         _deliver(speech.speak(services, request, progress, cancel), out, as_json)
 

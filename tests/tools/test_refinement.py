@@ -114,6 +114,30 @@ def test_what_the_settings_forbid_or_the_user_cancelled_is_not_done_by_itself(
     assert submit_refinement(services, MATCH, services.samples.get("Anna")) is None
 
 
+def test_a_voice_whose_prompt_is_gone_is_refined_again(
+    services: Services, engine: MatchEngine
+) -> None:
+    spoken_by_job(services)
+    finish_refinements(services)
+    services.tts.prompts.clear()
+    spoken_by_job(services)
+    assert finish_refinements(services) == [DONE, DONE]
+    assert engine.refined == 2
+
+
+def test_a_sample_deleted_meanwhile_costs_no_take(
+    services: Services, engine: MatchEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine.may_speak.clear()
+    job = submit_speech(services, wish())
+    assert engine.speaking.wait(SOON_S)
+    services.samples.delete("Anna")
+    engine.may_speak.set()
+    assert services.jobs.wait(job.id, SOON_S).state == DONE
+    assert "is not refined" in caplog.text
+    assert not services.jobs.list(kind=REFINE)
+
+
 def test_a_model_that_refines_nothing_queues_nothing(
     services: Services, engine: MatchEngine
 ) -> None:
@@ -139,6 +163,13 @@ def test_a_command_without_a_studio_refines_nothing_behind_it(
 ) -> None:
     speak(services, wish())
     assert not services.jobs.list(kind=REFINE)
+
+
+def test_a_command_may_wait_for_the_refined_voice(services: Services, engine: MatchEngine) -> None:
+    first = speak(services, wish())
+    second = speak(services, wish(refined=True))
+    assert pitch_hz(second) == pytest.approx(2 * pitch_hz(first), rel=0.02)
+    assert speak(services, wish()).prompt_key == second.prompt_key, "it is kept"
 
 
 def test_an_export_is_refined(services: Services, engine: MatchEngine, tmp_path: Path) -> None:

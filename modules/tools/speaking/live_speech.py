@@ -71,7 +71,7 @@ def voice_to_speak_with(
         return fixed_voice(services.tts.get(request.model_id), request.voice)
     sample = services.samples.voice(request.voice)
     prompt, _ = services.tts.prepare_voice(request.model_id, sample, cancel=cancel)
-    refine_later(services, request.model_id, sample)
+    refine_later(services, request.model_id, sample.name)
     return prompt
 
 

@@ -65,7 +65,7 @@ class SpeechRequest:
     that `voice_aliases` has for it). `engine` "" is the default model, `seed` None draws one,
     `options` are fields of the engine's options dataclass. Without `may_fall_back` it is that
     model or an error. `prompt_key` is that of the state of a sample's voice to speak with, "" for
-    the best there is. A text of only emoji and punctuation is an error, or with `may_be_silent` a
+    the best there is; `refined` refines it first. A text of only emoji and punctuation is an error, or with `may_be_silent` a
     short silence.
     """
 
@@ -83,6 +83,7 @@ class SpeechRequest:
     may_be_silent: bool = False
     voice_aliases: Mapping[str, str] = field(default_factory=dict)
     prompt_key: str = ""
+    refined: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,7 @@ class CompletedSpeech:
     may_fall_back: bool
     note: str = ""
     prompt_key: str = ""
+    refined: bool = False
 
     @property
     def passages(self) -> Iterator[Passage]:
@@ -153,6 +155,7 @@ class CompletedSpeech:
             made_from=self.made_from,
             may_fall_back=self.may_fall_back,
             prompt_key=self.prompt_key,
+            refined=self.refined,
         )
 
 
@@ -229,6 +232,7 @@ def _complete(
         may_fall_back=request.may_fall_back,
         note=note,
         prompt_key=request.prompt_key,
+        refined=request.refined,
     )
 
 

@@ -222,6 +222,8 @@ def _prepare_voice(
         return None, fixed_voice(engine, request.voice)
     sample = services.samples.voice(request.voice)
     model_id, key = request.model_id, request.prompt_key
+    if request.refined:
+        return sample, services.tts.refine_voice(model_id, sample, progress, cancel)[0]
     if key:
         return sample, services.tts.voice_of_key(model_id, sample, key, progress, cancel)
     return sample, services.tts.prepare_voice(model_id, sample, progress, cancel)[0]
@@ -337,7 +339,7 @@ def register(services: Services) -> None:
         with services.live.feeding(job.job_id) if live else nullcontext(ignore_piece) as on_piece:
             take = speak_completed(services, request, job.progress, job.cancel, on_piece)
         if take.kind == "sample":
-            refine_later(services, take.model_id, services.samples.voice(take.voice))
+            refine_later(services, take.model_id, take.voice)
         return {"take": take.id}
 
     for kind in (SPEAK, SPEAK_PRESET, DESIGN):

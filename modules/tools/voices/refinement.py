@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
+from modules.core_components.errors import StudioError
 from modules.core_components.jobs import Job, JobContext
-from modules.core_components.jobs.job import ACTIVE, INTERRUPTED
+from modules.core_components.jobs.job import ACTIVE, CANCELLED, FAILED, INTERRUPTED
 from modules.core_components.values import Sample
 from modules.tools.services import Services
+
+logger = logging.getLogger(__name__)
 
 REFINE = "refine_voice"
 LANE = "refining"  # of its own: it takes minutes, and pauses while others compute
@@ -37,17 +41,22 @@ def submit_refinement(services: Services, model_id: str, sample: Sample) -> Job 
     return services.jobs.submit(REFINE, f"Refine the voice of {sample.name}", payload)
 
 
-def refine_later(services: Services, model_id: str, sample: Sample) -> None:
+def refine_later(services: Services, model_id: str, sample_name: str) -> None:
     """Queues refining a voice that was just spoken with, if the settings say so.
 
-    One that the user cancelled, or that failed, is not tried again by itself.
+    One that the user cancelled, or that failed, is not tried again by itself. What stands in the
+    way is logged: the speech was made all the same.
     """
     if not services.settings.refine_voices:
         return
-    payload = {"model_id": model_id, "sample": sample.name}
-    if any(job.payload == payload for job in services.jobs.list(kind=REFINE)):
-        return
-    submit_refinement(services, model_id, sample)
+    try:
+        sample = services.samples.voice(sample_name)
+        payload = {"model_id": model_id, "sample": sample.name}
+        ended = services.jobs.list((CANCELLED, FAILED, INTERRUPTED), REFINE)
+        if not any(job.payload == payload for job in ended):
+            submit_refinement(services, model_id, sample)
+    except StudioError as error:  # the sample was deleted meanwhile, or the disk is full
+        logger.warning("The voice of %s is not refined: %s", sample_name, error.message)
 
 
 def resume_refinements(services: Services) -> None:
