@@ -65,8 +65,8 @@ class SpeechRequest:
     that `voice_aliases` has for it). `engine` "" is the default model, `seed` None draws one,
     `options` are fields of the engine's options dataclass. Without `may_fall_back` it is that
     model or an error. `prompt_key` is that of the state of a sample's voice to speak with, "" for
-    the best there is; `refined` refines it first. A text of only emoji and punctuation is an error, or with `may_be_silent` a
-    short silence.
+    the best there is; `refined` refines it first. A text of only emoji and punctuation is an
+    error, or with `may_be_silent` a short silence.
     """
 
     text: str
