@@ -55,7 +55,7 @@ class RecommendationPanel:
         opened = listen(self._panel.expand, self._show_looking, [], [self._open, self._list])
         closed = [self._open]
         listen(self._panel.collapse, lambda: False, [], closed, queue=False)
-        for event in (opened.then, sample.change):
+        for event in (opened.success, sample.change):
             listen(event, self._show, asked, self._shown, sequence=SEQUENCE)
         listen(self._list.select, self._show_chosen, [sample], self._shown, sequence=SEQUENCE)
         jobs.on_finished(self._after_job, asked, self._shown)
