@@ -1,4 +1,4 @@
-"""The study of the instant match: the nearest stock voice, the best mix, the match, the speaker.
+"""The study of the instant match: two stock voices, the best mix, the match, the speaker.
 
     python bench/instant_match.py --models base_models --data instant_data \
         --speakers reader=clips/a italian=clips/b
@@ -13,6 +13,7 @@ the nearest stock voice to the speaker each kind of voice goes.
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 import time
 from collections.abc import Mapping
@@ -36,14 +37,21 @@ from bench.voice_study import (
     trimmed,
 )
 from modules.core_components.ai_models.engines.campplus_network import load_campplus
+from modules.core_components.ai_models.engines.kokoro.fit import stock_voices
+from modules.core_components.ai_models.engines.kokoro.fit.inputs import FitOptions
 from modules.core_components.ai_models.engines.kokoro.fit.instant_match import (
     load_instant_model,
     match_instantly,
 )
+from modules.core_components.ai_models.engines.kokoro.fit.stock_voices import StockVoices
 from modules.core_components.ai_models.engines.kokoro.fit.timbre_encoder import (
     TimbreEncoder,
     load_projection,
     whisper_statistics,
+)
+from modules.core_components.ai_models.engines.kokoro.fit.voice_fit import (
+    measure_sample,
+    nearest_voice,
 )
 from modules.core_components.ai_models.engines.kokoro.wrapper import (
     CONFIG_FILE,
@@ -56,7 +64,10 @@ from modules.core_components.ai_models.engines.whisper_features import load_whis
 
 JUDGES = ("CAM++", "GE2E", "whisper-base", "mfcc")
 COLUMNS = ("speaker", "voice", "made of", *JUDGES, "DNSMOS", "WER", "s")
-NEAREST, MIX, MATCH = "nearest", "mix", "match"
+# The stock voice that a fit starts from (`nearest_voice`), that with which the instant match
+# would if it were one voice, the mix, and the match.
+START, NEAREST, MIX, MATCH = "start", "nearest", "mix", "match"
+KINDS = (START, NEAREST, MIX, MATCH)
 
 
 def main() -> None:
@@ -64,7 +75,9 @@ def main() -> None:
     models: Path = arguments.models
     folder = models / "kokoro/v1_0"
     kokoro = KokoroV1Wrapper(
-        folder / CONFIG_FILE, folder / WEIGHTS_FILE, precision=choose_precision("auto", "cpu")
+        folder / CONFIG_FILE,
+        folder / WEIGHTS_FILE,
+        precision=choose_precision(arguments.precision, "cpu"),
     )
     voices = {p.stem: torch.load(p, weights_only=True) for p in sorted(folder.glob("voices/*.pt"))}
     features = load_whisper_features(models / "whisper/tiny.en")
@@ -84,21 +97,24 @@ def main() -> None:
         ]
 
     print("|" + "|".join(COLUMNS) + "|\n|" + "---|" * len(COLUMNS), flush=True)
-    found: dict[str, list[list[float]]] = {NEAREST: [], MIX: [], MATCH: [], "self": []}
+    stock = _measured_voices(tuple(sorted(voices)), timbre)
+    found: dict[str, list[list[float]]] = {kind: [] for kind in (*arguments.kinds, "self")}
     for speaker, clips in arguments.speakers:
         heard, held = load_speaker(clips)
         own = compare([heard], held)
         found["self"].append(own)
         _print_row(speaker, "self", "", [*own, naturalness(held)], "")
-        for kind, strength in ((NEAREST, 0.0), (MIX, 0.0), (MATCH, 1.0)):
+        start = nearest_voice(measure_sample(heard, ge2e, campplus, stock), stock, FitOptions())
+        for kind in arguments.kinds:
             began = time.monotonic()
             match = match_instantly(
-                timbre, campplus, voices, heard, 16_000, model=model, strength=strength
+                timbre, campplus, voices, heard, 16_000, model=model, strength=float(kind == MATCH)
             )
             seconds = f"{time.monotonic() - began:.1f}"
             pack, made_of = torch.from_numpy(match.pack), _named(match.shares)
-            if kind == NEAREST:
-                pack, made_of = voices[match.start_voice], match.start_voice
+            if kind in (START, NEAREST):
+                made_of = start if kind == START else match.start_voice
+                pack = voices[made_of]
             spoken = speak(kokoro, phonemize, pack, None)
             likeness = compare(trimmed(spoken), held)
             found[kind].append([*likeness, naturalness(spoken), hear(spoken)])
@@ -112,21 +128,26 @@ def _print_row(speaker: str, kind: str, made_of: str, figures: list[float], seco
 
 
 def _print_means(found: dict[str, FloatArray]) -> None:
-    """Means over the speakers, and the share of the way from the nearest voice to the speaker."""
+    """Means over the speakers, and how far of the way from a stock voice to the speaker."""
     likeness = slice(0, len(JUDGES))
-    way = found["self"].mean(axis=0) - found[NEAREST][:, likeness].mean(axis=0)
-    for kind in (NEAREST, MIX, MATCH):
-        mean = found[kind].mean(axis=0)
-        _print_row("mean", kind, "", list(mean), "")
-        gone = (mean[likeness] - found[NEAREST][:, likeness].mean(axis=0)) / way
-        print(
-            "|" + "|".join(["of the way", kind, "", *(f"{g:.0%}" for g in gone), "", "", ""]) + "|"
-        )
-    _print_row("mean", "self", "", list(found["self"].mean(axis=0)), "")
+    for kind, rows in found.items():
+        _print_row("mean", kind, "", list(rows.mean(axis=0)), "")
+    own = found["self"].mean(axis=0)
+    for stock, made in itertools.product((START, NEAREST), (MIX, MATCH)):
+        if stock in found and made in found:
+            first, reached = (found[kind].mean(axis=0)[likeness] for kind in (stock, made))
+            shares = [f"{share:.0%}" for share in (reached - first) / (own - first)]
+            print("|" + "|".join([f"from {stock}", made, "", *shares, "", "", ""]) + "|")
 
 
 def _named(shares: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {share:.2f}" for name, share in list(shares.items())[:3])
+
+
+def _measured_voices(names: tuple[str, ...], timbre: TimbreEncoder) -> StockVoices:
+    """The shipped embeddings of Kokoro v1.0's voices, by which a fit finds its start."""
+    kept = load_file(Path(stock_voices.__file__).with_suffix(".safetensors"))
+    return StockVoices(names, kept["ge2e"], kept["campplus"], timbre, kept["ear"])
 
 
 def _stock_clips(folder: Path) -> dict[str, list[Tensor]]:
@@ -143,6 +164,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--models", type=Path, default=Path("base_models"))
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--speakers", nargs="+", required=True, metavar="NAME=FOLDER")
+    parser.add_argument("--precision", choices=("auto", "bfloat16", "float32"), default="auto")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     arguments = parser.parse_args()
     pairs = (text.split("=", 1) for text in arguments.speakers)
     arguments.speakers = [(name, Path(folder)) for name, folder in pairs]

@@ -148,7 +148,8 @@ def match_instantly(
 
     `voices` are the stock packs [510, 1, 256]; those that the model was not learned on are left
     out. `strength` is how much of the shift is added; with 0 the voice is a mix of stock voices.
-    The same inputs give the same bits on one machine. Raises BadInputError for too little speech,
+    The same inputs give the same bits on one machine with the same number of threads (another one
+    changes the last digit). Raises BadInputError for too little speech,
     StudioError where no voice is known, CorruptFileError where the shipped model is harmed.
     """
     first, second = (
