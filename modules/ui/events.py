@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +18,13 @@ from modules.ui.render import error_html
 logger = logging.getLogger(__name__)
 
 STATIC = Path(__file__).parent / "static"
+# By default Gradio's page drops an event while the same listener still answers the last one: three
+# boxes unticked quickly, and only the first counts. A value is sent again once the answer is here;
+# what was selected comes with the event, so each is sent. A button pressed twice is pressed once.
+_MODES: Mapping[str, Literal["always_last", "multiple"]] = {
+    "input": "always_last",
+    "select": "multiple",
+}
 ShowProgress = Literal["full", "minimal", "hidden"]
 
 
@@ -51,6 +58,7 @@ def listen(
         queue=queue,
         preprocess=not unchecked,
         concurrency_id=sequence,
+        trigger_mode=_MODES.get(getattr(event, "event_name", "")),
         js=js,
         api_visibility="private",
     )

@@ -80,6 +80,17 @@ def test_whatever_follows_an_answer_follows_an_error_too(services: Services) -> 
     assert sorted(gives_back[True]) == sorted(gives_back[False]) != []
 
 
+def test_no_choice_is_lost_while_the_last_one_is_answered(services: Services) -> None:
+    modes: dict[str, set[str]] = {}
+    for event in build_studio(services).config["dependencies"]:
+        for _, name in event["targets"]:
+            modes.setdefault(name, set()).add(event["trigger_mode"])
+    assert modes["input"] == {"always_last"}
+    assert modes["select"] == {"multiple"}
+    assert modes["change"] == {"always_last"}
+    assert modes["click"] == {"once"}
+
+
 def test_no_player_or_recorder_offers_to_share(services: Services) -> None:
     """The button works on Hugging Face's own pages only."""
     found = [c for c in build_studio(services).config["components"] if c["type"] == "audio"]
