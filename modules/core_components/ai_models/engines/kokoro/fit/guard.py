@@ -34,7 +34,7 @@ STRENGTHS = (0.0, 0.6, 0.8, 0.9, 1.0)
 class ChosenStrength:
     """What to keep of a fit: `residual` [256] and `layers` [layers, 128] at the best `strength`.
 
-    The similarities are GE2E cosines with the held-out part; `table` has the figures of each
+    The similarities are CAM++ cosines with the held-out part; `table` has the figures of each
     strength.
     """
 

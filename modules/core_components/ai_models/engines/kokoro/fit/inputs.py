@@ -27,9 +27,9 @@ class FitOptions:
     sentences: int = 12  # how many of the training sentences to use
     learning_rate: float = 0.08  # in standard deviations of the stock voices
     layer_rate: float = 0.5  # learning rate of the layers' own styles, relative
-    ge2e: float = 1.0  # the distance by GE2E
-    campplus: float = 0.0  # the distance by CAM++
-    timbre: float = 0.5  # the timbre encoder's distance
+    campplus: float = 0.8  # the distance by CAM++
+    ge2e: float = 0.0  # the distance by GE2E, which judges a fit that does not follow it
+    timbre: float = 0.0  # the timbre encoder's distance
     spectrum: float = 0.2  # long-term spectrum
     envelope: float = 0.2  # the spectral envelope, sound by sound (`envelope_distance`)
     pitch: float = 0.15  # mean and spread of log pitch

@@ -1,11 +1,11 @@
 """The loss of one rendered sentence: how far a style is from the sample's voice.
 
-Five terms compare the rendering with the sample: two speaker encoders (GE2E and the timbre
-encoder), the long-term spectrum, the spectral envelope sound by sound, and the pitch. Three
-regularizers keep what the starting voice does well: the style stays near the stock voices (pull),
-the durations near the starting voice's (rhythm), and Whisper's features near those of the starting
-voice's rendering (content). So a style that only exploits the errors of one encoder is penalised by
-the others.
+Four terms compare the rendering with the sample: a speaker encoder (CAM++; GE2E and the timbre
+encoder where the options give them a weight), the long-term spectrum, the spectral envelope sound
+by sound, and the pitch. Three regularizers keep what the starting voice does well: the style stays
+near the stock voices (pull), the durations near the starting voice's (rhythm), and Whisper's
+features near those of the starting voice's rendering (content). So a style that only exploits the
+errors of the encoder is penalised by the others.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.values import Sample, Speech, VoicePrompt
 
 # Increased whenever the same parameters would give another voice: old prompts are not found then.
-_ALGORITHM = 3
+_ALGORITHM = 4
 _MATCHING = 1
 _SCAN = "stock_voices.safetensors"
 # A minute is what the fit uses; longer pauses than trimming leaves take some of the recording.

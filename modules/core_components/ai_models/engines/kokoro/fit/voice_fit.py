@@ -137,7 +137,7 @@ def fit_voice(
     English text into Kokoro's phonemes. `voices` are the stock packs [510, 1, 256]. `checkpoint`
     is written every ten seconds; one of the same fit is resumed from. The caller deletes it.
     `scan_cache` keeps the stock voices' embeddings. `whisper_folder` is a CTranslate2 Whisper model
-    (tiny.en): without it timbre, envelope and content are not compared, and only GE2E is followed.
+    (tiny.en): without it timbre, envelope and content are not compared.
     `transcribe` gives the words of the sample, which are then spoken in the fit and set the pace.
     `check` is called several times a second: it may wait, or raise to cancel.
     The same inputs give the same bits on one machine, whatever `options.threads` is.
@@ -364,10 +364,10 @@ def measure_sample(
 
 
 def nearest_voice(target: FitTarget, stock: StockVoices, options: FitOptions) -> str:
-    """The stock voice that is similar to the sample by both speaker encoders.
+    """The stock voice that is similar to the sample by the encoders that the fit follows.
 
     Each encoder's cosines are counted in their own standard deviations over the voices, since those
-    of the timbre encoder vary five times as much; the lower of the two counts most (a soft
+    of the timbre encoder vary five times as much; the lowest of several counts most (a soft
     minimum). A voice made for another language than English has to be clearly nearer: it keeps its
     accent, and Whisper misread one English word in ten of a fit that began at a French voice.
     """
