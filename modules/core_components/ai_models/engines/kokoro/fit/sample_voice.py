@@ -28,7 +28,7 @@ from modules.core_components.values import Sample, Speech, VoicePrompt
 
 # Increased whenever the same parameters would give another voice: old prompts are not found then.
 _ALGORITHM = 4
-_MATCHING = 1
+_MATCHING = 2
 _SCAN = "stock_voices.safetensors"
 # A minute is what the fit uses; longer pauses than trimming leaves take some of the recording.
 _LONGEST_RECORDING_S = 30 * 60.0
