@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -37,6 +38,15 @@ STARTER_FILES = (
     "ge2e/pretrained.pt",
     "campplus/campplus_cn_en_common.pt",
 )
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    """torch keeps the number of threads that an earlier test set, and the last bit of a sum depends
+    on it."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.get_num_threads() != 1:
+        torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -15,11 +15,13 @@ from modules.core_components.audio.encode import MEDIA_TYPES, RATE_HZ, STREAM_FO
 from modules.core_components.audio.files import read_speech
 from modules.core_components.audio.resample import resample
 from modules.core_components.values import FloatArray, Speech
+from modules.tools.jobs import register_job_kinds
 from modules.tools.services import Services
 from modules.tools.speaking.request import SpeechRequest
 from modules.tools.speaking.speech import read_take, speak
+from modules.tools.voices.refinement import REFINE
+from tests.helpers.fakes import MATCH, SINE, add_match, add_noise
 from tests.helpers.fakes import RATE_HZ as ENGINE_HZ
-from tests.helpers.fakes import SINE, add_noise, fake_entry
 
 TEXT = "Seven clocks were ticking in the dark room"
 # What a decoder gets besides the speech: the encoder's delay, and the rest of the last frame.
@@ -109,15 +111,20 @@ def test_a_sample_speaks_at_once(client: TestClient, services: Services) -> None
     assert names["Berta"] == "sample"
 
 
-def test_a_voice_match_speaks_once_it_is_prepared(client: TestClient, services: Services) -> None:
-    sample = add_noise(services, "Berta")
-    engine = services.tts.get(SINE)
-    entry = fake_entry("match-1", "text-to-speech", ("voice-match",))
-    services.tts.register_engine("match-1", lambda entry, context: engine, entry)
-    error = refused(client, 400, voice="Berta", model="match-1")
-    assert "not prepared" in error["message"]
-    services.tts.prepare_voice("match-1", sample)
-    assert say(client, voice="Berta", model="match-1", response_format="pcm")
+def test_a_voice_match_speaks_at_once_and_refined_later(
+    client: TestClient, services: Services
+) -> None:
+    register_job_kinds(services)
+    add_noise(services, "Berta")
+    engine = add_match(services)
+    engine.may_refine.clear()
+    matched = say(client, voice="Berta", model=MATCH, response_format="pcm", seed=1)
+    engine.may_refine.set()
+    (job,) = services.jobs.list(kind=REFINE)
+    assert services.jobs.wait(job.id, 10).state == "done"
+    refined = say(client, voice="Berta", model=MATCH, response_format="pcm", seed=1)
+    assert len(refined) == len(matched)
+    assert refined != matched
 
 
 @pytest.mark.parametrize("voice", ["alloy", "echo", "fable", "onyx", "nova", "shimmer", "verse"])

@@ -127,6 +127,8 @@ def test_ctrl_c_stops_cleanly(services: Services, monkeypatch: pytest.MonkeyPatc
 
     def interrupted(*arguments: Any) -> Iterator[Speech]:
         signal.raise_signal(signal.SIGINT)
+        # The main thread handles the signal, when it gets to it.
+        assert arguments[-1].wait(30)
         yield from stream(*arguments)
 
     monkeypatch.setattr(SineEngine, "stream", interrupted)

@@ -255,10 +255,11 @@ def test_damaged_weights_are_told_and_leave_nothing_behind(
 
 
 def test_the_key_of_a_prompt_knows_the_parameters_of_the_fit(engine: KokoroEngine) -> None:
-    parameters = engine.prompt_parameters()
+    parameters = engine.refining_parameters()
     assert parameters["algorithm"] >= 1
     assert "steps" in parameters
     assert "threads" not in parameters
+    assert "steps" not in engine.prompt_parameters(), "no step shapes the match"
 
 
 def test_phonemes_are_shown_as_they_will_be_spoken(engine: KokoroEngine, pool: ModelPool) -> None:
