@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 # Two slow cores, shared with other work.
 SOON_MS = 60_000
+SETTLED_MS = 500
 SPEAKING_MS = 300_000
 
 
@@ -46,6 +47,19 @@ class StudioPage:
         with self.page.expect_file_chooser() as dialog:
             area.locator("visible=true").first.click()
         dialog.value.set_files(file)
+
+    def fill_when_shown(self, label: str, text: str) -> None:
+        """Types into a box that has just come into view.
+
+        Gradio puts the value that it had for the box there once more, some time after it is shown;
+        nobody types that fast.
+        """
+        box = self.page.get_by_label(label).locator("visible=true")
+        for _ in range(SOON_MS // SETTLED_MS):
+            box.fill(text)
+            self.page.wait_for_timeout(SETTLED_MS)
+            if box.input_value() == text:
+                return
 
     def button(self, name: str) -> Locator:
         return self.page.get_by_role("button", name=name, exact=True).locator("visible=true")

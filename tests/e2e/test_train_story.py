@@ -91,7 +91,7 @@ def build_the_dataset(screen: StudioPage, recordings: Path) -> None:
     screen.button("Create dataset").click()
     expect(screen.text("0.0 minutes")).to_be_visible()
     page.get_by_role("tab", name="Folder", exact=True).click()
-    page.get_by_label("Folder on this machine").fill(str(recordings))
+    screen.fill_when_shown("Folder on this machine", str(recordings))
     screen.choose("Transcription model", "Whisper tiny.en")
     screen.button("Add to dataset").click()
     expect(screen.told(f"{len(SPEEDS)} recordings added")).to_be_visible(timeout=SPEAKING_MS)

@@ -64,6 +64,7 @@ if TYPE_CHECKING:
 REQUIRED_PACKAGES = ("torch", "kokoro", "misaki")
 _FIT_WHISPER = "whisper-tiny.en"  # its features compare what is said, in a fit
 _PAUSE_S = 0.05
+_PRECISION_FILE = "kokoro_precision.json"
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,9 @@ class KokoroEngine:
     @property
     def precision(self) -> Precision:
         """As set, or what is faster on this machine."""
-        return choose_precision(self._context.precision_preference, self._context.device)
+        context = self._context
+        kept = context.cache_folder / _PRECISION_FILE
+        return choose_precision(context.precision_preference, context.device, kept)
 
     def voices(self) -> tuple[str, ...]:
         """The stock voices that are on this machine, then the user's own."""

@@ -6,7 +6,9 @@ Two versions: v1.0, and v0.19, which has another layout on disk and other symbol
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import platform
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -30,7 +32,8 @@ from modules.core_components.ai_models.engines.kokoro.symbols import (
 )
 from modules.core_components.ai_models.engines.kokoro.voices import SpeakingVoice, VoiceFolder
 from modules.core_components.ai_models.model_utils import module_bytes
-from modules.core_components.errors import BadInputError
+from modules.core_components.atomic import write_json
+from modules.core_components.errors import BadInputError, StudioError
 
 if TYPE_CHECKING:
     import torch
@@ -100,28 +103,60 @@ _ROUNDS = 5
 _MEASURING = threading.Lock()
 
 
-def choose_precision(wanted: str, device: str) -> Precision:
+def choose_precision(wanted: str, device: str, kept: Path | None = None) -> Precision:
     """`wanted`, or for "auto" the faster one: bfloat16 only on a processor that has it built in.
 
-    GPUs are fast enough in float32, which is what the voices were trained in.
+    GPUs are fast enough in float32, which is what the voices were trained in. What is measured is
+    written to the file `kept`, by machine, and read from there later: a take that is made again
+    after a restart has the same precision, however busy the machine is then.
     """
     if wanted != "auto":
         return cast(Precision, wanted)
     if device != "cpu":
         return "float32"
     with _MEASURING:
-        return _measure_faster_precision()
+        return _measure_faster_precision() if kept is None else _kept_precision(kept)
+
+
+def _kept_precision(kept: Path) -> Precision:
+    import torch
+
+    machine = (
+        f"{platform.node()}, {torch.backends.cpu.get_cpu_capability()}, bf16 {_has_bfloat16()}"
+    )
+    try:
+        known = json.loads(kept.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        known = {}
+    known = known if isinstance(known, dict) else {}
+    if known.get(machine) in ("float32", "bfloat16"):
+        return cast(Precision, known[machine])
+    chosen = _measure_faster_precision()
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_json(kept, {**known, machine: chosen})
+    except (OSError, StudioError) as error:
+        logger.warning("The choice of the precision is not kept: %s", error)
+    return chosen
 
 
 @lru_cache(maxsize=1)
 def _measure_faster_precision() -> Precision:
     import torch
 
-    if not (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
+    if not _has_bfloat16():
         return "float32"
-    gain = _best_seconds(torch.float32) / _best_seconds(torch.bfloat16)
+    # In turns, or what else the machine does would decide.
+    pairs = [(_best_seconds(torch.float32), _best_seconds(torch.bfloat16)) for _ in range(2)]
+    gain = min(single for single, _ in pairs) / min(half for _, half in pairs)
     logger.info("Convolutions in bfloat16 are %.1f times as fast as in float32 here", gain)
     return "bfloat16" if gain > _LEAST_GAIN else "float32"
+
+
+def _has_bfloat16() -> bool:
+    import torch
+
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def _best_seconds(dtype: torch.dtype) -> float:

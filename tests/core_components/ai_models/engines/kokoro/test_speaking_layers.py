@@ -138,6 +138,30 @@ def test_first_requests_at_once_agree_on_one_measurement(monkeypatch: pytest.Mon
         wrapper._measure_faster_precision.cache_clear()
 
 
+def test_what_was_measured_first_is_kept_for_the_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    kept = tmp_path / "cache" / "precision.json"
+    measured: list[wrapper.Precision] = ["bfloat16", "float32", "float32", "float32"]
+    monkeypatch.setattr(wrapper, "_measure_faster_precision", lambda: measured.pop(0))
+    first = wrapper.choose_precision("auto", "cpu", kept)
+    assert first == wrapper.choose_precision("auto", "cpu", kept) == "bfloat16"
+    assert wrapper.choose_precision("float32", "cpu", kept) == "float32", "a choice is a choice"
+    monkeypatch.setattr("platform.node", lambda: "another")
+    assert wrapper.choose_precision("auto", "cpu", kept) == "float32"
+    for damaged in ("", "[]", '{"another": 1}'):
+        kept.write_text(damaged, encoding="utf-8")
+        monkeypatch.setattr(wrapper, "_measure_faster_precision", lambda: "float32")
+        assert wrapper.choose_precision("auto", "cpu", kept) == "float32"
+    monkeypatch.setattr(wrapper, "write_json", fail)
+    kept.unlink()
+    assert wrapper.choose_precision("auto", "cpu", kept) == "float32"
+
+
+def fail(*_: object) -> None:
+    raise OSError("read-only")
+
+
 def test_work_in_the_middle_of_an_utterance_can_be_ended(
     kokoro: KokoroV1Wrapper, style: Tensor
 ) -> None:
