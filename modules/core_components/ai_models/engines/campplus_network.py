@@ -56,7 +56,7 @@ def kaldi_mel_filters() -> FloatArray:
 
 
 class _Residual(nn.Module):
-    """Two convolutions over [batch, 32, bands, frames] beside a shortcut."""
+    """Two convolutions over [batch, 32, bands, frames] with a shortcut around them."""
 
     def __init__(self, stride: int) -> None:
         super().__init__()

@@ -37,7 +37,7 @@ from modules.core_components.errors import CorruptFileError, StudioError
 from modules.core_components.values import FloatArray
 
 WEIGHTS_FILE = Path(__file__).with_suffix(".safetensors")
-MIDDLE_ROW = 60  # the row of a pack by which voices are told apart and described
+MIDDLE_ROW = 60  # the row of a pack by which voices are identified and described
 TIMBRE, CAMPPLUS, PITCH = slice(0, 40), slice(40, 232), slice(232, 233)
 DESCRIPTION_SIZE = 233
 

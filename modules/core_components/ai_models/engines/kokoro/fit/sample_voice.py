@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from modules.core_components.audio.files import read_speech
 from modules.core_components.audio.speech_regions import trim_to_speech
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.values import Sample, Speech, VoicePrompt
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Increased whenever the same parameters would give another voice: old prompts are not found then.
 _ALGORITHM = 4
@@ -80,8 +83,6 @@ def match_sample(
     of the nearest stock voice, of the match as it is expected to sound, and of the sample's halves.
     Raises as `match_instantly` does.
     """
-    import torch
-
     from modules.core_components.ai_models.engines.kokoro.fit.instant_match import match_instantly
     from modules.core_components.ai_models.engines.kokoro.fit.timbre_encoder import (
         TimbreEncoder,
@@ -91,12 +92,12 @@ def match_sample(
     from modules.core_components.ai_models.engines.whisper_features import load_whisper_features
 
     began = time.monotonic()
-    speech = trim_to_speech(read_speech(sample.path, max_duration_s=_LONGEST_RECORDING_S))
+    speech = _read_sample(sample)
     features = load_whisper_features(whisper_folder)
     matched = match_instantly(
         TimbreEncoder(partial(whisper_statistics, features), load_projection()),
         campplus,
-        {name: torch.from_numpy(voices.pack(name).copy()) for name in voices.names()},
+        _stock_packs(voices),
         speech.samples,
         speech.sample_rate_hz,
     )
@@ -129,20 +130,16 @@ def fit_sample(
     similarities in `info` are CAM++ cosines with the held-out part of the sample: of the starting
     voice, the fitted voice, and the rest of the sample. Raises as `fit_voice` does.
     """
-    import torch
-
     from modules.core_components.ai_models.engines.kokoro.fit.voice_fit import fit_voice
 
-    recording = read_speech(sample.path, max_duration_s=_LONGEST_RECORDING_S)
-    speech = trim_to_speech(recording)
-    voices = resources.voices
+    speech = _read_sample(sample)
     checkpoint = resources.fits_folder / f"{prompt.key}.safetensors"
     fitted = fit_voice(
         resources.kmodel,
         resources.phonemize,
         resources.ge2e,
         resources.campplus,
-        {name: torch.from_numpy(voices.pack(name).copy()) for name in voices.names()},
+        _stock_packs(resources.voices),
         speech.samples,
         speech.sample_rate_hz,
         FitOptions(steps=resources.steps, threads=resources.threads),
@@ -173,3 +170,13 @@ def fit_sample(
             "report": dict(fitted.report),
         },
     )
+
+
+def _read_sample(sample: Sample) -> Speech:
+    return trim_to_speech(read_speech(sample.path, max_duration_s=_LONGEST_RECORDING_S))
+
+
+def _stock_packs(voices: VoiceFolder) -> Mapping[str, Tensor]:
+    import torch
+
+    return {name: torch.from_numpy(voices.pack(name).copy()) for name in voices.names()}
