@@ -115,15 +115,19 @@ def choose_precision(wanted: str, device: str, kept: Path | None = None) -> Prec
     if device != "cpu":
         return "float32"
     with _MEASURING:
-        return _measure_faster_precision() if kept is None else _kept_precision(kept)
+        return _measure_faster_precision() if kept is None else _kept_precision(kept, _machine())
 
 
-def _kept_precision(kept: Path) -> Precision:
+def _machine() -> str:
     import torch
 
-    machine = (
-        f"{platform.node()}, {torch.backends.cpu.get_cpu_capability()}, bf16 {_has_bfloat16()}"
-    )
+    capability = torch.backends.cpu.get_cpu_capability()
+    return f"{platform.node()}, {capability}, bf16 {_has_bfloat16()}"
+
+
+# It is asked for with every chunk: the file is read once.
+@lru_cache(maxsize=8)
+def _kept_precision(kept: Path, machine: str) -> Precision:
     try:
         known = json.loads(kept.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -146,15 +146,19 @@ def test_what_was_measured_first_is_kept_for_the_machine(
     monkeypatch.setattr(wrapper, "_measure_faster_precision", lambda: measured.pop(0))
     first = wrapper.choose_precision("auto", "cpu", kept)
     assert first == wrapper.choose_precision("auto", "cpu", kept) == "bfloat16"
+    wrapper._kept_precision.cache_clear()  # a restart
+    assert wrapper.choose_precision("auto", "cpu", kept) == "bfloat16"
     assert wrapper.choose_precision("float32", "cpu", kept) == "float32", "a choice is a choice"
     monkeypatch.setattr("platform.node", lambda: "another")
     assert wrapper.choose_precision("auto", "cpu", kept) == "float32"
     for damaged in ("", "[]", '{"another": 1}'):
         kept.write_text(damaged, encoding="utf-8")
+        wrapper._kept_precision.cache_clear()
         monkeypatch.setattr(wrapper, "_measure_faster_precision", lambda: "float32")
         assert wrapper.choose_precision("auto", "cpu", kept) == "float32"
     monkeypatch.setattr(wrapper, "write_json", fail)
     kept.unlink()
+    wrapper._kept_precision.cache_clear()
     assert wrapper.choose_precision("auto", "cpu", kept) == "float32"
 
 
