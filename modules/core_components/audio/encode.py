@@ -83,7 +83,8 @@ def _fingerprint(kind: str, sample_rate_hz: int, samples: bytes) -> str:
 
 
 # Streaming: six formats, mono at 24 kHz. A streamed file cannot say how long it will be; a whole
-# one can, since its header is written last.
+# one can, since its header is written last. All of them begin with the first sample of the sound;
+# mp3 and aac come in frames, and without a length they end with what fills the last one.
 
 RATE_HZ = 24_000
 # What RIFF has for "not known": as much as 32 bits can say, as FFmpeg writes it.
@@ -100,14 +101,25 @@ class _Codec:
     bit_rate: int = 0
     # Without these a stream would come in blocks of a second, or wait for a full buffer.
     options: Mapping[str, str] = field(default_factory=dict)
+    # Samples in a packet, and how many a decoder gives before the first of the sound; where the
+    # container says both, 0.
+    packet_samples: int = 0
+    delay_samples: int = 0
 
+
+_MP3_ENCODER_DELAY = 576
+# A decoder's own, by convention: players take it off together with the encoder's.
+_MP3_DECODER_DELAY = 529
 
 _CODECS: Mapping[str, _Codec] = {
-    "mp3": _Codec("mp3", "libmp3lame", "s16p", 96_000),
+    "mp3": _Codec(
+        "mp3", "libmp3lame", "s16p", 96_000,
+        packet_samples=576, delay_samples=_MP3_ENCODER_DELAY + _MP3_DECODER_DELAY,
+    ),
     "opus": _Codec("ogg", "libopus", "s16", 48_000, {"page_duration": "200000"}),
-    "aac": _Codec("adts", "aac", "fltp", 96_000),
+    "aac": _Codec("adts", "aac", "fltp", 96_000, packet_samples=1024, delay_samples=1024),
     "flac": _Codec("flac", "flac", "s16"),
-}
+}  # fmt: skip
 STREAM_FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
 MEDIA_TYPES: Mapping[str, str] = {
     "mp3": "audio/mpeg",
@@ -212,13 +224,21 @@ class _Pipe:
 
 
 class _CodecEncoder:
-    """One of FFmpeg's encoders behind its muxer; a whole file comes out at the end only."""
+    """One of FFmpeg's encoders behind its muxer; a whole file comes out at the end only.
+
+    Neither ADTS nor an mp3 that is streamed can say how many of the decoded samples are sound. The
+    delay at the beginning is written into an mp3's info frame, for players that read it (FFmpeg and
+    the browsers do; libsndfile wants to know the length as well, and begins 1,105 samples late).
+    An aac's first packet holds the delay and is left out: the first 1,024 samples fade in for want
+    of what they would have overlapped with.
+    """
 
     def __init__(self, codec: _Codec, whole: bool) -> None:
         import av
 
         self._target: Any = io.BytesIO() if whole else _Pipe()
         self._whole = whole
+        self._codec = codec
         self._container = _opened(self._target, codec)
         self._stream = self._container.add_stream(codec.codec, rate=RATE_HZ, layout="mono")
         self._stream.format = codec.layout
@@ -226,6 +246,7 @@ class _CodecEncoder:
             self._stream.bit_rate = codec.bit_rate
         self._resampler: Any = av.AudioResampler(codec.layout, "mono", RATE_HZ)
         self._fed = 0
+        self._packets = 0
 
     def feed(self, samples: FloatArray) -> bytes:
         import av
@@ -246,7 +267,27 @@ class _CodecEncoder:
 
     def _mux(self, frame: Any) -> None:
         for packet in self._stream.encode(frame):
-            self._container.mux(packet)
+            begins = self._packets * self._codec.packet_samples
+            self._packets += 1
+            if self._codec.container == "mp3" and not self._whole and begins == 0:
+                self._container.mux(self._info_packet(packet))
+            if self._is_sound(begins):
+                self._container.mux(packet)
+
+    def _is_sound(self, begins: int) -> bool:
+        """Whether the packet with the decoded samples from `begins` on has some of what was fed."""
+        if not self._codec.packet_samples or (self._codec.container == "mp3" and self._whole):
+            return True  # the container says which of its samples are sound
+        first = self._codec.delay_samples if self._codec.container == "adts" else 0
+        return first <= begins < self._codec.delay_samples + self._fed
+
+    def _info_packet(self, first: Any) -> Any:
+        import av
+
+        packet = av.Packet(mp3_info_frame(bytes(first)))
+        packet.stream, packet.time_base = self._stream, first.time_base
+        packet.pts, packet.dts = first.pts, first.dts
+        return packet
 
 
 def _opened(target: Any, codec: _Codec) -> Any:
@@ -255,3 +296,30 @@ def _opened(target: Any, codec: _Codec) -> Any:
 
     options = {"flush_packets": "1", **codec.options}
     return av.open(target, "w", format=codec.container, container_options=options)
+
+
+def mp3_info_frame(first: bytes) -> bytes:
+    """The silent frame before the frame `first` of a mono mp3 at 24 kHz: it names the delay.
+
+    The layout is that of LAME (http://gabriel.mp3-tech.org/mp3infotag.html). FFmpeg reads the delay
+    only where the number of frames or of bytes is given: the bytes are given as not known.
+    """
+    side_information = 9
+    has_bytes = 2
+    tag = struct.pack(
+        ">4sII9s12xI9x",
+        *(b"Info", has_bytes, _UNKNOWN_BYTES, b"LAME3.100"),
+        _MP3_ENCODER_DELAY << 20,
+    )
+    frame = first[:4] + bytes(side_information) + tag
+    return (frame + struct.pack(">H", _crc16(frame))).ljust(len(first), b"\0")
+
+
+def _crc16(content: bytes) -> int:
+    """CRC-16/ARC, which the info frame ends with."""
+    crc = 0
+    for byte in content:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0xA001 if crc & 1 else 0)
+    return crc
