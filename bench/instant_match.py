@@ -53,11 +53,11 @@ from modules.core_components.ai_models.engines.kokoro.fit.voice_fit import (
     measure_sample,
     nearest_voice,
 )
+from modules.core_components.ai_models.engines.kokoro.precision import choose_precision
 from modules.core_components.ai_models.engines.kokoro.wrapper import (
     CONFIG_FILE,
     WEIGHTS_FILE,
     KokoroV1Wrapper,
-    choose_precision,
 )
 from modules.core_components.ai_models.engines.speaker_encoder import load_speaker_encoder
 from modules.core_components.ai_models.engines.whisper_features import load_whisper_features

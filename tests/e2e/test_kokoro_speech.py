@@ -14,6 +14,13 @@ from modules.core_components.ai_models.engines import whisper
 from modules.core_components.ai_models.engines.base import EngineContext
 from modules.core_components.ai_models.engines.kokoro import engine as kokoro
 from modules.core_components.ai_models.engines.kokoro.engine import KokoroEngine, KokoroOptions
+from modules.core_components.ai_models.engines.kokoro.pipeline import SynthesizedChunk
+from modules.core_components.ai_models.engines.kokoro.precision import Precision
+from modules.core_components.ai_models.engines.kokoro.wrapper import (
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    KokoroV1Wrapper,
+)
 from modules.core_components.ai_models.engines.whisper import WhisperEngine, WhisperOptions
 from modules.core_components.ai_models.model_pool import ModelPool
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
@@ -143,3 +150,17 @@ def test_a_cut_inside_a_sentence_costs_no_word(
     speech = say(speaker, text, "af_heart", "en-us")
     assert longest_pause_s(speech) < 0.5
     assert word_error_rate(text, heard(listener, speech, "en-us"), "en") <= 0.05
+
+
+def test_fft_convolutions_make_the_same_speech(starter_models: Path) -> None:
+    folder = starter_models / "kokoro" / "v1_0"
+
+    def spoken(precision: Precision) -> SynthesizedChunk:
+        model = KokoroV1Wrapper(folder / CONFIG_FILE, folder / WEIGHTS_FILE, "cpu", precision)
+        phonemes = "ðə hˈɑɹbəɹ wʌz kwˈIət bəfˈɔɹ dˈɔn."
+        return model.synthesize(phonemes, model.voice("af_heart").style(len(phonemes)), seed=4)
+
+    direct, by_fft = spoken("float32"), spoken("float32-fft")
+    assert np.array_equal(direct.durations_frames, by_fft.durations_frames)
+    assert np.abs(direct.samples - by_fft.samples).max() < 1e-4
+    assert np.abs(direct.samples).max() > 0.1

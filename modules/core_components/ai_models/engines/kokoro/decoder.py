@@ -17,6 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from modules.core_components.ai_models.engines.kokoro.fft_convolution import FftConvolution
+
 
 class DecoderLayers(Protocol):
     """One way of computing the decoder's layers: differentiable, or as fast as it goes."""
@@ -239,6 +241,8 @@ class FastDecoder:
 
 _BLOCK = 262_144  # numbers; as bfloat16 half a megabyte
 _EPSILON = 1e-5  # of the instance norm
+# With fewer taps or channels the transforms cost what the products save.
+_LEAST_TAPS, _LEAST_CHANNELS = 7, 64
 
 
 class SpeakingLayers:
@@ -248,10 +252,17 @@ class SpeakingLayers:
     shift. Snake, y + sin(alpha y)^2 / alpha (Ziyin et al. 2020), becomes (w + sin(w)^2) / alpha
     with w = alpha y: alpha goes into the norm's scale and shift, 1 / alpha into the weights of the
     next convolution. Measured in docs/performance.md.
+
+    With `fft`, convolutions of many taps become products of spectra (`FftConvolution`), in float32.
+    `extra_numbers` counts what these need besides copies of the weights.
     """
 
-    def __init__(self, dtype: torch.dtype) -> None:
+    def __init__(self, dtype: torch.dtype, fft: bool = False) -> None:
+        if fft and dtype != torch.float32:
+            raise ValueError(f"FFT convolutions are computed in float32, not {dtype}")
         self.dtype = dtype
+        self.extra_numbers = 0
+        self._fft = fft
 
     def convolution(self, conv: nn.Module) -> Callable[[Tensor], Tensor]:
         return self._convolution(conv, None)
@@ -259,6 +270,8 @@ class SpeakingLayers:
     def normed(
         self, conv: nn.Module, alpha: Tensor | None, slope: float, pool: PlainConvolution | None
     ) -> Callable[[Tensor, Tensor], Tensor]:
+        if self._fft and alpha is not None and pool is None and _has_many_taps(conv):
+            return self._normed_by_fft(conv, alpha)
         convolve = self._convolution(conv, alpha)
 
         def run(x: Tensor, affine: Tensor) -> Tensor:
@@ -273,9 +286,31 @@ class SpeakingLayers:
                 functional.leaky_relu_(h, slope)
             else:
                 for block in row_blocks(time_rows(h), _BLOCK):
-                    sine = block.sin()
-                    block.addcmul_(sine, sine)
+                    _add_squared_sine(block)
             return convolve(h if pool is None else channels_last(pool(h)))
+
+        return run
+
+    def _normed_by_fft(self, conv: Any, alpha: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+        weight = folded_weight(conv)
+        convolve = FftConvolution(weight / alpha[None, :, None], conv.bias, conv.dilation[0])
+        self.extra_numbers += convolve.numbers - weight.numel()
+
+        def run(x: Tensor, affine: Tensor) -> Tensor:
+            rows = time_rows(channels_last(x))
+            gamma, beta = affine.reshape(2, -1).unbind(0)
+            mean, variance = _statistics(rows)
+            scale = (1 + gamma) * torch.rsqrt(variance + _EPSILON)
+            shift = (beta - mean * scale) * alpha
+            scale = scale * alpha
+
+            def activate(first: int, last: int, into: Tensor) -> None:
+                pieces = row_blocks(rows[first:last], _BLOCK), row_blocks(into, _BLOCK)
+                for piece, place in zip(*pieces, strict=True):
+                    torch.addcmul(shift, piece, scale, out=place)
+                    _add_squared_sine(place)
+
+            return convolve(len(rows), activate).view(1, 1, *rows.shape).permute(0, 3, 1, 2)
 
         return run
 
@@ -294,3 +329,29 @@ class SpeakingLayers:
             return functional.conv2d(x, weight, bias, padding=padding, dilation=dilation)
 
         return run
+
+
+def _has_many_taps(conv: Any) -> bool:
+    channels = min(conv.in_channels, conv.out_channels)
+    return conv.kernel_size[0] >= _LEAST_TAPS and channels >= _LEAST_CHANNELS
+
+
+def _add_squared_sine(rows: Tensor) -> None:
+    """Snake, w + sin(w)^2, in place."""
+    sine = rows.sin()
+    rows.addcmul_(sine, sine)
+
+
+def _statistics(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance [C] of `rows` [T, C], in one pass; torch.var_mean takes fifteen times as
+    long along this axis. The first row is taken off, or a large mean would cost digits."""
+    first = rows[0]
+    total = torch.zeros(rows.shape[1], dtype=torch.float64, device=rows.device)
+    squares = torch.zeros_like(total)
+    for block in row_blocks(rows, _BLOCK):
+        moved = block - first
+        total += moved.sum(0)
+        squares += moved.square_().sum(0)
+    mean = total / len(rows)
+    variance = squares / len(rows) - mean**2
+    return (mean + first).float(), variance.clamp_(min=0).float()

@@ -27,6 +27,7 @@ from modules.core_components.ai_models.engines.kokoro.pipeline import (
     SynthesizedChunk,
     speak_chunks,
 )
+from modules.core_components.ai_models.engines.kokoro.precision import Precision, choose_precision
 from modules.core_components.ai_models.engines.kokoro.reading.languages import LANGUAGES
 from modules.core_components.ai_models.engines.kokoro.reading.phonemes import (
     PhonemeSentence,
@@ -44,8 +45,6 @@ from modules.core_components.ai_models.engines.kokoro.wrapper import (
     BUILDS,
     CONFIG_FILE,
     KokoroV1Wrapper,
-    Precision,
-    choose_precision,
 )
 from modules.core_components.ai_models.engines.speaker_handle import SpeakerEncoderHandle
 from modules.core_components.ai_models.model_pool import ModelSpec

@@ -6,16 +6,10 @@ Two versions: v1.0, and v0.19, which has another layout on disk and other symbol
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
-import platform
-import threading
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +19,7 @@ from modules.core_components.ai_models.engines.kokoro.pipeline import (
     KokoroPipeline,
     SynthesizedChunk,
 )
+from modules.core_components.ai_models.engines.kokoro.precision import Precision, speaking_layers
 from modules.core_components.ai_models.engines.kokoro.reading.languages import language_of
 from modules.core_components.ai_models.engines.kokoro.symbols import (
     SPELLED_OUT,
@@ -32,8 +27,7 @@ from modules.core_components.ai_models.engines.kokoro.symbols import (
 )
 from modules.core_components.ai_models.engines.kokoro.voices import SpeakingVoice, VoiceFolder
 from modules.core_components.ai_models.model_utils import module_bytes
-from modules.core_components.atomic import write_json
-from modules.core_components.errors import BadInputError, StudioError
+from modules.core_components.errors import BadInputError
 
 if TYPE_CHECKING:
     import torch
@@ -41,9 +35,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
-
-logger = logging.getLogger(__name__)
-
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "kokoro-v1_0.pth"
@@ -90,95 +81,6 @@ def predict_prosody(kmodel: Any, ids: Tensor, style: Tensor, speed: float) -> Pr
     return Prosody(text, pitch, energy, durations)
 
 
-# -- The decoder's precision: what the processor multiplies faster, by a measurement ---------------
-
-Precision = Literal["float32", "bfloat16"]
-
-# bfloat16 must be this much faster: less is not worth its rounding, and may be a busy machine.
-_LEAST_GAIN = 1.2
-# A convolution as the vocoder has them: channels, samples, taps.
-_PROBE = (128, 4096, 7)
-_ROUNDS = 5
-# Two first requests at once might measure differently, and load the model twice.
-_MEASURING = threading.Lock()
-
-
-def choose_precision(wanted: str, device: str, kept: Path | None = None) -> Precision:
-    """`wanted`, or for "auto" the faster one: bfloat16 only on a processor that has it built in.
-
-    GPUs are fast enough in float32, which is what the voices were trained in. What is measured is
-    written to the file `kept`, by machine, and read from there later: a take that is made again
-    after a restart has the same precision, however busy the machine is then.
-    """
-    if wanted != "auto":
-        return cast(Precision, wanted)
-    if device != "cpu":
-        return "float32"
-    with _MEASURING:
-        return _measure_faster_precision() if kept is None else _kept_precision(kept, _machine())
-
-
-def _machine() -> str:
-    import torch
-
-    capability = torch.backends.cpu.get_cpu_capability()
-    return f"{platform.node()}, {capability}, bf16 {_has_bfloat16()}"
-
-
-# It is asked for with every chunk: the file is read once.
-@lru_cache(maxsize=8)
-def _kept_precision(kept: Path, machine: str) -> Precision:
-    try:
-        known = json.loads(kept.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        known = {}
-    known = known if isinstance(known, dict) else {}
-    if known.get(machine) in ("float32", "bfloat16"):
-        return cast(Precision, known[machine])
-    chosen = _measure_faster_precision()
-    try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        write_json(kept, {**known, machine: chosen})
-    except (OSError, StudioError) as error:
-        logger.warning("The choice of the precision is not kept: %s", error)
-    return chosen
-
-
-@lru_cache(maxsize=1)
-def _measure_faster_precision() -> Precision:
-    import torch
-
-    if not _has_bfloat16():
-        return "float32"
-    # In turns, or what else the machine does would decide.
-    pairs = [(_best_seconds(torch.float32), _best_seconds(torch.bfloat16)) for _ in range(2)]
-    gain = min(single for single, _ in pairs) / min(half for _, half in pairs)
-    logger.info("Convolutions in bfloat16 are %.1f times as fast as in float32 here", gain)
-    return "bfloat16" if gain > _LEAST_GAIN else "float32"
-
-
-def _has_bfloat16() -> bool:
-    import torch
-
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-
-
-def _best_seconds(dtype: torch.dtype) -> float:
-    import torch
-
-    channels, samples, taps = _PROBE
-    layout = torch.channels_last
-    sound = torch.zeros(1, channels, 1, samples, dtype=dtype).contiguous(memory_format=layout)
-    weight = torch.zeros(channels, channels, 1, taps, dtype=dtype).contiguous(memory_format=layout)
-    found = []
-    with torch.inference_mode():
-        for _ in range(_ROUNDS):
-            start = time.perf_counter()
-            torch.nn.functional.conv2d(sound, weight, padding=(0, taps // 2))
-            found.append(time.perf_counter() - start)
-    return min(found)
-
-
 class KokoroV1Wrapper:
     """A loaded Kokoro v1.0, on `device`.
 
@@ -223,7 +125,8 @@ class KokoroV1Wrapper:
     def nbytes(self) -> int:
         """The memory of the weights, with the decoder's rearranged copy."""
         copied = sum(p.numel() for p in self.model.decoder.parameters())
-        return module_bytes(self.model) + copied * self._decoder.dtype.itemsize
+        numbers = copied + self._layers.extra_numbers
+        return module_bytes(self.model) + numbers * self._decoder.dtype.itemsize
 
     def get_pipeline(self, lang_code: str) -> KokoroPipeline:
         """The pipeline of a language ("en", "en-us", or Kokoro's letter "a"), made at the first
@@ -310,14 +213,11 @@ class KokoroV1Wrapper:
     def _make_decoder(self) -> FastDecoder:
         import torch
 
-        from modules.core_components.ai_models.engines.kokoro.decoder import (
-            FastDecoder,
-            SpeakingLayers,
-        )
+        from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
 
+        self._layers = speaking_layers(self._precision)
         with torch.inference_mode():
-            layers = SpeakingLayers(getattr(torch, self._precision))
-            return FastDecoder(self.model.decoder, layers)
+            return FastDecoder(self.model.decoder, self._layers)
 
 
 # -- Kokoro v0.19, the first release ---------------------------------------------------------------

@@ -14,9 +14,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from modules.core_components.ai_models.engines.kokoro import wrapper
+from modules.core_components.ai_models.engines.kokoro import precision
 from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder, SpeakingLayers
 from modules.core_components.ai_models.engines.kokoro.fit.layers import adain_layers
+from modules.core_components.ai_models.engines.kokoro.precision import Precision
 from modules.core_components.ai_models.engines.kokoro.wrapper import (
     CONFIG_FILE,
     WEIGHTS_FILE,
@@ -32,7 +33,7 @@ def kokoro(tiny_kokoro: Path) -> KokoroV1Wrapper:
     return load(tiny_kokoro, "float32")
 
 
-def load(folder: Path, numbers: wrapper.Precision) -> KokoroV1Wrapper:
+def load(folder: Path, numbers: Precision) -> KokoroV1Wrapper:
     return KokoroV1Wrapper(folder / CONFIG_FILE, folder / WEIGHTS_FILE, "cpu", numbers)
 
 
@@ -92,83 +93,127 @@ def test_bfloat16_keeps_the_durations_and_the_sound(tiny_kokoro: Path, style: Te
     assert error < 0.1 * np.sqrt(np.mean(exact.samples**2))
 
 
-def test_a_forced_precision_is_kept_and_a_gpu_speaks_in_float32() -> None:
-    assert wrapper.choose_precision("float32", "cpu") == "float32"
-    assert wrapper.choose_precision("bfloat16", "cpu") == "bfloat16"
-    assert wrapper.choose_precision("auto", "cuda:0") == "float32"
-
-
-def test_a_processor_without_bfloat16_speaks_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    assert wrapper._measure_faster_precision.__wrapped__() == "float32"
-
-
-@pytest.mark.parametrize(("seconds", "chosen"), [(0.5, "bfloat16"), (0.95, "float32")])
-def test_bfloat16_must_be_worth_it(
-    monkeypatch: pytest.MonkeyPatch, seconds: float, chosen: wrapper.Precision
+def test_fft_convolutions_change_nothing_that_can_be_heard(
+    kokoro: KokoroV1Wrapper, tiny_kokoro: Path, style: Tensor
 ) -> None:
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
+    by_fft = load(tiny_kokoro, "float32-fft")
+    assert by_fft.nbytes > kokoro.nbytes, "it has convolutions of many taps"
+    first, again = (by_fft.synthesize(PHONEMES, style, seed=5) for _ in range(2))
+    exact = kokoro.synthesize(PHONEMES, style, seed=5)
+    assert np.array_equal(first.samples, again.samples)
+    assert np.array_equal(first.durations_frames, exact.durations_frames)
+    np.testing.assert_allclose(first.samples, exact.samples, rtol=1e-3, atol=1e-4)
+
+
+def test_the_spectra_of_weights_count_as_memory() -> None:
+    conv = torch.nn.Conv1d(64, 64, 11, padding=5)
+    layers = SpeakingLayers(torch.float32, fft=True)
+    layers.normed(conv, torch.ones(64), 0.0, None)
+    assert layers.extra_numbers == (47 - 11) * 64 * 64
+
+
+def test_a_wanted_precision_is_kept_and_a_gpu_speaks_in_plain_float32() -> None:
+    assert precision.choose_precision("float32", "cpu") in ("float32", "float32-fft")
+    assert precision.choose_precision("bfloat16", "cpu") == "bfloat16"
+    assert precision.choose_precision("bfloat16", "cuda:0") == "bfloat16"
+    assert precision.choose_precision("auto", "cuda:0") == "float32"
+    assert precision.choose_precision("float32", "cuda:0") == "float32"
+
+
+ASKED = ("float32", "float32-fft", "bfloat16")
+
+
+@pytest.mark.parametrize("built_in", [True, False])
+def test_bfloat16_is_considered_where_the_processor_has_it(
+    monkeypatch: pytest.MonkeyPatch, built_in: bool
+) -> None:
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: built_in)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    monkeypatch.setattr(precision, "_fastest", lambda ways: asked.append(ways) or ways[0])
+    precision.choose_precision("auto", "cpu")
+    precision.choose_precision("float32", "cpu")
+    assert asked == [ASKED if built_in else ASKED[:2], ASKED[:2]]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "chosen"),
+    [
+        ((1.0, 0.95, 0.9), "float32"),
+        ((1.0, 0.5, 0.45), "float32-fft"),
+        ((1.0, 0.5, 0.2), "bfloat16"),
+        ((1.0, 2.0, 0.5), "bfloat16"),
+    ],
+)
+def test_what_costs_memory_or_digits_must_be_worth_it(
+    monkeypatch: pytest.MonkeyPatch, seconds: tuple[float, ...], chosen: Precision
+) -> None:
     monkeypatch.setattr(
-        wrapper, "_best_seconds", lambda dtype: 1.0 if dtype == torch.float32 else seconds
+        precision, "_measure_seconds", lambda ways: dict(zip(ways, seconds, strict=True))
     )
-    assert wrapper._measure_faster_precision.__wrapped__() == chosen
+    assert precision._fastest.__wrapped__(ASKED) == chosen
+
+
+def test_every_way_is_measured() -> None:
+    seconds = precision._measure_seconds(("float32", "float32-fft", "bfloat16"))
+    assert set(seconds) == set(ASKED)
+    assert all(second > 0 for second in seconds.values())
 
 
 def test_first_requests_at_once_agree_on_one_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
     both = threading.Barrier(2)
-    gains = iter((2.0, 1.0, 1.0, 1.0))  # a busy machine: bfloat16 wins only the first time
+    gains = iter((2.0, 1.0))  # a busy machine: spectra win only the first time
 
-    def measured(_: torch.dtype) -> float:
+    def measured(ways: tuple[str, ...]) -> dict[str, float]:
         time.sleep(0.05)
-        return next(gains)
+        return dict.fromkeys(ways, 1.0) | {"float32": next(gains)}
 
-    def choose() -> wrapper.Precision:
+    def choose() -> Precision:
         both.wait(10)
-        return wrapper.choose_precision("auto", "cpu")
+        return precision.choose_precision("auto", "cpu")
 
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
-    monkeypatch.setattr(wrapper, "_best_seconds", measured)
-    wrapper._measure_faster_precision.cache_clear()
+    monkeypatch.setattr(precision, "_measure_seconds", measured)
+    precision._fastest.cache_clear()
     try:
         with ThreadPoolExecutor(2) as threads:
             answers = [threads.submit(choose) for _ in range(2)]
-            assert len({answer.result(10) for answer in answers}) == 1
+            assert {answer.result(10) for answer in answers} == {"float32-fft"}
     finally:
-        wrapper._measure_faster_precision.cache_clear()
+        precision._fastest.cache_clear()
 
 
 def test_what_was_measured_first_is_kept_for_the_machine(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     kept = tmp_path / "cache" / "precision.json"
-    measured: list[wrapper.Precision] = ["bfloat16", "float32", "float32", "float32"]
-    monkeypatch.setattr(wrapper, "_measure_faster_precision", lambda: measured.pop(0))
-    first = wrapper.choose_precision("auto", "cpu", kept)
-    assert first == wrapper.choose_precision("auto", "cpu", kept) == "bfloat16"
-    wrapper._kept_precision.cache_clear()  # a restart
-    assert wrapper.choose_precision("auto", "cpu", kept) == "bfloat16"
-    assert wrapper.choose_precision("float32", "cpu", kept) == "float32", "a choice is a choice"
+    measured: list[Precision] = ["float32-fft", "float32", "float32", "float32"]
+    monkeypatch.setattr(precision, "_fastest", lambda _ways: measured.pop(0))
+    first = precision.choose_precision("auto", "cpu", kept)
+    assert first == precision.choose_precision("auto", "cpu", kept) == "float32-fft"
+    precision._kept_precision.cache_clear()  # a restart
+    assert precision.choose_precision("auto", "cpu", kept) == "float32-fft"
     monkeypatch.setattr("platform.node", lambda: "another")
-    assert wrapper.choose_precision("auto", "cpu", kept) == "float32"
+    assert precision.choose_precision("auto", "cpu", kept) == "float32"
     for damaged in ("", "[]", '{"another": 1}'):
         kept.write_text(damaged, encoding="utf-8")
-        wrapper._kept_precision.cache_clear()
-        monkeypatch.setattr(wrapper, "_measure_faster_precision", lambda: "float32")
-        assert wrapper.choose_precision("auto", "cpu", kept) == "float32"
-    monkeypatch.setattr(wrapper, "write_json", fail)
+        precision._kept_precision.cache_clear()
+        monkeypatch.setattr(precision, "_fastest", lambda _ways: "float32")
+        assert precision.choose_precision("auto", "cpu", kept) == "float32"
+    monkeypatch.setattr(precision, "write_json", fail)
     kept.unlink()
-    wrapper._kept_precision.cache_clear()
-    assert wrapper.choose_precision("auto", "cpu", kept) == "float32"
+    precision._kept_precision.cache_clear()
+    assert precision.choose_precision("auto", "cpu", kept) == "float32"
 
 
 def fail(*_: object) -> None:
     raise OSError("read-only")
 
 
+@pytest.mark.parametrize("numbers", ["float32", "float32-fft"])
 def test_work_in_the_middle_of_an_utterance_can_be_ended(
-    kokoro: KokoroV1Wrapper, style: Tensor
+    tiny_kokoro: Path, numbers: Precision, style: Tensor
 ) -> None:
+    kokoro = load(tiny_kokoro, numbers)
     looks = []
 
     def check_cancelled() -> None:
