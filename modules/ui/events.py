@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_type_hints
 
 import gradio as gr
 
 from modules.core_components.errors import StudioError
 from modules.tools.services import Services
+from modules.ui.pages import Pages, asked_by
 from modules.ui.render import error_html
 
 logger = logging.getLogger(__name__)
@@ -38,17 +40,19 @@ def listen(
     unchecked: bool = False,
     sequence: str | None = None,
     js: str | None = None,
+    opens: bool = False,
 ) -> Any:
     """Runs `work` on a component's event; its errors are shown, and it is no public endpoint.
 
     `queue` False is for quick reads that cannot fail and must not wait. `unchecked` passes values
     on as the browser sent them: a menu may still show what was deleted, and what only refreshes it
     must not fail over that (no `gr.State` among the inputs then). Handlers of one `sequence` run
-    one after the other, so that the result of the last one asked for is what stays.
+    one after the other, so that the result of the last one asked for is what stays. `opens` says
+    that the browser sends the id of a page that is just opened as the first value (see `on_open`).
     Returns Gradio's dependency, whose `.success` chains further listeners (see `listen_after`).
     """
     return event(
-        show_errors(work) if work else None,
+        (for_opened_page if opens else for_page)(show_errors(work)) if work else None,
         inputs=inputs,
         outputs=outputs,
         show_progress=show_progress,
@@ -94,6 +98,52 @@ def show_errors(work: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def for_page(work: Callable[..., Any]) -> Callable[..., Any]:
+    """`work` in the name of the page that sent the event (see `modules.ui.pages`)."""
+
+    def run(request: gr.Request, *arguments: Any) -> Any:
+        pages = _pages(request)
+        with asked_by(pages, pages.page_of(request.session_hash or "") if pages else ""):
+            return work(*arguments)
+
+    return _with_request(run, work)
+
+
+def for_opened_page(work: Callable[..., Any]) -> Callable[..., Any]:
+    """Like `for_page` for a page that is just opened and sends its id before the other inputs."""
+
+    def run(request: gr.Request, page: str, *arguments: Any) -> Any:
+        pages = _pages(request)
+        if pages and request.session_hash:
+            pages.open(request.session_hash, page)
+        with asked_by(pages, page):
+            return work(*arguments)
+
+    return run
+
+
+def _pages(request: gr.Request) -> Pages | None:
+    """Those of the app that serves the request; None for a page that another app serves."""
+    pages = getattr(request.request.app.state, "pages", None) if request.request else None
+    return pages if isinstance(pages, Pages) else None
+
+
+def _with_request(run: Callable[..., Any], work: Callable[..., Any]) -> Callable[..., Any]:
+    """`run` with the parameters of `work`, by which Gradio knows what to pass, after its own."""
+    signature = inspect.signature(work)
+    first = inspect.Parameter("request", inspect.Parameter.POSITIONAL_ONLY, annotation=gr.Request)
+    run.__name__ = getattr(work, "__name__", "run")
+    try:
+        hints = get_type_hints(work)
+    except (NameError, TypeError):  # imported for type checking only, or no plain function
+        hints = {}
+    run.__annotations__ = {**hints, "request": gr.Request}
+    run.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[first, *signature.parameters.values()]
+    )
+    return run
+
+
 def notify(message: str, hint: str = "") -> None:
     """Shows a short-lived message in the corner of the page."""
     gr.Info(error_html(message, hint))
@@ -111,6 +161,8 @@ class Studio:
 
     services: Services
     page: gr.Blocks
+    # Holds nothing: its place among the inputs of a listener is where the browser puts the id.
+    page_id: gr.Textbox
 
     def on_open(
         self,
@@ -119,8 +171,16 @@ class Studio:
         outputs: Sequence[Any],
         sequence: str | None = None,
     ) -> None:
-        """Calls `work` whenever the page is opened or reloaded."""
-        listen(self.page.load, work, inputs, outputs, sequence=sequence)
+        """Calls `work` whenever the page is opened or reloaded; the page's jobs are known to it."""
+        listen(
+            self.page.load,
+            work,
+            [self.page_id, *inputs],
+            outputs,
+            sequence=sequence,
+            js=script("page_id", COUNT=len(inputs) + 1),
+            opens=True,
+        )
 
     def on_show(
         self,

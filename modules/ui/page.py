@@ -17,6 +17,7 @@ from modules.core_components.jobs import Job
 from modules.core_components.jobs import store as jobs
 from modules.tools.services import Services
 from modules.tools.speaking.live_feed import CANCELLED, DONE, FAILED
+from modules.ui.pages import Pages
 from modules.ui.safety import served_folders
 from modules.ui.studio import build_studio
 from modules.ui.theme import STYLESHEETS, StudioTheme
@@ -30,7 +31,8 @@ _ENDS = {jobs.DONE: DONE, jobs.CANCELLED: CANCELLED}
 
 def create_page(services: Services, password: str = "") -> FastAPI:
     """The page over the services, asking for `password` if one is given."""
-    page = build_studio(services)
+    pages = Pages()
+    page = build_studio(services, pages)
     undocumented: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": None}
     app = FastAPI(**undocumented)
     app.include_router(live_routes(services, lambda request: is_logged_in(mounted.app, request)))
@@ -52,6 +54,7 @@ def create_page(services: Services, password: str = "") -> FastAPI:
         css_paths=list(STYLESHEETS),
     )
     mounted: Any = app.routes[-1]
+    mounted.app.state.pages = pages
     # Only then does Gradio check that a file named in a request is one that was uploaded.
     page.has_launched = True
     return app

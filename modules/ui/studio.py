@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import gradio as gr
@@ -15,6 +15,7 @@ from modules.tools.services import Services
 from modules.tools.speaking.request import SpeechRequest
 from modules.tools.speaking.speech import submit_speech
 from modules.ui.events import Studio, listen, script, show_errors
+from modules.ui.pages import Pages
 from modules.ui.render import render
 from modules.ui.tabs.conversation.tab import ConversationTab
 from modules.ui.tabs.dataset.tab import DatasetTab
@@ -49,13 +50,17 @@ PUBLIC = ("clone_voice", "job_status", "cancel_job")
 HOLD_S = 5.0
 
 
-def build_studio(services: Services) -> gr.Blocks:
-    """The whole page over the given services; no model is loaded for it."""
+def build_studio(services: Services, pages: Pages | None = None) -> gr.Blocks:
+    """The whole page over the given services; no model is loaded for it.
+
+    `pages` learns which pages are closed.
+    """
     # Uploads stay in the studio's own cache; Gradio takes the folder from this variable only.
     os.environ["GRADIO_TEMP_DIR"] = str(services.settings.cache_folder / "page")
     with gr.Blocks(
         title=TITLE, delete_cache=KEEP_COPIES_S, analytics_enabled=False, fill_width=True
     ) as page:
+        page_id = gr.Textbox(value="", elem_id="studio-page-id", elem_classes="studio-hidden")
         # Before anything else listens to the page.
         page.load(
             _hold_stream,
@@ -65,7 +70,9 @@ def build_studio(services: Services) -> gr.Blocks:
             api_visibility="private",
         )
         _build_header()
-        studio = Studio(services, page)
+        if pages is not None:
+            page.unload(_closer(pages))
+        studio = Studio(services, page, page_id)
         with gr.Tabs():
             for label, draw in TABS.items():
                 with gr.Tab(label, id=label.lower().replace(" ", "-")) as tab:
@@ -73,6 +80,15 @@ def build_studio(services: Services) -> gr.Blocks:
         _add_endpoints(services)
         listen(page.load, None, js=script("restore_theme"), queue=False)
     return page.queue(api_open=False, max_size=64)
+
+
+def _closer(pages: Pages) -> Callable[[gr.Request], None]:
+    """What Gradio calls when the connection of a page has ended."""
+
+    def close(request: gr.Request) -> None:
+        pages.close(request.session_hash or "")
+
+    return close
 
 
 def _build_header() -> None:

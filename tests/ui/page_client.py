@@ -75,12 +75,16 @@ class Page:
     `fired` counts the events that the server was asked for.
     """
 
-    def __init__(self, client: TestClient, tab: str) -> None:
+    def __init__(self, client: TestClient, tab: str, page_id: str = "") -> None:
         self._client = client
+        self._page_id = page_id or uuid.uuid4().hex
         self._session = uuid.uuid4().hex
         config = client.get("/config").json()
         self._events = config["dependencies"]
         self._props = {c["id"]: {**c["props"], "kind": c["type"]} for c in config["components"]}
+        for props in self._props.values():
+            if props.get("elem_id") == "studio-page-id":  # what the browser sends
+                props["value"] = self._page_id
         self._parents: dict[int, int] = {}
         self._note_parents(config["layout"])
         self.errors: list[str] = []
@@ -97,6 +101,11 @@ class Page:
         for event in self._events:
             if any(name == "load" for _, name in event["targets"]):
                 self._run(event)
+
+    def close(self) -> None:
+        """What the server does when the connection of a page has ended."""
+        (event,) = (e for e in self._events if any(name == "unload" for _, name in e["targets"]))
+        fire(self._client, event["id"], [], self._session)
 
     def open_tab(self) -> None:
         self._trigger(self._tab, "select")

@@ -18,8 +18,8 @@ from tests.helpers.waiting import eventually
 SESSION = "test"
 
 
-def join(client: httpx.Client, event: dict[str, Any]) -> str:
-    body = {"data": [], "fn_index": event["id"], "session_hash": SESSION}
+def join(client: httpx.Client, event: dict[str, Any], *data: str) -> str:
+    body = {"data": data, "fn_index": event["id"], "session_hash": SESSION}
     return str(client.post("/gradio_api/queue/join", json=body).json()["event_id"])
 
 
@@ -41,12 +41,12 @@ def test_a_page_has_one_stream_until_it_is_closed(
     with served(app) as address, httpx.Client(base_url=address, timeout=30) as client:
         events = client.get("/config").json()["dependencies"]
         opening = [e for e in events if e["backend_fn"] and "load" in dict(e["targets"]).values()]
-        hold, other = opening[0], next(e for e in opening[1:] if not e["inputs"])
+        hold, other = opening[0], next(e for e in opening[1:] if len(e["inputs"]) == 1)
         join(client, hold)
         path = f"/gradio_api/queue/data?session_hash={SESSION}"
         with client.stream("GET", path) as stream:
             answered = answers(stream)
             for _ in range(3):
-                asked = join(client, other)
+                asked = join(client, other, "a page")
                 assert next(answered).get("event_id") == asked
         eventually(lambda: not any(queue.active_jobs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modules.core_components.jobs import submitted_by
 from modules.tools.speaking.request import SpeechRequest
 from modules.tools.speaking.speech import submit_speech
 from tests.ui.conftest import Fake
@@ -14,7 +15,8 @@ def test_an_interrupted_job_is_offered_again(fake: Fake) -> None:
     services, engine = fake
     engine.may_speak.clear()
     request = SpeechRequest("one", "high", "preset", seed=1, score=False)
-    job = submit_speech(services, request)
+    with submitted_by("a page that is closed"):
+        job = submit_speech(services, request)
     assert engine.speaking.wait(WAIT_S)
     services.jobs.shutdown(WAIT_S)
     assert services.jobs.get(job.id).state == "interrupted"

@@ -11,7 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from modules.core_components.ai_models import reset_managers
-from modules.core_components.jobs import Job
+from modules.core_components.jobs import Job, submitted_by
 from modules.tools.listening.transcribe import TRANSCRIBE
 from modules.tools.services import Services
 from modules.tools.speaking.request import SpeechRequest
@@ -23,6 +23,7 @@ from tests.ui.page_client import HERE, Page
 
 WAIT_S = 20.0
 TAB = "Voice Clone"
+MINE = "the page of the tests"
 
 
 @pytest.fixture(scope="module")
@@ -62,20 +63,22 @@ def engine(studio: tuple[Services, SineEngine, TestClient]) -> SineEngine:
     return studio[1]
 
 
-def submit(services: Services, text: str, voice: str = "high") -> Job:
-    return submit_speech(services, SpeechRequest(text, voice, "preset", seed=1, score=False))
+def submit(services: Services, text: str, voice: str = "high", page: str = MINE) -> Job:
+    request = SpeechRequest(text, voice, "preset", seed=1, score=False)
+    with submitted_by(page):
+        return submit_speech(services, request)
 
 
-def opened_on(client: TestClient) -> Page:
-    page = Page(client, TAB)
+def opened_on(client: TestClient, page_id: str = MINE) -> Page:
+    page = Page(client, TAB, page_id)
     page.reload()
     return page
 
 
-def speaking(services: Services, engine: SineEngine, text: str) -> Job:
+def speaking(services: Services, engine: SineEngine, text: str, page: str = MINE) -> Job:
     """A job in the middle of its work."""
     engine.may_speak.clear()
-    job = submit(services, text)
+    job = submit(services, text, page=page)
     assert engine.speaking.wait(WAIT_S)
     return job
 
@@ -135,13 +138,68 @@ def test_the_next_in_line_is_shown_with_its_place(
     second, third = submit(services, "two"), submit(services, "three")
     page = opened_on(client)
     assert "2 more in the queue" in page.text
-    assert "number 2 in the queue" in job_html(services.jobs.get(third.id), 2)
+    assert services.jobs.ahead(third.id) == 2
+    assert "2 ahead of you" in job_html(services.jobs.get(third.id), 2)
     services.jobs.cancel(first.id)
     services.jobs.wait(first.id, WAIT_S)
     page.tick()
     assert "high: two" in page.text
     engine.may_speak.set()
     assert services.jobs.wait(second.id, WAIT_S).state == "done"
+
+
+def test_a_page_shows_its_own_jobs_and_others_only_as_ahead_of_it(
+    services: Services, engine: SineEngine, client: TestClient
+) -> None:
+    one, other = opened_on(client, "one"), opened_on(client, "other")
+    first = speaking(services, engine, "the first", "one")
+    second = submit(services, "the second", page="other")
+    one.reload()
+    other.reload()
+    assert "the first" in one.text
+    assert "more in the queue" not in one.text
+    assert "the second" in other.text
+    assert "1 ahead of you" in other.text
+    other.click("Cancel")
+    assert services.jobs.get(second.id).state == "cancelled"
+    engine.may_speak.set()
+    assert services.jobs.wait(first.id, WAIT_S).state == "done"
+    one.tick()
+    other.tick()
+    assert "the first" in one.text or "Seed 1" in one.text
+    assert "Seed 1" not in other.text
+    other.click("Dismiss")
+    assert "the first" not in other.text
+
+
+def test_the_job_of_a_closed_page_is_offered_to_one_that_is_opened(
+    services: Services, engine: SineEngine, client: TestClient
+) -> None:
+    one, other = opened_on(client, "will close"), opened_on(client, "stays")
+    own = submit(services, "my own", "nobody", page="stays")
+    assert services.jobs.wait(own.id, WAIT_S).state == "failed"
+    other.reload()
+    speaking(services, engine, "the text", "will close")
+    other.reload()
+    assert "the text" not in other.text
+    one.close()
+    other.click("Dismiss")
+    assert "the text" not in other.text, "the page may just be reloading"
+    other.reload()
+    assert "the text" in other.text
+    one.reload()
+    assert "the text" in one.text
+
+
+def test_what_a_program_queued_is_followed_by_no_page(
+    services: Services, engine: SineEngine, client: TestClient
+) -> None:
+    speaking(services, engine, "the text", page="")
+    mine = submit(services, "another", page="one")
+    page = opened_on(client, "one")
+    assert "the text" not in page.text
+    assert "1 ahead of you" in page.text
+    services.jobs.cancel(mine.id)
 
 
 def test_a_failure_stays_until_dismissed_and_is_escaped(

@@ -26,6 +26,7 @@ class Job:
     `created`, `started` and `finished` are Unix seconds; `payload` and `result` plain JSON.
     `interrupted` means that its process ended before it did: it can be resumed or dismissed.
     `cancel_requested` is set while a running job has been asked to stop and has not yet stopped.
+    `page` is the id of the page that queued it; "" for what a program or the studio itself queued.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Job:
     hint: str = ""
     log: tuple[str, ...] = ()
     cancel_requested: bool = False
+    page: str = ""
 
     @property
     def is_active(self) -> bool:

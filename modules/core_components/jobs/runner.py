@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 from modules.core_components.errors import BadInputError, JobCancelled, StudioError
@@ -21,6 +23,18 @@ Handler = Callable[[Mapping[str, Any], JobContext], Mapping[str, Any] | None]
 
 # How often another process's doings are looked for while waiting.
 _LOOK_EVERY_S = 0.5
+
+_SUBMITTING_PAGE: ContextVar[str] = ContextVar("submitting_page", default="")
+
+
+@contextlib.contextmanager
+def submitted_by(page: str) -> Iterator[None]:
+    """Jobs that are queued in the block belong to the page with this id."""
+    token = _SUBMITTING_PAGE.set(page)
+    try:
+        yield
+    finally:
+        _SUBMITTING_PAGE.reset(token)
 
 
 class JobRunner:
@@ -55,7 +69,8 @@ class JobRunner:
 
     def submit(self, kind: str, title: str, payload: Mapping[str, Any]) -> Job:
         """Queues a job; `payload` is plain JSON. Raises BadInputError, DiskFullError."""
-        return self._queued(self._store.create(kind, title, payload, self._lane_of(kind)))
+        page = _SUBMITTING_PAGE.get()
+        return self._queued(self._store.create(kind, title, payload, self._lane_of(kind), page))
 
     def resume(self, job_id: str) -> Job:
         """Queues an interrupted, failed or cancelled job again, under the same id."""
@@ -85,9 +100,9 @@ class JobRunner:
         """Jobs, the last one queued first, without their logs."""
         return self._store.list(states, kind, limit)
 
-    def position(self, job_id: str) -> int:
-        """1 for the job whose turn comes next in its lane; 0 for one that does not wait."""
-        return self._store.position(job_id)
+    def ahead(self, job_id: str) -> int:
+        """How many jobs of its lane run, or will run, before a waiting job; else 0."""
+        return self._store.ahead(job_id)
 
     def wait(self, job_id: str, timeout_s: float | None = None) -> Job:
         """The job once it neither waits nor runs, or as it stands after `timeout_s`."""
@@ -190,7 +205,9 @@ class JobRunner:
     def _outcome(self, job: Job, context: JobContext) -> dict[str, Any]:
         """How the work ended, as the arguments of JobStore.finish."""
         try:
-            result = self._kinds[job.kind][0](job.payload, context) or {}
+            # What a job queues belongs to the same page.
+            with submitted_by(job.page):
+                result = self._kinds[job.kind][0](job.payload, context) or {}
             json.dumps(dict(result), allow_nan=False)
         except JobCancelled:
             return {"state": INTERRUPTED if job.id in self._stopped_by_closing else CANCELLED}

@@ -31,7 +31,9 @@ from modules.core_components.jobs.job import (
 logger = logging.getLogger(__name__)
 
 
-VERSION = 1
+VERSION = 2
+# The page of jobs that an earlier version queued: no page has this id, so any may follow them.
+UNKNOWN_PAGE = "unknown"
 _BUSY_TIMEOUT_S = 10.0
 
 _TABLES = """
@@ -54,7 +56,8 @@ CREATE TABLE jobs (
     hint TEXT NOT NULL DEFAULT '',
     cancel_requested INTEGER NOT NULL DEFAULT 0,
     owner_pid INTEGER NOT NULL,
-    owner_started REAL NOT NULL
+    owner_started REAL NOT NULL,
+    page TEXT NOT NULL DEFAULT ''     -- of the page that queued it
 );
 CREATE INDEX jobs_by_state ON jobs (state, place);
 CREATE TABLE job_log (
@@ -112,7 +115,10 @@ def _create_tables(path: Path) -> None:
         if version == 0:
             for statement in _TABLES.split(";\n"):
                 connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {VERSION}")
+        elif version < VERSION:
+            connection.execute("ALTER TABLE jobs ADD COLUMN page TEXT NOT NULL DEFAULT ''")
+            connection.execute("UPDATE jobs SET page = ?", (UNKNOWN_PAGE,))
+        connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
     finally:
         connection.close()
@@ -146,7 +152,9 @@ class JobStore:
             prepare(path)
             self._interrupt_orphans()
 
-    def create(self, kind: str, title: str, payload: Mapping[str, Any], lane: str) -> Job:
+    def create(
+        self, kind: str, title: str, payload: Mapping[str, Any], lane: str, page: str = ""
+    ) -> Job:
         """Queues a new job. Raises BadInputError if the payload is no JSON, DiskFullError."""
         job_id = uuid.uuid4().hex
         try:
@@ -156,10 +164,10 @@ class JobStore:
         with self._writing() as database:
             database.execute(
                 "INSERT INTO jobs (id, place, lane, kind, title, state, created, payload,"
-                " owner_pid, owner_started)"
+                " owner_pid, owner_started, page)"
                 " VALUES (?, (SELECT coalesce(max(place), 0) + 1 FROM jobs),"
-                " ?, ?, ?, ?, ?, ?, ?, ?)",
-                (job_id, lane, kind, title, QUEUED, self._now(), packed, *self._owner_key()),
+                " ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (job_id, lane, kind, title, QUEUED, self._now(), packed, *self._owner_key(), page),
             )
         return self.get(job_id)
 
@@ -290,15 +298,16 @@ class JobStore:
         if not gone:
             raise BadInputError(f"The job {job.title!r} is {job.state}.", "Cancel it first.")
 
-    def position(self, job_id: str) -> int:
-        """1 for the job whose turn comes next in its lane; 0 for one that does not wait."""
+    def ahead(self, job_id: str) -> int:
+        """How many jobs of its lane run, or will run, before a waiting job; else 0."""
         row = self._one(
             "SELECT count(*) AS ahead FROM jobs AS other, jobs AS own"
-            " WHERE own.id = ? AND own.state = ? AND other.state = ? AND other.lane = own.lane"
+            " WHERE own.id = ? AND own.state = ? AND other.lane = own.lane"
             " AND other.owner_pid = own.owner_pid AND other.owner_started = own.owner_started"
-            " AND other.place <= own.place",
+            " AND (other.state = ? OR (other.state = ? AND other.place < own.place))",
             job_id,
             QUEUED,
+            RUNNING,
             QUEUED,
         )
         return int(row["ahead"]) if row is not None else 0
@@ -416,4 +425,5 @@ def _job(row: sqlite3.Row, log: tuple[str, ...] = ()) -> Job:
         hint=row["hint"],
         log=log,
         cancel_requested=bool(row["cancel_requested"]),
+        page=row["page"],
     )

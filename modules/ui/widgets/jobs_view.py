@@ -1,7 +1,8 @@
 """Following a job: its progress, the time that is left, and a button that cancels it.
 
 The page polls every second while a job is active. It keeps no state of a job: after a reload,
-`find` returns the same job again, running, just done or interrupted.
+`find` returns the same job again, running, just done or interrupted. A page follows its own jobs
+(see `modules.ui.pages`); those of others only count as ahead of a job that waits.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from modules.core_components.jobs.job import (
 )
 from modules.tools.services import Services
 from modules.ui.events import listen
+from modules.ui.pages import is_left_behind, is_own
 from modules.ui.render import duration_text, render
 from modules.ui.widgets.parts import panel
 
@@ -41,14 +43,20 @@ class JobsView:
 
     `job_id` is the job shown: write a new job's id there and the panel follows it. `finished`
     changes to the id of each followed job once it is done; listen to it to show the result. With
-    `failures_first` an opened page shows what failed lately before what was done since.
+    `failures_first` an opened page shows what failed lately before what was done since. Jobs of
+    the `shared` kinds are work on what all pages have, and followed by each.
     """
 
     def __init__(
-        self, services: Services, kinds: Sequence[str], failures_first: bool = False
+        self,
+        services: Services,
+        kinds: Sequence[str],
+        failures_first: bool = False,
+        shared: Sequence[str] = (),
     ) -> None:
         self._services = services
         self._kinds = tuple(kinds)
+        self._shared = tuple(shared)
         self._failures_first = failures_first
         self.job_id = gr.State("")
         self.finished = gr.State("")
@@ -99,19 +107,26 @@ class JobsView:
         return with_job
 
     def find(self) -> str:
-        """The job to show on a freshly opened page; empty when there is none."""
-        unfinished = self._unfinished()
+        """The job to show on a freshly opened page; empty when there is none.
+
+        The page's own job comes first, then that of a page which was closed.
+        """
+        return self._found(self._is_followed) or self._found(is_left_behind)
+
+    def _found(self, belongs: Callable[[Job], bool]) -> str:
+        unfinished = self._unfinished(belongs)
         if unfinished:
             return unfinished
-        ended = [job for job in self._jobs((DONE, FAILED)) if _age_s(job) < RECENT_S]
+        ended = [job for job in self._jobs((DONE, FAILED), belongs) if _age_s(job) < RECENT_S]
         return max(ended, key=self._weight).id if ended else ""
 
     def _weight(self, job: Job) -> tuple[bool, float]:
         return self._failures_first and job.state == FAILED, _ended(job)
 
-    def _unfinished(self) -> str:
+    def _unfinished(self, belongs: Callable[[Job], bool]) -> str:
         """What runs or waits; else what was interrupted and could be resumed."""
-        job = _next_of(self._jobs(ACTIVE)) or _next_of(self._jobs((INTERRUPTED,)))
+        active, interrupted = self._jobs(ACTIVE, belongs), self._jobs((INTERRUPTED,), belongs)
+        job = _next_of(active) or _next_of(interrupted)
         return job.id if job else ""
 
     def _job(self, job_id: str) -> Job | None:
@@ -121,8 +136,12 @@ class JobsView:
         except NotFoundError:
             return None
 
-    def _jobs(self, states: Sequence[str]) -> list[Job]:
-        return [job for job in self._services.jobs.list(states) if job.kind in self._kinds]
+    def _jobs(self, states: Sequence[str], belongs: Callable[[Job], bool]) -> list[Job]:
+        jobs = self._services.jobs.list(states)
+        return [job for job in jobs if job.kind in self._kinds and belongs(job)]
+
+    def _is_followed(self, job: Job) -> bool:
+        return job.kind in self._shared or is_own(job)
 
     def _cancel_job(self, job_id: str) -> tuple[Any, ...]:
         self._services.jobs.cancel(job_id)
@@ -133,29 +152,29 @@ class JobsView:
 
     def _dismiss_job(self, job_id: str) -> tuple[Any, ...]:
         self._services.jobs.dismiss(job_id)
-        return self._show(self._unfinished())
+        return self._show(self._unfinished(self._is_followed))
 
     def _poll(self, job_id: str) -> tuple[Any, str]:
         """The panel while the job runs, and a text that changes with the job's state."""
         job = self._job(job_id)
         if job is None:
             return gr.skip(), f"{job_id} gone"
-        place = self._services.jobs.position(job_id)
+        ahead = self._services.jobs.ahead(job_id)
         # With its end: one that is tried again may fail again before the next poll.
-        seen = f"{job_id} {job.state} {job.cancel_requested} {place} {job.finished}"
+        seen = f"{job_id} {job.state} {job.cancel_requested} {ahead} {job.finished}"
         if job.state != RUNNING or job.cancel_requested:
             return gr.skip(), seen
-        return gr.update(value=self._panel_html(job, len(self._jobs(ACTIVE)) - 1)), seen
+        return gr.update(value=self._panel_html(job, self._waiting(job))), seen
 
     def _show(self, job_id: str) -> tuple[Any, ...]:
         """The job's state on every part of the panel; moves on to the next one in the queue."""
         job = self._job(job_id)
         finished = job.id if job and job.state == DONE else gr.skip()
-        active_jobs = self._jobs(ACTIVE)
+        active_jobs = self._jobs(ACTIVE, self._is_followed)
         # A failure is shown until it is dismissed; any other ended job makes room for the next.
         if job is None or job.state in (QUEUED, DONE, CANCELLED):
             job = _next_of(active_jobs) or job
-        waiting = sum(other.id != job.id for other in active_jobs) if job else 0
+        waiting = self._waiting(job) if job else 0
         active = job is not None and job.is_active
         resumable = job is not None and job.state in RESUMABLE
         stopping = job is not None and job.cancel_requested
@@ -171,12 +190,16 @@ class JobsView:
             gr.Timer(active=active),
         )
 
+    def _waiting(self, shown: Job) -> int:
+        """How many more jobs of this page run or wait."""
+        return sum(job.id != shown.id for job in self._jobs(ACTIVE, self._is_followed))
+
     def _panel_html(self, job: Job, waiting: int) -> Markup:
-        return job_html(job, self._services.jobs.position(job.id), waiting)
+        return job_html(job, self._services.jobs.ahead(job.id), waiting)
 
 
-def job_html(job: Job, position: int = 0, waiting: int = 0) -> Markup:
-    """A job with its progress; `position` is its place in the queue, from 1."""
+def job_html(job: Job, ahead: int = 0, waiting: int = 0) -> Markup:
+    """A job with its progress; `ahead` jobs, of any page or program, come before it."""
     fraction: float | None = job.fraction
     kind = hint = ""
     if job.cancel_requested and job.is_active:
@@ -186,11 +209,7 @@ def job_html(job: Job, position: int = 0, waiting: int = 0) -> Markup:
         message = f"{job.message or 'Working'}{_remaining(job)}{more}"
     elif job.state == QUEUED:
         fraction = 0.0
-        message = (
-            f"Waiting: number {position} in the queue."
-            if position > 1
-            else "Waiting: next in the queue."
-        )
+        message = f"Waiting: {ahead} ahead of you." if ahead else "Waiting: next in the queue."
     elif job.state == INTERRUPTED:
         kind = "warn"
         message = "The studio was closed while this ran. Resume it: what was finished is kept."

@@ -141,7 +141,9 @@ class GeneratePanel:
     submits with `submit`.
     """
 
-    def __init__(self, studio: Studio, kinds: Sequence[str], element_id: str) -> None:
+    def __init__(
+        self, studio: Studio, kinds: Sequence[str], element_id: str, shared: Sequence[str] = ()
+    ) -> None:
         self._services = studio.services
         parts.title("Text")
         self._text = parts.text_to_speak()
@@ -150,7 +152,7 @@ class GeneratePanel:
         self._play = gr.Checkbox(label="Play while generating", value=True, container=False)
         self.button = gr.Button("Generate", variant="primary", size="lg")
         self._live_player = parts.scripted_panel("live_player")
-        self.jobs = JobsView(self._services, kinds)
+        self.jobs = JobsView(self._services, kinds, shared=shared)
         self._empty = parts.panel(empty_html("Your takes appear here."))
         self._take = TakePanel(self._services, self.jobs, element_id)
         # What `submit` takes as `values`.

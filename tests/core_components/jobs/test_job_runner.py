@@ -97,7 +97,7 @@ def test_positions_in_the_queue(runner: JobRunner, gate: Gate) -> None:
     first = runner.submit("gate", "first", {})
     assert gate.begun.wait(WAIT_S)
     waiting = [runner.submit("gate", "x", {}) for _ in range(2)]
-    assert [runner.position(job.id) for job in (first, *waiting)] == [0, 1, 2]
+    assert [runner.ahead(job.id) for job in (first, *waiting)] == [0, 1, 2]
     gate.go_on.set()
 
 

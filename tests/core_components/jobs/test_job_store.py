@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 import threading
 from pathlib import Path
@@ -18,6 +19,7 @@ from modules.core_components.errors import (
 )
 from modules.core_components.jobs import JobStore
 from modules.core_components.jobs.job import Owner, this_process
+from modules.core_components.jobs.store import _TABLES, UNKNOWN_PAGE
 
 
 class Clock:
@@ -57,11 +59,11 @@ def test_a_payload_that_is_no_json_is_refused(store: JobStore, payload: dict) ->
 def test_first_come_first_served_in_each_lane(store: JobStore) -> None:
     first, second = (store.create("speak", str(n), {}, "compute") for n in range(2))
     other = store.create("download", "x", {}, "network")
-    assert [store.position(job.id) for job in (first, second, other)] == [1, 2, 1]
+    assert [store.ahead(job.id) for job in (first, second, other)] == [0, 1, 0]
     claimed = store.claim("compute")
     assert claimed is not None
     assert (claimed.id, claimed.state) == (first.id, "running")
-    assert [store.position(job.id) for job in (first, second, other)] == [0, 1, 1]
+    assert [store.ahead(job.id) for job in (first, second, other)] == [0, 1, 0]
     assert store.claim("compute").id == second.id
     assert store.claim("compute") is None
     assert store.claim("network").id == other.id
@@ -80,8 +82,8 @@ def test_a_resumed_job_goes_to_the_end_of_the_queue_and_starts_afresh(store: Job
         None,
     )
     assert resumed.log == ("a line",)
-    assert store.position(second.id) == 1
-    assert store.position(first.id) == 2
+    assert store.ahead(second.id) == 0
+    assert store.ahead(first.id) == 1
 
 
 @pytest.mark.parametrize("state", ["queued", "running", "done"])
@@ -209,6 +211,23 @@ def test_a_newer_database_is_not_touched(store: JobStore, path: Path) -> None:
         JobStore(path)
     with contextlib.closing(sqlite3.connect(path)) as database:
         assert database.execute("SELECT count(*) FROM jobs").fetchone() == (1,)
+
+
+def test_jobs_of_an_earlier_version_belong_to_no_page_that_is_known(path: Path) -> None:
+    path.parent.mkdir()
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        without_pages = re.sub(r",\n    page TEXT[^\n]*", "", _TABLES)
+        assert without_pages != _TABLES
+        database.executescript(without_pages)
+        database.execute(
+            "INSERT INTO jobs (id, place, lane, kind, title, state, created, payload, owner_pid,"
+            " owner_started) VALUES ('x', 1, 'compute', 'speak', 'x', 'interrupted', 0, '{}', 1, 0)"
+        )
+        database.execute("PRAGMA user_version = 1")
+        database.commit()
+    store = JobStore(path)
+    assert store.get("x").page == UNKNOWN_PAGE
+    assert store.create("speak", "x", {}, "compute", "page").page == "page"
 
 
 def test_a_full_disk_is_reported_and_changes_nothing(store: JobStore) -> None:

@@ -53,7 +53,7 @@ class ModelsTab:
                 self._memory_of_one = ModelMemoryPanel(self._services)
                 self._tuned.build_import()
             with gr.Column(scale=5, min_width=320):
-                self._jobs = JobsView(self._services, KINDS, failures_first=True)
+                self._jobs = JobsView(self._services, KINDS, failures_first=True, shared=KINDS)
                 self._build_details()
                 self._build_memory()
                 PromptCachePanel(studio, tab)

@@ -46,7 +46,7 @@ class TrainingJudge:
         self._run = run
         self._chosen = gr.State("")
         self._judge = gr.Button("Judge checkpoints", variant="primary", size="sm")
-        self.jobs = JobsView(services, (JUDGE, PUBLISH))
+        self.jobs = JobsView(services, (JUDGE, PUBLISH), shared=(JUDGE, PUBLISH))
         self._verdict = panel(empty_html(NOT_JUDGED))
         self._table = choice_list()
         with gr.Column(visible=False) as self._results:

@@ -28,7 +28,7 @@ class TrainTab:
         self._menu = menu("Training", NO_RUN)
         with gr.Tabs(selected=PREPARE) as self._steps:
             with gr.Tab("1 · Prepare", id=PREPARE):
-                self._downloads = JobsView(self._services, (DOWNLOAD,))
+                self._downloads = JobsView(self._services, (DOWNLOAD,), shared=(DOWNLOAD,))
                 self._setup = TrainingSetup(self._services)
             with gr.Tab("2 · Train", id=TRAIN):
                 self._live = LiveTraining(self._services, self._run)

@@ -54,7 +54,7 @@ class MatchedVoice:
         with gr.Accordion("Voice match", open=True, visible=False) as self._panel:
             self._facts = panel()
             note(MEASURED)
-            self._refining = JobsView(self._services, (REFINE,))
+            self._refining = JobsView(self._services, (REFINE,), shared=(REFINE,))
             with gr.Row():
                 self._refine = gr.Button("Refine", size="sm", min_width=100)
                 self._suffix = gr.Dropdown(
@@ -137,7 +137,7 @@ class VoiceCloneTab:
             with gr.Column(scale=5, min_width=320):
                 self._build_voice(studio)
             with gr.Column(scale=7, min_width=340):
-                self._generate = GeneratePanel(studio, KINDS, "clone-take")
+                self._generate = GeneratePanel(studio, KINDS, "clone-take", shared=(DEMO,))
         self._engine, jobs = self._generate.engine, self._generate.jobs
         self._samples.follow_in(jobs)
         self._matched.follow_in(jobs, self._samples.chosen, self._engine.ready)

@@ -61,7 +61,7 @@ class VoiceDesignTab:
         with gr.Column(visible=False) as self._missing:
             self._why = panel()
             self._download = gr.Button("Download model", variant="primary")
-            self._downloads = JobsView(self._services, (DOWNLOAD,))
+            self._downloads = JobsView(self._services, (DOWNLOAD,), shared=(DOWNLOAD,))
         with gr.Column(visible=False) as self._ready:
             self._engine = EnginePanel(self._services)
             self._count = gr.Slider(1, MOST_TRIES, value=2, step=1, label="Tries")
