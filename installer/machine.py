@@ -29,13 +29,15 @@ class NvidiaCard:
 
 @dataclass(frozen=True)
 class Machine:
-    """`system` and `architecture` as Python's platform module names them."""
+    """`system` and `architecture` as Python's platform module names them; `macos` is the version of
+    macOS, None on another system or where it does not tell."""
 
     system: str
     architecture: str
     cards: tuple[NvidiaCard, ...] = ()
     is_root: bool = False
     package_manager: str | None = None
+    macos: tuple[int, ...] | None = None
 
     @property
     def is_apple_silicon(self) -> bool:
@@ -83,6 +85,7 @@ def find_machine(commands: Commands, which: Callable[[str], str | None] = shutil
         cards=_find_cards(commands) if which("nvidia-smi") else (),
         is_root=hasattr(os, "geteuid") and os.geteuid() == 0,
         package_manager=next((name for name in managers if which(name)), None),
+        macos=_numbers(platform.mac_ver()[0]) if system == "Darwin" else None,
     )
 
 

@@ -23,6 +23,7 @@ _CUDA_13_DRIVER = (580,)
 _CUDA_13_CAPABILITY = (7, 5)
 _CUDA_12_DRIVER = (525,)
 _CUDA_12_CAPABILITIES = ((5, 0), (9, 0))
+_OLDEST_MACOS = (14,)  # the tag of the wheels for Macs: macosx_14_0_arm64
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,12 @@ def _plan_for_mac(machine: Machine, wish: str) -> TorchPlan:
             f"PyTorch {TORCH_VERSION} does not exist for Macs with Intel processors.",
             "Use a Mac with Apple silicon (and a Python built for it, not for Rosetta), "
             "or a Linux or Windows machine.",
+        )
+    if machine.macos is not None and machine.macos < _OLDEST_MACOS:
+        raise InstallError(
+            f"PyTorch {TORCH_VERSION} needs macOS {_OLDEST_MACOS[0]} or newer; this is macOS "
+            f"{'.'.join(map(str, machine.macos))}.",
+            "Update macOS in System Settings, General, Software Update.",
         )
     return TorchPlan((TorchAttempt(f"torch=={TORCH_VERSION}"),), cuda=False, exact=False)
 

@@ -91,3 +91,13 @@ def test_macs() -> None:
         choose_torch(Machine("Darwin", "x86_64"))
     with pytest.raises(InstallError, match="CUDA"):
         choose_torch(Machine("Darwin", "arm64"), "cuda")
+
+
+@pytest.mark.parametrize(("version", "runs"), [((13, 6, 9), False), ((14,), True), ((26, 1), True)])
+def test_macs_need_macos_14(version: tuple[int, ...], runs: bool) -> None:
+    mac = Machine("Darwin", "arm64", macos=version)
+    if runs:
+        assert asked(choose_torch(mac)) == [("torch==2.13.0", None)]
+        return
+    with pytest.raises(InstallError, match=r"macOS 14 or newer; this is macOS 13\.6\.9"):
+        choose_torch(mac)
