@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import inspect
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import torch
 from modules.core_components import ai_models
 from modules.core_components.ai_models.catalog import Catalog
 from modules.core_components.ai_models.engines.kokoro.pipeline import KokoroPipeline
+from modules.core_components.ai_models.engines.kokoro.symbols import all_symbols
 from modules.core_components.ai_models.engines.kokoro.wrapper import KokoroV1Wrapper
 from modules.core_components.ai_models.kokoro_models import ModelManager
 from modules.core_components.errors import BadInputError
@@ -119,6 +121,30 @@ def test_a_quiet_pipeline_speaks_with_the_model_of_the_call() -> None:
     quiet = KokoroPipeline("b", model=False)
     (result,) = quiet("Hello.", voice="af_bella", model=model)
     assert result.audio is not None
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("fr-fr", "Un bon vin blanc."),
+        ("pt-br", "Não, mãe, põe o pão."),
+        ("ja", "不満は富士山の麓まで。"),
+        ("zh", "春眠不觉晓，处处闻啼鸟。"),
+        ("hi", "हाँ, मैं यहाँ हूँ।"),
+        ("es", "¿Qué año?"),
+        ("it", "Gli gnocchi, perché no?"),
+    ],
+)
+def test_a_quiet_pipeline_reads_every_language(code: str, text: str) -> None:
+    """It knows all symbols that the readers write, as Kokoro v1.0's vocabulary does."""
+    (result,) = KokoroPipeline(code, model=False)(text)
+    assert any(map(str.isalpha, result.phonemes))
+
+
+@pytest.mark.e2e
+def test_a_quiet_pipeline_knows_the_vocabulary_of_the_real_model(starter_models: Path) -> None:
+    config = starter_models / "kokoro/v1_0/config.json"
+    assert set(json.loads(config.read_text("utf-8"))["vocab"]) <= all_symbols()
 
 
 @pytest.mark.usefixtures("studio")

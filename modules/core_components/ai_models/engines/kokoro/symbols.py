@@ -32,5 +32,9 @@ def styletts2_vocabulary() -> dict[str, int]:
 
 
 def all_symbols() -> frozenset[str]:
-    """What the readers may write: a pipeline without a model takes all of it."""
-    return frozenset(styletts2_vocabulary()) | frozenset(SPELLED_OUT) | frozenset("ꭧʣʥʦʨ")
+    """What the readers may write: a pipeline without a model takes all of it.
+
+    Besides StyleTTS2's symbols and misaki's short ones those that Kokoro v1.0 added: the sign of
+    nasal vowels, and the sounds of Japanese and Mandarin.
+    """
+    return frozenset(styletts2_vocabulary()) | frozenset(SPELLED_OUT) | frozenset("\u0303ᵝꭧʣʥʦʨ")
