@@ -116,6 +116,32 @@ def test_a_packed_model_is_taken_in_again(
     assert again.card["minutes"] == 12.5
 
 
+def test_a_packed_model_has_what_ebook2audiobook_wants(
+    services: Services, archive: Path, files: Path, tmp_path: Path
+) -> None:
+    """Its `analyze_uploaded_file` looks for these names in any folder; none may be empty."""
+    model = tuned_models.import_tuned(services, archive)
+    packed = tuned_models.export_tuned(services, model.name, tmp_path / "packed.zip")
+    with zipfile.ZipFile(packed) as content:
+        sizes = {Path(one.filename).name: one.file_size for one in content.infolist()}
+        reference = content.read(f"{model.name}/ref.wav")
+    assert all(sizes[name] for name in ("config.json", "model.pth", "vocab.json", "ref.wav"))
+    assert reference == (files / "reference.wav").read_bytes()
+
+
+def test_a_model_from_ebook2audiobook_keeps_its_voice(services: Services, files: Path) -> None:
+    (files / "reference.wav").rename(files / "ref.wav")
+    packed = files.parent / "narrator.zip"
+    with zipfile.ZipFile(packed, "w") as content:
+        for name in ("config.json", "model.pth", "vocab.json", "ref.wav"):
+            content.write(files / name, name)
+    model = tuned_models.import_tuned(services, packed)
+    assert (model.folder / "reference.wav").read_bytes() == (files / "ref.wav").read_bytes()
+    assert not (model.folder / "ref.wav").exists()
+    voices = voices_to_choose(services, tuned_models.model_id_of(model))
+    assert "reference" in [voice.name for voice in voices]
+
+
 def test_the_jobs_do_both(services: Services, archive: Path) -> None:
     imported = services.jobs.wait(submit_import(services, archive, "", accepted=False).id, 60)
     assert imported.result == {"model": "xtts-Anna"}

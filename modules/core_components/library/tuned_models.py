@@ -28,6 +28,7 @@ from modules.core_components.library.trash import Trash, name_in
 logger = logging.getLogger(__name__)
 
 CARD = "model_card.json"
+REFERENCE = "reference.wav"
 NEEDED = ("config.json", "model.pth", "vocab.json")
 KNOWN = (*NEEDED, "speakers_xtts.pth", "reference*.wav", CARD)
 _INCOMING = ".incoming-"

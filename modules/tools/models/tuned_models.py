@@ -9,10 +9,16 @@ from typing import Any
 
 from modules.core_components import atomic
 from modules.core_components.ai_models.downloads.downloader import LicenceNotAcceptedError
+from modules.core_components.ai_models.engines.xtts.checkpoint import reference_clips
 from modules.core_components.ai_models.engines.xtts.tuned import check_tuned, model_id_of
 from modules.core_components.jobs import Job, JobContext
 from modules.core_components.library.archives import extract
-from modules.core_components.library.tuned_models import CARD, TunedModel, read_tuned_model
+from modules.core_components.library.tuned_models import (
+    CARD,
+    REFERENCE,
+    TunedModel,
+    read_tuned_model,
+)
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
 from modules.tools.listening.transcripts import keep_upload
 from modules.tools.models import library
@@ -41,8 +47,11 @@ _LIMITS = {
     "model.pth": 12_000 * _MB,
     "speakers_xtts.pth": 100 * _MB,
     "reference*.wav": 100 * _MB,
+    "ref.wav": 100 * _MB,
     CARD: 5 * _MB,
 }
+# The name that ebook2audiobook wants the reference recording to have in a zip.
+_OTHER_REFERENCE = "ref.wav"
 _BLOCK = 1 << 20
 _SAID_ELSEWHERE = ("name", "label", "base_model", "licence")
 
@@ -78,6 +87,7 @@ def import_tuned(
     with services.tuned_models.adding(Path(file_name or archive.name).stem) as incoming:
         left_out = extract(archive, incoming.folder, _LIMITS, unpacking, cancel)
         progress(0.9, "Reading the model")
+        _name_reference(incoming.folder)
         check_tuned(incoming.folder)
         card = dict(read_tuned_model(incoming.folder).card)
         card["imported_from"] = file_name or archive.name
@@ -97,16 +107,18 @@ def export_tuned(
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
 ) -> Path:
-    """Writes a fine-tuned model as a zip that `import_tuned` takes. Raises NotFoundError,
-    DiskFullError and JobCancelled."""
+    """Writes a fine-tuned model as a zip that `import_tuned` takes, and ebook2audiobook as a custom
+    XTTS model. Raises NotFoundError, DiskFullError and JobCancelled."""
     model, cancel = services.tuned_models.get(name), cancel or CancelToken()
-    files = [path for pattern in _LIMITS for path in sorted(model.folder.glob(pattern))]
-    total, done = sum(path.stat().st_size for path in files) or 1, 0
+    found = (path for pattern in _LIMITS for path in sorted(model.folder.glob(pattern)))
+    files = [(path, path.name) for path in found]
+    files += [(clip, _OTHER_REFERENCE) for clip in reference_clips(model.folder)[:1]]
+    total, done = sum(path.stat().st_size for path, _ in files) or 1, 0
     target.parent.mkdir(parents=True, exist_ok=True)
     with atomic.atomic_path(target) as partial, zipfile.ZipFile(partial, "w") as archive:
-        for path in files:
+        for path, packed_name in files:
             # Weights do not get smaller; packing them would only take minutes.
-            member = zipfile.ZipInfo.from_file(path, f"{model.name}/{path.name}")
+            member = zipfile.ZipInfo.from_file(path, f"{model.name}/{packed_name}")
             with path.open("rb") as source, archive.open(member, "w", force_zip64=True) as file:
                 while block := source.read(_BLOCK):
                     cancel.raise_if_cancelled()
@@ -114,6 +126,15 @@ def export_tuned(
                     done += len(block)
                     progress(done / total, f"Packing {path.name}")
     return target
+
+
+def _name_reference(folder: Path) -> None:
+    """Gives the reference recording of an imported model the name that the studio knows."""
+    given = folder / _OTHER_REFERENCE
+    if given.is_file() and reference_clips(folder):
+        given.unlink()  # the same recording again
+    elif given.is_file():
+        given.rename(folder / REFERENCE)
 
 
 def card_facts(model: TunedModel) -> dict[str, str]:

@@ -22,7 +22,7 @@ from modules.core_components.jobs import Job, JobContext
 from modules.core_components.library.evaluation import BASE, JudgedCheckpoint, Judgement
 from modules.core_components.library.names import display_name, safe_stem, same_name_key
 from modules.core_components.library.training_runs import KeptCheckpoint, TrainingRun
-from modules.core_components.library.tuned_models import CARD, TunedModel
+from modules.core_components.library.tuned_models import CARD, REFERENCE, TunedModel
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.speaker_scale import FIRST_ENCODER, speaker_scale
 from modules.core_components.text.languages import language_name
@@ -182,7 +182,7 @@ def _figure(scores: Mapping[str, Any], name: str) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-REFERENCE, README = "reference.wav", "README.md"
+README = "README.md"
 
 
 def publish(
