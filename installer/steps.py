@@ -89,7 +89,7 @@ def _install(root: Path, options: Options, journal: Journal, commands: Commands)
     ensure_uv(environment, commands, journal)
     forget_cached(environment, damaged, commands)
     torch = ensure_torch(environment, plan, commands, journal)
-    requirements = _requirements(root, wanted.dev)
+    requirements = _requirements(root, wanted.dev, torch.cuda is not None)
     ensure_requirements(environment, requirements, torch, os.environ, commands, journal)
     if damaged or not unchanged:
         fix_torchaudio(environment, torch, commands, journal)
@@ -112,8 +112,11 @@ def _wanted_stamp(root: Path, options: Options, last: Stamp | None) -> Stamp:
     return Stamp(digest, options.torch_wish or remembered.torch_wish, dev)
 
 
-def _requirements(root: Path, dev: bool) -> list[Path]:
-    names = ["requirements.txt", "requirements-dev.txt"] if dev else ["requirements.txt"]
+def _requirements(root: Path, dev: bool, cuda: bool = True) -> list[Path]:
+    """The files of packages; `cuda`: for a PyTorch with CUDA. All of them shape the stamp."""
+    names = ["requirements.txt"]
+    names += ["requirements-cuda.txt"] if cuda else []
+    names += ["requirements-dev.txt"] if dev else []
     return [root / name for name in names]
 
 

@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 # Ours, and what only type checkers, optional accelerators or their own installation bring.
 OWN = {"modules", "installer", "tests", "configs"}
 OPTIONAL = {
-    "bitsandbytes": "4-bit weights, on NVIDIA GPUs alone",
+    "bitsandbytes": "requirements-cuda.txt has it",
     "deepspeed": "an accelerator that users install by themselves",
     "flash_attn": "an accelerator that users install by themselves",
     "tensorboard": "curves for a program that users install by themselves",

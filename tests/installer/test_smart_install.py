@@ -82,7 +82,12 @@ class Workshop:
 def root(tmp_path: Path) -> Path:
     root = tmp_path / "the studio"
     shutil.copytree(ROOT / "installer", root / "installer")
-    for name in ("smart_install.py", "requirements.txt", "requirements-dev.txt"):
+    for name in (
+        "smart_install.py",
+        "requirements.txt",
+        "requirements-cuda.txt",
+        "requirements-dev.txt",
+    ):
         shutil.copy(ROOT / name, root / name)
     return root
 
@@ -188,8 +193,10 @@ def test_dev_and_the_build_of_torch_are_remembered(root: Path, workshop: Worksho
 
 def test_another_wish_replaces_the_build(root: Path, workshop: Workshop) -> None:
     run(root)
+    assert not any("requirements-cuda.txt" in line for line in workshop.ran)
     _result, screen = run(root, torch_wish="cuda")
     assert "PyTorch      2.13.0 installed" in screen
+    assert any("requirements-cuda.txt" in line for line in workshop.ran)
 
 
 def test_no_network_fails_with_what_to_do(root: Path, workshop: Workshop) -> None:

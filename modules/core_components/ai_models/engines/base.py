@@ -189,6 +189,15 @@ class RefiningEngine(Protocol):
 
 
 @runtime_checkable
+class DeviceBoundEngine(Protocol):
+    """An engine that not every machine can run, whatever its memory."""
+
+    def check_device(self) -> None:
+        """Raises StudioError, with what to choose instead, where it cannot run."""
+        ...
+
+
+@runtime_checkable
 class AttentiveEngine(Protocol):
     """An engine whose attention has several implementations (see `load_with_attention`)."""
 
@@ -408,7 +417,7 @@ class EngineContext:
     prompts: VoicePromptStore
     precision_preference: str = "auto"
     voices_folder: Path | None = None
-    voice_match_steps: int = 28
+    voice_match_steps: int = 14
     keep_loaded: bool = False
     low_cpu_mem_usage: bool = False
 

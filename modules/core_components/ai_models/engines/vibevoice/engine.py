@@ -174,7 +174,7 @@ class VibeVoiceEngine:
         cancel: CancelToken,
     ) -> Iterator[Speech]:
         script = check_script(lines, len(voices))
-        self._check_device()
+        self.check_device()
         if options.language not in self.languages:
             raise BadInputError(
                 f"{self.label} does not speak {options.language!r}.",
@@ -255,7 +255,7 @@ class VibeVoiceEngine:
         latents: FloatArray = voice.tensors[_LATENTS]
         return latents
 
-    def _check_device(self) -> None:
+    def check_device(self) -> None:
         """Raises StudioError where the 4-bit weights cannot be used."""
         if not self._four_bit:
             return
@@ -272,7 +272,7 @@ class VibeVoiceEngine:
 
     def model_spec(self) -> ModelSpec[VibeVoiceNetwork]:
         """The weights, for the pool. Raises StudioError where they cannot be used."""
-        self._check_device()
+        self.check_device()
         device = self._context.device
         # 4-bit weights cannot be moved.
         swap: dict[str, Any] = {} if self._four_bit else {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,6 +71,12 @@ def sample(folder: Path, number: int, seconds: float = 1.5) -> Sample:
 def spoken(engine: ScriptEngine, voice: VoicePrompt, text: str = TEXT, **given: Any) -> FloatArray:
     options = VibeVoiceOptions(**{**QUICK, **given})
     return joined(engine.stream(text, voice, options, CancelToken()))
+
+
+def gpu_is_here() -> bool:
+    import torch
+
+    return torch.cuda.is_available() and importlib.util.find_spec("bitsandbytes") is not None
 
 
 def joined(pieces: Any) -> FloatArray:
@@ -300,6 +307,23 @@ def test_four_bits_need_a_gpu(studio: TTSManager, tmp_path: Path) -> None:
         engine.prepare_voice(sample(tmp_path, 1), no_progress, CancelToken())
     with pytest.raises(StudioError, match="needs an NVIDIA GPU"):
         engine.load()
+
+
+@pytest.mark.skipif(not gpu_is_here(), reason="4-bit weights need an NVIDIA GPU and bitsandbytes")
+def test_four_bits_load_and_speak_on_a_gpu(tiny_vibevoice: Path, tmp_path: Path) -> None:
+    install_tiny(tiny_vibevoice, tmp_path / "models", "vibevoice-large")
+    overrides = {"device": "cuda", "models_folder": str(tmp_path / "models")}
+    pool = ModelPool({"cpu": 2**36, "cuda:0": 2**36})
+    try:
+        studio = TTSManager(load_settings(tmp_path, overrides), pool)
+        engine: Any = studio.get_vibevoice_tts("Large (4-bit)")
+        prompt, _ = studio.prepare_voice(engine.model_id, sample(tmp_path, 1))
+        with pool.lease(engine.model_spec(), None, "a test") as network:
+            kinds = {type(module).__name__ for module in network.model.modules()}
+        assert "Linear4bit" in kinds
+        assert np.isfinite(spoken(engine, prompt)).all()
+    finally:
+        pool.close()
 
 
 def broken_studio(root: Path, tiny: Path, pool: ModelPool) -> tuple[Path, TTSManager]:
