@@ -17,7 +17,6 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +31,12 @@ from bench.voice_study import (
     load_speaker,
     make_listener,
     make_phonemizer,
+    make_transcriber,
     speak,
     trimmed,
 )
-from modules.core_components.ai_models import ASRManager, TTSManager
 from modules.core_components.ai_models.engines.campplus_network import load_campplus
 from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
-from modules.core_components.ai_models.engines.kokoro.fit.inputs import transcribe_sample
 from modules.core_components.ai_models.engines.kokoro.fit.layers import FitLayers
 from modules.core_components.ai_models.engines.kokoro.fit.stock_voices import render
 from modules.core_components.ai_models.engines.kokoro.fit.text import (
@@ -48,7 +46,6 @@ from modules.core_components.ai_models.engines.kokoro.fit.text import (
 from modules.core_components.ai_models.engines.kokoro.fit.timbre_encoder import cut_windows
 from modules.core_components.ai_models.engines.kokoro.fit.voice_fit import (
     FitOptions,
-    Transcribe,
     fit_voice,
 )
 from modules.core_components.ai_models.engines.kokoro.wrapper import (
@@ -59,9 +56,7 @@ from modules.core_components.ai_models.engines.kokoro.wrapper import (
 from modules.core_components.ai_models.engines.speaker_encoder import (
     load_speaker_encoder,
 )
-from modules.core_components.ai_models.model_pool import ModelPool
 from modules.core_components.progress import CancelToken, no_progress
-from modules.core_components.settings import load_settings
 
 COLUMNS = (
     "speaker", "variant", "start", "GE2E stock", "fitted", "self", "CAM++ stock", "fitted", "self",
@@ -84,7 +79,7 @@ def main() -> None:
     clips |= {folder.name: _pieces(folder) for folder in arguments.others}
     judges = make_judges(models / "whisper/base", clips)
     hear = make_listener(models / "whisper/base")
-    transcribe = _transcriber(models, arguments.work)
+    transcribe = make_transcriber(models, arguments.work)
 
     def compare(spoken: list[FloatArray], held: list[FloatArray]) -> list[float]:
         return [
@@ -142,15 +137,6 @@ def _stock_clips(
 def _pieces(folder: Path) -> list[torch.Tensor]:
     """The first 16 s of a speaker in windows, as the judges compare them."""
     return cut_windows(torch.from_numpy(load_speaker(folder)[0]), WINDOW)
-
-
-def _transcriber(models: Path, work: Path) -> Transcribe:
-    """As the studio writes a sample down, in a language that it finds out."""
-    here = {"device": "cpu", "models_folder": str(models.absolute())}
-    settings, pool = load_settings(work, here), ModelPool({"cpu": 4 * 2**30})
-    kokoro: Any = TTSManager(settings, pool).get("kokoro-v1.0")
-    engine = ASRManager(settings, pool).context.engine
-    return partial(transcribe_sample, engine, "", kokoro._phonemes, CancelToken())
 
 
 def _variant(text: str) -> tuple[str, FitOptions]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import jiwer
 import librosa
@@ -13,7 +14,13 @@ import numpy as np
 import torch
 
 from bench.voice_judges import FloatArray
+from modules.core_components.ai_models import ASRManager, TTSManager
+from modules.core_components.ai_models.engines.kokoro.fit.inputs import transcribe_sample
+from modules.core_components.ai_models.engines.kokoro.fit.voice_fit import Transcribe
 from modules.core_components.ai_models.engines.kokoro.wrapper import KokoroV1Wrapper
+from modules.core_components.ai_models.model_pool import ModelPool
+from modules.core_components.progress import CancelToken
+from modules.core_components.settings import load_settings
 
 NEW_SENTENCES = (
     "A quick judgment may hide the truth from those who seek it.",
@@ -107,3 +114,12 @@ def make_phonemizer() -> Callable[[str], str]:
 
     g2p = EnglishG2P(british=False)
     return lambda text: str(g2p(text)[0])
+
+
+def make_transcriber(models: Path, work: Path) -> Transcribe:
+    """As the studio writes a sample down, in a language that it finds out."""
+    here = {"device": "cpu", "models_folder": str(models.absolute())}
+    settings, pool = load_settings(work, here), ModelPool({"cpu": 4 * 2**30})
+    kokoro: Any = TTSManager(settings, pool).get("kokoro-v1.0")
+    engine = ASRManager(settings, pool).context.engine
+    return partial(transcribe_sample, engine, "", kokoro._phonemes, CancelToken())

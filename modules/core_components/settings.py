@@ -148,7 +148,7 @@ class Settings(BaseModel):
         "A voice matched to a sample becomes more like it in the background, in minutes.",
     )
     voice_match_steps: int = _setting(
-        28,
+        14,
         _SPEECH,
         "Voice match steps",
         "Of fitting a Kokoro voice to a sample: fewer are faster, more come nearer to the voice.",

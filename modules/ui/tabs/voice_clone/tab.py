@@ -118,6 +118,7 @@ def match_facts(prompt: VoicePrompt) -> dict[str, str]:
     return {
         "Nearest stock voice": str(info.get("start_voice", "")),
         "Its similarity": _figure(info.get("start_similarity")),
+        "Matched at once": _figure(info.get("matched_similarity")),
         "Refined": _figure(info.get("held_out_similarity")) if refined else "",
         "Matched, expected": _figure(info.get("expected_similarity")),
         "Same speaker": _figure(info.get("self_similarity")),

@@ -6,13 +6,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import librosa
 import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from modules.core_components.ai_models.engines.campplus_network import load_campplus
+from modules.core_components.ai_models.engines.kokoro.fit import stock_voices
+from modules.core_components.ai_models.engines.kokoro.fit.inputs import FitOptions
 from modules.core_components.ai_models.engines.kokoro.fit.instant_match import (
     MIDDLE_ROW,
     WEIGHTS_FILE,
@@ -20,12 +23,17 @@ from modules.core_components.ai_models.engines.kokoro.fit.instant_match import (
     load_instant_model,
     match_instantly,
 )
+from modules.core_components.ai_models.engines.kokoro.fit.stock_voices import StockVoices
+from modules.core_components.ai_models.engines.kokoro.fit.target import split_sample
 from modules.core_components.ai_models.engines.kokoro.fit.timbre_encoder import (
     TimbreEncoder,
     load_projection,
     whisper_statistics,
 )
-from modules.core_components.ai_models.engines.kokoro.fit.voice_fit import split_sample
+from modules.core_components.ai_models.engines.kokoro.fit.voice_fit import (
+    find_start,
+    measure_sample,
+)
 from modules.core_components.ai_models.engines.kokoro.reading.english import EnglishG2P
 from modules.core_components.ai_models.engines.kokoro.wrapper import (
     CONFIG_FILE,
@@ -34,6 +42,7 @@ from modules.core_components.ai_models.engines.kokoro.wrapper import (
 from modules.core_components.ai_models.engines.kokoro.wrapper import (
     WEIGHTS_FILE as KOKORO_FILE,
 )
+from modules.core_components.ai_models.engines.speaker_encoder import SpeakerEncoder
 from modules.core_components.ai_models.engines.whisper_features import load_whisper_features
 from modules.core_components.errors import BadInputError, CorruptFileError, StudioError
 
@@ -59,9 +68,19 @@ class Studio:
         style = torch.as_tensor(pack)[len(self._phonemes) - 1]
         return self._kokoro.synthesize(self._phonemes, style, seed=0).samples
 
-    def match(self, samples: np.ndarray, voices: Any = None) -> InstantMatch:
+    def match(
+        self, samples: np.ndarray, voices: Any = None, rate_hz: int = RATE_HZ
+    ) -> InstantMatch:
         known = voices or self.voices
-        return match_instantly(self._timbre, self._campplus, known, samples, RATE_HZ)
+        return match_instantly(self._timbre, self._campplus, known, samples, rate_hz)
+
+    def start_of_a_fit(self, speech: np.ndarray, options: FitOptions) -> torch.Tensor:
+        """The pack that a fit to `speech` (16 kHz) starts from."""
+        kept = load_file(stock_voices.SHIPPED)
+        names = tuple(sorted(self.voices))
+        stock = StockVoices(names, kept["ge2e"], kept["campplus"], self._timbre, kept["ear"])
+        target = measure_sample(speech, SpeakerEncoder(8, 1), self._campplus, stock)
+        return find_start(target, stock, self.voices, self._campplus, speech, options)[1]
 
     def distance(self, a: Any, b: Any) -> float:
         """Between two packs, in standard deviations of the stock voices."""
@@ -92,6 +111,18 @@ def test_a_mix_is_found_better_than_by_the_nearest_stock_voice(studio: Studio) -
     nearest = min(studio.distance(mix, pack) for pack in studio.voices.values())
     assert studio.distance(mix, found.pack) < 0.9 * nearest
     assert found.similarity_expected > found.similarity_start
+
+
+@pytest.mark.e2e
+def test_a_fit_starts_from_the_match_of_enough_speech(studio: Studio) -> None:
+    sample = studio.speak(0.5 * studio.voices["am_puck"] + 0.5 * studio.voices["bf_isabella"])
+    speech = librosa.resample(sample, orig_sr=RATE_HZ, target_sr=16_000)
+    matched = studio.match(speech, rate_hz=16_000).pack
+    assert np.array_equal(studio.start_of_a_fit(speech, FitOptions()).numpy(), matched)
+    short = studio.start_of_a_fit(speech[: int(1.7 * 16_000)], FitOptions())
+    plain = studio.start_of_a_fit(speech, FitOptions(from_match=0))
+    for start in (short, plain):
+        assert any(torch.equal(start, pack) for pack in studio.voices.values())
 
 
 @pytest.mark.e2e

@@ -57,7 +57,8 @@ class FakeFit:
             layer_offsets=np.full((3, 128), 0.5, np.float32),
             start_voice="af_one",
             speaking_rate=1.1,
-            similarity_stock=0.6,
+            from_match=True,
+            similarity_start=0.6,
             similarity_fitted=0.85,
             similarity_self=0.95,
             report={"seconds": 90.0, "steps": 60},
@@ -123,7 +124,7 @@ def test_the_prompt_is_a_voice_to_speak_with(
 ) -> None:
     prompt = engine.refine_voice(sample, no_progress, CancelToken())
     assert prompt.info["start_voice"] == "af_one"
-    assert prompt.info["start_similarity"] == 0.6
+    assert prompt.info["matched_similarity"] == 0.6
     assert prompt.info["held_out_similarity"] == 0.85
     assert prompt.info["seconds"] == 90.0
     VoicePromptStore(context.cache_folder / "prompts").put(prompt)

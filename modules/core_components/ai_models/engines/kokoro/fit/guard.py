@@ -27,7 +27,7 @@ from modules.core_components.ai_models.engines.kokoro.fit.target import (
     shortfall,
 )
 
-STRENGTHS = (0.0, 0.6, 0.8, 0.9, 1.0)
+STRENGTHS = (0.0, 0.6, 0.8, 1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class ChosenStrength:
     residual: Tensor
     layers: Tensor
     strength: float
-    similarity_stock: float
+    similarity_start: float
     similarity_fitted: float
     table: list[dict[str, float]]
 
@@ -113,7 +113,7 @@ def choose_strength(
         residual=STRENGTHS[best] * average["residual"],
         layers=STRENGTHS[best] * average["layers"],
         strength=STRENGTHS[best],
-        similarity_stock=similarities[0],
+        similarity_start=similarities[0],
         similarity_fitted=similarities[best],
         table=table,
     )

@@ -22,10 +22,11 @@ class FitOptions:
     """
 
     seed: int = 0
-    steps: int = 28
+    steps: int = 14
     sentences_per_step: int = 2
-    sentences: int = 12  # how many of the training sentences to use
-    learning_rate: float = 0.08  # in standard deviations of the stock voices
+    from_match: int = 1  # start from the instant match; 0: from the nearest stock voice
+    sentences: int = 8  # how many to speak, the sample's own among them
+    learning_rate: float = 0.12  # in standard deviations of the stock voices
     layer_rate: float = 0.5  # learning rate of the layers' own styles, relative
     campplus: float = 0.8  # the distance by CAM++
     ge2e: float = 0.0  # the distance by GE2E, which judges a fit that does not follow it

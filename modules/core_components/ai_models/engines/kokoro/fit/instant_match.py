@@ -27,12 +27,12 @@ from modules.core_components.ai_models.engines.kokoro.fit.target import (
     SAMPLE_RATE_HZ,
     normalize_level,
     pitch_statistics,
+    split_sample,
 )
 from modules.core_components.ai_models.engines.kokoro.fit.timbre_encoder import (
     PROJECTION_FILE,
     TimbreEncoder,
 )
-from modules.core_components.ai_models.engines.kokoro.fit.voice_fit import split_sample
 from modules.core_components.errors import CorruptFileError, StudioError
 from modules.core_components.values import FloatArray
 
@@ -128,6 +128,11 @@ def model_key() -> str:
     return hashlib.sha256(_FORMAT.encode() + PROJECTION_FILE.read_bytes()).hexdigest()
 
 
+def knows_voices(voices: Mapping[str, Tensor]) -> bool:
+    """Whether any of the stock packs [510, 1, 256] is one that the shipped model was learned on."""
+    return bool(_known_voices(load_instant_model(), voices))
+
+
 @torch.no_grad()
 def describe(timbre: TimbreEncoder, campplus: CampplusEncoder, samples: Tensor) -> Vector:
     """The description [233] of 16 kHz speech [n]; its log pitch is 0 where none is found."""
@@ -158,6 +163,11 @@ def match_instantly(
     )
     model = model or load_instant_model()
     known = _known_voices(model, voices)
+    if not known:
+        raise StudioError(
+            "The instant match knows none of these voices.",
+            "Fit the voice instead, or download the voices of Kokoro v1.0.",
+        )
     with torch.no_grad():
         halves = [campplus.embed_tensor(normalize_level(part)) for part in (first, second)]
         middle = functional.normalize(halves[0] + halves[1], dim=0)
@@ -202,11 +212,6 @@ def _known_voices(model: InstantModel, voices: Mapping[str, Tensor]) -> list[int
             style = pack[MIDDLE_ROW].reshape(-1).numpy()
             if float(np.abs(style - model.styles[index]).max()) <= _SAME:
                 known.append(index)
-    if not known:
-        raise StudioError(
-            "The instant match knows none of these voices.",
-            "Fit the voice instead, or download the voices of Kokoro v1.0.",
-        )
     return known
 
 

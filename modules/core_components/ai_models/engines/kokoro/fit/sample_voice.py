@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 # Increased whenever the same parameters would give another voice: old prompts are not found then.
-_ALGORITHM = 4
+_ALGORITHM = 5
 _MATCHING = 2
 _SCAN = "stock_voices.safetensors"
 # A minute is what the fit uses; longer pauses than trimming leaves take some of the recording.
@@ -39,7 +39,7 @@ _LONGEST_RECORDING_S = 30 * 60.0
 
 def matching_parameters() -> Mapping[str, Any]:
     """Everything besides the sample that shapes the voice matched at once."""
-    return {"algorithm": _ALGORITHM, "matched": _MATCHING}
+    return {"matched": _MATCHING}
 
 
 def fitting_parameters(steps: int) -> Mapping[str, Any]:
@@ -127,8 +127,9 @@ def fit_sample(
     """`prompt` with the voice that was fitted to the sample.
 
     What is done so far is kept under the prompt's key, and the next call resumes from it. The
-    similarities in `info` are CAM++ cosines with the held-out part of the sample: of the starting
-    voice, the fitted voice, and the rest of the sample. Raises as `fit_voice` does.
+    similarities in `info` are CAM++ cosines with the held-out part of the sample: of the match (or
+    the stock voice that the fit started from), the fitted voice, and the rest of the sample.
+    Raises as `fit_voice` does.
     """
     from modules.core_components.ai_models.engines.kokoro.fit.voice_fit import fit_voice
 
@@ -152,6 +153,7 @@ def fit_sample(
         check=resources.check,
     )
     checkpoint.unlink(missing_ok=True)
+    before = "matched_similarity" if fitted.from_match else "start_similarity"
     return dataclasses.replace(
         prompt,
         tensors={
@@ -162,7 +164,7 @@ def fit_sample(
             "refined": True,
             "start_voice": fitted.start_voice,
             "speed": fitted.speaking_rate,
-            "start_similarity": fitted.similarity_stock,
+            before: fitted.similarity_start,
             "held_out_similarity": fitted.similarity_fitted,
             "self_similarity": fitted.similarity_self,
             "encoder": "CAM++",

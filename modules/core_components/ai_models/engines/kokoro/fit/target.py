@@ -21,9 +21,13 @@ from modules.core_components.ai_models.engines.whisper_features import (
     WhisperFeatures,
 )
 from modules.core_components.audio.mel import mel_filters
+from modules.core_components.audio.sample_quality import MIN_SPEECH_S
+from modules.core_components.errors import BadInputError
+from modules.core_components.values import FloatArray
 
 LEVEL = 0.06  # RMS that audio is brought to before it is compared
 _PITCH_LOW_HZ, _PITCH_HIGH_HZ = 60.0, 400.0
+_LONGEST_S = 60.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +48,30 @@ class FitTarget:
     ge2e_self: float
     campplus_self: float
     timbre_self: float
+
+
+def split_sample(
+    sample: FloatArray, sample_rate_hz: int, share: float
+) -> tuple[FloatArray, FloatArray]:
+    """The part to fit on and the part to judge by, both at 16 kHz; a minute at most is used.
+
+    Raises BadInputError for less than two seconds.
+    """
+    import soxr
+
+    if sample.ndim != 1 or not np.isfinite(sample).all():
+        raise BadInputError("The sample is not one channel of finite numbers.")
+    seconds = len(sample) / sample_rate_hz
+    if seconds < MIN_SPEECH_S or float(np.abs(sample).max(initial=0.0)) < 1e-4:
+        raise BadInputError(
+            f"The recording holds only {seconds:.1f} seconds of speech.",
+            f"At least {MIN_SPEECH_S:g} seconds are needed; ten to thirty are best.",
+        )
+    x = sample[: int(_LONGEST_S * sample_rate_hz)].astype(np.float32)
+    if sample_rate_hz != SAMPLE_RATE_HZ:
+        x = np.asarray(soxr.resample(x, sample_rate_hz, SAMPLE_RATE_HZ, quality="HQ"), np.float32)
+    cut = len(x) - max(int(share * len(x)), int(0.8 * SAMPLE_RATE_HZ))
+    return np.ascontiguousarray(x[:cut]), np.ascontiguousarray(x[cut:])
 
 
 def self_similarity(vectors: list[Tensor], usual: float) -> float:

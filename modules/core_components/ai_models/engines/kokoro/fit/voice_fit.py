@@ -1,7 +1,7 @@
 """Voice match: fits a Kokoro voice to a recording by gradient descent.
 
 A Kokoro style is 128 numbers for the timbre and 128 for the prosody. Decoder and prosody predictor
-are differentiable in them, so a style can be moved, from the nearest stock voice on, until the
+are differentiable in them, so a style can be moved, from the instant match on, until the
 renderings are similar to the recording by several independent measures (`losses`). Besides the
 shared style every AdaIN layer of the decoder learns a small offset of its own: the stock voices
 differ from each other in ways that one style cannot express. Method and results:
@@ -33,6 +33,10 @@ from modules.core_components.ai_models.engines.kokoro.fit.inputs import (
     FitOptions,
     TranscribedSample,
 )
+from modules.core_components.ai_models.engines.kokoro.fit.instant_match import (
+    knows_voices,
+    match_instantly,
+)
 from modules.core_components.ai_models.engines.kokoro.fit.layers import (
     FitLayers,
     nearest_shared_style,
@@ -55,6 +59,7 @@ from modules.core_components.ai_models.engines.kokoro.fit.target import (
     pitch_statistics,
     sample_frames,
     self_similarity,
+    split_sample,
 )
 from modules.core_components.ai_models.engines.kokoro.fit.text import (
     GUARD_SENTENCES,
@@ -70,7 +75,7 @@ from modules.core_components.ai_models.engines.kokoro.fit.timbre_encoder import 
 from modules.core_components.ai_models.engines.speaker_encoder import SpeakerEncoder
 from modules.core_components.ai_models.engines.whisper_features import load_whisper_features
 from modules.core_components.audio.sample_quality import MIN_SPEECH_S
-from modules.core_components.errors import BadInputError, StudioError
+from modules.core_components.errors import StudioError
 from modules.core_components.progress import CancelToken, Progress, scaled
 from modules.core_components.values import Speech
 
@@ -81,7 +86,6 @@ Transcribe = Callable[[Speech], TranscribedSample]
 
 __all__ = ["FitOptions", "FittedVoice", "fit_voice"]
 
-_LONGEST_S = 60.0
 _MOST_OWN = 6  # sentences of the sample's own words
 _RATED_ROW = 60  # the pace is compared for utterances of this many phonemes
 _CHECKPOINT_EVERY_S = 10.0
@@ -99,15 +103,17 @@ class FittedVoice:
 
     `pack` float32 [510, 1, 256] is an ordinary Kokoro voice; `layer_offsets` float32
     [layers, 128] are added to each AdaIN layer's style on top of it (`FastDecoder`). The pack
-    alone is the nearest voice that any Kokoro program can use.
+    alone is the nearest voice that any Kokoro program can use. `start_voice` is the nearest stock
+    voice; the fit started from it, or `from_match` from the instant match.
     The similarities are CAM++ cosines with the held-out part of the sample.
     """
 
     pack: FloatArray
     layer_offsets: FloatArray
     start_voice: str
+    from_match: bool
     speaking_rate: float
-    similarity_stock: float
+    similarity_start: float
     similarity_fitted: float
     similarity_self: float
     report: dict[str, Any]
@@ -161,19 +167,19 @@ def fit_voice(
             kmodel, decoder, encoder, campplus, features, scan, voices, pool, scan_cache, on_voice
         )
         target = measure_sample(fit_part, encoder, campplus, stock)
-        name = nearest_voice(target, stock, options)
+        name, base = find_start(target, stock, voices, campplus, fit_part, options)
         frames = None
         if features is not None and options.envelope > 0:
             frames = sample_frames(features, torch.from_numpy(fit_part))
         encoders = FitEncoders(kmodel, decoder, encoder, campplus, stock.timbre, features, frames)
-        base = voices[name]
         progress(0.2, f"Starting from {name}")
         transcribed = TranscribedSample((), phonemize)
         if transcribe is not None and frames is not None:
             transcribed = transcribe(Speech(fit_part, SAMPLE_RATE_HZ))
-        own = _own_words(kmodel, transcribed, fit_part)
+        sentences = min(options.sentences, options.steps * options.sentences_per_step)
+        own = _own_words(kmodel, transcribed, fit_part, min(_MOST_OWN, sentences))
         own_sentences = len(own)
-        general = TRAINING_SENTENCES[: options.sentences - len(own)]
+        general = TRAINING_SENTENCES[: sentences - own_sentences]
         readings = read_sentences(kmodel, phonemize, (*general, *GUARD_SENTENCES))
         spoken = [*own, *((reading, None) for reading in readings)]
 
@@ -208,8 +214,9 @@ def fit_voice(
         pack=pack.numpy().astype(np.float32),
         layer_offsets=offsets.numpy().astype(np.float32),
         start_voice=name,
+        from_match=base is not voices[name],
         speaking_rate=speaking_rate(kmodel, transcribed, pack[_RATED_ROW]),
-        similarity_stock=choice.similarity_stock,
+        similarity_start=choice.similarity_start,
         similarity_fitted=choice.similarity_fitted,
         similarity_self=float(fitted_to @ held_out),
         report={
@@ -301,41 +308,17 @@ class _Fit:
 
 
 def _own_words(
-    kmodel: Any, transcribed: TranscribedSample, fit_part: FloatArray
+    kmodel: Any, transcribed: TranscribedSample, fit_part: FloatArray, most: int
 ) -> list[tuple[Reading, Phrase | None]]:
-    """What the sample says, as sentences; the longest ones, since they hold most sounds."""
+    """At most so many sentences of what the sample says: the longest, which hold most sounds."""
     found = sorted(phrases(transcribed.segments, fit_part), key=lambda phrase: -len(phrase.samples))
     own: list[tuple[Reading, Phrase | None]] = []
-    for phrase in found[:_MOST_OWN]:
+    for phrase in found[:most]:
         try:
             own.append((Reading(kmodel, transcribed.phonemize(phrase.text)), phrase))
         except StudioError:  # nothing that can be spoken
             continue
     return own
-
-
-def split_sample(
-    sample: FloatArray, sample_rate_hz: int, share: float
-) -> tuple[FloatArray, FloatArray]:
-    """The part to fit on and the part to judge by, both at 16 kHz; a minute at most is used.
-
-    Raises BadInputError for less than two seconds.
-    """
-    import soxr
-
-    if sample.ndim != 1 or not np.isfinite(sample).all():
-        raise BadInputError("The sample is not one channel of finite numbers.")
-    seconds = len(sample) / sample_rate_hz
-    if seconds < MIN_SPEECH_S or float(np.abs(sample).max(initial=0.0)) < 1e-4:
-        raise BadInputError(
-            f"The recording holds only {seconds:.1f} seconds of speech.",
-            f"At least {MIN_SPEECH_S:g} seconds are needed; ten to thirty are best.",
-        )
-    x = sample[: int(_LONGEST_S * sample_rate_hz)].astype(np.float32)
-    if sample_rate_hz != SAMPLE_RATE_HZ:
-        x = np.asarray(soxr.resample(x, sample_rate_hz, SAMPLE_RATE_HZ, quality="HQ"), np.float32)
-    cut = len(x) - max(int(share * len(x)), int(0.8 * SAMPLE_RATE_HZ))
-    return np.ascontiguousarray(x[:cut]), np.ascontiguousarray(x[cut:])
 
 
 def measure_sample(
@@ -361,6 +344,27 @@ def measure_sample(
             log_pitch=pitch,
             log_pitch_spread=wide,
         )
+
+
+def find_start(
+    target: FitTarget,
+    stock: StockVoices,
+    voices: Mapping[str, Tensor],
+    campplus: CampplusEncoder,
+    fit_part: FloatArray,
+    options: FitOptions,
+) -> tuple[str, Tensor]:
+    """The nearest stock voice, and the pack [510, 1, 256] that the fit starts from.
+
+    That is the instant match of `fit_part` (16 kHz [n]), which is nearer than any stock voice by
+    the judges, where it knows these voices, and Whisper describes enough speech.
+    """
+    enough = len(fit_part) >= MIN_SPEECH_S * SAMPLE_RATE_HZ
+    if options.from_match > 0 and enough and stock.timbre is not None and knows_voices(voices):
+        matched = match_instantly(stock.timbre, campplus, voices, fit_part, SAMPLE_RATE_HZ)
+        return matched.start_voice, torch.from_numpy(matched.pack)
+    name = nearest_voice(target, stock, options)
+    return name, voices[name]
 
 
 def nearest_voice(target: FitTarget, stock: StockVoices, options: FitOptions) -> str:
