@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
@@ -29,6 +30,39 @@ def scaled(progress: Progress, start: float, end: float) -> Progress:
         progress(start + (end - start) * min(max(fraction, 0.0), 1.0), message)
 
     return report
+
+
+# The part of the whole, from and to a fraction, that the progress reported now belongs to.
+_PHASE: ContextVar[tuple[float, float]] = ContextVar("phase", default=(0.0, 1.0))
+
+
+def phase(progress: Progress, start: float, end: float) -> Progress:
+    """Like `scaled`, for a part that does other work than the rest, at a speed of its own.
+
+    How long it takes says nothing about the others (see `current_phase`). Its last word, "Done"
+    perhaps, would not be true of the whole, and is left out unless the whole ends with it.
+    """
+    part = scaled(progress, start, end)
+    latest = ""
+
+    def report(fraction: float, message: str) -> None:
+        nonlocal latest
+        if fraction < 1 or end >= 1:
+            latest = message
+        inner_start, inner_end = _PHASE.get()
+        width = end - start
+        token = _PHASE.set((start + width * inner_start, start + width * inner_end))
+        try:
+            part(fraction, latest)
+        finally:
+            _PHASE.reset(token)
+
+    return report
+
+
+def current_phase() -> tuple[float, float]:
+    """For a Progress that is called: from and to which fraction the present phase is."""
+    return _PHASE.get()
 
 
 class CancelToken:

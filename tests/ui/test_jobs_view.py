@@ -266,6 +266,7 @@ def test_a_failure_is_shown_before_what_was_done_since(
 def test_jobs_of_other_kinds_are_not_followed(services: Services, client: TestClient) -> None:
     job = Job("x", TRANSCRIBE, "A recording", "running", 0.0, {}, eta_s=75.0, fraction=0.5)
     assert "50% · about 1:15 min left" in job_html(job)
+    assert "Done" not in job_html(dataclasses.replace(job, fraction=1.0, message="Done"))
     assert "Cancelling" in job_html(dataclasses.replace(job, cancel_requested=True))
     with gr.Blocks():
         assert JobsView(services, (TRANSCRIBE,)).find() == ""

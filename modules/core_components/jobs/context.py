@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from modules.core_components.errors import StudioError
 from modules.core_components.jobs.store import JobStore
-from modules.core_components.progress import CancelToken
+from modules.core_components.progress import CancelToken, current_phase
 
 logger = logging.getLogger(__name__)
 
@@ -22,9 +22,10 @@ _SMOOTHING = 0.3
 
 
 class RemainingTime:
-    """The time left, from the rate of the last 30 s, smoothed; None until there is a rate.
+    """The time left of a phase, from its own rate in the last 30 s, smoothed.
 
-    Progress that goes backwards starts it anew.
+    None until the phase has a rate: that of another says nothing. A new phase, and progress that
+    goes backwards, start it anew.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -32,20 +33,25 @@ class RemainingTime:
         self._points: collections.deque[tuple[float, float]] = collections.deque()
         self._eta_s: float | None = None
         self._estimated_at = 0.0
+        self._phase = (0.0, 1.0)
 
-    def update(self, fraction: float) -> float | None:
-        """Takes in the fraction done (0 to 1); returns the estimate in seconds."""
+    def update(self, fraction: float, phase: tuple[float, float] = (0.0, 1.0)) -> float | None:
+        """Takes in the fraction done of the whole, and from where to where in it the phase is.
+
+        Returns the seconds that are left of the phase.
+        """
         now = self._clock()
-        if self._points and fraction < self._points[-1][1]:
+        if self._points and (fraction < self._points[-1][1] or phase != self._phase):
             self._points.clear()
             self._eta_s = None
+        self._phase = phase
         self._points.append((now, fraction))
         while len(self._points) > 2 and now - self._points[1][0] > _WINDOW_S:
             self._points.popleft()
         first_time, first_fraction = self._points[0]
         if now - first_time < _FIRST_AFTER_S or fraction <= first_fraction:
             return self._eta_s
-        fresh_s = (1 - fraction) * (now - first_time) / (fraction - first_fraction)
+        fresh_s = max(phase[1] - fraction, 0.0) * (now - first_time) / (fraction - first_fraction)
         if self._eta_s is not None:
             expected_s = max(0.0, self._eta_s - (now - self._estimated_at))
             fresh_s = expected_s + _SMOOTHING * (fresh_s - expected_s)
@@ -80,7 +86,7 @@ class JobContext:
             fraction = self._latest[0]
         fraction = min(max(fraction, 0.0), 1.0)
         with self._lock:
-            self._latest = (fraction, message, self._remaining.update(fraction))
+            self._latest = (fraction, message, self._remaining.update(fraction, current_phase()))
             self._is_new = True
 
     def log(self, text: str) -> None:

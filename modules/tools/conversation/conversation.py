@@ -18,7 +18,7 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job, JobContext
 from modules.core_components.jobs.job import ACTIVE
 from modules.core_components.library.conversations import CastMember, Conversation, Line, Pauses
-from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
+from modules.core_components.progress import CancelToken, Progress, no_progress, phase, scaled
 from modules.core_components.text.markup import without_markup
 from modules.core_components.text.script import (
     ScriptLine,
@@ -146,7 +146,7 @@ def speak_line_again(
     line = changed_line(services, conversation, line_id, text, seed)
     for speaker in line.speakers:
         check_voice_is_the_same(services, conversation.member(speaker))
-    conversation = _speak_line(services, conversation, line, scaled(progress, 0.0, 0.9), cancel)
+    conversation = _speak_line(services, conversation, line, phase(progress, 0.0, 0.9), cancel)
     if conversation.made == len(conversation.lines):
         progress(0.9, "Joining the lines")
         conversation = join_conversation(services, conversation.id)

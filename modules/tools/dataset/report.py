@@ -38,7 +38,7 @@ from modules.core_components.dataset.report_whole import (
 from modules.core_components.dataset.values import EVAL, Clip, Dataset
 from modules.core_components.errors import ModelMissingError, StudioError
 from modules.core_components.jobs import Job, JobContext
-from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
+from modules.core_components.progress import CancelToken, Progress, no_progress, phase
 from modules.core_components.speaker_scale import speaker_scale
 from modules.core_components.text.word_errors import word_error_rate
 from modules.tools.dataset.report_measures import (
@@ -126,10 +126,10 @@ def report_of(
     cache = ContentCache(services.settings.cache_folder / "reports" / f"{dataset.folder.name}.json")
     try:
         most = QUICK_CLIPS if quick else None
-        measured = measure_clips(dataset, cache, scaled(progress, 0.0, 0.3), cancel, most)
+        measured = measure_clips(dataset, cache, phase(progress, 0.0, 0.3), cancel, most)
         clips = list(measured.clips.values())
         if second_listener:
-            part = scaled(progress, 0.7, 1.0)
+            part = phase(progress, 0.7, 1.0)
             listen_again(services, clips, dataset.language, second_listener, cache, part, cancel)
         asked = _ask(services, dataset, clips, cache, progress, cancel, quick)
         if not quick:  # a clip that was dropped just now may come back
@@ -172,7 +172,7 @@ def _ask(
     speakers, languages, faults = None, {}, {}
     encoder = services.asr.get_speaker_encoder()
     try:
-        part = scaled(progress, 0.3, 0.6)
+        part = phase(progress, 0.3, 0.6)
         embeddings = embed_clips(services, encoder, clips, cache, part, cancel, quick)
         if embeddings:
             groups = group_voices(
@@ -183,7 +183,7 @@ def _ask(
     except StudioError as error:
         not_checked.append(f"Whether one person speaks: {error.message}")
     try:
-        part = scaled(progress, 0.6, 0.7)
+        part = phase(progress, 0.6, 0.7)
         languages = detect_languages(services, clips, cache, part, cancel, quick)
     except StudioError as error:
         not_checked.append(f"Whether it is one language: {error.message}")

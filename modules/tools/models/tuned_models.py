@@ -19,7 +19,7 @@ from modules.core_components.library.tuned_models import (
     TunedModel,
     read_tuned_model,
 )
-from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
+from modules.core_components.progress import CancelToken, Progress, no_progress, phase
 from modules.tools.listening.transcripts import keep_upload
 from modules.tools.models import library
 from modules.tools.services import Services
@@ -83,7 +83,7 @@ def import_tuned(
     CorruptFileError that names the file at fault, and DiskFullError; then nothing is left.
     """
     require_consent(services)
-    unpacking, cancel = scaled(progress, 0.0, 0.9), cancel or CancelToken()
+    unpacking, cancel = phase(progress, 0.0, 0.9), cancel or CancelToken()
     with services.tuned_models.adding(Path(file_name or archive.name).stem) as incoming:
         left_out = extract(archive, incoming.folder, _LIMITS, unpacking, cancel)
         progress(0.9, "Reading the model")

@@ -24,7 +24,7 @@ from modules.core_components.atomic import atomic_path, check_writable
 from modules.core_components.audio.files import audio_sha256, read_speech
 from modules.core_components.jobs import Job, JobContext
 from modules.core_components.library import TakeLibrary
-from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
+from modules.core_components.progress import CancelToken, Progress, no_progress, phase, scaled
 from modules.core_components.values import FloatArray, Sample, Scores, Speech, Take, VoicePrompt
 from modules.core_components.version import APP_VERSION, computing_environment
 from modules.tools.models.fallback import UNUSABLE, replace_broken_model
@@ -157,9 +157,9 @@ def _perform(
     sample, voice = timed(
         timings,
         "prepare_voice",
-        lambda: _prepare_voice(services, engine, request, scaled(progress, 0.0, 0.5), cancel),
+        lambda: _prepare_voice(services, engine, request, phase(progress, 0.0, 0.5), cancel),
     )
-    speaking = scaled(progress, 0.5 if sample else 0.0, 0.9)
+    speaking = phase(progress, 0.5 if sample else 0.0, 0.9)
     folder = _passages_folder(services, request, voice)
     speech = timed(
         timings,

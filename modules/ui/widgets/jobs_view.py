@@ -206,7 +206,7 @@ def job_html(job: Job, ahead: int = 0, waiting: int = 0) -> Markup:
         message = "Cancelling…"
     elif job.state == RUNNING:
         more = f" · {waiting} more in the queue" if waiting else ""
-        message = f"{job.message or 'Working'}{_remaining(job)}{more}"
+        message = f"{_doing(job)}{_remaining(job)}{more}"
     elif job.state == QUEUED:
         fraction = 0.0
         message = f"Waiting: {ahead} ahead of you." if ahead else "Waiting: next in the queue."
@@ -221,9 +221,18 @@ def job_html(job: Job, ahead: int = 0, waiting: int = 0) -> Markup:
     return render("job", title=job.title, kind=kind, fraction=fraction, message=message, hint=hint)
 
 
+def _doing(job: Job) -> str:
+    """What a running job does; while it runs it is not done, whatever its last step says."""
+    return "Finishing" if job.fraction >= 1 else job.message or "Working"
+
+
 def _remaining(job: Job) -> str:
     percent = f" · {job.fraction:.0%}" if job.fraction else ""
-    left = f" · about {duration_text(job.eta_s)} left" if job.eta_s and job.eta_s >= 1 else ""
+    left = (
+        f" · about {duration_text(job.eta_s)} left in this step"
+        if job.eta_s and job.eta_s >= 1
+        else ""
+    )
     return percent + left
 
 

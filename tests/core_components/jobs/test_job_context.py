@@ -10,6 +10,7 @@ import pytest
 from modules.core_components.errors import DiskFullError
 from modules.core_components.jobs import Job, JobContext, JobStore
 from modules.core_components.jobs.context import RemainingTime
+from modules.core_components.progress import phase, scaled
 
 
 class Clock:
@@ -162,3 +163,23 @@ def test_going_back_starts_anew(clock: Clock) -> None:
         clock.now = float(second)
         remaining.update(second / 10)
     assert remaining.update(0.0) is None
+
+
+def test_each_phase_has_an_estimate_of_its_own(
+    store: JobStore, context: JobContext, clock: Clock
+) -> None:
+    quick = phase(context.progress, 0.0, 0.5)
+    for step in range(11):
+        clock.now += 1
+        quick(step / 10, "Preparing" if step < 10 else "Done")
+    context.flush()
+    job = written(store, context)
+    assert (job.fraction, job.message, job.eta_s) == (0.5, "Preparing", 0.0)
+    slow = scaled(phase(context.progress, 0.5, 1.0), 0.0, 0.5)
+    slow(0.0, "Speaking")
+    context.flush()
+    assert written(store, context).eta_s is None, "nothing is known of it yet"
+    clock.now += 10
+    slow(0.2, "Speaking")
+    context.flush()
+    assert written(store, context).eta_s == pytest.approx(90.0)

