@@ -425,8 +425,12 @@ def compare_speed(workers: list[Worker], lengths: list[int], rounds: int) -> Non
     first: dict[tuple[str, int], float] = {}
     for length in lengths:
         for turn in range(rounds + 1):
-            for worker in workers:
+            for worker in list(workers):
                 found = worker.speak(phonemes=PHONEMES[:length])
+                if "skipped" in found:
+                    print(f"{worker.way} is skipped: {found['skipped']}", flush=True)
+                    workers.remove(worker)
+                    continue
                 if turn == 0:  # the first one of a length compiles or packs what it needs
                     first[worker.way, length] = found["seconds"]
                     continue
