@@ -270,7 +270,7 @@ class SpeakingLayers:
     def normed(
         self, conv: nn.Module, alpha: Tensor | None, slope: float, pool: PlainConvolution | None
     ) -> Callable[[Tensor, Tensor], Tensor]:
-        if self._fft and alpha is not None and pool is None and _has_many_taps(conv):
+        if self._fft and alpha is not None and pool is None and has_many_taps(conv):
             return self._normed_by_fft(conv, alpha)
         convolve = self._convolution(conv, alpha)
 
@@ -331,7 +331,7 @@ class SpeakingLayers:
         return run
 
 
-def _has_many_taps(conv: Any) -> bool:
+def has_many_taps(conv: Any) -> bool:
     channels = min(conv.in_channels, conv.out_channels)
     return conv.kernel_size[0] >= _LEAST_TAPS and channels >= _LEAST_CHANNELS
 

@@ -15,6 +15,7 @@ from modules.core_components.ai_models.engines.campplus_network import CampplusE
 from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
 from modules.core_components.ai_models.engines.kokoro.fit import guard, voice_fit
 from modules.core_components.ai_models.engines.kokoro.fit.layers import (
+    Convolution,
     FitLayers,
     adain_layers,
     nearest_shared_style,
@@ -203,6 +204,29 @@ def test_the_fast_decoder_is_the_decoder(kmodel: Any) -> None:
     ]
     torch.testing.assert_close(fast, slow, rtol=1e-3, atol=1e-4)
     assert torch.cosine_similarity(gradients[0], gradients[1]).item() > 0.9999
+
+
+@pytest.mark.parametrize(
+    ("channels", "out", "taps", "dilation"),
+    [(64, 64, 11, 5), (128, 64, 7, 1), (64, 128, 9, 3), (8, 8, 7, 3), (64, 64, 3, 5)],
+)
+def test_a_convolution_and_its_gradient_are_those_of_torch(
+    channels: int, out: int, taps: int, dilation: int
+) -> None:
+    """With many taps and channels it is a product of spectra, else oneDNN's."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        conv = torch.nn.Conv1d(
+            channels, out, taps, padding=dilation * (taps - 1) // 2, dilation=dilation
+        ).requires_grad_(False)
+        x = torch.randn(1, channels, 333, requires_grad=True)
+        weight = torch.randn(1, out, 333)
+    expected = conv.double()(x.double())
+    (gradient,) = torch.autograd.grad((expected * weight).sum(), x)
+    ours = Convolution(conv.float(), torch.float32, lambda: None)(x[:, :, None])[:, :, 0]
+    (our_gradient,) = torch.autograd.grad((ours * weight).sum(), x)
+    assert torch.allclose(ours.double(), expected, atol=2e-5)
+    assert torch.allclose(our_gradient, gradient, atol=2e-4)
 
 
 def test_one_style_for_all_layers_is_its_own_nearest(kmodel: Any) -> None:

@@ -17,9 +17,11 @@ from modules.core_components.ai_models.engines.kokoro.decoder import (
     PlainConvolution,
     channels_last,
     folded_weight,
+    has_many_taps,
     row_blocks,
     time_rows,
 )
+from modules.core_components.ai_models.engines.kokoro.fft_convolution import FftConvolution
 
 _BLOCK = 65_536  # numbers; as float32 a quarter of a megabyte
 
@@ -31,21 +33,12 @@ class _SameConv(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, conv: Convolution) -> Tensor:
         conv.check()
         ctx.conv = conv
-        return functional.conv2d(
-            x, conv.weight, conv.bias, padding=(0, conv.padding), dilation=(1, conv.dilation)
-        )
+        return conv.forward(x)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        conv = ctx.conv
-        conv.check()
-        gradient = grads[0].contiguous(memory_format=torch.channels_last)
-        return functional.conv2d(
-            gradient,
-            conv.flipped,
-            padding=(0, conv.dilation * (conv.weight.shape[-1] - 1) - conv.padding),
-            dilation=(1, conv.dilation),
-        ), None
+        ctx.conv.check()
+        return ctx.conv.backward(grads[0]), None
 
 
 class _AdaIN(torch.autograd.Function):
@@ -129,24 +122,59 @@ def _statistics(rows: Tensor) -> tuple[Tensor, Tensor]:
 class Convolution:
     """Folded weights of one 1-D convolution, as a 2-D one over [1, C, 1, T].
 
-    `check` is called before it computes; what it raises ends the rendering or the gradient.
+    In float32 those of many taps, and their gradients, are products of spectra (`FftConvolution`),
+    as in speaking. `check` is called before it computes; what it raises ends the rendering or the
+    gradient.
     """
 
     def __init__(self, conv: nn.Module, dtype: torch.dtype, check: Callable[[], None]) -> None:
         self.check = check
         weight: Tensor = folded_weight(conv)
-        layout = torch.channels_last
-        self.dilation = int(conv.dilation[0])  # type: ignore[index]
-        self.padding = int(conv.padding[0])  # type: ignore[index]
-        self.weight = weight[:, :, None].to(dtype).contiguous(memory_format=layout)
-        flipped = weight.flip(2).transpose(0, 1)[:, :, None]
-        self.flipped = flipped.to(dtype).contiguous(memory_format=layout)
-        bias = conv.bias
-        self.bias = bias.detach().to(dtype) if isinstance(bias, Tensor) else None
+        flipped = weight.flip(2).transpose(0, 1)
+        dilation = int(conv.dilation[0])  # type: ignore[index]
+        padding = int(conv.padding[0])  # type: ignore[index]
+        bias = conv.bias.detach().to(dtype) if isinstance(conv.bias, Tensor) else None
+        if dtype == torch.float32 and has_many_taps(conv):
+            self.forward = _by_spectra(weight, bias, dilation)
+            self.backward = _by_spectra(flipped, None, dilation)
+        else:
+            back = dilation * (weight.shape[2] - 1) - padding
+            self.forward = _direct(weight.to(dtype), bias, padding, dilation)
+            self.backward = _direct(flipped.to(dtype), None, back, dilation)
 
     def __call__(self, x: Tensor) -> Tensor:
         out: Tensor = _SameConv.apply(x, self)
         return out
+
+
+def _direct(
+    weight: Tensor, bias: Tensor | None, padding: int, dilation: int
+) -> Callable[[Tensor], Tensor]:
+    """The convolution of [1, in, 1, T] with `weight` [out, in, taps]."""
+    weight = channels_last(weight[:, :, None])
+
+    def run(x: Tensor) -> Tensor:
+        return functional.conv2d(
+            channels_last(x), weight, bias, padding=(0, padding), dilation=(1, dilation)
+        )
+
+    return run
+
+
+def _by_spectra(weight: Tensor, bias: Tensor | None, dilation: int) -> Callable[[Tensor], Tensor]:
+    """The same where the padding keeps the length."""
+    convolve = FftConvolution(weight, bias, dilation)
+
+    def run(x: Tensor) -> Tensor:
+        rows = time_rows(channels_last(x))
+
+        def fill(first: int, last: int, into: Tensor) -> None:
+            into.copy_(rows[first:last])
+
+        result = convolve(len(rows), fill)
+        return result.view(1, 1, *result.shape).permute(0, 3, 1, 2)
+
+    return run
 
 
 class FitLayers:
