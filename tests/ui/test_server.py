@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import uvicorn
 from fastapi.testclient import TestClient
 
 from modules.core_components.access_token import TOKEN_FILE
@@ -15,8 +17,15 @@ from modules.tools.models.library import access_token
 from modules.tools.services import Services
 from modules.tools.speaking.request import SpeechRequest
 from modules.tools.speaking.speech import speak
-from modules.ui.safety import allowed_hosts, check_address
-from modules.ui.server import create_app, launch, listening_socket
+from modules.ui.safety import LOOPBACK, allowed_hosts, check_address
+from modules.ui.server import (
+    TICK_S,
+    PatientLoop,
+    create_app,
+    launch,
+    listening_socket,
+    serve,
+)
 from modules.ui.studio import PUBLIC
 from tests.helpers.fakes import ECHO
 from tests.ui.page_client import HERE, fire, open_page
@@ -154,3 +163,25 @@ def test_a_taken_port_is_told() -> None:
         with pytest.raises(StudioError, match=r"^Port \d+ is taken\.") as told:
             listening_socket("127.0.0.1", other.getsockname()[1])
     assert "--port" in told.value.hint
+
+
+def test_timers_of_the_server_are_no_finer_than_a_tick_and_never_early() -> None:
+    """So that what looks for work every millisecond does not keep a core awake."""
+    loop = PatientLoop()
+    try:
+        now = loop.time()
+        timers = [loop.call_at(now + n / 1000, lambda: None) for n in range(1, 101)]
+        due = [timer.when() for timer in timers]
+        assert all(when >= now + n / 1000 for n, when in enumerate(due, start=1))
+        assert len(set(due)) <= 0.1 / TICK_S + 1
+    finally:
+        loop.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has another loop")
+def test_the_server_runs_on_the_patient_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    configs: list[uvicorn.Config] = []
+    monkeypatch.setattr(uvicorn.Server, "run", lambda self, sockets: configs.append(self.config))
+    with listening_socket(LOOPBACK, 0) as listener:
+        serve(None, listener, lambda: None)
+    assert configs[0].get_loop_factory() is PatientLoop
