@@ -57,7 +57,11 @@ class VoiceList:
         choices = [ALL_LANGUAGES, *((language_name(code), code) for code in spoken)]
         language = language if language in spoken else ALL_LANGUAGES
         fitting = [
-            voice for voice in voices if language in (ALL_LANGUAGES, voice.language) or voice.is_own
+            voice
+            for voice in voices
+            if language in (ALL_LANGUAGES, voice.language)
+            or voice.is_own
+            or voice.name == chosen  # it is the one that speaks
         ]
         return [
             chosen,
