@@ -45,9 +45,9 @@ class SynthesizedChunk:
 
 
 # -- Chunks: sentences of phonemes, cut and packed -------------------------------------------------
-# A short first chunk lets audio start early; the next ones grow to the length at which Kokoro
-# sounds best (175 to 250 phonemes), each at most about twice as long as the one before, so that
-# playing one lasts longer than computing the next.
+# A short first chunk lets audio start early: a clause of eight words at most, if the text has one.
+# The next ones grow to the length at which Kokoro sounds best (175 to 250 phonemes), each at most
+# about twice as long as the one before, so that playing one lasts longer than computing the next.
 
 
 class Ending(Enum):
@@ -76,13 +76,15 @@ class ChunkSize:
     most: int
 
 
-# The first chunk; the model takes up to 510 phonemes, but sounds rushed there.
-FIRST = ChunkSize(60, 60, 110)
+# The first chunk: longer sentences are cut after the first clause. Eight words have 36 phonemes or
+# more. The model takes up to 510, but sounds rushed there.
+FIRST = ChunkSize(60, 36, 110)
 LONGEST = 250
 # A little more than twice, or sentences of one length would never be taken two at a time.
 _GROWTH = 2.2
-# A chunk after a very short one is this long all the same: smaller ones sound chopped.
-_LEAST = 110
+# A chunk after a very short one is this long all the same, since smaller ones sound chopped; but the
+# second one is waited for while the first is played.
+_LEAST, _LEAST_SECOND = 110, 60
 
 # Kokoro garbles very short chunks: fewer phonemes than this join their neighbours where possible.
 _SHORT = 20
@@ -96,20 +98,20 @@ def plan_chunks(sentences: Iterable[str]) -> Iterator[Chunk]:
 
     Joined without their spaces, the chunks are the sentences joined without theirs.
     """
-    size = FIRST
+    size, least = FIRST, _LEAST_SECOND
     waiting = ""
     for sentence in sentences:
         enough = max(_SHORT, size.wanted // 2)
         room = _room(size, waiting, sentence)
         if len(waiting) >= enough and len(waiting) + 1 + len(sentence) > room:
             yield Chunk(waiting, Ending.SENTENCE)
-            size, waiting = size_after(len(waiting)), ""
+            size, least, waiting = size_after(len(waiting), least), _LEAST, ""
         text = f"{waiting} {sentence}".strip()
         start = 0
         while len(text) - start > (size.most if len(sentence) < _SHORT else size.whole):
             end, ending = _cut(text, start, size)
             yield Chunk(text[start:end], ending)
-            size, start = size_after(end - start), end
+            size, least, start = size_after(end - start, least), _LEAST, end
             while start < len(text) and text[start] == " ":
                 start += 1
         waiting = text[start:]
@@ -117,9 +119,9 @@ def plan_chunks(sentences: Iterable[str]) -> Iterator[Chunk]:
         yield Chunk(waiting, Ending.SENTENCE)
 
 
-def size_after(phonemes: int) -> ChunkSize:
-    """The size of the chunk after one of that many phonemes."""
-    whole = min(LONGEST - _SHORT, max(_LEAST, int(_GROWTH * phonemes)))
+def size_after(phonemes: int, least: int = _LEAST) -> ChunkSize:
+    """The size of the chunk after one of that many phonemes, which may have `least` in any case."""
+    whole = min(LONGEST - _SHORT, max(least, int(_GROWTH * phonemes)))
     return ChunkSize(wanted=whole * 3 // 4, whole=whole, most=whole + _SHORT)
 
 

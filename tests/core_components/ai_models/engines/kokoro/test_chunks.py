@@ -79,6 +79,25 @@ def test_the_first_chunk_ends_at_an_early_clause() -> None:
     assert first == Chunk(words(6, ","), Ending.CLAUSE)
 
 
+def test_the_first_clause_comes_before_the_rest_of_its_sentence() -> None:
+    sentence = f"{words(5, ',')} {words(5)}"
+    assert list(plan_chunks([sentence])) == [
+        Chunk(words(5, ","), Ending.CLAUSE),
+        Chunk(words(5), Ending.SENTENCE),
+    ]
+
+
+def test_a_short_first_sentence_is_not_cut_at_its_clause() -> None:
+    sentence = f"{words(3, ',')} {words(2)}"
+    assert list(plan_chunks([sentence])) == [Chunk(sentence, Ending.SENTENCE)]
+
+
+def test_the_second_chunk_is_short_too() -> None:
+    first, second, *_ = plan_chunks([words(4, ","), *[words(5, ",")] * 40])
+    assert len(first.phonemes) <= 36
+    assert len(second.phonemes) <= 2.2 * len(first.phonemes) + 20
+
+
 def test_a_first_sentence_without_clauses_is_not_torn() -> None:
     sentence = words(14)
     assert FIRST.wanted < len(sentence) <= FIRST.most
