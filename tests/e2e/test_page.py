@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 from modules.core_components.audio.files import read_speech, write_speech
 from modules.core_components.text.word_errors import word_error_rate
 from modules.core_components.values import Speech
-from tests.e2e.conftest import OPENING_MS, StudioProcess
+from tests.e2e.conftest import OPENING_MS, StudioProcess, watched_page
 from tests.e2e.studio_page import SPEAKING_MS, StudioPage
 from tests.helpers.recordings import SoundTrack, make_video
 from tests.helpers.waiting import eventually
@@ -99,6 +99,7 @@ def test_how_a_text_will_be_read_is_shown_and_steps_are_left_out(
     page = screen.page
     view = page.locator(".studio-reading").locator("visible=true")
     screen.use_stock_voice()
+    expect(screen.text("Voice: af_heart")).to_be_visible()
     screen.write("It cost $5 on **May 2nd**.")
     page.get_by_role("button", name="How it will be read").locator("visible=true").click()
     expect(view.locator("mark")).to_have_text(["five dollars", "May second"])
@@ -266,6 +267,42 @@ def test_two_at_once_are_both_made_and_a_third_is_cancelled(
     screen.button("Cancel").click()
     expect(running).to_contain_text("Cancelled", timeout=SPEAKING_MS)
     assert len(list((studio.root / "output").glob("*.wav"))) == before + 2
+
+
+def test_two_pages_speak_at_once_and_each_has_its_own(
+    studio: StudioProcess, chromium: Browser, spoken: Path
+) -> None:
+    with watched_page(chromium, studio.url) as first, watched_page(chromium, studio.url) as second:
+        one, two = StudioPage(first), StudioPage(second)
+        long, short = "The long text of one page. " * 24, "A short text of the other page."
+        for screen in (one, two):
+            screen.use_stock_voice()
+        one.write(long)
+        one.button("Generate").click()
+        expect(one.job("The long text")).to_be_visible()
+        two.write(short)
+        two.button("Generate").click()
+        expect(two.job("A short text")).to_contain_text("1 ahead of you")
+        expect(one.job("more in the queue")).to_have_count(0)
+        two.button("Cancel").click()
+        expect(two.job("A short text")).to_contain_text("Cancelled")
+        expect(one.button("Cancel")).to_be_visible()
+        first.reload()
+        two.button("Try again").click()
+        expect(one.job("The long text").or_(one.text("Understood by Whisper"))).to_be_visible()
+        one.wait_for_take()
+        two.wait_for_take()
+        made = {
+            file.stem: json.loads(file.read_text(encoding="utf-8")) for file in takes_of(studio)
+        }
+        for screen, text in ((one, long), (two, short)):
+            screen.page.get_by_role("button", name="Details").locator("visible=true").click()
+            (name,) = (stem for stem, take in made.items() if take["text"] == text.strip())
+            expect(screen.text(name)).to_be_visible()
+
+
+def takes_of(studio: StudioProcess) -> list[Path]:
+    return [path for path in (studio.root / "output").glob("[0-9]*.json") if path.stat().st_size]
 
 
 def test_a_model_is_loaded_seen_in_memory_and_unloaded(screen: StudioPage) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
@@ -149,6 +149,7 @@ class GeneratePanel:
         self._text = parts.text_to_speak()
         self.engine = EnginePanel(self._services)
         ReadingView(self._services, self._text, self.engine)
+        self._voice = parts.note("")
         self._play = gr.Checkbox(label="Play while generating", value=True, container=False)
         self.button = gr.Button("Generate", variant="primary", size="lg")
         self._live_player = parts.scripted_panel("live_player")
@@ -165,6 +166,21 @@ class GeneratePanel:
         listen(studio.page.load, None, [], [self._play], js=restore, queue=False)
         listen(self._play.input, None, [self._play], [], js=keep, queue=False)
         studio.on_open(self.jobs.find, [], [self.jobs.job_id])
+
+    def name_voice(
+        self, studio: Studio, components: Sequence[Any], name: Callable[..., str]
+    ) -> None:
+        """Shows above the button which voice will speak: `name` of the components' values, "" where
+        none is chosen."""
+
+        def show(*values: Any) -> Markup:
+            chosen = name(*values)
+            return parts.note_html(f"Voice: {chosen}" if chosen else "No voice is chosen yet.")
+
+        inputs = list(components)
+        studio.on_open(show, inputs, [self._voice])
+        for component in inputs:
+            listen(component.change, show, inputs, [self._voice])
 
     def submit(
         self, voice: str | None, kind: str, values: Sequence[Any], job_kind: str = SPEAK

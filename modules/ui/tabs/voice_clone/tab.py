@@ -170,7 +170,9 @@ class VoiceCloneTab:
         for component in (self._kind, engine):
             listen(component.input, self._choices, chosen, choices, unchecked=True)
         listen(self._preset.input, self._language_of_voice, [engine, self._preset], [language])
-        asked = [self._kind, self._samples.chosen, self._preset, *self._generate.inputs]
+        voices = [self._kind, self._samples.chosen, self._preset]
+        self._generate.name_voice(studio, voices, _voice_of)
+        asked = [*voices, *self._generate.inputs]
         listen(button.click, self._submit, asked, self._generate.followed)
         shown = [*self._generate.outputs, *self._samples.outputs]
         self._generate.jobs.on_finished(self._show_result, [self._samples.chosen], shown)
@@ -201,7 +203,7 @@ class VoiceCloneTab:
         return gr.update(value=language) if language else gr.skip()
 
     def _submit(self, kind: str, sample: str, preset: str, *values: Any) -> list[Any]:
-        return self._generate.submit(sample if kind == SAMPLE else preset, kind, values)
+        return self._generate.submit(_voice_of(kind, sample, preset), kind, values)
 
     def _show_result(self, job: Job, sample: str) -> list[Any]:
         if "take" not in (job.result or {}):
@@ -210,6 +212,10 @@ class VoiceCloneTab:
         # The sample stays as it is: its reference text may be half typed.
         unchanged = [gr.skip()] * len(self._samples.outputs)
         return [*self._generate.show(job), *unchanged]
+
+
+def _voice_of(kind: str, sample: str, preset: str | None) -> str:
+    return sample if kind == SAMPLE else preset or ""
 
 
 def _show_kind(kind: str) -> tuple[Any, Any]:

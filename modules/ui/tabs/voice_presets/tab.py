@@ -93,6 +93,7 @@ class VoicePresetsTab:
         )
         listen(arrived.success, self._show, listed, shown)
         self._files.on_deleted(self._deleted, [chosen, ready, self._list.language], shown)
+        self._generate.name_voice(studio, [self._kind, chosen], _voice_of)
         asked = [self._kind, chosen, mix, *self._generate.inputs]
         listen(self._generate.button.click, self._submit, asked, self._generate.followed)
         self._generate.jobs.on_finished(self._generate.show, [], self._generate.outputs)
@@ -146,3 +147,7 @@ class VoicePresetsTab:
 def _show_kind(kind: str) -> tuple[Any, ...]:
     one, mix = gr.update(visible=kind == ONE), gr.update(visible=kind == MIX)
     return one, mix, mix, one
+
+
+def _voice_of(kind: str, chosen: str) -> str:
+    return "the mix" if kind == MIX else chosen

@@ -82,8 +82,8 @@ FIRST = ChunkSize(60, 36, 110)
 LONGEST = 250
 # A little more than twice, or sentences of one length would never be taken two at a time.
 _GROWTH = 2.2
-# A chunk after a very short one is this long all the same, since smaller ones sound chopped; but the
-# second one is waited for while the first is played.
+# A chunk after a very short one is this long all the same, since smaller ones sound chopped; but
+# the second one is waited for while the first is played.
 _LEAST, _LEAST_SECOND = 110, 60
 
 # Kokoro garbles very short chunks: fewer phonemes than this join their neighbours where possible.
