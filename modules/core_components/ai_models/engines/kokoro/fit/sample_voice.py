@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -152,6 +153,8 @@ def fit_sample(
         transcribe=resources.transcribe,
         check=resources.check,
     )
+    # The fit's decoder, a gigabyte with its spectra, refers to itself: only the collector frees it.
+    gc.collect()
     checkpoint.unlink(missing_ok=True)
     before = "matched_similarity" if fitted.from_match else "start_similarity"
     return dataclasses.replace(
