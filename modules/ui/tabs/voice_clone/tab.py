@@ -171,7 +171,7 @@ class VoiceCloneTab:
             listen(component.input, self._choices, chosen, choices, unchecked=True)
         listen(self._preset.input, self._language_of_voice, [engine, self._preset], [language])
         voices = [self._kind, self._samples.chosen, self._preset]
-        self._generate.name_voice(studio, voices, _voice_of)
+        self._generate.name_voice(studio, [*voices, engine], self._name_of)
         asked = [*voices, *self._generate.inputs]
         listen(button.click, self._submit, asked, self._generate.followed)
         shown = [*self._generate.outputs, *self._samples.outputs]
@@ -202,8 +202,14 @@ class VoiceCloneTab:
         language = voices[voice].language if voice in voices else ""
         return gr.update(value=language) if language else gr.skip()
 
+    def _name_of(self, kind: str, sample: str, preset: str | None, engine: str | None) -> str:
+        if kind == SAMPLE or not engine:
+            return sample if kind == SAMPLE else ""
+        labels = {item.name: item.label for item in self._presets(engine)}
+        return labels.get(preset or "", "")
+
     def _submit(self, kind: str, sample: str, preset: str, *values: Any) -> list[Any]:
-        return self._generate.submit(_voice_of(kind, sample, preset), kind, values)
+        return self._generate.submit(sample if kind == SAMPLE else preset, kind, values)
 
     def _show_result(self, job: Job, sample: str) -> list[Any]:
         if "take" not in (job.result or {}):
@@ -212,10 +218,6 @@ class VoiceCloneTab:
         # The sample stays as it is: its reference text may be half typed.
         unchanged = [gr.skip()] * len(self._samples.outputs)
         return [*self._generate.show(job), *unchanged]
-
-
-def _voice_of(kind: str, sample: str, preset: str | None) -> str:
-    return sample if kind == SAMPLE else preset or ""
 
 
 def _show_kind(kind: str) -> tuple[Any, Any]:

@@ -93,7 +93,7 @@ class VoicePresetsTab:
         )
         listen(arrived.success, self._show, listed, shown)
         self._files.on_deleted(self._deleted, [chosen, ready, self._list.language], shown)
-        self._generate.name_voice(studio, [self._kind, chosen], _voice_of)
+        self._generate.name_voice(studio, [self._kind, chosen, ready], self._name_of)
         asked = [self._kind, chosen, mix, *self._generate.inputs]
         listen(self._generate.button.click, self._submit, asked, self._generate.followed)
         self._generate.jobs.on_finished(self._generate.show, [], self._generate.outputs)
@@ -139,6 +139,12 @@ class VoicePresetsTab:
         notify(f"{name} is deleted.")
         return self._show(model_id, language, "")
 
+    def _name_of(self, kind: str, chosen: str, model_id: str) -> str:
+        if kind == MIX:
+            return "the mix"
+        labels = {voice.name: voice.label for voice in self._list.voices(model_id)}
+        return labels.get(chosen, "")
+
     def _submit(self, kind: str, chosen: str, mix: str, *values: Any) -> list[Any]:
         voice = checked_mix(mix) if kind == MIX else chosen
         return self._generate.submit(voice, "preset", values, SPEAK_PRESET)
@@ -147,7 +153,3 @@ class VoicePresetsTab:
 def _show_kind(kind: str) -> tuple[Any, ...]:
     one, mix = gr.update(visible=kind == ONE), gr.update(visible=kind == MIX)
     return one, mix, mix, one
-
-
-def _voice_of(kind: str, chosen: str) -> str:
-    return "the mix" if kind == MIX else chosen
