@@ -47,8 +47,10 @@ def test_a_voice_is_heard_mixed_kept_and_spoken_with(
     expect(player).to_be_visible(timeout=SPEAKING_MS)
     assert len(list((studio.root / "cache" / "previews").glob("*.wav"))) == 1
     expect(screen.menu("Language")).to_have_value("Italian")
+    expect(screen.text("Voice: Sara")).to_be_visible()
 
     page.get_by_label("Mix of voices", exact=True).check()
+    expect(screen.text("Voice: the mix")).to_be_visible()
     screen.choose("Voice 1", "Heart (af_heart)")
     screen.choose("Voice 2", "Emma (bf_emma)")
     page.get_by_label("number input for Weight 2").fill("-1")

@@ -168,14 +168,13 @@ class GeneratePanel:
         studio.on_open(self.jobs.find, [], [self.jobs.job_id])
 
     def name_voice(
-        self, studio: Studio, components: Sequence[Any], name: Callable[..., str]
+        self, studio: Studio, components: Sequence[Any], words: Callable[..., str]
     ) -> None:
-        """Shows above the button which voice will speak: `name` of the components' values, "" where
-        none is chosen."""
+        """Shows above the button which voice will speak: `words` makes it of the components'
+        values. None of them may be a menu: its choices change, and Gradio refuses old values."""
 
         def show(*values: Any) -> Markup:
-            chosen = name(*values)
-            return parts.note_html(f"Voice: {chosen}" if chosen else "No voice is chosen yet.")
+            return parts.note_html(words(*values))
 
         inputs = list(components)
         studio.on_open(show, inputs, [self._voice])

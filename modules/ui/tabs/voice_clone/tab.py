@@ -170,9 +170,8 @@ class VoiceCloneTab:
         for component in (self._kind, engine):
             listen(component.input, self._choices, chosen, choices, unchecked=True)
         listen(self._preset.input, self._language_of_voice, [engine, self._preset], [language])
-        voices = [self._kind, self._samples.chosen, self._preset]
-        self._generate.name_voice(studio, [*voices, engine], self._name_of)
-        asked = [*voices, *self._generate.inputs]
+        self._generate.name_voice(studio, [self._kind, self._samples.chosen], _chosen_sample)
+        asked = [self._kind, self._samples.chosen, self._preset, *self._generate.inputs]
         listen(button.click, self._submit, asked, self._generate.followed)
         shown = [*self._generate.outputs, *self._samples.outputs]
         self._generate.jobs.on_finished(self._show_result, [self._samples.chosen], shown)
@@ -202,12 +201,6 @@ class VoiceCloneTab:
         language = voices[voice].language if voice in voices else ""
         return gr.update(value=language) if language else gr.skip()
 
-    def _name_of(self, kind: str, sample: str, preset: str | None, engine: str | None) -> str:
-        if kind == SAMPLE or not engine:
-            return sample if kind == SAMPLE else ""
-        labels = {item.name: item.label for item in self._presets(engine)}
-        return labels.get(preset or "", "")
-
     def _submit(self, kind: str, sample: str, preset: str, *values: Any) -> list[Any]:
         return self._generate.submit(sample if kind == SAMPLE else preset, kind, values)
 
@@ -218,6 +211,13 @@ class VoiceCloneTab:
         # The sample stays as it is: its reference text may be half typed.
         unchanged = [gr.skip()] * len(self._samples.outputs)
         return [*self._generate.show(job), *unchanged]
+
+
+def _chosen_sample(kind: str, sample: str) -> str:
+    """The voice in words; a stock voice stands in its menu."""
+    if kind != SAMPLE:
+        return ""
+    return f"Voice: {sample}" if sample else "No voice is chosen yet."
 
 
 def _show_kind(kind: str) -> tuple[Any, Any]:

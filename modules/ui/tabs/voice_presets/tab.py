@@ -93,7 +93,7 @@ class VoicePresetsTab:
         )
         listen(arrived.success, self._show, listed, shown)
         self._files.on_deleted(self._deleted, [chosen, ready, self._list.language], shown)
-        self._generate.name_voice(studio, [self._kind, chosen, ready], self._name_of)
+        self._generate.name_voice(studio, [self._kind, chosen, ready], self._chosen_voice)
         asked = [self._kind, chosen, mix, *self._generate.inputs]
         listen(self._generate.button.click, self._submit, asked, self._generate.followed)
         self._generate.jobs.on_finished(self._generate.show, [], self._generate.outputs)
@@ -139,11 +139,11 @@ class VoicePresetsTab:
         notify(f"{name} is deleted.")
         return self._show(model_id, language, "")
 
-    def _name_of(self, kind: str, chosen: str, model_id: str) -> str:
+    def _chosen_voice(self, kind: str, chosen: str, model_id: str) -> str:
         if kind == MIX:
-            return "the mix"
+            return "Voice: the mix"
         labels = {voice.name: voice.label for voice in self._list.voices(model_id)}
-        return labels.get(chosen, "")
+        return f"Voice: {labels[chosen]}" if chosen in labels else "No voice is chosen yet."
 
     def _submit(self, kind: str, chosen: str, mix: str, *values: Any) -> list[Any]:
         voice = checked_mix(mix) if kind == MIX else chosen
