@@ -268,38 +268,6 @@ def test_two_at_once_are_both_made_and_a_third_is_cancelled(
     assert len(list((studio.root / "output").glob("*.wav"))) == before + 2
 
 
-def test_two_pages_speak_at_once_and_each_has_its_own(
-    studio: StudioProcess, chromium: Browser, spoken: Path
-) -> None:
-    with watched_page(chromium, studio.url) as first, watched_page(chromium, studio.url) as second:
-        one, two = StudioPage(first), StudioPage(second)
-        long, short = "The long text of one page. " * 24, "A short text of the other page."
-        for screen in (one, two):
-            screen.use_stock_voice()
-        one.write(long)
-        one.button("Generate").click()
-        expect(one.job("The long text")).to_be_visible()
-        two.write(short)
-        two.button("Generate").click()
-        expect(two.job("A short text")).to_contain_text("1 ahead of you")
-        expect(one.job("more in the queue")).to_have_count(0)
-        two.button("Cancel").click()
-        expect(two.job("A short text")).to_contain_text("Cancelled")
-        expect(one.button("Cancel")).to_be_visible()
-        first.reload()
-        two.button("Try again").click()
-        expect(one.job("The long text").or_(one.text("Understood by Whisper"))).to_be_visible()
-        one.wait_for_take()
-        two.wait_for_take()
-        made = {
-            file.stem: json.loads(file.read_text(encoding="utf-8")) for file in takes_of(studio)
-        }
-        for screen, text in ((one, long), (two, short)):
-            screen.page.get_by_role("button", name="Details").locator("visible=true").click()
-            (name,) = (stem for stem, take in made.items() if take["text"] == text.strip())
-            expect(screen.text(name)).to_be_visible()
-
-
 def takes_of(studio: StudioProcess) -> list[Path]:
     return [path for path in (studio.root / "output").glob("[0-9]*.json") if path.stat().st_size]
 
@@ -358,3 +326,35 @@ def test_every_tab_fits_its_window(
         page.screenshot(path=folder / f"{tab}-{look}-{width}.png", full_page=True)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), tab
     context.close()
+
+
+def test_two_pages_speak_at_once_and_each_has_its_own(
+    studio: StudioProcess, chromium: Browser, spoken: Path
+) -> None:
+    with watched_page(chromium, studio.url) as first, watched_page(chromium, studio.url) as second:
+        one, two = StudioPage(first), StudioPage(second)
+        long, short = "The long text of one page. " * 24, "A short text of the other page."
+        for screen in (one, two):
+            screen.use_stock_voice()
+        one.write(long)
+        one.button("Generate").click()
+        expect(one.job("The long text")).to_be_visible()
+        two.write(short)
+        two.button("Generate").click()
+        expect(two.job("A short text")).to_contain_text("1 ahead of you")
+        expect(one.job("more in the queue")).to_have_count(0)
+        two.button("Cancel").click()
+        expect(two.job("A short text")).to_contain_text("Cancelled")
+        expect(one.button("Cancel")).to_be_visible()
+        first.reload()
+        two.button("Try again").click()
+        expect(one.job("The long text").or_(one.text("Understood by Whisper"))).to_be_visible()
+        one.wait_for_take()
+        two.wait_for_take()
+        made = {
+            file.stem: json.loads(file.read_text(encoding="utf-8")) for file in takes_of(studio)
+        }
+        for screen, text in ((one, long), (two, short)):
+            screen.page.get_by_role("button", name="Details").locator("visible=true").click()
+            (name,) = (stem for stem, take in made.items() if take["text"] == text.strip())
+            expect(screen.text(name)).to_be_visible()

@@ -109,14 +109,18 @@ class JobsView:
     def find(self) -> str:
         """The job to show on a freshly opened page; empty when there is none.
 
-        The page's own job comes first, then that of a page which was closed.
+        What is not finished comes first: the page's own, then that of a page which was closed. Then
+        what was done lately, in the same order; what all pages share, like the demo sample, last.
         """
-        return self._found(self._is_followed) or self._found(is_left_behind)
+        return (
+            self._unfinished(self._is_followed)
+            or self._unfinished(is_left_behind)
+            or self._ended(lambda job: is_own(job) and job.kind not in self._shared)
+            or self._ended(lambda job: is_left_behind(job) and job.kind not in self._shared)
+            or self._ended(self._is_followed)
+        )
 
-    def _found(self, belongs: Callable[[Job], bool]) -> str:
-        unfinished = self._unfinished(belongs)
-        if unfinished:
-            return unfinished
+    def _ended(self, belongs: Callable[[Job], bool]) -> str:
         ended = [job for job in self._jobs((DONE, FAILED), belongs) if _age_s(job) < RECENT_S]
         return max(ended, key=self._weight).id if ended else ""
 
