@@ -16,6 +16,7 @@ from modules.tools.listening.transcribe import TRANSCRIBE
 from modules.tools.services import Services
 from modules.tools.speaking.request import SpeechRequest
 from modules.tools.speaking.speech import SPEAK, submit_speech
+from modules.ui.pages import Pages, asked_by
 from modules.ui.server import create_app
 from modules.ui.widgets.jobs_view import JobsView, job_html
 from tests.helpers.fakes import SineEngine, fake_studio
@@ -189,6 +190,25 @@ def test_the_job_of_a_closed_page_is_offered_to_one_that_is_opened(
     assert "the text" in other.text
     one.reload()
     assert "the text" in one.text
+
+
+def test_the_take_of_a_closed_page_comes_before_what_all_pages_share(
+    services: Services, engine: SineEngine, client: TestClient
+) -> None:
+    """The demo sample was done after it, and hid it."""
+    engine.may_speak.set()
+    services.jobs.register("shared", lambda payload, job: {})
+    with gr.Blocks():
+        view = JobsView(services, (SPEAK, "shared"), shared=("shared",))
+    take = services.jobs.wait(submit(services, "the text", page="closed").id, WAIT_S)
+    shared = services.jobs.wait(services.jobs.submit("shared", "Shared", {}).id, WAIT_S)
+    assert (take.state, shared.state) == ("done", "done")
+    pages = Pages()
+    with asked_by(pages, "new"):
+        assert view.find() == take.id
+    pages.open("session", "closed")
+    with asked_by(pages, "new"):
+        assert view.find() == shared.id
 
 
 def test_what_a_program_queued_is_followed_by_no_page(
