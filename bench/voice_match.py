@@ -225,19 +225,20 @@ _PAGE = """<!doctype html>
 <style>
   body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem;
     padding: 0 1rem; color-scheme: light dark; }
-  .speaker { display: flex; flex-wrap: wrap; gap: 1rem; }
-  figure { margin: 0; } figcaption { font-size: 0.9rem; } audio { width: 15rem; }
+  .speaker { display: grid; gap: 1rem;
+    grid-template-columns: repeat(auto-fill, minmax(14rem, 1fr)); }
+  figure { margin: 0; } figcaption { font-size: 0.9rem; } audio { width: 100%; }
 </style></head><body>
 <h1>Voice match</h1>
 <p>Each row is a speaker: a part of the sample, then "{{ sentence }}" by the nearest stock voice, by
-the voice that is matched at once, and by fits of so many steps. The figures are the cosines of
-four sentences with other recordings of the speaker: {{ judges | join(", ") }}; those of the sample
-say how similar the speaker's own recordings are to each other. Made by
+the voice that is matched at once (match), and by fits of so many steps (fit 14). The figures are
+the cosines of four sentences with other recordings of the speaker: {{ judges | join(", ") }}; those
+of the sample say how similar the speaker's own recordings are to each other. Made by
 <code>bench/voice_match.py --page</code>.</p>
 {% for speaker, voices in speakers.items() %}<h2>{{ speaker }}</h2>
 <div class="speaker">{% for voice in voices %}
 <figure>{% if voice.file %}<audio controls preload="none" src="{{ voice.file }}"></audio>
-{% else %}<p>Not included here: see the licence of the recordings.</p>{% endif %}
+{% else %}<p>Not included here, for its licence.</p>{% endif %}
 <figcaption>{{ voice.name }}<br>{{ voice.likeness }}</figcaption></figure>
 {% endfor %}</div>
 {% endfor %}</body></html>
