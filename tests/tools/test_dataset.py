@@ -339,6 +339,23 @@ def test_a_job_builds_from_uploads_that_vanish(
     assert services.datasets.get(NAME).clips[0].text == "What is said."
 
 
+def test_a_refused_upload_is_named_as_its_owner_named_it(
+    services: Services, listener: CounterListener, tmp_path: Path
+) -> None:
+    """The job reads a copy, which is called after its hash."""
+    for name, content in (("fake.wav", b"no sound"), ("empty.wav", b"")):
+        (tmp_path / name).write_bytes(content)
+    given = tuple(str(tmp_path / name) for name in ("fake.wav", "empty.wav"))
+    job = submit_build(services, DatasetRequest(NAME, given, model_id=COUNTER), uploaded=True)
+    done = services.jobs.wait(job.id, 60)
+    refused = (done.result or {})["refused"]
+    assert [item["name"] for item in refused] == ["fake.wav", "empty.wav"]
+    assert [item["message"].split()[0] for item in refused] == ["It", "It"]
+    assert not any(
+        path.stem in f"{done.result}{done.log}" for path in (tmp_path / "cache" / "inbox").iterdir()
+    )
+
+
 def test_the_token_counter_decides_where_texts_are_cut(
     services: Services, listener: CounterListener, tmp_path: Path
 ) -> None:

@@ -47,6 +47,7 @@ def read_speech(
     max_duration_s: float | None = None,
     track: int = 0,
     keep_times: bool = True,
+    called: str = "",
 ) -> Speech:
     """The sound of a file (or of a file's bytes) as mono, at its own rate or at the one given.
 
@@ -55,25 +56,27 @@ def read_speech(
     default. With `keep_times` silence stands where the file has none of the track's sound, so that
     times in the samples are times in the file. Channels are averaged; where that would lose the
     speech (they cancel each other, or noise in one covers it) those that carry it are taken, and
-    `notes` say so.
+    `notes` say so. Messages call the recording `called`, or else by its file name.
 
     Raises BadInputError, with what to do, for a file that is missing, empty, no recording, damaged,
     silent in the sense of having no samples, too long, holding NaN or infinity, or without that
     track.
     """
     if isinstance(source, bytes):
-        reading = _Reading("The recording", None, sample_rate_hz, max_duration_s, track, keep_times)
+        name = called or "The recording"
+        reading = _Reading(name, None, sample_rate_hz, max_duration_s, track, keep_times)
         return reading.read(io.BytesIO(source))
     path = Path(source)
-    _check_is_file(path)
+    name = called or path.name
+    _check_is_file(path, name)
     raw_format = RAW_FORMATS.get(path.suffix.lower())
-    reading = _Reading(path.name, raw_format, sample_rate_hz, max_duration_s, track, keep_times)
+    reading = _Reading(name, raw_format, sample_rate_hz, max_duration_s, track, keep_times)
     try:
         with path.open("rb") as stream:
             return reading.read(stream)
     except OSError as error:
         raise BadInputError(
-            f"{path.name} cannot be opened: {error.strerror or error}.",
+            f"{name} cannot be opened: {error.strerror or error}.",
             "Check that you may read the file.",
         ) from error
 
@@ -87,15 +90,17 @@ def write_speech(path: Path, speech: Speech, fmt: str | None = None) -> None:
     atomic.write_bytes(path, content)
 
 
-def _check_is_file(path: Path) -> None:
+def _check_is_file(path: Path, name: str) -> None:
     if path.is_dir():
-        raise BadInputError(f"{path.name} is a folder, not a recording.", "Choose a file in it.")
+        raise BadInputError(f"{name} is a folder, not a recording.", "Choose a file in it.")
     if not path.exists():
+        if name != path.name:  # a copy that the studio made
+            raise BadInputError(f"{name} is not kept any more.", "Give it again.")
         raise BadInputError(f"There is no file {path}.", "Check the name and the folder.")
     if not path.is_file():
-        raise BadInputError(f"{path.name} is not a file.", HINT_FORMATS)
+        raise BadInputError(f"{name} is not a file.", HINT_FORMATS)
     if path.stat().st_size == 0:
-        raise BadInputError(f"{path.name} is empty (0 bytes).", "Record or copy it again.")
+        raise BadInputError(f"{name} is empty (0 bytes).", "Record or copy it again.")
 
 
 @dataclass(frozen=True)

@@ -88,8 +88,8 @@ class SourceMaker:
         self._rules = CutRules()
 
     def read(self, recording: Recording) -> Sound:
-        """Raises BadInputError."""
-        speech = read_speech(recording.path, SAMPLE_RATE_HZ, LONGEST_RECORDING_S)
+        """Raises BadInputError, which says nothing of the file's name: an upload has lost it."""
+        speech = read_speech(recording.path, SAMPLE_RATE_HZ, LONGEST_RECORDING_S, called="It")
         return Sound(speech, audio_sha256(speech))
 
     def make(

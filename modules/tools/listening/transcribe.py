@@ -151,15 +151,19 @@ def transcribe_file(
     recording: Path,
     progress: Progress,
     cancel: CancelToken,
+    called: str = "",
 ) -> Transcript:
     """The transcript of a recording (any container that FFmpeg reads, video too).
+
+    Messages call it `called`, or else by its file name.
 
     A model that turns out to be broken is replaced by the fallback of the settings; the
     transcript's notes say so. Raises JobCancelled between segments once `cancel` is set.
     """
     progress(0.0, "Reading the recording")
     try:
-        return _transcribe(services, _read(services, request, recording), request, progress, cancel)
+        speech = _read(services, request, recording, called)
+        return _transcribe(services, speech, request, progress, cancel)
     except UNUSABLE as error:
         choice = replace_broken_model(services, services.asr, request.model_id, error)
         if choice is None or not request.may_fall_back:
@@ -174,7 +178,8 @@ def transcribe_file(
             timed=request.timed,
         )
         other = complete_transcription(services, again, choice)
-        return _transcribe(services, _read(services, other, recording), other, progress, cancel)
+        speech = _read(services, other, recording, called)
+        return _transcribe(services, speech, other, progress, cancel)
 
 
 def transcribe_speech(
@@ -263,10 +268,12 @@ def fitted_segments(segments: Sequence[Segment], speech: Speech) -> tuple[Segmen
     )
 
 
-def _read(services: Services, request: CompletedTranscription, recording: Path) -> Speech:
+def _read(
+    services: Services, request: CompletedTranscription, recording: Path, called: str = ""
+) -> Speech:
     """The recording at the sample rate of its model; of several tracks its notes say which."""
     rate_hz = services.asr.entry(request.model_id).sample_rate_hz
-    speech = read_speech(recording, sample_rate_hz=rate_hz, track=request.track)
+    speech = read_speech(recording, rate_hz, track=request.track, called=called)
     tracks = list_tracks(recording)
     if len(tracks) < 2:
         return speech
@@ -307,7 +314,10 @@ def register(services: Services) -> None:
     def run_transcribe(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
         path = Path(payload["path"])
         request = read_completed(services, payload)
-        transcript = transcribe_file(services, request, path, job.progress, job.cancel)
+        # Its title names it; the copy is named after its hash.
+        transcript = transcribe_file(
+            services, request, path, job.progress, job.cancel, "The recording"
+        )
         return {"transcript": keep_transcript(services, transcript, payload["title"]).name}
 
     services.jobs.register(TRANSCRIBE, run_transcribe)
