@@ -46,7 +46,7 @@ def clone(
     language: Language = "",
     seed: Seed = -1,
     speed: Speed = 1.0,
-    speaker: Annotated[str, typer.Option(help="The name of the speaker.")] = "",
+    speaker: Annotated[str, typer.Option(help="The speaker's name; else the sample's.")] = "",
     ref_text: Annotated[str, typer.Option(help="What is said in the sample.")] = "",
     parameters: Parameters = None,
     refine: Refine = False,
@@ -65,7 +65,7 @@ def clone(
 
         words, output_format = _read_text(text), audio_format_of(out)
         check_out(out, speech.expected_bytes(words))
-        consent = Consent(speaker or sample.stem, True, "confirmed by running the clone command")
+        consent = Consent(speaker, True, "confirmed by running the clone command")
         kept, warnings = add_sample(services, sample, sample.stem, consent, ref_text)
         for warning in warnings:
             logger.warning(warning)

@@ -97,11 +97,11 @@ class StudioPage:
         expect(self.text("Understood by Whisper")).to_be_visible(timeout=SPEAKING_MS)
 
     def add_sample(self, recording: Path, name: str, speaker: str, agreed: bool = True) -> None:
-        if not self.page.get_by_label("Speaker", exact=True).locator("visible=true").is_visible():
+        if not self.page.get_by_label("Speaker (optional)").locator("visible=true").is_visible():
             self.page.get_by_role("button", name="New sample").first.click()
         self.pick_file(recording)
-        self.page.get_by_label("Name", exact=True).locator("visible=true").fill(name)
-        self.page.get_by_label("Speaker", exact=True).locator("visible=true").fill(speaker)
+        self.page.get_by_label("Name (optional)").locator("visible=true").fill(name)
+        self.page.get_by_label("Speaker (optional)").locator("visible=true").fill(speaker)
         self.page.get_by_label("This is my own voice", exact=False).set_checked(agreed)
         expect(self.button("Clear").first).to_be_visible()  # it has arrived
         self.button("Add sample").click()

@@ -85,7 +85,7 @@ def test_a_dataset_is_built_mended_and_a_change_taken_back(
     page = screen.page
     screen.open_tab("Dataset")
     page.get_by_label("Name of the dataset").fill("Aunt Anna")
-    page.get_by_label("Speaker", exact=True).locator("visible=true").fill("Anna")
+    page.get_by_label("Speaker (optional)").locator("visible=true").fill("Anna")
     screen.button("Create dataset").click()
     expect(screen.told("if the speaker agreed")).to_be_visible()
     page.get_by_label("This is my own voice", exact=False).locator("visible=true").check()

@@ -86,7 +86,7 @@ def build_the_dataset(screen: StudioPage, recordings: Path) -> None:
     page = screen.page
     screen.open_tab("Dataset")
     page.get_by_label("Name of the dataset").fill("Lighthouse")
-    page.get_by_label("Speaker", exact=True).locator("visible=true").fill("Nobody: a stock voice")
+    page.get_by_label("Speaker (optional)").locator("visible=true").fill("Nobody: a stock voice")
     page.get_by_label("This is my own voice", exact=False).locator("visible=true").check()
     screen.button("Create dataset").click()
     expect(screen.text("0.0 minutes")).to_be_visible()

@@ -124,6 +124,12 @@ class Page:
         for event in ("input", "change", "blur"):
             self._trigger(number, event)
 
+    def upload(self, label: str, name: str, content: bytes) -> None:
+        """Drops a file into an upload area."""
+        answer = self._client.post("/gradio_api/upload", files={"files": (name, content)})
+        (path,) = answer.json()
+        self.fill(label, {"path": path, "orig_name": name, "meta": {"_type": "gradio.FileData"}})
+
     def choose_row(self, key: str) -> None:
         """Chooses the row with this id in the list that has it."""
         (number,) = (n for n in self._visible("html") if f'data-id="{key}"' in self._value(n))

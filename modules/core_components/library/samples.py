@@ -105,8 +105,9 @@ class SampleLibrary:
         Its quality warnings are in `info["warnings"]` of the result. A recording that already
         lies here is not kept twice: the sample that holds it is returned under its own name,
         with the text, language and consent given now, and a warning that says so. A name that
-        is taken gets a number. Raises BadInputError for what cannot be used (see `read_speech`
-        and `check_sample`) and DiskFullError.
+        is taken gets a number. A consent that names no speaker names the sample. Raises
+        BadInputError for what cannot be used (see `read_speech` and `check_sample`) and
+        DiskFullError.
         """
         read = read_speech(audio, None, self._max_duration_s, track, keep_times=False)
         heard = _as_kept(read)
@@ -127,7 +128,7 @@ class SampleLibrary:
                 duration_s=kept.duration_s,
                 ref_text=ref_text.strip(),
                 language=language,
-                consent=consent,
+                consent=_named(consent, display_name(name)),
                 created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
                 info={**(info or {}), **_origin(audio), "warnings": warnings},
             )
@@ -189,7 +190,7 @@ class SampleLibrary:
                 sample,
                 ref_text=ref_text.strip() or sample.ref_text,
                 language=language or sample.language,
-                consent=consent or sample.consent,
+                consent=_named(consent, _speaker_of(sample)) or sample.consent,
             )
         )
         already = f"This recording already lies here as {known.name!r}; it was not kept twice."
@@ -233,6 +234,17 @@ def _as_kept(speech: Speech) -> Speech:
     samples = resample(speech.samples, speech.sample_rate_hz, rate_hz)
     highest = peak(Speech(samples, rate_hz))
     return Speech(samples * (_PEAK_OF_OVERLOADED / highest) if highest > 1 else samples, rate_hz)
+
+
+def _named(consent: Consent | None, speaker: str) -> Consent | None:
+    """The consent with `speaker` where it names nobody."""
+    if consent is None or consent.speaker.strip():
+        return consent
+    return replace(consent, speaker=speaker)
+
+
+def _speaker_of(sample: Sample) -> str:
+    return (sample.consent.speaker if sample.consent else "") or sample.name
 
 
 def _origin(audio: Path | str | bytes) -> dict[str, str]:

@@ -25,6 +25,7 @@ from modules.ui.widgets.parts import (
 from modules.ui.widgets.recording_input import RecordingInput
 
 CONSENT = "This is my own voice, or the speaker agreed to this use of it."
+SPEAKER = "Speaker (optional)"
 ADD = "Add sample"
 NO_SAMPLE = "None yet"
 NO_SAMPLES = "No samples yet. Add a recording of a voice below: 10 to 60 seconds of clear speech."
@@ -71,12 +72,14 @@ class SamplePanel:
         return [*shown, gr.skip() if shown[0] else gr.update(open=True)]
 
     def _build_form(self) -> None:
-        recording = RecordingInput("Recording")
+        recording = RecordingInput()
         with gr.Row():
             name = gr.Textbox(
-                value="", label="Name", placeholder="Name of the sample", min_width=140
+                value="", label="Name (optional)", placeholder="As the file", min_width=140
             )
-            speaker = gr.Textbox(value="", label="Speaker", placeholder="Name", min_width=140)
+            speaker = gr.Textbox(
+                value="", label=SPEAKER, placeholder="As the sample", min_width=140
+            )
         agreed = gr.Checkbox(label=CONSENT, value=False)
         with gr.Accordion("More", open=False):
             ref_text = gr.Textbox(value="", label="Reference text (optional)", lines=2)

@@ -209,6 +209,13 @@ def test_the_same_audio_is_kept_once_and_says_where(library: SampleLibrary, tmp_
     assert library.get("Anna").info["warnings"] == []  # said once, not for ever
 
 
+def test_a_consent_that_names_nobody_names_the_sample(library: SampleLibrary) -> None:
+    assert library.add(wav(), "Anna", consent=Consent(" ", True)).consent == Consent("Anna", True)
+    library.update("Anna", consent=CONSENT)
+    again = library.add(wav(), "copy", consent=Consent("", True))
+    assert again.consent == Consent("Anna", True)
+
+
 def test_a_withdrawn_consent_is_kept(library: SampleLibrary) -> None:
     library.add(wav(), "Anna", consent=CONSENT)
     library.add(wav(), "Anna", consent=Consent("Anna", agreed=False))

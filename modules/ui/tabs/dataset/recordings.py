@@ -20,7 +20,7 @@ from modules.ui.events import listen, notify, warn
 from modules.ui.render import duration_text, empty_html
 from modules.ui.widgets import parts
 from modules.ui.widgets.jobs_view import JobsView
-from modules.ui.widgets.sample_panel import CONSENT
+from modules.ui.widgets.sample_panel import CONSENT, SPEAKER
 
 NONE = "None installed"
 AUTO = "auto"
@@ -201,7 +201,7 @@ class DatasetChoice:
                 label="Language",
                 min_width=140,
             )
-        speaker = gr.Textbox(value="", label="Speaker", placeholder="Name")
+        speaker = gr.Textbox(value="", label=SPEAKER, placeholder="As the dataset")
         agreed = gr.Checkbox(label=CONSENT, value=False)
         button = gr.Button("Create dataset", variant="primary")
         form = [name, language, speaker, agreed]
@@ -210,8 +210,6 @@ class DatasetChoice:
         listen(made.success, lambda: gr.update(open=False), [], [self._new], queue=False)
 
     def _create(self, name: str, language: str, speaker: str, agreed: bool) -> list[Any]:
-        if not speaker.strip():
-            raise BadInputError("The speaker is missing.", "Type the speaker's name.")
         if not agreed:
             raise BadInputError(
                 "A voice may only be trained on if the speaker agreed.",
