@@ -11,12 +11,15 @@ import gradio as gr
 from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modules.core_components.errors import NotFoundError
 from modules.core_components.jobs import Job
 from modules.core_components.jobs import store as jobs
 from modules.tools.services import Services
 from modules.tools.speaking.live_feed import CANCELLED, DONE, FAILED
+from modules.ui.events import STATIC, script
 from modules.ui.pages import Pages
 from modules.ui.safety import served_folders
 from modules.ui.studio import build_studio
@@ -35,6 +38,7 @@ def create_page(services: Services, password: str = "") -> FastAPI:
     page = build_studio(services, pages)
     undocumented: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": None}
     app = FastAPI(**undocumented)
+    app.add_middleware(HeadFirst, html=shade_html())
     app.include_router(live_routes(services, lambda request: is_logged_in(mounted.app, request)))
     gr.mount_gradio_app(
         app,
@@ -58,6 +62,59 @@ def create_page(services: Services, password: str = "") -> FastAPI:
     # Only then does Gradio check that a file named in a request is one that was uploaded.
     page.has_launched = True
     return app
+
+
+def shade_html() -> str:
+    """Applies the shade, light or dark, that was chosen in this browser, before the first paint."""
+    style = (STATIC / "css" / "shade.css").read_text(encoding="utf-8")
+    return f"<style>{style}</style><script>{script('apply_shade')}</script>"
+
+
+class HeadFirst:
+    """ASGI middleware: puts `html` at the beginning of the head of every HTML page.
+
+    What Gradio is given as `head` its page adds by script, seconds after the first paint.
+    """
+
+    def __init__(self, app: ASGIApp, html: str) -> None:
+        self.app = app
+        self._html = html.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not _asks_for_html(scope):
+            await self.app(scope, receive, send)
+            return
+        # Uncompressed, since it is to be changed.
+        headers = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
+        start: Message | None = None
+        page = b""
+
+        async def insert(message: Message) -> None:
+            nonlocal start, page
+            if message["type"] == "http.response.start" and _is_html(message):
+                start = message
+                return
+            if start is None:
+                await send(message)
+                return
+            page += message.get("body", b"")
+            if message.get("more_body", False):
+                return
+            page = page.replace(b"<head>", b"<head>" + self._html, 1)
+            MutableHeaders(raw=start["headers"])["content-length"] = str(len(page))
+            await send(start)
+            await send({**message, "body": page})
+
+        await self.app({**scope, "headers": headers}, receive, insert)
+
+
+def _asks_for_html(scope: Scope) -> bool:
+    is_page = scope["type"] == "http" and scope["method"] == "GET"
+    return is_page and "text/html" in Headers(scope=scope).get("accept", "")
+
+
+def _is_html(start: Message) -> bool:
+    return Headers(raw=start["headers"]).get("content-type", "").startswith("text/html")
 
 
 def live_routes(services: Services, may_listen: Callable[[Request], bool]) -> APIRouter:

@@ -78,7 +78,6 @@ def build_studio(services: Services, pages: Pages | None = None) -> gr.Blocks:
                 with gr.Tab(label, id=label.lower().replace(" ", "-")) as tab:
                     draw(studio, tab)
         _add_endpoints(services)
-        listen(page.load, None, js=script("restore_theme"), queue=False)
     return page.queue(api_open=False, max_size=64)
 
 

@@ -1,4 +1,5 @@
 () => {
   const dark = document.body.classList.toggle('dark');
-  localStorage.setItem('studio-shade', dark ? 'dark' : 'light');
+  document.documentElement.dataset.shade = dark ? 'dark' : 'light';
+  try { localStorage.setItem('studio-shade', dark ? 'dark' : 'light'); } catch (error) { /* until a reload */ }
 }
