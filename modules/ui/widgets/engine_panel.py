@@ -124,8 +124,8 @@ class EnginePanel:
         self._services = services
         self.ready = gr.State("")
         with gr.Row():
-            self.engine = menu("Engine", NONE)
-            self.language = menu("Language", NONE)
+            self.engine = menu("Engine")
+            self.language = menu("Language")
         self._about = panel()
         with gr.Accordion("Options", open=False):
             self._seed = gr.Number(

@@ -11,8 +11,10 @@ import gradio as gr
 
 from modules.core_components.errors import BadInputError
 from modules.ui.events import listen, script
-from modules.ui.render import note_html, part, render
+from modules.ui.render import empty_html, note_html, part, render
 
+# What stands where nothing is known before the first answer of the server.
+LOADING = "Loading…"
 NO_TTS_MODEL = "No speech model is installed yet. Download one on the Models tab; Kokoro is small."
 NO_ASR_MODEL = (
     "No transcription model is installed yet. Download one on the Models tab; Whisper base "
@@ -57,7 +59,7 @@ def title(text: str) -> Any:
 
 def choice_list() -> Any:
     """A table whose rows are chosen by mouse or keyboard: the `id` comes with its `select`."""
-    return panel(script=script("choose_row"))
+    return panel(empty_html(LOADING), script=script("choose_row"))
 
 
 def polling_panel(every_s: float) -> Any:
@@ -68,10 +70,11 @@ def polling_panel(every_s: float) -> Any:
     return panel(script=script("poll", PERIOD_MS=round(1000 * every_s)))
 
 
-def menu(label: str, nothing: str, min_width: int = 160) -> Any:
-    """A dropdown whose choices come later, with `menu_update`; `nothing` says that there are none.
+def menu(label: str, nothing: str = LOADING, min_width: int = 160) -> Any:
+    """A dropdown whose choices come later, with `menu_update`; until then it shows `nothing`.
 
-    Gradio refuses a value that is not among the choices, and an empty menu sends an empty one.
+    That there are none is only known then. Gradio refuses a value that is not among the choices,
+    and an empty menu sends an empty one.
     """
     return gr.Dropdown(label=label, choices=[(nothing, "")], value="", min_width=min_width)
 

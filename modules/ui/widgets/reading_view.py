@@ -10,6 +10,7 @@ import gradio as gr
 from modules.core_components.ai_models.engines.base import PhonemeEngine
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.text.reading.front_end import STEPS, steps_without
+from modules.tools.models.ready_models import speaking_models
 from modules.tools.services import Services
 from modules.tools.speaking.phonemes import phonemize
 from modules.tools.speaking.reading import (
@@ -25,6 +26,7 @@ from modules.ui.widgets.engine_panel import EnginePanel
 from modules.ui.widgets.parts import NO_TTS_MODEL, panel
 
 TITLE = "How it will be read"
+NOT_READY = "The engines are still being listed. Press Update in a moment."
 NO_TEXT = "Type a text above to see how it will be read."
 WRITTEN = (
     "{label} was trained on text as it is written: it gets the text without formatting and reads "
@@ -76,7 +78,8 @@ class ReadingView:
     def _show(self, text: str, model_id: str, language: str, *options: str) -> list[Any]:
         """The spoken form; the phonemes, which take longer the first time, follow."""
         if not model_id:
-            return [empty_html(NO_TTS_MODEL), "", gr.update(visible=False)]
+            words = NOT_READY if speaking_models(self._services) else NO_TTS_MODEL
+            return [empty_html(words), "", gr.update(visible=False)]
         engine = self._services.tts.get(model_id)
         as_written = self._as_written(model_id, options)
         has_steps = engine.options_type in self._options

@@ -16,6 +16,7 @@ from modules.ui.render import duration_text, empty_html, facts_html
 from modules.ui.widgets import recording_input
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import (
+    LOADING,
     ConfirmedButton,
     audio_player,
     menu,
@@ -38,9 +39,9 @@ class SamplePanel:
     def __init__(self, services: Services) -> None:
         self._services = services
         self.chosen = gr.State("")
-        self.name = menu("Sample", NO_SAMPLE)
+        self.name = menu("Sample")
         self._player = audio_player("Sample", visible=False)
-        self._facts = panel(empty_html(NO_SAMPLES))
+        self._facts = panel(empty_html(LOADING))
         with gr.Column(visible=False) as self._details:
             self._ref_text = gr.Textbox(
                 value="",

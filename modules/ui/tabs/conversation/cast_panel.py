@@ -76,11 +76,11 @@ class CastPanel:
                 self._voices.append(
                     gr.Dropdown([], label="Voice", allow_custom_value=True, min_width=190, scale=3)
                 )
-                self._engines.append(menu("Engine", NONE, min_width=190))
+                self._engines.append(menu("Engine", min_width=190))
             self._rows.append(row)
         with gr.Accordion("Language and options", open=False, visible=False) as self._more:
             with gr.Row():
-                self._speaker = menu("Speaker", NO_SPEAKER)
+                self._speaker = menu("Speaker")
                 self._language = menu("Language", OWN_LANGUAGE)
             self._styles = panel()
             self._options = OptionControls(option_types(services), None)

@@ -103,7 +103,6 @@ def _choices(report: DatasetReport | None) -> list[tuple[str, str]]:
 
 _BARS = 240
 NOTHING = "Select a clip to play or edit it."
-NONE = "None installed"
 TRANSCRIBE, TRANSCRIBING = "Transcribe again", "Transcribing…"
 
 
@@ -172,7 +171,7 @@ class ClipEditor:
                 self._restore = gr.Button("Include", size="sm", visible=False)
                 self._undo = gr.Button("Undo", size="sm", min_width=100)
             with gr.Row():
-                self.model = parts.menu("Transcription model", NONE)
+                self.model = parts.menu("Transcription model")
                 self._again = gr.Button(TRANSCRIBE, size="sm", min_width=110)
             self._facts = parts.panel()
         self.outputs = [

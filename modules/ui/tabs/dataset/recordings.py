@@ -55,7 +55,7 @@ class RecordingsPanel:
         parts.note(WHAT)
         self._no_model = parts.panel(visible=False)
         with gr.Row():
-            self.model = parts.menu("Transcription model", NONE)
+            self.model = parts.menu("Transcription model")
             self.precision = parts.menu("Precision", AUTO)
         self.build = gr.Button("Add to dataset", variant="primary", size="lg")
         # What `choices` gives values for.
@@ -158,7 +158,7 @@ class DatasetChoice:
     def __init__(self, services: Services) -> None:
         self._services = services
         self.chosen = gr.State("")
-        self.name = parts.menu("Dataset", NO_DATASET_YET)
+        self.name = parts.menu("Dataset")
         with gr.Accordion("New dataset", open=False) as self._new:
             self._build_form()
         self._tools: Any = None

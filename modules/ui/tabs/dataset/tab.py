@@ -23,7 +23,7 @@ from modules.ui.tabs.dataset.recordings import (
 )
 from modules.ui.tabs.dataset.report_html import report_html
 from modules.ui.widgets.jobs_view import JobsView
-from modules.ui.widgets.parts import menu, menu_update, panel, title
+from modules.ui.widgets.parts import LOADING, menu, menu_update, panel, title
 
 SEQUENCE = "dataset-page"
 KINDS = (BUILD_DATASET, REPORT_DATASET)
@@ -55,7 +55,7 @@ class DatasetTab:
 
     def _build_report(self) -> None:
         title("Report")
-        self._shown = panel(empty_html(NO_DATASET))
+        self._shown = panel(empty_html(LOADING))
         with gr.Row():
             self._second = menu("Re-transcribe with", NO_SECOND)
             self._check = gr.Button("Check all clips", size="sm", min_width=140)

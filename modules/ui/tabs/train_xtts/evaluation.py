@@ -29,7 +29,15 @@ from modules.tools.training.publish import (
 from modules.ui.events import listen
 from modules.ui.render import empty_html, excerpt, render
 from modules.ui.widgets.jobs_view import JobsView
-from modules.ui.widgets.parts import audio_player, choice_list, menu, menu_update, panel, title
+from modules.ui.widgets.parts import (
+    LOADING,
+    audio_player,
+    choice_list,
+    menu,
+    menu_update,
+    panel,
+    title,
+)
 
 NOT_JUDGED = (
     "Not judged yet. Each checkpoint and the base model speak the same sentences, which Whisper "
@@ -47,18 +55,18 @@ class TrainingJudge:
         self._chosen = gr.State("")
         self._judge = gr.Button("Judge checkpoints", variant="primary", size="sm")
         self.jobs = JobsView(services, (JUDGE, PUBLISH), shared=(JUDGE, PUBLISH))
-        self._verdict = panel(empty_html(NOT_JUDGED))
+        self._verdict = panel(empty_html(LOADING))
         self._table = choice_list()
         with gr.Column(visible=False) as self._results:
             title("Compare two checkpoints")
-            self._text = menu("Sentence", NOTHING)
+            self._text = menu("Sentence")
             with gr.Row():
                 self._first, self._first_player = self._side("A")
                 self._second, self._second_player = self._side("B")
             self._real = audio_player("Recording of the speaker", visible=False)
             title("Publish")
             with gr.Row():
-                self._checkpoint = menu("Checkpoint to publish", NOTHING)
+                self._checkpoint = menu("Checkpoint to publish")
                 self._name = gr.Textbox(
                     value="", label="Name of the voice", placeholder="Anna", min_width=160
                 )
@@ -77,7 +85,7 @@ class TrainingJudge:
 
     def _side(self, name: str) -> tuple[Any, Any]:
         with gr.Column(min_width=240):
-            return menu(name, NOTHING), audio_player(f"Take {name}")
+            return menu(name), audio_player(f"Take {name}")
 
     def listen(self) -> None:
         run = [self._run]

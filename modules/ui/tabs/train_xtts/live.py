@@ -23,7 +23,7 @@ from modules.tools.training.curves import Curves, read_curves
 from modules.tools.training.training import TRAIN, resume_training, stop_after_epoch, stop_training
 from modules.ui.events import listen, notify
 from modules.ui.render import duration_text, empty_html, render, size_text
-from modules.ui.widgets.parts import ConfirmedButton, panel
+from modules.ui.widgets.parts import LOADING, ConfirmedButton, panel
 
 POLL_S = 1.5
 NO_RUN = "No training yet. Start one under Prepare."
@@ -43,7 +43,7 @@ class LiveTraining:
     def __init__(self, services: Services, run: gr.State) -> None:
         self._services = services
         self._run = run
-        self._state = panel(empty_html(NO_RUN))
+        self._state = panel(empty_html(LOADING))
         self._curves = panel()
         with gr.Row():
             self._stop = gr.Button("Stop now", variant="stop", size="sm", visible=False)

@@ -67,9 +67,9 @@ class TrainingSetup:
 
     def _build_choices(self) -> None:
         title("Training")
-        self._dataset = menu("Dataset", NO_DATASET)
+        self._dataset = menu("Dataset")
         self._dataset_facts = panel()
-        self._base = menu("Base model", "None")
+        self._base = menu("Base model")
         self._base_note = panel()
         self._accept = gr.Checkbox(label="I accept this licence", value=False, visible=False)
         self._download = gr.Button("Download base model", size="sm", visible=False)

@@ -25,7 +25,7 @@ class TrainTab:
     def __init__(self, studio: Studio, tab: gr.Tab) -> None:
         self._services: Services = studio.services
         self._run = gr.State("")
-        self._menu = menu("Training", NO_RUN)
+        self._menu = menu("Training")
         with gr.Tabs(selected=PREPARE) as self._steps:
             with gr.Tab("1 · Prepare", id=PREPARE):
                 self._downloads = JobsView(self._services, (DOWNLOAD,), shared=(DOWNLOAD,))

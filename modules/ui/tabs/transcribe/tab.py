@@ -59,7 +59,7 @@ class TranscribeTab:
         self._recording = RecordingInput()
         self._no_model = parts.panel(visible=False)
         with gr.Row():
-            self._model = parts.menu("Model", NONE)
+            self._model = parts.menu("Model")
             self._language = parts.menu("Language", DETECT)
         self._hotwords = gr.Textbox(
             label="Expected words",

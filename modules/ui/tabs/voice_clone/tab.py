@@ -155,7 +155,7 @@ class VoiceCloneTab:
             self._recommended = RecommendationPanel(self._services)
             self._matched = MatchedVoice(studio)
         with gr.Column(visible=False) as self._preset_group:
-            self._preset = menu("Stock voice", NONE)
+            self._preset = menu("Stock voice")
             note("Voices that come with the model, and your own.")
 
     def _listen(self, studio: Studio, tab: gr.Tab) -> None:
@@ -170,7 +170,7 @@ class VoiceCloneTab:
         for component in (self._kind, engine):
             listen(component.input, self._choices, chosen, choices, unchecked=True)
         listen(self._preset.input, self._language_of_voice, [engine, self._preset], [language])
-        self._generate.name_voice(studio, [self._kind, self._samples.chosen], _chosen_sample)
+        self._generate.name_voice(studio, [self._kind, self._samples.chosen], self._chosen)
         asked = [self._kind, self._samples.chosen, self._preset, *self._generate.inputs]
         listen(button.click, self._submit, asked, self._generate.followed)
         shown = [*self._generate.outputs, *self._samples.outputs]
@@ -201,6 +201,15 @@ class VoiceCloneTab:
         language = voices[voice].language if voice in voices else ""
         return gr.update(value=language) if language else gr.skip()
 
+    def _chosen(self, kind: str, sample: str) -> str:
+        """The voice in words; a stock voice stands in its menu."""
+        if kind != SAMPLE:
+            return ""
+        if sample:
+            return f"Voice: {sample}"
+        # Until the list of samples has arrived none is chosen, which says nothing.
+        return "" if self._services.samples.list() else "No voice is chosen yet."
+
     def _submit(self, kind: str, sample: str, preset: str, *values: Any) -> list[Any]:
         return self._generate.submit(sample if kind == SAMPLE else preset, kind, values)
 
@@ -211,13 +220,6 @@ class VoiceCloneTab:
         # The sample stays as it is: its reference text may be half typed.
         unchanged = [gr.skip()] * len(self._samples.outputs)
         return [*self._generate.show(job), *unchanged]
-
-
-def _chosen_sample(kind: str, sample: str) -> str:
-    """The voice in words; a stock voice stands in its menu."""
-    if kind != SAMPLE:
-        return ""
-    return f"Voice: {sample}" if sample else "No voice is chosen yet."
 
 
 def _show_kind(kind: str) -> tuple[Any, Any]:

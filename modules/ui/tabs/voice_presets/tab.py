@@ -14,7 +14,13 @@ from modules.tools.speaking.voice_lookup import find_voice
 from modules.tools.voices.own_voices import has_packs, save_mix
 from modules.ui.events import Studio, listen, notify
 from modules.ui.tabs.voice_presets.voice_mixer import VoiceMixer, checked_mix
-from modules.ui.tabs.voice_presets.voices import VoiceFiles, VoiceImport, VoiceList, VoicePreview
+from modules.ui.tabs.voice_presets.voices import (
+    VoiceFiles,
+    VoiceImport,
+    VoiceList,
+    VoicePreview,
+    has_models,
+)
 from modules.ui.widgets.parts import title
 from modules.ui.widgets.take_panel import GeneratePanel
 
@@ -142,6 +148,8 @@ class VoicePresetsTab:
     def _chosen_voice(self, kind: str, chosen: str, model_id: str) -> str:
         if kind == MIX:
             return "Voice: the mix"
+        if not model_id and has_models(self._services):
+            return ""  # they have not arrived
         labels = {voice.name: voice.label for voice in self._list.voices(model_id)}
         return f"Voice: {labels[chosen]}" if chosen in labels else "No voice is chosen yet."
 

@@ -13,6 +13,7 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
 from modules.core_components.library.names import safe_stem
 from modules.core_components.text.languages import language_name
+from modules.tools.models.ready_models import has_stock_voices, speaking_models
 from modules.tools.services import Services
 from modules.tools.voices.own_voices import MODEL, SUFFIXES, export_preset, import_voice
 from modules.tools.voices.preset_voices import PresetVoice, preset_voices
@@ -63,10 +64,13 @@ class VoiceList:
             or voice.is_own
             or voice.name == chosen  # it is the one that speaks
         ]
+        nothing = NO_VOICES if voices else NO_MODEL
+        if not model_id and has_models(self._services):
+            nothing = parts.LOADING  # the list of models has not arrived
         return [
             chosen,
             gr.update(choices=choices, value=language),
-            voices_html(fitting, chosen, NO_VOICES if voices else NO_MODEL),
+            voices_html(fitting, chosen, nothing),
         ]
 
     def voices(self, model_id: str) -> tuple[PresetVoice, ...]:
@@ -79,6 +83,11 @@ class VoiceList:
     def is_own(self, model_id: str, name: str) -> bool:
         """Whether the user made or imported this voice."""
         return any(voice.is_own for voice in self.voices(model_id) if voice.name == name)
+
+
+def has_models(services: Services) -> bool:
+    """Whether a model that has stock voices is installed."""
+    return any(has_stock_voices(entry) for entry in speaking_models(services))
 
 
 def voices_html(voices: Sequence[PresetVoice], chosen: str, empty: str) -> Markup:
