@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import MutableMapping, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -168,3 +169,8 @@ def served_folders(services: Services) -> list[str]:
     )
     made = (services.exports_folder, services.previews_folder)
     return [str(folder) for folder in (*own, *made)]
+
+
+def upload_folder(services: Services) -> Path:
+    """Where what the page was given lies, with the copies that Gradio makes of what it plays."""
+    return services.settings.cache_folder / "page"

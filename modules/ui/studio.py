@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
 import gradio as gr
 
-from modules.core_components.jobs import Job
 from modules.core_components.version import APP_VERSION
 from modules.tools.services import Services
-from modules.tools.speaking.request import SpeechRequest
-from modules.tools.speaking.speech import submit_speech
-from modules.ui.events import Studio, listen, script, show_errors
+from modules.ui.endpoints import add_endpoints
+from modules.ui.events import Studio, listen, script
 from modules.ui.pages import Pages
 from modules.ui.render import render
+from modules.ui.safety import upload_folder
 from modules.ui.tabs.conversation.tab import ConversationTab
 from modules.ui.tabs.dataset.tab import DatasetTab
 from modules.ui.tabs.history.tab import HistoryTab
@@ -44,8 +42,6 @@ TABS = {
 }
 # Copies that Gradio makes of what it plays: checked every hour, removed after a day.
 KEEP_COPIES_S = (3600, 86_400)
-# What programs may call by name, through `gradio_client`; everything else on the page is private.
-PUBLIC = ("clone_voice", "job_status", "cancel_job")
 # A page that was closed counts as open for so long; each message takes a few bytes.
 HOLD_S = 5.0
 
@@ -56,7 +52,7 @@ def build_studio(services: Services, pages: Pages | None = None) -> gr.Blocks:
     `pages` learns which pages are closed.
     """
     # Uploads stay in the studio's own cache; Gradio takes the folder from this variable only.
-    os.environ["GRADIO_TEMP_DIR"] = str(services.settings.cache_folder / "page")
+    os.environ["GRADIO_TEMP_DIR"] = str(upload_folder(services))
     with gr.Blocks(
         title=TITLE, delete_cache=KEEP_COPIES_S, analytics_enabled=False, fill_width=True
     ) as page:
@@ -77,7 +73,7 @@ def build_studio(services: Services, pages: Pages | None = None) -> gr.Blocks:
             for label, draw in TABS.items():
                 with gr.Tab(label, id=label.lower().replace(" ", "-")) as tab:
                     draw(studio, tab)
-        _add_endpoints(services)
+        add_endpoints(services)
     return page.queue(api_open=False, max_size=64)
 
 
@@ -107,48 +103,3 @@ async def _hold_stream() -> AsyncIterator[None]:
     while True:
         yield
         await asyncio.sleep(HOLD_S)
-
-
-def _add_endpoints(services: Services) -> None:
-    """Registers the public endpoints in the current Blocks. Long work is a job here too."""
-
-    def clone_voice(
-        text: str,
-        voice: str,
-        kind: str = "sample",
-        engine: str = "",
-        language: str = "",
-        seed: int = -1,
-    ) -> dict[str, Any]:
-        """Queues a take in the voice of a sample, or (kind "preset") of a stock voice."""
-        request = SpeechRequest(
-            text=text, voice=voice, kind=kind, engine=engine, language=language, seed=seed
-        )
-        return _job_facts(submit_speech(services, request))
-
-    def job_status(job_id: str) -> dict[str, Any]:
-        """Where a job is, and its result once it is done."""
-        return _job_facts(services.jobs.get(job_id))
-
-    def cancel_job(job_id: str) -> dict[str, Any]:
-        """Stops a job."""
-        services.jobs.cancel(job_id)
-        return _job_facts(services.jobs.get(job_id))
-
-    for endpoint in (clone_voice, job_status, cancel_job):
-        gr.api(show_errors(endpoint), api_name=endpoint.__name__)
-
-
-def _job_facts(job: Job) -> dict[str, Any]:
-    """A job as plain JSON."""
-    return {
-        "id": job.id,
-        "kind": job.kind,
-        "state": job.state,
-        "fraction": job.fraction,
-        "message": job.message,
-        "eta_s": job.eta_s,
-        "result": dict(job.result) if job.result else None,
-        "error": job.error,
-        "hint": job.hint,
-    }

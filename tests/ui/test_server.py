@@ -17,6 +17,7 @@ from modules.tools.models.library import access_token
 from modules.tools.services import Services
 from modules.tools.speaking.request import SpeechRequest
 from modules.tools.speaking.speech import speak
+from modules.ui.endpoints import PUBLIC
 from modules.ui.safety import LOOPBACK, allowed_hosts, check_address
 from modules.ui.server import (
     TICK_S,
@@ -26,7 +27,6 @@ from modules.ui.server import (
     listening_socket,
     serve,
 )
-from modules.ui.studio import PUBLIC
 from tests.helpers.fakes import ECHO
 from tests.ui.page_client import HERE, fire, open_page
 

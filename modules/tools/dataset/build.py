@@ -240,6 +240,22 @@ class DatasetSummary:
     unused: tuple[str, ...] = ()
 
 
+def create_dataset(
+    services: Services, name: str, language: str, speaker: str, agreed: bool
+) -> Dataset:
+    """An empty dataset of a speaker who agreed to being learned from.
+
+    Raises BadInputError without consent, for a name that is empty or taken, and for what is no
+    language.
+    """
+    if not agreed:
+        raise BadInputError(
+            "A voice may only be trained on if the speaker agreed.",
+            "Ask them, then tick the box.",
+        )
+    return services.datasets.create(name, language, speaker, agreed)
+
+
 def build_dataset(
     services: Services,
     request: DatasetRequest,

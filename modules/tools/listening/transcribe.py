@@ -349,7 +349,8 @@ def submit_transcription(
     """Copies the recording into the cache, completes the request and queues it."""
     kept = keep_upload(services, recording)
     title = title or recording.stem
-    request = TranscribeRequest(kept, model_id, language, options=options, track=track, timed=True)
+    given = dict(options)  # a job keeps plain JSON
+    request = TranscribeRequest(kept, model_id, language, options=given, track=track, timed=True)
     completed = complete_transcription(services, request)
     payload = {**asdict(completed), "path": str(kept), "title": title}
     return services.jobs.submit(TRANSCRIBE, f"Transcribe {title}", payload)

@@ -12,7 +12,7 @@ from modules.core_components.ai_models.engines.base import describe_options
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
 from modules.core_components.text.languages import language_name
-from modules.tools.dataset.build import DatasetRequest, some_of, submit_build
+from modules.tools.dataset.build import DatasetRequest, create_dataset, some_of, submit_build
 from modules.tools.dataset.export import export_ljspeech
 from modules.tools.models.ready_models import listening_models
 from modules.tools.services import Services
@@ -210,12 +210,7 @@ class DatasetChoice:
         listen(made.success, lambda: gr.update(open=False), [], [self._new], queue=False)
 
     def _create(self, name: str, language: str, speaker: str, agreed: bool) -> list[Any]:
-        if not agreed:
-            raise BadInputError(
-                "A voice may only be trained on if the speaker agreed.",
-                "Ask them, then tick the box.",
-            )
-        dataset = self._services.datasets.create(name, language, speaker, agreed)
+        dataset = create_dataset(self._services, name, language, speaker, agreed)
         notify(f"{dataset.name} is ready for recordings.")
         return [dataset.name, "", language, "", False]
 
