@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from modules.core_components.errors import BadInputError
+from modules.core_components.text.reading.amharic import Amharic
 from modules.core_components.text.reading.calendar import read_dates, read_times
 from modules.core_components.text.reading.east_asian import Japanese, Mandarin
 from modules.core_components.text.reading.english import AmericanEnglish, BritishEnglish
@@ -36,11 +37,13 @@ from modules.core_components.text.reading.quantities import (
 from modules.core_components.text.reading.rules import Rules
 from modules.core_components.text.reading.spanish import Spanish
 from modules.core_components.text.reading.words import (
+    UNSPOKEN,
     plain_characters,
     read_abbreviations,
     read_addresses,
     read_capitals,
     read_signs,
+    read_unspoken,
 )
 
 
@@ -65,6 +68,7 @@ _RULES: Mapping[str, type[Rules]] = {
     "hi": Hindi,
     "ja": Japanese,
     "zh": Mandarin,
+    "am": Amharic,
 }
 RULED_LANGUAGES = tuple(_RULES)  # those with rules of their own
 
@@ -89,6 +93,7 @@ STEPS: tuple[Step, ...] = (
     Step("units", "Numbers with units", read_units),
     Step("numbers", "Fractions, ranges, years, and all other numbers", read_numbers),
     Step("signs", "Single signs", read_signs),
+    Step(UNSPOKEN, "Characters that cannot be said", read_unspoken),
 )
 STEP_NAMES = tuple(step.name for step in STEPS)
 FORMATTING_ONLY = frozenset(step.name for step in STEPS if not step.needs_rules)

@@ -26,6 +26,9 @@ _LEADING_ZERO = regex.compile(r"(?<![\d.,/-])\(?0\d{1,4}\)?(?:[ \u00a0/-]\d{2,8}
 _BEFORE_LETTERS = regex.compile(r"[^\p{L}]*")
 _WORD_BEFORE = regex.compile(r"(\p{L}+)[ \u00a0]$")
 _SPACELESS = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}ー]")
+# Amharic prepositions are written together with the number after them.
+_PREPOSITION = regex.compile(r"(?<!\p{L})(?:በ|ከ|ለ|የ|ስለ|እስከ|እንደ|ወደ)$")
+_LONGEST_PREPOSITION = 3
 _NEXT_WORD = regex.compile(r"[ \u00a0]+(\p{L}[\p{L}\p{M}]*)")
 
 
@@ -34,6 +37,10 @@ def spaced(match: Any, words: str) -> str:
     before = match.string[match.start() - 1 : match.start()] if match.start() else ""
     after = match.string[match.end() : match.end() + 1]
     left = " " if before.isalnum() and not _SPACELESS.match(before) else ""
+    if left and _PREPOSITION.search(
+        match.string[max(0, match.start() - _LONGEST_PREPOSITION - 1) : match.start()]
+    ):
+        left = ""
     right = " " if after.isalnum() and not _SPACELESS.match(after) else ""
     return f"{left}{words}{right}"
 
@@ -116,7 +123,7 @@ def read_phones(text: OffsetText, rules: Rules) -> OffsetText:
 
 def read_ordinals(text: OffsetText, rules: Rules) -> OffsetText:
     """Ordinals, decades and whatever else each language writes in its own way."""
-    if not any(map(str.isdigit, text.text)):
+    if not any(map(str.isnumeric, text.text)):
         return text
     for pattern, say in _own_patterns(rules):
         text = text.replaced(pattern, say)
@@ -227,7 +234,7 @@ def _number_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
         (regex.compile(r"(?<![\d.])\d+(?:\.\d+){2,}(?![\d])"), version),
         (
             regex.compile(
-                rf"(?<![{letter}\d.,{marks}])(?P<first>{number})(?:\s?[–—‒〜～]\s?|[-−~])"
+                rf"(?<![{marks}{letter}\d.,])(?P<first>{number})(?:\s?[–—‒〜～]\s?|[-−~])"
                 rf"(?P<last>{number})(?![\d{marks}]|[.,]\d)"
             ),
             ends,

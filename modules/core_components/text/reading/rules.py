@@ -89,6 +89,8 @@ class Rules:
     # A class of letters that belong to the same word as a digit beside them.
     letter: ClassVar[str] = r"\p{L}"
     phone_joiner: ClassVar[str] = ", "
+    # Whether emoji, control characters and signs without words are left out before speaking.
+    drops_unspoken: ClassVar[bool] = False
     # Whether a number of four digits is read as a year wherever it stands.
     bare_years: ClassVar[bool] = True
     # Words before a telephone number that could also be a large number.

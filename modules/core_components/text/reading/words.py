@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -296,3 +297,27 @@ def _signs(rules: Rules) -> Any:
     plain = "|".join(map(regex.escape, sorted(hyphenless, key=len, reverse=True)))
     slash = r"|(?<=[\p{L}\p{N}] ?)/(?= ?[\p{L}\p{N}])" if "/" in rules.signs else ""
     return regex.compile(f"[ ]?(?:{plain})[ ]?{slash}")
+
+
+# -- what is not said ------------------------------------------------------------------------------
+
+UNSPOKEN = "unspoken"
+# Format characters (U+200E and such) stand within words; all others stand for a space.
+_FORMATS = regex.compile(r"[\p{Cf}\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+_UNSPOKEN = regex.compile(
+    r"(?![\n\r\t])[\p{Cc}\p{Cs}\p{Co}\p{Cn}\p{So}\p{Sk}\p{Sm}\p{Sc}\u20e3\u1390-\u1399]"
+)
+
+
+def read_unspoken(text: OffsetText, rules: Rules) -> OffsetText:
+    """Without emoji, control characters and signs that have no words, in languages whose models
+    cannot take them."""
+    if not rules.drops_unspoken:
+        return text
+    return text.replaced(_FORMATS, "").replaced(_UNSPOKEN, " ")
+
+
+def unspoken_characters(text: str) -> tuple[str, Mapping[str, int]]:
+    """The text without them, and how often each was in it."""
+    dropped = Counter([*_FORMATS.findall(text), *_UNSPOKEN.findall(text)])
+    return _UNSPOKEN.sub(" ", _FORMATS.sub("", text)), dropped
