@@ -1,4 +1,4 @@
-"""What every tab is given, and `listen`, by which all errors are shown one way."""
+"""Listening to what happens on the page, with all errors shown in one way."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import functools
 import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
 import gradio as gr
 
 from modules.core_components.errors import StudioError
-from modules.tools.services import Services
 from modules.ui.pages import Pages, asked_by
 from modules.ui.render import error_html
 
@@ -153,59 +151,6 @@ def warn(messages: Sequence[str]) -> None:
     """Shows what is not wrong but could be better."""
     for message in messages:
         gr.Warning(error_html(message))
-
-
-@dataclass(frozen=True)
-class Studio:
-    """Handed to `build` of each tab."""
-
-    services: Services
-    page: gr.Blocks
-    # Holds nothing: its place among the inputs of a listener is where the browser puts the id.
-    page_id: gr.Textbox
-
-    def on_open(
-        self,
-        work: Callable[..., Any],
-        inputs: Sequence[Any],
-        outputs: Sequence[Any],
-        sequence: str | None = None,
-    ) -> None:
-        """Calls `work` whenever the page is opened or reloaded; the page's jobs are known to it."""
-        listen(
-            self.page.load,
-            work,
-            [self.page_id, *inputs],
-            outputs,
-            sequence=sequence,
-            js=script("page_id", COUNT=len(inputs) + 1),
-            opens=True,
-        )
-
-    def on_show(
-        self,
-        tab: gr.Tab,
-        work: Callable[..., Any],
-        inputs: Sequence[Any],
-        outputs: Sequence[Any],
-        unchecked: bool = False,
-        sequence: str | None = None,
-        unlocks: Sequence[Any] = (),
-    ) -> None:
-        """Calls `work` each time its tab is chosen, the first tab also when the page is opened.
-
-        Components in `unlocks` need that answer (a button that sends the values of menus, say).
-        They are disabled until the first answer has arrived; then the browser enables them, without
-        asking the server.
-        """
-        for component in unlocks:
-            component.interactive = False
-        is_first = tab.parent is not None and tab.parent.children[0] is tab
-        for event in (self.page.load, tab.select) if is_first else (tab.select,):
-            answered = listen(event, work, inputs, outputs, unchecked=unchecked, sequence=sequence)
-            if unlocks:
-                enable = script("unlock", COUNT=len(unlocks))
-                listen_after(answered, None, [], unlocks, js=enable, queue=False)
 
 
 def script(name: str, **constants: Any) -> str:

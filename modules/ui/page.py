@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import StreamingResponse
+from fastapi.responses import RedirectResponse, StreamingResponse
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,7 +22,7 @@ from modules.tools.speaking.live_feed import CANCELLED, DONE, FAILED
 from modules.ui.events import STATIC, script
 from modules.ui.pages import Pages
 from modules.ui.safety import served_folders
-from modules.ui.studio import build_studio
+from modules.ui.studio import VIEWS, build_studio
 from modules.ui.theme import STYLESHEETS, StudioTheme
 
 USER = "studio"
@@ -40,6 +40,7 @@ def create_page(services: Services, password: str = "") -> FastAPI:
     app = FastAPI(**undocumented)
     app.add_middleware(HeadFirst, html=shade_html())
     app.include_router(live_routes(services, lambda request: is_logged_in(mounted.app, request)))
+    app.include_router(view_routes())
     gr.mount_gradio_app(
         app,
         page,
@@ -115,6 +116,17 @@ def _asks_for_html(scope: Scope) -> bool:
 
 def _is_html(start: Message) -> bool:
     return Headers(raw=start["headers"]).get("content-type", "").startswith("text/html")
+
+
+def view_routes() -> APIRouter:
+    """`GET /history` and the like, as people type addresses, lead to the views of the one page."""
+    router = APIRouter()
+    for view in VIEWS:
+        leads = RedirectResponse(f"/#/{view.id}", status_code=307)
+        router.add_api_route(
+            f"/{view.id}", lambda leads=leads: leads, include_in_schema=False, response_model=None
+        )
+    return router
 
 
 def live_routes(services: Services, may_listen: Callable[[Request], bool]) -> APIRouter:

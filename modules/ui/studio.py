@@ -1,17 +1,20 @@
-"""The whole page: header, tabs, and the endpoints that programs may call."""
+"""The whole page: navigation, views, and the endpoints that programs may call."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from modules.core_components.version import APP_VERSION
 from modules.tools.services import Services
 from modules.ui.endpoints import add_endpoints
-from modules.ui.events import Studio, listen, script
+from modules.ui.events import script
 from modules.ui.pages import Pages
 from modules.ui.render import render
 from modules.ui.safety import upload_folder
@@ -25,21 +28,41 @@ from modules.ui.tabs.transcribe.tab import TranscribeTab
 from modules.ui.tabs.voice_clone.tab import VoiceCloneTab
 from modules.ui.tabs.voice_design.tab import VoiceDesignTab
 from modules.ui.tabs.voice_presets.tab import VoicePresetsTab
-from modules.ui.widgets.parts import panel
+from modules.ui.views import Studio
+from modules.ui.widgets.parts import hidden_text, panel
 
 TITLE = "Voice Clone Studio"
-TABS = {
-    "Voice Clone": VoiceCloneTab,
-    "Voice Presets": VoicePresetsTab,
-    "Conversation": ConversationTab,
-    "Voice Design": VoiceDesignTab,
-    "Transcribe": TranscribeTab,
-    "Dataset": DatasetTab,
-    "Train XTTS": TrainTab,
-    "Models": ModelsTab,
-    "History": HistoryTab,
-    "Settings": SettingsTab,
-}
+
+
+@dataclass(frozen=True)
+class View:
+    """One view of the page; its id is its address, `#/voice-clone`."""
+
+    label: str
+    group: str
+    draw: Callable[[Studio, gr.Tab], Any]
+    # Among those that a narrow window shows, which lists the others under "More".
+    is_first_choice: bool = False
+
+    @property
+    def id(self) -> str:
+        """The label in lower case, with hyphens."""
+        return self.label.lower().replace(" ", "-")
+
+
+_GROUPS = SPEAK, RECORDINGS, STUDIO = "Speak", "Recordings", "Studio"
+VIEWS = (
+    View("Voice Clone", SPEAK, VoiceCloneTab, is_first_choice=True),
+    View("Voice Presets", SPEAK, VoicePresetsTab, is_first_choice=True),
+    View("Conversation", SPEAK, ConversationTab),
+    View("Voice Design", SPEAK, VoiceDesignTab),
+    View("Transcribe", RECORDINGS, TranscribeTab, is_first_choice=True),
+    View("Dataset", RECORDINGS, DatasetTab),
+    View("Train XTTS", RECORDINGS, TrainTab),
+    View("History", STUDIO, HistoryTab, is_first_choice=True),
+    View("Models", STUDIO, ModelsTab),
+    View("Settings", STUDIO, SettingsTab),
+)
 # Copies that Gradio makes of what it plays: checked every hour, removed after a day.
 KEEP_COPIES_S = (3600, 86_400)
 # A page that was closed counts as open for so long; each message takes a few bytes.
@@ -56,7 +79,7 @@ def build_studio(services: Services, pages: Pages | None = None) -> gr.Blocks:
     with gr.Blocks(
         title=TITLE, delete_cache=KEEP_COPIES_S, analytics_enabled=False, fill_width=True
     ) as page:
-        page_id = gr.Textbox(value="", elem_id="studio-page-id", elem_classes="studio-hidden")
+        from_browser = hidden_text(element_id="studio-from-browser")
         # Before anything else listens to the page.
         page.load(
             _hold_stream,
@@ -65,15 +88,16 @@ def build_studio(services: Services, pages: Pages | None = None) -> gr.Blocks:
             concurrency_limit=None,
             api_visibility="private",
         )
-        _build_header()
         if pages is not None:
             page.unload(_closer(pages))
-        studio = Studio(services, page, page_id)
-        with gr.Tabs():
-            for label, draw in TABS.items():
-                with gr.Tab(label, id=label.lower().replace(" ", "-")) as tab:
-                    draw(studio, tab)
+        studio = Studio(services, page, from_browser)
+        panel(_navigation_html(), script=script("navigation"), element_id="navigation")
+        with gr.Tabs(elem_id="views"):
+            for view in VIEWS:
+                with gr.Tab(view.label, id=view.id, elem_id=f"view-{view.id}") as tab:
+                    view.draw(studio, tab)
         add_endpoints(services)
+        studio.opening.listen(page, from_browser)
     return page.queue(api_open=False, max_size=64)
 
 
@@ -86,11 +110,12 @@ def _closer(pages: Pages) -> Callable[[gr.Request], None]:
     return close
 
 
-def _build_header() -> None:
-    with gr.Row():
-        panel(render("header", title=TITLE, version=APP_VERSION))
-        theme = gr.Button("Light / dark", size="sm", scale=0, min_width=110)
-    listen(theme.click, None, js=script("switch_theme"), queue=False)
+def _navigation_html() -> Markup:
+    groups = {group: [view for view in VIEWS if view.group == group] for group in _GROUPS}
+    further = sum(not view.is_first_choice for view in VIEWS)
+    return render(
+        "navigation", title=TITLE, version=APP_VERSION, groups=groups.items(), further=further
+    )
 
 
 async def _hold_stream() -> AsyncIterator[None]:

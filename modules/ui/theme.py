@@ -11,7 +11,9 @@ from gradio.themes.utils import colors, fonts, sizes
 from modules.ui.events import STATIC
 
 # What all tabs share, then what single tabs need besides.
-STYLESHEETS = tuple(STATIC / "css" / f"{name}.css" for name in ("studio", "dataset", "training"))
+STYLESHEETS = tuple(
+    STATIC / "css" / f"{name}.css" for name in ("studio", "navigation", "dataset", "training")
+)
 # Of each variable the light and the dark value.
 COLOURS = {
     "body_background_fill": ("*neutral_50", "*neutral_950"),

@@ -66,9 +66,9 @@ class StudioProcess:
             self._environment["VOICE_STUDIO_CATALOG"] = str(catalog)
         self._process: subprocess.Popen[str] | None = None
 
-    def start(self) -> None:
-        """Returns once the studio says where it is."""
-        command = [sys.executable, str(APP), "--port", "0", "--no-browser"]
+    def start(self, port: int = 0) -> None:
+        """Returns once the studio says where it is; port 0 takes a free one."""
+        command = [sys.executable, str(APP), "--port", str(port), "--no-browser"]
         self._process = subprocess.Popen(
             [*command, "--data-root", str(self.root)],
             stdout=subprocess.PIPE,

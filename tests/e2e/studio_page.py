@@ -23,14 +23,15 @@ class StudioPage:
 
     def open_tab(self, name: str) -> None:
         expect(self.text("Light / dark")).to_be_visible()
-        tab = self.page.get_by_role("tab", name=name, exact=True)
-        # A narrow window has the last tabs in a menu; before the bar is laid out there is neither.
-        more = self.page.locator(".overflow-menu > button").locator("visible=true")
-        expect(tab.locator("visible=true").or_(more).first).to_be_visible()
-        if not tab.is_visible():
-            more.first.click()
-            tab = self.page.locator(".overflow-dropdown").get_by_text(name, exact=True)
-        tab.click()
+        link = self.page.get_by_role("link", name=name, exact=True)
+        # A narrow window has the last views in a menu.
+        more = self.page.get_by_role("button", name="More", exact=True).locator("visible=true")
+        expect(link.locator("visible=true").or_(more).first).to_be_visible()
+        if not link.is_visible():
+            more.click()
+        link.click()
+        # Before the page has given back what was typed, it shows no other view.
+        expect(self.page).to_have_title(re.compile(f"^{name} · "))
 
     def upload(self, recording: Path) -> None:
         """Drops a recording on the Transcribe tab and waits until it has arrived."""

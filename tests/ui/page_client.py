@@ -44,17 +44,23 @@ def open_page(client: TestClient) -> list[dict[str, Any]]:
     config = client.get("/config").json()
     tabs = {item["id"] for item in config["components"] if item["type"] == "tabitem"}
     values = {item["id"]: item["props"].get("value") for item in config["components"]}
+    # What the browser does first, without the server: it gives back what was typed.
+    loaded = {event["id"] for event in config["dependencies"] if is_loading(event)}
     return [
         fire(client, event["id"], [values[number] for number in event["inputs"]])
         for event in config["dependencies"]
         if event["backend_fn"]
         and not event["types"]["generator"]  # it never ends
-        and any(is_opening(*target, tabs) for target in event["targets"])
+        and (
+            event["id"] in loaded
+            or event["trigger_after"] in loaded
+            or any(name == "select" and number in tabs for number, name in event["targets"])
+        )
     ]
 
 
-def is_opening(component: int, event: str, tabs: set[int]) -> bool:
-    return event == "load" or (event == "select" and component in tabs)
+def is_loading(event: dict[str, Any]) -> bool:
+    return any(name == "load" for _, name in event["targets"])
 
 
 def call(client: TestClient, name: str, data: list[Any]) -> dict[str, Any]:
@@ -83,7 +89,7 @@ class Page:
         self._events = config["dependencies"]
         self._props = {c["id"]: {**c["props"], "kind": c["type"]} for c in config["components"]}
         for props in self._props.values():
-            if props.get("elem_id") == "studio-page-id":  # what the browser sends
+            if props.get("elem_id") == "studio-from-browser":  # what the browser sends
                 props["value"] = self._page_id
         self._parents: dict[int, int] = {}
         self._note_parents(config["layout"])
@@ -99,7 +105,7 @@ class Page:
     def reload(self) -> None:
         """What is fired when the page is opened: everything but the stream that never ends."""
         for event in self._events:
-            if any(name == "load" for _, name in event["targets"]):
+            if is_loading(event):
                 self._run(event)
 
     def close(self) -> None:

@@ -40,8 +40,13 @@ def test_a_page_has_one_stream_until_it_is_closed(
     queue = mounted.app.get_blocks()._queue
     with served(app) as address, httpx.Client(base_url=address, timeout=30) as client:
         events = client.get("/config").json()["dependencies"]
-        opening = [e for e in events if e["backend_fn"] and "load" in dict(e["targets"]).values()]
-        hold, other = opening[0], next(e for e in opening[1:] if len(e["inputs"]) == 1)
+        hold = next(e for e in events if e["backend_fn"] and "load" in dict(e["targets"]).values())
+        loaded = {e["id"] for e in events if "load" in dict(e["targets"]).values()}
+        other = next(
+            e
+            for e in events
+            if e["backend_fn"] and e["trigger_after"] in loaded and len(e["inputs"]) == 1
+        )
         join(client, hold)
         path = f"/gradio_api/queue/data?session_hash={SESSION}"
         with client.stream("GET", path) as stream:

@@ -16,7 +16,7 @@ from modules.tools.speaking.request import SpeechRequest
 from modules.tools.speaking.speech import speak
 from modules.ui.events import script
 from modules.ui.server import create_app
-from modules.ui.studio import TABS, build_studio
+from modules.ui.studio import VIEWS, build_studio
 from modules.ui.widgets.take_panel import again_note, scores_html
 from tests.helpers.fakes import SINE, add_noise
 from tests.ui.page_client import HERE, call, fire, open_page
@@ -25,19 +25,23 @@ from tests.ui.page_client import HERE, call, fire, open_page
 def test_the_page_has_its_tabs_and_nothing_public_but_its_endpoints(services: Services) -> None:
     config = build_studio(services).config
     tabs = [c["props"] for c in config["components"] if c["type"] == "tabitem"]
-    names = {name.lower().replace(" ", "-") for name in TABS}
-    assert [tab["label"] for tab in tabs if tab.get("id") in names] == [
-        "Voice Clone",
-        "Voice Presets",
-        "Conversation",
-        "Voice Design",
-        "Transcribe",
-        "Dataset",
-        "Train XTTS",
-        "Models",
-        "History",
-        "Settings",
+    names = {view.id for view in VIEWS}
+    assert [tab["id"] for tab in tabs if tab.get("id") in names] == [
+        "voice-clone",
+        "voice-presets",
+        "conversation",
+        "voice-design",
+        "transcribe",
+        "dataset",
+        "train-xtts",
+        "history",
+        "models",
+        "settings",
     ]
+    # The navigation presses these buttons of Gradio.
+    assert {tab["elem_id"] for tab in tabs if tab.get("id") in names} == {
+        f"view-{name}" for name in names
+    }
     public = {d["api_name"] for d in config["dependencies"] if d["api_visibility"] == "public"}
     assert public == {
         "list_models",
@@ -52,6 +56,15 @@ def test_the_page_has_its_tabs_and_nothing_public_but_its_endpoints(services: Se
         "job_status",
         "cancel_job",
     }
+
+
+def test_each_view_has_an_address(services: Services) -> None:
+    with TestClient(create_app(services), base_url=HERE) as client:
+        page = client.get("/").text
+        for view in VIEWS:
+            answer = client.get(f"/{view.id}", follow_redirects=False)
+            assert (answer.status_code, answer.headers["location"]) == (307, f"/#/{view.id}")
+            assert f'href=\\"#/{view.id}\\"' in page
 
 
 def test_what_needs_a_tabs_first_answer_cannot_be_used_before(services: Services) -> None:
@@ -213,5 +226,5 @@ def test_making_again_says_whether_it_is_the_same() -> None:
 def test_the_page_opens_in_an_empty_studio(services: Services) -> None:
     with TestClient(create_app(services), base_url=HERE) as client:
         outcomes = open_page(client)
-    assert len(outcomes) >= len(TABS)
+    assert len(outcomes) >= len(VIEWS)
     assert [outcome["output"] for outcome in outcomes if not outcome["success"]] == []

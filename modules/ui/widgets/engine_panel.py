@@ -56,6 +56,14 @@ class OptionControls:
         """The component of the option of that name, for each kind that has it."""
         return {kind: drawn[name] for kind, drawn in self._drawn.items() if name in drawn}
 
+    def by_name(self) -> dict[str, Any]:
+        """All components, by names that stay the same from one version to the next."""
+        return {
+            f"{kind.__name__}.{name}": component
+            for kind, drawn in self._drawn.items()
+            for name, component in drawn.items()
+        }
+
     def show(self, chosen: type | None) -> list[Any]:
         """Updates for `groups`: only those of the chosen kind are visible."""
         return [gr.update(visible=options_type is chosen) for options_type in self._groups]
@@ -138,6 +146,9 @@ class EnginePanel:
         self.outputs = [self.ready, self.engine, self.language, self._about, *self._options.groups]
         # What `request` reads.
         self.inputs = [self.engine, self.language, self._seed, *self._options.components]
+        menus = {"engine": self.engine, "language": self.language, "seed": self._seed}
+        # The same by name, for `Studio.keep`.
+        self.fields = {**menus, **self._options.by_name()}
 
     def option(self, name: str) -> dict[type, Any]:
         """The component of an option, for each kind of options that has it."""

@@ -30,6 +30,7 @@ from modules.tools.services import Services
 from modules.ui.events import listen
 from modules.ui.pages import is_left_behind, is_own
 from modules.ui.render import duration_text, render
+from modules.ui.views import Studio
 from modules.ui.widgets.parts import panel
 
 # More often costs a slow browser a third of a core that the work itself could use.
@@ -105,6 +106,10 @@ class JobsView:
                 return gr.skip()
 
         return with_job
+
+    def find_on_open(self, studio: Studio) -> None:
+        """Follows the job of `find` whenever the page is opened."""
+        studio.on_open(self.find, [], [self.job_id])
 
     def find(self) -> str:
         """The job to show on a freshly opened page; empty when there is none.

@@ -25,11 +25,14 @@ WAVE = gr.WaveformOptions(
 )
 
 
-def panel(html: str = "", visible: bool = True, script: str | None = None) -> Any:
+def panel(
+    html: str = "", visible: bool = True, script: str | None = None, element_id: str | None = None
+) -> Any:
     """A part of the page in our own HTML (see `render`), flush with the components around it."""
     return gr.HTML(
         html,
         visible=visible,
+        elem_id=element_id,
         elem_classes="studio-panel",
         apply_default_css=False,
         js_on_load=script,
@@ -57,9 +60,12 @@ def title(text: str) -> Any:
     return panel(part("title", text))
 
 
-def choice_list() -> Any:
-    """A table whose rows are chosen by mouse or keyboard: the `id` comes with its `select`."""
-    return panel(empty_html(LOADING), script=script("choose_row"))
+def choice_list(view: str = "") -> Any:
+    """A table whose rows are chosen by mouse or keyboard: the `id` comes with its `select`.
+
+    With the id of a view the address becomes that of the chosen item (see `Studio.on_address`).
+    """
+    return panel(empty_html(LOADING), script=script("choose_row", VIEW=repr(view)))
 
 
 def polling_panel(every_s: float) -> Any:
@@ -91,6 +97,11 @@ def require_model(model: str | None, task: str = "transcription") -> str:
     if not model:
         raise BadInputError(f"No {task} model is installed.", "Download one on the Models tab.")
     return model
+
+
+def hidden_text(value: str = "", element_id: str | None = None) -> Any:
+    """A value that the browser holds, and that nobody sees."""
+    return gr.Textbox(value=value, elem_id=element_id, elem_classes="studio-hidden")
 
 
 def audio_player(label: str, visible: bool = True, autoplay: bool = False) -> Any:

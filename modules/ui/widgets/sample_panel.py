@@ -19,6 +19,7 @@ from modules.ui.widgets.parts import (
     LOADING,
     ConfirmedButton,
     audio_player,
+    hidden_text,
     menu,
     menu_update,
     panel,
@@ -38,7 +39,8 @@ class SamplePanel:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self.chosen = gr.State("")
+        # In the browser, which keeps it.
+        self.chosen = hidden_text()
         self.name = menu("Sample")
         self._player = audio_player("Sample", visible=False)
         self._facts = panel(empty_html(LOADING))

@@ -21,8 +21,9 @@ from modules.tools.speaking.scores import (
     likeness_share,
 )
 from modules.tools.speaking.speech import SPEAK, submit_speech
-from modules.ui.events import Studio, listen, script
+from modules.ui.events import listen, script
 from modules.ui.render import duration_text, empty_html, excerpt, facts_html, local_time, render
+from modules.ui.views import OPENING, Studio
 from modules.ui.widgets import parts
 from modules.ui.widgets.engine_panel import EnginePanel
 from modules.ui.widgets.jobs_view import JobsView
@@ -158,6 +159,7 @@ class GeneratePanel:
         self._take = TakePanel(self._services, self.jobs, element_id)
         # What `submit` takes as `values`.
         self.inputs = [self._text, self._play, *self.engine.inputs]
+        self.fields = {"text": self._text, **self.engine.fields}
         # What `submit` gives values for.
         self.followed = [self.jobs.job_id, self._live_player]
         self.outputs = [self._empty, *self._take.outputs]
@@ -165,7 +167,7 @@ class GeneratePanel:
         restore, keep = script("restore_live_choice"), script("keep_live_choice")
         listen(studio.page.load, None, [], [self._play], js=restore, queue=False)
         listen(self._play.input, None, [self._play], [], js=keep, queue=False)
-        studio.on_open(self.jobs.find, [], [self.jobs.job_id])
+        self.jobs.find_on_open(studio)
 
     def name_voice(
         self, studio: Studio, components: Sequence[Any], words: Callable[..., str]
@@ -179,7 +181,7 @@ class GeneratePanel:
         inputs = list(components)
         studio.on_open(show, inputs, [self._voice])
         for component in inputs:
-            listen(component.change, show, inputs, [self._voice])
+            listen(component.change, show, inputs, [self._voice], sequence=OPENING)
 
     def submit(
         self, voice: str | None, kind: str, values: Sequence[Any], job_kind: str = SPEAK

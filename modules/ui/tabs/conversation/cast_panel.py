@@ -64,7 +64,8 @@ class CastPanel:
         self.way = gr.Radio(
             [LINE_BY_LINE, IN_ONE_GO], value=LINE_BY_LINE, label="Generate", info=ABOUT_WAYS
         )
-        self.cast = gr.State({})
+        # In the browser, which keeps it.
+        self.cast = gr.JSON({}, elem_classes="studio-hidden")
         self._speakers = gr.State([])
         self._note = panel(empty_html(NO_SPEAKERS))
         self._rows: list[Any] = []

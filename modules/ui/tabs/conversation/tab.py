@@ -17,10 +17,11 @@ from modules.tools.conversation.conversation import (
     delete_conversation,
     submit_conversation,
 )
-from modules.ui.events import Studio, listen, notify
+from modules.ui.events import listen, notify
 from modules.ui.render import render
 from modules.ui.tabs.conversation.cast_panel import IN_ONE_GO, LINE_BY_LINE, CastPanel
 from modules.ui.tabs.conversation.conversation_panel import ConversationPanel
+from modules.ui.views import Studio
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import choice_list, note, title
 
@@ -45,6 +46,10 @@ class ConversationTab:
             self._earlier = choice_list()
         self._panel.on_join(self._jobs, self._pauses)
         self._listen(studio, tab)
+        cast = {"cast": self._cast.cast, "way": self._cast.way}
+        lines, speakers = self._pauses
+        written = {"script": self._script, "title": self._title, "seed": self._seed}
+        studio.keep(tab, **written, lines_s=lines, speakers_s=speakers, **cast)
 
     def _build_request(self) -> None:
         title("Script")
@@ -82,7 +87,9 @@ class ConversationTab:
         listen(tab.select, cast.show, on_select, cast.outputs, sequence="cast")
         listen(self._script.change, cast.update, updating, cast.outputs, sequence="cast")
         studio.on_show(tab, self._earlier_html, [self._panel.shown_id], [self._earlier])
-        studio.on_open(self._find, [], [self._jobs.job_id, *shown, *written], sequence="cast")
+        studio.on_open(
+            self._find, on_select, [self._jobs.job_id, *shown, *written], sequence="cast"
+        )
         asked = [self._script, *self._pauses, self._seed, self._title, *cast.inputs]
         started = [self._jobs.job_id, *shown, self._earlier]
         listen(self._generate.click, self._submit, asked, started, sequence="cast")
@@ -114,17 +121,23 @@ class ConversationTab:
         job = submit_conversation(self._services, request)
         return [job.id, *self._shown(self._conversation_of(job))]
 
-    def _find(self) -> list[Any]:
-        """After a reload: the job to follow, and the conversation it works on."""
+    def _find(self, script: str, cast: dict[str, Any], way: str) -> list[Any]:
+        """After a reload: the job to follow, and the conversation it works on.
+
+        A script that the browser kept stays, with its voices: it may have been changed since.
+        """
         job_id = self._jobs.find()
+        kept = [gr.skip()] * 5
         try:
             job = self._services.jobs.get(job_id)
             conversation = self._conversation_of(job)
         except NotFoundError:
-            unchanged = [gr.skip()] * (len(self._panel.outputs) + 5)
-            return [job_id, *unchanged, *self._cast.show("", {}, LINE_BY_LINE)]
-        line_id = str(job.payload.get("line", ""))
-        return [job_id, *self._panel.show(conversation, line_id), *self._written(conversation)]
+            unchanged = [gr.skip()] * len(self._panel.outputs)
+            return [job_id, *unchanged, *kept, *self._cast.show(script, cast, way)]
+        shown = self._panel.show(conversation, str(job.payload.get("line", "")))
+        if script.strip():
+            return [job_id, *shown, *kept, *self._cast.show(script, cast, way)]
+        return [job_id, *shown, *self._written(conversation)]
 
     def _open(self, row: gr.EventData) -> list[Any]:
         conversation = self._services.conversations.get(row.id)

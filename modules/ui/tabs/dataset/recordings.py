@@ -60,6 +60,8 @@ class RecordingsPanel:
         self.build = gr.Button("Add to dataset", variant="primary", size="lg")
         # What `choices` gives values for.
         self.outputs = [self._no_model, self.model, self.precision]
+        menus = {"model": self.model, "precision": self.precision}
+        self.fields = {"folder": self._folder, **menus}
 
     def choices(self, model: str | None, precision: str | None) -> list[Any]:
         """The installed models, and the precisions of the chosen one."""
@@ -157,7 +159,8 @@ class DatasetChoice:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self.chosen = gr.State("")
+        # In the browser, which keeps it.
+        self.chosen = parts.hidden_text()
         self.name = parts.menu("Dataset")
         with gr.Accordion("New dataset", open=False) as self._new:
             self._build_form()
@@ -205,6 +208,9 @@ class DatasetChoice:
         agreed = gr.Checkbox(label=CONSENT, value=False)
         button = gr.Button("Create dataset", variant="primary")
         form = [name, language, speaker, agreed]
+        # What the browser keeps of a form that was not sent; consent is given anew.
+        self.fields = {"dataset": self.chosen, "name": name, "language": language}
+        self.fields["speaker"] = speaker
         made = listen(button.click, self._create, form, [self.chosen, *form])
         self.created = made.success
         listen(made.success, lambda: gr.update(open=False), [], [self._new], queue=False)

@@ -12,7 +12,7 @@ from modules.core_components.errors import BadInputError, NotFoundError
 from modules.core_components.jobs import Job
 from modules.tools.dataset.build import BUILD_DATASET
 from modules.tools.dataset.report import REPORT_DATASET, report_of, submit_report
-from modules.ui.events import Studio, listen
+from modules.ui.events import listen
 from modules.ui.render import empty_html
 from modules.ui.tabs.dataset.clips import ClipEditor, ClipList
 from modules.ui.tabs.dataset.recordings import (
@@ -22,6 +22,7 @@ from modules.ui.tabs.dataset.recordings import (
     show_summary,
 )
 from modules.ui.tabs.dataset.report_html import report_html
+from modules.ui.views import Studio
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import LOADING, menu, menu_update, panel, title
 
@@ -52,6 +53,7 @@ class DatasetTab:
             with gr.Column(scale=5, min_width=320):
                 self._editor = ClipEditor(self._services, self._choice.chosen, self._report)
         self._listen(studio, tab)
+        studio.keep(tab, **self._choice.fields, **self._recordings.fields)
 
     def _build_report(self) -> None:
         title("Report")
@@ -71,7 +73,7 @@ class DatasetTab:
         add = self._recordings.build
         studio.on_show(tab, self._models, models, menus, unchecked=True, unlocks=[add])
         studio.on_show(tab, self._show, asked, everything, sequence=SEQUENCE)
-        studio.on_open(self._jobs.find, [], [self._jobs.job_id])
+        self._jobs.find_on_open(studio)
         for event, name in (
             (self._choice.name.input, self._choice.name),
             (self._choice.created, chosen),

@@ -7,12 +7,14 @@ from typing import Any
 
 import gradio as gr
 
+from modules.core_components.errors import NotFoundError
 from modules.core_components.jobs import Job
 from modules.core_components.values import Take
 from modules.tools.speaking.history import AGAIN
-from modules.ui.events import Studio, listen
+from modules.ui.events import listen, warn
 from modules.ui.render import render
 from modules.ui.tabs.history.trash import TrashPanel
+from modules.ui.views import Studio
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import ConfirmedButton, Pager, choice_list
 from modules.ui.widgets.take_panel import TakePanel
@@ -35,7 +37,7 @@ class HistoryTab:
                     placeholder="Search texts and voices",
                     max_lines=1,
                 )
-                self._list = choice_list()
+                self._list = choice_list(str(tab.id))
                 self._pager = Pager(PAGE)
                 self._trash = TrashPanel(studio, tab)
             with gr.Column(scale=5, min_width=320):
@@ -44,18 +46,22 @@ class HistoryTab:
                 with gr.Column(visible=False) as self._tools:
                     self._delete = ConfirmedButton("Delete take", "It moves to the trash.")
         self._listen(studio, tab)
+        studio.keep(tab, search=self._search)
 
     def _listen(self, studio: Studio, tab: gr.Tab) -> None:
+        # One for each of `shown`.
+        self._unchanged = [gr.skip()] * (len(self._take.outputs) + 1)
         sought = [self._search, self._take.take_id]
         asked = [self._pager.page, *sought]
         listing = [self._list, *self._pager.outputs]
         shown = [*self._take.outputs, self._tools]
-        studio.on_show(tab, self._show_page, asked, listing, sequence=SEQUENCE)
-        studio.on_open(self._jobs.find, [], [self._jobs.job_id])
+        self._jobs.find_on_open(studio)
         # Its "input" comes before the page knows the new text.
         listen(self._search.change, partial(self._show_page, 0), sought, listing, sequence=SEQUENCE)
         self._pager.on_turn(self._show_page, sought, listing, SEQUENCE)
         listen(self._list.select, self._show_chosen, [], shown)
+        for opened in studio.on_address(tab, self._show_addressed, shown, SEQUENCE):
+            listen(opened.success, self._show_page, asked, listing, sequence=SEQUENCE)
         self._jobs.on_finished(self._show_again, asked, [*shown, *listing])
         self._delete.on_confirm(self._delete_take, asked, [*shown, *listing, *self._trash.outputs])
         self._trash.on_restored(self._show_page, asked, listing)
@@ -71,6 +77,16 @@ class HistoryTab:
 
     def _show_chosen(self, row: gr.EventData) -> list[Any]:
         return self._show_take(self._services.takes.get(row.id))
+
+    def _show_addressed(self, take_id: str) -> list[Any]:
+        """The take of the address; what is shown stays where that names none."""
+        if not take_id:
+            return self._unchanged
+        try:
+            return self._show_take(self._services.takes.get(take_id))
+        except NotFoundError as error:  # the list is shown all the same
+            warn([f"{error.message} {error.hint}"])
+            return self._show_take(None)
 
     def _show_take(self, take: Take | None) -> list[Any]:
         return [*self._take.show(take), gr.update(visible=take is not None)]

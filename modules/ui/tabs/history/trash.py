@@ -8,8 +8,9 @@ import gradio as gr
 
 from modules.core_components.errors import BadInputError
 from modules.tools.trash import empty_trash, list_trash, restore_from_trash
-from modules.ui.events import Studio, listen, notify
+from modules.ui.events import listen, notify
 from modules.ui.render import local_time, size_text, table_html
+from modules.ui.views import Studio
 from modules.ui.widgets.parts import ConfirmedButton, choice_list
 
 HEADERS = ("Name", "What", "Deleted", "Size")

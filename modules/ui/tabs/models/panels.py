@@ -18,8 +18,9 @@ from modules.tools.models.memory import configure_model, load_plan, model_choice
 from modules.tools.models.tuned_models import EXPORT_TUNED, submit_export, submit_import
 from modules.tools.services import Services
 from modules.tools.voices.prompt_cache import clear_prepared_voices, prepared_voices
-from modules.ui.events import Studio, listen, listen_after, notify
+from modules.ui.events import listen, listen_after, notify
 from modules.ui.render import card_html, local_time, render, size_text
+from modules.ui.views import Studio
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import ConfirmedButton, note, panel, title
 

@@ -14,7 +14,7 @@ from modules.tools.models import library
 from modules.tools.models.benchmark import BENCHMARK
 from modules.tools.models.library import DOWNLOAD, LOAD, ModelOverview, submit_download, submit_load
 from modules.tools.models.tuned_models import EXPORT_TUNED, IMPORT_TUNED, card_facts
-from modules.ui.events import Studio, listen, notify
+from modules.ui.events import listen, notify
 from modules.ui.render import card_html, empty_html, render, size_text
 from modules.ui.tabs.models.panels import (
     BenchmarkPanel,
@@ -23,6 +23,7 @@ from modules.ui.tabs.models.panels import (
     TunedModelsPanel,
     exported_file,
 )
+from modules.ui.views import Studio
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import ConfirmedButton, choice_list, panel, polling_panel, title
 
@@ -86,7 +87,7 @@ class ModelsTab:
         places = [self._removal, self._offline, self._memory, *self._tuned.outputs]
         shown = [self._chosen, self._list, *details, *places]
         studio.on_show(tab, self._show, asked, shown, sequence=SEQUENCE)
-        studio.on_open(self._jobs.find, [], [self._jobs.job_id])
+        self._jobs.find_on_open(studio)
         tasks = listen(self._task.input, self._show_task, [self._task], shown, sequence=SEQUENCE)
         one = listen(self._list.select, self._show_chosen, [self._task], shown, sequence=SEQUENCE)
         listen(self._memory.select, self._memory_html, [], [self._memory], queue=False)

@@ -11,7 +11,8 @@ import gradio as gr
 from modules.core_components.settings import USER_FILE
 from modules.tools.models.library import access_token
 from modules.tools.settings_fields import SettingField, change_settings, setting_fields
-from modules.ui.events import Studio, listen, notify
+from modules.ui.events import listen, notify
+from modules.ui.views import Studio
 from modules.ui.widgets.parts import note, title
 
 RESTART = "Takes effect after a restart."

@@ -36,7 +36,7 @@ from modules.tools.training.training import start_training
 from modules.ui.events import listen
 from modules.ui.render import duration_text, empty_html, facts_html, note_html, render
 from modules.ui.widgets.engine_panel import option_control
-from modules.ui.widgets.parts import menu, menu_update, panel, title
+from modules.ui.widgets.parts import hidden_text, menu, menu_update, panel, title
 
 # Words and colours of the levels of a check, worst first.
 _LEVELS = {STOP: ("stop", "bad"), WARN: ("check", "warn"), OK: ("ok", "good")}
@@ -61,6 +61,11 @@ class TrainingSetup:
                 self._report = panel(empty_html(NOT_CHECKED))
                 self._rejected = panel()
         self.inputs = [self._name, self._dataset, self._base, *self._options]
+        chosen = {"name": self._name, "dataset": self._dataset, "base": self._base}
+        presets = {"preset": self._preset, "preset_in_use": self._preset_in_use}
+        options = {f.name: part for f, part in zip(self._fields, self._options, strict=True)}
+        # By name, for `Studio.keep`.
+        self.fields = {**chosen, **presets, **options}
         # What `refresh` gives values for.
         about_base = [self._base_note, self._accept, self._download]
         self.outputs = [self._dataset, self._dataset_facts, self._base, *about_base]
@@ -78,7 +83,7 @@ class TrainingSetup:
         self._preset = gr.Radio(
             [(name.capitalize(), name) for name in PRESETS], value=STANDARD, label="Preset"
         )
-        self._preset_in_use = gr.State(STANDARD)
+        self._preset_in_use = hidden_text(STANDARD)
         self._preset_note = panel(_preset_html(STANDARD, {}))
         start = with_preset(STANDARD)
         with gr.Accordion("All options", open=False):

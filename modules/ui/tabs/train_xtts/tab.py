@@ -9,10 +9,11 @@ import gradio as gr
 from modules.core_components.library.training_runs import ALIVE, INTERRUPTED
 from modules.tools.models.library import DOWNLOAD
 from modules.tools.services import Services
-from modules.ui.events import Studio, listen
+from modules.ui.events import listen
 from modules.ui.tabs.train_xtts.evaluation import TrainingJudge
 from modules.ui.tabs.train_xtts.live import LiveTraining
 from modules.ui.tabs.train_xtts.setup import TrainingSetup
+from modules.ui.views import Studio
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import menu, menu_update
 
@@ -35,6 +36,7 @@ class TrainTab:
             with gr.Tab("3 · Judge and publish", id=JUDGE) as self._judging:
                 self._judge = TrainingJudge(self._services, self._run)
         self._listen(studio, tab)
+        studio.keep(tab, **self._setup.fields)
 
     def _listen(self, studio: Studio, tab: gr.Tab) -> None:
         chosen = self._setup.inputs[1:3]
@@ -49,8 +51,8 @@ class TrainTab:
         shown = [self._run, self._menu, *self._live.outputs]
         studio.on_show(tab, self._show, [self._run], shown, sequence=SEQUENCE)
         studio.on_open(self._first_step, [], [self._steps])
-        studio.on_open(self._judge.jobs.find, [], [self._judge.jobs.job_id])
-        studio.on_open(self._downloads.find, [], [self._downloads.job_id])
+        self._judge.jobs.find_on_open(studio)
+        self._downloads.find_on_open(studio)
         listen(self._menu.input, self._show, [self._menu], shown, sequence=SEQUENCE)
         # Players drawn while they are hidden keep the browser busy: only when their step is opened.
         run = [self._run]

@@ -28,8 +28,9 @@ from modules.tools.listening.transcripts import (
 )
 from modules.tools.models.fallback import choose_listening_model
 from modules.tools.models.ready_models import listening_models
-from modules.ui.events import Studio, listen
+from modules.ui.events import listen
 from modules.ui.render import card_html, duration_text, empty_html, facts_html, render
+from modules.ui.views import Studio
 from modules.ui.widgets import parts, recording_input
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.recording_input import RecordingInput
@@ -53,6 +54,7 @@ class TranscribeTab:
         parts.title("Earlier transcripts")
         self._earlier = parts.choice_list()
         self._listen(studio, tab)
+        studio.keep(tab, model=self._model, language=self._language, expected=self._hotwords)
 
     def _build_request(self) -> None:
         parts.title("Recording")
@@ -97,7 +99,7 @@ class TranscribeTab:
         chosen = [self._model, self._language]
         studio.on_show(tab, self._choices, chosen, choices, unchecked=True, unlocks=[self._start])
         studio.on_show(tab, self._earlier_html, [self._shown_id], [self._earlier])
-        studio.on_open(self._jobs.find, [], [self._jobs.job_id])
+        self._jobs.find_on_open(studio)
         listen(self._model.input, self._choices, chosen, choices, unchecked=True)
         asked = [*self._recording.inputs, *chosen, self._hotwords]
         listen(self._start.click, self._submit, asked, [self._jobs.job_id])

@@ -23,9 +23,10 @@ from modules.tools.voices.preset_voices import (
 )
 from modules.tools.voices.refinement import REFINE, submit_refinement
 from modules.tools.voices.samples import DEMO, EXPORT, REFERENCE, submit_export
-from modules.ui.events import Studio, listen, notify
+from modules.ui.events import listen, notify
 from modules.ui.render import duration_text, facts_html, figure_text
 from modules.ui.tabs.voice_clone.recommendations import RecommendationPanel
+from modules.ui.views import Studio
 from modules.ui.widgets.engine_panel import NONE
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import menu, menu_update, note, panel, title
@@ -62,7 +63,7 @@ class MatchedVoice:
                 )
                 self._export = gr.Button("Export", size="sm", min_width=100)
             self._file = gr.File(label="Exported voice", visible=False)
-        studio.on_open(self._refining.find, [], [self._refining.job_id])
+        self._refining.find_on_open(studio)
 
     def follow_in(self, jobs: JobsView, sample: gr.State, engine: gr.State) -> None:
         """Shows the voice of the chosen sample and engine; exports run in `jobs`."""
@@ -145,6 +146,8 @@ class VoiceCloneTab:
         self._recommended.follow(self._samples.chosen, jobs)
         self._recommended.on_use(self._generate, self._samples.chosen, self._show_engine)
         self._listen(studio, tab)
+        voice = {"kind": self._kind, "sample": self._samples.chosen, "preset": self._preset}
+        studio.keep(tab, **voice, **self._generate.fields)
 
     def _build_voice(self, studio: Studio) -> None:
         title("Voice")
@@ -166,7 +169,7 @@ class VoiceCloneTab:
         studio.on_show(tab, self._choices, chosen, choices, unchecked=True, unlocks=[button])
         studio.on_show(tab, self._samples.refresh, [self._samples.chosen], self._samples.outputs)
         groups = [self._sample_group, self._preset_group]
-        listen(self._kind.input, _show_kind, [self._kind], groups, queue=False)
+        listen(self._kind.change, _show_kind, [self._kind], groups, queue=False)
         for component in (self._kind, engine):
             listen(component.input, self._choices, chosen, choices, unchecked=True)
         listen(self._preset.input, self._language_of_voice, [engine, self._preset], [language])

@@ -19,8 +19,9 @@ from modules.tools.voices.design import (
     keep_voice,
     submit_design,
 )
-from modules.ui.events import Studio, listen, notify, warn
+from modules.ui.events import listen, notify, warn
 from modules.ui.render import card_html, empty_html, render
+from modules.ui.views import Studio
 from modules.ui.widgets.engine_panel import EnginePanel
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import audio_player, panel, text_to_speak, title
@@ -45,6 +46,8 @@ class VoiceDesignTab:
         tries = [*self._slots, *self._players, *self._notes]
         self._shown = [self._ids, self._empty, self._naming, *tries]
         self._listen(studio, tab)
+        written = {"description": self._description, "text": self._text, "tries": self._count}
+        studio.keep(tab, **written, **self._engine.fields)
 
     def _build_request(self) -> None:
         title("Description")
@@ -97,7 +100,7 @@ class VoiceDesignTab:
         asked = [engine, language]
         studio.on_show(tab, self._models, asked, models, unchecked=True, unlocks=[self._design])
         studio.on_show(tab, self._show, [], self._shown)
-        studio.on_open(self._jobs.find, [], [self._jobs.job_id])
+        self._jobs.find_on_open(studio)
         studio.on_open(self._find_download, [], [self._downloads.job_id])
         listen(engine.input, self._models, asked, models, unchecked=True)
         listen(self._download.click, self._fetch, [], [self._downloads.job_id])

@@ -12,7 +12,7 @@ from modules.tools.speaking.history import AGAIN
 from modules.tools.speaking.speech import SPEAK_PRESET
 from modules.tools.speaking.voice_lookup import find_voice
 from modules.tools.voices.own_voices import has_packs, save_mix
-from modules.ui.events import Studio, listen, notify
+from modules.ui.events import listen, notify
 from modules.ui.tabs.voice_presets.voice_mixer import VoiceMixer, checked_mix
 from modules.ui.tabs.voice_presets.voices import (
     VoiceFiles,
@@ -21,6 +21,7 @@ from modules.ui.tabs.voice_presets.voices import (
     VoicePreview,
     has_models,
 )
+from modules.ui.views import Studio
 from modules.ui.widgets.parts import title
 from modules.ui.widgets.take_panel import GeneratePanel
 
@@ -42,6 +43,8 @@ class VoicePresetsTab:
         with self._import_place:
             self._import = VoiceImport(self._services, self._engine.ready)
         self._listen(studio, tab)
+        voice = {"kind": self._kind, "voice": self._list.chosen, **self._mixer.fields}
+        studio.keep(tab, **voice, **self._generate.fields)
 
     def _build_voice(self) -> None:
         title("Voice")
@@ -83,7 +86,7 @@ class VoicePresetsTab:
             [chosen, language, self._files.own_tools, *self._preview.outputs],
         )
         groups = [self._one_group, self._mix_group, self._save_group, self._file_place]
-        listen(self._kind.input, _show_kind, [self._kind], groups, queue=False)
+        listen(self._kind.change, _show_kind, [self._kind], groups, queue=False)
         packs = [self._kind, *groups, self._import_place]
         studio.on_show(tab, self._show_packs, [ready, self._kind], packs, sequence=SEQUENCE)
         listen(ready.change, self._show_packs, [ready, self._kind], packs, sequence=SEQUENCE)

@@ -39,6 +39,9 @@ class VoiceMixer:
         self._text = panel(_mix_html([]))
         note(ABOUT)
         parts = [*self.menus, *self._weights]
+        # By name, for `Studio.keep`.
+        self.fields = {f"voice_{number}": menu for number, menu in enumerate(self.menus)}
+        self.fields |= {f"weight_{number}": part for number, part in enumerate(self._weights)}
         for component in parts:
             listen(component.change, _read_rows, parts, [self.mix, self._text], sequence="mixer")
         listen(self._more.click, _add_row, [self._count], [self._count, *self._rows, self._more])

@@ -40,7 +40,8 @@ class VoiceList:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self.chosen = gr.State(FIRST_CHOICE)
+        # In the browser, which keeps it.
+        self.chosen = parts.hidden_text(FIRST_CHOICE)
         self.language = gr.Dropdown(
             [ALL_LANGUAGES], value=ALL_LANGUAGES, label="Show voices for", filterable=False
         )

@@ -1,0 +1,51 @@
+// The links of the views: their addresses are "#/view" and "#/view/item". Gradio's own row of tabs
+// is hidden, and its buttons are pressed from here.
+const links = [...element.querySelectorAll('[data-view]')];
+const more = element.querySelector('.more');
+const title = document.title;
+const closeMore = () => { element.classList.remove('open'); more.setAttribute('aria-expanded', 'false'); };
+
+const show = () => {
+  const [, view, item] = location.hash.split('/');
+  const link = links.find(one => one.dataset.view === view) || links[0];
+  for (const one of links) {
+    if (one === link) one.setAttribute('aria-current', 'page'); else one.removeAttribute('aria-current');
+  }
+  const isListed = link.classList.contains('further');
+  more.classList.toggle('current', isListed);
+  document.title = `${link.textContent.trim()} · ${title}`;
+  closeMore();
+  const button = document.getElementById(`view-${link.dataset.view}-button`);
+  if (!button) return;
+  if (button.getAttribute('aria-selected') !== 'true') {
+    button.click();
+    window.scrollTo(0, 0);
+  } else if (item) {
+    document.getElementById(`item-${link.dataset.view}`)?.click();
+  }
+};
+
+window.addEventListener('hashchange', show);
+// The script that restores what was typed asks for it, once the views are there.
+window.addEventListener('studio-opened', show);
+if (window.studioOpened) show();
+
+more.addEventListener('click', () => {
+  const isOpen = element.classList.toggle('open');
+  more.setAttribute('aria-expanded', String(isOpen));
+});
+element.addEventListener('keydown', event => {
+  if (event.key === 'Escape' && element.classList.contains('open')) { closeMore(); more.focus(); }
+});
+document.addEventListener('click', event => { if (!element.contains(event.target)) closeMore(); });
+
+element.querySelector('.skip').addEventListener('click', () => {
+  const fields = document.querySelectorAll('#views [role=tabpanel] :is(textarea, input, button)');
+  const first = [...fields].filter(one => one.offsetParent !== null && !one.disabled);
+  (first.find(one => one.tagName === 'TEXTAREA') || first[0])?.focus();
+});
+element.querySelector('.theme').addEventListener('click', () => {
+  const dark = document.body.classList.toggle('dark');
+  document.documentElement.dataset.shade = dark ? 'dark' : 'light';
+  try { localStorage.setItem('studio-shade', dark ? 'dark' : 'light'); } catch (error) { /* until a reload */ }
+});

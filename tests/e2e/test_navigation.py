@@ -1,0 +1,133 @@
+"""Addresses, Back, and what survives a reload, a second tab and a killed studio."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.conftest import StudioProcess, watched_page
+from tests.e2e.studio_page import StudioPage
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.e2e
+TEXT = "A text that nobody wants to type twice."
+SCRIPT = "Anna: Good morning.\nBen: Is there coffee?"
+DESCRIPTION = "An old sailor with a hoarse voice."
+
+
+def text_to_speak(page: Page) -> str:
+    return page.get_by_label("Text to speak").locator("visible=true").input_value()
+
+
+def test_views_have_addresses_and_back_works(page: Page, studio: StudioProcess) -> None:
+    on = StudioPage(page)
+    on.open_tab("Voice Clone")
+    on.open_tab("Conversation")
+    on.open_tab("Settings")
+    assert page.url == f"{studio.url}/#/settings"
+    page.go_back()
+    expect(page.get_by_role("link", name="Conversation")).to_have_attribute("aria-current", "page")
+    expect(page.get_by_label("Script").locator("visible=true")).to_be_visible()
+    page.go_forward()
+    expect(on.button("Save")).to_be_visible()
+    # As typed into the browser.
+    page.goto(f"{studio.url}/transcribe")
+    expect(page).to_have_title(re.compile("^Transcribe · "))
+    expect(on.button("Transcribe")).to_be_visible()
+    assert page.url == f"{studio.url}/#/transcribe"
+    page.goto(f"{studio.url}/#/no-such-view")
+    expect(page).to_have_title(re.compile("^Voice Clone · "))
+
+
+def test_on_a_phone_the_last_views_are_in_a_menu(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    on = StudioPage(page)
+    on.open_tab("Train XTTS")
+    expect(on.button("Train")).to_be_visible()
+    more = on.button("More")
+    more.click()
+    expect(page.get_by_role("link", name="Models")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("link", name="Models")).to_be_hidden()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_first_key_leads_past_the_navigation(page: Page) -> None:
+    on = StudioPage(page)
+    on.open_tab("Voice Clone")
+    expect(on.button("Generate")).to_be_enabled()
+    page.evaluate("document.activeElement.blur()")
+    page.get_by_role("button", name="Skip to the text").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.type("Typed without a mouse.")
+    assert text_to_speak(page) == "Typed without a mouse."
+
+
+@pytest.fixture
+def own_studio(starter_models: Path, tmp_path: Path) -> Iterator[StudioProcess]:
+    process = StudioProcess(tmp_path / "root", starter_models)
+    process.start()
+    yield process
+    process.stop()
+
+
+def test_what_is_typed_survives_a_killed_studio(
+    chromium: Browser, own_studio: StudioProcess
+) -> None:
+    address = own_studio.url
+    with watched_page(chromium, address) as page:
+        on = StudioPage(page)
+        expect(on.button("Generate")).to_be_enabled()
+        on.use_stock_voice()
+        on.write(TEXT)
+        on.set_seed(77)
+        on.choose("Language", "Italian")
+        on.open_tab("Conversation")
+        on.fill_when_shown("Script", SCRIPT)
+        on.open_tab("Voice Design")
+        on.fill_when_shown("Description of the voice", DESCRIPTION)
+
+        page.goto(f"{address}/#/voice-clone")
+        page.reload()
+        check_clone(on)
+        # Another tab of the browser begins with it too, and each keeps its own from then on.
+        second = page.context.new_page()
+        second.goto(address)
+        on_second = StudioPage(second)
+        check_clone(on_second)
+        on_second.write("Only here.")
+        page.reload()
+        check_clone(on)
+        second.reload()
+        expect(on_second.button("Generate")).to_be_enabled()
+        expect(second.get_by_label("Text to speak").locator("visible=true")).to_have_value(
+            "Only here."
+        )
+        second.close()
+
+        own_studio.kill()
+        port = int(address.rpartition(":")[2])
+        own_studio.start(port)
+        page.goto(address)
+        check_clone(on)
+        on.open_tab("Conversation")
+        expect(page.get_by_label("Script").locator("visible=true")).to_have_value(SCRIPT)
+        on.open_tab("Voice Design")
+        described = page.get_by_label("Description of the voice").locator("visible=true")
+        expect(described).to_have_value(DESCRIPTION)
+
+
+def check_clone(on: StudioPage) -> None:
+    expect(on.button("Generate")).to_be_enabled()
+    expect(on.page.get_by_label("Text to speak").locator("visible=true")).to_have_value(TEXT)
+    expect(on.text("Voices that come with the model, and your own.")).to_be_visible()
+    expect(on.menu("Language")).to_have_value("Italian")
+    on.page.get_by_role("button", name="Options").locator("visible=true").click()
+    expect(on.page.get_by_label("Seed").locator("visible=true")).to_have_value("77")
