@@ -130,8 +130,24 @@ def view_routes() -> APIRouter:
 
 
 def live_routes(services: Services, may_listen: Callable[[Request], bool]) -> APIRouter:
-    """`GET /live/{job}`: a take while it is generated, for those who may see the page."""
+    """What works now, for those who may see the page.
+
+    `GET /live`: how much is being done. `GET /live/{job}`: a take while it is generated.
+    """
     router = APIRouter()
+
+    @router.get("/live", include_in_schema=False)
+    async def what_runs(request: Request) -> dict[str, Any]:
+        """How many jobs run and wait, and what the first of them does."""
+        if not may_listen(request):
+            raise HTTPException(401, "Log in to the page first.")
+        active = await run_in_threadpool(services.jobs.list, jobs.ACTIVE)
+        running = [job for job in active if job.state == jobs.RUNNING]
+        return {
+            "running": len(running),
+            "waiting": len(active) - len(running),
+            "title": running[-1].title if running else "",
+        }
 
     @router.get("/live/{job_id}", include_in_schema=False)
     async def live(job_id: str, request: Request) -> StreamingResponse:

@@ -18,6 +18,7 @@ from modules.ui.events import script
 from modules.ui.pages import Pages
 from modules.ui.render import render
 from modules.ui.safety import upload_folder
+from modules.ui.tabs.activity.tab import ActivityTab
 from modules.ui.tabs.conversation.tab import ConversationTab
 from modules.ui.tabs.dataset.tab import DatasetTab
 from modules.ui.tabs.history.tab import HistoryTab
@@ -59,6 +60,7 @@ VIEWS = (
     View("Transcribe", RECORDINGS, TranscribeTab, is_first_choice=True),
     View("Dataset", RECORDINGS, DatasetTab),
     View("Train XTTS", RECORDINGS, TrainTab),
+    View("Activity", STUDIO, ActivityTab),
     View("History", STUDIO, HistoryTab, is_first_choice=True),
     View("Models", STUDIO, ModelsTab),
     View("Settings", STUDIO, SettingsTab),

@@ -112,6 +112,7 @@ def test_what_is_typed_survives_a_killed_studio(
         )
         second.close()
 
+        page.goto("about:blank")
         own_studio.kill()
         port = int(address.rpartition(":")[2])
         own_studio.start(port)

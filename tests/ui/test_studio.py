@@ -34,6 +34,7 @@ def test_the_page_has_its_tabs_and_nothing_public_but_its_endpoints(services: Se
         "transcribe",
         "dataset",
         "train-xtts",
+        "activity",
         "history",
         "models",
         "settings",

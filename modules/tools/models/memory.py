@@ -9,6 +9,7 @@ from typing import Any
 from modules.core_components.ai_models.base_manager import BaseManager
 from modules.core_components.ai_models.engines.base import PooledEngine
 from modules.core_components.ai_models.model_pool import LoadPlan, Way
+from modules.core_components.ai_models.model_pool.budgets import memory_in_use, total_memory_bytes
 from modules.core_components.errors import StudioError
 from modules.core_components.progress import Progress
 from modules.core_components.settings import (
@@ -17,6 +18,7 @@ from modules.core_components.settings import (
     ModelSettings,
     parse_model_settings,
 )
+from modules.core_components.units import memory_text
 from modules.tools.services import Services
 
 
@@ -49,6 +51,23 @@ def smaller_sizes(services: Services, model_id: str) -> tuple[str, ...]:
     """The sizes of a model that would fit on its device. Raises as `load_plan`."""
     engine = pooled_engine(services, model_id)
     return () if engine is None else tuple(engine.model_spec().instead())
+
+
+def memory_in_words(services: Services) -> dict[str, str]:
+    """What the studio and its models hold of the machine's memory, and what is free."""
+    import psutil
+
+    pool = services.tts.pool
+    devices = sorted({resident.device for resident in pool.snapshot()} - {"cpu"})
+    return {
+        "Studio": memory_text(memory_in_use("cpu")),
+        "Models in it": memory_text(
+            sum(one.nbytes for one in pool.snapshot() if one.device == "cpu")
+        ),
+        "Free": memory_text(psutil.virtual_memory().available),
+        "Machine": memory_text(total_memory_bytes()),
+        **{f"Models on {device}": memory_text(memory_in_use(device)) for device in devices},
+    }
 
 
 def report_load(manager: BaseManager, engine: object, progress: Progress) -> None:

@@ -226,7 +226,7 @@ def job_html(job: Job, ahead: int = 0, waiting: int = 0) -> Markup:
         fraction, kind = None, "bad"
         message, hint = job.error or "It failed.", job.hint
     else:
-        fraction, message = None, "Cancelled."
+        fraction, message = None, "Done." if job.state == DONE else "Cancelled."
     return render("job", title=job.title, kind=kind, fraction=fraction, message=message, hint=hint)
 
 

@@ -121,6 +121,7 @@ def text_to_speak() -> Any:
     return gr.Textbox(
         value="",
         label="Text to speak",
+        elem_classes="studio-text",
         lines=5,
         max_lines=16,
         placeholder="Type what the voice should say.",

@@ -13,7 +13,7 @@ const show = () => {
   }
   const isListed = link.classList.contains('further');
   more.classList.toggle('current', isListed);
-  document.title = `${link.textContent.trim()} · ${title}`;
+  document.title = `${link.querySelector('span').textContent} · ${title}`;
   closeMore();
   const button = document.getElementById(`view-${link.dataset.view}-button`);
   if (!button) return;
@@ -40,12 +40,31 @@ element.addEventListener('keydown', event => {
 document.addEventListener('click', event => { if (!element.contains(event.target)) closeMore(); });
 
 element.querySelector('.skip').addEventListener('click', () => {
-  const fields = document.querySelectorAll('#views [role=tabpanel] :is(textarea, input, button)');
-  const first = [...fields].filter(one => one.offsetParent !== null && !one.disabled);
-  (first.find(one => one.tagName === 'TEXTAREA') || first[0])?.focus();
+  const visible = selector => [...document.querySelectorAll(`#views [role=tabpanel] ${selector}`)]
+    .find(one => one.offsetParent !== null && !one.disabled);
+  (visible('.studio-text textarea') || visible(':is(textarea, input, button)'))?.focus();
 });
 element.querySelector('.theme').addEventListener('click', () => {
   const dark = document.body.classList.toggle('dark');
   document.documentElement.dataset.shade = dark ? 'dark' : 'light';
   try { localStorage.setItem('studio-shade', dark ? 'dark' : 'light'); } catch (error) { /* until a reload */ }
 });
+
+// How much is being done stands at the link of the view that lists it.
+const activity = links.find(one => one.dataset.view === 'activity');
+const count = document.createElement('span');
+count.className = 'count';
+count.setAttribute('aria-hidden', 'true');
+activity.append(count);
+const askWhatRuns = async () => {
+  if (document.visibilityState !== 'visible') return;
+  try {
+    const answer = await fetch('live');
+    if (!answer.ok) return;
+    const { running, waiting, title: doing } = await answer.json();
+    count.textContent = running + waiting ? String(running + waiting) : '';
+    activity.title = running ? `${doing}${waiting ? ` · ${waiting} waiting` : ''}` : '';
+  } catch (error) { /* the studio is closed, which the page says */ }
+};
+setInterval(askWhatRuns, 3000);
+askWhatRuns();

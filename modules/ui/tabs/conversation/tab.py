@@ -54,7 +54,13 @@ class ConversationTab:
     def _build_request(self) -> None:
         title("Script")
         self._script = gr.Textbox(
-            value="", label="Script", show_label=False, lines=10, max_lines=24, placeholder=EXAMPLE
+            value="",
+            label="Script",
+            show_label=False,
+            lines=10,
+            max_lines=24,
+            placeholder=EXAMPLE,
+            elem_classes="studio-text",
         )
         note(ABOUT)
         title("Voices")

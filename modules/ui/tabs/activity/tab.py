@@ -1,0 +1,152 @@
+"""Activity: every job of every page and program, what each does, and the machine's memory."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import gradio as gr
+
+from modules.core_components.errors import NotFoundError
+from modules.core_components.jobs import Job
+from modules.core_components.jobs.job import (
+    CANCELLED,
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    QUEUED,
+    RESUMABLE,
+    RUNNING,
+)
+from modules.tools.models.memory import memory_in_words
+from modules.ui.events import listen
+from modules.ui.pages import is_own
+from modules.ui.render import empty_html, facts_html, local_time, render
+from modules.ui.views import Studio
+from modules.ui.widgets.jobs_view import job_html
+from modules.ui.widgets.parts import choice_list, hidden_text, panel, polling_panel, title
+
+POLL_S = 2.0
+MOST_JOBS = 60
+SEQUENCE = "activity"
+STATES = {
+    RUNNING: "running",
+    QUEUED: "waiting",
+    INTERRUPTED: "interrupted",
+    FAILED: "failed",
+    DONE: "done",
+    CANCELLED: "cancelled",
+}
+NO_JOBS = "Nothing has been started yet. Everything that takes a while is listed here."
+NO_CHOICE = "Select a job for its progress and its log."
+
+
+class ActivityTab:
+    def __init__(self, studio: Studio, tab: gr.Tab) -> None:
+        self._services = studio.services
+        self._chosen = hidden_text()
+        # What was drawn last: the list is drawn again only when it has changed.
+        self._drawn = hidden_text()
+        with gr.Row():
+            with gr.Column(scale=7, min_width=340):
+                self._list = choice_list()
+            with gr.Column(scale=5, min_width=320):
+                self._job = panel()
+                with gr.Row():
+                    self._cancel = gr.Button("Cancel", variant="stop", size="sm", visible=False)
+                    self._resume = gr.Button("Resume", size="sm", visible=False)
+                    self._dismiss = gr.Button("Remove from the list", size="sm", visible=False)
+                title("Memory")
+                self._memory = panel()
+                self._clock = polling_panel(POLL_S)
+        self._listen(studio, tab)
+
+    def _listen(self, studio: Studio, tab: gr.Tab) -> None:
+        buttons = [self._cancel, self._resume, self._dismiss]
+        shown = [self._chosen, self._drawn, self._list, self._job, *buttons, self._memory]
+        chosen = [self._chosen]
+        studio.on_show(tab, self._show, chosen, shown, sequence=SEQUENCE)
+        listen(self._list.select, self._choose, [], shown, sequence=SEQUENCE)
+        listen(self._clock.select, self._poll, [*chosen, self._drawn], shown, queue=False)
+        for button, work in (
+            (self._cancel, self._services.jobs.cancel),
+            (self._resume, self._services.jobs.resume),
+            (self._dismiss, self._services.jobs.dismiss),
+        ):
+
+            def change(job_id: str, work: Any = work) -> list[Any]:
+                work(job_id)
+                return self._show(job_id)
+
+            listen(button.click, change, chosen, shown, sequence=SEQUENCE)
+
+    def _choose(self, row: gr.EventData) -> list[Any]:
+        return self._show(row.id)
+
+    def _poll(self, chosen: str, drawn: str) -> list[Any]:
+        shown = self._show(chosen)
+        if shown[1] == drawn:
+            shown[:3] = [gr.skip()] * 3
+        return shown
+
+    def _show(self, chosen: str) -> list[Any]:
+        """All jobs, what is unfinished first, and one of them with its log."""
+        jobs = sorted(self._services.jobs.list(limit=MOST_JOBS), key=_place)
+        running = next((job.id for job in jobs if job.state == RUNNING), "")
+        job = self._find(chosen) or self._find(running)
+        table = render(
+            "activity",
+            rows=[(each.id, each) for each in jobs],
+            chosen=job.id if job else "",
+            states=STATES,
+            origin=_origin,
+            queued=_queued,
+            empty=NO_JOBS,
+        )
+        can_resume = job is not None and job.state in RESUMABLE
+        return [
+            job.id if job else "",
+            str([(each.id, each.state, f"{each.fraction:.2f}") for each in jobs]),
+            table,
+            self._job_html(job),
+            gr.update(
+                visible=job is not None and job.is_active,
+                interactive=job is not None and not job.cancel_requested,
+            ),
+            gr.update(visible=can_resume),
+            gr.update(visible=job is not None and not job.is_active),
+            facts_html(memory_in_words(self._services)),
+        ]
+
+    def _find(self, job_id: str) -> Job | None:
+        try:
+            return self._services.jobs.get(job_id) if job_id else None
+        except NotFoundError:  # removed on another page
+            return None
+
+    def _job_html(self, job: Job | None) -> Any:
+        if job is None:
+            return empty_html(NO_CHOICE)
+        return render(
+            "activity_job",
+            card=job_html(job, self._services.jobs.ahead(job.id)),
+            lines=job.log,
+        )
+
+
+def _place(job: Job) -> tuple[int, float]:
+    """What runs comes first, then what waits, in its order; then the others, the latest first."""
+    if job.state == RUNNING:
+        return (0, job.created)
+    return (1, job.created) if job.state == QUEUED else (2, -(job.finished or job.created))
+
+
+def _queued(job: Job) -> str:
+    return local_time(datetime.fromtimestamp(job.created, UTC).isoformat())
+
+
+def _origin(job: Job) -> str:
+    """Where it was started: by the studio itself or a program, if on no page."""
+    if is_own(job):
+        return "this page"
+    return "another page" if job.page else "elsewhere"
