@@ -16,9 +16,10 @@ def test_jobs_of_every_page_are_listed_with_their_origin(services: Services) -> 
         page = Page(client, "Activity", "first")
         page.reload()
         assert "Nothing has been started yet." in page.text
-        jobs = []
-        for origin in ("first", "second", ""):
-            jobs.append(submit(services, f"text of {origin or 'a program'}", page=origin))
+        jobs = [
+            submit(services, f"text of {origin or 'a program'}", page=origin)
+            for origin in ("first", "second", "")
+        ]
         for job in jobs:
             services.jobs.wait(job.id, WAIT_S)
         page.open_tab()
