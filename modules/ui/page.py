@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -26,6 +27,8 @@ from modules.ui.studio import VIEWS, build_studio
 from modules.ui.theme import STYLESHEETS, StudioTheme
 
 USER = "studio"
+# Of the levels 1 to 9: 1.5 MB become 0.1 MB in 17 ms.
+_LEVEL = 6
 POLL_S = 0.05
 # The job is in a database, which is asked at every eighth poll.
 ASK_JOB_EVERY = 8
@@ -85,8 +88,9 @@ class HeadFirst:
         if not _asks_for_html(scope):
             await self.app(scope, receive, send)
             return
-        # Uncompressed, since it is to be changed.
+        # Uncompressed, since it is to be changed first.
         headers = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
+        compresses = "gzip" in Headers(scope=scope).get("accept-encoding", "")
         start: Message | None = None
         page = b""
 
@@ -102,7 +106,12 @@ class HeadFirst:
             if message.get("more_body", False):
                 return
             page = page.replace(b"<head>", b"<head>" + self._html, 1)
-            MutableHeaders(raw=start["headers"])["content-length"] = str(len(page))
+            answer = MutableHeaders(raw=start["headers"])
+            if compresses:
+                page = gzip.compress(page, _LEVEL)
+                answer["content-encoding"] = "gzip"
+                answer.add_vary_header("accept-encoding")
+            answer["content-length"] = str(len(page))
             await send(start)
             await send({**message, "body": page})
 

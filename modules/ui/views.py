@@ -19,6 +19,7 @@ import gradio as gr
 from modules.core_components.errors import StudioError
 from modules.tools.services import Services
 from modules.ui.events import listen, listen_after, script, warn
+from modules.ui.widgets.parts import hidden_text
 
 Event = Callable[..., Any]
 
@@ -58,6 +59,7 @@ class Opening:
         self._views: dict[str, dict[str, Any]] = {}
         self._opened: list[_Opened] = []
         self._waiting: list[Callable[[Event], Any]] = []
+        self._searches: list[tuple[Callable[[], str], Any]] = []
 
     def keep(self, view: str, **components: Any) -> None:
         """Has the browser keep the values of a view's components, under these names.
@@ -71,6 +73,14 @@ class Opening:
         """Calls `work` together with all others that need no event of their own."""
         self._opened.append(_Opened(work, tuple(inputs), tuple(outputs)))
 
+    def find_job(self, search: Callable[[], str], job_id: Any) -> None:
+        """Puts the id that `search` finds, if any, into the state `job_id`.
+
+        A state that is among the outputs of a listener counts as changed the first time, and each
+        change is another request: so it is an output only where a job was found.
+        """
+        self._searches.append((search, job_id))
+
     def after_restoring(self, follow: Callable[[Event], Any]) -> None:
         """Calls `follow` with the event that follows the restored values."""
         self._waiting.append(follow)
@@ -80,7 +90,12 @@ class Opening:
         restored = self._listen_to_loading(page)
         for follow in self._waiting:
             follow(restored.success)
-        listen_as_opened(restored.success, self._answer, from_browser, self._inputs, self._outputs)
+        # On the page itself: what stands in a view that was not opened yet reports no change.
+        found = [hidden_text() for _ in self._searches]
+        for box, (_, job_id) in zip(found, self._searches, strict=True):
+            listen(box.change, lambda job: job, [box], [job_id])
+        outputs = [*found, *self._outputs]
+        listen_as_opened(restored.success, self._answer, from_browser, self._inputs, outputs)
         listen(restored.success, None, [], [], js=script("page_opened"), queue=False)
         for view, components in self._views.items():
             changes = [component.change for component in components.values()]
@@ -114,7 +129,7 @@ class Opening:
         return [component for opened in self._opened for component in opened.outputs]
 
     def _answer(self, *values: Any) -> list[Any]:
-        answers: list[Any] = []
+        answers: list[Any] = [search() for search, _ in self._searches]
         rest = list(values)
         for opened in self._opened:
             own, rest = rest[: len(opened.inputs)], rest[len(opened.inputs) :]

@@ -69,3 +69,17 @@ def test_what_is_no_page_is_left_as_it_is(services: Services) -> None:
         assert client.head("/", headers=BROWSER).status_code == 200
     assert config.json()["components"]
     assert "readystatechange" not in theme.text + config.text
+
+
+def test_the_page_is_sent_compressed_to_browsers_that_take_it(services: Services) -> None:
+    with TestClient(create_app(services), base_url=HERE) as client:
+        sizes = {}
+        for encoding in ("gzip, br", "identity"):
+            asked = {"accept": "text/html", "accept-encoding": encoding}
+            with client.stream("GET", "/", headers=asked) as answer:
+                sizes[encoding] = int(answer.headers["content-length"])
+                assert answer.headers.get("content-encoding") == (
+                    "gzip" if "gzip" in encoding else None
+                )
+                assert b"gradio_config" in answer.read()
+    assert sizes["gzip, br"] < sizes["identity"] / 5

@@ -109,7 +109,7 @@ class JobsView:
 
     def find_on_open(self, studio: Studio) -> None:
         """Follows the job of `find` whenever the page is opened."""
-        studio.on_open(self.find, [], [self.job_id])
+        studio.opening.find_job(self.find, self.job_id)
 
     def find(self) -> str:
         """The job to show on a freshly opened page; empty when there is none.

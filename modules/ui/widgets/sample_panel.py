@@ -12,7 +12,7 @@ from modules.core_components.values import Consent, Sample
 from modules.tools.services import Services
 from modules.tools.voices.samples import add_sample, is_demo_sample, submit_reference_text
 from modules.ui.events import listen, listen_after, notify, warn
-from modules.ui.render import duration_text, empty_html, facts_html
+from modules.ui.render import duration_text, empty_html, facts_html, part
 from modules.ui.widgets import recording_input
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import (
@@ -41,21 +41,24 @@ class SamplePanel:
         self._services = services
         # In the browser, which keeps it.
         self.chosen = hidden_text()
-        self.name = menu("Sample")
-        self._player = audio_player("Sample", visible=False)
-        self._facts = panel(empty_html(LOADING))
-        with gr.Column(visible=False) as self._details:
-            self._ref_text = gr.Textbox(
-                value="",
-                label="Reference text",
-                info="What is said in the sample. XTTS and voice match do not need it.",
-                lines=3,
-            )
-            with gr.Row():
-                self._transcribe = gr.Button("Transcribe sample", size="sm")
-                save = gr.Button("Save text", size="sm")
-            delete = ConfirmedButton("Delete sample", "It moves to the trash.")
-        about = [self._player, self._facts, self._details, self._ref_text]
+        with gr.Column(elem_classes="studio-sample"):
+            self.name = menu("Sample")
+            self._player = audio_player("Sample", visible=False)
+            # Apart from the facts, which would move when the player comes in above them.
+            self._loading = panel(part("loading", LOADING))
+            self._facts = panel(visible=False)
+            with gr.Column(visible=False) as self._details:
+                self._ref_text = gr.Textbox(
+                    value="",
+                    label="Reference text",
+                    info="What is said in the sample. XTTS and voice match do not need it.",
+                    lines=3,
+                )
+                with gr.Row():
+                    self._transcribe = gr.Button("Transcribe sample", size="sm")
+                    save = gr.Button("Save text", size="sm")
+                delete = ConfirmedButton("Delete sample", "It moves to the trash.")
+        about = [self._loading, self._player, self._facts, self._details, self._ref_text]
         self._shown = [self.chosen, self.name, *about]
         with gr.Accordion("New sample", open=False) as self._add:
             # What `refresh` gives values for.
@@ -130,12 +133,14 @@ class SamplePanel:
         dropdown = menu_update([(known, known) for known in samples], shown, NO_SAMPLE)
         if sample is None:
             hidden = gr.update(visible=False)
-            return ["", dropdown, hidden, empty_html(NO_SAMPLES), hidden, ""]
+            none = gr.update(value=empty_html(NO_SAMPLES), visible=True)
+            return ["", dropdown, hidden, hidden, none, hidden, ""]
         return [
             sample.name,
             dropdown,
+            gr.update(visible=False),
             gr.update(value=str(sample.path), visible=True, label=sample.name),
-            facts_html(sample_facts(sample)),
+            gr.update(value=facts_html(sample_facts(sample)), visible=True),
             gr.update(visible=True),
             sample.ref_text,
         ]

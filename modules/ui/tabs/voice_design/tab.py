@@ -101,7 +101,7 @@ class VoiceDesignTab:
         studio.on_show(tab, self._models, asked, models, unchecked=True, unlocks=[self._design])
         studio.on_show(tab, self._show, [], self._shown)
         self._jobs.find_on_open(studio)
-        studio.on_open(self._find_download, [], [self._downloads.job_id])
+        studio.opening.find_job(self._find_download, self._downloads.job_id)
         listen(engine.input, self._models, asked, models, unchecked=True)
         listen(self._download.click, self._fetch, [], [self._downloads.job_id])
         self._downloads.on_finished(lambda job, *now: self._models(*now), asked, models)
