@@ -41,7 +41,7 @@ def create_page(services: Services, password: str = "") -> FastAPI:
     page = build_studio(services, pages)
     undocumented: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": None}
     app = FastAPI(**undocumented)
-    app.add_middleware(HeadFirst, html=shade_html())
+    app.add_middleware(HeadFirst, html=head_html())
     app.include_router(live_routes(services, lambda request: is_logged_in(mounted.app, request)))
     app.include_router(view_routes())
     gr.mount_gradio_app(
@@ -68,10 +68,12 @@ def create_page(services: Services, password: str = "") -> FastAPI:
     return app
 
 
-def shade_html() -> str:
-    """Applies the shade, light or dark, that was chosen in this browser, before the first paint."""
+def head_html() -> str:
+    """What has to be on the page before Gradio's own scripts: the shade, light or dark, that was
+    chosen in this browser, and what mends keyboard and names of Gradio's controls."""
     style = (STATIC / "css" / "shade.css").read_text(encoding="utf-8")
-    return f"<style>{style}</style><script>{script('apply_shade')}</script>"
+    scripts = (script(name) for name in ("apply_shade", "keyboard", "names"))
+    return f"<style>{style}</style>" + "".join(f"<script>{code}</script>" for code in scripts)
 
 
 class HeadFirst:

@@ -12,7 +12,8 @@ from modules.ui.events import STATIC
 
 # What all tabs share, then what single tabs need besides.
 STYLESHEETS = tuple(
-    STATIC / "css" / f"{name}.css" for name in ("studio", "navigation", "dataset", "training")
+    STATIC / "css" / f"{name}.css"
+    for name in ("studio", "navigation", "dataset", "training", "access")
 )
 # Of each variable the light and the dark value.
 COLOURS = {
@@ -36,7 +37,7 @@ COLOURS = {
     "input_border_color": ("*neutral_300", "*neutral_700"),
     "input_border_color_focus": ("*primary_600", "*primary_400"),
     "input_shadow_focus": ("0 0 0 3px rgb(20 184 166 / 0.18)", "0 0 0 3px rgb(45 212 191 / 0.18)"),
-    "input_placeholder_color": ("*neutral_400", "*neutral_500"),
+    "input_placeholder_color": ("*neutral_500", "*neutral_400"),
     "checkbox_background_color_selected": ("*primary_600", "*primary_500"),
     "checkbox_border_color_selected": ("*primary_600", "*primary_500"),
     "checkbox_label_background_fill": ("white", "*neutral_950"),
@@ -47,9 +48,9 @@ COLOURS = {
     "loader_color": ("*primary_600", "*primary_400"),
     "table_border_color": ("*neutral_200", "*neutral_800"),
     "button_border_width": ("1px", "1px"),
-    "button_primary_background_fill": ("*primary_700", "*primary_600"),
-    "button_primary_background_fill_hover": ("*primary_800", "*primary_500"),
-    "button_primary_border_color": ("*primary_700", "*primary_600"),
+    "button_primary_background_fill": ("*primary_700", "*primary_700"),
+    "button_primary_background_fill_hover": ("*primary_800", "*primary_800"),
+    "button_primary_border_color": ("*primary_700", "*primary_700"),
     "button_primary_text_color": ("white", "white"),
     "button_secondary_background_fill": ("white", "*neutral_900"),
     "button_secondary_background_fill_hover": ("*neutral_100", "*neutral_800"),
@@ -60,6 +61,8 @@ COLOURS = {
     "button_cancel_text_color": ("#b91c1c", "#fca5a5"),
 }
 SIZES = {
+    # On white; access.css has that of the dark page, for which Gradio has no name.
+    "color_accent": "*primary_700",
     "block_shadow": "none",
     "block_label_text_weight": "600",
     "block_title_text_weight": "600",

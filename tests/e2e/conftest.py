@@ -133,8 +133,11 @@ def page(chromium: Browser, studio: StudioProcess) -> Iterator[Page]:
 
 
 @contextmanager
-def watched_page(chromium: Browser, url: str) -> Iterator[Page]:
-    """A page of a studio; raises AssertionError at its end if the browser complained."""
+def watched_page(chromium: Browser, url: str, script: str = "") -> Iterator[Page]:
+    """A page of a studio; raises AssertionError at its end if the browser complained.
+
+    `script` runs in it before anything else.
+    """
     context = chromium.new_context(viewport={"width": 1320, "height": 900})
     page = context.new_page()
     complaints: list[str] = []
@@ -155,7 +158,7 @@ def watched_page(chromium: Browser, url: str) -> Iterator[Page]:
         nonlocal leaving
         leaving = leaving and frame is not page.main_frame
 
-    page.add_init_script(TELL_LEAVING)
+    page.add_init_script(f"{TELL_LEAVING};{script}")
     page.on("response", look_at)
     page.on("pageerror", lambda error: complaints.append(f"page error: {error}"))
     page.on("console", hear)

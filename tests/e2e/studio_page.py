@@ -44,7 +44,7 @@ class StudioPage:
         As a user does, by the dialog: the hidden inputs of other tabs, and of an accordion that is
         still opening, take files too.
         """
-        area = self.page.get_by_role("button", name="Click to upload or drop files")
+        area = self.page.get_by_role("button", name=re.compile("Click to Upload$"))
         with self.page.expect_file_chooser() as dialog:
             area.locator("visible=true").first.click()
         dialog.value.set_files(file)

@@ -20,6 +20,9 @@ NO_ASR_MODEL = (
     "No transcription model is installed yet. Download one on the Models tab; Whisper base "
     "is small."
 )
+# What a view is about: Ctrl+Enter in such a text presses such a button (keyboard.js), and the skip
+# link leads to the text.
+TEXT, GO = "studio-text", "studio-go"
 WAVE = gr.WaveformOptions(
     waveform_color="#a8a29e", waveform_progress_color="#0d9488", trim_region_color="#0d948855"
 )
@@ -121,10 +124,10 @@ def text_to_speak() -> Any:
     return gr.Textbox(
         value="",
         label="Text to speak",
-        elem_classes="studio-text",
         lines=5,
         max_lines=16,
         placeholder="Type what the voice should say.",
+        elem_classes=TEXT,
     )
 
 
@@ -145,7 +148,7 @@ class ConfirmedButton:
 
     def __init__(self, label: str, question: str, yes: str = "Delete") -> None:
         self.button = gr.Button(label, variant="stop", size="sm")
-        with gr.Row(visible=False) as self._ask:
+        with gr.Row(visible=False, elem_classes="studio-question") as self._ask:
             note(question)
             self._yes = gr.Button(yes, variant="stop", size="sm")
             no = gr.Button("Cancel", size="sm")

@@ -152,7 +152,7 @@ class GeneratePanel:
         ReadingView(self._services, self._text, self.engine)
         self._voice = parts.note("")
         self._play = gr.Checkbox(label="Play while generating", value=True, container=False)
-        self.button = gr.Button("Generate", variant="primary", size="lg")
+        self.button = gr.Button("Generate", variant="primary", size="lg", elem_classes=parts.GO)
         self._live_player = parts.scripted_panel("live_player")
         self.jobs = JobsView(self._services, kinds, shared=shared)
         self._empty = parts.panel(empty_html("Your takes appear here."))

@@ -23,7 +23,7 @@ from modules.ui.tabs.conversation.cast_panel import IN_ONE_GO, LINE_BY_LINE, Cas
 from modules.ui.tabs.conversation.conversation_panel import ConversationPanel
 from modules.ui.views import Studio
 from modules.ui.widgets.jobs_view import JobsView
-from modules.ui.widgets.parts import choice_list, note, title
+from modules.ui.widgets.parts import GO, TEXT, choice_list, note, title
 
 EXAMPLE = "Anna: Good morning, Ben.\nBen: (sleepy) Morning. [pause:1s] Is there coffee?"
 ABOUT = (
@@ -60,7 +60,7 @@ class ConversationTab:
             lines=10,
             max_lines=24,
             placeholder=EXAMPLE,
-            elem_classes="studio-text",
+            elem_classes=TEXT,
         )
         note(ABOUT)
         title("Voices")
@@ -81,7 +81,9 @@ class ConversationTab:
             self._title = gr.Textbox(
                 value="", label="Title", info="Empty: the first words of the script."
             )
-        self._generate = gr.Button("Generate conversation", variant="primary", size="lg")
+        self._generate = gr.Button(
+            "Generate conversation", variant="primary", size="lg", elem_classes=GO
+        )
 
     def _listen(self, studio: Studio, tab: gr.Tab) -> None:
         cast, shown = self._cast, self._panel.outputs

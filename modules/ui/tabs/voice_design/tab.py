@@ -24,7 +24,7 @@ from modules.ui.render import card_html, empty_html, render
 from modules.ui.views import Studio
 from modules.ui.widgets.engine_panel import EnginePanel
 from modules.ui.widgets.jobs_view import JobsView
-from modules.ui.widgets.parts import audio_player, panel, text_to_speak, title
+from modules.ui.widgets.parts import GO, TEXT, audio_player, panel, text_to_speak, title
 
 MOST_TRIES = 4
 # So many of the latest takes are searched for tries.
@@ -58,6 +58,7 @@ class VoiceDesignTab:
             lines=4,
             max_lines=8,
             placeholder=EXAMPLE,
+            elem_classes=TEXT,
         )
         self._text = text_to_speak()
         self._text.value = SUGGESTED_TEXT
@@ -68,7 +69,7 @@ class VoiceDesignTab:
         with gr.Column(visible=False) as self._ready:
             self._engine = EnginePanel(self._services)
             self._count = gr.Slider(1, MOST_TRIES, value=2, step=1, label="Tries")
-            self._design = gr.Button("Design", variant="primary", size="lg")
+            self._design = gr.Button("Design", variant="primary", size="lg", elem_classes=GO)
 
     def _build_tries(self) -> None:
         title("Tries")
