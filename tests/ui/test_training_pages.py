@@ -20,7 +20,7 @@ from modules.tools.services import Services
 from modules.tools.training.preflight import OK, STOP, Check, Preflight, TrainingRequest
 from modules.ui.tabs.train_xtts.evaluation import TrainingJudge
 from modules.ui.tabs.train_xtts.live import LiveTraining, loss_curves_html
-from modules.ui.tabs.train_xtts.setup import preflight_html, rejected_html
+from modules.ui.tabs.train_xtts.setup import TrainingSetup, preflight_html, rejected_html
 from tests.ui.page_client import opened
 
 ASKED = (TrainingRequest("Anna_v1", "Anna"), TrainingPlan(), "en")
@@ -149,3 +149,11 @@ def test_a_judgement_fills_table_menus_and_players(
     assert text["choices"] == [("<i>Hello</i>", "s")]
     assert (first["value"], second["value"]) == ("base", "4")
     assert shown[7]["value"].endswith("base/s.wav")
+
+
+def test_a_dataset_in_amharic_says_how_xtts_learns_it(services: Services, page: gr.Blocks) -> None:
+    services.datasets.create("Almaz", "am", "Almaz")
+    services.datasets.create("Anna", "en", "Anna")
+    setup = TrainingSetup(services)
+    assert "Long consonants are not written" in setup.refresh("Almaz")[1]
+    assert "Amharic" not in setup.refresh("Anna")[1]

@@ -63,6 +63,16 @@ class RunFiles:
         return self.folder / "rows.json"
 
     @property
+    def text_form(self) -> Path:
+        """The record of the front end that reads the texts, where it is not the engine's own."""
+        return self.folder / "text_form.json"
+
+    @property
+    def vocabulary(self) -> Path:
+        """A vocabulary of the run's own, where the base's does not have the language."""
+        return self.folder / "vocab.json"
+
+    @property
     def setup(self) -> Path:
         """Where everything lies on this machine, written anew at each start."""
         return self.folder / "setup.json"

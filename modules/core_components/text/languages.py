@@ -67,7 +67,7 @@ _FUNCTION_WORDS = {
 _WORDS = {language: frozenset(words.split()) for language, words in _FUNCTION_WORDS.items()}
 _SCRIPTS = {
     "CYRILLIC": "ru", "ARABIC": "ar", "HANGUL": "ko", "HIRAGANA": "ja", "KATAKANA": "ja",
-    "DEVANAGARI": "hi", "CJK": "zh",
+    "DEVANAGARI": "hi", "CJK": "zh", "ETHIOPIC": "am",
 }  # fmt: skip
 # One word may be a name or a loan; two of them are a sentence of that language.
 _ENOUGH_WORDS = 2

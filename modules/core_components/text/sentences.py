@@ -59,12 +59,13 @@ ORDINAL_LANGUAGES = _words("de da nb no nn cs sk fi hu et lv")
 
 # Marks that end a sentence whatever follows: CJK, Devanagari, Arabic, Urdu, Ethiopic, Khmer,
 # Burmese, Armenian.
-_ALWAYS = "。！？｡।॥؟۔።។။։"
+_ALWAYS = "。！？｡।॥؟۔።។။։፧፨"
 # Right after a mark every quotation mark closes, also those that open in other languages.
 _CLOSERS = "\"'”’“‘»›«‹)]）」』】》〉"
 _OPENERS = "\"'“”‘«»‹„‚(¿¡[（「『【《〈-–—*_"
 # No look-ahead in it: a failing one would make long runs of marks quadratic.
-_MARKS = rf"[.!?…{_ALWAYS}]+"
+# Two Ethiopic word spaces stand for a full stop where no key has one.
+_MARKS = rf"(?:[.!?…{_ALWAYS}]|፡፡)+"
 _END = re.compile(rf"{_MARKS}[{re.escape(_CLOSERS)}]*|\n\s*\n")
 _END_FRENCH = re.compile(rf"{_MARKS}(?:[ \u00a0\u202f]?»|[{re.escape(_CLOSERS)}])*|\n\s*\n")
 _LONGEST_TOKEN = 40

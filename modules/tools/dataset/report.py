@@ -15,6 +15,11 @@ from modules.core_components.ai_models.engines.xtts.preflight.data import (
     load_tokenizer,
     text_fault,
 )
+from modules.core_components.ai_models.engines.xtts.text_form import (
+    LANGUAGE,
+    TRANSLITERATION,
+    front_end_for,
+)
 from modules.core_components.dataset.report import (
     ClipFacts,
     ClipMeasures,
@@ -88,7 +93,10 @@ def text_sha256(clip: Clip) -> str:
 
 def load_text_fault(services: Services, base: ModelEntry) -> TextFault:
     """Asks the tokenizer of an installed base. The first call imports coqui's package: seconds."""
-    return partial(text_fault, load_tokenizer(services.catalog.folder(base) / _VOCABULARY))
+    vocabulary = services.catalog.folder(base) / _VOCABULARY
+    # Amharic in letters that every vocabulary has; a vocabulary of its own knows every sign.
+    front_end = front_end_for(LANGUAGE, TRANSLITERATION)
+    return partial(text_fault, load_tokenizer(vocabulary, front_end))
 
 
 def _installed_base(services: Services) -> ModelEntry:

@@ -26,6 +26,7 @@ from modules.core_components.ai_models.engines.speaker_handle import SpeakerEnco
 from modules.core_components.ai_models.engines.xtts.checkpoint import WEIGHTS
 from modules.core_components.ai_models.engines.xtts.engine import ModelFiles, XttsEngine
 from modules.core_components.ai_models.engines.xtts.speakers import pack
+from modules.core_components.ai_models.engines.xtts.text_form import FRONT_END
 from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import read_rows
 from modules.core_components.audio.files import audio_sha256, read_speech, write_speech
 from modules.core_components.audio.speech_regions import speech_seconds, trim_to_speech
@@ -43,6 +44,7 @@ from modules.core_components.library.evaluation import (
     propose,
 )
 from modules.core_components.library.training_runs import ALIVE, KeptCheckpoint, TrainingRun
+from modules.core_components.library.tuned_models import CARD
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
 from modules.core_components.speaker_scale import FIRST_ENCODER
 from modules.core_components.text.judging_sentences import judging_sentences
@@ -50,6 +52,7 @@ from modules.core_components.values import FloatArray, Sample, Speech, VoiceProm
 from modules.tools.services import Services
 from modules.tools.speaking.request import engine_options
 from modules.tools.speaking.scores import read_back
+from modules.tools.training.run_texts import run_front_end, run_vocabulary
 
 logger = logging.getLogger(__name__)
 
@@ -310,6 +313,8 @@ def judge_run(
     texts = texts_of(services, run)
     rows: list[JudgedCheckpoint] = []
     candidates: Sequence[KeptCheckpoint | None] = (None, *checkpoints)
+    if run_front_end(run):
+        candidates = checkpoints  # the base does not have the language
     for index, kept in enumerate(candidates):
         part = scaled(progress, index / len(candidates), (index + 1) / len(candidates))
         rows.append(_judge(services, run, kept, texts, judge, part, cancel))
@@ -385,10 +390,14 @@ def _speaker(
     base = services.catalog.folder(services.catalog.entry(run.base_model))
     ensure_free(run.folder, (base / WEIGHTS).stat().st_size)
     packed = run.folder / FOLDER / f".candidate-{kept.step}"
-    entry = replace(services.tts.entry(run.base_model), id=f"judged-{run.name}-{kept.step}")
+    entry = services.tts.entry(run.base_model)
+    languages = tuple(dict.fromkeys((run.language, *entry.languages)))
+    entry = replace(entry, id=f"judged-{run.name}-{kept.step}", languages=languages)
     files = ModelFiles(packed, lambda: _identity(kept), lambda: packed)
     try:
-        pack(kept.path, base, packed)
+        pack(kept.path, base, run_vocabulary(run, base), packed)
+        if front_end := run_front_end(run):
+            atomic.write_json(packed / CARD, {FRONT_END: front_end})
         # Its revision is read off the folder; the protocol would have it settable.
         engine: Any = XttsEngine(entry, services.tts.context, files)
         yield engine

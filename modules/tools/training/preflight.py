@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from modules.core_components.ai_models.engines.base import parse_options
-from modules.core_components.ai_models.engines.xtts.checkpoint import VOCABULARY, WEIGHTS
+from modules.core_components.ai_models.engines.xtts.checkpoint import (
+    VOCABULARY,
+    WEIGHTS,
+    read_json,
+)
 from modules.core_components.ai_models.engines.xtts.preflight import data, machine
 from modules.core_components.ai_models.engines.xtts.preflight.data import (
     OK,
@@ -20,6 +27,7 @@ from modules.core_components.ai_models.engines.xtts.preflight.data import (
     RejectedRow,
     check_language,
     check_metadata,
+    check_new_tokens,
     examine_rows,
     load_tokenizer,
 )
@@ -28,15 +36,21 @@ from modules.core_components.ai_models.engines.xtts.preflight.machine import (
     check_gpu,
     check_main_memory,
 )
+from modules.core_components.ai_models.engines.xtts.text_form import (
+    front_end_for,
+    has_new_tokens,
+)
 from modules.core_components.ai_models.engines.xtts.training.plan import TrainingPlan
 from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import (
     TrainingRow,
     row_of,
 )
-from modules.core_components.dataset.values import SAMPLE_RATE_HZ, Dataset
+from modules.core_components.ai_models.engines.xtts.vocabulary import extended_vocabulary
+from modules.core_components.dataset.values import SAMPLE_RATE_HZ, TRAIN, Dataset
 from modules.core_components.errors import StudioError
 from modules.core_components.library.names import safe_stem, same_name_key
 from modules.core_components.progress import Progress, no_progress
+from modules.core_components.text.amharic.front_end import AmharicFrontEnd, PreparedText
 from modules.tools.models.model_names import find_model
 from modules.tools.services import Services
 
@@ -44,6 +58,7 @@ __all__ = ["OK", "STOP", "WARN", "Check", "Preflight", "RejectedRow", "preflight
 
 TRAINING_FILES = "xtts-v2-training"
 NAME, CONSENT, BASE, ROWS = "Name", "Consent", "Base model", "Rows"
+TEXTS = "Form of the texts"
 _NOTHING = ExaminedRows((), (), 0.0, 0.0, 0)
 
 
@@ -62,6 +77,16 @@ class TrainingRequest:
 
 
 @dataclass(frozen=True)
+class TextForm:
+    """How the texts of a language that the base does not have go to it: by `front_end`, and with a
+    vocabulary of its own where that is not empty (the content of a vocab.json). `checks` say so."""
+
+    front_end: AmharicFrontEnd | None = None
+    vocabulary: Mapping[str, Any] = field(default_factory=dict)
+    checks: tuple[Check, ...] = ()
+
+
+@dataclass(frozen=True)
 class Preflight:
     """The completed request, what was checked, and the rows to train and evaluate on.
 
@@ -76,6 +101,7 @@ class Preflight:
     train: tuple[TrainingRow, ...]
     evaluation: tuple[TrainingRow, ...]
     seconds: float
+    text_form: TextForm = TextForm()
 
     @property
     def kept_rows(self) -> int:
@@ -106,16 +132,19 @@ def preflight(
     checks = [_check_name(services, request.run), _check_consent(dataset), *base]
     rejected: list[RejectedRow] = []
     train = evaluation = _NOTHING
+    form = TextForm()
     base_is_usable = all(check.level != STOP for check in base)
     if base_is_usable:
         try:
             vocabulary = services.tts.catalog.folder(services.tts.entry(request.base_model))
             progress(0.2, "Reading every row")
-            train, evaluation = _examine(dataset, vocabulary / VOCABULARY, plan.max_clip_s)
+            form = _text_form(dataset, plan, vocabulary / VOCABULARY)
+            train, evaluation = _examine(dataset, vocabulary / VOCABULARY, form, plan.max_clip_s)
         except StudioError as error:
             checks.append(Check(ROWS, STOP, error.message, error.hint))
         else:
             rejected = [*train.rejected, *evaluation.rejected]
+            checks += form.checks
             checks += _row_checks(dataset, plan, train, evaluation, rejected)
     progress(0.9, "Checking disk and memory")
     if base_is_usable:
@@ -130,6 +159,7 @@ def preflight(
         train.kept,
         evaluation.kept,
         train.seconds + evaluation.seconds,
+        form,
     )
 
 
@@ -171,11 +201,38 @@ def _check_base(services: Services, base_model: str) -> list[Check]:
     return [here, check_fit(services.catalog.folder(services.catalog.entry(base_model)))]
 
 
+def _text_form(dataset: Dataset, plan: TrainingPlan, vocab_file: Path) -> TextForm:
+    """Raises CorruptFileError for a vocabulary that cannot be extended."""
+    front_end = front_end_for(dataset.language, plan.new_language)
+    if front_end is None:
+        return TextForm()
+    rows = dataset.rows
+    prepared = [front_end.prepare(clip.text) for clip in rows]
+    dropped = Counter[str]()
+    for one in prepared:
+        dropped.update(one.dropped)
+    found = PreparedText("", dropped).dropped_in_words
+    checks = [Check(TEXTS, OK, front_end.about)]
+    if found:
+        checks = [Check(TEXTS, WARN, f"{front_end.about} Not said: {found}.",
+                        "Drop them from the texts, or train without them.")]  # fmt: skip
+    if not has_new_tokens(front_end):
+        return TextForm(front_end, {}, tuple(checks))
+    learned_from = [
+        one.text for clip, one in zip(rows, prepared, strict=True) if clip.subset == TRAIN
+    ]
+    vocabulary = extended_vocabulary(read_json(vocab_file), learned_from)
+    hours = sum(clip.duration_s for clip in rows) / 3600
+    checks.append(check_new_tokens(vocabulary, read_json(vocab_file), hours))
+    return TextForm(front_end, vocabulary, tuple(checks))
+
+
 def _examine(
-    dataset: Dataset, vocab_file: Path, max_clip_s: float
+    dataset: Dataset, vocab_file: Path, form: TextForm, max_clip_s: float
 ) -> tuple[ExaminedRows, ExaminedRows]:
     """The rows of the training and those of the evaluation set."""
-    tokenizer = load_tokenizer(vocab_file)
+    with _vocabulary_file(form, vocab_file) as file:
+        tokenizer = load_tokenizer(file, form.front_end)
     check_language(tokenizer, dataset.language)
     rows = [row_of(clip) for clip in dataset.rows]
     train, evaluation = (
@@ -186,6 +243,18 @@ def _examine(
         )
     )
     return train, evaluation
+
+
+@contextmanager
+def _vocabulary_file(form: TextForm, of_base: Path) -> Iterator[Path]:
+    """The vocabulary that the training will have: coqui's tokenizer reads files only."""
+    if not form.vocabulary:
+        yield of_base
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / VOCABULARY
+        file.write_text(json.dumps(form.vocabulary, ensure_ascii=False), encoding="utf-8")
+        yield file
 
 
 def _row_checks(

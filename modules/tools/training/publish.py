@@ -15,6 +15,7 @@ from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.ai_models.downloads.files import ensure_free, sha256_of
 from modules.core_components.ai_models.engines.xtts.checkpoint import WEIGHTS
 from modules.core_components.ai_models.engines.xtts.speakers import PackedSize, pack
+from modules.core_components.ai_models.engines.xtts.text_form import FRONT_END
 from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import read_rows
 from modules.core_components.dataset.values import Dataset
 from modules.core_components.errors import BadInputError, NotFoundError
@@ -30,6 +31,7 @@ from modules.core_components.units import size_text
 from modules.core_components.version import APP_VERSION
 from modules.tools.services import Services
 from modules.tools.training.evaluation import RunReference, judge_run, read_judgement, run_reference
+from modules.tools.training.run_texts import run_front_end, run_vocabulary
 
 VERSION = 1
 
@@ -93,7 +95,8 @@ def model_card(
             "clips": list(facts.reference.clips),
             "seconds": round(facts.reference.sample.duration_s, 2),
         },
-        "text_frontend": {
+        FRONT_END: run_front_end(run)
+        or {
             "name": "coqui-tts VoiceBpeTokenizer",
             "version": metadata.version("coqui-tts"),
         },
@@ -155,12 +158,18 @@ their own.
 |---|---|
 {hashes}
 
-Texts are read by {card["text_frontend"]["name"]} {card["text_frontend"]["version"]}.
+Texts are read by {_front_end(card["text_frontend"])}.
 
 ## Licence
 
 {licence["name"]} ({licence["url"]}), that of the base. {licence["note"]}
 """
+
+
+def _front_end(record: Mapping[str, Any]) -> str:
+    """The name, the version, and what else has to be the same in speaking."""
+    others = [f"{key} {value}" for key, value in record.items() if key not in ("name", "version")]
+    return " ".join([f"{record['name']} {record['version']}", *(f"({one})" for one in others)])
 
 
 def _scores_table(card: Mapping[str, Any]) -> str:
@@ -210,7 +219,7 @@ def publish(
         progress(0.0, "Choosing the reference")
         reference = run_reference(services, run, cancel)
         progress(0.1, "Removing what only training needs")
-        sizes = pack(kept.path, base_folder, folder)
+        sizes = pack(kept.path, base_folder, run_vocabulary(run, base_folder), folder)
         shutil.copyfile(reference.sample.path, folder / REFERENCE)
         cancel.raise_if_cancelled()
         progress(0.6, "Writing the model card")

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from modules.core_components import atomic
 from modules.core_components.ai_models.engines.base import parse_options
-from modules.core_components.ai_models.engines.xtts.checkpoint import CONFIG, VOCABULARY, WEIGHTS
+from modules.core_components.ai_models.engines.xtts.checkpoint import CONFIG, WEIGHTS
 from modules.core_components.ai_models.engines.xtts.training.plan import TrainingPlan, TrainingSetup
 from modules.core_components.ai_models.engines.xtts.training.process import TrainingProcess
 from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import row_to_json
@@ -24,6 +25,7 @@ from modules.core_components.library.training_runs import ALIVE, TrainingRun
 from modules.core_components.progress import CancelToken, Progress
 from modules.tools.services import Services
 from modules.tools.training.preflight import TRAINING_FILES, TrainingRequest, preflight
+from modules.tools.training.run_texts import run_front_end, run_vocabulary
 
 TRAIN = "train_xtts"
 
@@ -82,7 +84,7 @@ def new_run(services: Services, request: TrainingRequest) -> TrainingRun:
             " ".join(check.message for check in found.stops),
             " ".join(check.hint for check in found.stops if check.hint),
         )
-    return services.training_runs.create(
+    run = services.training_runs.create(
         found.request.run,
         found.request.dataset,
         found.request.base_model,
@@ -90,6 +92,13 @@ def new_run(services: Services, request: TrainingRequest) -> TrainingRun:
         asdict(found.plan),
         [row_to_json(row) for row in (*found.train, *found.evaluation)],
     )
+    # Fixed now, like the rows: another backend tomorrow would write the texts otherwise.
+    form = found.text_form
+    if form.vocabulary:
+        atomic.write_json(run.files.vocabulary, form.vocabulary)
+    if form.front_end is not None:
+        atomic.write_json(run.files.text_form, form.front_end.record)
+    return run
 
 
 def start_training(services: Services, request: TrainingRequest) -> Job:
@@ -242,9 +251,10 @@ def _setup_of(services: Services, run: TrainingRun) -> TrainingSetup:
         dataset_folder=services.datasets.get(run.dataset).folder,
         weights=base / WEIGHTS,
         config=base / CONFIG,
-        vocabulary=base / VOCABULARY,
+        vocabulary=run_vocabulary(run, base),
         dvae=support / "dvae.pth",
         mel_norms=support / "mel_stats.pth",
+        front_end=run_front_end(run),
     )
 
 

@@ -3,6 +3,7 @@ them. `bench/amharic_agreement.py` compares the rules with CLDR and epitran."""
 
 from __future__ import annotations
 
+import pickle
 import random
 import shutil
 import sys
@@ -28,6 +29,7 @@ from modules.core_components.text.amharic.phonemes import ipa_to_latin, to_ipa, 
 from modules.core_components.text.amharic.syllables import homophones, syllables
 from modules.core_components.text.reading.amharic import ethiopic_value
 from modules.core_components.text.reading.front_end import explain, spoken_form
+from modules.core_components.text.sentences import split_sentences
 
 ASSIGNED = [
     chr(code)
@@ -292,4 +294,14 @@ def test_the_best_backend_that_is_here_is_used(own_packages: Path) -> None:
     assert available_backends()[0] == EPITRAN, "its model would have to be downloaded"
     (own_packages / TRANSPHONE / "data" / "model" / "042801_base").mkdir(parents=True)
     assert available_backends() == (TRANSPHONE, EPITRAN, RULES)
-    assert AmharicFrontEnd.of(LATIN).prepare("ሰላም").text == "ç'a"
+    best = AmharicFrontEnd.of(LATIN)
+    assert best.prepare("ሰላም").text == "ç'a"
+    # Clips of a training are read by other processes.
+    assert b"open_backend" in pickle.dumps(best)
+
+
+def test_every_mark_that_ends_a_sentence_does() -> None:
+    text = "ሰላም ነው። ማን መጣ፧ አበበ መጣ፡፡ ሄደ፨ 3፡15 ሰዓት ነው።"
+    assert split_sentences(text, "am") == [
+        "ሰላም ነው።", "ማን መጣ፧", "አበበ መጣ፡፡", "ሄደ፨", "3፡15 ሰዓት ነው።"
+    ]  # fmt: skip

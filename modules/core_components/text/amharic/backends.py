@@ -36,6 +36,9 @@ class Backend:
     version: str
     read_word: Callable[[str], str]
 
+    def __reduce__(self) -> tuple[Callable[[str], Backend], tuple[str]]:
+        return open_backend, (self.name,)  # for the processes that read a training's clips
+
     @property
     def label(self) -> str:
         """For people: "epitran 1.35.3"."""
@@ -46,6 +49,11 @@ def available_backends() -> tuple[str, ...]:
     """The names of those that can be used now, the preferred one first; "rules" is always there."""
     found = ((TRANSPHONE, _has_transphone()), (EPITRAN, _has("epitran")), (RULES, True))
     return tuple(name for name, is_here in found if is_here)
+
+
+def preferred_label() -> str:
+    """The one that reads new texts here, for people."""
+    return LABELS[available_backends()[0]]
 
 
 def open_backend(name: str = "") -> Backend:

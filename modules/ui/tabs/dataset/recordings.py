@@ -150,7 +150,7 @@ NO_DATASET_YET = "None yet"
 # The languages of XTTS, by ISO 639-1.
 LANGUAGES = (
     *("en", "es", "fr", "de", "it", "pt", "pl", "tr", "ru"),
-    *("nl", "cs", "ar", "zh", "ja", "hu", "ko", "hi"),
+    *("nl", "cs", "ar", "zh", "ja", "hu", "ko", "hi", "am"),
 )
 
 

@@ -19,6 +19,8 @@ from modules.core_components.ai_models.engines.xtts.training.plan import (
     with_preset,
 )
 from modules.core_components.errors import BadInputError
+from modules.core_components.text.amharic.backends import preferred_label
+from modules.core_components.text.amharic.front_end import LANGUAGE, NOT_WRITTEN
 from modules.core_components.text.languages import language_name
 from modules.tools.models import library
 from modules.tools.models.library import submit_download
@@ -144,7 +146,7 @@ class TrainingSetup:
             "Language": language_name(dataset.language),
             "Speaker": dataset.speaker,
         }
-        return facts_html(facts)
+        return facts_html(facts) + _language_html(dataset.language)
 
     def _about_base(self, base: str) -> list[Any]:
         missing = self._missing(base)
@@ -209,6 +211,17 @@ def _preset_html(preset: str, options: dict[str, Any]) -> Markup:
         about=ABOUT[preset],
         sets=[(labels[name], value) for name, value in PRESETS[preset].items()],
         departures=departures(preset, options),
+    )
+
+
+def _language_html(language: str) -> Markup:
+    """What is special about training in a language that XTTS does not have."""
+    if language != LANGUAGE:
+        return Markup()
+    return note_html(
+        "XTTS has no Amharic. “Way to a new language” under All options chooses how it learns it: "
+        "transliteration works with minutes of speech, with an accent; vocabulary needs ten hours "
+        f"or more. For transliteration words are read by {preferred_label()}. {NOT_WRITTEN}"
     )
 
 

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modules.core_components.ai_models.engines.xtts.text_form import read_front_end
 from modules.core_components.ai_models.model_utils import seeded
 from modules.core_components.errors import CorruptFileError, ModelMissingError
 
@@ -265,16 +266,18 @@ def _load_network(folder: Path, weights: Mapping[str, torch.Tensor], device: str
 
 def _build_untrained(folder: Path) -> Any:
     from TTS.tts.configs.xtts_config import XttsArgs, XttsConfig
-    from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
     from TTS.tts.models.xtts import Xtts
 
+    from modules.core_components.ai_models.engines.xtts.tokenizer import StudioTokenizer
+
     sizes = read_sizes(folder / CONFIG)
+    front_end = read_front_end(folder)
     # Layers are built with random numbers. Drawn outside the lock of `seeded`, they would change
     # what another thread is speaking.
     try:
         with _quiet_transformers(), seeded(0):
             model = Xtts(XttsConfig(model_args=XttsArgs(**sizes)))
-            model.tokenizer = VoiceBpeTokenizer(folder / VOCABULARY)
+            model.tokenizer = StudioTokenizer(folder / VOCABULARY, front_end)
             model.init_models()
     except (TypeError, ValueError, RuntimeError, ZeroDivisionError, AssertionError) as error:
         raise corrupt(folder / CONFIG, error) from error

@@ -14,7 +14,9 @@ from modules.core_components.ai_models.engines.base import EngineContext
 from modules.core_components.ai_models.engines.xtts.checkpoint import (
     CONFIG,
     SPEAKERS,
+    VOCABULARY,
     read_json,
+    read_vocabulary,
     reference_clips,
 )
 from modules.core_components.ai_models.engines.xtts.network import (
@@ -32,6 +34,11 @@ from modules.core_components.ai_models.engines.xtts.speakers import (
     latents_of_prompt,
     prompt_tensors,
     studio_speakers,
+)
+from modules.core_components.ai_models.engines.xtts.text_form import (
+    LANGUAGE,
+    check_speakable,
+    read_front_end,
 )
 from modules.core_components.ai_models.model_pool import ModelSpec
 from modules.core_components.ai_models.model_utils import configure_threads
@@ -143,10 +150,18 @@ class XttsEngine:
                 f"It speaks {', '.join(self.languages)}.",
                 "language",
             )
+        self._check_text(text, options.language)
         # coqui's own cleaners find nothing left to do in languages that the front end reads.
         text = spoken_form(text, options.language, steps_without(options.as_written))
         pieces = plan_pieces(text, options.language, CHARACTER_LIMITS[options.language])
         return self._speak(pieces, self._latents(voice, cancel), options, cancel)
+
+    def _check_text(self, text: str, language: str) -> None:
+        """Raises BadInputError for what a model of a language of its own cannot say."""
+        folder = self._files.folder
+        front_end = read_front_end(folder) if language == LANGUAGE else None
+        if front_end is not None:
+            check_speakable(front_end, text, read_vocabulary(folder / VOCABULARY))
 
     def _speak(
         self, pieces: Sequence[Piece], voice: Latents, options: XttsOptions, cancel: CancelToken

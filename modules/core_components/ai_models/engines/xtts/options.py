@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from modules.core_components.ai_models.engines.base import as_written_option, option
+from modules.core_components.ai_models.engines.xtts.text_form import LANGUAGE
 
 # The languages of XTTS v2, and how much text of each it speaks well at once.
 
@@ -14,15 +15,18 @@ from modules.core_components.ai_models.engines.base import as_written_option, op
 CHARACTER_LIMITS: Mapping[str, int] = {
     "en": 250, "es": 239, "fr": 273, "de": 253, "it": 213, "pt": 203, "pl": 224, "tr": 226,
     "ru": 182, "nl": 251, "cs": 186, "ar": 166, "zh": 82, "hu": 224, "ko": 95, "ja": 71, "hi": 150,
+    "am": 100,  # a sign is a syllable: two letters or more
 }  # fmt: skip
 LANGUAGES = tuple(CHARACTER_LIMITS)
+# Those that the base models and coqui's cleaners know; the others need a model trained for them.
+BASE_LANGUAGES = tuple(code for code in LANGUAGES if code != LANGUAGE)
 
 _TOKENS = {"zh": "[zh-cn]"}
 
 
 def languages_in(vocabulary: Collection[str]) -> tuple[str, ...]:
-    """The languages that a vocabulary has a token for; Hindi came with version 2.0.3."""
-    return tuple(code for code in LANGUAGES if _TOKENS.get(code, f"[{code}]") in vocabulary)
+    """XTTS's own languages that a vocabulary has a token for; Hindi came with version 2.0.3."""
+    return tuple(code for code in BASE_LANGUAGES if _TOKENS.get(code, f"[{code}]") in vocabulary)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from modules.core_components import atomic
 from modules.core_components.ai_models.engines.xtts.checkpoint import (
     CONFIG,
     SPEAKERS,
-    VOCABULARY,
     WEIGHTS,
     corrupt,
     read_checkpoint,
@@ -91,11 +90,11 @@ class PackedSize:
     after: int
 
 
-def pack(checkpoint: Path, base_folder: Path, folder: Path) -> PackedSize:
+def pack(checkpoint: Path, base_folder: Path, vocabulary: Path, folder: Path) -> PackedSize:
     """Writes model.pth, config.json, vocab.json and the studio speakers into `folder`.
 
-    Optimizer, DVAE and mel layers stay behind. Vocabulary and configuration are those of the base
-    it was trained from. Raises CorruptFileError for what is no checkpoint, DiskFullError.
+    Optimizer, DVAE and mel layers stay behind. The configuration is that of the base it was trained
+    from. Raises CorruptFileError for what is no checkpoint, DiskFullError.
     """
     import torch
 
@@ -103,8 +102,8 @@ def pack(checkpoint: Path, base_folder: Path, folder: Path) -> PackedSize:
     with atomic.atomic_path(folder / WEIGHTS) as partial:
         # Mapped, not read: a checkpoint may be larger than the memory that is free.
         torch.save({"model": read_weights(checkpoint)}, partial)
-    for name in (CONFIG, VOCABULARY, SPEAKERS):
-        if (base_folder / name).is_file():  # the oldest versions have no studio speakers
-            with atomic.atomic_path(folder / name) as partial:
-                shutil.copyfile(base_folder / name, partial)
+    for source in (base_folder / CONFIG, vocabulary, base_folder / SPEAKERS):
+        if source.is_file():  # the oldest versions have no studio speakers
+            with atomic.atomic_path(folder / source.name) as partial:
+                shutil.copyfile(source, partial)
     return PackedSize(checkpoint.stat().st_size, (folder / WEIGHTS).stat().st_size)

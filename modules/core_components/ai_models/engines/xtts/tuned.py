@@ -26,11 +26,13 @@ from modules.core_components.ai_models.engines.xtts.engine import (
     XttsEngine,
 )
 from modules.core_components.ai_models.engines.xtts.network import SAMPLE_RATE_HZ
-from modules.core_components.ai_models.engines.xtts.options import LANGUAGES, languages_in
+from modules.core_components.ai_models.engines.xtts.options import BASE_LANGUAGES, languages_in
 from modules.core_components.ai_models.engines.xtts.speakers import studio_speakers
+from modules.core_components.ai_models.engines.xtts.text_form import FRONT_END, LANGUAGE
 from modules.core_components.audio.files import read_speech
 from modules.core_components.errors import CorruptFileError
 from modules.core_components.library.tuned_models import TunedModel, read_tuned_model
+from modules.core_components.text.amharic.front_end import NAME as AMHARIC
 
 __all__ = [
     "REQUIRED_PACKAGES",
@@ -107,7 +109,10 @@ def _languages(model: TunedModel) -> tuple[str, ...]:
     try:
         known = _languages_in_file(path, path.stat().st_mtime_ns)
     except CorruptFileError:
-        known = LANGUAGES  # the error appears when it is loaded
+        known = BASE_LANGUAGES  # the error appears when it is loaded
+    record = model.card.get(FRONT_END)
+    if isinstance(record, dict) and record.get("name") == AMHARIC:
+        known = (*known, LANGUAGE)
     return tuple(sorted(known, key=lambda code: code != model.language))
 
 

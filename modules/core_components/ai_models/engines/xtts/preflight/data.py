@@ -7,12 +7,13 @@ silently drop a row that breaks one and train on another instead.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modules.core_components.ai_models.engines.xtts.text_form import LANGUAGE, language_token
 from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import TrainingRow
 from modules.core_components.dataset.values import (
     EVAL,
@@ -25,6 +26,7 @@ from modules.core_components.dataset.values import (
     metadata_csv,
 )
 from modules.core_components.errors import BadInputError, CorruptFileError
+from modules.core_components.text.amharic.front_end import AmharicFrontEnd
 from modules.core_components.text.languages import foreign_texts, language_name
 
 if TYPE_CHECKING:
@@ -69,12 +71,13 @@ class ExaminedRows:
     other_rates: int
 
 
-def load_tokenizer(vocab_file: Path) -> VoiceBpeTokenizer:
-    """The tokenizer of a base. Raises CorruptFileError for a file that is none."""
-    from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
+def load_tokenizer(vocab_file: Path, front_end: AmharicFrontEnd | None = None) -> VoiceBpeTokenizer:
+    """The tokenizer of a base; `front_end` reads Amharic. Raises CorruptFileError for a file that
+    is none."""
+    from modules.core_components.ai_models.engines.xtts.tokenizer import StudioTokenizer
 
     try:
-        return VoiceBpeTokenizer(str(vocab_file))
+        return StudioTokenizer(vocab_file, front_end)
     except Exception as error:  # the tokenizers library raises bare Exception
         raise CorruptFileError(
             f"{vocab_file} is no vocabulary: {error}.", "Download the base model again."
@@ -83,7 +86,9 @@ def load_tokenizer(vocab_file: Path) -> VoiceBpeTokenizer:
 
 def check_language(tokenizer: VoiceBpeTokenizer, language: str) -> None:
     """Raises BadInputError for a language that this vocabulary or its reader cannot take."""
+    front_end = _front_end(tokenizer, language)
     token = f"[{'zh-cn' if language == 'zh' else language}]"
+    token = token if front_end is None else language_token(front_end)
     if tokenizer.tokenizer.token_to_id(token) is None:
         raise BadInputError(
             f"The vocabulary of this base has no token {token} for the language.",
@@ -133,8 +138,13 @@ def text_fault(tokenizer: VoiceBpeTokenizer, text: str, language: str) -> str:
     """Why the trainer would drop a row with this text; "" if it would not."""
     if not text.strip():
         return "it has no text"
+    front_end = _front_end(tokenizer, language)
     try:
+        if front_end is not None:
+            front_end.check(text)
         tokens = tokenizer.encode(text, language)
+    except BadInputError as error:
+        return f"its text is not in Ethiopic script ({error.message})"
     except Exception as error:  # noqa: BLE001 - the trainer drops a row for any of them
         return f"its text cannot be read in this language ({error})"
     if tokenizer.tokenizer.token_to_id(UNKNOWN) in tokens:
@@ -142,6 +152,10 @@ def text_fault(tokenizer: VoiceBpeTokenizer, text: str, language: str) -> str:
     if len(tokens) > MOST_TEXT_TOKENS:
         return f"its text has {len(tokens)} tokens, more than {MOST_TEXT_TOKENS}"
     return ""
+
+
+def _front_end(tokenizer: VoiceBpeTokenizer, language: str) -> AmharicFrontEnd | None:
+    return getattr(tokenizer, "front_end", None) if language == LANGUAGE else None
 
 
 def _unknown_characters(tokenizer: VoiceBpeTokenizer, text: str, language: str) -> str:
@@ -227,6 +241,28 @@ def _fault(cells: list[str]) -> str:
     if any(cell.startswith('"') for cell in cells):
         return "its text begins with a quotation mark, which joins it with the next row"
     return ""
+
+
+_LEAST_HOURS_OF_A_LANGUAGE = 10
+
+
+def check_new_tokens(vocabulary: Mapping[str, Any], base: Mapping[str, Any], hours: float) -> Check:
+    """How much an extended vocabulary grew, and whether `hours` of speech can teach its tokens.
+
+    Those who reported success had about a hundred hours from dozens of speakers; ten is the least
+    that we would try.
+    """
+    check = partial(Check, "New tokens")
+    new = len(vocabulary["model"]["vocab"]) - len(base["model"]["vocab"])
+    longer = len(vocabulary["model"]["merges"]) - len(base["model"]["merges"])
+    found = f"The vocabulary grows by {new} tokens, {longer} of them of several signs."
+    if hours >= _LEAST_HOURS_OF_A_LANGUAGE:
+        return check(OK, found)
+    return check(
+        WARN,
+        f"{found} {hours:.1f} hours of speech are too few to learn a language from.",
+        f"With less than {_LEAST_HOURS_OF_A_LANGUAGE} hours choose transliteration.",
+    )
 
 
 # With less than two minutes other tools refuse; below ten a fine-tuning mostly overfits.

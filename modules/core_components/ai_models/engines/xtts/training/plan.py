@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from modules.core_components import atomic
 from modules.core_components.ai_models.engines.base import describe_options, option, parse_options
+from modules.core_components.ai_models.engines.xtts.text_form import NEW_TOKENS, TRANSLITERATION
 from modules.core_components.errors import CorruptFileError
 
 FP32, BF16 = "fp32", "bf16"
@@ -76,6 +77,13 @@ class TrainingPlan:
         3, "Checkpoints kept",
         "The best by evaluation loss are kept, to be compared by ear and by numbers.",
         minimum=1, maximum=20, step=1,
+    )  # fmt: skip
+    new_language: str = option(
+        TRANSLITERATION, "Way to a new language",
+        "For datasets in Amharic, which XTTS does not have. transliteration: written in letters "
+        "that XTTS knows; works with minutes of speech, with an accent. vocabulary: Amharic signs "
+        "become tokens of their own; needs ten hours of speech or more.",
+        choices=(TRANSLITERATION, NEW_TOKENS),
     )  # fmt: skip
     workers: int = option(
         AUTOMATIC_WORKERS, "Loading processes",
@@ -154,7 +162,9 @@ class TrainingSetup:
 
     `language` is that of the texts (ISO 639-1), `device` torch's name; with `threads` 0 all cores
     are used. The files are those of the base model: weights, configuration and vocabulary of one
-    version, and the DVAE with its normalization, which turn audio into codes.
+    version, and the DVAE with its normalization, which turn audio into codes. `front_end` is the
+    record of the one that reads the texts, {} for coqui's own; with new tokens the vocabulary is
+    the run's own, and the weights get rows for them.
     """
 
     plan: TrainingPlan
@@ -167,12 +177,14 @@ class TrainingSetup:
     vocabulary: Path
     dvae: Path
     mel_norms: Path
+    front_end: Mapping[str, Any] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
         """Raises DiskFullError."""
         record: Mapping[str, Any] = {
             **{name: _plain(value) for name, value in vars(self).items()},
             "plan": asdict(self.plan),
+            "front_end": dict(self.front_end),
         }
         atomic.write_json(path, record)
 
@@ -185,8 +197,9 @@ class TrainingSetup:
             language, device, threads = (
                 record.pop(key) for key in ("language", "device", "threads")
             )
+            front_end = dict(record.pop("front_end", {}))
             files = {name: Path(value) for name, value in record.items()}
-            return cls(plan, language, device, threads, **files)
+            return cls(plan, language, device, threads, **files, front_end=front_end)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise CorruptFileError(
                 f"{path} does not say what is to be trained ({error!r}).", "Resume the training."

@@ -18,6 +18,7 @@ from modules.core_components.ai_models.engines.xtts.checkpoint import (
     read_json,
     read_weights,
 )
+from modules.core_components.ai_models.engines.xtts.text_form import has_new_tokens
 from modules.core_components.ai_models.engines.xtts.training.plan import (
     AUTOMATIC_WORKERS,
     BF16,
@@ -29,6 +30,7 @@ from modules.core_components.ai_models.engines.xtts.training.trainee import (
     Batch,
     Order,
 )
+from modules.core_components.ai_models.engines.xtts.vocabulary import with_new_rows
 from modules.core_components.audio.resample import resample
 from modules.core_components.dataset.values import (
     LONGEST_SAMPLES,
@@ -38,6 +40,7 @@ from modules.core_components.dataset.values import (
     Clip,
 )
 from modules.core_components.errors import CorruptFileError
+from modules.core_components.text.amharic.front_end import AmharicFrontEnd
 
 if TYPE_CHECKING:
     import torch
@@ -254,6 +257,12 @@ def loading_processes(plan: TrainingPlan, language: str, platform: str = sys.pla
     return 0 if platform in ("win32", "darwin") else min(_MOST_WORKERS, usable_cores() - 1)
 
 
+def _tokenizer(vocabulary: Path, front_end: AmharicFrontEnd) -> Any:
+    from modules.core_components.ai_models.engines.xtts.tokenizer import StudioTokenizer
+
+    return StudioTokenizer(vocabulary, front_end)
+
+
 class XttsTrainee:
     """The trainer on its device, with the clips of both sets. See `Trainee`.
 
@@ -267,7 +276,10 @@ class XttsTrainee:
         torch.manual_seed(setup.plan.seed)
         self._setup = setup
         self._device = torch.device(setup.device)
+        self._front_end = AmharicFrontEnd.from_record(setup.front_end)
         self._trainer = GPTTrainer(trainer_config(setup))
+        if self._front_end is not None:
+            self._trainer.xtts.tokenizer = _tokenizer(setup.vocabulary, self._front_end)
         self._load_base()
         self._trainer.to(self._device).eval()
         train = [row for row in rows if row.for_training]
@@ -311,7 +323,10 @@ class XttsTrainee:
         return int(torch.cuda.max_memory_reserved(self._device))
 
     def _load_base(self) -> None:
-        weights = read_weights(self._setup.weights)
+        weights: Mapping[str, Any] = read_weights(self._setup.weights)
+        if has_new_tokens(self._front_end):
+            vocabulary = read_json(self._setup.vocabulary)
+            weights = with_new_rows(weights, vocabulary, self._setup.plan.seed)
         check_pair(weights, self._setup.weights, self._setup.vocabulary)
         loaded = self._trainer.xtts.load_state_dict(weights, strict=False)
         lacking = [name for name in loaded.missing_keys if name.startswith("gpt.")]
