@@ -52,7 +52,7 @@ def test_no_answer_calls_missing_what_another_answer_brings(services: Services) 
 
 def test_the_chosen_shade_is_applied_in_the_head_before_gradio(services: Services) -> None:
     with TestClient(create_app(services), base_url=HERE) as client:
-        answer = client.get("/", headers={**BROWSER, "accept-encoding": "identity"})
+        answer = client.get("/", headers={**BROWSER, "Accept-Encoding": "identity"})
     head, found, _ = answer.text.partition('type="module"')
     assert found
     assert head.index("studio-shade") < head.index("gradio_config")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.values import Take, VoicePrompt
 from modules.tools.services import Services
 from modules.tools.speaking.request import FORMATS, request_of_take
-from modules.tools.speaking.speech import speak
+from modules.tools.speaking.speech import SPEAK, SPEAK_PRESET, speak, submit_speech
 from modules.tools.voices.own_voices import fixed_voice
 
 
@@ -109,6 +110,13 @@ def register(services: Services) -> None:
         return {"take": made.take.id, "identical": made.identical, "reason": made.reason}
 
     services.jobs.register(AGAIN, run_again)
+
+
+def submit_another(services: Services, take_id: str) -> Job:
+    """Queues a take with everything as in this one but the seed, which is a new one."""
+    first = services.takes.get(take_id)
+    request = dataclasses.replace(request_of_take(first), seed=None, made_from="", prompt_key="")
+    return submit_speech(services, request, kind=SPEAK_PRESET if first.kind == "preset" else SPEAK)
 
 
 def submit_again(services: Services, take_id: str) -> Job:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -12,7 +13,7 @@ from markupsafe import Markup
 from modules.core_components.jobs import Job
 from modules.core_components.values import Take
 from modules.tools.services import Services
-from modules.tools.speaking.history import AGAIN, export_take, submit_again
+from modules.tools.speaking.history import AGAIN, export_take, submit_again, submit_another
 from modules.tools.speaking.request import FORMATS
 from modules.tools.speaking.scores import (
     explain_similarity,
@@ -30,6 +31,7 @@ from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.reading_view import ReadingView
 
 MOST_HEARD = 300
+MOST_LATEST = 6
 
 
 class TakePanel:
@@ -48,13 +50,16 @@ class TakePanel:
             with gr.Row():
                 downloads = parts.DownloadButtons(FORMATS, f"{element_id}-link")
                 again = gr.Button("Generate again", size="sm", min_width=110)
+                another = gr.Button("Another take", size="sm", min_width=110)
             with gr.Accordion("Details", open=False):
                 self._facts = parts.panel()
                 self._metadata = gr.JSON(show_label=False, max_height=420)
         shown = [self._note, self._player, self._scores, self._facts, self._metadata]
         self.outputs = [self.take_id, self._group, *shown]
         downloads.on_download(lambda fmt, take: export_take(services, take, fmt), self.take_id)
-        listen(again.click, self._again, [self.take_id], [jobs.job_id])
+        for button, submit in ((again, submit_again), (another, submit_another)):
+            work = partial(self._submit, submit)
+            listen(button.click, work, [self.take_id], [jobs.job_id])
 
     def show(self, take: Take | None, note: str = "") -> list[Any]:
         """Values for `outputs`; without a take the panel is hidden. `note` is HTML."""
@@ -79,8 +84,8 @@ class TakePanel:
             take, again_note(result["identical"], result["reason"]) if is_again else ""
         )
 
-    def _again(self, take_id: str) -> str:
-        return submit_again(self._services, take_id).id
+    def _submit(self, submit: Callable[[Services, str], Job], take_id: str) -> str:
+        return submit(self._services, take_id).id
 
 
 def again_note(identical: bool, reason: str) -> Markup:
@@ -157,17 +162,20 @@ class GeneratePanel:
         self.jobs = JobsView(self._services, kinds, shared=shared)
         self._empty = parts.panel(empty_html("Your takes appear here."))
         self._take = TakePanel(self._services, self.jobs, element_id)
+        self._latest = parts.choice_list()
         # What `submit` takes as `values`.
         self.inputs = [self._text, self._play, *self.engine.inputs]
         self.fields = {"text": self._text, **self.engine.fields}
         # What `submit` gives values for.
         self.followed = [self.jobs.job_id, self._live_player]
-        self.outputs = [self._empty, *self._take.outputs]
+        self.outputs = [self._empty, *self._take.outputs, self._latest]
         # The browser keeps the choice: it is about the loudspeaker of that machine.
         restore, keep = script("restore_live_choice"), script("keep_live_choice")
         listen(studio.page.load, None, [], [self._play], js=restore, queue=False)
         listen(self._play.input, None, [self._play], [], js=keep, queue=False)
         self.jobs.find_on_open(studio)
+        studio.on_open(self._latest_html, [], [self._latest])
+        listen(self._latest.select, self._show_chosen, [], self.outputs)
 
     def name_voice(
         self, studio: Studio, components: Sequence[Any], words: Callable[..., str]
@@ -194,4 +202,14 @@ class GeneratePanel:
 
     def show(self, job: Job) -> list[Any]:
         """The take that a finished job made."""
-        return [gr.update(visible=False), *self._take.show_result(job)]
+        shown = self._take.show_result(job)
+        return [gr.update(visible=False), *shown, self._latest_html(shown[0])]
+
+    def _show_chosen(self, row: gr.EventData) -> list[Any]:
+        take = self._services.takes.get(row.id)
+        return [gr.update(visible=False), *self._take.show(take), self._latest_html(take.id)]
+
+    def _latest_html(self, chosen: str = "") -> Markup:
+        """The takes that were made last, on whatever view, to hear one beside another."""
+        rows = [(take.id, take) for take in self._services.takes.list(MOST_LATEST)]
+        return render("latest_takes", rows=rows, chosen=chosen) if rows else Markup()

@@ -1,0 +1,54 @@
+"""The takes below the one on show, and another one with a new seed."""
+
+from __future__ import annotations
+
+from fastapi.testclient import TestClient
+
+from modules.core_components.jobs.job import DONE
+from modules.tools.services import Services
+from modules.ui.server import create_app
+from tests.ui.page_client import HERE, Page
+from tests.ui.test_jobs_view import WAIT_S, submit
+
+
+def finish_jobs(services: Services) -> None:
+    for job in services.jobs.list():
+        assert services.jobs.wait(job.id, WAIT_S).state == DONE
+
+
+def test_another_take_differs_in_its_seed_only(services: Services) -> None:
+    submit(services, "hello there")
+    finish_jobs(services)
+    (first,) = services.takes.list()
+    with TestClient(create_app(services), base_url=HERE) as client:
+        page = Page(client, "Voice Presets")
+        page.reload()
+        page.choose_row(first.id)
+        page.click("Another take")
+        finish_jobs(services)
+        page.tick()
+        second = services.takes.list()[0]
+        assert page.errors == []
+        # The newest is shown, and both can be chosen.
+        assert f'data-id="{second.id}" tabindex="0" class="chosen"' in page.text
+        assert f'data-id="{first.id}"' in page.text
+        page.choose_row(first.id)
+        assert f"Seed {first.seed}" in page.text
+    assert second.seed != first.seed
+    same = ("text", "voice", "kind", "model_id", "language")
+    assert [getattr(second, name) for name in same] == [getattr(first, name) for name in same]
+    assert {**second.options, "seed": 0} == {**first.options, "seed": 0}
+
+
+def test_a_take_that_was_deleted_elsewhere_is_reported(services: Services) -> None:
+    submit(services, "hello there")
+    finish_jobs(services)
+    (take,) = services.takes.list()
+    with TestClient(create_app(services), base_url=HERE) as client:
+        page = Page(client, "Voice Clone")
+        page.reload()
+        services.takes.delete(take.id)
+        page.choose_row(take.id)
+        assert "There is no take" in page.errors[0]
+        page.reload()
+        assert f'data-id="{take.id}"' not in page.text
