@@ -53,6 +53,7 @@ def create_page(services: Services, password: str = "") -> FastAPI:
         allowed_paths=served_folders(services),
         max_file_size=f"{services.settings.max_upload_mb}mb",
         show_error=False,
+        favicon_path=STATIC / "favicon.svg",
         ssr_mode=False,
         enable_monitoring=False,
         pwa=False,
