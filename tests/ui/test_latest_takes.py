@@ -6,6 +6,7 @@ from fastapi.testclient import TestClient
 
 from modules.core_components.jobs.job import DONE
 from modules.tools.services import Services
+from modules.tools.voices.previews import example_sentence
 from modules.ui.server import create_app
 from tests.ui.page_client import HERE, Page
 from tests.ui.test_jobs_view import WAIT_S, submit
@@ -38,6 +39,18 @@ def test_another_take_differs_in_its_seed_only(services: Services) -> None:
     same = ("text", "voice", "kind", "model_id", "language")
     assert [getattr(second, name) for name in same] == [getattr(first, name) for name in same]
     assert {**second.options, "seed": 0} == {**first.options, "seed": 0}
+
+
+def test_an_example_text_is_offered_while_nothing_is_typed(services: Services) -> None:
+    with TestClient(create_app(services), base_url=HERE) as client:
+        page = Page(client, "Voice Clone")
+        page.reload()
+        page.click("Example text")
+        assert page.value("Text to speak") == example_sentence("en")
+        page.fill("Text to speak", "My own words.")
+        page.click("Example text")
+        assert page.value("Text to speak") == "My own words."
+        assert page.errors == []
 
 
 def test_a_take_that_was_deleted_elsewhere_is_reported(services: Services) -> None:

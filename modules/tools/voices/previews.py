@@ -64,7 +64,7 @@ def make_preview(
     language = _spoken(services, engine, language)
     prompt = fixed_voice(engine, voice)
     path = _path(services, engine, prompt, language)
-    sentence = _sentence(language)
+    sentence = example_sentence(language)
     options: Any = parse_options(engine.options_type, {"language": language, "seed": 0})
     pieces, spoken_s, expected_s = [], 0.0, len(sentence) / CHARACTERS_PER_SECOND
     for piece in engine.stream(sentence, prompt, options, cancel or CancelToken()):
@@ -82,13 +82,14 @@ def _spoken(services: Services, engine: TTSEngine, language: str) -> str:
     return nearest_language(engine, wanted) or engine.languages[0]
 
 
-def _sentence(language: str) -> str:
+def example_sentence(language: str) -> str:
+    """What previews say in a language; English where there is nothing in it."""
     return SENTENCES.get(language[:2], SENTENCES["en"])
 
 
 def _path(services: Services, engine: TTSEngine, voice: VoicePrompt | str, language: str) -> Path:
     key = voice if isinstance(voice, str) else voice.key
-    made_of = (key, engine.model_id, engine.model_revision, language, _sentence(language))
+    made_of = (key, engine.model_id, engine.model_revision, language, example_sentence(language))
     digest = hashlib.sha256("\n".join(made_of).encode()).hexdigest()
     return services.previews_folder / f"{digest[:32]}.wav"
 

@@ -22,6 +22,7 @@ from modules.tools.speaking.scores import (
     likeness_share,
 )
 from modules.tools.speaking.speech import SPEAK, submit_speech
+from modules.tools.voices.previews import example_sentence
 from modules.ui.events import listen, script
 from modules.ui.render import duration_text, empty_html, excerpt, facts_html, local_time, render
 from modules.ui.views import OPENING, Studio
@@ -148,12 +149,21 @@ class GeneratePanel:
     """
 
     def __init__(
-        self, studio: Studio, kinds: Sequence[str], element_id: str, shared: Sequence[str] = ()
+        self,
+        studio: Studio,
+        tab: gr.Tab,
+        kinds: Sequence[str],
+        element_id: str,
+        shared: Sequence[str] = (),
     ) -> None:
         self._services = studio.services
         parts.title("Text")
         self._text = parts.text_to_speak()
+        example = gr.Button("Example text", size="sm", min_width=110)
         self.engine = EnginePanel(self._services)
+        listen(example.click, _example, [self._text, self.engine.language], [self._text])
+        hide = script("show_if_empty")
+        listen(self._text.change, None, [self._text], [example], js=hide, queue=False)
         ReadingView(self._services, self._text, self.engine)
         self._voice = parts.note("")
         self._play = gr.Checkbox(label="Play while generating", value=True, container=False)
@@ -174,7 +184,7 @@ class GeneratePanel:
         listen(studio.page.load, None, [], [self._play], js=restore, queue=False)
         listen(self._play.input, None, [self._play], [], js=keep, queue=False)
         self.jobs.find_on_open(studio)
-        studio.on_open(self._latest_html, [], [self._latest])
+        studio.on_show(tab, self._latest_html, [self._take.take_id], [self._latest])
         listen(self._latest.select, self._show_chosen, [], self.outputs)
 
     def name_voice(
@@ -209,7 +219,12 @@ class GeneratePanel:
         take = self._services.takes.get(row.id)
         return [gr.update(visible=False), *self._take.show(take), self._latest_html(take.id)]
 
-    def _latest_html(self, chosen: str = "") -> Markup:
+    def _latest_html(self, chosen: str) -> Markup:
         """The takes that were made last, on whatever view, to hear one beside another."""
         rows = [(take.id, take) for take in self._services.takes.list(MOST_LATEST)]
         return render("latest_takes", rows=rows, chosen=chosen) if rows else Markup()
+
+
+def _example(text: str, language: str | None) -> Any:
+    """A sentence in the chosen language, to hear the voice; what was typed stays."""
+    return gr.skip() if text.strip() else example_sentence(language or "")

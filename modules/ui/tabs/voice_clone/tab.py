@@ -139,7 +139,7 @@ class VoiceCloneTab:
             with gr.Column(scale=5, min_width=320):
                 self._build_voice(studio)
             with gr.Column(scale=7, min_width=340):
-                self._generate = GeneratePanel(studio, KINDS, "clone-take", shared=(DEMO,))
+                self._generate = GeneratePanel(studio, tab, KINDS, "clone-take", shared=(DEMO,))
         self._engine, jobs = self._generate.engine, self._generate.jobs
         self._samples.follow_in(jobs)
         self._matched.follow_in(jobs, self._samples.chosen, self._engine.ready)

@@ -36,7 +36,7 @@ class VoicePresetsTab:
             with gr.Column(scale=5, min_width=320):
                 self._build_voice()
             with gr.Column(scale=7, min_width=340):
-                self._generate = GeneratePanel(studio, (SPEAK_PRESET, AGAIN), "preset-take")
+                self._generate = GeneratePanel(studio, tab, (SPEAK_PRESET, AGAIN), "preset-take")
         self._engine = self._generate.engine
         with self._file_place:
             self._files = VoiceFiles(self._services, self._engine.ready, self._list.chosen)
