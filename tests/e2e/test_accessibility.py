@@ -90,13 +90,9 @@ def empty(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     studio.stop()
 
 
-def test_the_chosen_shade_is_there_at_once_and_nothing_false_is_said(filled: Page) -> None:
-    screen = StudioPage(filled)
-    for view in VIEWS:
-        screen.open_tab(view)
-        expect(filled.get_by_text("Loading…").locator("visible=true")).to_have_count(0)
+def test_the_chosen_shade_is_there_before_anything_is_drawn(filled: Page) -> None:
+    StudioPage(filled).open_tab("Voice Clone")
     assert filled.evaluate("shades") == ["true,false", "true,true"]
-    assert filled.evaluate("missing") == []
 
 
 def test_a_menu_is_closed_by_escape_and_when_it_is_left(filled: Page) -> None:
@@ -118,6 +114,30 @@ def test_a_menu_is_closed_by_escape_and_when_it_is_left(filled: Page) -> None:
     menu.click()  # it has the focus still
     expect(lists).to_have_count(1)
     filled.keyboard.press("Escape")
+
+
+def test_a_screen_reader_says_what_is_on_show(filled: Page) -> None:
+    screen = StudioPage(filled)
+    screen.open_tab("Voice Clone")
+    area = filled.locator("#views")
+    expect(area.get_by_role("group", name="Kind of voice")).to_be_visible()
+    options = area.get_by_role("button", name="Options").locator("visible=true")
+    expect(options).to_have_attribute("aria-expanded", "false")
+    options.click()
+    expect(options).to_have_attribute("aria-expanded", "true")
+    for role, name in (
+        ("slider", "Speed"),
+        ("spinbutton", "Speed, as a number"),
+        ("button", "Reset Speed"),
+        ("button", "Playback speed: 1x"),
+    ):
+        control = area.get_by_role(role, name=name, exact=True)  # type: ignore[arg-type]
+        expect(control.locator("visible=true")).to_have_count(1)
+    filled.get_by_role("button", name="New sample").click()
+    upload = area.get_by_role(
+        "button", name="Audio or video: Drop File Here - or - Click to Upload"
+    )
+    expect(upload.locator("visible=true")).to_have_count(1)
 
 
 def test_escape_takes_a_question_back(filled: Page) -> None:
@@ -175,6 +195,14 @@ def test_axe_finds_nothing_serious_where_there_is_everything(filled: Page, tmp_p
         screen.open_tab(view)
         found |= serious(filled, f"{view}, light", COLOURS)
     assert found == {}, json.dumps(found, indent=1)
+
+
+def test_no_view_ever_called_missing_what_is_there(filled: Page) -> None:
+    screen = StudioPage(filled)
+    for view in VIEWS:  # where the tests above have not been
+        screen.open_tab(view)
+        expect(filled.get_by_text("Loading…").locator("visible=true")).to_have_count(0)
+    assert filled.evaluate("missing") == []
 
 
 def test_axe_finds_nothing_serious_where_there_is_nothing(empty: Page) -> None:

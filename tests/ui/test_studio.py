@@ -17,6 +17,7 @@ from modules.tools.speaking.speech import speak
 from modules.ui.events import script
 from modules.ui.server import create_app
 from modules.ui.studio import VIEWS, build_studio
+from modules.ui.widgets.parts import GO, TEXT
 from modules.ui.widgets.take_panel import again_note, scores_html
 from tests.helpers.fakes import SINE, add_noise
 from tests.ui.page_client import HERE, call, fire, open_page
@@ -229,3 +230,26 @@ def test_the_page_opens_in_an_empty_studio(services: Services) -> None:
         outcomes = open_page(client)
     assert len(outcomes) >= len(VIEWS)
     assert [outcome["output"] for outcome in outcomes if not outcome["success"]] == []
+
+
+def test_each_view_that_generates_has_a_text_and_a_button_for_it(services: Services) -> None:
+    """What Ctrl+Enter in the text presses; the end-to-end tests press it."""
+    config = build_studio(services).config
+    props = {component["id"]: component["props"] for component in config["components"]}
+
+    def marked(node: dict[str, Any]) -> list[str]:
+        classes = props.get(node["id"], {}).get("elem_classes") or []
+        here = [mark for mark in classes if mark in (TEXT, GO)]
+        return sorted(here + [m for child in node.get("children") or () for m in marked(child)])
+
+    def views(node: dict[str, Any]) -> dict[str, list[str]]:
+        label = str(props.get(node["id"], {}).get("label"))
+        if label in labels and "view-" in str(props[node["id"]].get("elem_id")):
+            return {label: marked(node)}
+        return {k: v for child in node.get("children") or () for k, v in views(child).items()}
+
+    labels = {"Voice Clone", "Voice Presets", "Conversation", "Voice Design"}
+    found = views(config["layout"])
+    assert set(found) == labels
+    assert {view: marks.count(GO) for view, marks in found.items()} == dict.fromkeys(labels, 1)
+    assert all(TEXT in marks for marks in found.values())

@@ -19,6 +19,8 @@
     if (isMenu(event.target) && MODIFIERS.includes(event.key)) event.stopImmediatePropagation();
     if (event.key === 'Escape') {
       event.target.closest('.studio-question')?.querySelector('button:last-of-type')?.click();
+      // The list of tabs for which there is no room closes at a click elsewhere.
+      if (event.target.closest('.overflow-menu')) document.body.click();
     }
     if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
     const field = event.target;

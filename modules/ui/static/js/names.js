@@ -5,6 +5,8 @@
   };
   const words = node => (node ? node.textContent.replace(/\s+/g, ' ').trim() : '');
 
+  const label = node => words(node.closest('.block')?.querySelector('[data-testid=block-info]'));
+
   const MENDED = {
     // Their name leaves out what they show, and for which file they are.
     'button.upload-container': area => {
@@ -13,6 +15,16 @@
       if (shown) set(area, 'aria-label', label ? `${label}: ${shown}` : shown);
     },
     '.playback': speed => set(speed, 'aria-label', `Playback speed: ${words(speed)}`),
+    // One label stands at a slider, at its box for numbers, and at the button that resets both.
+    'input[type=range][data-testid=range-input]': slider => set(slider, 'aria-label', label(slider)),
+    '[data-testid=number-input]': box => set(box, 'aria-label', `${label(box)}, as a number`),
+    '[data-testid=reset-button]': reset => set(reset, 'aria-label', `Reset ${label(reset)}`),
+    'fieldset.block': group => set(group, 'aria-label', label(group)),
+    // In seconds, with seven decimals.
+    ':is(.rewind, .skip)[aria-label]': skip => {
+      const exact = skip.getAttribute('aria-label');
+      set(skip, 'aria-label', exact.replace(/\d+\.\d\d+/, figure => Number(figure).toFixed(1)));
+    },
     // Whether they are open is told by an arrow alone.
     '.label-wrap': opener => {
       set(opener, 'aria-expanded', String(opener.classList.contains('open')));
