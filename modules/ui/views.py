@@ -98,16 +98,25 @@ class Opening:
         listen_as_opened(restored.success, self._answer, from_browser, self._inputs, outputs)
         listen(restored.success, None, [], [], js=script("page_opened"), queue=False)
         for view, components in self._views.items():
-            changes = [component.change for component in components.values()]
-            names = json.dumps(list(components))
-            listen(
-                partial(gr.on, changes),
-                None,
-                list(components.values()),
-                [],
-                js=script("keep_draft", VIEW=json.dumps(view), NAMES=names),
-                queue=False,
-            )
+            self._listen_to_changes(view, components)
+
+    def _listen_to_changes(self, view: str, components: dict[str, Any]) -> None:
+        """Has the values kept when a text changes, and when `navigation.js` presses the button.
+
+        The page looks through all listeners for each of its components when it is opened: one for
+        each of the two hundred that are kept would take most of a second.
+        """
+        keep = gr.Button("Keep", elem_id=f"keep-{view}", elem_classes="studio-hidden")
+        texts = [part.change for part in components.values() if isinstance(part, gr.Textbox)]
+        names = json.dumps(list(components))
+        listen(
+            partial(gr.on, [keep.click, *texts]),
+            None,
+            list(components.values()),
+            [],
+            js=script("keep_draft", VIEW=json.dumps(view), NAMES=names),
+            queue=False,
+        )
 
     def _listen_to_loading(self, page: gr.Blocks) -> Any:
         kept = [

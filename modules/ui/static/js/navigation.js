@@ -3,6 +3,7 @@
 const links = [...element.querySelectorAll('[data-view]')];
 const more = element.querySelector('.more');
 const title = document.title;
+const KEEP_MS = 300;
 const closeMore = () => { element.classList.remove('open'); more.setAttribute('aria-expanded', 'false'); };
 
 const show = () => {
@@ -24,6 +25,19 @@ const show = () => {
     document.getElementById(`item-${link.dataset.view}`)?.click();
   }
 };
+
+// Whatever is done in a view may have changed what is kept of it.
+let pause;
+const keep = () => {
+  const current = links.find(one => one.hasAttribute('aria-current'));
+  document.getElementById(`keep-${current?.dataset.view}`)?.click();
+};
+const keepSoon = event => {
+  if (!event.isTrusted || !event.target.closest?.('#views')) return;
+  clearTimeout(pause);
+  pause = setTimeout(keep, KEEP_MS);
+};
+for (const name of ['input', 'change', 'click', 'keyup', 'focusout']) document.addEventListener(name, keepSoon, true);
 
 window.addEventListener('hashchange', show);
 // The script that restores what was typed asks for it, once the views are there.
