@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from modules.core_components.ai_models.catalog import Licence, ModelEntry
 from modules.core_components.ai_models.engines.base import EngineContext
@@ -32,6 +34,7 @@ from modules.core_components.ai_models.engines.xtts.text_form import FRONT_END, 
 from modules.core_components.audio.files import read_speech
 from modules.core_components.errors import CorruptFileError
 from modules.core_components.library.tuned_models import TunedModel, read_tuned_model
+from modules.core_components.text.amharic.front_end import ABOUT
 from modules.core_components.text.amharic.front_end import NAME as AMHARIC
 
 __all__ = [
@@ -71,7 +74,7 @@ def entry_of(model: TunedModel, licence: Licence) -> ModelEntry:
         abilities=("clone", "several-clips", "stock-voices", "streaming"),
         starter=False,
         engine="",
-        note=f"Fine-tuned from {model.base_model}." if model.base_model else "Fine-tuned.",
+        note=_note(model),
     )
 
 
@@ -103,6 +106,23 @@ def check_tuned(folder: Path) -> None:
         read_speech(clip)
 
 
+def _note(model: TunedModel) -> str:
+    made = f"Fine-tuned from {model.base_model}." if model.base_model else "Fine-tuned."
+    record = _own_front_end(model)
+    if not record:
+        return made
+    by = f" by {record['backend']} {record['backend_version']}" if "backend" in record else ""
+    return (
+        f"{made} It takes Amharic in Ethiopic script, {ABOUT.get(str(record.get('way')), '')}{by}."
+    )
+
+
+def _own_front_end(model: TunedModel) -> Mapping[str, Any]:
+    """The record of a front end of the studio's own; {} where coqui's reads the texts."""
+    record = model.card.get(FRONT_END)
+    return record if isinstance(record, dict) and record.get("name") == AMHARIC else {}
+
+
 def _languages(model: TunedModel) -> tuple[str, ...]:
     """Those of its vocabulary, the one it was tuned for first."""
     path = model.folder / VOCABULARY
@@ -110,8 +130,7 @@ def _languages(model: TunedModel) -> tuple[str, ...]:
         known = _languages_in_file(path, path.stat().st_mtime_ns)
     except CorruptFileError:
         known = BASE_LANGUAGES  # the error appears when it is loaded
-    record = model.card.get(FRONT_END)
-    if isinstance(record, dict) and record.get("name") == AMHARIC:
+    if _own_front_end(model):
         known = (*known, LANGUAGE)
     return tuple(sorted(known, key=lambda code: code != model.language))
 
