@@ -128,6 +128,13 @@ def test_latin_text_stays_as_it_is() -> None:
         assert way.prepare(once).text == once
 
 
+def test_a_mark_of_length_without_a_sign_is_told() -> None:
+    for way in WAYS:
+        found = way.prepare("ሰላም \u135f ነው")
+        assert "\u135f" not in found.text
+        assert found.dropped == {"\u135f": 1}
+
+
 def test_a_prepared_text_stays_as_it_is() -> None:
     text = "ዶ/ር ሥላሴ በ2016 ዓ.ም. 3:30 ላይ 25.5 ኪ.ሜ ሄዱ፡፡ «ጸሐይ» ወጣች፣ለምን፧"
     for way in WAYS:
@@ -279,6 +286,8 @@ def test_the_best_backend_that_is_here_is_used(own_packages: Path) -> None:
     assert "epitran 9.9" in front_end.about
     # What it does not know, the rules read.
     assert front_end.prepare("ሰላም").text == "sälamı"
+    # Nor marks of length.
+    assert front_end.prepare("ሰበ፟ረ").text == "säbbärä"
     _install(
         own_packages,
         TRANSPHONE,

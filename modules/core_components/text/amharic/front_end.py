@@ -146,8 +146,9 @@ class AmharicFrontEnd:
         if self.way == LATIN and self.backend is not None:
             written = to_latin(kept, self.backend.read_word)
         else:
-            lengths = Counter(_LENGTHS.findall(kept))
-            dropped = {**dropped, **lengths}
-            written = _LENGTHS.sub("", kept).translate(homophones())
+            written = kept.translate(homophones())
+        # Latin letters show length; a mark that is left there belongs to no sign.
+        dropped = {**dropped, **Counter(_LENGTHS.findall(written))}
+        written = _LENGTHS.sub("", written)
         written = _SPACES.sub(" ", written).strip().lower()
         return PreparedText(_SPACE_BEFORE_MARK.sub("", written), dropped)

@@ -25,7 +25,8 @@ _FRICATIVES = frozenset("fvszʃʒh")
 def to_ipa(text: str, read_word: Callable[[str], str] | None = None) -> str:
     """`text` with every Ethiopic word in IPA; everything else stays. Punctuation is not a word.
 
-    `read_word` reads a word (by default the rules do); what it leaves in Ethiopic, the rules read.
+    `read_word` reads a word (by default the rules do). The rules read what it leaves in Ethiopic,
+    words that it makes nothing of, and words with marks of length, which it may not know.
     """
     return str(_word_pattern().sub(lambda found: _read(found[0], read_word), text))
 
@@ -37,9 +38,10 @@ def to_latin(text: str, read_word: Callable[[str], str] | None = None) -> str:
 
 
 def _read(word: str, read_word: Callable[[str], str] | None) -> str:
-    if read_word is None:
+    ipa = "" if read_word is None or any(mark in word for mark in _MARKS) else read_word(word)
+    if not ipa.strip():
         return word_to_ipa(word)
-    return str(_word_pattern().sub(lambda rest: word_to_ipa(rest[0]), read_word(word)))
+    return str(_word_pattern().sub(lambda rest: word_to_ipa(rest[0]), ipa))
 
 
 @lru_cache(maxsize=1)
