@@ -6,13 +6,16 @@ from __future__ import annotations
 class StudioError(Exception):
     """An error with a message for people and a hint that says what to do.
 
-    Faces show both; the traceback goes to the log only.
+    Faces show both; the traceback goes to the log only. `details` are what helps in the terminal
+    and in the log, and puzzles on the page: files, folders, hashes, commands, environment
+    variables.
     """
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", *, details: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.details = details
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()
@@ -24,8 +27,8 @@ class BadInputError(StudioError):
     `about` names the field at fault, where one is: "text", "voice", "language", an option's name.
     """
 
-    def __init__(self, message: str, hint: str = "", about: str = "") -> None:
-        super().__init__(message, hint)
+    def __init__(self, message: str, hint: str = "", about: str = "", *, details: str = "") -> None:
+        super().__init__(message, hint, details=details)
         self.about = about
 
 

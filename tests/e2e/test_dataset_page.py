@@ -32,7 +32,9 @@ pytestmark = pytest.mark.e2e
 @pytest.fixture
 def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
     monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
-    monkeypatch.setattr(transcription, "speech_regions", lambda speech: [(0.0, speech.duration_s)])
+    monkeypatch.setattr(
+        transcription, "speech_regions", lambda speech, cancel: [(0.0, speech.duration_s)]
+    )
     services, _ = fake_studio(tmp_path / "studio")
     add_counter(services)
     services.change_settings({"asr_model": COUNTER})

@@ -37,7 +37,9 @@ NAME = "Aunt Anna"
 def listener(services: Services, monkeypatch: pytest.MonkeyPatch) -> CounterListener:
     services.datasets.create(NAME, "en", "Anna")
     # Noise is no speech to the real one; here somebody speaks all the time.
-    monkeypatch.setattr(transcription, "speech_regions", lambda speech: [(0.0, speech.duration_s)])
+    monkeypatch.setattr(
+        transcription, "speech_regions", lambda speech, cancel: [(0.0, speech.duration_s)]
+    )
     return add_counter(services)
 
 

@@ -21,6 +21,7 @@ from modules.core_components.audio.encode import FORMATS, audio_sha256, encode_s
 from modules.core_components.audio.resample import StreamResampler
 from modules.core_components.audio.speech_regions import speech_seconds
 from modules.core_components.errors import BadInputError
+from modules.core_components.progress import CancelToken
 from modules.core_components.values import FloatArray, Speech
 
 _MOST_CHANNELS = 8
@@ -48,6 +49,7 @@ def read_speech(
     track: int = 0,
     keep_times: bool = True,
     called: str = "",
+    cancel: CancelToken | None = None,
 ) -> Speech:
     """The sound of a file (or of a file's bytes) as mono, at its own rate or at the one given.
 
@@ -56,7 +58,8 @@ def read_speech(
     default. With `keep_times` silence stands where the file has none of the track's sound, so that
     times in the samples are times in the file. Channels are averaged; where that would lose the
     speech (they cancel each other, or noise in one covers it) those that carry it are taken, and
-    `notes` say so. Messages call the recording `called`, or else by its file name.
+    `notes` say so. Messages call the recording `called`, or else by its file name. `cancel`
+    is looked at between the pieces that are decoded (JobCancelled).
 
     Raises BadInputError, with what to do, for a file that is missing, empty, no recording, damaged,
     silent in the sense of having no samples, too long, holding NaN or infinity, or without that
@@ -64,13 +67,13 @@ def read_speech(
     """
     if isinstance(source, bytes):
         name = called or "The recording"
-        reading = _Reading(name, None, sample_rate_hz, max_duration_s, track, keep_times)
+        reading = _Reading(name, None, sample_rate_hz, max_duration_s, track, keep_times, cancel)
         return reading.read(io.BytesIO(source))
     path = Path(source)
     name = called or path.name
     _check_is_file(path, name)
     raw_format = RAW_FORMATS.get(path.suffix.lower())
-    reading = _Reading(name, raw_format, sample_rate_hz, max_duration_s, track, keep_times)
+    reading = _Reading(name, raw_format, sample_rate_hz, max_duration_s, track, keep_times, cancel)
     try:
         with path.open("rb") as stream:
             return reading.read(stream)
@@ -113,6 +116,7 @@ class _Reading:
     max_duration_s: float | None
     track: int
     keep_times: bool
+    cancel: CancelToken | None = None
 
     def read(self, stream: BinaryIO) -> Speech:
         """The sound, with the mix of its channels that carries the speech."""
@@ -151,6 +155,8 @@ class _Reading:
         for samples, rate_hz in decode_mono(
             stream, self.name, self.raw_format, self.track, self.keep_times, downmix, facts
         ):
+            if self.cancel is not None:
+                self.cancel.raise_if_cancelled()
             if not np.isfinite(samples).all():
                 raise BadInputError(
                     f"{self.name} holds values that are not numbers (NaN or infinity).",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
+from typing import Any
 
 import numpy as np
 
 from modules.core_components.audio.joining import faded
 from modules.core_components.audio.resample import resample
 from modules.core_components.errors import BadInputError
+from modules.core_components.progress import CancelToken
 from modules.core_components.values import FloatArray, Speech
 
 Region = tuple[float, float]
@@ -25,14 +28,34 @@ _INAUDIBLE = 1e-4
 _DITHER = 3e-4
 
 
-def speech_regions(speech: Speech) -> list[Region]:
+# What the network calls between its batches, each of some minutes of sound.
+_CHECK: ContextVar[Callable[[], None]] = ContextVar("check", default=lambda: None)
+
+
+class _CheckedSession:
+    """The network's session with that call in front of each run; there is one for all threads."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    def run(self, *arguments: Any) -> Any:
+        _CHECK.get()()
+        return self._session.run(*arguments)
+
+
+def speech_regions(speech: Speech, cancel: CancelToken | None = None) -> list[Region]:
     """The stretches with speech as (start, end) in seconds, in order, not overlapping.
 
-    Pauses under 0.2 s do not part a stretch; each has 0.06 s of padding on both sides.
+    Pauses under 0.2 s do not part a stretch; each has 0.06 s of padding on both sides. `cancel` is
+    looked at every few minutes of the recording (JobCancelled).
     """
     if not len(speech.samples):
         return []
-    from faster_whisper.vad import VadOptions, get_speech_timestamps
+    from faster_whisper.vad import VadOptions, get_speech_timestamps, get_vad_model
+
+    model = get_vad_model()
+    if not isinstance(model.session, _CheckedSession):
+        model.session = _CheckedSession(model.session)
 
     options = VadOptions(
         min_silence_duration_ms=_MIN_PAUSE_MS,
@@ -40,7 +63,11 @@ def speech_regions(speech: Speech) -> list[Region]:
         speech_pad_ms=_PADDING_MS,
     )
     samples = _with_dither(resample(speech.samples, speech.sample_rate_hz, _VAD_RATE_HZ))
-    found = get_speech_timestamps(samples, options, sampling_rate=_VAD_RATE_HZ)
+    token = _CHECK.set(cancel.raise_if_cancelled if cancel is not None else lambda: None)
+    try:
+        found = get_speech_timestamps(samples, options, sampling_rate=_VAD_RATE_HZ)
+    finally:
+        _CHECK.reset(token)
     regions = ((item["start"] / _VAD_RATE_HZ, item["end"] / _VAD_RATE_HZ) for item in found)
     return [(start, min(end, speech.duration_s)) for start, end in regions]
 

@@ -42,32 +42,38 @@ def unpack(
     folder: Path,
     wanted: Callable[[str], bool],
     most_bytes: int = MOST_BYTES,
+    called: str = "",
+    cancel: CancelToken | None = None,
 ) -> Mapping[str, Path]:
     """Writes the wanted files to `folder` under numbers; returns where each is, by archive name.
+
+    Messages call the archive `called`, or else by its file name.
 
     Links, devices and names that lead out of the archive are passed over. Raises BadInputError for
     what is no archive, is encrypted or damaged, or holds more than it may; DiskFullError.
     """
     folder.mkdir(parents=True, exist_ok=True)
     unpacked: dict[str, Path] = {}
-    left = most_bytes
+    left, shown = most_bytes, called or archive.name
     with (
-        _damage_reported(archive),
+        _damage_reported(shown),
         full_disk_reported(folder / archive.name),
         open_archive(archive) as members,
     ):
         for number, (name, content) in enumerate(members):
             if number >= MOST_FILES:
-                raise BadInputError(f"{archive.name} holds more than {MOST_FILES:,} files.")
+                raise BadInputError(f"{shown} holds more than {MOST_FILES:,} files.")
             if not _stays_inside(name) or not wanted(name):
                 continue
             target = folder / f"{number:06d}{_plain_suffix(name)}"
             with content() as source, target.open("wb") as written:
                 while block := source.read(_BLOCK_BYTES):
+                    if cancel is not None:
+                        cancel.raise_if_cancelled()
                     left -= len(block)
                     if left < 0:
                         raise BadInputError(
-                            f"{archive.name} unpacks to more than {most_bytes / 1e9:g} GB.",
+                            f"{shown} unpacks to more than {most_bytes / 1e9:g} GB.",
                             "Unpack it yourself and give the folder.",
                         )
                     written.write(block)
@@ -103,17 +109,20 @@ def _opened(taped: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
 
 
 @contextmanager
-def _damage_reported(archive: Path) -> Iterator[None]:
+def _damage_reported(name: str) -> Iterator[None]:
     try:
         yield
     except DAMAGE as error:
         raise BadInputError(
-            f"{archive.name} is no archive that can be read ({error}).", "Pack or copy it again."
+            f"{name} is no archive that can be read: it is damaged or of another kind.",
+            "Pack or copy it again.",
+            details=str(error),
         ) from error
     except (RuntimeError, NotImplementedError) as error:  # what zipfile says of passwords
         raise BadInputError(
-            f"{archive.name} cannot be unpacked ({error}).",
+            f"{name} cannot be unpacked: it is encrypted, or packed in an unusual way.",
             "Unpack it yourself and give the folder.",
+            details=str(error),
         ) from error
 
 
@@ -143,17 +152,20 @@ def extract(
     limits: Mapping[str, int],
     progress: Progress,
     cancel: CancelToken,
+    called: str = "",
 ) -> tuple[str, ...]:
     """Writes the members whose file name fits a pattern of `limits` into `target`, flat.
 
+    Messages call the archive `called`, or else by its file name.
     `limits` gives the most bytes each may have. All of them must lie in one folder of the archive.
     Returns the names of the members that were left out. Raises BadInputError for what is no zip,
     is damaged or encrypted, has a name that climbs out, a link, a file twice or one too large;
     DiskFullError before anything is written; JobCancelled.
     """
+    shown = called or archive.name
     try:
         with zipfile.ZipFile(archive) as opened:
-            members, left_out = _chosen(opened, archive.name, limits)
+            members, left_out = _chosen(opened, shown, limits)
             _check_room(target, sum(member.file_size for member in members))
             total, done = sum(member.file_size for member in members) or 1, 0
             for member in members:
@@ -162,7 +174,7 @@ def extract(
                 done += member.file_size
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OverflowError) as error:
         raise BadInputError(
-            f"{archive.name} is no zip file, or is damaged ({error}).", "Copy it again."
+            f"{shown} is no zip file, or is damaged.", "Copy it again.", details=str(error)
         ) from error
     return left_out
 

@@ -87,9 +87,11 @@ class SourceMaker:
         self._count_tokens = count_tokens
         self._rules = CutRules()
 
-    def read(self, recording: Recording) -> Sound:
+    def read(self, recording: Recording, cancel: CancelToken) -> Sound:
         """Raises BadInputError, which says nothing of the file's name: an upload has lost it."""
-        speech = read_speech(recording.path, SAMPLE_RATE_HZ, LONGEST_RECORDING_S, called="It")
+        speech = read_speech(
+            recording.path, SAMPLE_RATE_HZ, LONGEST_RECORDING_S, called="It", cancel=cancel
+        )
         return Sound(speech, audio_sha256(speech))
 
     def make(
@@ -118,7 +120,7 @@ class SourceMaker:
                 **self._listener.described(),
             }
             cut = self._cut(words, sound.speech, heard)
-        clips = self._write_clips(recording, sound, cut.pieces, heard.words)
+        clips = self._write_clips(recording, sound, cut.pieces, heard.words, cancel)
         return Source(
             key=sound.key,
             name=recording.name,
@@ -143,12 +145,18 @@ class SourceMaker:
         )
 
     def _write_clips(
-        self, recording: Recording, sound: Sound, pieces: Sequence[Piece], heard: Sequence[Word]
+        self,
+        recording: Recording,
+        sound: Sound,
+        pieces: Sequence[Piece],
+        heard: Sequence[Word],
+        cancel: CancelToken,
     ) -> tuple[Clip, ...]:
         row = recording.row
         loudness = loudness_lufs(sound.speech)
         clips = []
         for index, piece in enumerate(pieces):
+            cancel.raise_if_cancelled()
             speech = excerpt(sound.speech, piece.start_s, piece.end_s)
             gain_db = gain_to_target_db(speech, loudness)
             clip = Clip(
@@ -285,7 +293,8 @@ def build_dataset(
         unpacked = Path(tempfile.mkdtemp(prefix="unpacked-", dir=services.settings.cache_folder))
         try:
             progress(0.0, "Finding the recordings")
-            gathered = gather([Path(path) for path in request.inputs], request.names, unpacked)
+            inputs = [Path(path) for path in request.inputs]
+            gathered = gather(inputs, request.names, unpacked, token)
             if not gathered.recordings and not gathered.refused:
                 seen = f" ({some_of(gathered.unused)})" if gathered.unused else ""
                 raise BadInputError(
@@ -340,7 +349,7 @@ class _Building:
     def _add(self, recording: Recording, progress: Progress, cancel: CancelToken) -> None:
         progress(0.0, f"Reading {recording.name}")
         try:
-            sound = self._maker.read(recording)
+            sound = self._maker.read(recording, cancel)
             if sound.key in self._seen or (sound.key in self._known and not self._replace):
                 self._already_there.append(recording.name)
                 return

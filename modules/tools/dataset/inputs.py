@@ -21,6 +21,7 @@ from modules.core_components.dataset.metadata import (
 from modules.core_components.dataset.values import EVAL, TRAIN
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.library.archives import is_archive, unpack
+from modules.core_components.progress import CancelToken
 from modules.core_components.text.subtitles import Cue, read_cues
 
 SUBTITLE_SUFFIXES = (".srt", ".vtt")
@@ -141,18 +142,24 @@ def _rank(name: str, parts: Sequence[str], folder: str) -> tuple[int, int, int, 
     return -common, nearness, other_ending, 0 if path.name == parts[-1] else 1
 
 
-def gather(inputs: Sequence[Path], names: Sequence[str], unpack_to: Path) -> Gathered:
+def gather(
+    inputs: Sequence[Path],
+    names: Sequence[str],
+    unpack_to: Path,
+    cancel: CancelToken | None = None,
+) -> Gathered:
     """The recordings in the inputs, each file once, in the order given (folders: by name).
 
     `names` are what people call the inputs, where a path does not say it. Archives are unpacked
     below `unpack_to`, which the caller removes. Never raises for a bad input: it is refused.
+    Raises JobCancelled.
     """
     sorting = _Sorting()
     single: dict[str, Path] = {}
     for number, path in enumerate(inputs):
         name = names[number] if number < len(names) else path.name
         try:
-            listing = _listing(path, name, unpack_to / f"{number:04d}")
+            listing = _listing(path, name, unpack_to / f"{number:04d}", cancel)
         except StudioError as error:
             sorting.refused.append(Refused(name, error.message, error.hint))
             continue
@@ -168,7 +175,7 @@ def gather(inputs: Sequence[Path], names: Sequence[str], unpack_to: Path) -> Gat
     return Gathered(tuple(sorting.recordings), tuple(sorting.refused), tuple(sorting.unused))
 
 
-def _listing(path: Path, name: str, unpack_to: Path) -> Listing | None:
+def _listing(path: Path, name: str, unpack_to: Path, cancel: CancelToken | None) -> Listing | None:
     """The files of a folder or an archive; None for a single file.
 
     Of an archive only what may be used is unpacked; the rest has no content.
@@ -184,7 +191,8 @@ def _listing(path: Path, name: str, unpack_to: Path) -> Listing | None:
             others[member] = path
             return False
 
-        return {**unpack(path, unpack_to, wanted), **others}
+        members = unpack(path, unpack_to, wanted, called="It", cancel=cancel)
+        return {**members, **others}
     return None
 
 

@@ -81,7 +81,7 @@ class Listener:
         """Raises what the engine raises, and JobCancelled."""
         samples = resample(recording.samples, recording.sample_rate_hz, _RATE_HZ)
         resampled = Speech(samples, _RATE_HZ)
-        speech = speech_regions(resampled)
+        speech = speech_regions(resampled, cancel)
         words: list[Word] = []
         for window in listening_windows(speech, resampled.duration_s):
             share = scaled(progress, *(at_s / resampled.duration_s for at_s in window))

@@ -162,7 +162,7 @@ def transcribe_file(
     """
     progress(0.0, "Reading the recording")
     try:
-        speech = _read(services, request, recording, called)
+        speech = _read(services, request, recording, cancel, called)
         return _transcribe(services, speech, request, progress, cancel)
     except UNUSABLE as error:
         choice = replace_broken_model(services, services.asr, request.model_id, error)
@@ -178,7 +178,7 @@ def transcribe_file(
             timed=request.timed,
         )
         other = complete_transcription(services, again, choice)
-        speech = _read(services, other, recording, called)
+        speech = _read(services, other, recording, cancel, called)
         return _transcribe(services, speech, other, progress, cancel)
 
 
@@ -208,7 +208,7 @@ def live_transcription(
     It holds the model until it is closed or at its end; raises JobCancelled between segments once
     `cancel` is set.
     """
-    speech = _read(services, request, recording)
+    speech = _read(services, request, recording, cancel)
     listener = services.asr.get(request.model_id)
     yield from listener.transcribe(speech, request.options, no_progress, cancel).segments
 
@@ -239,7 +239,7 @@ def _transcribe(
     listener = services.asr.get(request.model_id)
     report_load(services.asr, listener, progress)
     running = listener.transcribe(speech, request.options, progress, cancel)
-    segments = fitted_segments(tuple(running.segments), speech)
+    segments = fitted_segments(tuple(running.segments), speech, cancel)
     return Transcript(
         text="".join(text_parts(segments)),
         language=running.info.language,
@@ -251,9 +251,11 @@ def _transcribe(
     )
 
 
-def fitted_segments(segments: Sequence[Segment], speech: Speech) -> tuple[Segment, ...]:
+def fitted_segments(
+    segments: Sequence[Segment], speech: Speech, cancel: CancelToken | None = None
+) -> tuple[Segment, ...]:
     """The segments with times that stay with the speech: none reaches over a long silence."""
-    regions = speech_regions(speech) if segments else []
+    regions = speech_regions(speech, cancel) if segments else []
     if not regions:
         return tuple(segments)
     words = in_order((w for segment in segments for w in segment.words), speech.duration_s)
@@ -269,11 +271,15 @@ def fitted_segments(segments: Sequence[Segment], speech: Speech) -> tuple[Segmen
 
 
 def _read(
-    services: Services, request: CompletedTranscription, recording: Path, called: str = ""
+    services: Services,
+    request: CompletedTranscription,
+    recording: Path,
+    cancel: CancelToken,
+    called: str = "",
 ) -> Speech:
     """The recording at the sample rate of its model; of several tracks its notes say which."""
     rate_hz = services.asr.entry(request.model_id).sample_rate_hz
-    speech = read_speech(recording, rate_hz, track=request.track, called=called)
+    speech = read_speech(recording, rate_hz, track=request.track, called=called, cancel=cancel)
     tracks = list_tracks(recording)
     if len(tracks) < 2:
         return speech

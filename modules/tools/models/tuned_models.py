@@ -85,7 +85,7 @@ def import_tuned(
     require_consent(services)
     unpacking, cancel = phase(progress, 0.0, 0.9), cancel or CancelToken()
     with services.tuned_models.adding(Path(file_name or archive.name).stem) as incoming:
-        left_out = extract(archive, incoming.folder, _LIMITS, unpacking, cancel)
+        left_out = extract(archive, incoming.folder, _LIMITS, unpacking, cancel, file_name)
         progress(0.9, "Reading the model")
         _name_reference(incoming.folder)
         check_tuned(incoming.folder)

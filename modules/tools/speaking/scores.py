@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from modules.core_components.ai_models.engines.base import parse_options
+from modules.core_components.ai_models.engines.speaker_handle import SpeakerEncoderHandle
 from modules.core_components.audio.files import read_speech
 from modules.core_components.audio.measure import loudness_lufs, peak, silence_fraction
 from modules.core_components.audio.speech_regions import split_halves, trim_to_speech
@@ -17,7 +18,7 @@ from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.speaker_scale import FIRST_ENCODER, speaker_scale
 from modules.core_components.text.markup import without_markup
 from modules.core_components.text.word_errors import normalize_words, word_error_rate
-from modules.core_components.values import Sample, Scores, Speech, Take
+from modules.core_components.values import FloatArray, Sample, Scores, Speech, Take
 from modules.tools.services import Services
 
 logger = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ def score_speech(
 
     A score whose model is not installed stays None and is logged; the take is kept all the same.
     """
-    similarity, similarity_self, encoder = _similarity(services, speech, sample)
+    similarity, similarity_self, encoder = _similarity(services, speech, sample, cancel)
     heard, error_rate = read_back(services, speech, without_markup(text), language, cancel)
     return Scores(
         similarity=similarity,
@@ -54,7 +55,7 @@ def score_speech(
 
 
 def _similarity(
-    services: Services, speech: Speech, sample: Sample | None
+    services: Services, speech: Speech, sample: Sample | None, cancel: CancelToken
 ) -> tuple[float | None, float | None, str | None]:
     """The two similarities, and the encoder that measured them."""
     if sample is None:
@@ -62,13 +63,19 @@ def _similarity(
     try:
         encoder = services.asr.get_speaker_encoder()
         recording = trim_to_speech(read_speech(sample.path))
-        target = encoder.embed(recording)
-        first, second = (encoder.embed(half) for half in split_halves(recording))
-        spoken = encoder.embed(trim_to_speech(speech))
+        parts = (recording, *split_halves(recording), trim_to_speech(speech))
+        target, first, second, spoken = (_embedded(encoder, part, cancel) for part in parts)
     except StudioError as error:
         logger.warning("No similarity score: %s", error)
         return None, None, None
     return _rounded(np.dot(spoken, target)), _rounded(np.dot(first, second)), encoder.model_id
+
+
+def _embedded(
+    encoder: SpeakerEncoderHandle[Any], speech: Speech, cancel: CancelToken
+) -> FloatArray:
+    cancel.raise_if_cancelled()
+    return encoder.embed(speech)
 
 
 def read_back(

@@ -43,6 +43,9 @@ class FakeWhisper:
         self.model = SimpleNamespace(unload_model=lambda to_cpu=False: None)
         FakeWhisper.instances.append(self)
 
+    def __copy__(self) -> FakeWhisper:
+        return self
+
     def detect_language(self, samples: np.ndarray[Any, Any]) -> tuple[str, float, None]:
         self.detected_in = len(samples) / RATE_HZ
         return "de", 0.7, None
@@ -71,7 +74,7 @@ class FakeWhisper:
 def speak_at(monkeypatch: pytest.MonkeyPatch, *regions: tuple[float, float]) -> None:
     """Makes the voice activity detection find speech there."""
 
-    def found(audio: Speech) -> list[tuple[float, float]]:
+    def found(audio: Speech, cancel: CancelToken | None = None) -> list[tuple[float, float]]:
         return [(start, min(end, audio.duration_s)) for start, end in regions]
 
     monkeypatch.setattr("modules.core_components.ai_models.engines.whisper.speech_regions", found)
@@ -112,6 +115,37 @@ def test_segments_come_one_by_one_with_progress(asr: ASRManager) -> None:
     rest = list(running.segments)
     assert [segment.end_s for segment in rest] == [2.0, 2.5]  # never past the end
     assert heard[-1] == (1.0, "Transcribed")
+
+
+def test_a_cancel_is_looked_at_before_each_computation_of_a_window(
+    asr: ASRManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two segments faster-whisper encodes, decodes up to six times, and aligns."""
+    cancel, computed = CancelToken(), []
+
+    def compute(name: str) -> None:
+        computed.append(name)
+        if name == "generate":
+            cancel.cancel()
+
+    def transcribe(self: FakeWhisper, samples: Any, **asked: Any) -> tuple[Iterator[Any], Any]:
+        def said() -> Iterator[Any]:
+            for name in ("encode", "generate", "generate", "align"):
+                getattr(self.model, name)(name)
+            yield SimpleNamespace(text="word", start=0.0, end=1.0, words=None)
+
+        info = SimpleNamespace(language="en", language_probability=1.0, duration_after_vad=1.0)
+        return said(), info
+
+    monkeypatch.setattr(FakeWhisper, "transcribe", transcribe)
+    engine = asr.get_whisper("base")
+    engine.load()
+    steps = dict.fromkeys(("encode", "generate", "align"), compute)
+    FakeWhisper.instances[0].model = SimpleNamespace(**steps, unload_model=lambda to_cpu: None)
+    running = engine.transcribe(speech(2), WhisperOptions(), no_progress, cancel)
+    with pytest.raises(JobCancelled):
+        list(running.segments)
+    assert computed == ["encode", "generate"]
 
 
 def test_any_sample_rate_is_listened_to_at_16_khz(asr: ASRManager) -> None:
@@ -282,8 +316,9 @@ def test_weights_that_cannot_be_loaded_are_explained(
         raise RuntimeError("Unsupported model binary version")
 
     monkeypatch.setattr(faster_whisper, "WhisperModel", unloadable)
-    with pytest.raises(StudioError, match=r"could not be loaded.*binary version.*Delete"):
+    with pytest.raises(StudioError, match=r"could not be loaded.*Delete") as caught:
         listen(asr.get_whisper("base"), speech(1))
+    assert "binary version" in caught.value.details
     assert pool.snapshot() == ()
 
 
@@ -366,6 +401,7 @@ def test_a_damaged_model_file_is_found_before_it_is_loaded(real: Settings, pool:
     content[1_000_000] ^= 1
     model.unlink()
     model.write_bytes(content)
-    with pytest.raises(CorruptFileError, match=r"model\.bin"):
+    with pytest.raises(CorruptFileError, match=r"Whisper tiny\.en is damaged") as caught:
         listen(ASRManager(real, pool).get_whisper("tiny.en"), speech(1))
+    assert "model.bin" in caught.value.details
     assert pool.snapshot() == ()

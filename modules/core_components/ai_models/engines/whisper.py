@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -163,10 +164,11 @@ class WhisperEngine(ListeningEngine):
             f"transcribing with {self.label}",
         )
         duration_s = len(samples) / SAMPLE_RATE_HZ
-        with pool.lease(spec, cancel, holder) as model:
+        with pool.lease(spec, cancel, holder) as shared:
+            model = _looking_at(shared, cancel.raise_if_cancelled)
             progress(0.0, "Transcribing")
             with pool.run_slot(spec.device, cancel, holder):
-                pieces, info = self._start(model, samples, language, options)
+                pieces, info = self._start(model, samples, language, options, cancel)
             if info.duration_after_vad_s == 0:  # the language was guessed from nothing
                 yield _silence_info(language, duration_s)
                 return
@@ -188,6 +190,7 @@ class WhisperEngine(ListeningEngine):
         samples: FloatArray,
         language: str | None,
         options: WhisperOptions,
+        cancel: CancelToken,
     ) -> tuple[Iterator[Any], TranscriptionInfo]:
         """faster-whisper's segments, which are computed as they are consumed."""
         warmer = [step for step in _FALLBACK_TEMPERATURES if step > options.temperature]
@@ -209,7 +212,9 @@ class WhisperEngine(ListeningEngine):
             given["condition_on_previous_text"] = options.condition_on_previous_text
             # Its own VAD joins the parts with speech, so that a segment or a word can reach over
             # the silence between two of them; parts given as clips keep their times.
-            parts = parts_with_speech(samples) if options.vad_filter else [(0.0, duration_s)]
+            parts = (
+                parts_with_speech(samples, cancel) if options.vad_filter else [(0.0, duration_s)]
+            )
             if not parts:
                 return iter(()), _silence_info(language, duration_s)
             sure = 1.0
@@ -304,14 +309,44 @@ class WhisperEngine(ListeningEngine):
             if is_out_of_memory(error):
                 raise
             raise StudioError(
-                f"{self.label} could not be loaded from {folder} ({error}).",
-                "Delete the model and download it again.",
+                f"{self.label} could not be loaded: its files are damaged or incomplete.",
+                "Delete the model on the Models tab and download it again.",
+                details=f"{folder}: {error}",
             ) from error
 
 
-def parts_with_speech(samples: FloatArray) -> list[Region]:
+def _looking_at(model: WhisperModel, check: Callable[[], None]) -> WhisperModel:
+    """The model with `check` called before each of CTranslate2's long computations.
+
+    faster-whisper decodes 30 seconds between two segments, up to six times where it is not sure of
+    them, and aligns their words.
+    """
+    own = copy.copy(model)  # others may transcribe with it at the same time
+    own.model = _CheckedModel(model.model, check)
+    return own
+
+
+class _CheckedModel:
+    """CTranslate2's model, each of whose methods calls `check` first."""
+
+    def __init__(self, model: Any, check: Callable[[], None]) -> None:
+        self._model, self._check = model, check
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._model, name)
+        if not callable(value):
+            return value
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            self._check()
+            return value(*arguments, **named)
+
+        return call
+
+
+def parts_with_speech(samples: FloatArray, cancel: CancelToken | None = None) -> list[Region]:
     """Where there is speech in samples at 16 kHz: (start, end) in seconds, with some silence."""
-    regions = speech_regions(Speech(samples, SAMPLE_RATE_HZ))
+    regions = speech_regions(Speech(samples, SAMPLE_RATE_HZ), cancel)
     duration_s = len(samples) / SAMPLE_RATE_HZ
     return listening_parts(regions, duration_s, _SKIPPED_PAUSE_S, _MARGIN_S)
 

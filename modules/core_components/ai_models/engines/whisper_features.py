@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +28,16 @@ _DTYPES = {0: "<f4", 1: "<i1", 2: "<i2", 3: "<i4", 4: "<f2"}
 
 
 class WhisperFeatures:
-    """The encoder of an English or multilingual Whisper with 80 mel bands (not large-v3)."""
+    """The encoder of an English or multilingual Whisper with 80 mel bands (not large-v3).
 
-    def __init__(self, weights: dict[str, Tensor]) -> None:
+    `check` is called between the layers; what it raises ends the computation.
+    """
+
+    def __init__(
+        self, weights: dict[str, Tensor], check: Callable[[], None] = lambda: None
+    ) -> None:
         self._w = weights
+        self._check = check
         self._size = weights["conv2/bias"].shape[0]
         self._window = torch.hann_window(400)
         self._mel = _mel_80()
@@ -51,6 +58,7 @@ class WhisperFeatures:
         states = [x]
         count = self.layers if layers is None else layers
         for i in range(count):
+            self._check()
             x = x + self._attention(self._norm(x, f"layer_{i}/self_attention/layer_norm"), i)
             y = self._norm(x, f"layer_{i}/ffn/layer_norm")
             y = functional.gelu(self._linear(y, f"layer_{i}/ffn/linear_0"))
@@ -85,7 +93,9 @@ class WhisperFeatures:
         )
 
 
-def load_whisper_features(folder: Path) -> WhisperFeatures:
+def load_whisper_features(
+    folder: Path, check: Callable[[], None] = lambda: None
+) -> WhisperFeatures:
     """The encoder of the CTranslate2 model in `folder` (float weights, as faster-whisper's are).
 
     Raises StudioError when the file is not one.
@@ -97,11 +107,12 @@ def load_whisper_features(folder: Path) -> WhisperFeatures:
             for name, array in arrays.items()
             if name.startswith("encoder/")
         }
-        return WhisperFeatures(encoder)
+        return WhisperFeatures(encoder, check)
     except (OSError, KeyError, ValueError, struct.error) as error:
         raise StudioError(
-            f"The Whisper weights in {folder} cannot be read ({error}).",
-            hint="Delete the model and download it again.",
+            "The files of the Whisper model that voices are matched with are damaged.",
+            hint="Delete Whisper tiny.en on the Models tab and download it again.",
+            details=f"{folder}: {error}",
         ) from error
 
 

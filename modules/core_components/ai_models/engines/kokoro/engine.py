@@ -162,7 +162,7 @@ class KokoroEngine:
         encoder = self._encoder_on_cpu("campplus")
         holder = f"matching a voice to {sample.name}"
         with self._context.pool.lease(encoder.model_spec(), cancel, holder, run=True) as campplus:
-            return match_sample(sample, prompt, self._stock, campplus, whisper_folder)
+            return match_sample(sample, prompt, self._stock, campplus, whisper_folder, cancel)
 
     def refine_voice(self, sample: Sample, progress: Progress, cancel: CancelToken) -> VoicePrompt:
         """Fits a voice to the sample; minutes on a CPU, resumed after a crash (see

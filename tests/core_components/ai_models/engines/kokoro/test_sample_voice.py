@@ -216,7 +216,7 @@ def test_a_match_is_a_voice_and_says_what_it_is_made_of(
         return instant_match.InstantMatch(pack, "am_two", shares, 0.2, 0.5, 0.9, 120.0)
 
     monkeypatch.setattr(instant_match, "match_instantly", match)
-    monkeypatch.setattr(whisper_features, "load_whisper_features", lambda folder: folder)
+    monkeypatch.setattr(whisper_features, "load_whisper_features", lambda folder, check: folder)
     monkeypatch.setattr(sample_voice, "trim_to_speech", lambda speech: speech)
     prompt = engine.prepare_voice(sample, no_progress, CancelToken())
     assert isinstance(given["campplus"], CampplusEncoder)

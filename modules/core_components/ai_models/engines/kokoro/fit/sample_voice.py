@@ -77,12 +77,13 @@ def match_sample(
     voices: VoiceFolder,
     campplus: Any,
     whisper_folder: Path,
+    cancel: CancelToken,
 ) -> VoicePrompt:
     """`prompt` with the voice that is found at once, without rendering.
 
     `campplus` is the loaded encoder. The similarities in `info` are CAM++ cosines with the sample:
     of the nearest stock voice, of the match as it is expected to sound, and of the sample's halves.
-    Raises as `match_instantly` does.
+    Raises as `match_instantly` does, and JobCancelled.
     """
     from modules.core_components.ai_models.engines.kokoro.fit.instant_match import match_instantly
     from modules.core_components.ai_models.engines.kokoro.fit.timbre_encoder import (
@@ -94,7 +95,8 @@ def match_sample(
 
     began = time.monotonic()
     speech = _read_sample(sample)
-    features = load_whisper_features(whisper_folder)
+    cancel.raise_if_cancelled()
+    features = load_whisper_features(whisper_folder, cancel.raise_if_cancelled)
     matched = match_instantly(
         TimbreEncoder(partial(whisper_statistics, features), load_projection()),
         campplus,
@@ -135,6 +137,7 @@ def fit_sample(
     from modules.core_components.ai_models.engines.kokoro.fit.voice_fit import fit_voice
 
     speech = _read_sample(sample)
+    cancel.raise_if_cancelled()
     checkpoint = resources.fits_folder / f"{prompt.key}.safetensors"
     fitted = fit_voice(
         resources.kmodel,

@@ -155,7 +155,10 @@ def fit_voice(
     pool = ThreadPoolExecutor(options.threads, initializer=torch.set_num_threads, initargs=(1,))
     torch.set_num_threads(1)  # several one-thread sentences beat one sentence on all threads
     try:
-        features = load_whisper_features(whisper_folder) if whisper_folder is not None else None
+        features = None
+        if whisper_folder is not None:
+            features = load_whisper_features(whisper_folder, cancel.raise_if_cancelled)
+        cancel.raise_if_cancelled()
         decoder = FastDecoder(kmodel.decoder, FitLayers(check=check))
 
         def on_voice(done: int) -> None:
@@ -166,8 +169,11 @@ def fit_voice(
         stock = scan_stock_voices(
             kmodel, decoder, encoder, campplus, features, scan, voices, pool, scan_cache, on_voice
         )
+        cancel.raise_if_cancelled()
         target = measure_sample(fit_part, encoder, campplus, stock)
+        cancel.raise_if_cancelled()
         name, base = find_start(target, stock, voices, campplus, fit_part, options)
+        cancel.raise_if_cancelled()
         frames = None
         if features is not None and options.envelope > 0:
             frames = sample_frames(features, torch.from_numpy(fit_part))
@@ -203,11 +209,13 @@ def fit_voice(
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         torch.set_num_threads(threads_before)
+    cancel.raise_if_cancelled()
     shift = choice.residual * spread
     layers = choice.layers * spread[:128]
     shared = nearest_shared_style(kmodel.decoder, shift[:128] + layers)
     pack = base + torch.cat([shared, shift[128:]])
     offsets = shift[:128] + layers - shared
+    cancel.raise_if_cancelled()
     fitted_to, held_out = (campplus.embed(part, SAMPLE_RATE_HZ) for part in (fit_part, held_part))
     progress(1.0, "Done")
     return FittedVoice(
