@@ -132,7 +132,8 @@ def test_two_languages_stop(studio: Services) -> None:
 
 def test_a_language_that_xtts_does_not_speak_stops(studio: Services) -> None:
     add_dataset(studio, language="sw")
-    assert "no token [sw]" in check(looked_at(studio), "Rows").message
+    rows = check(looked_at(studio), "Rows")
+    assert "does not know the language of the dataset, Swahili" in rows.message
 
 
 def test_a_remainder_of_one_stops_with_the_remedy(studio: Services) -> None:
@@ -169,7 +170,38 @@ def test_base_files_that_changed_or_are_missing_stop(studio: Services) -> None:
     dvae.write_bytes(dvae.read_bytes() + b"x")
     assert check(looked_at(studio), "Base model").level == STOP
     dvae.unlink()
-    assert "not" in check(looked_at(studio), "Base model").message
+    assert "Not installed" in check(looked_at(studio), "Base model").message
+
+
+def test_all_that_is_wrong_is_told_before_a_base_is_downloaded(
+    studio: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_dataset(studio, clips=8, evaluated=2)
+    say(studio, " ")
+    whole = {item.name for item in looked_at(studio).checks} - {"Base files"}
+    (studio.settings.models_folder / "xtts" / "v2.0.3" / "model.pth").unlink()
+    monkeypatch.setattr("psutil.disk_usage", lambda path: SimpleNamespace(free=3_000_000_000))
+    found = preflight(studio, TrainingRequest("", "Anna"))
+    assert {item.name for item in found.checks} == whole
+    stops = {item.name for item in found.stops}
+    assert stops == {"Name", "Base model", "Amount of speech", "Batches", "Disk"}
+    assert check(found, "Base model").message == "Not installed: XTTS v2.0.3."
+    assert [row.reason for row in found.rows] == ["it has no text"]
+    assert check(found, "Rows").level == WARN
+
+
+def test_a_language_that_xtts_does_not_speak_is_told_before_a_base_is_downloaded(
+    studio: Services,
+) -> None:
+    add_dataset(studio, language="sw")
+    (studio.settings.models_folder / "xtts" / "v2.0.3" / "model.pth").unlink()
+    assert "does not know the language" in check(looked_at(studio), "Rows").message
+
+
+def test_without_a_dataset_the_rest_is_checked(studio: Services) -> None:
+    found = preflight(studio, TrainingRequest("first", ""))
+    assert [item.name for item in found.stops] == ["Dataset"]
+    assert {"Name", "Base model", "Disk", "Main memory"} <= {item.name for item in found.checks}
 
 
 def test_a_name_that_is_taken_or_empty_stops(studio: Services) -> None:

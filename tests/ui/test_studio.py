@@ -85,7 +85,7 @@ def test_what_needs_a_tabs_first_answer_cannot_be_used_before(services: Services
         "Design",
         "Transcribe",
         "Add to dataset",
-        "Train",
+        "Run preflight",
         "Save",
     ]
 

@@ -114,7 +114,8 @@ def test_a_preset_is_changed_and_the_users_own_value_stays(services: Services) -
         assert page.text != before
         assert "Batch size: 2 instead of 4" in page.text
         page.click("Run preflight")
-        assert "There is no dataset yet." in page.errors.pop()
+        assert not page.errors
+        assert "No dataset is chosen." in page.text
 
 
 def test_a_judgement_fills_table_menus_and_players(

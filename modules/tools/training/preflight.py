@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modules.core_components.ai_models.engines.base import parse_options
 from modules.core_components.ai_models.engines.xtts.checkpoint import (
@@ -30,6 +30,7 @@ from modules.core_components.ai_models.engines.xtts.preflight.data import (
     check_new_tokens,
     examine_rows,
     load_tokenizer,
+    unknown_language,
 )
 from modules.core_components.ai_models.engines.xtts.preflight.machine import (
     check_fit,
@@ -54,10 +55,13 @@ from modules.core_components.text.amharic.front_end import AmharicFrontEnd, Prep
 from modules.tools.models.model_names import find_model
 from modules.tools.services import Services
 
+if TYPE_CHECKING:
+    pass
+
 __all__ = ["OK", "STOP", "WARN", "Check", "Preflight", "RejectedRow", "preflight"]
 
 TRAINING_FILES = "xtts-v2-training"
-NAME, CONSENT, BASE, ROWS = "Name", "Consent", "Base model", "Rows"
+NAME, CONSENT, BASE, DATASET, ROWS = "Name", "Consent", "Base model", "Dataset", "Rows"
 TEXTS = "Form of the texts"
 _NOTHING = ExaminedRows((), (), 0.0, 0.0, 0)
 
@@ -122,24 +126,34 @@ def preflight(
 ) -> Preflight:
     """Completes the request and checks everything; changes nothing.
 
+    All that can be said is said at once: without a base model the rows are checked but for what
+    only its vocabulary knows, and disk and memory for a base of the usual size. `dataset` "" is one
+    of the things that stop.
+
     Raises NotFoundError for an unknown dataset or base, BadInputError for an option out of range.
     """
     plan = parse_options(TrainingPlan, request.options)
-    dataset = services.datasets.get(request.dataset)
+    dataset = services.datasets.get(request.dataset) if request.dataset else None
     request = replace(request, base_model=find_model(services.tts, request.base_model))
     progress(0.0, "Checking the base model")
     base = _check_base(services, request.base_model)
-    checks = [_check_name(services, request.run), _check_consent(dataset), *base]
+    checks = [_check_name(services, request.run), *base]
     rejected: list[RejectedRow] = []
     train = evaluation = _NOTHING
     form = TextForm()
     base_is_usable = all(check.level != STOP for check in base)
-    if base_is_usable:
+    if dataset is None:
+        checks.append(Check(DATASET, STOP, "No dataset is chosen.", "Make one on the Dataset tab."))
+    else:
+        checks.insert(1, _check_consent(dataset))
         try:
-            vocabulary = services.tts.catalog.folder(services.tts.entry(request.base_model))
             progress(0.2, "Reading every row")
-            form = _text_form(dataset, plan, vocabulary / VOCABULARY)
-            train, evaluation = _examine(dataset, vocabulary / VOCABULARY, form, plan.max_clip_s)
+            folder = services.tts.catalog.folder(services.tts.entry(request.base_model))
+            vocabulary = folder / VOCABULARY if base_is_usable else None
+            if vocabulary is None and not front_end_for(dataset.language, plan.new_language):
+                _check_catalog_language(services, request.base_model, dataset.language)
+            form = _text_form(dataset, plan, vocabulary)
+            train, evaluation = _examine(dataset, vocabulary, form, plan.max_clip_s)
         except StudioError as error:
             checks.append(Check(ROWS, STOP, error.message, error.hint))
         else:
@@ -147,13 +161,12 @@ def preflight(
             checks += form.checks
             checks += _row_checks(dataset, plan, train, evaluation, rejected)
     progress(0.9, "Checking disk and memory")
-    if base_is_usable:
-        clip_s = max(train.longest_s, evaluation.longest_s) or plan.max_clip_s
-        checks += _machine_checks(services, request.base_model, plan, clip_s)
+    clip_s = max(train.longest_s, evaluation.longest_s) or plan.max_clip_s
+    checks += _machine_checks(services, request.base_model, plan, clip_s)
     return Preflight(
         request,
         plan,
-        dataset.language,
+        dataset.language if dataset else "",
         tuple(checks),
         tuple(rejected),
         train.kept,
@@ -166,7 +179,8 @@ def preflight(
 def _check_name(services: Services, run: str) -> Check:
     stem = safe_stem(run, "")
     if not stem:
-        return Check(NAME, STOP, "The training has no name.", "Give it one with a letter in it.")
+        hint = "Type one with a letter in it under “Name of the training”."
+        return Check(NAME, STOP, "The training has no name.", hint)
     taken = {same_name_key(other.name) for other in services.training_runs.list()}
     if same_name_key(stem) in taken:
         return Check(
@@ -191,9 +205,14 @@ def _check_consent(dataset: Dataset) -> Check:
 
 def _check_base(services: Services, base_model: str) -> list[Check]:
     """Whether the files are installed, unchanged, and fit each other."""
+    wanted = [services.catalog.entry(model_id) for model_id in (base_model, TRAINING_FILES)]
+    missing = [entry.label for entry in wanted if services.catalog.state(entry) != "installed"]
+    if missing:
+        message = f"Not installed: {' and '.join(missing)}."
+        return [Check(BASE, STOP, message, "Download them here, or on the Models tab.")]
     try:
-        for model_id in (base_model, TRAINING_FILES):
-            services.downloader.verify(model_id)
+        for entry in wanted:
+            services.downloader.verify(entry.id)
     except StudioError as error:
         return [Check(BASE, STOP, error.message, error.hint)]
     label = services.tts.entry(base_model).label
@@ -201,8 +220,18 @@ def _check_base(services: Services, base_model: str) -> list[Check]:
     return [here, check_fit(services.catalog.folder(services.catalog.entry(base_model)))]
 
 
-def _text_form(dataset: Dataset, plan: TrainingPlan, vocab_file: Path) -> TextForm:
-    """Raises CorruptFileError for a vocabulary that cannot be extended."""
+def _check_catalog_language(services: Services, base_model: str, language: str) -> None:
+    """Raises BadInputError for a language that is not among those of the base in the catalog."""
+    known = services.catalog.entry(base_model).languages
+    if known and language not in {code.partition("-")[0] for code in known}:
+        raise unknown_language(language)
+
+
+def _text_form(dataset: Dataset, plan: TrainingPlan, vocab_file: Path | None) -> TextForm:
+    """Without a vocabulary only the texts are looked at.
+
+    Raises CorruptFileError for one that cannot be extended.
+    """
     front_end = front_end_for(dataset.language, plan.new_language)
     if front_end is None:
         return TextForm()
@@ -216,7 +245,7 @@ def _text_form(dataset: Dataset, plan: TrainingPlan, vocab_file: Path) -> TextFo
     if found:
         checks = [Check(TEXTS, WARN, f"{front_end.about} Not said: {found}.",
                         "Drop them from the texts, or train without them.")]  # fmt: skip
-    if not has_new_tokens(front_end):
+    if vocab_file is None or not has_new_tokens(front_end):
         return TextForm(front_end, {}, tuple(checks))
     learned_from = [
         one.text for clip, one in zip(rows, prepared, strict=True) if clip.subset == TRAIN
@@ -228,12 +257,14 @@ def _text_form(dataset: Dataset, plan: TrainingPlan, vocab_file: Path) -> TextFo
 
 
 def _examine(
-    dataset: Dataset, vocab_file: Path, form: TextForm, max_clip_s: float
+    dataset: Dataset, vocab_file: Path | None, form: TextForm, max_clip_s: float
 ) -> tuple[ExaminedRows, ExaminedRows]:
     """The rows of the training and those of the evaluation set."""
-    with _vocabulary_file(form, vocab_file) as file:
-        tokenizer = load_tokenizer(file, form.front_end)
-    check_language(tokenizer, dataset.language)
+    tokenizer = None
+    if vocab_file is not None:
+        with _vocabulary_file(form, vocab_file) as file:
+            tokenizer = load_tokenizer(file, form.front_end)
+        check_language(tokenizer, dataset.language)
     rows = [row_of(clip) for clip in dataset.rows]
     train, evaluation = (
         examine_rows(mine, dataset.folder, tokenizer, dataset.language, max_clip_s)
@@ -319,7 +350,8 @@ def _machine_checks(
     import psutil
 
     catalog = services.catalog
-    base_bytes = (catalog.folder(catalog.entry(base_model)) / WEIGHTS).stat().st_size
+    weights = catalog.folder(catalog.entry(base_model)) / WEIGHTS
+    base_bytes = weights.stat().st_size if weights.is_file() else machine.FULL_MODEL_BYTES
     needed = machine.run_bytes(base_bytes, plan.keep_checkpoints)
     folder = services.settings.training_folder
     free = psutil.disk_usage(str(_existing(folder))).free

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
+from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.ai_models.engines.base import describe_options
 from modules.core_components.ai_models.engines.xtts.training.plan import (
     ABOUT,
@@ -35,17 +36,22 @@ from modules.tools.training.preflight import (
     preflight,
 )
 from modules.tools.training.training import start_training
-from modules.ui.events import listen
-from modules.ui.render import duration_text, empty_html, facts_html, note_html, render
+from modules.ui.events import listen, script
+from modules.ui.render import duration_text, empty_html, facts_html, note_html, render, size_text
 from modules.ui.widgets.engine_panel import option_control
-from modules.ui.widgets.parts import hidden_text, menu, menu_update, panel, title
+from modules.ui.widgets.parts import hidden_text, menu, menu_update, note, panel, title
 
 # Words and colours of the levels of a check, worst first.
 _LEVELS = {STOP: ("stop", "bad"), WARN: ("check", "warn"), OK: ("ok", "good")}
 _MOST_ROWS = 200
 NO_DATASET = "No dataset yet"
+DOWNLOAD_BASE = "Download base model"
 BASES = "xtts-v"
-NOT_CHECKED = "Preflight checks every row, the base model, disk space and memory before training."
+NOT_CHECKED = (
+    "Preflight checks every row, the base model, disk space and memory before training. The base "
+    "model need not be downloaded yet."
+)
+OPENS = "Train can be pressed once the preflight finds nothing to fix."
 
 
 class TrainingSetup:
@@ -61,6 +67,11 @@ class TrainingSetup:
             with gr.Column(scale=7, min_width=340):
                 title("Preflight")
                 self._report = panel(empty_html(NOT_CHECKED))
+                # What is missing can be had here, once all else was checked.
+                self._accept = gr.Checkbox(
+                    label="I accept this licence", value=False, visible=False
+                )
+                self._download = gr.Button(DOWNLOAD_BASE, size="sm", visible=False)
                 self._rejected = panel()
         self.inputs = [self._name, self._dataset, self._base, *self._options]
         chosen = {"name": self._name, "dataset": self._dataset, "base": self._base}
@@ -78,8 +89,6 @@ class TrainingSetup:
         self._dataset_facts = panel()
         self._base = menu("Base model")
         self._base_note = panel()
-        self._accept = gr.Checkbox(label="I accept this licence", value=False, visible=False)
-        self._download = gr.Button("Download base model", size="sm", visible=False)
         self._name = gr.Textbox(value="", label="Name of the training", placeholder="anna-first")
         title("Options")
         self._preset = gr.Radio(
@@ -91,8 +100,9 @@ class TrainingSetup:
         with gr.Accordion("All options", open=False):
             self._options = [option_control(item, start[item.name]) for item in self._fields]
         with gr.Row():
-            self._check = gr.Button("Run preflight")
-            self.train = gr.Button("Train", variant="primary")
+            self.check = gr.Button("Run preflight")
+            self._train = gr.Button("Train", variant="primary", interactive=False)
+        note(OPENS)
 
     def listen(self, jobs: gr.State) -> None:
         """Downloads run as the job whose id goes to `jobs`."""
@@ -111,9 +121,13 @@ class TrainingSetup:
                 sequence="training-preset",
             )
         listen(self._download.click, self._submit_download, [self._base, self._accept], [jobs])
-        report = [self._report, self._rejected]
-        listen(self._check.click, self._preflight, self.inputs, report, show_progress="minimal")
-        listen(self.train.click, self._start, self.inputs, [self.started], show_progress="minimal")
+        report = [self._report, self._rejected, self._accept, self._download, self._train]
+        listen(self.check.click, self._preflight, self.inputs, report, show_progress="minimal")
+        # What was checked is what is trained.
+        lock = script("lock", COUNT=1)
+        for component in self.inputs:
+            listen(component.change, None, [], [self._train], js=lock, queue=False)
+        listen(self._train.click, self._start, self.inputs, [self.started], show_progress="minimal")
 
     def refresh(self, dataset: str | None = None, base: str | None = None) -> list[Any]:
         """Datasets and base models as they are now; what is chosen stays chosen."""
@@ -153,12 +167,19 @@ class TrainingSetup:
         if not missing:
             return ["", gr.update(visible=False), gr.update(visible=False)]
         entries = [self._services.catalog.entry(model_id) for model_id in missing]
-        nbytes = sum(entry.download_bytes or 0 for entry in entries)
+        nbytes = _download_bytes(entries)
+        about = render("base_model", entries=entries, nbytes=nbytes, licence=entries[0].licence)
+        return [about, gr.skip(), gr.skip()]
+
+    def _offer(self, base: str) -> list[Any]:
+        """The box for the licence and the button for what is missing of the base."""
+        missing = self._missing(base)
+        entries = [self._services.catalog.entry(model_id) for model_id in missing]
         consent = any(library.needs_consent(self._services, item) for item in missing)
+        label = f"{DOWNLOAD_BASE} ({size_text(_download_bytes(entries))})"
         return [
-            render("base_model", entries=entries, nbytes=nbytes, licence=entries[0].licence),
             gr.update(visible=consent, value=False),
-            gr.update(visible=True),
+            gr.update(visible=bool(missing), value=label),
         ]
 
     def _missing(self, base: str) -> list[str]:
@@ -190,17 +211,24 @@ class TrainingSetup:
         return {item.name: value for item, value in zip(self._fields, values, strict=True)}
 
     def _request(self, name: str, dataset: str, base: str, *values: Any) -> TrainingRequest:
-        if not dataset:
-            raise BadInputError("There is no dataset yet.", "Create one on the Dataset tab.")
         return TrainingRequest(name, dataset, base, self._read(values))
 
-    def _preflight(self, *values: Any) -> list[Markup]:
+    def _preflight(self, *values: Any) -> list[Any]:
         found = preflight(self._services, self._request(*values))
-        return [preflight_html(found), rejected_html(found)]
+        return [
+            preflight_html(found),
+            rejected_html(found),
+            *self._offer(found.request.base_model),
+            gr.update(interactive=not found.stops),
+        ]
 
     def _start(self, name: str, *values: Any) -> str:
         job = start_training(self._services, self._request(name, *values))
         return str(job.payload["run"])
+
+
+def _download_bytes(entries: Sequence[ModelEntry]) -> int:
+    return sum(entry.download_bytes or 0 for entry in entries)
 
 
 def _preset_html(preset: str, options: dict[str, Any]) -> Markup:

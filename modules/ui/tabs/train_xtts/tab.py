@@ -46,7 +46,7 @@ class TrainTab:
             chosen,
             self._setup.outputs,
             unchecked=True,
-            unlocks=[self._setup.train],
+            unlocks=[self._setup.check],
         )
         shown = [self._run, self._menu, *self._live.outputs]
         studio.on_show(tab, self._show, [self._run], shown, sequence=SEQUENCE)

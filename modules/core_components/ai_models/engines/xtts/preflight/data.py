@@ -7,6 +7,7 @@ silently drop a row that breaks one and train on another instead.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -32,6 +33,8 @@ from modules.core_components.text.languages import foreign_texts, language_name
 if TYPE_CHECKING:
     from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
 
+
+logger = logging.getLogger(__name__)
 
 OK, WARN, STOP = "ok", "warn", "stop"
 
@@ -80,7 +83,9 @@ def load_tokenizer(vocab_file: Path, front_end: AmharicFrontEnd | None = None) -
         return StudioTokenizer(vocab_file, front_end)
     except Exception as error:  # the tokenizers library raises bare Exception
         raise CorruptFileError(
-            f"{vocab_file} is no vocabulary: {error}.", "Download the base model again."
+            "The vocabulary of the base model is damaged.",
+            "Delete the base model on the Models tab and download it again.",
+            details=f"{vocab_file}: {error}",
         ) from error
 
 
@@ -90,32 +95,42 @@ def check_language(tokenizer: VoiceBpeTokenizer, language: str) -> None:
     token = f"[{'zh-cn' if language == 'zh' else language}]"
     token = token if front_end is None else language_token(front_end)
     if tokenizer.tokenizer.token_to_id(token) is None:
-        raise BadInputError(
-            f"The vocabulary of this base has no token {token} for the language.",
-            "Choose XTTS v2.0.3, which has 17 languages, or a dataset in another language.",
-        )
+        raise unknown_language(language)
     try:
         tokenizer.preprocess_text("1", language)
     except ImportError as error:
         raise BadInputError(
-            f"A package that reads this language is missing ({error}).",
-            "Run the installer again; it brings coqui-tts with its languages.",
+            "A part of the studio that reads this language is missing.",
+            "Run the installer again; it brings the languages.",
+            details=str(error),
         ) from error
     except (KeyError, NotImplementedError) as error:
         raise BadInputError(
-            f"coqui-tts cannot read texts in this language ({error}).",
+            "XTTS cannot read texts in this language.",
             "Choose a dataset in one of the languages of XTTS.",
+            details=repr(error),
         ) from error
+
+
+def unknown_language(language: str) -> BadInputError:
+    """The error for a dataset in a language that the base model does not have."""
+    return BadInputError(
+        f"The base model does not know the language of the dataset, {language_name(language)}.",
+        "Choose XTTS v2.0.3, which has 17 languages, or a dataset in another language.",
+    )
 
 
 def examine_rows(
     rows: Iterable[TrainingRow],
     folder: Path,
-    tokenizer: VoiceBpeTokenizer,
+    tokenizer: VoiceBpeTokenizer | None,
     language: str,
     max_clip_s: float,
 ) -> ExaminedRows:
-    """Sorts the rows of a dataset in `folder` into those that will be trained on and the others."""
+    """Sorts the rows of a dataset in `folder` into those that will be trained on and the others.
+
+    Without a tokenizer, as the base model is missing, a text is only known to be there.
+    """
     kept, rejected = [], []
     seconds, longest_s, other_rates = 0.0, 0.0, 0
     most_samples = min(LONGEST_SAMPLES, int(max_clip_s * SAMPLE_RATE_HZ))
@@ -134,10 +149,12 @@ def examine_rows(
     return ExaminedRows(tuple(kept), tuple(rejected), seconds, longest_s, other_rates)
 
 
-def text_fault(tokenizer: VoiceBpeTokenizer, text: str, language: str) -> str:
+def text_fault(tokenizer: VoiceBpeTokenizer | None, text: str, language: str) -> str:
     """Why the trainer would drop a row with this text; "" if it would not."""
     if not text.strip():
         return "it has no text"
+    if tokenizer is None:
+        return ""
     front_end = _front_end(tokenizer, language)
     try:
         if front_end is not None:
@@ -146,7 +163,8 @@ def text_fault(tokenizer: VoiceBpeTokenizer, text: str, language: str) -> str:
     except BadInputError as error:
         return f"its text is not in Ethiopic script ({error.message})"
     except Exception as error:  # noqa: BLE001 - the trainer drops a row for any of them
-        return f"its text cannot be read in this language ({error})"
+        logger.info("%r cannot be read: %r", text, error)
+        return "its text cannot be read in this language"
     if tokenizer.tokenizer.token_to_id(UNKNOWN) in tokens:
         return f"the tokenizer does not know {_unknown_characters(tokenizer, text, language)}"
     if len(tokens) > MOST_TEXT_TOKENS:
@@ -178,7 +196,8 @@ def _inspect_recording(path: Path, most_samples: int) -> tuple[float, int, str]:
     try:
         header: Any = soundfile.info(str(path))
     except (OSError, RuntimeError) as error:
-        return 0.0, SAMPLE_RATE_HZ, f"its recording cannot be read ({error})"
+        logger.info("%s cannot be read: %s", path, error)
+        return 0.0, SAMPLE_RATE_HZ, "its recording cannot be read"
     duration_s, rate_hz = header.frames / header.samplerate, int(header.samplerate)
     if duration_s < SHORTEST_TRAINED_S:
         return duration_s, rate_hz, f"it is shorter than {SHORTEST_TRAINED_S:g} s"
