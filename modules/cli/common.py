@@ -123,13 +123,16 @@ def report(error: Exception, as_json: bool = False) -> None:
     """Prints an error as a sentence and what to do; its traceback goes to the log."""
     explained = explain(error)
     if as_json:
-        print_json({"error": explained.message, "hint": explained.hint})
+        details = {"details": explained.details} if explained.details else {}
+        print_json({"error": explained.message, "hint": explained.hint, **details})
         return
     # Long paths stay in one piece, to be copied.
     console = Console(stderr=True, soft_wrap=True)
     console.print(f"[bold red]Error:[/] {_escaped(explained.message)}")
     if explained.hint:
         console.print(f"[bold]What to do:[/] {_escaped(explained.hint)}")
+    if explained.details:
+        console.print(f"[bold]Details:[/] {_escaped(explained.details)}")
 
 
 @contextmanager

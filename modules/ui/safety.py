@@ -56,7 +56,7 @@ class KnownHosts:
             return
         message = (
             f"{given[:100]!r} is not a name of this studio. Use 127.0.0.1, or add the name to "
-            "“Allowed host names” (allowed_hosts) in the settings."
+            "“Allowed host names” in the settings."
         )
         await _refusal(scope, 400, message, "Host", "host_not_allowed")(scope, receive, send)
 

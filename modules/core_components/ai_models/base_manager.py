@@ -47,12 +47,13 @@ class Availability:
     """Whether a model can be used now.
 
     `state` is "ready", "not downloaded", "no engine" or "package missing"; `message` and `hint`
-    say it to people.
+    say it to people, `details` as those of a StudioError.
     """
 
     state: str
     message: str = ""
     hint: str = ""
+    details: str = ""
 
     @property
     def ready(self) -> bool:
@@ -167,16 +168,20 @@ class BaseManager(LoaderRecipe):
             spec.check()
         except EngineMissingError as error:
             return Availability(
-                "package missing" if spec.factory else "no engine", error.message, error.hint
+                "package missing" if spec.factory else "no engine",
+                error.message,
+                error.hint,
+                error.details,
             )
         # An engine plugged in at run time may have its weights from elsewhere.
         if not spec.entry.sources or self.catalog.state(spec.entry) == "installed":
             return Availability("ready")
-        missing = ", ".join(self.catalog.missing_files(spec.entry))
         return Availability(
             "not downloaded",
-            f"{spec.entry.label} is not on this machine (missing: {missing}).",
-            f"Download it on the Models tab or with `models download {model_id}`.",
+            f"{spec.entry.label} is not installed.",
+            "Download it on the Models tab.",
+            f"Missing: {', '.join(self.catalog.missing_files(spec.entry))}. Download it with "
+            f"`models download {model_id}`.",
         )
 
     def available(self, model_id: str) -> bool:

@@ -417,7 +417,8 @@ class Catalog:
         near = difflib.get_close_matches(model_id, self._entries, n=3, cutoff=0.4)
         raise NotFoundError(
             f"There is no model {model_id!r}.",
-            f"Did you mean {' or '.join(near)}?" if near else "`models list` shows them all.",
+            f"Did you mean {' or '.join(near)}?" if near else "The Models tab lists them all.",
+            details="`models list` shows the models.",
         )
 
     def named(self, name: str) -> tuple[ModelEntry, ...]:

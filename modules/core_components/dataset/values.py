@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from modules.core_components.errors import CorruptFileError
@@ -18,6 +19,7 @@ SHORTEST_S = 0.33
 MOST_TEXT_TOKENS = 200
 
 TRAIN, EVAL = "train", "eval"
+_LABEL_CHARACTERS = 50
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,9 @@ def clip_from_json(record: Mapping[str, Any]) -> Clip:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptFileError(
-            f"The record of a clip cannot be read ({error!r}).", "Build its recording again."
+            "What is kept of a clip cannot be read.",
+            "Add its recording to the dataset again.",
+            details=repr(error),
         ) from error
 
 
@@ -167,7 +171,9 @@ def source_from_json(record: Mapping[str, Any]) -> Source:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptFileError(
-            f"The record of a recording cannot be read ({error!r}).", "Build it again."
+            "What is kept of a recording cannot be read.",
+            "Add it to the dataset again.",
+            details=repr(error),
         ) from error
 
 
@@ -186,6 +192,11 @@ def identity_to_json(dataset: Dataset) -> dict[str, Any]:
 
 
 _NESTED = ("made_with", "clips", "dropped")
+
+
+def clip_label(text: str) -> str:
+    """How messages name a clip: by the beginning of its text, in quotes."""
+    return f"“{shorten(text, _LABEL_CHARACTERS, placeholder='…')}”"
 
 
 # As metadata rows, `audio_file|text|speaker_name`, for coqui's trainer.

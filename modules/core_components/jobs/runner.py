@@ -135,8 +135,9 @@ class JobRunner:
     def _lane_of(self, kind: str) -> str:
         if kind not in self._kinds:
             raise BadInputError(
-                f"This studio cannot do jobs of the kind {kind!r}.",
+                "This version of the studio cannot do this job.",
                 "It was queued by another version; dismiss it.",
+                details=f"Its kind is {kind!r}.",
             )
         return self._kinds[kind][1]
 
@@ -212,7 +213,7 @@ class JobRunner:
         except JobCancelled:
             return {"state": INTERRUPTED if job.id in self._stopped_by_closing else CANCELLED}
         except StudioError as error:
-            logger.info("Job %s (%s) failed: %s", job.id, job.title, error)
+            logger.info("Job %s (%s) failed: %s %s", job.id, job.title, error, error.details)
             return {"state": FAILED, "error": error.message, "hint": error.hint}
         except BaseException:  # libraries even raise SystemExit; the worker lives on
             logger.exception("Job %s (%s) failed", job.id, job.title)

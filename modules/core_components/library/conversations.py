@@ -296,8 +296,9 @@ def _read(path: Path) -> Conversation:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorruptFileError(
-            f"The conversation in {path.parent} cannot be read ({error!r}).",
-            f"Restore its {_RECORD}; its lines are next to it.",
+            f"The conversation in {path.parent} cannot be read.",
+            "Its lines are recordings in that folder.",
+            details=f"Restore its {_RECORD}: {error!r}",
         ) from error
 
 

@@ -153,8 +153,9 @@ def _change_in(folder: Path) -> dict[str, Any]:
         change: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CorruptFileError(
-            f"The journal of changes cannot be read at {path} ({error}).",
-            "Remove that folder; this one change can then not be undone.",
+            "The record of changes to the dataset cannot be read.",
+            "Remove it from the dataset's folder; this one change can then not be undone.",
+            details=f"{path}: {error}",
         ) from error
     return change
 
@@ -251,8 +252,9 @@ class DatasetLibrary:
             for clip in changed:
                 if clip.id not in known:
                     raise NotFoundError(
-                        f"The dataset {dataset_name!r} has no clip {clip.id!r}.",
+                        f"The clip is not in the dataset {dataset_name!r} any more.",
                         "Look at the dataset again; its recording may have been cut anew.",
+                        details=f"Clip {clip.id!r}.",
                     )
             before = [known[clip.id] for clip in changed]
             journal.begin(action, before, changed, sounds or {})
@@ -411,7 +413,8 @@ def _read_object(path: Path) -> dict[str, Any]:
             raise ValueError("not a JSON object")  # noqa: TRY004 - about file content
     except (OSError, ValueError, RecursionError) as error:
         raise CorruptFileError(
-            f"{path} cannot be read ({error}).",
-            "Remove that file; build the recording it belongs to again.",
+            f"A file of the dataset {path.parent.name} cannot be read.",
+            "Remove it and add the recording that it belongs to again.",
+            details=f"{path}: {error}",
         ) from error
     return content

@@ -275,7 +275,9 @@ def _read(path: Path) -> TrainingRun:
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorruptFileError(
-            f"The training in {folder} cannot be read ({error!r}).", "Restore its run.json."
+            f"The training in {folder} cannot be read.",
+            "Restore it, or delete that folder.",
+            details=f"run.json: {error!r}",
         ) from error
     return dataclasses.replace(run, state=_state(run))
 

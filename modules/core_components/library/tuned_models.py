@@ -104,8 +104,9 @@ class TunedModelLibrary:
                 lacking = [needed for needed in NEEDED if not (place / needed).is_file()]
                 if lacking:
                     raise BadInputError(
-                        f"The model has no {', '.join(lacking)}.",
-                        f"A fine-tuned XTTS is {', '.join(NEEDED)}, and its reference clips.",
+                        "The model is not complete.",
+                        "Give all files of a fine-tuned XTTS model and its reference clips.",
+                        details=f"It has no {', '.join(lacking)}; needed: {', '.join(NEEDED)}.",
                     )
                 with self._lock:
                     free = free_stem(self.folder, safe_stem(incoming.name, "model"))

@@ -180,7 +180,8 @@ class PronunciationLibrary:
             return {}
         except (ValueError, AttributeError, TypeError, BadInputError) as error:
             raise CorruptFileError(
-                f"The pronunciation dictionary {self._path} cannot be read: {error}",
+                f"The pronunciation dictionary {self._path} cannot be read.",
                 "Correct the file, or delete it to begin anew.",
+                details=str(error),
             ) from error
         return dict(content)

@@ -105,7 +105,8 @@ def errors_naming(whom: str) -> Iterator[None]:
     try:
         yield
     except StudioError as error:
-        raise type(error)(f"{whom}: {error.message}", error.hint) from error
+        message = f"{whom}: {error.message}"
+        raise type(error)(message, error.hint, details=error.details) from error
 
 
 def style_option_of(engine: TTSEngine) -> str:

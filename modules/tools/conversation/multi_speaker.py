@@ -161,7 +161,7 @@ def _script_engine(services: Services, model_id: str = "") -> ScriptEngine:
         )
     state = services.tts.availability(model_id)
     if not state.ready:
-        raise ModelMissingError(state.message, state.hint)
+        raise ModelMissingError(state.message, state.hint, details=state.details)
     return engine
 
 
@@ -170,9 +170,9 @@ def _usual_model(services: Services) -> str:
     able = [entry.id for entry in speaking_models(services) if speaks_scripts(entry)]
     if not able:
         raise ModelMissingError(
-            "No model that speaks a script in one go is on this machine.",
-            "Download VibeVoice on the Models tab or with `models download vibevoice-1.5b`, or "
-            "have it spoken line by line.",
+            "No model that speaks a script in one go is installed.",
+            "Download VibeVoice on the Models tab, or have it spoken line by line.",
+            details="In the terminal: `models download vibevoice-1.5b`.",
         )
     usual = services.settings.tts_model
     return usual if usual in able else able[0]

@@ -13,7 +13,7 @@ from modules.core_components.ai_models.engines.base import describe_options
 from modules.core_components.audio.files import encode_speech, read_speech
 from modules.core_components.dataset.report_clips import breaks_rows
 from modules.core_components.dataset.trimming import cut_sound, trimmed_clip
-from modules.core_components.dataset.values import Clip
+from modules.core_components.dataset.values import Clip, clip_label
 from modules.core_components.errors import BadInputError, NotFoundError
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.values import Speech
@@ -30,7 +30,9 @@ def get_clip(services: Services, dataset_name: str, clip_id: str) -> Clip:
         if clip.id == clip_id:
             return clip
     raise NotFoundError(
-        f"The dataset {dataset_name!r} has no clip {clip_id!r}.", "Reload the list."
+        f"The clip is not in the dataset {dataset_name!r} any more.",
+        "Choose another one in the list.",
+        details=f"Clip {clip_id!r}.",
     )
 
 
@@ -134,11 +136,13 @@ def _changed(
     services: Services, dataset_name: str, clip: Clip, action: str, sound: bytes | None = None
 ) -> Clip:
     sounds = {} if sound is None else {clip.id: sound}
-    services.datasets.update_clips(dataset_name, [clip], f"{action} of {clip.id}", sounds)
+    services.datasets.update_clips(
+        dataset_name, [clip], f"{action} of {clip_label(clip.text)}", sounds
+    )
     return clip
 
 
 def _change_all(services: Services, dataset_name: str, clips: Sequence[Clip], action: str) -> None:
-    what = clips[0].id if len(clips) == 1 else f"{len(clips)} clips"
+    what = clip_label(clips[0].text) if len(clips) == 1 else f"{len(clips)} clips"
     if clips:
         services.datasets.update_clips(dataset_name, clips, f"{action} of {what}")

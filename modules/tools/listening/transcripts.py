@@ -82,7 +82,9 @@ def read_transcript(path: Path) -> Transcript:
         return _from_json(content)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorruptFileError(
-            f"{path.name} is not a transcript ({error}).", "Transcribe the recording again."
+            "The transcript cannot be read.",
+            "Transcribe the recording again.",
+            details=f"{path}: {error!r}",
         ) from error
 
 

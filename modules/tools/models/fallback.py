@@ -74,8 +74,8 @@ def fit_options(
         except BadInputError:  # it has the option, but not this value
             continue
         fitting[name] = given[name]
-    dropped = ", ".join(name for name in given if name not in fitting)
-    left_out = f" Left out, as it has no such settings: {dropped}." if dropped else ""
+    dropped = ", ".join(name.replace("_", " ") for name in given if name not in fitting)
+    left_out = f" Left out, as it has no such options: {dropped}." if dropped else ""
     return fitting, choice.note + left_out
 
 
@@ -88,7 +88,7 @@ def fallback_mentioned(choice: ModelChoice) -> Iterator[None]:
         if not choice.note:
             raise
         message = f"{choice.note} But that one cannot do this: {error.message}"
-        raise type(error)(message, error.hint, error.about) from error
+        raise type(error)(message, error.hint, error.about, details=error.details) from error
 
 
 def _choose(

@@ -280,6 +280,8 @@ def _state(services: Services, model_id: str, loaded: tuple[LoadedModel, ...]) -
 
 def _tuned_overview(services: Services, model: TunedModel, loaded: set[str]) -> ModelOverview:
     entry = services.tts.entry(model_id_of(model))
+    known = {one.id: one.label for one in services.catalog.entries()}
+    base = known.get(model.base_model, model.base_model)
     return ModelOverview(
         entry=entry,
         state="installed",
@@ -288,7 +290,7 @@ def _tuned_overview(services: Services, model: TunedModel, loaded: set[str]) -> 
         usable=services.tts.available(entry.id),
         in_memory=entry.id in loaded,
         folder=model.folder,
-        source=f"fine-tuned from {model.base_model}" if model.base_model else "fine-tuned",
+        source=f"fine-tuned from {base}" if base else "fine-tuned",
         tuned=model,
     )
 

@@ -102,5 +102,5 @@ class RequestQueue:
         if len(self._working) + len(self._waiting) >= self.at_once + self.may_wait:
             raise QueueFullError(
                 f"The studio is busy: {len(self._waiting)} requests are waiting already.",
-                "Try again later, or raise “API requests that may wait” in the settings.",
+                "Try again later, or raise “Longest API queue” in the settings.",
             )

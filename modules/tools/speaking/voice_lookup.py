@@ -76,7 +76,7 @@ def _find_voice(services: Services, engine: TTSEngine, name: str) -> NamedVoice:
     if unknown and not presets:
         state = services.tts.availability(engine.model_id)
         if not state.ready:
-            raise ModelMissingError(state.message, state.hint)
+            raise ModelMissingError(state.message, state.hint, details=state.details)
     if unknown:
         known = [*presets, *samples]
         near = difflib.get_close_matches(unknown[0], known, n=3) or known[:3]

@@ -344,7 +344,9 @@ def read_judgement(run: TrainingRun) -> Judgement | None:
         return judgement_from_json(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorruptFileError(
-            f"The judgement of {run.name} cannot be read ({error!r}).", "Evaluate the run again."
+            f"The judgement of {run.name} cannot be read.",
+            "Judge its checkpoints again.",
+            details=f"{path}: {error!r}",
         ) from error
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from modules.core_components.ai_models.engines.base import parse_options
 from modules.core_components.ai_models.engines.xtts.checkpoint import (
@@ -54,9 +54,6 @@ from modules.core_components.progress import Progress, no_progress
 from modules.core_components.text.amharic.front_end import AmharicFrontEnd, PreparedText
 from modules.tools.models.model_names import find_model
 from modules.tools.services import Services
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["OK", "STOP", "WARN", "Check", "Preflight", "RejectedRow", "preflight"]
 

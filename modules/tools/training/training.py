@@ -194,9 +194,9 @@ def train(
         raise JobCancelled
     if last.get("kind") != training_events.END:
         raise StudioError(
-            f"The process of the training {run.name} ended unexpectedly (exit code "
-            f"{supervisor.exit_code}).",
-            "Resume it: it goes on from its last state. train.log in its folder may say why.",
+            f"The training {run.name} ended unexpectedly.",
+            "Resume it: it goes on from its last state.",
+            details=f"Exit code {supervisor.exit_code}; train.log in its folder may say why.",
         )
     if last["outcome"] == training_events.FAILED:
         raise StudioError(last["text"], last["hint"])

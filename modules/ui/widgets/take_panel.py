@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -10,6 +9,8 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
+from modules.core_components.ai_models.engines.base import describe_options
+from modules.core_components.errors import StudioError
 from modules.core_components.jobs import Job
 from modules.core_components.values import Take
 from modules.tools.services import Services
@@ -54,8 +55,7 @@ class TakePanel:
                 another = gr.Button("Another take", size="sm", min_width=110)
             with gr.Accordion("Details", open=False):
                 self._facts = parts.panel()
-                self._metadata = gr.JSON(show_label=False, max_height=420)
-        shown = [self._note, self._player, self._scores, self._facts, self._metadata]
+        shown = [self._note, self._player, self._scores, self._facts]
         self.outputs = [self.take_id, self._group, *shown]
         downloads.on_download(lambda fmt, take: export_take(services, take, fmt), self.take_id)
         for button, submit in ((again, submit_again), (another, submit_another)):
@@ -65,15 +65,14 @@ class TakePanel:
     def show(self, take: Take | None, note: str = "") -> list[Any]:
         """Values for `outputs`; without a take the panel is hidden. `note` is HTML."""
         if take is None:
-            return ["", gr.update(visible=False), *[gr.skip()] * 5]
+            return ["", gr.update(visible=False), *[gr.skip()] * 4]
         return [
             take.id,
             gr.update(visible=True),
             gr.update(value=note, visible=bool(note)),
             gr.update(value=str(take.path), label=f"{excerpt(take.voice, 60)} · {take.engine}"),
             scores_html(take),
-            facts_html(take_facts(take)),
-            {**dataclasses.asdict(take), "path": str(take.path)},
+            facts_html({**take_facts(take), **self._options_of(take)}),
         ]
 
     def show_result(self, job: Job) -> list[Any]:
@@ -85,8 +84,25 @@ class TakePanel:
             take, again_note(result["identical"], result["reason"]) if is_again else ""
         )
 
+    def _options_of(self, take: Take) -> dict[str, str]:
+        """The options that it was generated with, by their labels."""
+        try:
+            about = describe_options(self._services.tts.get(take.model_id).options_type)
+        except StudioError:  # a fine-tuned model that was deleted since
+            return {}
+        known = ((item, take.options.get(item.name)) for item in about if item.name != "seed")
+        return {item.label: _option_text(value) for item, value in known if value is not None}
+
     def _submit(self, submit: Callable[[Services, str], Job], take_id: str) -> str:
         return submit(self._services, take_id).id
+
+
+def _option_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def again_note(identical: bool, reason: str) -> Markup:
@@ -97,7 +113,6 @@ def again_note(identical: bool, reason: str) -> Markup:
 def take_facts(take: Take) -> dict[str, str]:
     """What people ask about a take first."""
     return {
-        "Take": take.id,
         "Note": " ".join(take.notes),
         "Seed": str(take.seed),
         "Language": take.language,

@@ -15,6 +15,7 @@ from modules.core_components.ai_models.model_pool import ModelPool
 from modules.core_components.errors import BadInputError, ModelMissingError
 from modules.core_components.progress import CancelToken
 from modules.core_components.settings import Settings
+from tests.helpers.errors import detailed
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "adding-a-model.md").read_text(encoding="utf-8")
@@ -60,7 +61,7 @@ def test_a_new_model_speaks_without_touching_the_managers(manager: TTSManager) -
     assert manager.availability("murmur-1").state == "not downloaded"
     engine = manager.get("murmur-1")
     assert isinstance(engine, TTSEngine)
-    with pytest.raises(ModelMissingError, match=r"model\.safetensors"):
+    with pytest.raises(ModelMissingError, check=detailed(r"model\.safetensors")):
         spoken(engine, "too early")
 
     write_checkpoint(manager.catalog.models_folder / "murmur" / "1")

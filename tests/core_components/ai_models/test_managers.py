@@ -26,6 +26,7 @@ from modules.core_components.errors import (
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.settings import Settings, change
 from modules.core_components.values import Sample, VoicePrompt
+from tests.helpers.errors import detailed
 
 SOON_S = 10.0
 PLUGGED_IN = "another-tts-1"  # the catalog does not know it
@@ -117,7 +118,7 @@ def test_unknown_and_misplaced_models_are_refused_with_names(
         asr.get_whisper("enormous")
     with pytest.raises(NotFoundError, match="is for speech-to-text"):
         tts.get("whisper-base")
-    with pytest.raises(ModelMissingError, match=r"config\.json is not in"):
+    with pytest.raises(ModelMissingError, check=detailed(r"config\.json is not in")):
         tts.get_xtts(tmp_path)
 
 
@@ -129,8 +130,8 @@ def test_a_handle_is_made_once_and_loads_nothing(asr: ASRManager, pool: ModelPoo
 def test_availability_is_computed_anew(asr: ASRManager, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = asr.availability("whisper-tiny.en")
     assert (missing.state, missing.ready) == ("not downloaded", False)
-    assert "model.bin" in missing.message
-    assert "models download whisper-tiny.en" in missing.hint
+    assert "model.bin" in missing.details
+    assert "models download whisper-tiny.en" in missing.details
     with pytest.raises(ModelMissingError):
         asr.context.ensure_model("whisper-tiny.en")
 
@@ -146,7 +147,7 @@ def test_availability_is_computed_anew(asr: ASRManager, monkeypatch: pytest.Monk
     monkeypatch.setattr(found, lambda name: None)
     lacking = asr.availability("whisper-tiny.en")
     assert lacking.state == "package missing"
-    assert "faster_whisper" in lacking.message
+    assert "faster_whisper" in lacking.details
     assert "install" in lacking.hint
 
 
@@ -157,7 +158,7 @@ def test_an_engine_whose_import_fails_is_a_missing_package(
     entry = tts.catalog.entry("qwen3-tts-1.7b-base")
     tts.register_engine(PLUGGED_IN, "not_installed_anywhere.engine:create", entry)
     assert tts.availability(PLUGGED_IN).state == "package missing"
-    with pytest.raises(EngineMissingError, match="not_installed_anywhere"):
+    with pytest.raises(EngineMissingError, check=detailed("not_installed_anywhere")):
         tts.get(PLUGGED_IN)
 
 

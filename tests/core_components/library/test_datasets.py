@@ -24,6 +24,7 @@ from modules.core_components.errors import BadInputError, ModelBusyError, NotFou
 from modules.core_components.library import DatasetLibrary
 from modules.core_components.library.datasets import EditJournal
 from modules.core_components.values import Word
+from tests.helpers.errors import detailed
 
 
 @pytest.fixture
@@ -150,7 +151,7 @@ def test_changes_by_hand_are_undone_one_by_one(library: DatasetLibrary) -> None:
 def test_a_change_of_an_unknown_clip_changes_nothing(library: DatasetLibrary) -> None:
     dataset = filled(library)
     before = content(dataset.folder)
-    with pytest.raises(NotFoundError, match="zzzz"):
+    with pytest.raises(NotFoundError, check=detailed("zzzz")):
         library.update_clips(
             dataset.name, [replace(dataset.clips[0], text="x"), a_clip("zzzz", 0, "y")], "fix"
         )

@@ -8,6 +8,7 @@ import pytest
 
 from modules.core_components.errors import BadInputError, NotFoundError
 from modules.core_components.library.tuned_models import NEEDED, TunedModelLibrary
+from tests.helpers.errors import detailed
 
 
 def finished(folder: Path) -> Path:
@@ -38,9 +39,9 @@ def test_finished_files_become_a_model(library: TunedModelLibrary, tmp_path: Pat
 def test_half_a_model_leaves_nothing(library: TunedModelLibrary, tmp_path: Path) -> None:
     source = finished(tmp_path / "ready")
     (source / "vocab.json").unlink()
-    with pytest.raises(BadInputError, match=r"no vocab\.json"):
+    with pytest.raises(BadInputError, check=detailed(r"no vocab\.json")):
         library.add(source, {})
-    with pytest.raises(BadInputError, match="no config"), library.adding("x") as incoming:
+    with pytest.raises(BadInputError, check=detailed("no config")), library.adding("x") as incoming:
         (incoming.folder / "model.pth").write_text("{}", encoding="utf-8")
     assert list(library.folder.iterdir()) == []
 

@@ -165,9 +165,10 @@ def _here(folder: Path, item: ModelFile) -> list[str]:
 
 def _corrupt(entry: ModelEntry, path: Path, what: str) -> CorruptFileError:
     return CorruptFileError(
-        f"{path} of {entry.label} {what}.",
-        f"Delete the model and download it again (`models delete {entry.id}`, then "
-        f"`models download {entry.id}`), or put the right file there.",
+        f"A file of {entry.label} is damaged.",
+        "Delete the model on the Models tab and download it again.",
+        details=f"{path} {what}: put the right file there, or `models delete {entry.id}`, then "
+        f"`models download {entry.id}`.",
     )
 
 
@@ -235,14 +236,14 @@ class Downloader:
         folder = self._catalog.folder(entry)
         offline = self._offline()
         ensure_free(folder, entry.download_bytes)
-        reasons = []
+        reasons: list[DownloadError] = []
         for source, transport in self._ways(entry, offline):
             try:
                 transport.check(entry, source, folder, cancel or CancelToken())
                 return
             except DownloadError as error:
                 # That it is not here already is no news.
-                reasons += [] if transport.local else [error.message]
+                reasons += [] if transport.local else [error]
         if offline:
             raise self._missing(entry)
         raise self._undelivered(entry, "cannot be downloaded now", reasons)
@@ -301,17 +302,18 @@ class Downloader:
         self, entry: ModelEntry, folder: Path, progress: Progress, cancel: CancelToken
     ) -> None:
         offline = self._offline()
-        reasons = []
+        reasons: list[StudioError] = []
         for source, transport in self._ways(entry, offline):
             pins = Pins(self._catalog.models_folder, entry.id)
             delivery = Delivery(entry, source, folder, pins, progress, cancel)
             try:
                 manifest = transport.deliver(delivery)
             except (DownloadError, CorruptFileError) as error:
-                reason = f"{transport.label(source)}: {error.message}"
-                logger.info("%s not from %s", entry.id, reason)
+                place = transport.label(source)
+                logger.info("%s not from %s: %s %s", entry.id, place, error, error.details)
                 if not transport.local or isinstance(error, CorruptFileError):
-                    reasons.append(reason)  # that it is not here already is no news
+                    # That it is not here already is no news.
+                    reasons.append(_reason(place, error))
                 continue
             pins.record(source, manifest, _derived(source, tuple(manifest.files)))
             return
@@ -334,17 +336,24 @@ class Downloader:
     def _missing(self, entry: ModelEntry) -> ModelMissingError:
         names = self._catalog.missing_files(entry) or tuple(item.name for item in entry.files)
         shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-        where = "offline mode is on" if self._offline() else "it was not downloaded"
+        offline = self._offline()
         return ModelMissingError(
-            f"{entry.label} is not on this machine ({where}). Missing: {shown}.",
-            f"Download it on the Models tab or with `models download {entry.id}` (not in offline "
-            f"mode). {self._by_hand(entry)}",
+            f"{entry.label} is not installed{', and the studio is offline' if offline else ''}.",
+            f"{'Turn off “Offline” on the Settings tab, then download' if offline else 'Download'} "
+            "it on the Models tab.",
+            details=f"Missing: {shown}. Download it with `models download {entry.id}` (not in "
+            f"offline mode). {self._by_hand(entry)}",
         )
 
-    def _undelivered(self, entry: ModelEntry, what: str, reasons: Sequence[str]) -> DownloadError:
+    def _undelivered(
+        self, entry: ModelEntry, what: str, reasons: Sequence[StudioError]
+    ) -> DownloadError:
+        said = dict.fromkeys(reason.message for reason in reasons)
+        known = dict.fromkeys(reason.details for reason in reasons if reason.details)
         return DownloadError(
-            f"{entry.label} {what}. " + " ".join(dict.fromkeys(reasons)),
-            f"Check the network and try again; what arrived is kept. {self._by_hand(entry)}",
+            f"{entry.label} {what}. {' '.join(said)}".strip(),
+            "Check the network and try again; what arrived is kept.",
+            details=" ".join([*known, self._by_hand(entry)]),
         )
 
     def _by_hand(self, entry: ModelEntry) -> str:
@@ -363,6 +372,12 @@ class Downloader:
 
     def _lock_path(self, entry: ModelEntry) -> Path:
         return self._catalog.models_folder / LOCKS_NAME / entry.folder.replace("/", "--")
+
+
+def _reason(place: str, error: StudioError) -> StudioError:
+    """Why one source did not deliver, as a part of the error that names all of them."""
+    details = f"{place}: {error.details}" if error.details else ""
+    return StudioError(f"{place[:1].upper()}{place[1:]}: {error.message}", details=details)
 
 
 def _page_of(place: HubSource | FileElsewhere) -> str:

@@ -189,9 +189,10 @@ class PartFile:
             self._file.close()
             self.path.unlink()
             raise CorruptFileError(
-                f"{expected.name} arrived with {self.size} bytes and SHA-256 {digest}, not "
+                "A file arrived with another content than the studio expects, and was thrown away.",
+                "Try again, or use another source.",
+                details=f"{expected.name} arrived with {self.size} bytes and SHA-256 {digest}, not "
                 f"{expected.bytes or self.size} bytes and {expected.sha256 or digest}.",
-                "It was thrown away. Try again, or use another source.",
             )
         with disk_errors(self.target):
             self._file.flush()
@@ -275,7 +276,7 @@ class Arrival:
 def inside(folder: Path, name: str) -> Path:
     """`folder / name`. Raises CorruptFileError for a name that leads out of the folder."""
     if not is_safe_name(name):
-        raise CorruptFileError(f"The unsafe file name {name!r} was refused.")
+        raise CorruptFileError("An unsafe file name was refused.", details=repr(name))
     return folder / name
 
 

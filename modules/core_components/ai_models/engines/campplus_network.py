@@ -281,7 +281,8 @@ def load_campplus(weights: Path, device: str = "cpu") -> CampplusEncoder:
         pickle.UnpicklingError,
     ) as error:  # fmt: skip
         raise StudioError(
-            f"The speaker encoder's weights in {weights} cannot be read ({error}).",
-            hint="Delete the file and download the model again.",
+            "The file of the speaker encoder is damaged.",
+            hint="Delete the model on the Models tab (under Other) and download it again.",
+            details=f"{weights}: {error}",
         ) from error
     return encoder.to(device).eval().requires_grad_(False)

@@ -58,8 +58,10 @@ class EngineSpec:
 
     def _lacks(self, package: str) -> EngineMissingError:
         return EngineMissingError(
-            f"{self.entry.label} needs the Python package {package}, which is not installed.",
-            "Run the installer again (install.sh or install.bat).",
+            f"{self.entry.label} cannot run: a part of the studio that it needs is not installed.",
+            "Run the installer again.",
+            details=f"The Python package {package} is missing; install.sh or install.bat brings "
+            "it.",
         )
 
 

@@ -109,8 +109,9 @@ def load_speaker_encoder(weights: Path, device: str = "cpu") -> SpeakerEncoder:
         encoder.load_state_dict({k: v for k, v in state.items() if not k.startswith("similarity")})
     except (OSError, KeyError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
         raise StudioError(
-            f"The speaker encoder's weights in {weights} cannot be read ({error}).",
-            hint="Delete the file and download the model again.",
+            "The file of the speaker encoder is damaged.",
+            hint="Delete the model on the Models tab (under Other) and download it again.",
+            details=f"{weights}: {error}",
         ) from error
     return encoder.to(device).eval().requires_grad_(False)
 

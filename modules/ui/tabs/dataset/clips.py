@@ -223,7 +223,6 @@ class ClipEditor:
         dataset = self._services.datasets.get(name)
         source = next((item.name for item in dataset.sources if item.key == clip.source), "")
         facts = {
-            "Clip": clip.id,
             "Recording": source,
             "Position": f"{clock_text(clip.start_s)}, {duration_text(clip.duration_s)} long",
             "First transcript": clip.heard if clip.heard != clip.text else "",

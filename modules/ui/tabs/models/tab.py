@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
+from modules.core_components.ai_models.downloads.downloader import FOUND_HERE
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
 from modules.core_components.text.languages import language_name
@@ -167,6 +168,20 @@ class ModelsTab:
         return self._show(task, chosen)
 
 
+def _source_text(item: ModelOverview) -> str:
+    """Where an installed model came from, or where the others can be had."""
+    sources = item.entry.sources
+    if item.tuned:
+        return item.source
+    if item.source == FOUND_HERE:
+        return "copied into the models folder"
+    # A catalog of before may have had another revision of the same packages.
+    came_from = [source for source in sources if source.id == item.source] or [
+        source for source in sources if source.kind == item.source.partition(":")[0]
+    ]
+    return ", ".join(source.label for source in came_from or sources)
+
+
 def _about_html(item: ModelOverview) -> Markup:
     entry = item.entry
     facts = {
@@ -175,7 +190,7 @@ def _about_html(item: ModelOverview) -> Markup:
         "Memory (approx.)": size_text(entry.memory_mb * 1e6),
         "On disk": size_text(item.bytes_on_disk),
         "Folder": str(item.folder),
-        "Source": item.source or ", ".join(source.label for source in entry.sources),
+        "Source": _source_text(item),
         **(card_facts(item.tuned) if item.tuned else {}),
     }
     note = f"{entry.note} {'' if item.usable else NOT_SUPPORTED}".strip()

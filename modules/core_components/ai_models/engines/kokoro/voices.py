@@ -269,7 +269,9 @@ class VoiceFolder:
     def _single(self, name: str, paths: dict[str, Path]) -> FloatArray:
         if not paths:
             raise ModelMissingError(
-                f"There are no voices in {self._folder}.", "Download the model on the Models tab."
+                "There are no voices of Kokoro yet.",
+                "Download the model on the Models tab.",
+                details=f"None in {self._folder}.",
             )
         if name not in paths:
             near = difflib.get_close_matches(name, paths, n=3) or [*paths][:3]
@@ -303,7 +305,7 @@ class VoiceFolder:
             else "Delete it on the Voice Presets tab and import it again."
         )
         reason = error.message if isinstance(error, BadInputError) else str(error)
-        return CorruptFileError(f"The voice {path.name} cannot be used: {reason}", remedy)
+        return CorruptFileError(f"The voice {path.stem} cannot be used: {reason}", remedy)
 
 
 # -- Voices in the form that synthesis takes -------------------------------------------------------

@@ -17,10 +17,10 @@ WEIGHTS, CONFIG = "model.safetensors", "config.yaml"
 # The form in which the package's configurations name them.
 TOKENIZERS = ("tokenizer.json", "tokenizer.model")
 
-_REMEDY = "Delete the model and download it again (Models tab, or `models delete`)."
+_REMEDY = "Delete the model on the Models tab and download it again."
 _NO_CLONING_REMEDY = (
     "Accept the terms at https://huggingface.co/kyutai/pocket-tts, save an access token of that "
-    "account (Settings tab, or `models token set`), delete the model and download it again."
+    "account on the Settings tab, delete the model and download it again."
 )
 
 
@@ -31,7 +31,9 @@ class CloningMissingError(StudioError):
 def corrupt(path: Path, reason: object) -> CorruptFileError:
     """The error for a file that does not hold what it must."""
     detail = " ".join(str(reason).split())[:300].rstrip(".")
-    return CorruptFileError(f"Pocket TTS's file {path} cannot be used: {detail}.", _REMEDY)
+    return CorruptFileError(
+        "A file of Pocket TTS is damaged.", _REMEDY, details=f"{path}: {detail}."
+    )
 
 
 def load(folder: Path, variant: str, config_file: Path) -> Any:
@@ -86,7 +88,9 @@ def _check_cloning(model: Any, folder: Path) -> None:
     silent = not any(weight.any() for weight in model.mimi.encoder.parameters())
     if silent or not model.has_voice_cloning:
         raise CloningMissingError(
-            f"The weights in {folder} are those without voice cloning.", _NO_CLONING_REMEDY
+            "These weights of Pocket TTS are those without voice cloning.",
+            _NO_CLONING_REMEDY,
+            details=str(folder),
         )
 
 

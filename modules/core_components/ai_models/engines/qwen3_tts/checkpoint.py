@@ -27,7 +27,9 @@ _OTHERS = (
     "speech_tokenizer/config.json", "speech_tokenizer/preprocessor_config.json",
 )  # fmt: skip
 _SIZES = {"0b6": "0.6B", "1b7": "1.7B"}
-_AGAIN = "Delete the model on the Models tab and download it again, or put the right file there."
+_AGAIN = "Delete the model on the Models tab and download it again."
+_DAMAGED = "The files of the Qwen3-TTS model are damaged or incomplete."
+_OTHER = "The files in the folder of the Qwen3-TTS model are those of another model."
 
 
 def load_checkpoint(
@@ -64,7 +66,7 @@ def load_checkpoint(
         if is_out_of_memory(error):
             raise
         raise CorruptFileError(
-            f"The files in {folder} do not belong together: {error}", _AGAIN
+            _DAMAGED, _AGAIN, details=f"Those in {folder} do not belong together: {error}"
         ) from error
     logger.info("Qwen3-TTS from %s: %s on %s, attention %s", folder.name, dtype, device, attention)
     return model, attention
@@ -74,19 +76,19 @@ def check_checkpoint(folder: Path, kind: str, size: str) -> None:
     """Raises CorruptFileError as `load_checkpoint`; reads next to nothing."""
     for name in (*_OTHERS, *_WEIGHTS):
         if not (folder / name).is_file():
-            raise CorruptFileError(f"{name} is missing in {folder}.", _AGAIN)
+            raise CorruptFileError(_DAMAGED, _AGAIN, details=f"{name} is missing in {folder}.")
     config = read_config(folder)
     if config.get("model_type") != "qwen3_tts":
         raise CorruptFileError(
-            f"{folder / CONFIG} is that of a {config.get('model_type')!r}, not of a Qwen3-TTS.",
-            _AGAIN,
+            _OTHER, _AGAIN, details=f"{folder / CONFIG} is that of a {config.get('model_type')!r}."
         )
     found = (config.get("tts_model_type"), _SIZES.get(str(config.get("tts_model_size"))))
     if found != (kind, size):
         raise CorruptFileError(
-            f"{folder} holds a {found[0]} checkpoint of size {found[1]}; "
-            f"a {kind} one of {size} belongs there.",
+            _OTHER,
             _AGAIN,
+            details=f"{folder} holds a {found[0]} checkpoint of size {found[1]}; "
+            f"a {kind} one of {size} belongs there.",
         )
     for name in _WEIGHTS:
         _check_weights(folder / name)
@@ -100,9 +102,9 @@ def read_config(folder: Path) -> Mapping[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise CorruptFileError(f"{path} cannot be read: {error}", _AGAIN) from error
+        raise CorruptFileError(_DAMAGED, _AGAIN, details=f"{path}: {error}") from error
     if not isinstance(config, dict):
-        raise CorruptFileError(f"{path} is no JSON object.", _AGAIN)
+        raise CorruptFileError(_DAMAGED, _AGAIN, details=f"{path} is no JSON object.")
     return config
 
 
@@ -120,5 +122,7 @@ def _check_weights(path: Path) -> None:
             return
     except (OSError, SafetensorError) as error:
         raise CorruptFileError(
-            f"{path} is not whole ({path.stat().st_size:,} bytes): {error}", _AGAIN
+            _DAMAGED,
+            _AGAIN,
+            details=f"{path} is not whole ({path.stat().st_size:,} bytes): {error}",
         ) from error

@@ -35,10 +35,10 @@ def refuse_old_layout(entry: ModelEntry, folder: Path) -> None:
         return
     wanted = next((s.repository for s in entry.sources if isinstance(s, HubSource)), "the hub")
     raise CorruptFileError(
-        f"{folder} holds {entry.label} in the old layout of Microsoft's own repository, which "
-        "transformers does not load.",
-        f"Delete that folder and download {wanted}, which has the same weights in the layout of "
-        f"transformers: on the Models tab, or with `models download {entry.id}`.",
+        f"{entry.label} is installed in the old layout of Microsoft's own repository, which "
+        "cannot be loaded.",
+        f"Delete it and download {wanted} on the Models tab: the same weights in another layout.",
+        details=f"It lies in {folder}. In the terminal: `models download {entry.id}`.",
     )
 
 
@@ -99,6 +99,7 @@ def cast_audio(inputs: Mapping[str, Any], model: Any) -> dict[str, Any]:
 
 def _damaged(label: str, folder: Path, reason: str) -> CorruptFileError:
     return CorruptFileError(
-        f"{label} could not be loaded from {folder}: {reason.strip().splitlines()[0]}",
-        "Delete the model and download it again.",
+        f"{label} could not be loaded: its files are damaged or incomplete.",
+        "Delete the model on the Models tab and download it again.",
+        details=f"{folder}: {reason.strip().splitlines()[0]}",
     )

@@ -266,8 +266,10 @@ class VibeVoiceEngine:
             )
         if importlib.util.find_spec("bitsandbytes") is None:
             raise EngineMissingError(
-                f"{self.label} needs the Python package bitsandbytes, which is not installed.",
-                "Run the installer again (install.sh or install.bat).",
+                f"{self.label} cannot run: a part of the studio that it needs is not installed.",
+                "Run the installer again.",
+                details="The Python package bitsandbytes is missing; install.sh or install.bat "
+                "brings it.",
             )
 
     def model_spec(self) -> ModelSpec[VibeVoiceNetwork]:

@@ -33,21 +33,24 @@ SPEAKERS = "speakers_xtts.pth"
 REFERENCES = "reference*.wav"
 NEEDED = (CONFIG, WEIGHTS, VOCABULARY)
 
-_REMEDY = (
-    "Put the right file there, or delete the model and download (or import) it again on the "
-    "Models tab."
-)
+_REMEDY = "Delete the model on the Models tab, then download or import it again."
 
 
 def missing(path: Path) -> ModelMissingError:
     """The error for a file that is not there."""
-    return ModelMissingError(f"XTTS's file {path.name} is not in {path.parent}.", _REMEDY)
+    return ModelMissingError(
+        "A file of the XTTS model is missing.",
+        _REMEDY,
+        details=f"{path.name} is not in {path.parent}.",
+    )
 
 
 def corrupt(path: Path, reason: object) -> CorruptFileError:
     """The error for a file that does not hold what it must."""
     detail = " ".join(str(reason).split())[:300].rstrip(".")
-    return CorruptFileError(f"XTTS's file {path} cannot be used: {detail}.", _REMEDY)
+    return CorruptFileError(
+        "A file of the XTTS model is damaged.", _REMEDY, details=f"{path}: {detail}."
+    )
 
 
 def check_files_present(folder: Path) -> None:
@@ -181,10 +184,10 @@ def check_pair(weights: State, weights_path: Path, vocabulary_path: Path) -> Non
     tokens = max(read_vocabulary(vocabulary_path).values()) + 1
     if rows != tokens:
         raise CorruptFileError(
-            f"{vocabulary_path} has {tokens} tokens, but {weights_path} was made for {rows}: they "
-            "belong to different versions of XTTS.",
-            f"Take {VOCABULARY} and the weights from one version (2.0.3 has 6681 tokens, the "
-            "versions before it 6153), or delete the model and download it again.",
+            "The vocabulary and the weights of the XTTS model belong to different versions.",
+            "Take both from one version, or delete the model and download it again.",
+            details=f"{vocabulary_path} has {tokens} tokens, but {weights_path} was made for "
+            f"{rows}; 2.0.3 has 6681, the versions before it 6153.",
         )
 
 

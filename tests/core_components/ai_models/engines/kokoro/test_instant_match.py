@@ -45,6 +45,7 @@ from modules.core_components.ai_models.engines.kokoro.wrapper import (
 from modules.core_components.ai_models.engines.speaker_encoder import SpeakerEncoder
 from modules.core_components.ai_models.engines.whisper_features import load_whisper_features
 from modules.core_components.errors import BadInputError, CorruptFileError, StudioError
+from tests.helpers.errors import detailed
 
 RATE_HZ = 24_000
 
@@ -169,15 +170,15 @@ def test_a_harmed_model_is_refused(tmp_path: Path) -> None:
     whole = load_instant_model()
     load_instant_model(saved(path))  # unchanged, it is taken
     path.write_bytes(WEIGHTS_FILE.read_bytes()[:-1000])
-    with pytest.raises(CorruptFileError, match=r"model\.safetensors"):
+    with pytest.raises(CorruptFileError, check=detailed(r"model\.safetensors")):
         load_instant_model(path)
-    with pytest.raises(CorruptFileError, match="finite"):
+    with pytest.raises(CorruptFileError, check=detailed("finite")):
         load_instant_model(saved(path, gain=torch.full(whole.gain.shape, float("nan"))))
-    with pytest.raises(CorruptFileError, match="fit together"):
+    with pytest.raises(CorruptFileError, check=detailed("fit together")):
         load_instant_model(saved(path, basis=torch.zeros(7, 256)))
-    with pytest.raises(CorruptFileError, match="another timbre encoder"):
+    with pytest.raises(CorruptFileError, check=detailed("another timbre encoder")):
         load_instant_model(saved(path, key="0"))
-    with pytest.raises(CorruptFileError, match="cannot be used"):
+    with pytest.raises(CorruptFileError, check=detailed("is damaged")):
         load_instant_model(saved(path, surplus=torch.zeros(1)))
     with pytest.raises(CorruptFileError):
         load_instant_model(tmp_path / "missing.safetensors")

@@ -38,6 +38,7 @@ from modules.core_components.errors import (
 from modules.core_components.library import VoiceLibrary
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech, VoicePrompt
+from tests.helpers.errors import detailed
 
 TEXT = "Hello there. This is a sentence that goes on for a while, and then it comes to an end."
 LONG_TEXT = " ".join(f"This is sentence number {number}, one of many." for number in range(7))
@@ -247,7 +248,7 @@ def test_damaged_weights_are_told_and_leave_nothing_behind(
     weights = folder / "kokoro-v1_0.pth"
     whole = weights.read_bytes()
     weights.write_bytes(whole[:1000])
-    with pytest.raises(CorruptFileError, match=r"kokoro-v1_0\.pth"):
+    with pytest.raises(CorruptFileError, check=detailed(r"kokoro-v1_0\.pth")):
         say(engine)
     assert pool.snapshot() == ()
     weights.write_bytes(whole)

@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from modules.core_components.ai_models.engines.kokoro import starter
 from modules.core_components.errors import StudioError
+from tests.helpers.errors import detailed
 from tests.helpers.tiny_kokoro import build_tiny_kokoro
 
 
@@ -106,7 +107,7 @@ def test_an_incomplete_graph_is_refused_and_leaves_nothing(tmp_path: Path) -> No
     builder.conv("/encoder/F0.0/conv1", np.ones((5, 4, 3), np.float32))
     onnx_path = builder.save(tmp_path / "k.onnx")
     target = tmp_path / "out" / "kokoro-v1_0.pth"
-    with pytest.raises(StudioError, match="missing"):
+    with pytest.raises(StudioError, check=detailed("missing")):
         starter.convert_onnx_weights(onnx_path, target, tiny / "config.json")
     assert not target.exists()
 
@@ -115,7 +116,7 @@ def test_a_file_that_is_no_graph_is_refused(tmp_path: Path) -> None:
     tiny = build_tiny_kokoro(tmp_path / "tiny")
     broken = tmp_path / "k.onnx"
     broken.write_bytes(b"\xff" * 1000)
-    with pytest.raises(StudioError, match="ONNX"):
+    with pytest.raises(StudioError, check=detailed("ONNX")):
         starter.convert_onnx_weights(broken, tmp_path / "k.pth", tiny / "config.json")
 
 
@@ -127,7 +128,7 @@ def test_voices_become_style_packs(tmp_path: Path) -> None:
     assert np.array_equal(torch.load(target, weights_only=True).numpy(), pack)
 
     raw.write_bytes(pack.tobytes()[:-4])
-    with pytest.raises(StudioError, match="style pack"):
+    with pytest.raises(StudioError, check=detailed("style pack")):
         starter.convert_voice(raw, tmp_path / "voices" / "short.pt")
     assert not (tmp_path / "voices" / "short.pt").exists()
 

@@ -29,6 +29,7 @@ from modules.core_components.errors import (
 from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.settings import ModelSettings, app_folder, change, load_settings
 from modules.core_components.values import FloatArray, Sample, VoicePrompt
+from tests.helpers.errors import detailed
 from tests.helpers.tiny_vibevoice import FOLDERS, install_tiny
 
 MODEL = "vibevoice-1.5b"
@@ -355,7 +356,7 @@ def test_a_missing_tokenizer_is_named(
 ) -> None:
     folder, manager = broken_studio(tmp_path, tiny_vibevoice, room)
     (folder / "tokenizer.json").unlink()
-    with pytest.raises(ModelMissingError, match=r"tokenizer\.json"):
+    with pytest.raises(ModelMissingError, check=detailed(r"tokenizer\.json")):
         manager.get(MODEL).load()
 
 

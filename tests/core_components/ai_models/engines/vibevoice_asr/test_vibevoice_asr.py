@@ -23,6 +23,7 @@ from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.settings import load_settings
 from modules.core_components.text.subtitles import render
 from modules.core_components.values import Segment, Speech, Transcript
+from tests.helpers.errors import detailed
 from tests.helpers.tiny_vibevoice import FOLDERS, install_tiny
 
 MODEL = "vibevoice-asr"
@@ -185,7 +186,7 @@ def test_the_old_layout_is_explained(broken: tuple[Path, ASRManager]) -> None:
 def test_a_missing_tokenizer_is_named(broken: tuple[Path, ASRManager]) -> None:
     folder, manager = broken
     (folder / "tokenizer.json").unlink()
-    with pytest.raises(ModelMissingError, match=r"tokenizer\.json"):
+    with pytest.raises(ModelMissingError, check=detailed(r"tokenizer\.json")):
         manager.get(MODEL).load()
 
 

@@ -267,6 +267,7 @@ def _cosine(a: Vector, b: Vector) -> float:
 
 def _corrupt(path: Path, reason: str) -> CorruptFileError:
     return CorruptFileError(
-        f"The instant match's model in {path} cannot be used ({reason}).",
+        "A file that the studio matches voices with is damaged.",
         "Install the studio again: the file comes with it.",
+        details=f"{path}: {reason}.",
     )

@@ -76,8 +76,9 @@ def restore_state(
         return TrainingPosition(**{**position, "remaining": tuple(position["remaining"])})
     except Exception as error:  # torch raises many types for damaged files
         raise CorruptFileError(
-            f"The state of the training in {path} cannot be used ({type(error).__name__}: {error})",
+            "The saved state of the training cannot be used.",
             "Begin a new training, or take the last checkpoint as it is.",
+            details=f"{path}: {type(error).__name__}: {error}",
         ) from error
 
 

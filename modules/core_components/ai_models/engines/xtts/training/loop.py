@@ -331,7 +331,8 @@ class TrainingLoop:
             raise StudioError(
                 f"The {trouble.what} was no finite number {self._troubles} times in a row, last "
                 f"in step {number} (clips {clips}).",
-                "Resume with a lower learning rate and fp32, and listen to these clips.",
+                "Resume with a lower learning rate and the precision fp32, and listen to these "
+                "clips.",
             )
         parameters = self._trainee.learning.parameters()
         sound = all(bool(torch.isfinite(weights).all()) for weights in parameters)

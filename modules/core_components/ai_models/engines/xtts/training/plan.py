@@ -202,7 +202,9 @@ class TrainingSetup:
             return cls(plan, language, device, threads, **files, front_end=front_end)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise CorruptFileError(
-                f"{path} does not say what is to be trained ({error!r}).", "Resume the training."
+                "The plan of the training cannot be read.",
+                "Resume the training.",
+                details=f"{path}: {error!r}",
             ) from error
 
 

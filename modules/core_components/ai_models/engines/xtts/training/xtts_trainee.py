@@ -38,6 +38,7 @@ from modules.core_components.dataset.values import (
     SAMPLE_RATE_HZ,
     TRAIN,
     Clip,
+    clip_label,
 )
 from modules.core_components.errors import CorruptFileError
 from modules.core_components.text.amharic.front_end import AmharicFrontEnd
@@ -62,6 +63,11 @@ class TrainingRow:
     def for_training(self) -> bool:
         return self.subset == TRAIN
 
+    @property
+    def label(self) -> str:
+        """How messages name the clip: by the beginning of its text, which the dataset shows."""
+        return clip_label(self.text)
+
 
 def row_of(clip: Clip) -> TrainingRow:
     """The row of a dataset's clip."""
@@ -79,8 +85,9 @@ def read_rows(path: Path) -> tuple[TrainingRow, ...]:
         return tuple(TrainingRow(**row) for row in content["rows"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorruptFileError(
-            f"The rows of the training in {path.parent} cannot be read ({error!r}).",
+            "The rows of the training cannot be read.",
             "Start a new training from the same dataset.",
+            details=f"{path}: {error!r}",
         ) from error
 
 
@@ -134,7 +141,7 @@ class Clips:
         try:
             return self._read(row)
         except _UNUSABLE as error:  # one bad clip must not end a night's training
-            return RejectedClip(row.clip_id, str(error) or type(error).__name__)
+            return RejectedClip(row.label, str(error) or type(error).__name__)
 
     def collate(self, items: Sequence[Mapping[str, Any] | RejectedClip]) -> Batch:
         """One batch of what can be used; without inputs if that is less than `least` clips."""
@@ -164,7 +171,7 @@ class Clips:
         conditioning, stretch = self._conditioning(wav)
         masked = self._source.use_masking_gt_prompt_approach
         return {
-            "clip": row.clip_id,
+            "clip": row.label,
             "text": tokens,
             "text_lengths": torch.tensor(tokens.shape[0]),
             "wav": wav,
