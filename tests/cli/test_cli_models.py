@@ -99,7 +99,7 @@ def test_trash(command: Command, services: Services) -> None:
 
 
 def test_bench_refuses_what_is_not_installed(command: Command) -> None:
-    assert "not on this machine" in command("bench", "kokoro", code=1)["error"]
+    assert "is not installed" in command("bench", "kokoro", code=1)["error"]
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_without_the_hub_and_with_a_harmed_file(
     pocket_hub.listing_status = 503
     gone = run("models", "download", "pocket-tts-french", code=1)
     assert "503" in gone["error"]
-    assert "By hand: put the files in" in gone["hint"]
+    assert "By hand: put the files in" in gone["details"]
     how = ["--engine", "pocket", "--text", "Hi there.", "--no-scores"]
     out = str(tmp_path / "take.wav")
     run("clone", "--sample", str(pocket_recording), *how, "--out", out)  # what is here speaks
@@ -119,7 +119,7 @@ def test_without_the_hub_and_with_a_harmed_file(
     harm(pocket_root / "models/pocket-tts/english/model.safetensors")
     reset_managers()
     harmed = run("speak", "--voice", "Anna", *how, "--out", out, code=1)
-    assert "has changed since it was downloaded" in harmed["error"]
+    assert "has changed since it was downloaded" in harmed["details"]
     assert "models delete pocket-tts-english" in harmed["hint"]
 
 
@@ -131,7 +131,7 @@ def test_a_file_with_a_wrong_checksum_is_not_kept(
     AccessToken(pocket_root).save(TOKEN)
     pocket_hub.sent[WEIGHTS] = pocket_hub.files[WEIGHTS][:-1] + b"\0"
     wrong = run("models", "download", "pocket", "--accept-licence", code=1)
-    assert "model.safetensors" in wrong["error"]
+    assert "model.safetensors" in wrong["details"]
     folder = pocket_root / "models/pocket-tts/english"
     assert not (folder / "model.safetensors").exists()
     assert run("models", "list")["models"]

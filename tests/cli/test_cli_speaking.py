@@ -120,7 +120,7 @@ def test_transcribe_answers_an_unknown_model_with_listening_models(
 
 def test_a_short_name_reaches_the_model(command: Command, recording: Path) -> None:
     answer = command("transcribe", str(recording), "--model", "tiny.en", code=1)
-    assert answer["error"].startswith("Whisper tiny.en is not on this machine")
+    assert answer["error"].startswith("Whisper tiny.en is not installed")
 
 
 def test_export_voice_needs_kokoro(command: Command, services: Services, tmp_path: Path) -> None:

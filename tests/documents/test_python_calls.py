@@ -68,7 +68,7 @@ def whisper(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(faster_whisper, "WhisperModel", SpokenWhisper)
     monkeypatch.setattr(Downloader, "verify", lambda self, model_id: tmp_path)
     found = "modules.core_components.ai_models.engines.whisper.speech_regions"
-    monkeypatch.setattr(found, lambda speech: [(0.0, speech.duration_s)])
+    monkeypatch.setattr(found, lambda speech, cancel: [(0.0, speech.duration_s)])
     folder = tmp_path / "base_models" / "whisper" / "base"
     folder.mkdir(parents=True)
     for name in ("config.json", "model.bin", "tokenizer.json", "vocabulary.txt"):

@@ -73,7 +73,7 @@ def test_a_mended_text_stands_in_the_metadata(services: Services, dataset: Datas
     clip = fix_text(services, "Anna", "aa_0000", "One, two!")
     assert (clip.text, clip.heard, clip.edited) == ("One, two!", TEXTS[0], True)
     assert "wavs/aa_0000.wav|One, two!|Anna\n" in metadata(dataset)
-    assert undo(services, "Anna") == "Text of aa_0000"
+    assert undo(services, "Anna") == "Text of “One, two!”"
 
 
 @pytest.mark.parametrize("text", ["", "   ", "...", "a|b", "a\nb", "x" * 1001])

@@ -92,7 +92,7 @@ def test_the_take_says_which_model_spoke_and_why(services: Services) -> None:
     kept = services.takes.get(take.id)
     assert (kept.model_id, kept.engine, kept.options["speed"]) == (SINE, "Sine 1", 1.5)
     (note,) = kept.notes
-    assert note.startswith("Kokoro 82M v0.19 is not on this machine (missing: ")
+    assert note.startswith("Kokoro 82M v0.19 is not installed.")
     assert "sine-1 is used instead" in note
     assert not speak(services, request(engine=SINE)).notes
     (sample_note,) = speak(services, request(voice=add_noise(services).name, kind="sample")).notes
@@ -111,7 +111,7 @@ def test_what_the_fallback_cannot_do_is_refused_and_what_it_lacks_is_told(
         complete_speech(services, request(kind="description", voice="An old man."))
     completed = complete_speech(services, request(options={"temperature": 0.7, "speed": 9.0}))
     assert completed.given == {}
-    assert completed.note.endswith("Left out, as it has no such settings: temperature, speed.")
+    assert completed.note.endswith("Left out, as it has no such options: temperature, speed.")
     with pytest.raises(NotFoundError):  # a mistyped name is no missing model
         complete_speech(services, request(engine="gnoe-1"))
 
@@ -154,7 +154,7 @@ def test_files_that_are_not_whole_are_found_before_loading(services: Services) -
         (folder / file.name).write_bytes(b"half of it")
     choice = choose_listening_model(services, UNHEARD)
     assert choice.model_id == ECHO
-    assert "is not a file the catalog knows" in choice.note
+    assert "A file of Whisper tiny is damaged" in choice.note
 
 
 @pytest.mark.usefixtures("fallback")
@@ -170,7 +170,7 @@ def test_listening_falls_back_and_the_transcript_says_so(
     assert "model.bin of deaf-1 is not whole. echo-1 is used instead." in note
     missing = TranscribeRequest(recording, UNHEARD, options={"initial_prompt": "Ada"})
     (note,) = transcribe(services, missing).notes
-    assert note.endswith("no such settings: initial_prompt.")
+    assert note.endswith("no such options: initial prompt.")
     with pytest.raises(CorruptFileError):
         transcribe(services, dataclasses.replace(wanted, may_fall_back=False), cancel=CancelToken())
     assert choose_listening_model(services).model_id == ECHO

@@ -189,7 +189,7 @@ FIVE = ("Anna", "Ben", "Cleo", "Dora", "Emil")
         (
             {"cast": {name: CastVoice(name, "vibevoice-1.5b") for name in CAST}},
             ModelMissingError,
-            "VibeVoice 1.5B is not on this machine",
+            "VibeVoice 1.5B is not installed",
         ),
     ],
 )

@@ -84,7 +84,7 @@ def test_without_the_hub_the_voice_match_comes_first(
     found = engines()
     assert next(iter(found)) == "kokoro-v1.0"
     assert found["kokoro-v1.0"].problem == ""
-    words = {"server error": "503", "gone": "cannot be reached", "offline": "offline mode is on"}
+    words = {"server error": "503", "gone": "cannot be reached", "offline": "the studio is offline"}
     assert words[how] in found[MODEL].problem
     assert found[MODEL].hint
 

@@ -28,7 +28,7 @@ from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import
     row_of,
     row_to_json,
 )
-from modules.core_components.dataset.values import SAMPLE_RATE_HZ
+from modules.core_components.dataset.values import SAMPLE_RATE_HZ, clip_label
 from modules.core_components.errors import BadInputError, JobCancelled, StudioError
 from modules.core_components.jobs import Job
 from modules.core_components.library.training_events import (
@@ -141,11 +141,14 @@ def story(studio: Services) -> Story:
             assert job.is_active, job.error
         stop_training(studio, run.name)
         resumed = studio.jobs.wait(job.id, SOON_S)
-    return Story(studio, run, poisoned.id, killed.value, state, resumed, tuple(messages))
+    return Story(
+        studio, run, clip_label(poisoned.text), killed.value, state, resumed, tuple(messages)
+    )
 
 
 def test_killed_it_says_so_and_can_be_resumed(story: Story) -> None:
-    assert "ended unexpectedly (exit code" in story.killed.message
+    assert "ended unexpectedly" in story.killed.message
+    assert "Exit code" in story.killed.details
     assert "Resume" in story.killed.hint
     assert story.state_when_killed == "interrupted"
     assert any("Epoch 1 of 3, step 1 of 15" in message for message in story.messages)

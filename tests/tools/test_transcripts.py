@@ -64,7 +64,7 @@ def test_a_damaged_file_does_not_hide_the_others(
     (transcripts_folder(services) / "broken.json").write_text('{"text": 1')
     with caplog.at_level(logging.WARNING):
         assert len(list_transcripts(services)) == 1
-    assert "broken.json is not a transcript" in caplog.text
+    assert "broken.json" in caplog.text
 
 
 def test_deleting(services: Services) -> None:

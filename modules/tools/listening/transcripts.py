@@ -63,7 +63,7 @@ def list_transcripts(services: Services, limit: int = 200) -> tuple[KeptTranscri
         try:
             found.append(KeptTranscript(path.stem, path, read_transcript(path)))
         except CorruptFileError as error:
-            logger.warning("%s", error)
+            logger.warning("%s %s", error, error.details)
     return tuple(found)
 
 
