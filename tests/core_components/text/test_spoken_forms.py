@@ -45,3 +45,9 @@ def test_spoken_forms_stay_as_they_are(language: str) -> None:
         if not one.is_right(spoken := spoken_form(one.right[0], language))
     }
     assert len(changed) <= (1 - WANTED[language]) * len(sentences), changed
+
+
+@pytest.mark.parametrize("before", [" ", ":", "/", "(", "“", ";", "="])
+def test_years_are_read_as_years_after_any_sign(before: str) -> None:
+    spoken = spoken_form(f"Years{before}1914-1918.", "en")
+    assert "nineteen fourteen to nineteen eighteen" in spoken

@@ -226,7 +226,7 @@ def _number_patterns(rules: Rules) -> tuple[tuple[Any, Any], ...]:
         ),
         (
             regex.compile(
-                rf"(?<![\d.,{marks}])(?P<first>1[1-9]\d\d|20\d\d)\s?[{marks}]\s?"
+                rf"(?<![{marks}\d.,])(?P<first>1[1-9]\d\d|20\d\d)\s?[{marks}]\s?"
                 rf"(?P<second>1[1-9]\d\d|20\d\d|\d\d)(?![\d{marks}]|[.,]\d)"
             ),
             years,
