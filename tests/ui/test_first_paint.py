@@ -16,7 +16,9 @@ from tests.helpers.fakes import SINE, add_noise
 from tests.ui.page_client import HERE, Page
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml", "Accept-Encoding": "gzip, br"}
-NOTHING_THERE = re.compile(r"\byet\b|\bNone\b|\b[Nn]o [a-z]+ (is|are)\b|^Create a dataset")
+NOTHING_THERE = re.compile(
+    r"\b(No|None|Not|Nothing)\b.* yet\b|\bNone\b|\b[Nn]o [a-z]+ (is|are)\b|^Create a dataset"
+)
 
 
 def test_nothing_is_said_to_be_missing_before_the_first_answer(services: Services) -> None:

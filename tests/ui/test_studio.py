@@ -110,7 +110,7 @@ def test_whatever_follows_an_answer_follows_an_error_too(services: Services) -> 
 def test_no_choice_is_lost_while_the_last_one_is_answered(services: Services) -> None:
     modes: dict[str, set[str]] = {}
     for event in build_studio(services).config["dependencies"]:
-        for _, name in event["targets"]:
+        for _, name in event["targets"] if event["backend_fn"] else ():  # the browser is quick
             modes.setdefault(name, set()).add(event["trigger_mode"])
     assert modes["input"] == {"always_last"}
     assert modes["select"] == {"multiple"}
