@@ -120,7 +120,7 @@ def test_without_the_hub_and_with_a_harmed_file(
     reset_managers()
     harmed = run("speak", "--voice", "Anna", *how, "--out", out, code=1)
     assert "has changed since it was downloaded" in harmed["details"]
-    assert "models delete pocket-tts-english" in harmed["hint"]
+    assert "models delete pocket-tts-english" in harmed["details"]
 
 
 def test_a_file_with_a_wrong_checksum_is_not_kept(

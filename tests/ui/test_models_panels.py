@@ -54,5 +54,5 @@ def test_the_page_says_that_the_default_model_is_replaced(services: Services) ->
         page.fill("Engine", "gone")
         page.open_tab()
         assert page.value("Engine") == SINE
-        assert "Kokoro 82M v0.19 is not on this machine" in page.text
+        assert "Kokoro 82M v0.19 is not installed" in page.text
         assert "sine-1 is used instead" in page.text
