@@ -54,9 +54,11 @@ class KnownHosts:
         if "*" in self._names or name in self._names or name.endswith(self._endings):
             await self.app(scope, receive, send)
             return
+        # Who writes a program may have the settings as a file only.
+        called = " (allowed_hosts)" if is_api_path(scope["path"]) else ""
         message = (
             f"{given[:100]!r} is not a name of this studio. Use 127.0.0.1, or add the name to "
-            "“Allowed host names” in the settings."
+            f"“Allowed host names”{called} in the settings."
         )
         await _refusal(scope, 400, message, "Host", "host_not_allowed")(scope, receive, send)
 

@@ -31,7 +31,7 @@ def test_speech_says_in_its_headers_who_speaks(client: TestClient, path: str, st
     told = client.post(path, json={**body(), "stream": stream})
     assert told.status_code == 200
     assert told.headers[FALLBACK_MODEL] == SINE
-    assert told.headers[FALLBACK_NOTE].startswith("Kokoro 82M v0.19 is not on this machine")
+    assert told.headers[FALLBACK_NOTE].startswith("Kokoro 82M v0.19 is not installed")
     usual = client.post(path, json={**body(model=SINE), "stream": stream})
     assert usual.content == told.content
     assert FALLBACK_MODEL not in usual.headers
@@ -64,6 +64,6 @@ def test_a_transcription_says_in_its_headers_who_listened(
     )
     assert answer.status_code == 200
     assert answer.headers[FALLBACK_MODEL] == LISTENER
-    assert "Whisper tiny is not on this machine" in answer.headers[FALLBACK_NOTE]
+    assert "Whisper tiny is not installed" in answer.headers[FALLBACK_NOTE]
     if stream == "false":
         assert json.loads(answer.content)["text"]

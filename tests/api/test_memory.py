@@ -62,7 +62,7 @@ def test_every_known_model_has_a_state(client: TestClient) -> None:
     states = {model["id"]: model for model in listed["data"]}
     assert states[SINE]["state"] == states[LISTENER]["state"] == "ready"
     assert states["kokoro-v1.0"]["state"] == "not downloaded"
-    assert "Download it" in states["kokoro-v1.0"]["problem"]
+    assert "download it" in states["kokoro-v1.0"]["problem"]
     for name, state in states.items():
         assert client.get(f"/dev/models/{name}").json() == state
         assert state["in_memory"] == []
@@ -99,7 +99,7 @@ def test_a_model_that_is_used_stays(client: TestClient, weighty: Weighty) -> Non
 def test_nothing_is_downloaded(client: TestClient) -> None:
     answer = client.post("/dev/models/kokoro-v1.0/load")
     assert answer.status_code == 503
-    assert "Download it" in answer.json()["error"]["message"]
+    assert "download it" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("path", ["", "/load", "/unload"])
