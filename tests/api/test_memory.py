@@ -62,7 +62,7 @@ def test_every_known_model_has_a_state(client: TestClient) -> None:
     states = {model["id"]: model for model in listed["data"]}
     assert states[SINE]["state"] == states[LISTENER]["state"] == "ready"
     assert states["kokoro-v1.0"]["state"] == "not downloaded"
-    assert "download it" in states["kokoro-v1.0"]["problem"]
+    assert "Download it" in states["kokoro-v1.0"]["problem"]
     for name, state in states.items():
         assert client.get(f"/dev/models/{name}").json() == state
         assert state["in_memory"] == []

@@ -154,9 +154,11 @@ def test_with_room_for_one_they_take_turns(manager: ModelManager, pool: ModelPoo
 
 
 def test_missing_and_broken_files_are_named(old_kokoro: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelMissingError, match=V0_19_WEIGHTS_FILE):
+    with pytest.raises(ModelMissingError, match="missing") as caught:
         KokoroV019Wrapper(old_kokoro / CONFIG_FILE, tmp_path / V0_19_WEIGHTS_FILE)
+    assert V0_19_WEIGHTS_FILE in caught.value.details
     broken = shutil.copytree(old_kokoro, tmp_path / "broken") / V0_19_WEIGHTS_FILE
     torch.save({"bert": {}}, broken)
-    with pytest.raises(CorruptFileError, match="kokoro-v0_19"):
+    with pytest.raises(CorruptFileError, match="damaged") as damaged:
         KokoroV019Wrapper(old_kokoro / CONFIG_FILE, broken)
+    assert "kokoro-v0_19" in damaged.value.details
