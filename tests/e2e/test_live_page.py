@@ -61,7 +61,8 @@ def engine(fake: Fake) -> SineEngine:
 @pytest.fixture
 def screen(page: Page) -> StudioPage:
     screen = StudioPage(page)
-    expect(screen.rows()).to_have_count(2)
+    voices = page.locator(".studio-short tr[data-id]").locator("visible=true")
+    expect(voices).to_have_count(2)
     return screen
 
 

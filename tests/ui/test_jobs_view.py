@@ -217,7 +217,7 @@ def test_what_a_program_queued_is_followed_by_no_page(
     speaking(services, engine, "the text", page="")
     mine = submit(services, "another", page="one")
     page = opened_on(client, "one")
-    assert 'strong>high: the text' not in page.text
+    assert "strong>high: the text" not in page.text
     assert "1 ahead of you" in page.text
     services.jobs.cancel(mine.id)
 

@@ -27,16 +27,22 @@ const show = () => {
 };
 
 // Whatever is done in a view may have changed what is kept of it.
-let pause;
-const keep = () => {
-  const current = links.find(one => one.hasAttribute('aria-current'));
-  document.getElementById(`keep-${current?.dataset.view}`)?.click();
+const pauses = new Map();
+const keep = view => {
+  clearTimeout(pauses.get(view));
+  pauses.delete(view);
+  document.getElementById(`keep-${view}`)?.click();
 };
 const keepSoon = event => {
-  if (!event.isTrusted || !event.target.closest?.('#views')) return;
-  clearTimeout(pause);
-  pause = setTimeout(keep, KEEP_MS);
+  const current = links.find(one => one.hasAttribute('aria-current'));
+  if (!event.isTrusted || !current || !event.target.closest?.('#views')) return;
+  const view = current.dataset.view;
+  clearTimeout(pauses.get(view));
+  pauses.set(view, setTimeout(() => keep(view), KEEP_MS));
 };
+const keepNow = () => [...pauses.keys()].forEach(keep);
+document.addEventListener('visibilitychange', keepNow);
+window.addEventListener('pagehide', keepNow);
 for (const name of ['input', 'change', 'click', 'keyup', 'focusout']) document.addEventListener(name, keepSoon, true);
 
 window.addEventListener('hashchange', show);
