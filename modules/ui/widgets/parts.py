@@ -107,6 +107,21 @@ def hidden_text(value: str = "", element_id: str | None = None) -> Any:
     return gr.Textbox(value=value, elem_id=element_id, elem_classes="studio-hidden")
 
 
+def mirror(state: Any) -> Any:
+    """A hidden copy of a state in the browser, which keeps it (see `Studio.keep`).
+
+    The state itself stays on the server: what is sent just after it was changed then has the new
+    value, and not the one that the browser still knew.
+    """
+    copy: Any = (
+        hidden_text(state.value)
+        if isinstance(state.value, str)
+        else gr.JSON(state.value, elem_classes="studio-hidden")
+    )
+    listen(state.change, lambda value: value, [state], [copy])
+    return copy
+
+
 def audio_player(label: str, visible: bool = True, autoplay: bool = False) -> Any:
     """Plays a file of the studio; downloads have buttons of their own."""
     return gr.Audio(

@@ -19,9 +19,9 @@ from modules.ui.widgets.parts import (
     LOADING,
     ConfirmedButton,
     audio_player,
-    hidden_text,
     menu,
     menu_update,
+    mirror,
     panel,
 )
 from modules.ui.widgets.recording_input import RecordingInput
@@ -39,8 +39,8 @@ class SamplePanel:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        # In the browser, which keeps it.
-        self.chosen = hidden_text()
+        self.chosen = gr.State("")
+        self.kept = mirror(self.chosen)
         with gr.Column(elem_classes="studio-sample"):
             self.name = menu("Sample")
             self._player = audio_player("Sample", visible=False)

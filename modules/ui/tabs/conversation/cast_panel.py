@@ -32,7 +32,7 @@ from modules.tools.voices.preset_voices import PresetVoice, preset_voices, usual
 from modules.ui.events import listen
 from modules.ui.render import card_html, empty_html, excerpt, note_html
 from modules.ui.widgets.engine_panel import OptionControls
-from modules.ui.widgets.parts import NO_TTS_MODEL, menu, menu_update, panel
+from modules.ui.widgets.parts import NO_TTS_MODEL, menu, menu_update, mirror, panel
 
 MOST_SPEAKERS = 8
 LINE_BY_LINE, IN_ONE_GO = "Line by line", "In one go"
@@ -64,8 +64,8 @@ class CastPanel:
         self.way = gr.Radio(
             [LINE_BY_LINE, IN_ONE_GO], value=LINE_BY_LINE, label="Generate", info=ABOUT_WAYS
         )
-        # In the browser, which keeps it.
-        self.cast = gr.JSON({}, elem_classes="studio-hidden")
+        self.cast = gr.State({})
+        self.kept = mirror(self.cast)
         self._speakers = gr.State([])
         self._note = panel(empty_html(NO_SPEAKERS))
         self._rows: list[Any] = []

@@ -46,7 +46,7 @@ class ConversationTab:
             self._earlier = choice_list()
         self._panel.on_join(self._jobs, self._pauses)
         self._listen(studio, tab)
-        cast = {"cast": self._cast.cast, "way": self._cast.way}
+        cast = {"cast": self._cast.kept, "way": self._cast.way}
         lines, speakers = self._pauses
         written = {"script": self._script, "title": self._title, "seed": self._seed}
         studio.keep(tab, **written, lines_s=lines, speakers_s=speakers, **cast)
@@ -96,7 +96,10 @@ class ConversationTab:
         listen(self._script.change, cast.update, updating, cast.outputs, sequence="cast")
         studio.on_show(tab, self._earlier_html, [self._panel.shown_id], [self._earlier])
         studio.on_open(
-            self._find, on_select, [self._jobs.job_id, *shown, *written], sequence="cast"
+            self._find,
+            [self._script, cast.kept, cast.way],
+            [self._jobs.job_id, *shown, *written],
+            sequence="cast",
         )
         asked = [self._script, *self._pauses, self._seed, self._title, *cast.inputs]
         started = [self._jobs.job_id, *shown, self._earlier]

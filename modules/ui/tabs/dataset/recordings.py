@@ -159,8 +159,8 @@ class DatasetChoice:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        # In the browser, which keeps it.
-        self.chosen = parts.hidden_text()
+        self.chosen = gr.State("")
+        self.kept = parts.mirror(self.chosen)
         self.name = parts.menu("Dataset")
         with gr.Accordion("New dataset", open=False) as self._new:
             self._build_form()
@@ -209,7 +209,7 @@ class DatasetChoice:
         button = gr.Button("Create dataset", variant="primary")
         form = [name, language, speaker, agreed]
         # What the browser keeps of a form that was not sent; consent is given anew.
-        self.fields = {"dataset": self.chosen, "name": name, "language": language}
+        self.fields = {"dataset": self.kept, "name": name, "language": language}
         self.fields["speaker"] = speaker
         made = listen(button.click, self._create, form, [self.chosen, *form])
         self.created = made.success

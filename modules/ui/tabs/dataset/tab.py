@@ -72,7 +72,8 @@ class DatasetTab:
         everything = [*self._choice.outputs, *report, *clips.outputs, *editor.outputs]
         add = self._recordings.build
         studio.on_show(tab, self._models, models, menus, unchecked=True, unlocks=[add])
-        studio.on_show(tab, self._show, asked, everything, sequence=SEQUENCE)
+        kept = [self._choice.kept, *asked[1:]]
+        studio.on_show(tab, self._show, kept, everything, sequence=SEQUENCE)
         self._jobs.find_on_open(studio)
         for event, name in (
             (self._choice.name.input, self._choice.name),

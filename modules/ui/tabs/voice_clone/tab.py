@@ -146,7 +146,7 @@ class VoiceCloneTab:
         self._recommended.follow(self._samples.chosen, jobs)
         self._recommended.on_use(self._generate, self._samples.chosen, self._show_engine)
         self._listen(studio, tab)
-        voice = {"kind": self._kind, "sample": self._samples.chosen, "preset": self._preset}
+        voice = {"kind": self._kind, "sample": self._samples.kept, "preset": self._preset}
         studio.keep(tab, **voice, **self._generate.fields)
 
     def _build_voice(self, studio: Studio) -> None:
@@ -167,7 +167,7 @@ class VoiceCloneTab:
         chosen = [self._kind, engine, language, self._preset]
         button = self._generate.button
         studio.on_show(tab, self._choices, chosen, choices, unchecked=True, unlocks=[button])
-        studio.on_show(tab, self._samples.refresh, [self._samples.chosen], self._samples.outputs)
+        studio.on_show(tab, self._samples.refresh, [self._samples.kept], self._samples.outputs)
         groups = [self._sample_group, self._preset_group]
         listen(self._kind.change, _show_kind, [self._kind], groups, queue=False)
         for component in (self._kind, engine):

@@ -43,7 +43,7 @@ class VoicePresetsTab:
         with self._import_place:
             self._import = VoiceImport(self._services, self._engine.ready)
         self._listen(studio, tab)
-        voice = {"kind": self._kind, "voice": self._list.chosen, **self._mixer.fields}
+        voice = {"kind": self._kind, "voice": self._list.kept, **self._mixer.fields}
         studio.keep(tab, **voice, **self._generate.fields)
 
     def _build_voice(self) -> None:
@@ -75,7 +75,8 @@ class VoicePresetsTab:
             unchecked=True,
             unlocks=[self._generate.button],
         )
-        studio.on_show(tab, self._show, listed, shown, sequence=SEQUENCE)
+        kept = [ready, self._list.language, self._list.kept]
+        studio.on_show(tab, self._show, kept, shown, sequence=SEQUENCE)
         listen(engine.input, self._models, [engine, language], self._engine.outputs, unchecked=True)
         listen(ready.change, self._show, listed, shown, sequence=SEQUENCE)
         listen(self._list.language.input, self._show, listed, shown, sequence=SEQUENCE)

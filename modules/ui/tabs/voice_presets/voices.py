@@ -40,8 +40,8 @@ class VoiceList:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        # In the browser, which keeps it.
-        self.chosen = parts.hidden_text(FIRST_CHOICE)
+        self.chosen = gr.State(FIRST_CHOICE)
+        self.kept = parts.mirror(self.chosen)
         self.language = gr.Dropdown(
             [ALL_LANGUAGES], value=ALL_LANGUAGES, label="Show voices for", filterable=False
         )
