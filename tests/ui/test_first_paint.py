@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+import gradio as gr
 from fastapi.testclient import TestClient
 
 from modules.tools.services import Services
@@ -40,7 +41,8 @@ def test_nothing_is_said_to_be_missing_before_the_first_answer(services: Service
 
 def test_no_answer_calls_missing_what_another_answer_brings(services: Services) -> None:
     """The answers of an opened tab come in any order: here the voices before the models."""
-    voices = VoiceList(services)
+    with gr.Blocks():
+        voices = VoiceList(services)
     assert LOADING in str(voices.show("", "", "")[2])
     assert preset_voices(services, services.tts.get(SINE))[0].name in str(
         voices.show(SINE, "", "")[2]
