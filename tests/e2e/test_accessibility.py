@@ -154,17 +154,20 @@ def test_escape_takes_a_question_back(filled: Page) -> None:
 
 def test_control_and_enter_in_a_text_generate(filled: Page) -> None:
     screen = StudioPage(filled)
-    for view, words in (
-        ("Voice Clone", "no text to speak"),
-        ("Conversation", "nothing to speak"),
+    for view, button, words in (
+        ("Voice Clone", "Generate", "no text to speak"),
+        ("Conversation", "Generate conversation", "nothing to speak"),
     ):
         screen.open_tab(view)
+        # Until the view's first answer the button is disabled, for the keyboard too.
+        expect(screen.button(button)).to_be_enabled()
         text = filled.locator(".studio-text textarea").locator("visible=true")
         text.fill(" ")
         text.press("Control+Enter")
         expect(screen.told(words)).to_be_visible()
         filled.get_by_role("button", name="Close").first.click()
     screen.open_tab("Voice Presets")
+    expect(screen.button("Generate")).to_be_enabled()
     text = filled.get_by_label("Text to speak").locator("visible=true")
     text.press_sequentially("Typed and sent at once. " * 3)
     text.press("Control+Enter")
