@@ -6,16 +6,14 @@ once, `job_status` tells how it goes and `cancel_job` stops it.
 
 from __future__ import annotations
 
-import functools
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from gradio import FileData
 
-from modules.core_components.errors import BadInputError, StudioError
+from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
 from modules.core_components.text import subtitles
 from modules.core_components.values import Consent, Sample
@@ -28,9 +26,8 @@ from modules.tools.speaking.request import SpeechRequest
 from modules.tools.speaking.speech import submit_speech
 from modules.tools.voices import samples
 from modules.tools.voices.preset_voices import preset_voices
+from modules.ui.events import show_errors
 from modules.ui.safety import upload_folder
-
-logger = logging.getLogger(__name__)
 
 # Everything else on the page is private.
 PUBLIC = (
@@ -52,7 +49,7 @@ def add_endpoints(services: Services) -> None:
     """Registers the endpoints in the current Blocks."""
     endpoints = Endpoints(services)
     for name in PUBLIC:
-        gr.api(_plain_errors(getattr(endpoints, name)), api_name=name)
+        gr.api(show_errors(getattr(endpoints, name), _plain), api_name=name)
 
 
 class Endpoints:
@@ -186,25 +183,9 @@ class Endpoints:
         return Path(path)
 
 
-def _plain_errors(work: Callable[..., Any]) -> Callable[..., Any]:
-    """`work` with errors as one line of text, where those of the page are HTML."""
-
-    @functools.wraps(work)
-    def run(*arguments: Any, **named: Any) -> Any:
-        try:
-            return work(*arguments, **named)
-        except StudioError as error:
-            raise gr.Error(
-                f"{error.message} {error.hint}".strip(), print_exception=False
-            ) from error
-        except Exception as error:
-            logger.exception("An endpoint of the page failed")
-            raise gr.Error(
-                "Something went wrong that the studio did not expect. See its log.",
-                print_exception=False,
-            ) from error
-
-    return run
+def _plain(message: str, hint: str) -> str:
+    """An error as one line of text, where those of the page are HTML."""
+    return f"{message} {hint}".strip()
 
 
 def _sample_facts(sample: Sample) -> dict[str, Any]:

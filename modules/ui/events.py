@@ -77,15 +77,18 @@ def listen_after(
         listen(event, work, *arguments, **named)
 
 
-def show_errors(work: Callable[..., Any]) -> Callable[..., Any]:
-    """`work` with its StudioErrors shown as message and hint, and all others as a short apology."""
+def show_errors(
+    work: Callable[..., Any], form: Callable[[str, str], str] = error_html
+) -> Callable[..., Any]:
+    """`work` with its StudioErrors as `form` makes them of message and hint, and all others as a
+    short apology."""
 
     @functools.wraps(work)
     def run(*arguments: Any, **named: Any) -> Any:
         try:
             return work(*arguments, **named)
         except StudioError as error:
-            raise gr.Error(error_html(error.message, error.hint), print_exception=False) from error
+            raise gr.Error(form(error.message, error.hint), print_exception=False) from error
         except Exception as error:
             logger.exception("A handler of the page failed")
             raise gr.Error(

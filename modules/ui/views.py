@@ -8,10 +8,9 @@ it, each of its tabs its own, and a new tab begins with what was written last in
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import count
 from typing import Any
 
 import gradio as gr
@@ -181,7 +180,6 @@ class Studio:
     # Holds nothing: its place among the inputs of a listener is where the browser puts a value.
     from_browser: gr.Textbox
     opening: Opening = field(default_factory=Opening)
-    _numbers: Iterator[int] = field(default_factory=count)
 
     def keep(self, tab: gr.Tab, **components: Any) -> None:
         """Keeps what is typed and chosen in these components of a view (see `Opening`)."""
@@ -229,12 +227,12 @@ class Studio:
         if is_first and sequence is None:
             # Gradio reports the first tab as chosen before the browser has given back what was
             # typed: the answer to that must not come last.
-            sequence = f"show-{next(self._numbers)}"
+            sequence = OPENING
 
         def follow(shown: Event) -> None:
             answered = listen(shown, work, inputs, outputs, unchecked=unchecked, sequence=sequence)
             if unlocks:
-                enable = script("unlock", COUNT=len(unlocks))
+                enable = script("enable", COUNT=len(unlocks), ENABLED="true")
                 listen_after(answered, None, [], unlocks, js=enable, queue=False)
 
         follow(tab.select)

@@ -74,7 +74,7 @@ def test_what_needs_a_tabs_first_answer_cannot_be_used_before(services: Services
     unlocked = {
         number
         for event in config["dependencies"]
-        if event["js"] == script("unlock", COUNT=len(event["outputs"]))
+        if event["js"] == script("enable", COUNT=len(event["outputs"]), ENABLED="true")
         for number in event["outputs"]
     }
     locked = [c for c in config["components"] if c["id"] in unlocked]
@@ -101,7 +101,9 @@ def test_whatever_follows_an_answer_follows_an_error_too(services: Services) -> 
     gives_back: dict[bool, list[tuple[int, tuple[int, ...], str]]] = {True: [], False: []}
     for follower in followers:
         outputs = tuple(follower["outputs"])
-        if follower["js"] and follower["js"] == script("unlock", COUNT=len(outputs)):
+        if follower["js"] and follower["js"] == script(
+            "enable", COUNT=len(outputs), ENABLED="true"
+        ):
             answered = (follower["trigger_after"], outputs, follower["js"])
             gives_back[follower["trigger_only_on_success"]].append(answered)
     assert sorted(gives_back[True]) == sorted(gives_back[False]) != []

@@ -237,7 +237,7 @@ def _as_kept(speech: Speech) -> Speech:
 
 
 def _named(consent: Consent | None, speaker: str) -> Consent | None:
-    """The consent with `speaker` where it names nobody."""
+    """The consent, with `speaker` where it has no name."""
     if consent is None or consent.speaker.strip():
         return consent
     return replace(consent, speaker=speaker)

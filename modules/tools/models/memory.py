@@ -57,13 +57,11 @@ def memory_in_words(services: Services) -> dict[str, str]:
     """What the studio and its models hold of the machine's memory, and what is free."""
     import psutil
 
-    pool = services.tts.pool
-    devices = sorted({resident.device for resident in pool.snapshot()} - {"cpu"})
+    residents = services.tts.pool.snapshot()
+    devices = sorted({resident.device for resident in residents} - {"cpu"})
     return {
         "Studio": memory_text(memory_in_use("cpu")),
-        "Models in it": memory_text(
-            sum(one.nbytes for one in pool.snapshot() if one.device == "cpu")
-        ),
+        "Models in it": memory_text(sum(one.nbytes for one in residents if one.device == "cpu")),
         "Free": memory_text(psutil.virtual_memory().available),
         "Machine": memory_text(total_memory_bytes()),
         **{f"Models on {device}": memory_text(memory_in_use(device)) for device in devices},

@@ -103,7 +103,7 @@ def require_model(model: str | None, task: str = "transcription") -> str:
 
 
 def hidden_text(value: str = "", element_id: str | None = None) -> Any:
-    """A value that the browser holds, and that nobody sees."""
+    """A value that is held in the browser and not shown."""
     return gr.Textbox(value=value, elem_id=element_id, elem_classes="studio-hidden")
 
 

@@ -235,7 +235,7 @@ class GeneratePanel:
         return [gr.update(visible=False), *self._take.show(take), self._latest_html(take.id)]
 
     def _latest_html(self, chosen: str) -> Markup:
-        """The takes that were made last, on whatever view, to hear one beside another."""
+        """The takes that were made last, on any view, to compare them."""
         rows = [(take.id, take) for take in self._services.takes.list(MOST_LATEST)]
         return render("latest_takes", rows=rows, chosen=chosen) if rows else Markup()
 

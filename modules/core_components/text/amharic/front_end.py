@@ -33,7 +33,7 @@ ABOUT: Mapping[str, str] = {
     ETHIOPIC: "written in Ethiopic signs, one for each sound",
 }
 # What no spelling of Amharic shows.
-NOT_WRITTEN = "Long consonants are not written in Amharic, so they cannot be told from short ones."
+NOT_WRITTEN = "Long consonants are not written in Amharic; they are spoken like short ones."
 
 _MARKS = str.maketrans({
     "።": ". ", "፣": ", ", "፤": "; ", "፥": ", ", "፦": ": ", "፧": "? ", "፡": " ", "፠": ". ",

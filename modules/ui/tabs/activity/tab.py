@@ -9,15 +9,7 @@ import gradio as gr
 
 from modules.core_components.errors import NotFoundError
 from modules.core_components.jobs import Job
-from modules.core_components.jobs.job import (
-    CANCELLED,
-    DONE,
-    FAILED,
-    INTERRUPTED,
-    QUEUED,
-    RESUMABLE,
-    RUNNING,
-)
+from modules.core_components.jobs.job import QUEUED, RESUMABLE, RUNNING
 from modules.tools.models.memory import memory_in_words
 from modules.ui.events import listen
 from modules.ui.pages import is_own
@@ -29,14 +21,6 @@ from modules.ui.widgets.parts import choice_list, hidden_text, panel, polling_pa
 POLL_S = 2.0
 MOST_JOBS = 60
 SEQUENCE = "activity"
-STATES = {
-    RUNNING: "running",
-    QUEUED: "waiting",
-    INTERRUPTED: "interrupted",
-    FAILED: "failed",
-    DONE: "done",
-    CANCELLED: "cancelled",
-}
 NO_JOBS = "Nothing has been started yet. Everything that takes a while is listed here."
 NO_CHOICE = "Select a job for its progress and its log."
 
@@ -98,7 +82,6 @@ class ActivityTab:
             "activity",
             rows=[(each.id, each) for each in jobs],
             chosen=job.id if job else "",
-            states=STATES,
             origin=_origin,
             queued=_queued,
             empty=NO_JOBS,
