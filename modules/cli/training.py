@@ -158,6 +158,10 @@ def publish(
     checkpoint: Annotated[
         str, typer.Option(help="The step; else the one that 'train evaluate' proposes.")
     ] = "",
+    half: Annotated[
+        bool,
+        typer.Option("--half", help="In half precision: half as large; judged twice."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Makes a checkpoint a model of its own, which can be chosen at once."""
@@ -165,8 +169,8 @@ def publish(
         from modules.tools.training import publish as tool
 
         step = checkpoint or tool.proposed_checkpoint(services, name)
-        model = tool.publish(services, name, step, voice, progress, cancel)
-        words = f"{model.label} is published as xtts-{model.name}. {tool.sizes_in_words(model)}"
+        model = tool.publish(services, name, step, voice, progress, cancel, half)
+        words = f"{model.label} is published as xtts-{model.name}. {tool.result_in_words(model)}"
     record = {"model": f"xtts-{model.name}", "folder": model.folder, "card": model.card}
     output(as_json, record, words)
 

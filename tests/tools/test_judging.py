@@ -23,7 +23,7 @@ from modules.core_components.errors import (
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech
 from modules.tools.services import Services
-from modules.tools.training import evaluation
+from modules.tools.training import evaluation, judging_inputs
 from modules.tools.training.evaluation import judge_run, read_judgement
 from modules.tools.training.publish import publish
 from tests.helpers.fakes import ECHO, EchoListener, fake_entry
@@ -51,7 +51,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory, tiny_xtts: Path) -> Iterato
         # Silero hears no voice in what random numbers say.
         patch.setattr(evaluation, "trim_to_speech", lambda speech: speech)
         patch.setattr(evaluation, "speech_seconds", lambda speech: speech.duration_s)
-        patch.setattr(evaluation, "judging_sentences", lambda language: ("It is a fine day.",))
+        patch.setattr(judging_inputs, "judging_sentences", lambda language: ("It is a fine day.",))
         add_dataset(services, clips=6, clip_s=2.0, evaluated=2)
         yield services
         services.close()

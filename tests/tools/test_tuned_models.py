@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
+import pickle
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from modules.core_components.ai_models.downloads.downloader import LicenceNotAcceptedError
+from modules.core_components.ai_models.engines.xtts.checkpoint import TEXT_EMBEDDING, read_weights
 from modules.core_components.audio.files import write_speech
 from modules.core_components.errors import CorruptFileError, NotFoundError
 from modules.core_components.values import Speech
@@ -26,8 +30,6 @@ TOKENS = ("[STOP]", "[UNK]", "[SPACE]", "[en]", "[it]", "[START]", "a")
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
     """What a trainer leaves behind, as far as it is read before something is spoken."""
-    import torch
-
     folder = tmp_path / "ready"
     folder.mkdir()
     vocabulary = {"model": {"vocab": {t: i for i, t in enumerate(TOKENS)}}, "added_tokens": []}
@@ -111,22 +113,45 @@ def test_a_packed_model_is_taken_in_again(
     packed = tuned_models.export_tuned(services, model.name, tmp_path / "out" / "packed.zip")
     again = tuned_models.import_tuned(services, packed, "Again")
     for file in model.folder.iterdir():
-        if file.name != "model_card.json":
+        if file.name not in ("model_card.json", "model.pth"):
             assert (again.folder / file.name).read_bytes() == file.read_bytes()
+    before, after = (read_weights(one.folder / "model.pth") for one in (model, again))
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
     assert again.card["minutes"] == 12.5
 
 
 def test_a_packed_model_has_what_ebook2audiobook_wants(
     services: Services, archive: Path, files: Path, tmp_path: Path
 ) -> None:
-    """Its `analyze_uploaded_file` looks for these names in any folder; none may be empty."""
     model = tuned_models.import_tuned(services, archive)
     packed = tuned_models.export_tuned(services, model.name, tmp_path / "packed.zip")
     with zipfile.ZipFile(packed) as content:
-        sizes = {Path(one.filename).name: one.file_size for one in content.infolist()}
-        reference = content.read(f"{model.name}/ref.wav")
+        sizes = {one.filename: one.file_size for one in content.infolist()}
+        reference = content.read("ref.wav")
     assert all(sizes[name] for name in ("config.json", "model.pth", "vocab.json", "ref.wav"))
     assert reference == (files / "reference.wav").read_bytes()
+    assert [path.name for path in tmp_path.glob("*packing*")] == []
+
+
+def test_what_is_packed_holds_tensors_and_nothing_to_unpickle(
+    services: Services, archive: Path, files: Path, tmp_path: Path
+) -> None:
+    """Other programs load the file with coqui's classes at hand; an object in it would be made."""
+    from TTS.tts.configs.xtts_config import XttsArgs
+
+    weights = read_weights(files / "model.pth")
+    torch.save({"config": XttsArgs(), "model": dict(weights)}, files / "model.pth")
+    with zipfile.ZipFile(archive, "w") as content:
+        for file in files.iterdir():
+            content.write(file, file.name)
+    model = tuned_models.import_tuned(services, archive)
+    with pytest.raises(pickle.UnpicklingError):
+        torch.load(model.folder / "model.pth", weights_only=True)
+    packed = tuned_models.export_tuned(services, model.name, tmp_path / "packed.zip")
+    with zipfile.ZipFile(packed) as content:
+        written = torch.load(io.BytesIO(content.read("model.pth")), weights_only=True)
+    assert list(written) == ["model"]
+    assert torch.equal(written["model"][TEXT_EMBEDDING], weights[TEXT_EMBEDDING])
 
 
 def test_a_model_from_ebook2audiobook_keeps_its_voice(services: Services, files: Path) -> None:
@@ -153,8 +178,6 @@ def test_the_jobs_do_both(services: Services, archive: Path) -> None:
 def test_mixed_files_are_refused_and_leave_nothing(
     services: Services, files: Path, archive: Path
 ) -> None:
-    import torch
-
     with zipfile.ZipFile(archive, "w") as packed:
         weights = {"gpt.text_embedding.weight": torch.zeros(3, 4)}
         torch.save({"model": weights}, files / "model.pth")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,8 +10,15 @@ from typing import Any
 
 from modules.core_components import atomic
 from modules.core_components.ai_models.downloads.downloader import LicenceNotAcceptedError
-from modules.core_components.ai_models.engines.xtts.checkpoint import reference_clips
-from modules.core_components.ai_models.engines.xtts.tuned import check_tuned, model_id_of
+from modules.core_components.ai_models.downloads.files import ensure_free, sha256_of
+from modules.core_components.ai_models.engines.xtts.checkpoint import WEIGHTS, reference_clips
+from modules.core_components.ai_models.engines.xtts.packing import precision_of, write_weights
+from modules.core_components.ai_models.engines.xtts.tuned import (
+    HASHES,
+    PRECISION,
+    check_tuned,
+    model_id_of,
+)
 from modules.core_components.jobs import Job, JobContext
 from modules.core_components.library.archives import extract
 from modules.core_components.library.tuned_models import (
@@ -92,6 +100,7 @@ def import_tuned(
         card = dict(read_tuned_model(incoming.folder).card)
         card["imported_from"] = file_name or archive.name
         card["left_out"] = list(left_out[:100])
+        card[PRECISION] = precision_of(incoming.folder / WEIGHTS)
         incoming.name = name.strip() or str(card.get("name") or incoming.name)
         if name.strip():
             card["label"] = name.strip()
@@ -108,24 +117,46 @@ def export_tuned(
     cancel: CancelToken | None = None,
 ) -> Path:
     """Writes a fine-tuned model as a zip that `import_tuned` takes, and ebook2audiobook as a custom
-    XTTS model. Raises NotFoundError, DiskFullError and JobCancelled."""
+    XTTS model: config.json, model.pth, vocab.json and ref.wav at its top.
+
+    model.pth is written anew and holds tensors alone: that of an imported model may hold objects,
+    which programs that unpickle it would run. Raises NotFoundError, CorruptFileError,
+    DiskFullError and JobCancelled.
+    """
     model, cancel = services.tuned_models.get(name), cancel or CancelToken()
-    found = (path for pattern in _LIMITS for path in sorted(model.folder.glob(pattern)))
-    files = [(path, path.name) for path in found]
-    files += [(clip, _OTHER_REFERENCE) for clip in reference_clips(model.folder)[:1]]
-    total, done = sum(path.stat().st_size for path, _ in files) or 1, 0
     target.parent.mkdir(parents=True, exist_ok=True)
-    with atomic.atomic_path(target) as partial, zipfile.ZipFile(partial, "w") as archive:
-        for path, packed_name in files:
-            # Weights do not get smaller; packing them would only take minutes.
-            member = zipfile.ZipInfo.from_file(path, f"{model.name}/{packed_name}")
-            with path.open("rb") as source, archive.open(member, "w", force_zip64=True) as file:
-                while block := source.read(_BLOCK):
-                    cancel.raise_if_cancelled()
-                    file.write(block)
-                    done += len(block)
-                    progress(done / total, f"Packing {path.name}")
+    ensure_free(target.parent, 2 * (model.folder / WEIGHTS).stat().st_size)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".packing-") as written:
+        progress(0.0, "Writing the weights")
+        with atomic.full_disk_reported(target):
+            write_weights(model.folder / WEIGHTS, Path(written) / WEIGHTS)
+        card = dict(model.card)
+        if HASHES in card:
+            weights_hash = sha256_of(Path(written) / WEIGHTS, cancel)
+            card[HASHES] = {**card[HASHES], WEIGHTS: weights_hash}
+        atomic.write_json(Path(written) / CARD, card)
+        files = _files_to_pack(model.folder, Path(written))
+        total, done = sum(path.stat().st_size for path in files.values()) or 1, 0
+        with atomic.atomic_path(target) as partial, zipfile.ZipFile(partial, "w") as archive:
+            for packed_name, path in files.items():
+                # Weights do not get smaller; packing them would only take minutes.
+                member = zipfile.ZipInfo.from_file(path, packed_name)
+                with path.open("rb") as source, archive.open(member, "w", force_zip64=True) as file:
+                    while block := source.read(_BLOCK):
+                        cancel.raise_if_cancelled()
+                        file.write(block)
+                        done += len(block)
+                        progress(done / total, f"Packing {path.name}")
     return target
+
+
+def _files_to_pack(folder: Path, written: Path) -> dict[str, Path]:
+    """The files of a zip by their names in it: those of the model, and what was written anew."""
+    files = {path.name: path for pattern in _LIMITS for path in sorted(folder.glob(pattern))}
+    files |= {path.name: path for path in written.iterdir()}
+    for clip in reference_clips(folder)[:1]:
+        files[_OTHER_REFERENCE] = clip
+    return files
 
 
 def _name_reference(folder: Path) -> None:

@@ -23,19 +23,14 @@ from modules.core_components import atomic
 from modules.core_components.ai_models.downloads.files import ensure_free
 from modules.core_components.ai_models.engines.base import TTSEngine
 from modules.core_components.ai_models.engines.speaker_handle import SpeakerEncoderHandle
-from modules.core_components.ai_models.engines.xtts.checkpoint import WEIGHTS
 from modules.core_components.ai_models.engines.xtts.engine import ModelFiles, XttsEngine
-from modules.core_components.ai_models.engines.xtts.speakers import pack
+from modules.core_components.ai_models.engines.xtts.packing import FULL, HALF, pack
 from modules.core_components.ai_models.engines.xtts.text_form import FRONT_END
-from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import read_rows
-from modules.core_components.audio.files import audio_sha256, read_speech, write_speech
+from modules.core_components.audio.files import read_speech, write_speech
 from modules.core_components.audio.speech_regions import speech_seconds, trim_to_speech
-from modules.core_components.dataset.reference_clips import choose_reference
 from modules.core_components.errors import BadInputError, CorruptFileError, StudioError
 from modules.core_components.library.evaluation import (
     BASE,
-    HELD_OUT,
-    SENTENCE,
     JudgedCheckpoint,
     JudgedTake,
     Judgement,
@@ -47,76 +42,15 @@ from modules.core_components.library.training_runs import ALIVE, KeptCheckpoint,
 from modules.core_components.library.tuned_models import CARD
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
 from modules.core_components.speaker_scale import FIRST_ENCODER
-from modules.core_components.text.judging_sentences import judging_sentences
 from modules.core_components.values import FloatArray, Sample, Speech, VoicePrompt
 from modules.tools.services import Services
 from modules.tools.speaking.request import engine_options
 from modules.tools.speaking.scores import read_back
+from modules.tools.training.base import base_folder
+from modules.tools.training.judging_inputs import SEED, Text, run_reference, texts_of
 from modules.tools.training.run_texts import run_front_end, run_vocabulary
 
 logger = logging.getLogger(__name__)
-
-# The reference recording of a training is chosen once, for its evaluation and for publishing.
-AUDIO, ABOUT = "reference.wav", "reference.json"
-
-
-@dataclass(frozen=True)
-class RunReference:
-    """The recording as a sample, and the ids of the dataset's clips that it is made of."""
-
-    sample: Sample
-    clips: tuple[str, ...]
-
-
-def run_reference(services: Services, run: TrainingRun, cancel: CancelToken) -> RunReference:
-    """The reference of a run; chosen by the rule of `reference_clips` when first asked for.
-
-    Raises NotFoundError without the dataset then, BadInputError for one without clips.
-    """
-    audio, about = run.folder / AUDIO, run.folder / ABOUT
-    if not (audio.is_file() and about.is_file()):
-        chosen = choose_reference(services.datasets.get(run.dataset), cancel)
-        write_speech(audio, chosen.speech)
-        atomic.write_json(about, {"clips": list(chosen.clips)})
-    speech = read_speech(audio)
-    clips = tuple(json.loads(about.read_text(encoding="utf-8"))["clips"])
-    sample = Sample(run.name, audio, audio_sha256(speech), speech.duration_s, language=run.language)
-    return RunReference(sample, clips)
-
-
-SEED = 1
-MOST_HELD_OUT = 8
-
-
-@dataclass(frozen=True)
-class Text:
-    """A text to speak. `real` is the speaker's own clip of it, relative to the dataset's folder,
-    "" for sentences; the seed depends only on its position in the list."""
-
-    key: str
-    kind: str
-    text: str
-    seed: int
-    real: str = ""
-
-
-def texts_of(services: Services, run: TrainingRun) -> tuple[Text, ...]:
-    """The sentences of the run's language, then held-out rows, spread over all of them."""
-    dataset = services.datasets.get(run.dataset)
-    held_out = [
-        row
-        for row in read_rows(run.files.rows)
-        if not row.for_training and (dataset.folder / row.audio_file).is_file()
-    ]
-    spread = np.linspace(0, len(held_out) - 1, min(MOST_HELD_OUT, len(held_out)))
-    rows = [held_out[place] for place in sorted({round(place) for place in spread.tolist()})]
-    sentences = enumerate(judging_sentences(run.language), start=1)
-    made = [(f"sentence-{number}", SENTENCE, text, "") for number, text in sentences]
-    made += [(row.clip_id, HELD_OUT, row.text, row.audio_file) for row in rows]
-    return tuple(
-        Text(key, kind, text, SEED + index, real)
-        for index, (key, kind, text, real) in enumerate(made)
-    )
 
 
 @dataclass(frozen=True)
@@ -350,6 +284,37 @@ def read_judgement(run: TrainingRun) -> Judgement | None:
         ) from error
 
 
+@dataclass(frozen=True)
+class Halving:
+    """The scores of a checkpoint in full and in half precision, by one speaker encoder."""
+
+    full: JudgedCheckpoint
+    half: JudgedCheckpoint
+    speaker_encoder: str
+
+
+def judge_halving(
+    services: Services,
+    run: TrainingRun,
+    kept: KeptCheckpoint,
+    progress: Progress,
+    cancel: CancelToken,
+) -> Halving:
+    """Has a checkpoint speak before and after halving; what was judged before is not spoken again.
+
+    Raises as `judge_run`.
+    """
+    (run.folder / FOLDER).mkdir(exist_ok=True)
+    judge = Judge.open(services, run, cancel)
+    texts = texts_of(services, run)
+    full, half = (
+        _judge(services, run, kept, texts, judge, scaled(progress, start, start + 0.5), cancel,
+               precision)
+        for start, precision in ((0.0, FULL), (0.5, HALF))
+    )  # fmt: skip
+    return Halving(full, half, judge.encoder.model_id)
+
+
 def _judge(
     services: Services,
     run: TrainingRun,
@@ -358,16 +323,19 @@ def _judge(
     judge: Judge,
     progress: Progress,
     cancel: CancelToken,
+    precision: str = FULL,
 ) -> JudgedCheckpoint:
     """Evaluates one checkpoint, None for the base. All texts are spoken before any is scored, so
     that the models need not replace each other in memory for every sentence."""
     name = BASE if kept is None else str(kept.step)
     label = "the base model" if kept is None else f"step {name}"
     identity = services.tts.get(run.base_model).model_revision if kept is None else _identity(kept)
+    if precision == HALF:
+        name, label, identity = f"{name}-half", f"{label} in half precision", f"{identity} half"
     folder = TakeFolder(run.folder / FOLDER / name, f"{identity} {judge.reference_sha256}")
     missing = [text for text in texts if not folder.is_spoken(text)]
     if missing:
-        with _speaker(services, run, kept) as engine:
+        with _speaker(services, run, kept, precision) as engine:
             voice = judge.voice(engine, cancel)
             for number, text in enumerate(missing):
                 progress(0.8 * number / len(missing), f"Speaking with {label}")
@@ -383,21 +351,21 @@ def _judge(
 
 @contextmanager
 def _speaker(
-    services: Services, run: TrainingRun, kept: KeptCheckpoint | None
+    services: Services, run: TrainingRun, kept: KeptCheckpoint | None, precision: str
 ) -> Iterator[TTSEngine]:
     """The engine of a checkpoint, whose packed folder is gone afterwards."""
     if kept is None:
         yield services.tts.get(run.base_model)
         return
-    base = services.catalog.folder(services.catalog.entry(run.base_model))
-    ensure_free(run.folder, (base / WEIGHTS).stat().st_size)
-    packed = run.folder / FOLDER / f".candidate-{kept.step}"
+    base = base_folder(services, run.base_model)
+    ensure_free(run.folder, kept.path.stat().st_size)
+    packed = run.folder / FOLDER / f".candidate-{kept.step}-{precision}"
     entry = services.tts.entry(run.base_model)
     languages = tuple(dict.fromkeys((run.language, *entry.languages)))
-    entry = replace(entry, id=f"judged-{run.name}-{kept.step}", languages=languages)
-    files = ModelFiles(packed, lambda: _identity(kept), lambda: packed)
+    entry = replace(entry, id=f"judged-{run.name}-{kept.step}-{precision}", languages=languages)
+    files = ModelFiles(packed, lambda: f"{_identity(kept)} {precision}", lambda: packed)
     try:
-        pack(kept.path, base, run_vocabulary(run, base), packed)
+        pack(kept.path, base, run_vocabulary(run, base), packed, precision)
         if front_end := run_front_end(run):
             atomic.write_json(packed / CARD, {FRONT_END: front_end})
         # Its revision is read off the folder; the protocol would have it settable.

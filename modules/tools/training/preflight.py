@@ -17,6 +17,7 @@ from modules.core_components.ai_models.engines.xtts.checkpoint import (
     WEIGHTS,
     read_json,
 )
+from modules.core_components.ai_models.engines.xtts.packing import float32_bytes
 from modules.core_components.ai_models.engines.xtts.preflight import data, machine
 from modules.core_components.ai_models.engines.xtts.preflight.data import (
     OK,
@@ -40,6 +41,7 @@ from modules.core_components.ai_models.engines.xtts.preflight.machine import (
 from modules.core_components.ai_models.engines.xtts.text_form import (
     front_end_for,
     has_new_tokens,
+    read_front_end,
 )
 from modules.core_components.ai_models.engines.xtts.training.plan import TrainingPlan
 from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import (
@@ -54,6 +56,7 @@ from modules.core_components.progress import Progress, no_progress
 from modules.core_components.text.amharic.front_end import AmharicFrontEnd, PreparedText
 from modules.tools.models.model_names import find_model
 from modules.tools.services import Services
+from modules.tools.training.base import base_entry, base_folder, is_installed, verified_base
 
 __all__ = ["OK", "STOP", "WARN", "Check", "Preflight", "RejectedRow", "preflight"]
 
@@ -145,7 +148,7 @@ def preflight(
         checks.insert(1, _check_consent(dataset))
         try:
             progress(0.2, "Reading every row")
-            folder = services.tts.catalog.folder(services.tts.entry(request.base_model))
+            folder = base_folder(services, request.base_model)
             vocabulary = folder / VOCABULARY if base_is_usable else None
             if vocabulary is None and not front_end_for(dataset.language, plan.new_language):
                 _check_catalog_language(services, request.base_model, dataset.language)
@@ -202,24 +205,29 @@ def _check_consent(dataset: Dataset) -> Check:
 
 def _check_base(services: Services, base_model: str) -> list[Check]:
     """Whether the files are installed, unchanged, and fit each other."""
-    wanted = [services.catalog.entry(model_id) for model_id in (base_model, TRAINING_FILES)]
-    missing = [entry.label for entry in wanted if services.catalog.state(entry) != "installed"]
+    files = services.catalog.entry(TRAINING_FILES)
+    missing = [] if is_installed(services, base_model) else [base_entry(services, base_model).label]
+    missing += [] if is_installed(services, TRAINING_FILES) else [files.label]
     if missing:
         message = f"Not installed: {' and '.join(missing)}."
         return [Check(BASE, STOP, message, "Download them here, or on the Models tab.")]
     try:
-        for entry in wanted:
-            services.downloader.verify(entry.id)
+        folder = verified_base(services, base_model)
+        services.downloader.verify(TRAINING_FILES)
+        has_own_letters = has_new_tokens(read_front_end(folder))
     except StudioError as error:
         return [Check(BASE, STOP, error.message, error.hint)]
-    label = services.tts.entry(base_model).label
+    label = base_entry(services, base_model).label
+    if has_own_letters:
+        return [Check(BASE, STOP, f"{label} has letters of its own that no training adds to.",
+                      "Begin with XTTS v2.0.3.")]  # fmt: skip
     here = Check(BASE, OK, f"{label} and its training files are installed and unchanged.")
-    return [here, check_fit(services.catalog.folder(services.catalog.entry(base_model)))]
+    return [here, check_fit(folder)]
 
 
 def _check_catalog_language(services: Services, base_model: str, language: str) -> None:
     """Raises BadInputError for a language that is not among those of the base in the catalog."""
-    known = services.catalog.entry(base_model).languages
+    known = base_entry(services, base_model).languages
     if known and language not in {code.partition("-")[0] for code in known}:
         raise unknown_language(language)
 
@@ -346,9 +354,7 @@ def _machine_checks(
 ) -> list[Check]:
     import psutil
 
-    catalog = services.catalog
-    weights = catalog.folder(catalog.entry(base_model)) / WEIGHTS
-    base_bytes = weights.stat().st_size if weights.is_file() else machine.FULL_MODEL_BYTES
+    base_bytes = _base_bytes(base_folder(services, base_model) / WEIGHTS)
     needed = machine.run_bytes(base_bytes, plan.keep_checkpoints)
     folder = services.settings.training_folder
     free = psutil.disk_usage(str(_existing(folder))).free
@@ -360,6 +366,14 @@ def _machine_checks(
         check_main_memory(*how, available, on_gpu=gpu_bytes is not None),
         check_gpu(*how, gpu_bytes),
     ]
+
+
+def _base_bytes(weights: Path) -> int:
+    """Of the base in float32; of the usual size where it is not here or cannot be read."""
+    try:
+        return float32_bytes(weights) if weights.is_file() else machine.FULL_MODEL_BYTES
+    except StudioError:  # another check says so
+        return weights.stat().st_size
 
 
 def _existing(folder: Path) -> Path:

@@ -24,6 +24,7 @@ from modules.core_components.library.training_events import Event, EventReader, 
 from modules.core_components.library.training_runs import ALIVE, TrainingRun
 from modules.core_components.progress import CancelToken, Progress
 from modules.tools.services import Services
+from modules.tools.training.base import verified_base
 from modules.tools.training.preflight import TRAINING_FILES, TrainingRequest, preflight
 from modules.tools.training.run_texts import run_front_end, run_vocabulary
 
@@ -240,9 +241,8 @@ def _follow(
 
 def _setup_of(services: Services, run: TrainingRun) -> TrainingSetup:
     """Where everything lies now. Raises NotFoundError, ModelMissingError, CorruptFileError."""
-    base, support = (
-        services.downloader.verify(model_id) for model_id in (run.base_model, TRAINING_FILES)
-    )
+    base = verified_base(services, run.base_model)
+    support = services.downloader.verify(TRAINING_FILES)
     return TrainingSetup(
         plan=parse_options(TrainingPlan, run.plan),
         language=run.language,

@@ -22,7 +22,7 @@ from modules.tools.training.evaluation import read_judgement
 from modules.tools.training.publish import (
     JUDGE,
     PUBLISH,
-    sizes_in_words,
+    result_in_words,
     submit_judging,
     submit_publishing,
 )
@@ -44,6 +44,10 @@ NOT_JUDGED = (
     "and the speaker encoder score. The loss alone does not tell which one sounds best."
 )
 NOTHING = "Nothing yet"
+HALF_PRECISION = "Half precision"
+ABOUT_HALF = (
+    "About 0.95 GB instead of 1.9. The voice is judged before and after; its card has both scores."
+)
 
 
 class TrainingJudge:
@@ -70,6 +74,7 @@ class TrainingJudge:
                 self._name = gr.Textbox(
                     value="", label="Name of the voice", placeholder="Anna", min_width=160
                 )
+            self._half = gr.Checkbox(label=HALF_PRECISION, value=False, info=ABOUT_HALF)
             self._publish = gr.Button("Publish", variant="primary")
         self._published = panel(visible=False)
         self._players = [self._first_player, self._second_player, self._real]
@@ -94,7 +99,7 @@ class TrainingJudge:
         for component in compared[1:]:
             listen(component.input, self._play, compared, self._players, sequence="training-ab")
         listen(self._table.select, self._choose, run, [self._second, self._checkpoint])
-        publishing = [self._run, self._checkpoint, self._name]
+        publishing = [self._run, self._checkpoint, self._name, self._half]
         listen(self._publish.click, self._submit, publishing, [self.jobs.job_id])
         self.jobs.on_finished(self._after, run, self.outputs)
 
@@ -166,16 +171,16 @@ class TrainingJudge:
             raise BadInputError("There is no training yet.", "Start one under Prepare.")
         return submit_judging(self._services, name).id
 
-    def _submit(self, run: str, checkpoint: str, name: str) -> str:
+    def _submit(self, run: str, checkpoint: str, name: str, half: bool) -> str:
         if not name.strip():
             raise BadInputError("The voice has no name yet.", "Type one next to the checkpoint.")
-        return submit_publishing(self._services, run, checkpoint, name).id
+        return submit_publishing(self._services, run, checkpoint, name, half).id
 
     def _after(self, job: Job, run: str) -> list[Any]:
         *shown, published = self.show(run)
         if job.kind == PUBLISH and job.result:
             model = self._services.tuned_models.get(job.result["model"])
-            about = render("published", label=model.label, sizes=sizes_in_words(model))
+            about = render("published", label=model.label, about=result_in_words(model))
             published = gr.update(value=about, visible=True)
         return [*shown, published]
 

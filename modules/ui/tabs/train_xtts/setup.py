@@ -19,6 +19,7 @@ from modules.core_components.ai_models.engines.xtts.training.plan import (
     switched,
     with_preset,
 )
+from modules.core_components.ai_models.engines.xtts.tuned import FAMILY
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.amharic.backends import preferred_label
 from modules.core_components.text.amharic.front_end import LANGUAGE, NOT_WRITTEN
@@ -26,6 +27,7 @@ from modules.core_components.text.languages import language_name
 from modules.tools.models import library
 from modules.tools.models.library import submit_download
 from modules.tools.services import Services
+from modules.tools.training.base import is_installed
 from modules.tools.training.preflight import (
     OK,
     STOP,
@@ -46,7 +48,6 @@ _LEVELS = {STOP: ("stop", "bad"), WARN: ("check", "warn"), OK: ("ok", "good")}
 _MOST_ROWS = 200
 NO_DATASET = "No dataset yet"
 DOWNLOAD_BASE = "Download base model"
-BASES = "xtts-v"
 NOT_CHECKED = (
     "Preflight checks every row, the base model, disk space and memory before training. The base "
     "model need not be downloaded yet."
@@ -136,7 +137,7 @@ class TrainingSetup:
         bases = [
             item
             for item in library.list_models(self._services)
-            if item.entry.id.startswith(BASES) and item.entry.id != TRAINING_FILES
+            if item.entry.family == FAMILY and item.entry.id != TRAINING_FILES
         ]
         ids = [item.entry.id for item in bases]
         ready = next((item.entry.id for item in bases if item.state == "installed"), ids[-1])
@@ -183,9 +184,8 @@ class TrainingSetup:
         ]
 
     def _missing(self, base: str) -> list[str]:
-        catalog = self._services.catalog
-        wanted = [catalog.entry(model_id) for model_id in (base, TRAINING_FILES)]
-        return [entry.id for entry in wanted if catalog.state(entry) != "installed"]
+        wanted = (base, TRAINING_FILES)
+        return [one for one in wanted if not is_installed(self._services, one)]
 
     def _submit_download(self, base: str, accepted: bool) -> str:
         job_id = ""

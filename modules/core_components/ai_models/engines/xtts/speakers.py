@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,14 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modules.core_components import atomic
 from modules.core_components.ai_models.engines.xtts.checkpoint import (
-    CONFIG,
-    SPEAKERS,
-    WEIGHTS,
     corrupt,
     read_checkpoint,
-    read_weights,
 )
 from modules.core_components.ai_models.engines.xtts.network import Latents
 from modules.core_components.errors import BadInputError
@@ -80,30 +73,3 @@ def _copied(tensor: Any, dimensions: int) -> FloatArray:
     if array.ndim != dimensions or not np.isfinite(array).all():
         raise ValueError(f"shape {array.shape}")
     return array
-
-
-@dataclass(frozen=True)
-class PackedSize:
-    """Bytes of the checkpoint and of the model.pth made from it."""
-
-    before: int
-    after: int
-
-
-def pack(checkpoint: Path, base_folder: Path, vocabulary: Path, folder: Path) -> PackedSize:
-    """Writes model.pth, config.json, vocab.json and the studio speakers into `folder`.
-
-    Optimizer, DVAE and mel layers stay behind. The configuration is that of the base it was trained
-    from. Raises CorruptFileError for what is no checkpoint, DiskFullError.
-    """
-    import torch
-
-    folder.mkdir(parents=True, exist_ok=True)
-    with atomic.atomic_path(folder / WEIGHTS) as partial:
-        # Mapped, not read: a checkpoint may be larger than the memory that is free.
-        torch.save({"model": read_weights(checkpoint)}, partial)
-    for source in (base_folder / CONFIG, vocabulary, base_folder / SPEAKERS):
-        if source.is_file():  # the oldest versions have no studio speakers
-            with atomic.atomic_path(folder / source.name) as partial:
-                shutil.copyfile(source, partial)
-    return PackedSize(checkpoint.stat().st_size, (folder / WEIGHTS).stat().st_size)

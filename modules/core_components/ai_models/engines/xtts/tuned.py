@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from modules.core_components.ai_models.catalog import Licence, ModelEntry
+from modules.core_components.ai_models.downloads.files import sha256_of
 from modules.core_components.ai_models.engines.base import EngineContext
 from modules.core_components.ai_models.engines.registry import Factory
 from modules.core_components.ai_models.engines.xtts.checkpoint import (
     CONFIG,
+    NEEDED,
     SPEAKERS,
     VOCABULARY,
     WEIGHTS,
     check_files_present,
     check_pair,
+    corrupt,
     read_json,
     read_vocabulary,
     read_weights,
@@ -29,11 +32,13 @@ from modules.core_components.ai_models.engines.xtts.engine import (
 )
 from modules.core_components.ai_models.engines.xtts.network import SAMPLE_RATE_HZ
 from modules.core_components.ai_models.engines.xtts.options import BASE_LANGUAGES, languages_in
+from modules.core_components.ai_models.engines.xtts.packing import HALF
 from modules.core_components.ai_models.engines.xtts.speakers import studio_speakers
 from modules.core_components.ai_models.engines.xtts.text_form import FRONT_END, LANGUAGE
 from modules.core_components.audio.files import read_speech
 from modules.core_components.errors import CorruptFileError
 from modules.core_components.library.tuned_models import TunedModel, read_tuned_model
+from modules.core_components.progress import CancelToken
 from modules.core_components.text.amharic.front_end import ABOUT
 from modules.core_components.text.amharic.front_end import NAME as AMHARIC
 
@@ -42,10 +47,12 @@ __all__ = [
     "check_tuned",
     "entry_of",
     "factory_of",
+    "file_hashes",
     "model_id_of",
 ]
 
 FAMILY = "xtts"
+PRECISION = "precision"  # on the card: that of the numbers in model.pth
 _WORKING_MB = 700  # what speaking takes besides the weights
 
 
@@ -57,6 +64,8 @@ def model_id_of(model: TunedModel) -> str:
 def entry_of(model: TunedModel, licence: Licence) -> ModelEntry:
     """A fine-tuned model described as the catalog would. `licence` is that of its base."""
     weights_mb = (model.folder / WEIGHTS).stat().st_size // 1_000_000
+    if model.card.get(PRECISION) == HALF:
+        weights_mb *= 2  # it computes in float32
     return ModelEntry(
         id=model_id_of(model),
         family=FAMILY,
@@ -94,16 +103,41 @@ def factory_of(folder: Path) -> Factory:
 
 
 def check_tuned(folder: Path) -> None:
-    """Reads everything in the folder as speaking would, and runs nothing of it.
+    """Reads everything in the folder as speaking would, and runs nothing of it; compares what its
+    card has the SHA-256 of.
 
     Raises ModelMissingError, CorruptFileError or BadInputError that names the file.
     """
     check_files_present(folder)
+    _check_hashes(folder)
     read_json(folder / CONFIG)
     check_pair(read_weights(folder / WEIGHTS), folder / WEIGHTS, folder / VOCABULARY)
     studio_speakers(folder / SPEAKERS)
     for clip in reference_clips(folder):
         read_speech(clip)
+
+
+HASHES = "sha256"  # on the card: the SHA-256 of each file of the model by its name
+
+
+def file_hashes(folder: Path, cancel: CancelToken | None = None) -> dict[str, str]:
+    """What `check_tuned` compares, for the card. Raises JobCancelled."""
+    names = (*NEEDED, SPEAKERS, *(clip.name for clip in reference_clips(folder)))
+    cancel = cancel or CancelToken()
+    here = (folder / name for name in names)
+    return {path.name: sha256_of(path, cancel) for path in here if path.is_file()}
+
+
+def _check_hashes(folder: Path) -> None:
+    """Cards of earlier versions and of other programs have no hashes."""
+    known = read_tuned_model(folder).card.get(HASHES)
+    if not isinstance(known, Mapping):
+        return
+    for name, found in file_hashes(folder).items():
+        if name in known and known[name] != found:
+            raise corrupt(
+                folder / name, f"its SHA-256 is {found}, that on the model's card {known[name]}"
+            )
 
 
 def _note(model: TunedModel) -> str:
