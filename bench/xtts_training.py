@@ -1,11 +1,16 @@
 """How fast XTTS trains here and what it takes, against coqui's own recipe in the same process.
 
     python bench/xtts_training.py --packages PACKAGES --work /tmp/bench
+    python bench/xtts_training.py --work /tmp/bench --presets [--write]
+    python bench/xtts_training.py --write-readme
 
-On a GPU the model has XTTS v2's size (30 layers, 1,024 wide, random numbers); on a CPU it is the
-tiny one of the tests, and the tables say so. Prints Markdown: steps per second and memory by batch
-size and precision (the table feeds engines/xtts/preflight/gpu_memory.toml), the time to write a
-checkpoint, the ratio to coqui's `Trainer.fit`, and what speaking costs (first piece, real time).
+`--presets` measures, on a GPU, the memory of every row of the memory preset "auto", with clips of
+its greatest length; `--write` puts it into gpu_memory.toml, and `--write-readme` the table into
+README.md. Else: on a GPU the model has XTTS v2's size (30 layers, 1,024 wide, random numbers); on
+a CPU it is the tiny one of the tests, and the tables say so. Prints Markdown: steps per second and
+memory by batch size and precision (the table feeds engines/xtts/preflight/gpu_memory.toml), the
+time to write a checkpoint, the ratio to coqui's `Trainer.fit`, and what speaking costs (first
+piece, real time).
 """
 
 from __future__ import annotations
@@ -13,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import sys
 import time
@@ -22,23 +28,33 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
+import numpy as np
 import psutil
+import soundfile
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.asterisk_clips import asterisk_rows
+from modules.core_components.ai_models.engines.xtts.preflight.memory_presets import (
+    MemoryPreset,
+    memory_presets,
+    presets_in_markdown,
+)
 from modules.core_components.ai_models.engines.xtts.training.checkpoints import (
     CheckpointStore,
     TrainingPosition,
     state_of,
 )
-from modules.core_components.ai_models.engines.xtts.training.loop import OutOfMemoryError, Stepper
 from modules.core_components.ai_models.engines.xtts.training.plan import (
     BF16,
     FP32,
     TrainingPlan,
     TrainingSetup,
+)
+from modules.core_components.ai_models.engines.xtts.training.stepping import (
+    OutOfMemoryError,
+    Stepper,
 )
 from modules.core_components.ai_models.engines.xtts.training.trainee import (
     StopRequests,
@@ -55,6 +71,7 @@ from modules.core_components.ai_models.model_utils import (
     empty_cuda_cache,
     get_device,
 )
+from modules.core_components.dataset.values import SAMPLE_RATE_HZ, TRAIN
 from modules.core_components.library.training_events import EventWriter
 from tests.helpers.tiny_xtts import build_tiny_xtts, install_tiny_xtts
 
@@ -187,8 +204,11 @@ def speaking(base: Path, work: Path) -> tuple[float, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--packages", type=Path, required=True)
-    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--packages", type=Path)
+    parser.add_argument("--work", type=Path)
+    parser.add_argument("--presets", action="store_true")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--write-readme", action="store_true")
     parser.add_argument("--clips", type=int, default=60)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[2, 4, 8])
@@ -196,6 +216,13 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=0)
     given = parser.parse_args()
     device, work = get_device(), given.work
+    if given.write_readme:
+        readme = ROOT / "README.md"
+        readme.write_text(with_table(readme.read_text(encoding="utf-8")), encoding="utf-8")
+        return
+    if given.presets:
+        measure_presets(device, work, given.steps, given.write)
+        return
     rows = asterisk_rows(given.packages, work / "clips", given.clips)
     base = build_tiny_xtts(work / "tiny")
     size = "tiny (2 layers, 64 wide)"
@@ -225,6 +252,76 @@ def main() -> None:
     print_against_coqui(setup, rows, given.steps, work)
     first_s, real_time = speaking(base, work)
     print(f"\nSpeaking: first piece after {first_s:.2f} s, {real_time:.2f} s a second of speech")
+
+
+# -- The memory preset "auto" ----------------------------------------------------------------------
+
+ROOT = Path(__file__).resolve().parents[1]
+TABLE = ROOT / "modules/core_components/ai_models/engines/xtts/preflight/gpu_memory.toml"
+README_TABLE = re.compile(r"\| GPU \| batch size .*?(?=\n\n)", re.DOTALL)
+
+
+def with_table(readme: str) -> str:
+    """README.md with the table of the memory presets as it is now."""
+    return README_TABLE.sub(lambda found: presets_in_markdown(), readme, count=1)
+
+
+def with_measured(text: str, measured: dict[int, float]) -> str:
+    """gpu_memory.toml with the gigabytes that were measured, by the size of the GPU in a row."""
+    for gpu_gb, gigabytes in measured.items():
+        row = re.compile(rf"(gpu_gb = {gpu_gb}\n(?:[^\[\n]+\n)*?measured_gb = )[\d.]+")
+        text = row.sub(rf"\g<1>{gigabytes:.2f}", text)
+    return text
+
+
+def measure_presets(device: str, work: Path, steps: int, write: bool) -> None:
+    """Prints the most memory of each row's training; needs a GPU and a base of full size."""
+    if not device.startswith("cuda"):
+        print("There is no GPU here: the table keeps its estimates.")
+        return
+    base = full_size_base(build_tiny_xtts(work / "tiny"), work / "full")
+    measured: dict[int, float] = {}
+    print("| GPU | estimated (GB) | measured (GB) | steps/s |\n|---|---|---|---|")
+    for preset in memory_presets():
+        try:
+            seconds, gigabytes = run_preset(preset, base, device, work, steps)
+            measured[preset.gpu_gb] = gigabytes
+            said = f"{gigabytes:.2f} | {rate(seconds):.3f}"
+        except OutOfMemoryError:
+            said = "out of memory | "
+        print(f"| {preset.gpu_gb} GB | {preset.estimated_gb:.1f} | {said} |", flush=True)
+        empty_cuda_cache()
+    if write:
+        text = TABLE.read_text(encoding="utf-8")
+        TABLE.write_text(with_measured(text, measured), encoding="utf-8")
+
+
+def run_preset(
+    preset: MemoryPreset, base: Path, device: str, work: Path, steps: int
+) -> tuple[list[float], float]:
+    """The seconds of each step and the most memory (GB) of a training by a row of the table."""
+    plan = TrainingPlan(workers=0, **preset.options)
+    rows = longest_clips(work / "longest", preset.max_clip_s, 4 * preset.batch_size)
+    setup = TrainingSetup(
+        plan, "en", device, 0, work / "longest", base / "model.pth", base / "config.json",
+        base / "vocab.json", base / "dvae.pth", base / "mel_stats.pth",
+    )  # fmt: skip
+    memory = Memory(device)
+    trainee = XttsTrainee(setup, rows)
+    configure_threads(setup.threads)
+    return list(our_steps(trainee, plan, max(steps, WARM_UP_STEPS + 1), work)), memory.gigabytes()
+
+
+def longest_clips(folder: Path, seconds: float, count: int) -> list[TrainingRow]:
+    """Clips of noise, just within the limit: what a batch takes depends on its longest."""
+    (folder / "wavs").mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(1).normal(0, 0.05, int((seconds - 0.05) * SAMPLE_RATE_HZ))
+    rows = []
+    for number in range(count):
+        name = f"wavs/{seconds:g}_{number}.wav"
+        soundfile.write(folder / name, noise, SAMPLE_RATE_HZ)
+        rows.append(TrainingRow(f"{number}", name, TEXT, "noise", TRAIN))
+    return rows
 
 
 def print_against_coqui(

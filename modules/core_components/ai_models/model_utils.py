@@ -35,10 +35,7 @@ def get_device(preference: str = "auto") -> str:
     """
     if preference == "cpu":
         return "cpu"
-    import torch
-
-    gpus = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
-    here = [*gpus, *(["mps"] if torch.backends.mps.is_available() else []), "cpu"]
+    here = devices_here()
     if preference in ("auto", ""):
         return here[0]
     wanted = "cuda:0" if preference == "cuda" else preference
@@ -48,6 +45,14 @@ def get_device(preference: str = "auto") -> str:
         f"The device {preference!r} is not on this machine.",
         f"This machine has {', '.join(here)}; auto takes the first.",
     )
+
+
+def devices_here() -> list[str]:
+    """The devices of this machine, the one that "auto" takes first: "cuda:0", ..., "mps", "cpu"."""
+    import torch
+
+    gpus = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    return [*gpus, *(["mps"] if torch.backends.mps.is_available() else []), "cpu"]
 
 
 def get_dtype(device: str | torch.device | None = None, preference: str = "auto") -> torch.dtype:

@@ -20,6 +20,7 @@ from modules.core_components.jobs.store import JobStore
 logger = logging.getLogger(__name__)
 
 Handler = Callable[[Mapping[str, Any], JobContext], Mapping[str, Any] | None]
+LaneOf = Callable[[Mapping[str, Any]], str]
 
 # How often another process's doings are looked for while waiting.
 _LOOK_EVERY_S = 0.5
@@ -41,8 +42,10 @@ class JobRunner:
     """Runs queued jobs in daemon threads, first come, first served.
 
     A lane is a queue of its own with so many workers: a download does not wait for a voice to be
-    fitted. A handler gets the payload and a JobContext and returns plain JSON. It may be called
-    again with the same payload (resume), so it keeps its own checkpoints where that pays.
+    fitted. A lane may have lanes within it, by the payload ("training/cuda:1"), which begin with
+    their first job and have as many workers each. A handler gets the payload and a JobContext and
+    returns plain JSON. It may be called again with the same payload (resume), so it keeps its own
+    checkpoints where that pays.
     """
 
     def __init__(
@@ -54,28 +57,32 @@ class JobRunner:
         self._store = store
         self._lanes = dict(lanes or {"compute": 1})
         self._report_every_s = report_every_s
-        self._kinds: dict[str, tuple[Handler, str]] = {}
+        self._kinds: dict[str, tuple[Handler, str | LaneOf]] = {}
         self._changed = threading.Condition()
         self._running: dict[str, JobContext] = {}
         self._workers: list[threading.Thread] = []
+        self._open: set[str] = set()
         self._closing = False
         self._stopped_by_closing: set[str] = set()
 
-    def register(self, kind: str, handler: Handler, lane: str = "compute") -> None:
-        """Registers how jobs of a kind are run, and in which lane."""
-        if lane not in self._lanes:
+    WITHIN = "/"
+
+    def register(self, kind: str, handler: Handler, lane: str | LaneOf = "compute") -> None:
+        """Registers how jobs of a kind are run, and their lane, or what tells it by a payload."""
+        if isinstance(lane, str) and lane not in self._lanes:
             raise ValueError(f"there is no lane {lane!r}, only {sorted(self._lanes)}")
         self._kinds[kind] = (handler, lane)
 
     def submit(self, kind: str, title: str, payload: Mapping[str, Any]) -> Job:
         """Queues a job; `payload` is plain JSON. Raises BadInputError, DiskFullError."""
-        page = _SUBMITTING_PAGE.get()
-        return self._queued(self._store.create(kind, title, payload, self._lane_of(kind), page))
+        page, lane = _SUBMITTING_PAGE.get(), self._lane_of(kind, payload)
+        return self._queued(self._store.create(kind, title, payload, lane, page), lane)
 
     def resume(self, job_id: str) -> Job:
         """Queues an interrupted, failed or cancelled job again, under the same id."""
-        lane = self._lane_of(self._store.get(job_id).kind)
-        return self._queued(self._store.requeue(job_id, lane))
+        job = self._store.get(job_id)
+        lane = self._lane_of(job.kind, job.payload)
+        return self._queued(self._store.requeue(job_id, lane), lane)
 
     def cancel(self, job_id: str) -> Job:
         """A waiting job is cancelled at once; a running one when its handler has stopped."""
@@ -132,34 +139,37 @@ class JobRunner:
             worker.join(max(0.0, deadline - time.monotonic()))
         self._store.interrupt_queued()
 
-    def _lane_of(self, kind: str) -> str:
+    def _lane_of(self, kind: str, payload: Mapping[str, Any]) -> str:
         if kind not in self._kinds:
             raise BadInputError(
                 "This version of the studio cannot do this job.",
                 "It was queued by another version; dismiss it.",
                 details=f"Its kind is {kind!r}.",
             )
-        return self._kinds[kind][1]
+        lane = self._kinds[kind][1]
+        return lane if isinstance(lane, str) else lane(payload)
 
-    def _queued(self, job: Job) -> Job:
+    def _queued(self, job: Job, lane: str) -> Job:
         with self._changed:
             if self._closing:
                 self._store.interrupt_queued()
                 raise StudioError("The studio is closing.", "Start it again, then resume the job.")
-            self._start_workers()
+            for one in (*self._lanes, lane):
+                self._open_lane(one)
             self._changed.notify_all()
         return job
 
-    def _start_workers(self) -> None:
-        if self._workers:
+    def _open_lane(self, lane: str) -> None:
+        """Starts the workers of a lane, unless they run."""
+        if lane in self._open:
             return
-        for lane, count in self._lanes.items():
-            for number in range(count):
-                worker = threading.Thread(
-                    target=self._work, args=(lane,), name=f"jobs-{lane}-{number}", daemon=True
-                )
-                self._workers.append(worker)
-                worker.start()
+        self._open.add(lane)
+        for number in range(self._lanes[lane.partition(self.WITHIN)[0]]):
+            worker = threading.Thread(
+                target=self._work, args=(lane,), name=f"jobs-{lane}-{number}", daemon=True
+            )
+            self._workers.append(worker)
+            worker.start()
 
     def _work(self, lane: str) -> None:
         while (claimed := self._next(lane)) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import tempfile
 from collections import Counter
@@ -38,17 +39,27 @@ from modules.core_components.ai_models.engines.xtts.preflight.machine import (
     check_gpu,
     check_main_memory,
 )
+from modules.core_components.ai_models.engines.xtts.preflight.memory_presets import (
+    Gpu,
+    chosen_in_words,
+    with_memory_preset,
+)
 from modules.core_components.ai_models.engines.xtts.text_form import (
     front_end_for,
     has_new_tokens,
     read_front_end,
 )
-from modules.core_components.ai_models.engines.xtts.training.plan import TrainingPlan
+from modules.core_components.ai_models.engines.xtts.training.plan import (
+    ADAMW_8BIT,
+    AUTO,
+    TrainingPlan,
+)
 from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import (
     TrainingRow,
     row_of,
 )
 from modules.core_components.ai_models.engines.xtts.vocabulary import extended_vocabulary
+from modules.core_components.ai_models.model_utils import get_device
 from modules.core_components.dataset.values import SAMPLE_RATE_HZ, TRAIN, Dataset
 from modules.core_components.errors import StudioError
 from modules.core_components.library.names import safe_stem, same_name_key
@@ -62,7 +73,7 @@ __all__ = ["OK", "STOP", "WARN", "Check", "Preflight", "RejectedRow", "preflight
 
 TRAINING_FILES = "xtts-v2-training"
 NAME, CONSENT, BASE, DATASET, ROWS = "Name", "Consent", "Base model", "Dataset", "Rows"
-TEXTS = "Form of the texts"
+TEXTS, PRESET, OPTIMIZER = "Form of the texts", "Memory preset", "Optimizer"
 _NOTHING = ExaminedRows((), (), 0.0, 0.0, 0)
 
 
@@ -132,7 +143,11 @@ def preflight(
 
     Raises NotFoundError for an unknown dataset or base, BadInputError for an option out of range.
     """
-    plan = parse_options(TrainingPlan, request.options)
+    asked = parse_options(TrainingPlan, request.options)
+    device, gpu = training_device(services, asked.device), None
+    if device.startswith("cuda"):
+        gpu = _gpu(device)
+    plan = with_memory_preset(asked, gpu)
     dataset = services.datasets.get(request.dataset) if request.dataset else None
     request = replace(request, base_model=find_model(services.tts, request.base_model))
     progress(0.0, "Checking the base model")
@@ -158,11 +173,13 @@ def preflight(
             checks.append(Check(ROWS, STOP, error.message, error.hint))
         else:
             rejected = [*train.rejected, *evaluation.rejected]
+            plan = with_memory_preset(asked, gpu, len(train.kept))
             checks += form.checks
             checks += _row_checks(dataset, plan, train, evaluation, rejected)
     progress(0.9, "Checking disk and memory")
     clip_s = max(train.longest_s, evaluation.longest_s) or plan.max_clip_s
-    checks += _machine_checks(services, request.base_model, plan, clip_s)
+    checks += _choice_checks(asked, plan, device, gpu)
+    checks += _machine_checks(services, request.base_model, plan, clip_s, gpu)
     return Preflight(
         request,
         plan,
@@ -349,8 +366,21 @@ def _reasons(rejected: Iterable[RejectedRow]) -> str:
     return f"{count} because {reason}{more}"
 
 
+def _choice_checks(
+    asked: TrainingPlan, plan: TrainingPlan, device: str, gpu: Gpu | None
+) -> list[Check]:
+    """What the memory preset chose, and whether the optimizer can be had on the device."""
+    checks = []
+    if words := chosen_in_words(asked, plan):
+        checks.append(Check(PRESET, OK, f"auto chose for {device}: {words}."))
+    if plan.optimizer == ADAMW_8BIT and not (gpu and gpu.has_8bit):
+        checks.append(Check(OPTIMIZER, STOP, "adamw8bit runs on NVIDIA GPUs with bitsandbytes.",
+                            "Choose adamw, or another device."))  # fmt: skip
+    return checks
+
+
 def _machine_checks(
-    services: Services, base_model: str, plan: TrainingPlan, clip_s: float
+    services: Services, base_model: str, plan: TrainingPlan, clip_s: float, gpu: Gpu | None
 ) -> list[Check]:
     import psutil
 
@@ -358,13 +388,18 @@ def _machine_checks(
     needed = machine.run_bytes(base_bytes, plan.keep_checkpoints)
     folder = services.settings.training_folder
     free = psutil.disk_usage(str(_existing(folder))).free
-    gpu_bytes = _gpu_bytes(services.tts.context.device)
+    gpu_bytes = gpu.nbytes if gpu else None
     how = (plan.precision, plan.batch_size, clip_s, base_bytes)
     available = psutil.virtual_memory().available
     return [
         machine.check_disk(free, needed),
         check_main_memory(*how, available, on_gpu=gpu_bytes is not None),
-        check_gpu(*how, gpu_bytes),
+        check_gpu(
+            *how,
+            gpu_bytes,
+            checkpointing=plan.gpt_checkpointing,
+            eight_bit=plan.optimizer == ADAMW_8BIT,
+        ),
     ]
 
 
@@ -380,10 +415,19 @@ def _existing(folder: Path) -> Path:
     return next(place for place in (folder, *folder.parents) if place.exists())
 
 
-def _gpu_bytes(device: str) -> int | None:
-    """All the memory of a CUDA device: other models leave it before a training begins."""
-    if not device.startswith("cuda"):
-        return None
+def training_device(services: Services, device: str) -> str:
+    """The device that a plan's `device` means: "cpu", "cuda:1". Raises StudioError for one that is
+    not on this machine; the error names those that are."""
+    return services.tts.context.device if device in ("", AUTO) else get_device(device)
+
+
+def _gpu(device: str) -> Gpu:
+    """A CUDA device: other models leave all its memory before a training begins."""
     import torch
 
-    return int(torch.cuda.get_device_properties(device).total_memory)
+    about = torch.cuda.get_device_properties(device)
+    has_8bit = importlib.util.find_spec("bitsandbytes") is not None
+    return Gpu(int(about.total_memory), about.major >= _BF16_SINCE, has_8bit)
+
+
+_BF16_SINCE = 8  # NVIDIA's compute capability of Ampere

@@ -12,12 +12,16 @@ from typing import Any
 from modules.core_components import atomic
 from modules.core_components.ai_models.engines.base import parse_options
 from modules.core_components.ai_models.engines.xtts.checkpoint import CONFIG, WEIGHTS
-from modules.core_components.ai_models.engines.xtts.training.plan import TrainingPlan, TrainingSetup
+from modules.core_components.ai_models.engines.xtts.training.plan import (
+    ADAMW,
+    TrainingPlan,
+    TrainingSetup,
+)
 from modules.core_components.ai_models.engines.xtts.training.process import TrainingProcess
 from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import row_to_json
 from modules.core_components.ai_models.model_pool import ModelPool, whole_device
 from modules.core_components.errors import BadInputError, JobCancelled, StudioError
-from modules.core_components.jobs import Job, JobContext
+from modules.core_components.jobs import Job, JobContext, JobRunner
 from modules.core_components.jobs.job import ACTIVE, INTERRUPTED, QUEUED
 from modules.core_components.library import training_events
 from modules.core_components.library.training_events import Event, EventReader, read_events
@@ -25,10 +29,16 @@ from modules.core_components.library.training_runs import ALIVE, TrainingRun
 from modules.core_components.progress import CancelToken, Progress
 from modules.tools.services import Services
 from modules.tools.training.base import verified_base
-from modules.tools.training.preflight import TRAINING_FILES, TrainingRequest, preflight
+from modules.tools.training.preflight import (
+    TRAINING_FILES,
+    TrainingRequest,
+    preflight,
+    training_device,
+)
 from modules.tools.training.run_texts import run_front_end, run_vocabulary
 
 TRAIN = "train_xtts"
+LANE = "training"
 
 _FOLLOW_EVERY_S = 0.2
 # A stopped training ends its batch first; one that hangs is killed.
@@ -134,6 +144,13 @@ def reopen_run(
         done = evals[-1]["epoch"] if ended else run.plan["epochs"]
         changes["epochs"] = done + more_epochs
     plan = asdict(parse_options(TrainingPlan, {**run.plan, **changes}))
+    if plan["optimizer"] != run.plan.get("optimizer", ADAMW):
+        raise BadInputError(
+            f"The training {run.name} keeps the moments of its optimizer.",
+            "Begin a new training to take another optimizer.",
+            "optimizer",
+        )
+    training_device(services, plan["device"])  # raises for one that is not here
     return services.training_runs.change_plan(name, plan)
 
 
@@ -146,7 +163,12 @@ def resume_training(
     """Queues a training that stopped, failed or is done, from its last state; see `reopen_run`."""
     run = reopen_run(services, name, more_epochs, options)
     interrupted = _job_of(services, run, (INTERRUPTED,))
-    return services.jobs.resume(interrupted.id) if interrupted else _submit(services, run)
+    if interrupted is None:
+        return _submit(services, run)
+    if interrupted.payload.get("device") not in (None, _payload(services, run)["device"]):
+        services.jobs.dismiss(interrupted.id)  # it goes on in the lane of another device
+        return _submit(services, run)
+    return services.jobs.resume(interrupted.id)
 
 
 def stop_training(services: Services, name: str) -> TrainingRun:
@@ -184,8 +206,8 @@ def train(
     _setup_of(services, run).write(run.files.setup)
     events = EventReader(run.files.progress)
     events.new()  # what earlier starts wrote
-    context = services.tts.context
-    supervisor = TrainingSupervisor(services.tts.pool, context.device, run, cancel)
+    device = training_device(services, parse_options(TrainingPlan, run.plan).device)
+    supervisor = TrainingSupervisor(services.tts.pool, device, run, cancel)
     supervisor.start()
     last = _follow(run, supervisor, events, progress, cancel)
     _forget_stop_requests(run)
@@ -243,10 +265,11 @@ def _setup_of(services: Services, run: TrainingRun) -> TrainingSetup:
     """Where everything lies now. Raises NotFoundError, ModelMissingError, CorruptFileError."""
     base = verified_base(services, run.base_model)
     support = services.downloader.verify(TRAINING_FILES)
+    plan = parse_options(TrainingPlan, run.plan)
     return TrainingSetup(
-        plan=parse_options(TrainingPlan, run.plan),
+        plan=plan,
         language=run.language,
-        device=services.tts.context.device,
+        device=training_device(services, plan.device),
         threads=services.settings.torch_threads,
         dataset_folder=services.datasets.get(run.dataset).folder,
         weights=base / WEIGHTS,
@@ -259,7 +282,18 @@ def _setup_of(services: Services, run: TrainingRun) -> TrainingSetup:
 
 
 def _submit(services: Services, run: TrainingRun) -> Job:
-    return services.jobs.submit(TRAIN, f"Train {run.name}", {"run": run.name})
+    return services.jobs.submit(TRAIN, f"Train {run.name}", _payload(services, run))
+
+
+def _payload(services: Services, run: TrainingRun) -> Mapping[str, Any]:
+    """The device decides in which lane it waits; what it trains on is the plan's."""
+    device = training_device(services, parse_options(TrainingPlan, run.plan).device)
+    return {"run": run.name, "device": device}
+
+
+def lane_of(payload: Mapping[str, Any]) -> str:
+    """Trainings on one device wait for each other, those on others do not."""
+    return f"{LANE}{JobRunner.WITHIN}{payload['device']}" if payload.get("device") else LANE
 
 
 def _is_under_way(services: Services, run: TrainingRun) -> bool:
@@ -283,4 +317,4 @@ def register(services: Services) -> None:
     def run_train(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
         return train(services, payload, job.progress, job.cancel)
 
-    services.jobs.register(TRAIN, run_train, lane="training")
+    services.jobs.register(TRAIN, run_train, lane=lane_of)

@@ -10,8 +10,13 @@ from markupsafe import Markup
 
 from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.ai_models.engines.base import describe_options
+from modules.core_components.ai_models.engines.xtts.preflight.memory_presets import (
+    HEADINGS,
+    preset_rows,
+)
 from modules.core_components.ai_models.engines.xtts.training.plan import (
     ABOUT,
+    AUTO,
     PRESETS,
     STANDARD,
     TrainingPlan,
@@ -20,6 +25,7 @@ from modules.core_components.ai_models.engines.xtts.training.plan import (
     with_preset,
 )
 from modules.core_components.ai_models.engines.xtts.tuned import FAMILY
+from modules.core_components.ai_models.model_utils import devices_here
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.amharic.backends import preferred_label
 from modules.core_components.text.amharic.front_end import LANGUAGE, NOT_WRITTEN
@@ -47,6 +53,7 @@ from modules.ui.widgets.parts import hidden_text, menu, menu_update, note, panel
 _LEVELS = {STOP: ("stop", "bad"), WARN: ("check", "warn"), OK: ("ok", "good")}
 _MOST_ROWS = 200
 NO_DATASET = "No dataset yet"
+DEVICE = "device"
 DOWNLOAD_BASE = "Download base model"
 NOT_CHECKED = (
     "Preflight checks every row, the base model, disk space and memory before training. The base "
@@ -82,7 +89,8 @@ class TrainingSetup:
         self.fields = {**chosen, **presets, **options}
         # What `refresh` gives values for.
         about_base = [self._base_note, self._accept, self._download]
-        self.outputs = [self._dataset, self._dataset_facts, self._base, *about_base]
+        shown = [self._dataset, self._dataset_facts, self._base]
+        self.outputs = [*shown, *about_base, self._device]
 
     def _build_choices(self) -> None:
         title("Training")
@@ -99,7 +107,13 @@ class TrainingSetup:
         self._preset_note = panel(_preset_html(STANDARD, {}))
         start = with_preset(STANDARD)
         with gr.Accordion("All options", open=False):
-            self._options = [option_control(item, start[item.name]) for item in self._fields]
+            self._options = [
+                _device_menu(item.help)
+                if item.name == DEVICE
+                else option_control(item, start[item.name])
+                for item in self._fields
+            ]
+            self._device = self._options[[item.name for item in self._fields].index(DEVICE)]
         with gr.Row():
             self.check = gr.Button("Run preflight")
             self._train = gr.Button("Train", variant="primary", interactive=False)
@@ -147,6 +161,7 @@ class TrainingSetup:
             self._dataset_html(chosen),
             menu_update([(item.entry.label, item.entry.id) for item in bases], base, "None"),
             *self._about_base(base),
+            gr.update(choices=[(_device_label(one), one) for one in (AUTO, *devices_here())]),
         ]
 
     def _dataset_html(self, name: str) -> Markup:
@@ -227,6 +242,17 @@ class TrainingSetup:
         return str(job.payload["run"])
 
 
+def _device_menu(about: str) -> Any:
+    """Those of the machine come when the view is shown: torch has to be asked."""
+    return gr.Dropdown(
+        label="Device", info=about, choices=[(_device_label(AUTO), AUTO)], value=AUTO
+    )
+
+
+def _device_label(device: str) -> str:
+    return "As in Settings" if device == AUTO else device
+
+
 def _download_bytes(entries: Sequence[ModelEntry]) -> int:
     return sum(entry.download_bytes or 0 for entry in entries)
 
@@ -239,6 +265,8 @@ def _preset_html(preset: str, options: dict[str, Any]) -> Markup:
         about=ABOUT[preset],
         sets=[(labels[name], value) for name, value in PRESETS[preset].items()],
         departures=departures(preset, options),
+        headings=HEADINGS,
+        memory=preset_rows(),
     )
 
 

@@ -353,6 +353,10 @@ def check_batches(rows: int, batch_size: int) -> Check:
         return check(STOP, "A batch of a single clip makes the loss NaN.", remedy)
     if batch_size > rows:
         return check(STOP, f"A batch of {batch_size} is more than all {rows} rows.", remedy)
+    if batch_size == _SMALLEST and rows % batch_size == 1:
+        steps = rows // batch_size
+        return check(OK, f"{rows} rows make {steps} steps an epoch and leave one clip out, "
+                         "another one each time.")  # fmt: skip
     if rows % batch_size == 1:
         return check(
             STOP,

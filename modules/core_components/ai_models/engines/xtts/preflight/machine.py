@@ -19,6 +19,7 @@ from modules.core_components.ai_models.engines.xtts.checkpoint import (
     read_weights,
 )
 from modules.core_components.ai_models.engines.xtts.preflight.data import OK, STOP, WARN, Check
+from modules.core_components.ai_models.engines.xtts.training.plan import ADAMW_8BIT
 from modules.core_components.errors import StudioError
 
 if sys.version_info >= (3, 11):
@@ -45,32 +46,52 @@ class MemoryNeed:
 
 
 @cache
-def _table() -> Mapping[str, Any]:
+def gpu_memory_table() -> Mapping[str, Any]:
+    """What gpu_memory.toml says."""
     file = Path(__file__).with_name("gpu_memory.toml")
     return tomllib.loads(file.read_text(encoding="utf-8"))
 
 
 def memory_need(
-    precision: str, batch_size: int, clip_s: float, model_bytes: int = FULL_MODEL_BYTES
+    precision: str,
+    batch_size: int,
+    clip_s: float,
+    model_bytes: int = FULL_MODEL_BYTES,
+    *,
+    checkpointing: bool = False,
+    eight_bit: bool = False,
 ) -> MemoryNeed:
-    """For batches of `batch_size` clips of up to `clip_s` seconds; see gpu_memory.toml."""
-    table = _table()
+    """For batches of `batch_size` clips of up to `clip_s` seconds, with gradient checkpointing and
+    the optimizer of 8 bits or without; see gpu_memory.toml."""
+    table = gpu_memory_table()
     share = model_bytes / FULL_MODEL_BYTES
     covering = [
         row["gigabytes"]
         for row in table.get("measured", ())
         if row["precision"] == precision
+        and row.get("gpt_checkpointing", False) == checkpointing
+        and (row.get("optimizer") == ADAMW_8BIT) == eight_bit
         and row["batch_size"] >= batch_size
         and row["clip_s"] >= clip_s
     ]
     if covering:
         return MemoryNeed(min(covering) * share, measured=True)
-    estimate = table["fixed_gb"] + table["per_second_gb"][precision] * batch_size * clip_s
+    per_second_gb = table["per_second_gb"][precision]
+    per_second_gb *= table["checkpointing_keeps"] if checkpointing else 1
+    fixed_gb = table["fixed_gb"] - (table["eight_bit_saves_gb"] if eight_bit else 0)
+    estimate = fixed_gb + per_second_gb * batch_size * clip_s
     return MemoryNeed(estimate * share, measured=False)
 
 
 def check_gpu(
-    precision: str, batch_size: int, clip_s: float, model_bytes: int, gpu_bytes: int | None
+    precision: str,
+    batch_size: int,
+    clip_s: float,
+    model_bytes: int,
+    gpu_bytes: int | None,
+    *,
+    checkpointing: bool = False,
+    eight_bit: bool = False,
 ) -> Check:
     """Whether the GPU is large enough; `gpu_bytes` is all it has, None where there is none."""
     check = partial(Check, "GPU memory")
@@ -80,7 +101,8 @@ def check_gpu(
             "There is no GPU: the training runs on the processor, many times slower.",
             "For a full-size base use a machine with an NVIDIA GPU of 12 GB or more.",
         )
-    need = memory_need(precision, batch_size, clip_s, model_bytes)
+    how_taken = {"checkpointing": checkpointing, "eight_bit": eight_bit}
+    need = memory_need(precision, batch_size, clip_s, model_bytes, **how_taken)
     there = gpu_bytes * (1 - _KEPT_FREE) / GIGA
     how = "measured" if need.measured else "an estimate"
     words = (
@@ -93,12 +115,12 @@ def check_gpu(
         size
         for size in _OTHER_BATCHES
         if size < batch_size
-        and memory_need(precision, size, clip_s, model_bytes).gigabytes <= there
+        and memory_need(precision, size, clip_s, model_bytes, **how_taken).gigabytes <= there
     ]
     hint = (
         f"Take batches of {fitting[0]} and more accumulation: the result is the same."
         if fitting
-        else "Take bf16 and shorter clips, or a GPU with more memory."
+        else "Take bf16, gradient checkpointing and shorter clips, or a GPU with more memory."
     )
     return check(STOP if need.measured else WARN, words, hint)
 

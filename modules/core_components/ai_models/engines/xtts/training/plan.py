@@ -15,6 +15,8 @@ from modules.core_components.ai_models.engines.xtts.text_form import NEW_TOKENS,
 from modules.core_components.errors import CorruptFileError
 
 FP32, BF16 = "fp32", "bf16"
+ADAMW, ADAMW_8BIT = "adamw", "adamw8bit"
+AUTO, AS_SET = "auto", "as set"
 AUTOMATIC_WORKERS = -1
 
 
@@ -32,6 +34,13 @@ class TrainingPlan:
         6, "Epochs",
         "How often every clip is used. More than ten on minutes of audio mostly overfits.",
         minimum=1, maximum=1000, step=1,
+    )  # fmt: skip
+    vram: str = option(
+        AUTO, "Memory preset",
+        "auto: batch size, accumulation, precision, longest clip, checkpointing and optimizer are "
+        "chosen by the memory of the GPU; what you set otherwise stays, and so does everything "
+        "without a GPU.",
+        choices=(AUTO, AS_SET),
     )  # fmt: skip
     batch_size: int = option(
         4, "Batch size", "Clips at once; takes memory. At least 2.",
@@ -58,6 +67,22 @@ class TrainingPlan:
     precision: str = option(
         FP32, "Precision", "bf16 is faster and smaller on recent GPUs; fp32 works everywhere.",
         choices=(FP32, BF16),
+    )  # fmt: skip
+    gpt_checkpointing: bool = option(
+        False, "Gradient checkpointing",
+        "Computes activations again instead of keeping them: the same training in less memory, "
+        "about a third slower.",
+    )  # fmt: skip
+    optimizer: str = option(
+        ADAMW, "Optimizer",
+        "adamw8bit keeps AdamW's moments in 8 bits: 2.6 GB less. For NVIDIA GPUs; fixed once the "
+        "training has begun.",
+        choices=(ADAMW, ADAMW_8BIT),
+    )  # fmt: skip
+    device: str = option(
+        AUTO, "Device",
+        "auto takes the one in Settings; else cpu, cuda:0, cuda:1 and so on. Trainings on two GPUs "
+        "run at the same time.",
     )  # fmt: skip
     gradient_clipping: float = option(
         1.0, "Gradient clipping", "The largest norm of the gradients; 0 leaves them as they are.",

@@ -8,6 +8,7 @@ import random
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from modules.core_components.ai_models.engines.xtts.checkpoint import (
 )
 from modules.core_components.ai_models.engines.xtts.text_form import has_new_tokens
 from modules.core_components.ai_models.engines.xtts.training.plan import (
+    ADAMW_8BIT,
     AUTOMATIC_WORKERS,
     BF16,
     TrainingPlan,
@@ -40,13 +42,13 @@ from modules.core_components.dataset.values import (
     Clip,
     clip_label,
 )
-from modules.core_components.errors import CorruptFileError
+from modules.core_components.errors import CorruptFileError, StudioError
 from modules.core_components.text.amharic.front_end import AmharicFrontEnd
 
 if TYPE_CHECKING:
     import torch
     from TTS.tts.layers.xtts.trainer.dataset import XTTSDataset
-    from TTS.tts.layers.xtts.trainer.gpt_trainer import GPTTrainerConfig
+    from TTS.tts.layers.xtts.trainer.gpt_trainer import GPTTrainer, GPTTrainerConfig
 
 
 @dataclass(frozen=True)
@@ -264,6 +266,39 @@ def loading_processes(plan: TrainingPlan, language: str, platform: str = sys.pla
     return 0 if platform in ("win32", "darwin") else min(_MOST_WORKERS, usable_cores() - 1)
 
 
+def _checkpoint_gradients(network: Any) -> None:
+    """Has the layers of coqui's GPT, which are transformers', compute their activations again.
+
+    coqui builds them without, and removes the embedding that transformers' public
+    `gradient_checkpointing_enable` looks for at its end; this is what it calls before.
+    """
+    from torch.utils.checkpoint import checkpoint
+
+    again = partial(checkpoint, use_reentrant=False)
+    network._set_gradient_checkpointing(enable=True, gradient_checkpointing_func=again)
+
+
+def make_optimizer(trainer: GPTTrainer, plan: TrainingPlan) -> torch.optim.Optimizer:
+    """coqui's AdamW with its groups of parameters, or bitsandbytes' of 8 bits with the same.
+
+    Raises StudioError without bitsandbytes.
+    """
+    adamw: torch.optim.Optimizer = trainer.get_optimizer()
+    if plan.optimizer != ADAMW_8BIT:
+        return adamw
+    try:
+        from bitsandbytes.optim import AdamW8bit
+    except Exception as error:  # it fails in many ways where its CUDA library does not load
+        raise StudioError(
+            "The optimizer adamw8bit needs the package bitsandbytes, which does not load.",
+            "Install the studio for CUDA again (install.sh --cuda), or choose adamw.",
+            details=repr(error),
+        ) from error
+    groups = [{**group, "params": list(group["params"])} for group in adamw.param_groups]
+    small: torch.optim.Optimizer = AdamW8bit(groups, lr=plan.learning_rate, **_ADAMW)
+    return small
+
+
 def _tokenizer(vocabulary: Path, front_end: AmharicFrontEnd) -> Any:
     from modules.core_components.ai_models.engines.xtts.tokenizer import StudioTokenizer
 
@@ -283,6 +318,8 @@ class XttsTrainee:
         torch.manual_seed(setup.plan.seed)
         self._setup = setup
         self._device = torch.device(setup.device)
+        if self._device.type == "cuda":
+            torch.cuda.set_device(self._device)  # coqui's code names no number
         self._front_end = AmharicFrontEnd.from_record(setup.front_end)
         self._trainer = GPTTrainer(trainer_config(setup))
         if self._front_end is not None:
@@ -294,7 +331,9 @@ class XttsTrainee:
         self._train_clips = self._clips(train, is_eval=False)
         self._eval_clips = self._clips([r for r in rows if not r.for_training], is_eval=True)
         self.learning: torch.nn.Module = self._trainer.xtts.gpt
-        self.optimizer: torch.optim.Optimizer = self._trainer.get_optimizer()
+        if setup.plan.gpt_checkpointing:
+            _checkpoint_gradients(self._trainer.xtts.gpt.gpt)
+        self.optimizer = make_optimizer(self._trainer, setup.plan)
 
     def batches(self, wanted: Sequence[Order], epoch: int) -> Iterator[Batch]:
         return self._loaded(self._train_clips, wanted, epoch)
