@@ -197,6 +197,7 @@ class Take:
     `prompt_key` is the content hash of the voice, where the engine's voices can change; `notes` say
     what went another way than asked, such as that a limit cut the speech off.
     Of the kind "script" it is several samples; `speaker_samples` are their hashes, by the speaker.
+    `favourite`: the user marked it.
     """
 
     id: str
@@ -225,3 +226,4 @@ class Take:
     pcm_sha256: str = ""
     notes: tuple[str, ...] = ()
     speaker_samples: Mapping[str, str] = field(default_factory=dict)
+    favourite: bool = False

@@ -86,6 +86,7 @@ def take_from_json(take_id: str, path: Path, record: Mapping[str, Any]) -> Take:
         made_from=_text_or_none(record, "made_from"),
         notes=_texts(record, "notes"),
         speaker_samples=_of_type(record, "speaker_samples", {}),
+        favourite=_of_type(record, "favourite", False),
     )
 
 

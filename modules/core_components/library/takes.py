@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,52 @@ def _now() -> datetime:
     return datetime.now(timezone.utc)
 
 
+@dataclass(frozen=True)
+class TakeFilter:
+    """Which takes to list: those of which all of this holds; "" and None hold of every take.
+
+    `search` are words that text and voice have, in any order and case; `kind`, `voice` and `engine`
+    those of the take; `since` when it was made at the earliest, with a time zone.
+    """
+
+    search: str = ""
+    kind: str = ""
+    voice: str = ""
+    engine: str = ""
+    since: datetime | None = None
+    favourites: bool = False
+
+    def matches(self, take: Take) -> bool:
+        named = ((self.kind, take.kind), (self.voice, take.voice), (self.engine, take.engine))
+        if any(wanted and wanted != found for wanted, found in named):
+            return False
+        if (self.favourites and not take.favourite) or not self._is_recent(take):
+            return False
+        text = f"{take.text}\n{take.voice}".casefold()
+        return all(word in text for word in self.search.casefold().split())
+
+    def _is_recent(self, take: Take) -> bool:
+        if self.since is None:
+            return True
+        try:
+            created = datetime.fromisoformat(take.created)
+        except ValueError:  # a record that somebody edited
+            return False
+        return created.replace(tzinfo=created.tzinfo or timezone.utc) >= self.since
+
+
+EVERY_TAKE = TakeFilter()
+
+
+@dataclass(frozen=True)
+class TakeChoices:
+    """What there are takes of, each in the order of the alphabet."""
+
+    kinds: tuple[str, ...]
+    voices: tuple[str, ...]
+    engines: tuple[str, ...]
+
+
 class TakeLibrary:
     """The takes in a folder. An id is a file name without suffix, looked up in the listing.
 
@@ -39,6 +85,8 @@ class TakeLibrary:
         self._files = AudioFolder(folder, {f".{fmt}" for fmt in FORMATS}, "take")
         self.trash = self._files.trash
         self._now = now
+        # By path, with what tells whether it was changed since: reading thousands takes seconds.
+        self._known: dict[Path, tuple[tuple[int, ...], Take]] = {}
 
     def save(self, fields: Mapping[str, Any], speech: Speech, fmt: str = "wav") -> Take:
         """Keeps a clip with everything needed to make it again.
@@ -66,19 +114,39 @@ class TakeLibrary:
             path = self._files.add(stem, f".{fmt}", content, take_to_json(take))
         return replace(take, id=path.stem, path=path)
 
-    def list(self, limit: int | None = None, offset: int = 0, search: str = "") -> tuple[Take, ...]:
-        """Takes, newest first: `limit` of them after the first `offset`.
-
-        With `search`, only those whose text or voice holds every word of it.
-        """
+    def list(
+        self, limit: int | None = None, offset: int = 0, wanted: TakeFilter = EVERY_TAKE
+    ) -> tuple[Take, ...]:
+        """Takes, newest first: `limit` of those that are wanted, after the first `offset`."""
         end = None if limit is None else offset + limit
-        if not search.strip():
+        if wanted == EVERY_TAKE:
             return tuple(self._read(*found) for found in self._newest_first()[offset:end])
-        return self._matching(search)[offset:end]
+        return self._matching(wanted)[offset:end]
 
-    def count(self, search: str = "") -> int:
+    def count(self, wanted: TakeFilter = EVERY_TAKE) -> int:
         """How many takes there are to list."""
-        return len(self._matching(search)) if search.strip() else len(self._newest_first())
+        return len(self._newest_first() if wanted == EVERY_TAKE else self._matching(wanted))
+
+    def choices(self) -> TakeChoices:
+        """The kinds, voices and engines of the takes."""
+        takes = [self._read(*found) for found in self._newest_first()]
+
+        def of(names: Iterable[str]) -> tuple[str, ...]:
+            return tuple(sorted(filter(None, set(names)), key=str.casefold))
+
+        return TakeChoices(
+            of(take.kind for take in takes),
+            of(take.voice for take in takes),
+            of(take.engine for take in takes),
+        )
+
+    def mark_favourite(self, take_id: str, favourite: bool) -> Take:
+        """Keeps with the take whether it is a favourite. Raises NotFoundError, DiskFullError."""
+        with self._files.lock:
+            path = self.get(take_id).path
+            record = self._files.read_info(path) or _facts(path)
+            self._files.write_info(path, {**record, "favourite": favourite})
+            return self.get(take_id)
 
     def get(self, take_id: str) -> Take:
         """Raises NotFoundError."""
@@ -107,18 +175,27 @@ class TakeLibrary:
             stems.add(path.stem)
         return tuple(reversed(found))
 
-    def _matching(self, search: str) -> tuple[Take, ...]:
-        words = search.casefold().split()
+    def _matching(self, wanted: TakeFilter) -> tuple[Take, ...]:
         takes = (self._read(*found) for found in self._newest_first())
-        return tuple(
-            take
-            for take in takes
-            if all(word in f"{take.text}\n{take.voice}".casefold() for word in words)
-        )
+        return tuple(filter(wanted.matches, takes))
 
     def _read(self, take_id: str, path: Path) -> Take:
-        record = self._files.read_info(path)
-        return take_from_json(take_id, path, record or _facts(path))
+        stamp = (*_stamp(path), *_stamp(path.with_suffix(".json")))
+        known = self._known.get(path)
+        if known is None or known[0] != stamp or known[1].id != take_id:
+            record = self._files.read_info(path)
+            known = (stamp, take_from_json(take_id, path, record or _facts(path)))
+            self._known[path] = known
+        return known[1]
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Size and time of a file; zeros where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return (0, 0)
+    return (status.st_size, status.st_mtime_ns)
 
 
 def _made(path: Path) -> str:

@@ -7,6 +7,7 @@ import json
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from modules.core_components.audio.files import (
 )
 from modules.core_components.errors import DiskFullError, NotFoundError
 from modules.core_components.library import TakeLibrary, audio_folder
+from modules.core_components.library.takes import TakeChoices, TakeFilter
 from modules.core_components.values import Scores, Speech
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=timezone.utc)
@@ -155,12 +157,14 @@ def test_search_finds_words_in_text_and_voice(takes: TakeLibrary, clock: Clock) 
     save_series(takes, clock, 3)
     clock.now += timedelta(hours=1)
     takes.save(fields(text="Straße im Regen", voice="Bea"), speech(9))
-    assert [take.text for take in takes.list(search="NUMBER 1")] == ["Sentence number 1"]
-    assert [take.voice for take in takes.list(search="bea regen")] == ["Bea"]
-    assert [take.voice for take in takes.list(search="STRASSE")] == ["Bea"]
-    assert takes.count(search="sentence") == 3
-    assert len(takes.list(search="sentence", limit=2, offset=1)) == 2
-    assert takes.list(search="nothing of that") == ()
+    assert [take.text for take in takes.list(wanted=TakeFilter("NUMBER 1"))] == [
+        "Sentence number 1"
+    ]
+    assert [take.voice for take in takes.list(wanted=TakeFilter("bea regen"))] == ["Bea"]
+    assert [take.voice for take in takes.list(wanted=TakeFilter("STRASSE"))] == ["Bea"]
+    assert takes.count(TakeFilter("sentence")) == 3
+    assert len(takes.list(2, 1, TakeFilter("sentence"))) == 2
+    assert takes.list(wanted=TakeFilter("nothing of that")) == ()
 
 
 def test_a_sound_file_without_json_is_listed_where_its_time_puts_it(
@@ -237,6 +241,51 @@ def test_a_full_disk_leaves_nothing(
 def test_a_text_with_half_an_emoji_survives(takes: TakeLibrary) -> None:
     take = takes.save(fields(text="broken \ud83c paste"), speech())
     assert takes.get(take.id).text == "broken \ud83c paste"
+
+
+def test_takes_are_filtered_by_all_that_is_asked(takes: TakeLibrary, clock: Clock) -> None:
+    old = takes.save(fields(voice="Bea", engine="XTTS"), speech())
+    clock.now += timedelta(days=2)
+    new = takes.save(fields(kind="preset", voice="Carl"), speech(1))
+
+    def found(**wanted: Any) -> list[str]:
+        return [take.voice for take in takes.list(wanted=TakeFilter(**wanted))]
+
+    assert found() == ["Carl", "Bea"]
+    assert found(kind="preset") == found(engine="Kokoro") == found(voice="Carl") == ["Carl"]
+    assert found(since=NOON + timedelta(days=1)) == ["Carl"]
+    assert found(since=NOON) == ["Carl", "Bea"]
+    assert found(engine="XTTS", kind="preset") == found(favourites=True) == []
+    takes.mark_favourite(old.id, True)
+    assert found(favourites=True) == ["Bea"]
+    assert found(favourites=True, search="carl") == []
+    assert takes.count(TakeFilter(favourites=True)) == 1
+    assert takes.choices() == TakeChoices(("preset", "sample"), ("Bea", "Carl"), ("Kokoro", "XTTS"))
+    takes.delete(new.id)
+    assert takes.choices().voices == ("Bea",)
+
+
+def test_a_favourite_stays_one_and_nothing_else_changes(takes: TakeLibrary, tmp_path: Path) -> None:
+    saved = takes.save(fields(), speech())
+    marked = takes.mark_favourite(saved.id, True)
+    assert marked.favourite
+    assert replace(marked, favourite=False) == saved
+    assert TakeLibrary(tmp_path / "output").get(saved.id) == marked
+    assert takes.restore(takes.delete(saved.id)) == marked
+    assert takes.mark_favourite(saved.id, False) == saved
+    (tmp_path / "output" / "clip.wav").write_bytes(encode_speech(speech(), "wav"))
+    bare = takes.mark_favourite("clip", True)
+    assert (bare.favourite, bare.voice, bare.duration_s) == (True, "clip", 0.25)
+    with pytest.raises(NotFoundError):
+        takes.mark_favourite("../secret", True)
+
+
+def test_a_record_that_changes_is_read_again(takes: TakeLibrary) -> None:
+    take = takes.save(fields(), speech())
+    path = take.path.with_suffix(".json")
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({**record, "text": "Something longer than before."}))
+    assert takes.get(take.id).text == "Something longer than before."
 
 
 def test_deleting_can_be_undone(takes: TakeLibrary) -> None:

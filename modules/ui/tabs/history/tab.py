@@ -9,6 +9,7 @@ import gradio as gr
 
 from modules.core_components.errors import NotFoundError
 from modules.core_components.jobs import Job
+from modules.core_components.library.takes import TakeFilter
 from modules.core_components.values import Take
 from modules.tools.speaking.history import AGAIN
 from modules.ui.events import listen, warn
@@ -68,9 +69,9 @@ class HistoryTab:
 
     def _show_page(self, page: int, search: str, chosen: str) -> list[Any]:
         takes = self._services.takes
-        count = takes.count(search)
+        count = takes.count(TakeFilter(search))
         first, _ = self._pager.span(page, count)
-        rows = [(take.id, take) for take in takes.list(PAGE, first, search)]
+        rows = [(take.id, take) for take in takes.list(PAGE, first, TakeFilter(search))]
         empty = NO_MATCH if search.strip() else NO_TAKES
         table = render("takes", rows=rows, chosen=chosen, empty=empty)
         return [table, *self._pager.show(page, count)]
