@@ -95,6 +95,11 @@ class Services:
         """Voice previews; each can be made again."""
         return self.settings.cache_folder / "previews"
 
+    @property
+    def waveforms_folder(self) -> Path:
+        """What players draw of recordings; each can be made again."""
+        return self.settings.cache_folder / "waveforms"
+
     def change_settings(self, changes: Mapping[str, Any]) -> tuple[str, ...]:
         """Saves the changes; returns the names of those that take effect at the next start.
 
@@ -185,7 +190,7 @@ def open_services(root: Path, overrides: Mapping[str, Any] | None = None) -> Ser
 
 DAY_S = 86_400
 # By folder of the cache. Transcribing hours of recordings takes hours: that is kept for longer.
-KEEP_DAYS = {"inbox": 7, "exports": 7, "listening": 90}
+KEEP_DAYS = {"inbox": 7, "exports": 7, "listening": 90, "waveforms": 30}
 
 
 def clean_cache(services: Services) -> int:

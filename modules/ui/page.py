@@ -22,6 +22,7 @@ from modules.tools.services import Services
 from modules.tools.speaking.live_feed import CANCELLED, DONE, FAILED
 from modules.ui.events import STATIC, script
 from modules.ui.pages import Pages
+from modules.ui.recordings import player_routes
 from modules.ui.safety import served_folders
 from modules.ui.studio import VIEWS, build_studio
 from modules.ui.theme import STYLESHEETS, StudioTheme
@@ -32,6 +33,8 @@ _LEVEL = 6
 POLL_S = 0.05
 # The job is in a database, which is asked at every eighth poll.
 ASK_JOB_EVERY = 8
+# The elements that play recordings; nothing of the first paint waits for them.
+_LOAD_PLAYERS = "addEventListener('DOMContentLoaded', () => import('./player/players.js'));"
 _ENDS = {jobs.DONE: DONE, jobs.CANCELLED: CANCELLED}
 
 
@@ -44,6 +47,7 @@ def create_page(services: Services, password: str = "") -> FastAPI:
     app.add_middleware(HeadFirst, html=head_html())
     app.include_router(live_routes(services, lambda request: is_logged_in(mounted.app, request)))
     app.include_router(view_routes())
+    app.include_router(player_routes(services, lambda request: is_logged_in(mounted.app, request)))
     gr.mount_gradio_app(
         app,
         page,
@@ -74,7 +78,8 @@ def head_html() -> str:
     chosen in this browser, and what mends keyboard and names of Gradio's controls."""
     style = (STATIC / "css" / "shade.css").read_text(encoding="utf-8")
     scripts = (script(name) for name in ("apply_shade", "keyboard", "names"))
-    return f"<style>{style}</style>" + "".join(f"<script>{code}</script>" for code in scripts)
+    head = f"<style>{style}</style>" + "".join(f"<script>{code}</script>" for code in scripts)
+    return f"{head}<script>{_LOAD_PLAYERS}</script>"
 
 
 class HeadFirst:

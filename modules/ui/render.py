@@ -61,6 +61,14 @@ def empty_html(text: str) -> Markup:
     return part("empty", text)
 
 
+def player_html(kind: str, key: str, label: str, edits: bool = False, version: str = "") -> Markup:
+    """A player of a recording (see `modules.tools.recordings`), drawn by `static/player/wave.js`.
+
+    With `edits` a part of it can be selected. Where `version` changes it is drawn anew.
+    """
+    return part("player", kind, key, label, edits, version)
+
+
 def note_html(text: str) -> Markup:
     """A remark in small subdued letters."""
     return part("note", text)

@@ -130,7 +130,7 @@ def test_a_recording_is_transcribed(screen: StudioPage, spoken: Path) -> None:
     screen.open_tab("Transcribe")
     screen.upload(spoken)
     screen.button("Transcribe").click()
-    expect(screen.text("With times")).to_be_visible(timeout=SPEAKING_MS)
+    expect(screen.text("Enter plays from a word")).to_be_visible(timeout=SPEAKING_MS)
     page.get_by_label("Text", exact=True).check()
     shown = page.locator("textarea").locator("visible=true").last
     expect(shown).not_to_be_empty()

@@ -1,20 +1,28 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
+import numpy as np
 import pytest
 
+from modules.core_components.audio.files import read_speech
 from modules.core_components.errors import BadInputError, NotFoundError
-from modules.core_components.values import Segment, Transcript, Word
+from modules.core_components.text.subtitles import FORMATS
+from modules.core_components.values import Segment, Speech, Transcript, Word
+from modules.tools.listening.transcribe import submit_transcription
 from modules.tools.listening.transcripts import (
+    correct_word,
     delete_transcript,
     export_transcript,
     get_transcript,
     keep_transcript,
     list_transcripts,
+    name_speaker,
     transcripts_folder,
 )
 from modules.tools.services import Services
+from tests.helpers.fakes import add_noise
 
 SAID = Transcript(
     text="Good morning. How are you?",
@@ -67,9 +75,54 @@ def test_a_damaged_file_does_not_hide_the_others(
     assert "broken.json" in caplog.text
 
 
+def test_corrections_are_kept_apart_and_exported(services: Services) -> None:
+    path = keep_transcript(services, SAID, "morning")
+    before = path.read_bytes()
+    correct_word(services, path.stem, 0, 1, "evening.")
+    name_speaker(services, path.stem, 1, "Ben")
+    kept = get_transcript(services, path.stem)
+    assert path.read_bytes() == before
+    assert kept.original == SAID
+    assert kept.transcript.text == "Good evening. How are you?"
+    assert list_transcripts(services) == (kept,)
+    exported = {
+        fmt: export_transcript(services, path.stem, fmt).read_text(encoding="utf-8")
+        for fmt in FORMATS
+    }
+    for fmt, text in exported.items():
+        assert "Good evening." in text, fmt
+        assert "Ben" in text, fmt
+    correct_word(services, path.stem, 0, 1, "morning.")
+    assert get_transcript(services, path.stem).transcript.text == SAID.text
+
+
+def test_damaged_corrections_are_set_aside(services: Services) -> None:
+    path = keep_transcript(services, SAID, "morning")
+    correct_word(services, path.stem, 0, 1, "evening.")
+    corrections = path.parent / "corrections" / path.name
+    for damaged in ("[1]", '{"words": {"a.b": 1}}', '{"words": 3}', "{"):
+        corrections.write_text(damaged)
+        assert get_transcript(services, path.stem).transcript == SAID
+        assert not corrections.exists()
+
+
+def test_a_transcribed_recording_is_kept_with_its_transcript(
+    services: Services, tmp_path: Path
+) -> None:
+    sample = add_noise(services)
+    job = submit_transcription(services, sample.path, "meeting", "", "")
+    done = services.jobs.wait(job.id, 20.0)
+    kept = get_transcript(services, Path((done.result or {})["transcript"]).stem)
+    assert kept.recording is not None
+    assert read_speech(kept.recording).duration_s == pytest.approx(sample.duration_s, abs=0.001)
+
+
 def test_deleting(services: Services) -> None:
-    kept_id = keep_transcript(services, SAID, "morning").stem
+    path = keep_transcript(services, SAID, "morning", Speech(np.zeros(800, np.float32), 8000))
+    kept_id = path.stem
+    correct_word(services, kept_id, 0, 1, "evening.")
     delete_transcript(services, kept_id)
     assert list_transcripts(services) == ()
+    assert [found for found in path.parent.rglob("*") if found.is_file()] == []
     with pytest.raises(NotFoundError):
         delete_transcript(services, kept_id)

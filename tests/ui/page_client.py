@@ -141,6 +141,11 @@ class Page:
         (number,) = (n for n in self._visible("html") if f'data-id="{key}"' in self._value(n))
         self._trigger(number, "select", {"id": key})
 
+    def send(self, shown: str, data: dict[str, Any]) -> None:
+        """Sends what the script of the panel with this text in it would send."""
+        (number,) = (n for n in self._visible("html") if shown in self._value(n))
+        self._trigger(number, "select", data)
+
     def tick(self) -> None:
         """Lets every timer of the tab that runs ask once."""
         for number, props in list(self._props.items()):

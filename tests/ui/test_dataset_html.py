@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from modules.core_components.dataset.report import BAD, ClipMeasures, DatasetReport, Finding
-from modules.ui.tabs.dataset.clips import peaks
 from modules.ui.tabs.dataset.report_html import (
     Histogram,
     bins,
@@ -80,9 +79,3 @@ def test_a_report_is_shown_with_what_was_not_checked() -> None:
     assert html.count("<rect") == 7
     assert html.count('class="doubtful"') == 2
     assert "&lt;script&gt;" in findings_html(report.findings_of("a"))
-
-
-def test_peaks_are_those_of_the_loudest_slice() -> None:
-    samples = np.concatenate([np.full(100, 0.1), np.full(100, -0.4)]).astype(np.float32)
-    assert peaks(samples, 4) == [0.25, 0.25, 1.0, 1.0]
-    assert peaks(np.zeros(10, np.float32), 2) == [0.0, 0.0]

@@ -17,7 +17,13 @@ from modules.core_components.audio.decode import (
     Downmix,
     decode_mono,
 )
-from modules.core_components.audio.encode import FORMATS, audio_sha256, encode_speech, pcm_sha256
+from modules.core_components.audio.encode import (
+    FORMATS,
+    audio_sha256,
+    encode_speech,
+    pcm_sha256,
+    to_pcm16,
+)
 from modules.core_components.audio.resample import StreamResampler
 from modules.core_components.audio.speech_regions import speech_seconds
 from modules.core_components.errors import BadInputError
@@ -38,6 +44,7 @@ __all__ = [
     "encode_speech",
     "pcm_sha256",
     "read_speech",
+    "write_flac",
     "write_speech",
 ]
 
@@ -91,6 +98,21 @@ def write_speech(path: Path, speech: Speech, fmt: str | None = None) -> None:
     """
     content = encode_speech(speech, fmt or path.suffix.lower().removeprefix("."))
     atomic.write_bytes(path, content)
+
+
+def write_flac(path: Path, speech: Speech) -> None:
+    """Writes a 16-bit flac file, whole or not at all, a minute at a time: hours of speech take no
+    more memory than they have. Raises DiskFullError."""
+    import soundfile
+
+    step = 60 * speech.sample_rate_hz
+    about = {"samplerate": speech.sample_rate_hz, "channels": 1, "subtype": "PCM_16"}
+    with (
+        atomic.atomic_path(path) as partial,
+        soundfile.SoundFile(partial, "w", format="FLAC", **about) as file,
+    ):
+        for start in range(0, len(speech.samples), step):
+            file.write(to_pcm16(speech.samples[start : start + step]))
 
 
 def _check_is_file(path: Path, name: str) -> None:

@@ -57,6 +57,18 @@ def sounding_span_s(speech: Speech) -> tuple[float, float]:
     return (int(sounding[0]) * _FRAME_S, min(end_s, speech.duration_s))
 
 
+def pauses_s(speech: Speech, shortest_s: float = 0.3) -> list[tuple[float, float]]:
+    """Where nothing sounds (see `silence_fraction`) for `shortest_s` or longer: (start, end) in
+    seconds, in order; the ends of the recording too."""
+    levels = _frame_levels_dbfs(speech)
+    if not len(levels):
+        return []
+    quiet = np.concatenate([[False], levels < _pause_below_dbfs(levels), [False]])
+    edges = np.flatnonzero(quiet[1:] != quiet[:-1]) * _FRAME_S
+    spans = zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
+    return [(a, min(b, speech.duration_s)) for a, b in spans if b - a >= shortest_s]
+
+
 def loud_level_dbfs(speech: Speech) -> float:
     """The level of the loud 20 ms frames (95th percentile of their RMS); -120 for silence."""
     levels = _frame_levels_dbfs(speech)

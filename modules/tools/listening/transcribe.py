@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -152,10 +152,11 @@ def transcribe_file(
     progress: Progress,
     cancel: CancelToken,
     called: str = "",
+    on_read: Callable[[Speech], Any] = lambda speech: None,
 ) -> Transcript:
     """The transcript of a recording (any container that FFmpeg reads, video too).
 
-    Messages call it `called`, or else by its file name.
+    Messages call it `called`, or else by its file name. `on_read` is given what was listened to.
 
     A model that turns out to be broken is replaced by the fallback of the settings; the
     transcript's notes say so. Raises JobCancelled between segments once `cancel` is set.
@@ -163,6 +164,7 @@ def transcribe_file(
     progress(0.0, "Reading the recording")
     try:
         speech = _read(services, request, recording, cancel, called)
+        on_read(speech)
         return _transcribe(services, speech, request, progress, cancel)
     except UNUSABLE as error:
         choice = replace_broken_model(services, services.asr, request.model_id, error)
@@ -179,6 +181,7 @@ def transcribe_file(
         )
         other = complete_transcription(services, again, choice)
         speech = _read(services, other, recording, cancel, called)
+        on_read(speech)
         return _transcribe(services, speech, other, progress, cancel)
 
 
@@ -321,10 +324,12 @@ def register(services: Services) -> None:
         path = Path(payload["path"])
         request = read_completed(services, payload)
         # Its title names it; the copy is named after its hash.
+        read: list[Speech] = []
         transcript = transcribe_file(
-            services, request, path, job.progress, job.cancel, "The recording"
+            services, request, path, job.progress, job.cancel, "The recording", read.append
         )
-        return {"transcript": keep_transcript(services, transcript, payload["title"]).name}
+        kept = keep_transcript(services, transcript, payload["title"], read[-1])
+        return {"transcript": kept.name}
 
     services.jobs.register(TRANSCRIBE, run_transcribe)
 

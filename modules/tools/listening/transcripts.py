@@ -1,4 +1,8 @@
-"""Kept transcripts: written, listed, read, exported and deleted; and uploaded recordings."""
+"""Kept transcripts: written, listed, read, corrected, exported and deleted; and uploads.
+
+On disk: `output/transcripts/<id>.json` as it was recognized, `<id>.flac` its recording, and
+`corrections/<id>.json` what a reader corrected.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +11,28 @@ import json
 import logging
 import os
 import shutil
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from modules.core_components.atomic import atomic_path
+from modules.core_components.atomic import atomic_path, write_json
+from modules.core_components.audio.files import write_flac
 from modules.core_components.errors import BadInputError, CorruptFileError, NotFoundError
 from modules.core_components.library.names import unique_path
+from modules.core_components.text import corrections as correcting
+from modules.core_components.text.corrections import Corrections, corrected
 from modules.core_components.text.subtitles import FORMATS, render
-from modules.core_components.values import Segment, Transcript, Word
+from modules.core_components.values import Segment, Speech, Transcript, Word
 from modules.tools.services import Services
 
 logger = logging.getLogger(__name__)
+
+_RECORDING = ".flac"
+# Two corrections that are sent at the same time are both kept.
+_correcting = threading.Lock()
 
 
 def transcripts_folder(services: Services) -> Path:
@@ -27,12 +40,19 @@ def transcripts_folder(services: Services) -> Path:
     return services.settings.output_folder / "transcripts"
 
 
-def keep_transcript(services: Services, transcript: Transcript, title: str) -> Path:
-    """Keeps a transcript as JSON under output/transcripts; returns where."""
+def keep_transcript(
+    services: Services, transcript: Transcript, title: str, speech: Speech | None = None
+) -> Path:
+    """Keeps a transcript as JSON under output/transcripts, and its recording; returns where.
+
+    Raises DiskFullError; then there is no transcript.
+    """
     folder = transcripts_folder(services)
     folder.mkdir(parents=True, exist_ok=True)
     stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
     target = unique_path(folder, f"{stamp} {title}", ".json")
+    if speech is not None:
+        write_flac(target.with_suffix(_RECORDING), speech)
     with atomic_path(target) as partial:
         partial.write_text(render(transcript, "json"), encoding="utf-8")
     return target
@@ -49,11 +69,21 @@ def write_transcript(transcript: Transcript, fmt: str, target: Path) -> Path:
 
 @dataclass(frozen=True)
 class KeptTranscript:
-    """A transcript on disk; `id` is its file name without suffix."""
+    """A transcript on disk; `id` is its file name without suffix.
+
+    `transcript` has the corrections, `original` has not. `recording` is a copy of the sound, None
+    where none was kept.
+    """
 
     id: str
     path: Path
-    transcript: Transcript
+    original: Transcript
+    corrections: Corrections = field(default_factory=Corrections)
+    recording: Path | None = None
+
+    @property
+    def transcript(self) -> Transcript:
+        return corrected(self.original, self.corrections)
 
 
 def list_transcripts(services: Services, limit: int = 200) -> tuple[KeptTranscript, ...]:
@@ -61,7 +91,7 @@ def list_transcripts(services: Services, limit: int = 200) -> tuple[KeptTranscri
     found = []
     for path in sorted(transcripts_folder(services).glob("*.json"), reverse=True)[:limit]:
         try:
-            found.append(KeptTranscript(path.stem, path, read_transcript(path)))
+            found.append(_kept(path))
         except CorruptFileError as error:
             logger.warning("%s %s", error, error.details)
     return tuple(found)
@@ -71,8 +101,72 @@ def get_transcript(services: Services, transcript_id: str) -> KeptTranscript:
     """A kept transcript by its id, which is looked up in the listing. Raises NotFoundError."""
     for path in transcripts_folder(services).glob("*.json"):
         if path.stem == transcript_id:
-            return KeptTranscript(path.stem, path, read_transcript(path))
+            return _kept(path)
     raise NotFoundError(f"There is no transcript {transcript_id!r}.", "It may have been deleted.")
+
+
+def _kept(path: Path) -> KeptTranscript:
+    recording = path.with_suffix(_RECORDING)
+    return KeptTranscript(
+        path.stem,
+        path,
+        read_transcript(path),
+        _read_corrections(path),
+        recording if recording.is_file() else None,
+    )
+
+
+def correct_word(
+    services: Services, transcript_id: str, segment: int, word: int, text: str
+) -> KeptTranscript:
+    """Corrects a word of a kept transcript (see `corrections.correct_word`)."""
+    return _correct(
+        services,
+        transcript_id,
+        lambda kept: correcting.correct_word(kept.original, kept.corrections, segment, word, text),
+    )
+
+
+def name_speaker(
+    services: Services, transcript_id: str, segment: int, name: str, everywhere: bool = True
+) -> KeptTranscript:
+    """Names who speaks in a segment of a kept transcript (see `corrections.name_speaker`)."""
+    return _correct(
+        services,
+        transcript_id,
+        lambda kept: correcting.name_speaker(
+            kept.original, kept.corrections, segment, name, everywhere
+        ),
+    )
+
+
+def _correct(
+    services: Services, transcript_id: str, change: Callable[[KeptTranscript], Corrections]
+) -> KeptTranscript:
+    with _correcting:
+        kept = get_transcript(services, transcript_id)
+        path = _corrections_path(kept.path)
+        path.parent.mkdir(exist_ok=True)
+        write_json(path, correcting.to_json(change(kept)))
+        return _kept(kept.path)
+
+
+def _corrections_path(transcript: Path) -> Path:
+    return transcript.parent / "corrections" / transcript.name
+
+
+def _read_corrections(transcript: Path) -> Corrections:
+    """Those of a transcript; a file that is damaged is set aside."""
+    path = _corrections_path(transcript)
+    try:
+        return correcting.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return Corrections()
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        aside = path.with_suffix(".json.damaged")
+        path.replace(aside)
+        logger.warning("%s could not be read (%s); kept as %s", path, error, aside.name)
+        return Corrections()
 
 
 def read_transcript(path: Path) -> Transcript:
@@ -97,8 +191,14 @@ def export_transcript(services: Services, transcript_id: str, fmt: str) -> Path:
 
 
 def delete_transcript(services: Services, transcript_id: str) -> None:
-    """Deletes a kept transcript for good. Raises NotFoundError."""
-    get_transcript(services, transcript_id).path.unlink()
+    """Deletes a kept transcript for good, with its recording and corrections.
+
+    Raises NotFoundError.
+    """
+    kept = get_transcript(services, transcript_id)
+    kept.path.unlink()
+    kept.path.with_suffix(_RECORDING).unlink(missing_ok=True)
+    _corrections_path(kept.path).unlink(missing_ok=True)
 
 
 def _from_json(content: dict[str, Any]) -> Transcript:

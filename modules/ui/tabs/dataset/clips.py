@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import gradio as gr
-import numpy as np
 from markupsafe import Markup
 
-from modules.core_components.audio.files import read_speech
 from modules.core_components.dataset.report import (
     DROPPED,
     EDITED,
@@ -25,11 +21,11 @@ from modules.core_components.dataset.report import (
 )
 from modules.core_components.dataset.values import Clip, Dataset
 from modules.core_components.errors import BadInputError, StudioError
-from modules.core_components.values import FloatArray
 from modules.tools.dataset import editor
+from modules.tools.recordings import CLIP, clip_key
 from modules.tools.services import Services
 from modules.ui.events import listen, listen_after, notify, script
-from modules.ui.render import clock_text, duration_text, empty_html, render
+from modules.ui.render import clock_text, duration_text, empty_html, player_html, render
 from modules.ui.tabs.dataset.report_html import BADGES, KINDS, findings_html
 from modules.ui.widgets import parts
 
@@ -101,7 +97,6 @@ def _choices(report: DatasetReport | None) -> list[tuple[str, str]]:
     return [*((label, key) for key, label in _ALWAYS), *found, *((lb, key) for key, lb in _MORE)]
 
 
-_BARS = 240
 NOTHING = "Select a clip to play or edit it."
 TRANSCRIBE, TRANSCRIBING = "Transcribe again", "Transcribing…"
 
@@ -110,7 +105,7 @@ class ClipPlayer:
     """A clip with its waveform and words; `start` and `end` (seconds) of what is selected."""
 
     def __init__(self) -> None:
-        self._stage = parts.scripted_panel("clip_player")
+        self._stage = parts.panel(script=script("selection"))
         with gr.Row():
             self.start = gr.Number(value=0.0, label="From (s)", minimum=0, step=0.01, min_width=90)
             self.end = gr.Number(value=0.0, label="To (s)", minimum=0, step=0.01, min_width=90)
@@ -121,24 +116,12 @@ class ClipPlayer:
         for number in marked:
             listen(number.input, None, marked, [], js=script("mark_clip"), queue=False)
 
-    def show(self, clip: Clip, wav: Path) -> list[Any]:
-        """Values for `outputs`, all of the clip selected. Raises BadInputError if unreadable."""
-        described = {
-            # The address changes with the audio, so that no browser plays what it cached before.
-            "url": f"/gradio_api/file={quote(str(wav))}?v={wav.stat().st_mtime_ns}",
-            "seconds": clip.duration_s,
-            "peaks": peaks(read_speech(wav).samples),
-            "words": [[word.text, word.start_s, word.end_s] for word in clip.words],
-        }
-        return [json.dumps(described), 0.0, round(clip.duration_s, 2)]
-
-
-def peaks(samples: FloatArray, bars: int = _BARS) -> list[float]:
-    """The largest absolute sample of each of `bars` slices, the loudest being 1."""
-    slices = np.array_split(np.abs(samples), bars)
-    heights = np.array([piece.max(initial=0.0) for piece in slices])
-    loudest = max(float(heights.max(initial=0.0)), 1e-6)
-    return [round(float(height) / loudest, 3) for height in heights]
+    def show(self, dataset: str, clip: Clip, wav: Path) -> list[Any]:
+        """Values for `outputs`, all of the clip selected. OSError where it is gone."""
+        # Another version is drawn anew, also where it is as long as the one before.
+        version = str(wav.stat().st_mtime_ns)
+        player = player_html(CLIP, clip_key(dataset, clip.id), "Clip", edits=True, version=version)
+        return [player, 0.0, round(clip.duration_s, 2)]
 
 
 def _read_selection(marked: gr.EventData) -> tuple[float, float]:
@@ -215,8 +198,8 @@ class ClipEditor:
     def _played(self, dataset: str, clip: Clip) -> list[Any]:
         wav = self._services.datasets.get(dataset).wav_of(clip)
         try:
-            return self._player.show(clip, wav)
-        except (StudioError, OSError):  # its findings tell that the recording is missing
+            return self._player.show(dataset, clip, wav)
+        except OSError:  # its findings tell that the recording is missing
             return ["", 0.0, 0.0]
 
     def _facts_html(self, name: str, clip: Clip) -> Markup:

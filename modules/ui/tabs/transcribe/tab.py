@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,10 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
+from modules.core_components.errors import StudioError
 from modules.core_components.jobs import Job
 from modules.core_components.text import subtitles
 from modules.core_components.text.languages import language_name
-from modules.core_components.values import Transcript
 from modules.tools.listening.transcribe import (
     HOTWORDS,
     TRANSCRIBE,
@@ -21,24 +22,26 @@ from modules.tools.listening.transcribe import (
 )
 from modules.tools.listening.transcripts import (
     KeptTranscript,
+    correct_word,
     delete_transcript,
     export_transcript,
     get_transcript,
     list_transcripts,
+    name_speaker,
 )
 from modules.tools.models.fallback import choose_listening_model
 from modules.tools.models.ready_models import listening_models
-from modules.ui.events import listen
+from modules.ui.events import listen, script, warn
 from modules.ui.render import card_html, duration_text, empty_html, facts_html, render
 from modules.ui.views import Studio
 from modules.ui.widgets import parts, recording_input
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.recording_input import RecordingInput
 
-TIMES = "times"
-VIEWS = [("With times", TIMES), ("Text", "txt"), ("SRT", "srt"), ("VTT", "vtt"), ("JSON", "json")]
+WORDS = "words"
+VIEWS = [("Words", WORDS), ("Text", "txt"), ("SRT", "srt"), ("VTT", "vtt"), ("JSON", "json")]
 FORMATS = ("txt", "srt", "vtt", "json")
-NO_TRANSCRIPT = "The transcript appears here, with times."
+NO_TRANSCRIPT = "The transcript appears here: words to play, to search and to correct."
 NONE, DETECT = "None installed", "Detect"
 
 
@@ -76,9 +79,9 @@ class TranscribeTab:
         with gr.Column(visible=False) as self._result:
             self._facts = parts.panel()
             self._view = gr.Radio(
-                VIEWS, value=TIMES, label="Format", show_label=False, container=False
+                VIEWS, value=WORDS, label="Format", show_label=False, container=False
             )
-            self._times = parts.panel()
+            self._words = parts.panel(script=script("transcript_edits"))
             self._text = gr.Textbox(
                 value="",
                 label="Transcript",
@@ -103,7 +106,7 @@ class TranscribeTab:
         listen(self._model.input, self._choices, chosen, choices, unchecked=True)
         asked = [*self._recording.inputs, *chosen, self._hotwords]
         listen(self._start.click, self._submit, asked, [self._jobs.job_id])
-        result = [self._shown_id, self._empty, self._result, self._facts, self._times, self._text]
+        result = [self._shown_id, self._empty, self._result, self._facts, self._words, self._text]
         result += [self._view, self._earlier]
         self._jobs.on_finished(self._show_job, [], result)
         listen(self._earlier.select, self._show_chosen, [], result)
@@ -111,9 +114,10 @@ class TranscribeTab:
             self._view.input,
             self._show_view,
             [self._shown_id, self._view],
-            [self._times, self._text],
+            [self._words, self._text],
             queue=False,
         )
+        listen(self._words.select, self._edit, [], [self._words, self._facts, self._earlier])
         self._delete.on_confirm(self._delete_transcript, [self._shown_id], result)
 
     def _choices(self, model: str | None, language: str | None) -> Sequence[Any]:
@@ -167,22 +171,44 @@ class TranscribeTab:
             gr.update(visible=False),
             gr.update(visible=True),
             facts_html(_facts(kept)),
-            gr.update(value=_times_html(kept.transcript), visible=True),
+            gr.update(value=_words_html(kept), visible=True),
             gr.update(value=kept.transcript.text, visible=False),
-            TIMES,
+            WORDS,
             self._earlier_html(kept.id),
         ]
 
     def _show_view(self, transcript_id: str, view: str) -> list[Any]:
-        if view == TIMES:
+        if view == WORDS:
             return [gr.update(visible=True), gr.update(visible=False)]
         kept = get_transcript(self._services, transcript_id)
         text = subtitles.render(kept.transcript, view)
         return [gr.update(visible=False), gr.update(value=text, visible=True)]
 
+    def _edit(self, made: gr.EventData) -> list[Any]:
+        """Keeps a correction, which the browser shows already: it is drawn anew only on failure."""
+        words: Any = gr.skip()
+        try:
+            if made.kind == "word":
+                kept = correct_word(
+                    self._services, made.key, int(made.segment), int(made.word), str(made.text)
+                )
+            else:
+                kept = name_speaker(
+                    self._services,
+                    made.key,
+                    int(made.segment),
+                    str(made.name),
+                    bool(made.everywhere),
+                )
+        except StudioError as error:
+            warn([f"{error.message} {error.hint}"])
+            kept = get_transcript(self._services, made.key)
+            words = _words_html(kept, uuid.uuid4().hex)
+        return [words, facts_html(_facts(kept)), self._earlier_html(kept.id)]
+
     def _delete_transcript(self, transcript_id: str) -> list[Any]:
         delete_transcript(self._services, transcript_id)
-        hidden = [gr.update(visible=True), gr.update(visible=False), "", "", "", TIMES]
+        hidden = [gr.update(visible=True), gr.update(visible=False), "", "", "", WORDS]
         return ["", *hidden, self._earlier_html("")]
 
     def _earlier_html(self, shown: str) -> Markup:
@@ -201,7 +227,8 @@ def _facts(kept: KeptTranscript) -> dict[str, str]:
     return {
         "Language": language_name(transcript.language) + sure if transcript.language else "unknown",
         "Length": duration_text(transcript.duration_s),
-        "Speakers": str(len(speakers) or ""),
+        "Speakers": ", ".join(sorted(speakers)) if len(speakers) < 7 else str(len(speakers)),
+        "Corrected words": str(len(kept.corrections.words) or ""),
         "Words": f"{len(transcript.text.split()):,}",
         "Note": " ".join(transcript.notes),
         "Model": transcript.model_id,
@@ -209,5 +236,6 @@ def _facts(kept: KeptTranscript) -> dict[str, str]:
     }
 
 
-def _times_html(transcript: Transcript) -> Markup:
-    return render("transcript_times", segments=transcript.segments)
+def _words_html(kept: KeptTranscript, version: str = "") -> Markup:
+    """The transcript to play and to correct; a new `version` has the browser read it again."""
+    return render("transcript_words", key=kept.id, version=version)

@@ -1,0 +1,1 @@
+element.addEventListener('studio-select', event => trigger('select', event.detail));
