@@ -141,6 +141,12 @@ class Settings(BaseModel):
         True, _SPEECH, "Score every take", "Likeness and word errors; takes a few seconds each."
     )
 
+    prepare_voices: bool = _setting(
+        True,
+        _SPEECH,
+        "Prepare new voices",
+        "The voice of a new sample is prepared at once, in the background, for a quick first take.",
+    )
     refine_voices: bool = _setting(
         True,
         _SPEECH,

@@ -20,6 +20,7 @@ from modules.core_components.jobs import JobRunner, JobStore
 from modules.core_components.library import (
     ConversationLibrary,
     DatasetLibrary,
+    FavouriteVoices,
     PronunciationLibrary,
     SampleLibrary,
     TakeLibrary,
@@ -72,6 +73,7 @@ class Services:
     samples: SampleLibrary
     takes: TakeLibrary
     voices: VoiceLibrary
+    favourites: FavouriteVoices
     pronunciations: PronunciationLibrary
     training_runs: TrainingRunLibrary
     datasets: DatasetLibrary
@@ -168,6 +170,7 @@ def open_services(root: Path, overrides: Mapping[str, Any] | None = None) -> Ser
         ),
         takes=TakeLibrary(settings.output_folder),
         voices=VoiceLibrary(settings.voices_folder),
+        favourites=FavouriteVoices(settings.root / "favourite_voices.json"),
         pronunciations=PronunciationLibrary(settings.root / "pronunciations.json"),
         training_runs=TrainingRunLibrary(settings.training_folder),
         datasets=DatasetLibrary(settings.datasets_folder),
@@ -181,6 +184,7 @@ def open_services(root: Path, overrides: Mapping[str, Any] | None = None) -> Ser
                 "preview": 1,
                 "training": 1,
                 "loading": 1,
+                "preparing": 1,
                 "refining": 1,
             },
         ),

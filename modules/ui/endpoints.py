@@ -25,6 +25,7 @@ from modules.tools.services import Services
 from modules.tools.speaking.request import SpeechRequest
 from modules.tools.speaking.speech import submit_speech
 from modules.tools.voices import samples
+from modules.tools.voices.preparation import prepare_later
 from modules.tools.voices.preset_voices import preset_voices
 from modules.ui.events import show_errors
 from modules.ui.safety import upload_folder
@@ -98,6 +99,7 @@ class Endpoints:
         sample, warnings = samples.add_sample(
             self._services, self._uploaded(recording), name, consent, ref_text, language
         )
+        prepare_later(self._services, sample.name)
         return {**_sample_facts(sample), "warnings": list(warnings)}
 
     def clone_voice(

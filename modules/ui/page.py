@@ -25,6 +25,7 @@ from modules.ui.pages import Pages
 from modules.ui.recordings import player_routes
 from modules.ui.safety import served_folders
 from modules.ui.studio import VIEWS, build_studio
+from modules.ui.tabs.voices.routes import voice_file_routes
 from modules.ui.theme import STYLESHEETS, StudioTheme
 
 USER = "studio"
@@ -45,7 +46,12 @@ def create_page(services: Services, password: str = "") -> FastAPI:
     undocumented: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": None}
     app = FastAPI(**undocumented)
     app.add_middleware(HeadFirst, html=head_html())
-    app.include_router(live_routes(services, lambda request: is_logged_in(mounted.app, request)))
+
+    def may_see(request: Request) -> bool:
+        return is_logged_in(mounted.app, request)
+
+    app.include_router(live_routes(services, may_see))
+    app.include_router(voice_file_routes(services, may_see))
     app.include_router(view_routes())
     app.include_router(player_routes(services, lambda request: is_logged_in(mounted.app, request)))
     gr.mount_gradio_app(

@@ -32,6 +32,7 @@ from modules.core_components.errors import BadInputError, StudioError
 from modules.tools.jobs import register_job_kinds
 from modules.tools.models.library import do_later, preload
 from modules.tools.services import Services, clean_cache, open_services
+from modules.tools.voices.preparation import resume_preparations
 from modules.tools.voices.refinement import resume_refinements
 from modules.tools.voices.samples import submit_demo_sample
 from modules.ui.safety import ANY_ADDRESS, LOOPBACK, check_address, guards
@@ -74,6 +75,7 @@ def launch(
             def on_open() -> None:
                 _announce(address, open_browser, announce)
                 do_later(page_built, partial(preload, services))
+                do_later(page_built, partial(resume_preparations, services))
                 do_later(page_built, partial(resume_refinements, services))
 
             serve(app, listener, on_open)

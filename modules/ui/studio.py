@@ -29,6 +29,7 @@ from modules.ui.tabs.transcribe.tab import TranscribeTab
 from modules.ui.tabs.voice_clone.tab import VoiceCloneTab
 from modules.ui.tabs.voice_design.tab import VoiceDesignTab
 from modules.ui.tabs.voice_presets.tab import VoicePresetsTab
+from modules.ui.tabs.voices.tab import VoicesTab
 from modules.ui.views import Studio
 from modules.ui.widgets.parts import hidden_text, panel
 
@@ -56,6 +57,8 @@ VIEWS = (
     View("Voice Clone", SPEAK, VoiceCloneTab, is_first_choice=True),
     View("Voice Presets", SPEAK, VoicePresetsTab, is_first_choice=True),
     View("Conversation", SPEAK, ConversationTab),
+    # After the views in which it chooses a voice.
+    View("Voices", SPEAK, VoicesTab),
     View("Voice Design", SPEAK, VoiceDesignTab),
     View("Transcribe", RECORDINGS, TranscribeTab, is_first_choice=True),
     View("Dataset", RECORDINGS, DatasetTab),

@@ -165,6 +165,15 @@ def listen_as_opened(
     )
 
 
+@dataclass(frozen=True)
+class VoiceChooser:
+    """How a voice is chosen in a view from outside: `values(voice, model_id, language)` are the
+    values of `outputs` for it, as they stand before the view is shown."""
+
+    outputs: Sequence[Any]
+    values: Callable[[str, str, str], Sequence[Any]]
+
+
 def _choices(component: Any) -> list[Any] | None:
     """The values that a component can have; None where all can be, or its choices come later."""
     choices = getattr(component, "choices", None) or ()
@@ -180,6 +189,8 @@ class Studio:
     # Holds nothing: its place among the inputs of a listener is where the browser puts a value.
     from_browser: gr.Textbox
     opening: Opening = field(default_factory=Opening)
+    # By the id of the view; of the views that are drawn already.
+    choosers: dict[str, VoiceChooser] = field(default_factory=dict)
 
     def keep(self, tab: gr.Tab, **components: Any) -> None:
         """Keeps what is typed and chosen in these components of a view (see `Opening`)."""

@@ -31,6 +31,7 @@ def test_the_page_has_its_tabs_and_nothing_public_but_its_endpoints(services: Se
         "voice-clone",
         "voice-presets",
         "conversation",
+        "voices",
         "voice-design",
         "transcribe",
         "dataset",

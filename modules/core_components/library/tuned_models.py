@@ -125,6 +125,19 @@ class TunedModelLibrary:
             atomic.write_json(incoming.folder / CARD, stamped)
         return read_tuned_model(incoming.folder)
 
+    def rename(self, name: str, label: str) -> TunedModel:
+        """Changes what people read, on the model's card; its folder, and so its id, stay.
+
+        Raises NotFoundError, BadInputError for an empty label, and DiskFullError.
+        """
+        label = display_name(label, "")
+        if not label:
+            raise BadInputError("The voice has no name.", "Write one.")
+        with self._lock:
+            model = self.get(name)
+            atomic.write_json(model.folder / CARD, {**model.card, "label": label})
+            return read_tuned_model(model.folder)
+
     def delete(self, name: str) -> str:
         """Moves a model to the trash; returns the id for `restore`. Raises NotFoundError."""
         return self.trash.add_folder(self.get(name).folder)

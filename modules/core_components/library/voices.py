@@ -81,6 +81,26 @@ class VoiceLibrary:
             }
             return self._read(self._files.add(name, SUFFIX, content, info))
 
+    def rename(self, name: str, label: str) -> OwnVoice:
+        """Changes what people read; mixes, takes and programs go on calling it `name`.
+
+        Raises NotFoundError, and BadInputError for a label that is empty or another voice's.
+        """
+        label = display_name(label, "")
+        if not label:
+            raise BadInputError("The voice has no name.", "Write one.")
+        with self._files.lock:
+            voice = self.get(name)
+            others = (other.label for other in self.list() if other.name != voice.name)
+            if same_name_key(label) in map(same_name_key, others):
+                raise BadInputError(
+                    f"There already is a voice named {label!r}.", "Choose another name."
+                )
+            self._files.write_info(
+                voice.path, {**self._files.read_info(voice.path), "label": label}
+            )
+            return self._read(voice.path)
+
     def delete(self, name: str) -> str:
         """Moves a voice to the trash; returns the id for `restore`. Raises NotFoundError."""
         with self._files.lock:
@@ -124,6 +144,40 @@ def _has_a_name(path: Path) -> bool:
     if not named:
         logger.warning("%s is no name for a voice; rename the file", path.name)
     return named
+
+
+_FAVOURITES = "favourites"
+
+
+class FavouriteVoices:
+    """The keys of the voices that a user marked, of any kind (see `tools/voices/voice_cards.py`).
+
+    Read from the disk each time; a file that cannot be read counts as empty. Safe from every
+    thread of this process.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+
+    def keys(self) -> frozenset[str]:
+        """The marked voices, also those that were deleted since."""
+        try:
+            content = json.loads(self._path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return frozenset()
+        except (OSError, ValueError, RecursionError) as error:
+            logger.warning("%s cannot be read and counts as empty: %s", self._path, error)
+            return frozenset()
+        listed = content.get(_FAVOURITES) if isinstance(content, dict) else None
+        return frozenset(key for key in listed or () if isinstance(key, str))
+
+    def mark(self, key: str, is_favourite: bool) -> None:
+        """Raises DiskFullError; then nothing is changed."""
+        with self._lock:
+            others = self.keys() - {key}
+            marked = {*others, key} if is_favourite else others
+            write_json(self._path, {_FAVOURITES: sorted(marked)})
 
 
 class PronunciationLibrary:

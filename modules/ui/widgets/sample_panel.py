@@ -10,6 +10,7 @@ import gradio as gr
 from modules.core_components.text.languages import language_name
 from modules.core_components.values import Consent, Sample
 from modules.tools.services import Services
+from modules.tools.voices.preparation import prepare_later
 from modules.tools.voices.samples import add_sample, is_demo_sample, submit_reference_text
 from modules.ui.events import listen, listen_after, notify, warn
 from modules.ui.render import duration_text, empty_html, facts_html, part
@@ -113,6 +114,7 @@ class SamplePanel:
         sample, warnings = add_sample(
             self._services, recording, name, consent, ref_text, language or "", number
         )
+        prepare_later(self._services, sample.name)
         warn(warnings)
         notify(f"{sample.name} is ready.")
         return [sample.name, *recording_input.emptied(), "", "", False, "", ""]

@@ -26,7 +26,7 @@ from modules.tools.voices.samples import DEMO, EXPORT, REFERENCE, submit_export
 from modules.ui.events import listen, notify
 from modules.ui.render import duration_text, facts_html, figure_text
 from modules.ui.tabs.voice_clone.recommendations import RecommendationPanel
-from modules.ui.views import Studio
+from modules.ui.views import Studio, VoiceChooser
 from modules.ui.widgets.engine_panel import NONE
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import menu, menu_update, note, panel, title
@@ -146,6 +146,9 @@ class VoiceCloneTab:
         self._recommended.follow(self._samples.chosen, jobs)
         self._recommended.on_use(self._generate, self._samples.chosen, self._show_engine)
         self._listen(studio, tab)
+        groups = [self._sample_group, self._preset_group]
+        chooser = [self._kind, self._samples.chosen, self._samples.kept, *groups]
+        studio.choosers[str(tab.id)] = VoiceChooser(chooser, _choose_sample)
         voice = {"kind": self._kind, "sample": self._samples.kept, "preset": self._preset}
         studio.keep(tab, **voice, **self._generate.fields)
 
@@ -223,6 +226,11 @@ class VoiceCloneTab:
         # The sample stays as it is: its reference text may be half typed.
         unchanged = [gr.skip()] * len(self._samples.outputs)
         return [*self._generate.show(job), *unchanged]
+
+
+def _choose_sample(sample: str, model_id: str, language: str) -> Sequence[Any]:
+    """Chooses a sample from outside; the engine stays, and its language follows from it."""
+    return [SAMPLE, sample, sample, *_show_kind(SAMPLE)]
 
 
 def _show_kind(kind: str) -> tuple[Any, Any]:

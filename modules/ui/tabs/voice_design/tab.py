@@ -19,6 +19,7 @@ from modules.tools.voices.design import (
     keep_voice,
     submit_design,
 )
+from modules.tools.voices.preparation import prepare_later
 from modules.ui.events import listen, notify, warn
 from modules.ui.render import card_html, empty_html, render
 from modules.ui.views import Studio
@@ -174,6 +175,7 @@ class VoiceDesignTab:
     def _keep(self, number: int) -> Any:
         def keep(ids: list[str], name: str) -> str:
             sample = keep_voice(self._services, ids[number], name)
+            prepare_later(self._services, sample.name)
             warn(sample.info.get("warnings", ()))
             notify(f"{sample.name} is saved.", "It is among the samples on the Voice Clone tab.")
             return ""

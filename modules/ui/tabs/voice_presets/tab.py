@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from modules.core_components.errors import BadInputError
+from modules.core_components.text.languages import language_name
 from modules.tools.models.ready_models import has_stock_voices
 from modules.tools.speaking.history import AGAIN
 from modules.tools.speaking.speech import SPEAK_PRESET
@@ -21,7 +22,7 @@ from modules.ui.tabs.voice_presets.voices import (
     VoicePreview,
     has_models,
 )
-from modules.ui.views import Studio
+from modules.ui.views import Studio, VoiceChooser
 from modules.ui.widgets.parts import title
 from modules.ui.widgets.take_panel import GeneratePanel
 
@@ -43,6 +44,11 @@ class VoicePresetsTab:
         with self._import_place:
             self._import = VoiceImport(self._services, self._engine.ready)
         self._listen(studio, tab)
+        groups = [self._one_group, self._mix_group, self._save_group, self._file_place]
+        chosen = [self._kind, self._list.chosen, self._list.kept, self._engine.ready]
+        menus = [self._engine.engine, self._engine.language]
+        chooser = VoiceChooser([*chosen, *menus, *groups], self._choose_voice)
+        studio.choosers[str(tab.id)] = chooser
         voice = {"kind": self._kind, "voice": self._list.kept, **self._mixer.fields}
         studio.keep(tab, **voice, **self._generate.fields)
 
@@ -134,6 +140,17 @@ class VoicePresetsTab:
         language = gr.update(value=voice.language) if voice.language else gr.skip()
         preview = self._preview.play(model_id, voice.name, voice.language)
         return [voice.name, language, self._own_tools(model_id, voice.name), *preview]
+
+    def _choose_voice(self, voice: str, model_id: str, language: str) -> list[Any]:
+        """Chooses a voice of a model from outside, before the menus have their choices."""
+        engine = [(self._services.tts.entry(model_id).label, model_id)]
+        spoken = [(language_name(language), language)]
+        return [
+            *(ONE, voice, voice, model_id),
+            gr.update(choices=engine, value=model_id),
+            gr.update(choices=spoken, value=language) if language else gr.skip(),
+            *_show_kind(ONE),
+        ]
 
     def _preview_mix(self, model_id: str, mix: str, language: str) -> list[Any]:
         return self._preview.play(model_id, checked_mix(mix), language)
