@@ -13,7 +13,16 @@ from modules.ui.events import STATIC
 # What all tabs share, then what single tabs need besides.
 STYLESHEETS = tuple(
     STATIC / "css" / f"{name}.css"
-    for name in ("studio", "navigation", "voices", "dataset", "player", "training", "access")
+    for name in (
+        "studio",
+        "options",
+        "navigation",
+        "voices",
+        "dataset",
+        "player",
+        "training",
+        "access",
+    )
 )
 # Of each variable the light and the dark value.
 COLOURS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from modules.tools.services import Services
 from modules.ui.server import create_app
 
 HERE = "http://127.0.0.1:7860"
+# What `option_form.js` draws.
+FORM = re.compile(r"const fields = (.*);")
 
 
 def fire(
@@ -125,7 +128,13 @@ class Page:
 
     def fill(self, label: str, value: Any) -> None:
         """Types or chooses a value, as a user does."""
-        number = self._find(None, label, "label")
+        option = self._option(label)
+        if option:
+            number, kind, field = option
+            form = self._props[number]["value"] or {}
+            value = {**form, kind: {**form.get(kind, {}), field["name"]: value}}
+        else:
+            number = self._find(None, label, "label")
         self._props[number]["value"] = value
         for event in ("input", "change", "blur"):
             self._trigger(number, event)
@@ -153,6 +162,11 @@ class Page:
                 self._trigger(number, "tick")
 
     def value(self, label: str) -> Any:
+        option = self._option(label)
+        if option:
+            number, kind, field = option
+            chosen = (self._props[number]["value"] or {}).get(kind, {})
+            return chosen.get(field["name"], field["default"])
         return self._props[self._find(None, label, "label")].get("value")
 
     def choices(self, label: str) -> list[str]:
@@ -169,7 +183,8 @@ class Page:
         return "\n".join(self._value(number) for number in self._visible("html"))
 
     def _value(self, number: int) -> str:
-        return str(self._props[number].get("value") or "")
+        value = self._props[number].get("value")
+        return value if isinstance(value, str) else ""  # a form's is no text
 
     def _find(self, kind: str | None, label: str, name: str) -> int:
         found = [n for n in self._visible(kind) if self._props[n].get(name) == label]
@@ -177,6 +192,17 @@ class Page:
             f"no {label!r} among {[self._props[n].get(name) for n in self._visible(kind)]}"
         )
         return found[0]
+
+    def _option(self, label: str) -> tuple[int, str, dict[str, Any]] | None:
+        """The form of options that shows a field with this label, its kind, and the field."""
+        for number in self._visible("html"):
+            props = self._props[number]
+            found = FORM.search(props.get("js_on_load") or "")
+            kind = props["props"]["shown"] if found else ""
+            for field in json.loads(found[1]).get(kind, ()) if found else ():
+                if field["label"] == label:
+                    return number, kind, field
+        return None
 
     def _visible(self, kind: str | None) -> list[int]:
         return [
@@ -243,7 +269,8 @@ class Page:
                 props.get("value"),
             ):
                 changed.append(number)
-            props.update({k: v for k, v in update.items() if k != "__type__"})
+            own = {**(props.get("props") or {}), **update.get("props", {})}
+            props.update({k: v for k, v in update.items() if k != "__type__"} | {"props": own})
         return changed
 
 

@@ -23,6 +23,7 @@ from modules.tools.speaking.reading import (
 from modules.ui.events import listen
 from modules.ui.render import card_html, empty_html, note_html, render
 from modules.ui.widgets.engine_panel import EnginePanel
+from modules.ui.widgets.option_form import Form
 from modules.ui.widgets.parts import NO_TTS_MODEL, panel
 
 TITLE = "How it will be read"
@@ -45,8 +46,8 @@ class ReadingView:
 
     def __init__(self, services: Services, text: Any, engine: EnginePanel) -> None:
         self._services = services
-        self._options = engine.option(AS_WRITTEN)
-        options = list(self._options.values())
+        self._options = engine.options
+        form = self._options.component
         with gr.Accordion(TITLE, open=False) as view:
             self._spoken = panel(empty_html(NO_TEXT))
             self._phonemes = panel()
@@ -58,7 +59,7 @@ class ReadingView:
                 visible=False,
             )
             update = gr.Button("Update", size="sm")
-        asked = [text, engine.engine, engine.language, *options]
+        asked = [text, engine.engine, engine.language, form]
         shown = [self._spoken, self._phonemes, self._steps]
         for event in (view.expand, update.click):
             read = listen(event, self._show, asked, shown, sequence=SEQUENCE)
@@ -67,7 +68,7 @@ class ReadingView:
             self._steps.input,
             self._leave_out,
             [self._steps, *asked],
-            [*options, self._spoken, self._phonemes],
+            [form, self._spoken, self._phonemes],
             sequence=SEQUENCE,
         )
         self._follow_with_phonemes(left_out, asked)
@@ -75,14 +76,14 @@ class ReadingView:
     def _follow_with_phonemes(self, read: Any, asked: Sequence[Any]) -> None:
         listen(read.success, self._show_phonemes, asked, [self._phonemes], sequence=PHONEMES)
 
-    def _show(self, text: str, model_id: str, language: str, *options: str) -> list[Any]:
+    def _show(self, text: str, model_id: str, language: str, options: Form) -> list[Any]:
         """The spoken form; the phonemes, which take longer the first time, follow."""
         if not model_id:
             words = NOT_READY if speaking_models(self._services) else NO_TTS_MODEL
             return [empty_html(words), "", gr.update(visible=False)]
         engine = self._services.tts.get(model_id)
         as_written = self._as_written(model_id, options)
-        has_steps = engine.options_type in self._options
+        has_steps = self._options.has(engine.options_type, AS_WRITTEN)
         note = "" if has_steps else note_html(WRITTEN.format(label=engine.label))
         try:
             steps = gr.update(value=list(steps_of(engine, as_written)), visible=has_steps)
@@ -97,7 +98,7 @@ class ReadingView:
             return [_error(error), "", steps]
         return [render("reading", reading=reading, engine=engine.label, note=note), "", steps]
 
-    def _show_phonemes(self, text: str, model_id: str, language: str, *options: str) -> Any:
+    def _show_phonemes(self, text: str, model_id: str, language: str, options: Form) -> Any:
         """The phonemes, of models that have them, or why there are none."""
         if not (text.strip() and model_id):
             return ""
@@ -115,23 +116,21 @@ class ReadingView:
         return render("phonemes", sentences=sentences)
 
     def _leave_out(
-        self, steps: Sequence[str], text: str, model_id: str, language: str, *options: str
+        self, steps: Sequence[str], text: str, model_id: str, language: str, options: Form
     ) -> list[Any]:
         """Fills the option of the chosen model; those of others stay, and so do the checkboxes,
         of which another may be clicked meanwhile."""
-        as_written = named_steps(steps)
-        chosen = self._services.tts.get(model_id).options_type if model_id else None
-        filled = [
-            as_written if kind is chosen else option
-            for kind, option in zip(self._options, options, strict=True)
-        ]
-        spoken, phonemes, _ = self._show(text, model_id, language, *filled)
-        return [*filled, spoken, phonemes]
+        filled: Any = gr.skip()
+        if model_id:
+            kind = self._services.tts.get(model_id).options_type
+            filled = options = self._options.fill(options, kind, {AS_WRITTEN: named_steps(steps)})
+        spoken, phonemes, _ = self._show(text, model_id, language, options)
+        return [filled, spoken, phonemes]
 
-    def _as_written(self, model_id: str, options: Sequence[str]) -> str:
+    def _as_written(self, model_id: str, options: Form) -> str:
         """The option of the chosen model; "" where it has none."""
-        chosen = self._services.tts.get(model_id).options_type
-        return dict(zip(self._options, options, strict=True)).get(chosen, "")
+        kind = self._services.tts.get(model_id).options_type
+        return str(self._options.read(kind, options).get(AS_WRITTEN, ""))
 
 
 def _error(error: StudioError) -> Any:

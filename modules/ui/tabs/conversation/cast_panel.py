@@ -31,7 +31,8 @@ from modules.tools.services import Services
 from modules.tools.voices.preset_voices import PresetVoice, preset_voices, usual_language
 from modules.ui.events import listen
 from modules.ui.render import card_html, empty_html, excerpt, note_html
-from modules.ui.widgets.engine_panel import OptionControls
+from modules.ui.widgets.engine_panel import EVERYWHERE
+from modules.ui.widgets.option_form import Form, OptionForm
 from modules.ui.widgets.parts import NO_TTS_MODEL, menu, menu_update, mirror, panel
 
 MOST_SPEAKERS = 8
@@ -84,11 +85,11 @@ class CastPanel:
                 self._speaker = menu("Speaker")
                 self._language = menu("Language", OWN_LANGUAGE)
             self._styles = panel()
-            self._options = OptionControls(option_types(services), None)
+            self._options = OptionForm(option_types(services), leave_out=EVERYWHERE)
         # What `read` takes.
         self.inputs = [self._speakers, self.cast, self.way]
         fixed = [self._more, self._speaker, self._language, self._styles]
-        self._editor = [*fixed, *self._options.groups, *self._options.components]
+        self._editor = [*fixed, self._options.component]
         menus = [*self._rows, *self._voices, *self._engines]
         self.outputs = [self.cast, self._speakers, self._note, *menus, *self._editor]
         self._listen()
@@ -170,11 +171,10 @@ class CastPanel:
         listen(
             self._speaker.input, self._edit, [*known, self._speaker], self._editor, sequence="cast"
         )
-        values = [self._language, *self._options.components]
+        values = [self._language, self._options.component]
         for component in values:
-            # The "input" of a text box comes before the page knows the new text.
             listen(
-                component.blur if isinstance(component, gr.Textbox) else component.input,
+                component.input,
                 self._keep_options,
                 [*known, self._speaker, *values],
                 [self.cast],
@@ -202,13 +202,13 @@ class CastPanel:
         way: str,
         speaker: str,
         language: str,
-        *values: Any,
+        form: Form,
     ) -> dict[str, Choice]:
         choice = cast.get(_fold(speaker), {})
         if not choice:  # the script does not name them any more
             return cast
         kind = self._services.tts.get(choice["engine"]).options_type
-        options = self._options.read(kind, values)
+        options = self._options.read(kind, form)
         keys = [_fold(name) for name in (speakers if way == IN_ONE_GO else [speaker])]
         return cast | {key: {**cast[key], "language": language, "options": options} for key in keys}
 
@@ -220,8 +220,7 @@ class CastPanel:
         choice = cast.get(_fold(speaker), {})
         engine = choice.get("engine", "")
         if not engine:
-            unchanged = len(self._options.groups) + len(self._options.components) + 3
-            return [gr.update(visible=False), *[gr.skip()] * unchanged]
+            return [gr.update(visible=False), *[gr.skip()] * 4]
         handle = self._services.tts.get(engine)
         people = [(name, name) for name in speakers]
         if way == IN_ONE_GO:
@@ -232,8 +231,7 @@ class CastPanel:
             menu_update(people, speaker, NO_SPEAKER),
             menu_update(languages, choice.get("language", ""), OWN_LANGUAGE),
             _styles_note(handle.label, bool(style_option_of(handle))),
-            *self._options.show(handle.options_type),
-            *self._options.values(handle.options_type, choice.get("options", {})),
+            self._options.show(handle.options_type, choice.get("options", {})),
         ]
 
     def _complete(

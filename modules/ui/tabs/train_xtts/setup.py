@@ -46,7 +46,7 @@ from modules.tools.training.preflight import (
 from modules.tools.training.training import start_training
 from modules.ui.events import listen, script
 from modules.ui.render import duration_text, empty_html, facts_html, note_html, render, size_text
-from modules.ui.widgets.engine_panel import option_control
+from modules.ui.widgets.option_form import Form, OptionForm
 from modules.ui.widgets.parts import hidden_text, menu, menu_update, note, panel, title
 
 # Words and colours of the levels of a check, worst first.
@@ -67,7 +67,6 @@ class TrainingSetup:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._fields = describe_options(TrainingPlan)
         self.started = gr.State("")
         with gr.Row():
             with gr.Column(scale=5, min_width=320):
@@ -81,12 +80,11 @@ class TrainingSetup:
                 )
                 self._download = gr.Button(DOWNLOAD_BASE, size="sm", visible=False)
                 self._rejected = panel()
-        self.inputs = [self._name, self._dataset, self._base, *self._options]
+        self.inputs = [self._name, self._dataset, self._base, self._device, self._form]
         chosen = {"name": self._name, "dataset": self._dataset, "base": self._base}
         presets = {"preset": self._preset, "preset_in_use": self._preset_in_use}
-        options = {f.name: part for f, part in zip(self._fields, self._options, strict=True)}
         # By name, for `Studio.keep`.
-        self.fields = {**chosen, **presets, **options}
+        self.fields = {**chosen, **presets, DEVICE: self._device, "options": self._form}
         # What `refresh` gives values for.
         about_base = [self._base_note, self._accept, self._download]
         shown = [self._dataset, self._dataset_facts, self._base]
@@ -107,13 +105,10 @@ class TrainingSetup:
         self._preset_note = panel(_preset_html(STANDARD, {}))
         start = with_preset(STANDARD)
         with gr.Accordion("All options", open=False):
-            self._options = [
-                _device_menu(item.help)
-                if item.name == DEVICE
-                else option_control(item, start[item.name])
-                for item in self._fields
-            ]
-            self._device = self._options[[item.name for item in self._fields].index(DEVICE)]
+            fields = {item.name: item for item in describe_options(TrainingPlan)}
+            self._device = _device_menu(fields[DEVICE].help)
+            self._options = OptionForm([TrainingPlan], TrainingPlan, start, leave_out=[DEVICE])
+            self._form = self._options.component
         with gr.Row():
             self.check = gr.Button("Run preflight")
             self._train = gr.Button("Train", variant="primary", interactive=False)
@@ -125,22 +120,21 @@ class TrainingSetup:
         for component in chosen:
             listen(component.input, self.refresh, chosen, self.outputs, unchecked=True)
         presets = [self._preset, self._preset_in_use]
-        used = [self._preset_in_use, self._preset_note, *self._options]
-        listen(self._preset.input, self._use_preset, [*presets, *self._options], used)
-        for control in self._options:
-            listen(
-                control.change,
-                self._show_preset,
-                [self._preset, *self._options],
-                [self._preset_note],
-                sequence="training-preset",
-            )
+        used = [self._preset_in_use, self._preset_note, self._form]
+        listen(self._preset.input, self._use_preset, [*presets, self._form], used)
+        listen(
+            self._form.change,
+            self._show_preset,
+            [self._preset, self._form],
+            [self._preset_note],
+            sequence="training-preset",
+        )
         listen(self._download.click, self._submit_download, [self._base, self._accept], [jobs])
         report = [self._report, self._rejected, self._accept, self._download, self._train]
         listen(self.check.click, self._preflight, self.inputs, report, show_progress="minimal")
         # What was checked is what is trained.
         lock = script("enable", COUNT=1, ENABLED="false")
-        for component in self.inputs:
+        for component in [*self.inputs, self._preset]:
             listen(component.change, None, [], [self._train], js=lock, queue=False)
         listen(self._train.click, self._start, self.inputs, [self.started], show_progress="minimal")
 
@@ -214,19 +208,21 @@ class TrainingSetup:
             job_id = submit_download(self._services, model_id).id
         return job_id
 
-    def _use_preset(self, preset: str, before: str, *values: Any) -> list[Any]:
-        options = switched(before, preset, self._read(values))
-        shown = [options[item.name] for item in self._fields]
-        return [preset, _preset_html(preset, options), *shown]
+    def _use_preset(self, preset: str, before: str, form: Form) -> list[Any]:
+        options = switched(before, preset, self._read(form))
+        shown = self._options.fill(form, TrainingPlan, options)
+        return [preset, _preset_html(preset, options), shown]
 
-    def _show_preset(self, preset: str, *values: Any) -> str:
-        return _preset_html(preset, self._read(values))
+    def _show_preset(self, preset: str, form: Form) -> str:
+        return _preset_html(preset, self._read(form))
 
-    def _read(self, values: Sequence[Any]) -> dict[str, Any]:
-        return {item.name: value for item, value in zip(self._fields, values, strict=True)}
+    def _read(self, form: Form) -> dict[str, Any]:
+        return self._options.read(TrainingPlan, form)
 
-    def _request(self, name: str, dataset: str, base: str, *values: Any) -> TrainingRequest:
-        return TrainingRequest(name, dataset, base, self._read(values))
+    def _request(
+        self, name: str, dataset: str, base: str, device: str, form: Form
+    ) -> TrainingRequest:
+        return TrainingRequest(name, dataset, base, {DEVICE: device, **self._read(form)})
 
     def _preflight(self, *values: Any) -> list[Any]:
         found = preflight(self._services, self._request(*values))
