@@ -106,7 +106,9 @@ class Opening:
         each of the two hundred that are kept would take most of a second.
         """
         keep = gr.Button("Keep", elem_id=f"keep-{view}", elem_classes="studio-hidden")
-        texts = [part.change for part in components.values() if isinstance(part, gr.Textbox)]
+        # Also of what is not typed but brought by an answer (see `parts.mirror`).
+        kinds = (gr.Textbox, gr.JSON)
+        texts = [part.change for part in components.values() if isinstance(part, kinds)]
         names = json.dumps(list(components))
         listen(
             partial(gr.on, [keep.click, *texts]),
@@ -154,7 +156,7 @@ def listen_as_opened(
     sequence: str = OPENING,
 ) -> None:
     """Calls `work` for a page that is just opened; its id comes first (see `modules.ui.pages`)."""
-    listen(
+    answered = listen(
         event,
         work,
         [from_browser, *inputs],
@@ -163,6 +165,13 @@ def listen_as_opened(
         js=script("page_id", COUNT=len(inputs) + 1),
         opens=True,
     )
+    _tell_answered(answered, "", [])
+
+
+def _tell_answered(answered: Any, view: str, unlocks: Sequence[Any]) -> None:
+    """Has the browser enable `unlocks`, and open the view for clicks if nothing else is awaited."""
+    told = script("view_answered", VIEW=json.dumps(view), COUNT=len(unlocks))
+    listen_after(answered, None, [], unlocks, js=told, queue=False)
 
 
 @dataclass(frozen=True)
@@ -228,9 +237,9 @@ class Studio:
     ) -> None:
         """Calls `work` each time its tab is chosen, the first tab also when the page is opened.
 
-        Components in `unlocks` need that answer (a button that sends the values of menus, say).
-        They are disabled until the first answer has arrived; then the browser enables them, without
-        asking the server.
+        Nothing can be done in the view before the first answer (see `navigation.js`), and
+        components in `unlocks`, which need it (a button that sends the values of menus, say), are
+        disabled until then.
         """
         for component in unlocks:
             component.interactive = False
@@ -241,10 +250,17 @@ class Studio:
             sequence = OPENING
 
         def follow(shown: Event) -> None:
-            answered = listen(shown, work, inputs, outputs, unchecked=unchecked, sequence=sequence)
-            if unlocks:
-                enable = script("enable", COUNT=len(unlocks), ENABLED="true")
-                listen_after(answered, None, [], unlocks, js=enable, queue=False)
+            view = str(tab.id)
+            answered = listen(
+                shown,
+                work,
+                inputs,
+                outputs,
+                unchecked=unchecked,
+                sequence=sequence,
+                js=script("view_asked", VIEW=json.dumps(view), COUNT=len(inputs)),
+            )
+            _tell_answered(answered, view, unlocks)
 
         follow(tab.select)
         if is_first:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import expect
 
+from modules.core_components.ai_models import reset_managers
+from modules.ui.server import create_app
+from modules.ui.widgets.sample_panel import SamplePanel
+from tests.api.conftest import served
 from tests.e2e.conftest import StudioProcess, watched_page
 from tests.e2e.studio_page import StudioPage
+from tests.helpers.fakes import add_noise, fake_studio
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -33,6 +39,7 @@ def test_views_have_addresses_and_back_works(page: Page, studio: StudioProcess) 
     expect(page.get_by_label("Script").locator("visible=true")).to_be_visible()
     page.go_forward()
     expect(on.button("Save")).to_be_visible()
+    page.wait_for_url("**/#/settings")
     # As typed into the browser.
     page.goto(f"{studio.url}/transcribe")
     expect(page).to_have_title(re.compile("^Transcribe · "))
@@ -40,6 +47,35 @@ def test_views_have_addresses_and_back_works(page: Page, studio: StudioProcess) 
     assert page.url == f"{studio.url}/#/transcribe"
     page.goto(f"{studio.url}/#/no-such-view")
     expect(page).to_have_title(re.compile("^Voice Clone · "))
+
+
+def test_nothing_can_be_chosen_before_the_answer_that_would_replace_it(
+    chromium: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
+    services, _ = fake_studio(tmp_path)
+    add_noise(services, "Anna")
+    add_noise(services, "Ben")
+    may_answer = threading.Event()
+    listed = SamplePanel.refresh
+
+    def answer_late(panel: SamplePanel, chosen: str) -> list[Any]:
+        answer = listed(panel, chosen)
+        may_answer.wait(60)
+        return answer
+
+    monkeypatch.setattr(SamplePanel, "refresh", answer_late)
+    with served(create_app(services)) as address, watched_page(chromium, address) as page:
+        on = StudioPage(page)
+        expect(on.button("Generate")).to_be_enabled()  # another answer has arrived
+        views = page.locator("#views")
+        assert views.evaluate("views => views.inert")
+        may_answer.set()
+        on.choose("Sample", "Ben")
+        assert not views.evaluate("views => views.inert")
+        expect(on.text("Voice: Ben")).to_be_visible()
+    services.close()
+    reset_managers()
 
 
 def test_on_a_phone_the_last_views_are_in_a_menu(page: Page) -> None:

@@ -6,6 +6,30 @@ const title = document.title;
 const KEEP_MS = 300;
 const closeMore = () => { element.classList.remove('open'); more.setAttribute('aria-expanded', 'false'); };
 
+// What an answer brings takes the place of what stands there, also of what was chosen meanwhile. So
+// nothing can be done on the page, "", or in a view before all it asked for at first has arrived.
+const MOST_WAIT_MS = 60000;
+const asked = new Map([['', 0]]);
+const answered = new Set();
+const wait = () => {
+  const views = document.getElementById('views');
+  if (!views) return;
+  const current = links.find(one => one.hasAttribute('aria-current'));
+  const isWaiting = view => asked.has(view) && !answered.has(view);
+  views.inert = isWaiting('') || isWaiting(current?.dataset.view);
+};
+const release = view => { answered.add(view); wait(); };
+window.studioAsked = view => {
+  if (!asked.get(view)) setTimeout(release, MOST_WAIT_MS, view);
+  asked.set(view, (asked.get(view) || 0) + 1);
+  wait();
+};
+window.studioAnswered = view => {
+  asked.set(view, asked.get(view) - 1);
+  // The first view also asks before what was typed is back, and once more then.
+  if (!asked.get(view) && window.studioOpened) release(view);
+};
+
 const show = () => {
   const [, view, item] = location.hash.split('/');
   const link = links.find(one => one.dataset.view === view) || links[0];
@@ -16,6 +40,7 @@ const show = () => {
   more.classList.toggle('current', isListed);
   document.title = `${link.querySelector('span').textContent} · ${title}`;
   closeMore();
+  wait();
   const button = document.getElementById(`view-${link.dataset.view}-button`);
   if (!button) return;
   if (button.getAttribute('aria-selected') !== 'true') {

@@ -1,5 +1,6 @@
 // The id of this tab of the browser, which a reload keeps, before the other inputs of a listener.
 (...values) => {
+  window.studioAsked?.('');
   let id = '';
   try { id = sessionStorage.getItem('studio-page') || ''; } catch (error) { /* storage is off */ }
   if (!id) {

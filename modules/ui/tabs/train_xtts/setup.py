@@ -133,7 +133,7 @@ class TrainingSetup:
         report = [self._report, self._rejected, self._accept, self._download, self._train]
         listen(self.check.click, self._preflight, self.inputs, report, show_progress="minimal")
         # What was checked is what is trained.
-        lock = script("enable", COUNT=1, ENABLED="false")
+        lock = script("disable", COUNT=1)
         for component in [*self.inputs, self._preset]:
             listen(component.change, None, [], [self._train], js=lock, queue=False)
         listen(self._train.click, self._start, self.inputs, [self.started], show_progress="minimal")

@@ -1,0 +1,1 @@
+() => Array(COUNT).fill({ __type__: 'update', interactive: false })

@@ -1,1 +1,0 @@
-() => Array(COUNT).fill({ __type__: 'update', interactive: ENABLED })
