@@ -127,6 +127,10 @@ class TakeLibrary:
         """How many takes there are to list."""
         return len(self._newest_first() if wanted == EVERY_TAKE else self._matching(wanted))
 
+    def ids(self) -> tuple[str, ...]:
+        """The ids of all takes, newest first."""
+        return tuple(take_id for take_id, _ in self._newest_first())
+
     def choices(self) -> TakeChoices:
         """The kinds, voices and engines of the takes."""
         takes = [self._read(*found) for found in self._newest_first()]

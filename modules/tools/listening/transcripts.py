@@ -13,7 +13,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -77,13 +77,10 @@ class KeptTranscript:
 
     id: str
     path: Path
+    transcript: Transcript
     original: Transcript
-    corrections: Corrections = field(default_factory=Corrections)
-    recording: Path | None = None
-
-    @property
-    def transcript(self) -> Transcript:
-        return corrected(self.original, self.corrections)
+    corrections: Corrections
+    recording: Path | None
 
 
 def list_transcripts(services: Services, limit: int = 200) -> tuple[KeptTranscript, ...]:
@@ -106,12 +103,14 @@ def get_transcript(services: Services, transcript_id: str) -> KeptTranscript:
 
 
 def _kept(path: Path) -> KeptTranscript:
+    original, corrections = read_transcript(path), _read_corrections(path)
     recording = path.with_suffix(_RECORDING)
     return KeptTranscript(
         path.stem,
         path,
-        read_transcript(path),
-        _read_corrections(path),
+        corrected(original, corrections),
+        original,
+        corrections,
         recording if recording.is_file() else None,
     )
 

@@ -13,6 +13,7 @@ from modules.core_components.ai_models.engines.base import describe_options
 from modules.core_components.errors import StudioError
 from modules.core_components.jobs import Job
 from modules.core_components.values import Take
+from modules.tools.recordings import TAKE
 from modules.tools.services import Services
 from modules.tools.speaking.history import AGAIN, export_take, submit_again, submit_another
 from modules.tools.speaking.request import FORMATS
@@ -23,9 +24,18 @@ from modules.tools.speaking.scores import (
     likeness_share,
 )
 from modules.tools.speaking.speech import SPEAK, submit_speech
+from modules.tools.speaking.take_comparison import option_text
 from modules.tools.voices.previews import example_sentence
 from modules.ui.events import listen, script
-from modules.ui.render import duration_text, empty_html, excerpt, facts_html, local_time, render
+from modules.ui.render import (
+    duration_text,
+    empty_html,
+    excerpt,
+    facts_html,
+    local_time,
+    player_html,
+    render,
+)
 from modules.ui.views import OPENING, Studio
 from modules.ui.widgets import parts
 from modules.ui.widgets.engine_panel import EnginePanel
@@ -39,15 +49,19 @@ MOST_LATEST = 6
 class TakePanel:
     """Shows one take; `outputs` and `show` belong together.
 
-    Generating it again is a job like all others: its id goes to `jobs`.
+    Generating it again is a job like all others: its id goes to `jobs`. With `waveform` the take
+    has the player that also edits; it is drawn only where the view is on show.
     """
 
-    def __init__(self, services: Services, jobs: JobsView, element_id: str) -> None:
+    def __init__(
+        self, services: Services, jobs: JobsView, element_id: str, waveform: bool = False
+    ) -> None:
         self._services = services
+        self._waveform = waveform
         self.take_id = gr.State("")
         with gr.Column(visible=False) as self._group:
             self._note = parts.panel(visible=False)
-            self._player = parts.audio_player("Take")
+            self._player = parts.panel() if waveform else parts.audio_player("Take")
             self._scores = parts.panel()
             with gr.Row():
                 downloads = parts.DownloadButtons(FORMATS, f"{element_id}-link")
@@ -70,10 +84,16 @@ class TakePanel:
             take.id,
             gr.update(visible=True),
             gr.update(value=note, visible=bool(note)),
-            gr.update(value=str(take.path), label=f"{excerpt(take.voice, 60)} · {take.engine}"),
+            self._played(take),
             scores_html(take),
             facts_html({**take_facts(take), **self._options_of(take)}),
         ]
+
+    def _played(self, take: Take) -> Any:
+        label = f"{excerpt(take.voice, 60)} · {take.engine}"
+        if self._waveform:
+            return player_html(TAKE, take.id, label, edits=True)
+        return gr.update(value=str(take.path), label=label)
 
     def show_result(self, job: Job) -> list[Any]:
         """Values for `outputs`: the take a job made and, if it was made again, how it compares."""
@@ -91,18 +111,10 @@ class TakePanel:
         except StudioError:  # a fine-tuned model that was deleted since
             return {}
         known = ((item, take.options.get(item.name)) for item in about if item.name != "seed")
-        return {item.label: _option_text(value) for item, value in known if value is not None}
+        return {item.label: option_text(value) for item, value in known if value is not None}
 
     def _submit(self, submit: Callable[[Services, str], Job], take_id: str) -> str:
         return submit(self._services, take_id).id
-
-
-def _option_text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, (list, tuple)):
-        return ", ".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def again_note(identical: bool, reason: str) -> Markup:

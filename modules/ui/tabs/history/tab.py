@@ -1,83 +1,148 @@
-"""History: all takes, to search, play, generate again and delete."""
+"""History: all takes, to find, play, compare, generate again, export and delete."""
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
-from modules.core_components.errors import NotFoundError
+from modules.core_components.errors import BadInputError, NotFoundError
 from modules.core_components.jobs import Job
-from modules.core_components.library.takes import TakeFilter
 from modules.core_components.values import Take
 from modules.tools.speaking.history import AGAIN
-from modules.ui.events import listen, warn
-from modules.ui.render import render
+from modules.tools.speaking.take_comparison import compare_takes
+from modules.tools.speaking.take_export import join_takes, zip_takes
+from modules.ui.events import listen, notify, script, warn
+from modules.ui.render import empty_html, render
+from modules.ui.tabs.history import filters
+from modules.ui.tabs.history.filters import Filters
 from modules.ui.tabs.history.trash import TrashPanel
 from modules.ui.views import Studio
+from modules.ui.widgets import parts
 from modules.ui.widgets.jobs_view import JobsView
-from modules.ui.widgets.parts import ConfirmedButton, Pager, choice_list
+from modules.ui.widgets.parts import ConfirmedButton, DownloadButtons, Pager
 from modules.ui.widgets.take_panel import TakePanel
 
 PAGE = 12
 SEQUENCE = "history-list"
 NO_TAKES = "No takes yet. Everything you generate is kept here."
-NO_MATCH = "No take contains all of these words in its text or voice."
+NO_MATCH = "No take matches. Search for other words, or choose “All” in the menus."
+ZIP, JOINED = "zip", "joined"
 
 
 class HistoryTab:
+    """`marked` are the ids of the ticked takes, in the order in which they were ticked; `deleted`
+    those of the last deleted ones in the trash."""
+
     def __init__(self, studio: Studio, tab: gr.Tab) -> None:
         self._services = studio.services
+        self._marked = gr.State([])
+        self._deleted = gr.State([])
+        self._comparison = parts.panel(
+            visible=False, script=script("take_list", VIEW="''"), element_id="history-comparison"
+        )
         with gr.Row():
             with gr.Column(scale=7, min_width=340):
-                self._search = gr.Textbox(
-                    value="",
-                    label="Search",
-                    show_label=False,
-                    placeholder="Search texts and voices",
-                    max_lines=1,
+                self._filters = Filters()
+                self._list = parts.panel(
+                    empty_html(parts.LOADING), script=script("take_list", VIEW=repr(str(tab.id)))
                 )
-                self._list = choice_list(str(tab.id))
                 self._pager = Pager(PAGE)
+                with gr.Row():
+                    self._compare = gr.Button("Compare", size="sm", min_width=90)
+                    several = DownloadButtons((ZIP, JOINED), "history-several-link")
+                    self._delete_marked = gr.Button(
+                        "Delete selected", size="sm", min_width=90, variant="stop"
+                    )
                 self._trash = TrashPanel(studio, tab)
             with gr.Column(scale=5, min_width=320):
                 self._jobs = JobsView(self._services, (AGAIN,))
-                self._take = TakePanel(self._services, self._jobs, "history-take")
+                self._take = TakePanel(self._services, self._jobs, "history-take", waveform=True)
                 with gr.Column(visible=False) as self._tools:
                     self._delete = ConfirmedButton("Delete take", "It moves to the trash.")
+        several.on_download(self._export, self._marked)
         self._listen(studio, tab)
-        studio.keep(tab, search=self._search)
+        self._filters.keep(studio, tab)
 
     def _listen(self, studio: Studio, tab: gr.Tab) -> None:
         # One for each of `shown`.
         self._unchanged = [gr.skip()] * (len(self._take.outputs) + 1)
-        sought = [self._search, self._take.take_id]
-        asked = [self._pager.page, *sought]
-        listing = [self._list, *self._pager.outputs]
+        asked = [self._pager.page, self._marked, self._deleted, self._take.take_id]
+        asked += self._filters.inputs
+        listing = [self._list, self._marked, self._deleted, *self._filters.outputs]
+        listing += self._pager.outputs
         shown = [*self._take.outputs, self._tools]
+        every = [*shown, *listing]
         self._jobs.find_on_open(studio)
-        # Its "input" comes before the page knows the new text.
-        listen(self._search.change, partial(self._show_page, 0), sought, listing, sequence=SEQUENCE)
-        self._pager.on_turn(self._show_page, sought, listing, SEQUENCE)
-        listen(self._list.select, self._show_chosen, [], shown)
+        self._filters.on_change(self._show_first_page, asked, listing, SEQUENCE)
+        self._pager.on_turn(self._show_page, asked[1:], listing, SEQUENCE)
+        listen(self._list.select, self._act, asked, [*every, *self._trash.outputs])
         for opened in studio.on_address(tab, self._show_addressed, shown, SEQUENCE):
             listen(opened.success, self._show_page, asked, listing, sequence=SEQUENCE)
-        self._jobs.on_finished(self._show_again, asked, [*shown, *listing])
-        self._delete.on_confirm(self._delete_take, asked, [*shown, *listing, *self._trash.outputs])
+        self._jobs.on_finished(self._show_again, asked, every)
+        deleting = [*every, *self._trash.outputs]
+        self._delete.on_confirm(self._delete_take, asked, deleting)
+        listen(self._delete_marked.click, self._delete_several, asked, deleting)
         self._trash.on_restored(self._show_page, asked, listing)
+        compared = listen(self._compare.click, self._show_two, [self._marked], [self._comparison])
+        listen(compared.success, None, [], [], js=script("show_comparison"), queue=False)
+        listen(self._comparison.select, _hide, [], [self._comparison], queue=False)
 
-    def _show_page(self, page: int, search: str, chosen: str) -> list[Any]:
-        takes = self._services.takes
-        count = takes.count(TakeFilter(search))
+    def _show_first_page(self, page: int, *values: Any) -> list[Any]:
+        return self._show_page(0, *values)
+
+    def _show_page(
+        self, page: int, marked: list[str], deleted: list[str], chosen: str, *sought: Any
+    ) -> list[Any]:
+        """Values for the list and all that belongs to it; what is marked and gone is dropped."""
+        takes, found = self._services.takes, filters.wanted(*sought)
+        count = takes.count(found)
         first, _ = self._pager.span(page, count)
-        rows = [(take.id, take) for take in takes.list(PAGE, first, TakeFilter(search))]
-        empty = NO_MATCH if search.strip() else NO_TAKES
-        table = render("takes", rows=rows, chosen=chosen, empty=empty)
-        return [table, *self._pager.show(page, count)]
+        rows = [(take.id, take) for take in takes.list(PAGE, first, found)]
+        known = set(takes.ids())
+        marked = [take_id for take_id in marked if take_id in known]
+        table = render(
+            "takes",
+            rows=rows,
+            chosen=chosen,
+            marked=marked,
+            deleted=len(deleted),
+            empty=NO_MATCH if known else NO_TAKES,
+        )
+        _, _, voice, engine, *_ = sought
+        menus = filters.choices(takes.choices(), voice, engine)
+        return [table, marked, deleted, *menus, *self._pager.show(page, count)]
 
-    def _show_chosen(self, row: gr.EventData) -> list[Any]:
-        return self._show_take(self._services.takes.get(row.id))
+    def _act(
+        self,
+        made: gr.EventData,
+        page: int,
+        marked: list[str],
+        deleted: list[str],
+        chosen: str,
+        *sought: Any,
+    ) -> list[Any]:
+        """What was pressed in the list: a row, its box, its star, or a button above."""
+        act = getattr(made, "act", "show")
+        shown, trash = self._unchanged, [gr.skip()] * len(self._trash.outputs)
+        if act == "show":
+            rest = [gr.skip()] * (5 + len(self._pager.outputs))
+            return [*self._show_take(self._services.takes.get(made.id)), *rest, *trash]
+        if act == "mark":
+            marked = [take_id for take_id in marked if take_id != made.id]
+            marked += [made.id] if made.on else []
+        elif act == "star":
+            self._services.takes.mark_favourite(made.id, bool(made.on))
+        elif act == "clear":
+            marked = []
+        elif act == "undo":
+            restored = [self._services.takes.restore(trash_id) for trash_id in deleted]
+            deleted, trash = [], self._trash.show()
+            notify("Restored." if len(restored) == 1 else f"{len(restored)} takes are restored.")
+        return [*shown, *self._show_page(page, marked, deleted, chosen, *sought), *trash]
 
     def _show_addressed(self, take_id: str) -> list[Any]:
         """The take of the address; what is shown stays where that names none."""
@@ -92,10 +157,52 @@ class HistoryTab:
     def _show_take(self, take: Take | None) -> list[Any]:
         return [*self._take.show(take), gr.update(visible=take is not None)]
 
-    def _show_again(self, job: Job, page: int, search: str, chosen: str) -> list[Any]:
+    def _show_again(
+        self,
+        job: Job,
+        page: int,
+        marked: list[str],
+        deleted: list[str],
+        chosen: str,
+        *sought: Any,
+    ) -> list[Any]:
         shown = self._take.show_result(job)
-        return [*shown, gr.update(visible=True), *self._show_page(page, search, shown[0])]
+        listing = self._show_page(page, marked, deleted, shown[0], *sought)
+        return [*shown, gr.update(visible=True), *listing]
 
-    def _delete_take(self, page: int, search: str, chosen: str) -> list[Any]:
-        self._services.takes.delete(chosen)
-        return [*self._show_take(None), *self._show_page(page, search, ""), *self._trash.show()]
+    def _delete_take(
+        self, page: int, marked: list[str], deleted: list[str], chosen: str, *sought: Any
+    ) -> list[Any]:
+        return self._delete_all([chosen], page, marked, chosen, *sought)
+
+    def _delete_several(
+        self, page: int, marked: list[str], deleted: list[str], chosen: str, *sought: Any
+    ) -> list[Any]:
+        if not marked:
+            raise BadInputError("No takes are selected.", "Tick the takes in the list first.")
+        return self._delete_all(marked, page, marked, chosen, *sought)
+
+    def _delete_all(
+        self, take_ids: Sequence[str], page: int, marked: list[str], chosen: str, *sought: Any
+    ) -> list[Any]:
+        """Moves takes to the trash; the list offers to undo it."""
+        deleted = [self._services.takes.delete(take_id) for take_id in take_ids]
+        shown = self._show_take(None) if chosen in take_ids else self._unchanged
+        chosen = "" if chosen in take_ids else chosen
+        listing = self._show_page(page, marked, deleted, chosen, *sought)
+        return [*shown, *listing, *self._trash.show()]
+
+    def _show_two(self, marked: list[str]) -> Any:
+        if len(marked) != 2:
+            raise BadInputError("Two takes can be compared.", "Tick two of them in the list.")
+        compared = compare_takes(self._services, *marked)
+        return gr.update(value=render("comparison", compared=compared), visible=True)
+
+    def _export(self, what: str, marked: list[str]) -> Path:
+        if what == ZIP:
+            return zip_takes(self._services, marked)
+        return join_takes(self._services, marked)
+
+
+def _hide() -> Any:
+    return gr.update(value=Markup(), visible=False)

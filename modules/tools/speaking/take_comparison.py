@@ -1,0 +1,96 @@
+"""Two takes side by side: what differs in how they were made, and how good each is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from modules.core_components.ai_models.engines.base import describe_options
+from modules.core_components.errors import BadInputError, StudioError
+from modules.core_components.text.languages import language_name
+from modules.core_components.values import Take
+from modules.tools.services import Services
+from modules.tools.speaking.scores import heard_words
+
+NOTHING = "–"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A setting or a score of two takes, as people read it; "–" where one has none."""
+
+    label: str
+    first: str
+    second: str
+
+
+@dataclass(frozen=True)
+class TakeComparison:
+    """Two takes, the settings that differ, and all scores that either has."""
+
+    first: Take
+    second: Take
+    settings: tuple[Difference, ...]
+    scores: tuple[Difference, ...]
+
+
+def compare_takes(services: Services, first_id: str, second_id: str) -> TakeComparison:
+    """Raises NotFoundError, and BadInputError for a take and itself."""
+    if first_id == second_id:
+        raise BadInputError("These are one and the same take.", "Select another one.")
+    first, second = services.takes.get(first_id), services.takes.get(second_id)
+    settings = _pairs(take_settings(services, first), take_settings(services, second))
+    differing = tuple(pair for pair in settings if pair.first != pair.second)
+    return TakeComparison(first, second, differing, _pairs(_scores(first), _scores(second)))
+
+
+def take_settings(services: Services, take: Take) -> dict[str, str]:
+    """What a take was made with, by labels: voice, engine, language, seed, and every option."""
+    known = {
+        "Voice": take.voice,
+        "Engine": take.engine,
+        "Language": language_name(take.language) if take.language else "",
+        "Seed": str(take.seed),
+        "Reference text": take.ref_text,
+    }
+    return {name: text for name, text in {**known, **_options(services, take)}.items() if text}
+
+
+def option_text(value: Any) -> str:
+    """The value of an option as people read it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _options(services: Services, take: Take) -> dict[str, str]:
+    try:
+        about = describe_options(services.tts.get(take.model_id).options_type)
+    except StudioError:  # a fine-tuned model that was deleted since
+        return {}
+    named = ("seed", "language")
+    known = ((item, take.options.get(item.name)) for item in about if item.name not in named)
+    return {item.label: option_text(value) for item, value in known if value is not None}
+
+
+def _scores(take: Take) -> dict[str, str]:
+    scores, heard = take.scores, heard_words(take)
+    known: Mapping[str, tuple[float | None, Callable[[float], str]]] = {
+        "Similarity to the sample": (scores.similarity, "{:.2f}".format),
+        "Loudness": (scores.loudness_lufs, "{:.0f} LUFS".format),
+        "Silence": (scores.silence_fraction, "{:.0%}".format),
+        "Generated in": (sum(take.timings_s.values()) or None, "{:.1f} s".format),
+    }
+    told = {label: form(value) for label, (value, form) in known.items() if value is not None}
+    understood = {} if heard is None else {"Understood by Whisper": heard.figure}
+    return {"Length": f"{take.duration_s:.1f} s", **understood, **told}
+
+
+def _pairs(first: Mapping[str, str], second: Mapping[str, str]) -> tuple[Difference, ...]:
+    labels = dict.fromkeys([*first, *second])
+    return tuple(
+        Difference(label, first.get(label, NOTHING), second.get(label, NOTHING)) for label in labels
+    )

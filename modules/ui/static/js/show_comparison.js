@@ -1,0 +1,1 @@
+() => setTimeout(() => document.getElementById('history-comparison').scrollIntoView({ block: 'nearest' }), 150)

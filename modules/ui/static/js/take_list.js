@@ -1,0 +1,29 @@
+const press = event => {
+  const row = event.target.closest('[data-id]');
+  const control = event.target.closest('[data-act]');
+  const id = row ? row.dataset.id : '';
+  if (!control && !row) return;
+  if (!control) {
+    element.querySelectorAll('[data-id]').forEach(other => other.classList.remove('chosen'));
+    row.classList.add('chosen');
+    if (VIEW) history.pushState(null, '', `#/${VIEW}/${encodeURIComponent(id)}`);
+    return trigger('select', { act: 'show', id });
+  }
+  const isPressed = control.getAttribute('aria-pressed') === 'true';
+  const on = control.matches('input') ? control.checked : !isPressed;
+  trigger('select', { act: control.dataset.act, id, on });
+};
+element.addEventListener('click', press);
+element.addEventListener('keydown', event => {
+  if (event.key === 'Enter' && !event.target.closest('[data-act]')) press(event);
+});
+// The answer draws the list anew: the control that was used keeps the focus.
+let used = '';
+element.addEventListener('focusin', event => {
+  const control = event.target.closest('[data-act], [data-id]');
+  const row = event.target.closest('[data-id]');
+  used = [row ? `[data-id="${CSS.escape(row.dataset.id)}"]` : '', control?.dataset.act ? `[data-act=${control.dataset.act}]` : ''].join(' ');
+});
+new MutationObserver(() => {
+  if (used.trim() && document.activeElement === document.body) element.querySelector(used)?.focus();
+}).observe(element, { childList: true, subtree: true });
