@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from modules.cli.common import Json, check_folder, output, plain, print_json, studio, working_studio
+from modules.cli.common import (
+    Json,
+    check_folder,
+    check_out,
+    output,
+    plain,
+    print_json,
+    studio,
+    working_studio,
+)
 from modules.core_components.errors import NotFoundError
 from modules.core_components.progress import CancelToken, Progress
 
@@ -140,6 +149,35 @@ def export(
         check_folder(out.parent)
         written = export_ljspeech(services, name, out, progress, cancel)
     output(as_json, {"out": written}, f"Written: {written}")
+
+
+@dataset_app.command()
+def report(
+    context: typer.Context,
+    name: Name,
+    out: Annotated[
+        Path | None, typer.Option(help="A table of all clips: a file that ends in .csv or .xlsx.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Measures every clip and says what is wrong with which, worst first."""
+    with working_studio(context, as_json) as (services, progress, cancel):
+        from modules.tools.dataset.report import report_of
+        from modules.tools.dataset.report_table import report_table, write_report
+
+        if out is not None:
+            check_out(out)
+        found = report_of(services, name, progress, cancel)
+        table = report_table(services.datasets.get(name), found)
+        if out is not None:
+            write_report(table, out)
+    lines = [f"{found.clips} clips, {found.minutes:.1f} min, {len(found.findings)} findings."]
+    lines += [
+        f"{item.severity:5} {item.clip_id or 'dataset'}: {item.message} {item.hint}".rstrip()
+        for item in found.findings
+    ]
+    lines += [*found.not_checked, *([f"Written: {out}"] if out else [])]
+    output(as_json, {"report": found, "out": out}, *lines)
 
 
 @dataset_app.command()

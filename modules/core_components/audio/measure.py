@@ -1,4 +1,10 @@
-"""Measures of audio: level, loudness, pauses, clipping, bandwidth."""
+"""Measures of audio: level, loudness, pauses, clipping, bandwidth.
+
+Levels and the span that sounds are computed here and not by librosa: its import costs a second or
+two where a level takes a thousandth, its `effects.trim` measures from the loudest frame (one click,
+and quiet speech counts as silence; here it is the 95th percentile), and its frames overlap. Where
+both say the same, the tests compare the numbers (bench/audio_libraries.py has the times).
+"""
 
 from __future__ import annotations
 

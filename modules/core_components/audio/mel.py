@@ -1,4 +1,8 @@
-"""Mel filters, as librosa computes them, without importing it (two seconds)."""
+"""Mel filters, as librosa computes them.
+
+Ours, because importing librosa costs up to two seconds before the first transcript and the first
+likeness (bench/audio_libraries.py). The numbers are the same; a test compares them.
+"""
 
 from __future__ import annotations
 

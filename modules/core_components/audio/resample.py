@@ -1,4 +1,8 @@
-"""Changing the sample rate."""
+"""Changing the sample rate.
+
+With soxr, which librosa's own `resample` takes by default; torchaudio's is as good only with longer
+filters, which make it slower, and knows no pieces (bench/audio_libraries.py).
+"""
 
 from __future__ import annotations
 

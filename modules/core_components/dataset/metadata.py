@@ -1,7 +1,9 @@
 """Metadata files of datasets: which column holds the file, the text and the speaker.
 
 Files differ in delimiter and columns, and most have no header, so the columns are told apart by
-what they hold; a file whose columns cannot be told apart is refused.
+what they hold; a file whose columns cannot be told apart is refused. pandas reads the tables; a
+single line, and a file that pandas takes for broken, is parted by the csv module, field by field:
+a table for each line would take seconds, and its parser gives up where a quotation mark is none.
 """
 
 from __future__ import annotations
@@ -52,6 +54,8 @@ _SENTENCE_MARKS = tuple(".?!…,;:。！？、，；：।")
 _SIMILAR = 0.5
 _COMPARED = 100
 _LOOKED_AT = 500  # rows of which the columns are told apart
+_MOST_FIELDS = 64  # of a row; what is beyond is one field
+_LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _HEADER_EXAMPLE = "audio_file|text|speaker_name"
 
 # Whether a recording is there under a name that a row gives.
@@ -183,30 +187,50 @@ def _records(text: str, filled: Sequence[tuple[int, str]], mark: str) -> list[_R
     if mark == " ":
         pairs = ((number, line.split(maxsplit=1)) for number, line in filled)
         return [_Record(number, tuple(map(str.strip, parts))) for number, parts in pairs]
-    if mark in ",;":
-        records = _records_over_lines(text, mark)
-        if records is not None:
-            return records
-    return [_Record(number, tuple(_fields(line, mark))) for number, line in filled]
+    records = _read_by_pandas(text, mark)
+    if records is None:
+        records = [_Record(number, tuple(_fields(line, mark))) for number, line in filled]
+    return records
 
 
-def _records_over_lines(text: str, mark: str) -> list[_Record] | None:
-    """The records where a quoted field may go on over several lines; None where one then has other
-    fields than the first, because a quote was none."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
+def _read_by_pandas(text: str, mark: str) -> list[_Record] | None:
+    """The records of a table, where a field in quotes may go on over several lines if commas or
+    semicolons part them. None where a quotation mark was none: a record then has other fields than
+    the first, or swallows lines that are no part of it.
+
+    pandas' engine in Python tells a field that is missing from one that is empty, and knows no
+    line numbers: they follow from the line breaks within the fields.
+    """
+    import pandas as pd
+
+    width = min(max(line.count(mark) for line in split_lines(text)) + 1, _MOST_FIELDS)
+    try:
+        table = pd.read_csv(
+            io.StringIO(text, newline=""),
+            sep=mark,
+            header=None,
+            index_col=False,
+            names=range(width),
+            dtype=object,
+            keep_default_na=False,
+            skip_blank_lines=False,
+            quoting=csv.QUOTE_NONE if mark == "|" else csv.QUOTE_MINIMAL,
+            engine="python",
+            on_bad_lines=lambda fields: [*fields[: width - 1], mark.join(fields[width - 1 :])],
+        )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, csv.Error, ValueError):
+        return None
     records: list[_Record] = []
     begin = 1
-    try:
-        for fields in reader:
-            if any(field.strip() for field in fields):
-                records.append(_Record(begin, tuple(field.strip() for field in fields)))
-                went_on = any("\n" in field or "\r" in field for field in fields)
-                if went_on and len(fields) != len(records[0].fields):
-                    return None
-            begin = reader.line_num + 1
-    except csv.Error:
-        return None
-    return records
+    for values in table.itertuples(index=False, name=None):
+        fields = tuple(value for value in values if isinstance(value, str))
+        within = sum(len(_LINE_BREAK.findall(field)) for field in fields)
+        if any(field.strip() for field in fields):
+            records.append(_Record(begin, tuple(field.strip() for field in fields)))
+            if within and (mark not in ",;" or len(fields) != len(records[0].fields)):
+                return None
+        begin += 1 + within
+    return records or None
 
 
 def _header_columns(fields: Sequence[str]) -> _Columns | None:

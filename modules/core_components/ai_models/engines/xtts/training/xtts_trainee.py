@@ -1,4 +1,8 @@
-"""XTTS as the loop trains it: coqui's `GPTTrainer` with its losses, data and optimizer."""
+"""XTTS as the loop trains it: coqui's `GPTTrainer` with its losses, data and optimizer.
+
+Clips are read by soundfile and resampled by soxr: torchaudio 2.11 reads only through torchcodec and
+an installed FFmpeg, which the studio does without.
+"""
 
 from __future__ import annotations
 
