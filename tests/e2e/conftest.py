@@ -108,8 +108,13 @@ class StudioProcess:
 def studio(
     starter_models: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[StudioProcess]:
-    """A studio in an empty data root, shared by the tests of a module."""
-    process = StudioProcess(tmp_path_factory.mktemp("studio"), starter_models)
+    """A studio in an empty data root, shared by the tests of a module.
+
+    It does not refine voices, which takes minutes of a core; test_clone_story.py has that.
+    """
+    root = tmp_path_factory.mktemp("studio")
+    (root / "config.json").write_text('{"refine_voices": false}', encoding="utf-8")
+    process = StudioProcess(root, starter_models)
     process.start()
     yield process
     process.stop()

@@ -41,6 +41,27 @@ def test_another_take_differs_in_its_seed_only(services: Services) -> None:
     assert {**second.options, "seed": 0} == {**first.options, "seed": 0}
 
 
+def test_several_takes_at_once_have_seeds_of_their_own(services: Services) -> None:
+    with TestClient(create_app(services), base_url=HERE) as client:
+        page = Page(client, "Voice Presets")
+        page.reload()
+        page.fill("Text to speak", "hello there")
+        page.fill("Takes at once", 3)
+        page.fill("Seed", 5)
+        page.click("Generate")
+        finish_jobs(services)
+        assert {take.seed for take in services.takes.list()} == {5, 6, 7}
+        page.fill("Seed", -1)
+        page.click("Generate")
+        finish_jobs(services)
+        assert len({take.seed for take in services.takes.list()}) == 6
+        # The last of three would have a seed that there is not: then there are none.
+        page.fill("Seed", 2**31 - 2)
+        page.click("Generate")
+        assert "The seed is 2147483648" in page.errors[-1]
+        assert len(services.jobs.list()) == 6
+
+
 def test_an_example_text_is_offered_while_nothing_is_typed(services: Services) -> None:
     with TestClient(create_app(services), base_url=HERE) as client:
         page = Page(client, "Voice Clone")

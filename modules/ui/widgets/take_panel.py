@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -16,14 +17,14 @@ from modules.core_components.values import Take
 from modules.tools.recordings import TAKE
 from modules.tools.services import Services
 from modules.tools.speaking.history import AGAIN, export_take, submit_again, submit_another
-from modules.tools.speaking.request import FORMATS
+from modules.tools.speaking.request import FORMATS, complete_speech
 from modules.tools.speaking.scores import (
     explain_similarity,
     explain_words,
     heard_words,
     likeness_share,
 )
-from modules.tools.speaking.speech import SPEAK, submit_speech
+from modules.tools.speaking.speech import CHARACTERS_PER_SECOND, SPEAK, submit_completed
 from modules.tools.speaking.take_comparison import option_text
 from modules.tools.voices.previews import example_sentence
 from modules.ui.events import listen, script
@@ -42,6 +43,7 @@ from modules.ui.widgets.engine_panel import EnginePanel
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.reading_view import ReadingView
 
+TAKES = [("One take", 1), ("2 takes", 2), ("3 takes", 3), ("4 takes", 4), ("6 takes", 6)]
 MOST_HEARD = 300
 MOST_LATEST = 6
 
@@ -186,14 +188,22 @@ class GeneratePanel:
         self._services = studio.services
         parts.title("Text")
         self._text = parts.text_to_speak()
+        length = parts.panel()
         example = gr.Button("Example text", size="sm", min_width=110)
         self.engine = EnginePanel(self._services)
         listen(example.click, _example, [self._text, self.engine.language], [self._text])
-        hide = script("show_if_empty")
-        listen(self._text.change, None, [self._text], [example], js=hide, queue=False)
+        measure = script("text_length", PER_SECOND=CHARACTERS_PER_SECOND)
+        measured = [example, length]
+        listen(self._text.change, None, [self._text], measured, js=measure, queue=False)
         ReadingView(self._services, self._text, self.engine)
         self._voice = parts.note("")
-        self._play = gr.Checkbox(label="Play while generating", value=True, container=False)
+        with gr.Row():
+            self._play = gr.Checkbox(
+                label="Play while generating", value=True, container=False, scale=2
+            )
+            self._count = gr.Dropdown(
+                TAKES, value=TAKES[0][1], label="Takes at once", show_label=False, min_width=110
+            )
         self.button = gr.Button("Generate", variant="primary", size="lg", elem_classes=parts.GO)
         self._live_player = parts.scripted_panel("live_player")
         self.jobs = JobsView(self._services, kinds, shared=shared)
@@ -201,8 +211,8 @@ class GeneratePanel:
         self._take = TakePanel(self._services, self.jobs, element_id)
         self._latest = parts.choice_list()
         # What `submit` takes as `values`.
-        self.inputs = [self._text, self._play, *self.engine.inputs]
-        self.fields = {"text": self._text, **self.engine.fields}
+        self.inputs = [self._text, self._play, self._count, *self.engine.inputs]
+        self.fields = {"text": self._text, "takes": self._count, **self.engine.fields}
         # What `submit` gives values for.
         self.followed = [self.jobs.job_id, self._live_player]
         self.outputs = [self._empty, *self._take.outputs, self._latest]
@@ -231,10 +241,22 @@ class GeneratePanel:
     def submit(
         self, voice: str | None, kind: str, values: Sequence[Any], job_kind: str = SPEAK
     ) -> list[Any]:
-        """Queues a take in the voice of a sample or preset. Raises BadInputError."""
-        text, live, *how = values
-        request = self.engine.request(text, voice, kind, how)
-        job = submit_speech(self._services, request, live, job_kind)
+        """Queues takes in the voice of a sample or preset. Raises BadInputError.
+
+        Each has a seed of its own: the next ones where one is given. The first is played.
+        """
+        text, live, count, *how = values
+        first = self.engine.request(text, voice, kind, how)
+        start = first.seed if first.seed is not None and first.seed >= 0 else None
+        seeds = [None if start is None else start + number for number in range(count)]
+        # All or none: a seed beyond the last one is refused before anything is queued.
+        takes = [
+            complete_speech(self._services, dataclasses.replace(first, seed=seed)) for seed in seeds
+        ]
+        job, *_ = [
+            submit_completed(self._services, take, live and number == 0, job_kind)
+            for number, take in enumerate(takes)
+        ]
         return [job.id, job.id if live else gr.skip()]
 
     def show(self, job: Job) -> list[Any]:

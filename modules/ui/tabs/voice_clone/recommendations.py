@@ -110,7 +110,7 @@ class RecommendationPanel:
         """The job that was queued; None where there is no text and nothing to download."""
         if not model_id:
             raise BadInputError("No engine is selected.", "Select one in the list.")
-        text, live, _, _, *how = values
+        text, live, _takes, _engine, _language, *how = values
         request = None
         if text.strip():
             # In the language of the sample: the menu's is that of the engine chosen before.

@@ -1,2 +1,0 @@
-// Shows a button as long as nothing is typed.
-text => ({ __type__: 'update', visible: !text.trim() })
