@@ -351,7 +351,7 @@ def _judge(
 
 @contextmanager
 def _speaker(
-    services: Services, run: TrainingRun, kept: KeptCheckpoint | None, precision: str
+    services: Services, run: TrainingRun, kept: KeptCheckpoint | None, precision: str = FULL
 ) -> Iterator[TTSEngine]:
     """The engine of a checkpoint, whose packed folder is gone afterwards."""
     if kept is None:

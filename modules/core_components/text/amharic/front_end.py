@@ -20,7 +20,11 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.text.amharic.backends import Backend, open_backend
 from modules.core_components.text.amharic.phonemes import to_latin
 from modules.core_components.text.amharic.syllables import BOTH, GEMINATION, LENGTH, homophones
-from modules.core_components.text.reading.front_end import spoken_form, steps_without
+from modules.core_components.text.reading.front_end import (
+    spoken_form,
+    steps_without,
+    without_sound,
+)
 from modules.core_components.text.reading.words import UNSPOKEN, unspoken_characters
 
 LANGUAGE = "am"
@@ -148,7 +152,7 @@ class AmharicFrontEnd:
         else:
             written = kept.translate(homophones())
         # Latin letters show length; a mark that is left there belongs to no sign.
-        dropped = {**dropped, **Counter(_LENGTHS.findall(written))}
+        dropped = {**without_sound(text), **dropped, **Counter(_LENGTHS.findall(written))}
         written = _LENGTHS.sub("", written)
         written = _SPACES.sub(" ", written).strip().lower()
         return PreparedText(_SPACE_BEFORE_MARK.sub("", written), dropped)

@@ -7,9 +7,13 @@ own here get the steps that need none.
 
 from __future__ import annotations
 
+import unicodedata
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+
+import regex
 
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.reading.amharic import Amharic
@@ -108,11 +112,43 @@ class StepChange:
     text: str
 
 
+# Halves of a character that were pasted apart, and then what is left of such.
+_TWO_HALVES = regex.compile("[\ud800-\udbff][\udc00-\udfff]")
+_GRAPHEME = regex.compile(r"\X")
+# Marks of the direction of writing, invisible operators, control characters other than line ends
+# and tabs, lone halves. The joiners U+200C and U+200D shape letters and stay.
+_WITHOUT_SOUND = regex.compile(
+    r"[\u200e\u200f\u061c\u202a-\u202e\u2061-\u2064\u2066-\u206f]|\p{Cs}"
+    r"|(?![\n\r\t\v\f\x1c-\x1e\x85])\p{Cc}"
+)
+FORM = StepChange("form", "One form of each letter (NFC), without invisible characters", "")
+
+
+def in_one_form(text: OffsetText) -> OffsetText:
+    """The text in NFC, in every language, without characters that nobody can see or hear.
+
+    It comes before all steps and cannot be left out: a model knows "é" as one letter, whether it
+    was typed as one character or two, and no tokenizer takes half a character.
+    """
+    text = text.replaced(
+        _TWO_HALVES, lambda two: two[0].encode("utf-16", "surrogatepass").decode("utf-16")
+    )
+    if not unicodedata.is_normalized("NFC", text.text):
+        text = text.replaced(_GRAPHEME, lambda one: unicodedata.normalize("NFC", one[0]))
+    return text.replaced(_WITHOUT_SOUND, "")
+
+
+def without_sound(text: str) -> Mapping[str, int]:
+    """What `in_one_form` leaves out of the text, and how often each character was in it."""
+    return Counter(_WITHOUT_SOUND.findall(text))
+
+
 def read_as_spoken(
     text: OffsetText, language: str, steps: Collection[str] = STEP_NAMES
 ) -> OffsetText:
     """`text` as it is said in the language (as "en-us", "es", "pt-br"), by the named steps."""
     rules = rules_for(language)
+    text = in_one_form(text)
     for step in STEPS:
         if step.name in steps and (rules is not None or not step.needs_rules):
             text = step.apply(text, rules)  # type: ignore[arg-type]  # not used without rules
@@ -145,8 +181,8 @@ def explain(
 ) -> tuple[StepChange, ...]:
     """What each step makes of the text, in order; steps that change nothing are left out."""
     rules = rules_for(language)
-    current = OffsetText.of(text)
-    changes = []
+    current = in_one_form(OffsetText.of(text))
+    changes = [replace(FORM, text=current.text)] if current.text != text else []
     for step in STEPS:
         if step.name not in steps or (rules is None and step.needs_rules):
             continue

@@ -56,6 +56,7 @@ REFERENCE_VOICE = "reference"
 
 _SHORTEST_CLIP_S = 0.5  # coqui ignores what is left of a clip below 0.33 s
 _PROMPT_VERSION = 1
+_NAMED_AT_MOST = 8
 
 
 @dataclass(frozen=True)
@@ -168,16 +169,28 @@ class XttsEngine:
     ) -> Iterator[Speech]:
         joiner = PieceJoiner(SAMPLE_RATE_HZ, options.speed)
         seed = options.seed
+        with self._context.pool.lease(self.model_spec(), cancel, "speaking") as network:
+            self._check_letters(network, pieces, options.language)
         for number, piece in enumerate(pieces, start=1):
             pause_s = PARAGRAPH_PAUSE_S if piece.ends_paragraph else SENTENCE_PAUSE_S
             with self._context.pool.lease(self.model_spec(), cancel, "speaking") as network:
-                parts = network.fitting_parts(piece.text, options.language)
+                text = network.without_unknown_signs(piece.text)
+                parts = network.fitting_parts(text, options.language)
                 for part_number, part in enumerate(parts, start=1):
                     last = number == len(pieces) and part_number == len(parts)
                     for chunk in self._chunks(network, part, voice, options, seed, cancel):
                         yield from _as_speech(joiner.feed(chunk))
                     yield from _as_speech(joiner.end_piece(0.0 if last else pause_s))
                     seed = (seed + 1) % 2**31
+
+    def _check_letters(self, network: XttsNetwork, pieces: Sequence[Piece], language: str) -> None:
+        """Raises BadInputError, before anything is heard, that names letters without a token."""
+        if unknown := network.unknown_letters(" ".join(one.text for one in pieces), language):
+            raise BadInputError(
+                f"{self.label} cannot say {', '.join(unknown[:_NAMED_AT_MOST])} in this language.",
+                "Choose the language that the text is written in, or leave these characters out.",
+                "text",
+            )
 
     def _chunks(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,6 +149,23 @@ class XttsNetwork:
             return [text]
         halves = cut_evenly(text, len(text) // 2 + 1)
         return [part for half in halves for part in self.fitting_parts(half, language)]
+
+    def unknown_letters(self, text: str, language: str) -> list[str]:
+        """The letters and digits of `text`, each once, for which the vocabulary has no token: the
+        model would pass over them without a word."""
+        tokenizer = self.model.tokenizer
+        prepared = tokenizer.preprocess_text(text.strip().lower(), language.split("-")[0])
+        known = tokenizer.tokenizer.get_vocab()
+        return [one for one in dict.fromkeys(prepared) if one.isalnum() and one not in known]
+
+    def without_unknown_signs(self, text: str) -> str:
+        """The text without symbols (emoji and the like) for which there is no token."""
+        known = self.model.tokenizer.tokenizer.get_vocab()
+        return "".join(
+            one
+            for one in text
+            if one in known or unicodedata.category(one) not in ("So", "Sk", "Co", "Cn", "Cf")
+        )
 
     def generate(
         self, text: str, voice: Latents, options: XttsOptions, seed: int

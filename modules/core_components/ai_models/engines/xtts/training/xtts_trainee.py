@@ -10,6 +10,7 @@ import dataclasses
 import json
 import random
 import sys
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -76,8 +77,9 @@ class TrainingRow:
 
 
 def row_of(clip: Clip) -> TrainingRow:
-    """The row of a dataset's clip."""
-    return TrainingRow(clip.id, f"wavs/{clip.id}.wav", clip.text, clip.speaker, clip.subset)
+    """The row of a dataset's clip; its text in NFC, as every text is spoken."""
+    text = unicodedata.normalize("NFC", clip.text)
+    return TrainingRow(clip.id, f"wavs/{clip.id}.wav", text, clip.speaker, clip.subset)
 
 
 def row_to_json(row: TrainingRow) -> Mapping[str, Any]:
