@@ -30,6 +30,10 @@ NO_FALLBACK = "none"
 # Weights are large: several studios, and the tests, may share one folder of them.
 MODELS_FOLDER_VARIABLE = "VOICE_STUDIO_MODELS"
 
+# When the first steps are offered.
+UNTIL_MADE, ALWAYS, NEVER = "until something is made", "always", "never"
+FirstSteps = Literal["until something is made", "always", "never"]
+
 Precision = Literal["auto", "float32", "bfloat16"]
 Attention = Literal["auto", "flash_attention_2", "sdpa", "eager"]
 PRECISIONS: tuple[str, ...] = get_args(Precision)
@@ -97,7 +101,7 @@ def _setting(
 
 
 _SPEECH, _LIMITS, _NETWORK = "Speech and transcription", "Limits", "Network"
-_COMPUTING, _FOLDERS = "Computing", "Folders"
+_COMPUTING, _FOLDERS, _PAGE = "Computing", "Folders", "Page"
 
 
 class Settings(BaseModel):
@@ -178,6 +182,13 @@ class Settings(BaseModel):
         0,
         10_000,
         restart=True,
+    )
+
+    first_steps: FirstSteps = _setting(
+        UNTIL_MADE,
+        _PAGE,
+        "First steps",
+        "When Voice Clone offers the first steps: hear a voice, use your own, this machine.",
     )
 
     offline_mode: bool = _setting(

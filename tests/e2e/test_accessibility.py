@@ -26,6 +26,7 @@ VIEWS = (
     "Voice Clone",
     "Voice Presets",
     "Conversation",
+    "Voices",
     "Voice Design",
     "Transcribe",
     "Dataset",

@@ -76,7 +76,10 @@ class Recommendation:
 
 
 def recommend(
-    services: Services, sample: str = "", cancel: CancelToken | None = None
+    services: Services,
+    sample: str = "",
+    cancel: CancelToken | None = None,
+    ask_hub: bool = True,
 ) -> tuple[Recommendation, ...]:
     """The engines that can take the voice of a sample ("": of any, in the language of the
     settings): all that are installed, and the best download of each family.
@@ -86,14 +89,15 @@ def recommend(
     are worth the wait; the voice match; clones that take longer. Then those that are installed;
     then the order of the catalog, or, among those that do not keep up, the faster ones.
 
-    Asks the hub whether it is there, unless the studio is offline, and measures this machine once.
+    Asks the hub whether it is there, unless the studio is offline or `ask_hub` is False, and
+    measures this machine once.
     Raises NotFoundError for an unknown sample.
     """
     language = services.samples.voice(sample).language if sample else ""
     language = language or services.settings.language
     speeds = SpeedsHere(services, cancel)
     found = [
-        (_look_at(services, entry, language, speeds, cancel), entry)
+        (_look_at(services, entry, language, speeds, cancel, ask_hub), entry)
         for entry in _candidates(services)
     ]
     found.sort(key=lambda pair: _place(*pair))
@@ -117,6 +121,7 @@ def _look_at(
     language: str,
     speeds: SpeedsHere,
     cancel: CancelToken | None,
+    ask_hub: bool,
 ) -> Recommendation:
     availability = services.tts.availability(entry.id)
     in_catalog = bool(entry.sources)
@@ -146,7 +151,7 @@ def _look_at(
                 smaller = ", ".join(smaller_sizes(services, entry.id))
                 hint = f"These would fit: {smaller}." if smaller else ""
                 return replace(found, problem=plan.in_words(), hint=hint)
-        if not found.is_installed:
+        if ask_hub and not found.is_installed:
             services.downloader.check(entry.id, cancel)
     except StudioError as error:
         return replace(found, problem=error.message, hint=error.hint)

@@ -61,7 +61,7 @@ class SamplePanel:
                 delete = ConfirmedButton("Delete sample", "It moves to the trash.")
         about = [self._loading, self._player, self._facts, self._details, self._ref_text]
         self._shown = [self.chosen, self.name, *about]
-        with gr.Accordion("New sample", open=False) as self._add:
+        with gr.Accordion("New sample", open=False, elem_id="new-sample") as self._add:
             # What `refresh` gives values for.
             self.outputs = [*self._shown, self._add]
             self._build_form()

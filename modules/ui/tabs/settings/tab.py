@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from modules.core_components.settings import USER_FILE
+from modules.tools.first_steps import show_first_steps_again
 from modules.tools.models.library import access_token
 from modules.tools.settings_fields import SettingField, change_settings, setting_fields
 from modules.ui.events import listen, notify
@@ -29,6 +30,7 @@ class SettingsTab:
         self._controls: list[Any] = []
         for group, items in groupby(fields, key=lambda item: item.about.group):
             self._build_group(group, list(items))
+        again = gr.Button("Show the first steps again", size="sm")
         self._build_token()
         with gr.Row():
             save = gr.Button("Save", variant="primary", size="lg")
@@ -38,6 +40,7 @@ class SettingsTab:
         shown = [*self._controls, read]
         studio.on_show(tab, self._first_values, [read], shown, unlocks=[*self._controls, save])
         listen(save.click, self._save, shown, shown)
+        listen(again.click, self._show_first_steps, [], [])
         listen(discard.click, self._values, [], shown)
 
     def _build_group(self, group: str, items: list[SettingField]) -> None:
@@ -64,6 +67,10 @@ class SettingsTab:
                 forget = gr.Button("Remove the token")
         listen(keep.click, self._save_token, [token], [token])
         listen(forget.click, self._remove_token, [], [token])
+
+    def _show_first_steps(self) -> None:
+        show_first_steps_again(self._services)
+        notify("The first steps are on Voice Clone again.", "They stay until you dismiss them.")
 
     def _save_token(self, given: str) -> str:
         access_token(self._services).save(given or "")

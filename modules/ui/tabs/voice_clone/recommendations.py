@@ -38,7 +38,7 @@ class RecommendationPanel:
         self._services = services
         self._open = gr.State(False)
         self._chosen = gr.State("")
-        with gr.Accordion(TITLE, open=False) as self._panel:
+        with gr.Accordion(TITLE, open=False, elem_id="recommended-engines") as self._panel:
             self._list = choice_list()
             self._about = panel()
             self._accept = gr.Checkbox(label="I accept this licence", value=False, visible=False)

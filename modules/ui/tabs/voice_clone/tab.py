@@ -8,13 +8,15 @@ from typing import Any
 
 import gradio as gr
 
+from modules.core_components.errors import ModelMissingError
 from modules.core_components.jobs import Job
 from modules.core_components.values import VoicePrompt
+from modules.tools.first_steps import first_voice
 from modules.tools.models.ready_models import can_clone, has_stock_voices
 from modules.tools.services import Services
 from modules.tools.speaking.download_and_speak import DOWNLOAD_AND_SPEAK
 from modules.tools.speaking.history import AGAIN
-from modules.tools.speaking.speech import SPEAK
+from modules.tools.speaking.speech import SPEAK, submit_speech
 from modules.tools.voices.preset_voices import (
     PresetVoice,
     nearest_language,
@@ -25,11 +27,12 @@ from modules.tools.voices.refinement import REFINE, submit_refinement
 from modules.tools.voices.samples import DEMO, EXPORT, REFERENCE, submit_export
 from modules.ui.events import listen, notify
 from modules.ui.render import duration_text, facts_html, figure_text
+from modules.ui.tabs.voice_clone.first_steps import CHOOSE, HEAR, OWN, FirstSteps
 from modules.ui.tabs.voice_clone.recommendations import RecommendationPanel
 from modules.ui.views import Studio, VoiceChooser
 from modules.ui.widgets.engine_panel import NONE
 from modules.ui.widgets.jobs_view import JobsView
-from modules.ui.widgets.parts import menu, menu_update, note, panel, title
+from modules.ui.widgets.parts import NO_TTS_MODEL, menu, menu_update, note, panel, title
 from modules.ui.widgets.sample_panel import SamplePanel
 from modules.ui.widgets.take_panel import GeneratePanel
 
@@ -135,6 +138,7 @@ def _figure(value: Any) -> str:
 class VoiceCloneTab:
     def __init__(self, studio: Studio, tab: gr.Tab) -> None:
         self._services: Services = studio.services
+        self._first_steps = FirstSteps(self._services)
         with gr.Row():
             with gr.Column(scale=5, min_width=320):
                 self._build_voice(studio)
@@ -146,6 +150,7 @@ class VoiceCloneTab:
         self._recommended.follow(self._samples.chosen, jobs)
         self._recommended.on_use(self._generate, self._samples.chosen, self._show_engine)
         self._listen(studio, tab)
+        self._offer_first_steps(studio, tab)
         groups = [self._sample_group, self._preset_group]
         chooser = [self._kind, self._samples.chosen, self._samples.kept, *groups]
         studio.choosers[str(tab.id)] = VoiceChooser(chooser, _choose_sample)
@@ -181,6 +186,35 @@ class VoiceCloneTab:
         listen(button.click, self._submit, asked, self._generate.followed)
         shown = [*self._generate.outputs, *self._samples.outputs]
         self._generate.jobs.on_finished(self._show_result, [self._samples.chosen], shown)
+
+    def _offer_first_steps(self, studio: Studio, tab: gr.Tab) -> None:
+        """What the cards lead to: a take in a stock voice, the form for a sample, an engine."""
+        how = [self._kind, self._sample_group, self._preset_group]
+        menus = [*self._engine.outputs, self._preset]
+        text = self._generate.fields["text"]
+        outputs = [*how, *menus, text, *self._generate.followed]
+        unchanged = [gr.skip()] * len(outputs)
+        nothing_said = unchanged[len(how) + len(menus) :]
+
+        def lead(action: str) -> list[Any]:
+            if action == HEAR:
+                voice = first_voice(self._services)
+                if voice is None:
+                    raise ModelMissingError("No speech model is installed.", NO_TTS_MODEL)
+                request = voice.request(self._services.settings.score_takes)
+                job = submit_speech(self._services, request, live=True)
+                shown = self._choices(PRESET, voice.model_id, voice.language, voice.name)
+                return [PRESET, *_show_kind(PRESET), *shown, voice.sentence, job.id, job.id]
+            if action == OWN:
+                engine = self._choices(SAMPLE, None, None, None)
+                return [SAMPLE, *_show_kind(SAMPLE), *engine, *nothing_said]
+            if action.startswith(CHOOSE):
+                shown = self._show_engine(action.removeprefix(CHOOSE), "")
+                chosen = [*shown, gr.skip(), *nothing_said]
+                return [SAMPLE, *_show_kind(SAMPLE), *chosen]
+            return unchanged
+
+        self._first_steps.listen(studio, tab, lead, outputs, self._samples.chosen)
 
     def _choices(
         self, kind: str, engine: str | None, language: str | None, voice: str | None

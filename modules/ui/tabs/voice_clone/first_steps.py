@@ -1,0 +1,85 @@
+"""Three cards for a new user, above all else: hear it now, use my voice, this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gradio as gr
+
+from modules.core_components.errors import StudioError
+from modules.tools.first_steps import (
+    dismiss_first_steps,
+    first_steps_wanted,
+    first_voice,
+    recommended_engine,
+    this_machine,
+)
+from modules.tools.models.recommendation import Recommendation
+from modules.tools.services import Services
+from modules.ui.events import listen, notify, script
+from modules.ui.render import render
+from modules.ui.views import Studio
+from modules.ui.widgets.parts import panel
+
+SEQUENCE = "first-steps"
+# What a card asks for; the id of the model follows the last one.
+HEAR, OWN, CHOOSE = "hear", "own", "choose:"
+_LOOK, _DISMISS = "look", "dismiss"
+
+
+class FirstSteps:
+    """The cards; hidden where they are not wanted."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        # What was recommended last; looking again may take a measurement of this machine.
+        self._engine: Recommendation | None = None
+        self._panel = panel(visible=False, script=script("first_steps"))
+
+    def listen(
+        self,
+        studio: Studio,
+        tab: gr.Tab,
+        lead: Callable[[str], list[Any]],
+        outputs: Sequence[Any],
+        sample: gr.State,
+    ) -> None:
+        """`lead(action)` gives values for `outputs`; a new `sample` is something made."""
+        studio.on_show(tab, self._show, [], [self._panel], sequence=SEQUENCE)
+        listen(sample.change, self._show, [], [self._panel], sequence=SEQUENCE)
+
+        def act(done: gr.EventData) -> list[Any]:
+            data = done._data if isinstance(done._data, dict) else {}
+            action = str(data.get("action", ""))
+            led = lead(action)
+            if action == _LOOK:
+                self._engine = self._recommended()
+            if action == _DISMISS:
+                dismiss_first_steps(self._services)
+                notify("The first steps are dismissed.", "Settings can show them again.")
+            # What is said now is the first thing that is made.
+            hides = action in (HEAR, _DISMISS)
+            shown = gr.update(visible=False) if hides else self._show(has_looked=True)
+            return [shown, *led]
+
+        listen(self._panel.select, act, [], [self._panel, *outputs], sequence=SEQUENCE)
+
+    def _show(self, has_looked: bool = False) -> Any:
+        """The cards; until the recommended engine was looked for, the browser asks again."""
+        if not first_steps_wanted(self._services):
+            return gr.update(visible=False)
+        html = render(
+            "first_steps",
+            voice=first_voice(self._services),
+            machine=this_machine(),
+            is_looking=self._engine is None and not has_looked,
+            engine=self._engine,
+        )
+        return gr.update(value=html, visible=True)
+
+    def _recommended(self) -> Recommendation | None:
+        try:
+            return recommended_engine(self._services)
+        except StudioError:  # of a device that is gone, say; the list of engines tells it
+            return None
