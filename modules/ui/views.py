@@ -275,14 +275,17 @@ class Studio:
         of showing the view and of a changed address, as `listen` does. See `navigation.js`.
         """
         goto = gr.Button("Open", elem_id=f"item-{tab.id}", elem_classes="studio-hidden")
-        return [
-            listen(
+        view = str(tab.id)
+        opened = []
+        for event in (tab.select, goto.click):
+            answered = listen(
                 event,
                 work,
                 [self.from_browser],
                 outputs,
                 sequence=sequence,
-                js=script("address_item"),
+                js=script("address_item", VIEW=json.dumps(view)),
             )
-            for event in (tab.select, goto.click)
-        ]
+            _tell_answered(answered, view, [])
+            opened.append(answered)
+        return opened
