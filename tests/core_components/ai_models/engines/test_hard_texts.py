@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from shutil import copy2, copytree
 
 import numpy as np
 import pytest
@@ -20,20 +19,20 @@ from modules.core_components.ai_models.engines.kokoro.engine import KokoroEngine
 from modules.core_components.ai_models.model_pool import ModelPool
 from modules.core_components.ai_models.tts_manager import TTSManager
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
-from modules.core_components.audio.files import audio_sha256, write_speech
 from modules.core_components.errors import BadInputError
-from modules.core_components.progress import CancelToken
-from modules.core_components.settings import app_folder, load_settings
-from modules.core_components.values import Sample, Speech, VoicePrompt
-from tests.helpers.open_catalog import open_catalog
+from modules.core_components.settings import app_folder
+from modules.core_components.values import VoicePrompt
+from tests.helpers.tiny_engines import (
+    QWEN,
+    VIBEVOICE,
+    XTTS,
+    a_recording,
+    first_sound,
+    open_tiny_engines,
+)
 from tests.helpers.tiny_kokoro import build_tiny_kokoro
-from tests.helpers.tiny_pocket import install_tiny_pocket
-from tests.helpers.tiny_qwen import MODEL_IDS, build_tiny_qwen
-from tests.helpers.tiny_vibevoice import install_tiny
-from tests.helpers.tiny_xtts import SPEAKING_FILES
 
-ENGINES = ("kokoro-v1.0", "xtts-v2.0.3", "pocket-tts-english", "qwen3-tts-0.6b-base",
-           "vibevoice-1.5b")  # fmt: skip
+ENGINES = ("kokoro-v1.0", XTTS, "pocket-tts-english", QWEN, VIBEVOICE)
 # Those whose model knows certain letters; the tokens of the others are bytes.
 WITH_AN_ALPHABET = ("kokoro-v1.0", "xtts-v2.0.3")
 TEXTS = {
@@ -48,13 +47,6 @@ TEXTS = {
 }
 
 
-def recording(folder: Path) -> Sample:
-    noise = np.random.default_rng(1).normal(scale=0.1, size=2 * 24_000)
-    speech = Speech(noise.astype(np.float32), 24_000)
-    write_speech(folder / "anna.wav", speech)
-    return Sample("anna", folder / "anna.wav", audio_sha256(speech), 2.0, "What is said.")
-
-
 @pytest.fixture(scope="module")
 def manager(
     tmp_path_factory: pytest.TempPathFactory,
@@ -62,31 +54,17 @@ def manager(
     tiny_pocket: Path,
     tiny_vibevoice: Path,
 ) -> Iterator[TTSManager]:
-    """A manager with a tiny checkpoint of each engine under the names of the catalog."""
     root = tmp_path_factory.mktemp("studio")
-    choices = {"models_folder": str(root / "models"), "device": "cpu", "torch_threads": 1}
-    settings = load_settings(root, choices)
-    models = settings.models_folder
-    install_tiny_pocket(tiny_pocket, models)
-    install_tiny(tiny_vibevoice, models, "vibevoice-1.5b")
-    (models / "xtts" / "v2.0.3").mkdir(parents=True)
-    for name in SPEAKING_FILES:
-        copy2(tiny_xtts / name, models / "xtts" / "v2.0.3" / name)
-    (kind, size), name = next(one for one in MODEL_IDS.items() if one[1] == ENGINES[3])
-    qwen = build_tiny_qwen(root / "qwen", kind, size)
-    catalog = open_catalog(models, ENGINES)
-    target = TTSManager(settings, ModelPool({"cpu": 2**34}, meter=lambda device: 0), catalog)
-    place = target.catalog.folder(target.catalog.entry(name))
-    copytree(qwen, place, dirs_exist_ok=True)
-    yield target
-    target.pool.close()
+    opened = open_tiny_engines(root, tiny_xtts, tiny_vibevoice, tiny_pocket, (ENGINES[2],))
+    yield opened
+    opened.pool.close()
 
 
 @pytest.fixture(scope="module")
 def voices(
     manager: TTSManager, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, VoicePrompt | str]:
-    sample = recording(tmp_path_factory.mktemp("samples"))
+    sample = a_recording(tmp_path_factory.mktemp("samples"))
     own: dict[str, VoicePrompt | str] = {
         name: manager.prepare_voice(name, sample)[0] for name in ENGINES[1:]
     }
@@ -114,13 +92,8 @@ def kokoro(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KokoroEngine]:
         yield create(catalog.entry(ENGINES[0]), context)
 
 
-def first_sound(engine: TTSEngine, voice: VoicePrompt | str, text: str) -> Speech:
-    language = "en-us" if engine.model_id.startswith("kokoro") else "en"
-    stream = engine.stream(text, voice, engine.options_type(language=language), CancelToken())
-    try:
-        return next(iter(stream))
-    finally:
-        stream.close()  # type: ignore[attr-defined]
+def language_of(engine: TTSEngine) -> str:
+    return "en-us" if engine.model_id.startswith("kokoro") else "en"
 
 
 @pytest.mark.parametrize("kind", TEXTS)
@@ -135,9 +108,9 @@ def test_it_is_spoken_or_refused_by_name(
     engine = kokoro if name == kokoro.model_id else manager.get(name)
     if kind == "mixed scripts" and name in WITH_AN_ALPHABET:
         with pytest.raises(BadInputError, match=r"[мир漢字]"):
-            first_sound(engine, voices[name], TEXTS[kind])
+            first_sound(engine, voices[name], TEXTS[kind], language_of(engine))
         return
-    speech = first_sound(engine, voices[name], TEXTS[kind])
+    speech = first_sound(engine, voices[name], TEXTS[kind], language_of(engine))
     assert len(speech.samples)
     assert np.isfinite(speech.samples).all()
 
@@ -148,4 +121,4 @@ def test_five_thousand_digits_are_spoken(
 ) -> None:
     engine = kokoro if name == kokoro.model_id else manager.get(name)
     text = "The number is " + "1234567890" * 500 + "."
-    assert len(first_sound(engine, voices[name], text).samples)
+    assert len(first_sound(engine, voices[name], text, language_of(engine)).samples)
