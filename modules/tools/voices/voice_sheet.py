@@ -120,12 +120,16 @@ def _of_prompt(services: Services, card: VoiceCard, sample: Sample | None) -> di
         return {}
     about = prompt.info
     is_refined = bool(about.get("refined", True))
+    matched = about.get("matched_similarity")
     figures = {
-        "Matched at once": about.get("matched_similarity"),
+        "Its nearest stock voice": about.get("start_similarity"),
+        "Matched at once": matched,
+        "Matched, expected": about.get("expected_similarity") if matched is None else None,
         "Refined": about.get("held_out_similarity") if is_refined else None,
-        "The speaker himself": about.get("self_similarity"),
     }
-    return {name: f"{value:.2f}" for name, value in figures.items() if _is_number(value)}
+    measured = {name: f"{value:.2f}" for name, value in figures.items() if _is_number(value)}
+    same = about.get("self_similarity")
+    return {**measured, "The same speaker": f"{same:.2f}"} if measured and same else measured
 
 
 def _is_number(value: object) -> bool:

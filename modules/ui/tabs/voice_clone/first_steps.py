@@ -9,6 +9,7 @@ import gradio as gr
 
 from modules.core_components.errors import StudioError
 from modules.tools.first_steps import (
+    Machine,
     dismiss_first_steps,
     first_steps_wanted,
     first_voice,
@@ -33,7 +34,8 @@ class FirstSteps:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        # What was recommended last; looking again may take a measurement of this machine.
+        # What was found last: looking imports torch and may measure this machine.
+        self._machine: Machine | None = None
         self._engine: Recommendation | None = None
         self._panel = panel(visible=False, script=script("first_steps"))
 
@@ -54,26 +56,25 @@ class FirstSteps:
             action = str(data.get("action", ""))
             led = lead(action)
             if action == _LOOK:
-                self._engine = self._recommended()
+                self._machine, self._engine = this_machine(), self._recommended()
             if action == _DISMISS:
                 dismiss_first_steps(self._services)
                 notify("The first steps are dismissed.", "Settings can show them again.")
             # What is said now is the first thing that is made.
             hides = action in (HEAR, _DISMISS)
-            shown = gr.update(visible=False) if hides else self._show(has_looked=True)
+            shown = gr.update(visible=False) if hides else self._show()
             return [shown, *led]
 
         listen(self._panel.select, act, [], [self._panel, *outputs], sequence=SEQUENCE)
 
-    def _show(self, has_looked: bool = False) -> Any:
-        """The cards; until the recommended engine was looked for, the browser asks again."""
+    def _show(self) -> Any:
+        """The cards; until the machine was looked at, the browser asks for that."""
         if not first_steps_wanted(self._services):
             return gr.update(visible=False)
         html = render(
             "first_steps",
             voice=first_voice(self._services),
-            machine=this_machine(),
-            is_looking=self._engine is None and not has_looked,
+            machine=self._machine,
             engine=self._engine,
         )
         return gr.update(value=html, visible=True)

@@ -43,6 +43,7 @@ KIND_WORDS = {
     TRAINED: ("Trained", "Trained"),
     STOCK: ("Stock voice", "Stock voices"),
 }
+NO_LANGUAGE = {kind: "Any language" if kind == STOCK else "Language not known" for kind in KINDS}
 # What stands on a card, how it looks, and what it means.
 STATE_WORDS = {
     READY: ("ready", "good", "It speaks at once."),
@@ -139,6 +140,7 @@ def grid_html(cards: tuple[VoiceCard, ...], deleted: tuple[str, str] | None = No
         deleted=deleted,
         kinds=KIND_WORDS,
         states=STATE_WORDS,
+        no_language=NO_LANGUAGE,
     )
 
 
@@ -155,6 +157,7 @@ def sheet_html(services: Services, key: str) -> Markup:
         card=card,
         kinds=KIND_WORDS,
         states=STATE_WORDS,
+        no_language=NO_LANGUAGE,
         is_kokoro=entry is not None and entry.family == "kokoro",
         is_exporting=any(
             job.payload.get("sample", job.payload.get("name")) in names for job in exports
