@@ -89,6 +89,29 @@ def test_a_take_is_downloaded_in_every_format(screen: StudioPage, spoken: Path) 
         assert abs(heard.duration_s - original.duration_s) < 0.1
 
 
+def test_two_takes_are_compared_and_a_deletion_is_taken_back(
+    screen: StudioPage, spoken: Path
+) -> None:
+    screen.open_tab("History")
+    for number in (0, 1):
+        screen.page.get_by_role("checkbox", name="Select: The ship").nth(number).check()
+        expect(screen.text(f"{number + 1} selected")).to_be_visible()
+    screen.button("Compare").click()
+    expect(screen.text("both were made with the same settings")).to_be_visible()
+    first = screen.page.get_by_role("group", name="First take")
+    first.press(" ")
+    expect(first.get_by_text("Pause")).to_be_visible()
+    first.press(" ")
+    with screen.page.expect_download() as download:
+        screen.button("Download joined").click()
+    joined = read_speech(Path(download.value.path()))
+    assert joined.duration_s > 1.5 * read_speech(spoken).duration_s
+    screen.button("Delete selected").click()
+    expect(screen.rows()).to_have_count(0)
+    screen.button("Undo").click()
+    expect(screen.rows()).to_have_count(2)
+
+
 def options_of(studio: StudioProcess, text: str) -> list[dict[str, Any]]:
     """The options of the takes of a text."""
     files = (studio.root / "output").glob("[0-9]*.json")  # not those that are being written
@@ -146,6 +169,18 @@ def test_a_recording_is_transcribed(screen: StudioPage, spoken: Path) -> None:
     content = Path(download.value.path()).read_text(encoding="utf-8")
     assert content.startswith("1\n00:00:00,")
     expect(screen.rows()).to_have_count(1)
+    page.get_by_label("Words", exact=True).check()
+    said = page.get_by_role("region", name="Transcript")
+    said.get_by_role("button", name="ship", exact=True).dblclick()
+    corrected = page.get_by_label("Correct “ship”")
+    corrected.fill("boat")
+    corrected.press("Enter")
+    expect(screen.rows().first).to_contain_text("boat")
+    said.get_by_role("button", name="boat", exact=True).press("Enter")
+    expect(page.get_by_role("group", name="Recording").get_by_text("Pause")).to_be_visible()
+    with page.expect_download() as download:
+        screen.button("Download txt").click()
+    assert "boat" in Path(download.value.path()).read_text(encoding="utf-8")
 
 
 def test_every_kind_of_recording_is_taken(screen: StudioPage, spoken: Path, tmp_path: Path) -> None:
