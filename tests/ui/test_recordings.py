@@ -92,6 +92,13 @@ def test_a_part_is_saved_and_the_recording_stays(client: TestClient, services: S
         assert "nothing to save" in refused.json()["detail"]
 
 
+def test_a_file_that_is_no_sound_is_reported(client: TestClient, services: Services) -> None:
+    (services.settings.output_folder / "broken.wav").write_bytes(b"This is no recording at all.")
+    answer = client.get("/recordings/take/wave", params={"key": "broken"})
+    assert answer.status_code == 422
+    assert "broken" in answer.json()["detail"]
+
+
 def test_no_key_is_a_path(client: TestClient, services: Services) -> None:
     sounds(services)
     (services.settings.root / "secret.wav").write_bytes(b"secret")

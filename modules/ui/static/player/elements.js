@@ -22,7 +22,7 @@ export const ask = async (...where) => {
 };
 
 export const clock = seconds => {
-  const whole = Math.max(0, seconds);
+  const whole = Math.round(10 * Math.max(0, seconds)) / 10;
   const minutes = Math.floor(whole / 60);
   const rest = (whole % 60).toFixed(1).padStart(4, '0');
   return minutes < 60 ? `${minutes}:${rest}` : `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, '0')}:${rest}`;

@@ -79,13 +79,16 @@ class HistoryTab:
         self._jobs.find_on_open(studio)
         self._filters.on_change(self._show_first_page, asked, listing, SEQUENCE)
         self._pager.on_turn(self._show_page, asked[1:], listing, SEQUENCE)
-        listen(self._list.select, self._act, asked, [*every, *self._trash.outputs])
+        # In one sequence: each takes up what the one before it left marked.
+        acted = [*every, *self._trash.outputs]
+        listen(self._list.select, self._act, asked, acted, sequence=SEQUENCE)
         for opened in studio.on_address(tab, self._show_addressed, shown, SEQUENCE):
             listen(opened.success, self._show_page, asked, listing, sequence=SEQUENCE)
         self._jobs.on_finished(self._show_again, asked, every)
         deleting = [*every, *self._trash.outputs]
         self._delete.on_confirm(self._delete_take, asked, deleting)
-        listen(self._delete_marked.click, self._delete_several, asked, deleting)
+        delete_marked = self._delete_marked.click
+        listen(delete_marked, self._delete_several, asked, deleting, sequence=SEQUENCE)
         self._trash.on_restored(self._show_page, asked, listing)
         compared = listen(self._compare.click, self._show_two, [self._marked], [self._comparison])
         listen(compared.success, None, [], [], js=script("show_comparison"), queue=False)
