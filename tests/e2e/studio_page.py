@@ -32,6 +32,8 @@ class StudioPage:
         link.click()
         # Before the page has given back what was typed, it shows no other view.
         expect(self.page).to_have_title(re.compile(f"^{name} · "))
+        # Until its first answers a view takes neither the focus nor clicks.
+        expect(self.page.locator("#views:not([inert])")).to_be_attached()
 
     def upload(self, recording: Path) -> None:
         """Drops a recording on the Transcribe tab and waits until it has arrived."""
