@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from modules.core_components.errors import NotFoundError
 from modules.core_components.jobs import Job
 from modules.core_components.jobs import store as jobs
+from modules.tools.first_steps import first_steps_wanted
 from modules.tools.services import Services
 from modules.tools.speaking.live_feed import CANCELLED, DONE, FAILED
 from modules.ui.events import STATIC, script
@@ -25,6 +26,7 @@ from modules.ui.pages import Pages
 from modules.ui.recordings import player_routes
 from modules.ui.safety import served_folders
 from modules.ui.studio import VIEWS, build_studio
+from modules.ui.tabs.voice_clone.first_steps import HIDE_DRAWN
 from modules.ui.tabs.voices.routes import voice_file_routes
 from modules.ui.theme import STYLESHEETS, StudioTheme
 
@@ -45,7 +47,10 @@ def create_page(services: Services, password: str = "") -> FastAPI:
     page = build_studio(services, pages)
     undocumented: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": None}
     app = FastAPI(**undocumented)
-    app.add_middleware(HeadFirst, html=head_html())
+    head = head_html()
+    app.add_middleware(
+        HeadFirst, html=lambda: head if first_steps_wanted(services) else head + HIDE_DRAWN
+    )
 
     def may_see(request: Request) -> bool:
         return is_logged_in(mounted.app, request)
@@ -89,14 +94,14 @@ def head_html() -> str:
 
 
 class HeadFirst:
-    """ASGI middleware: puts `html` at the beginning of the head of every HTML page.
+    """ASGI middleware: puts `html()` at the beginning of the head of every HTML page.
 
     What Gradio is given as `head` its page adds by script, seconds after the first paint.
     """
 
-    def __init__(self, app: ASGIApp, html: str) -> None:
+    def __init__(self, app: ASGIApp, html: Callable[[], str]) -> None:
         self.app = app
-        self._html = html.encode()
+        self._html = html
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not _asks_for_html(scope):
@@ -119,7 +124,8 @@ class HeadFirst:
             page += message.get("body", b"")
             if message.get("more_body", False):
                 return
-            page = page.replace(b"<head>", b"<head>" + self._html, 1)
+            head = await asyncio.to_thread(self._html)
+            page = page.replace(b"<head>", b"<head>" + head.encode(), 1)
             answer = MutableHeaders(raw=start["headers"])
             if compresses:
                 page = gzip.compress(page, _LEVEL)

@@ -174,5 +174,6 @@ def speak_with_it(screen: StudioPage) -> None:
     screen.open_tab("Voice Clone")
     screen.choose("Engine", "Lighthouse keeper")
     screen.use_stock_voice()
+    expect(screen.menu("Stock voice")).to_have_value(re.compile("^Lighthouse keeper"))
     screen.speak("The keeper came home.")
     photograph(screen.page, "story_spoken")

@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from modules.tools.services import Services
 from modules.tools.voices.preset_voices import preset_voices
 from modules.ui.server import create_app
+from modules.ui.tabs.voice_clone.first_steps import HIDE_DRAWN
 from modules.ui.tabs.voice_presets.voices import VoiceList
 from modules.ui.widgets.parts import LOADING
 from tests.helpers.fakes import SINE, add_noise
@@ -87,3 +88,16 @@ def test_the_page_is_sent_compressed_to_browsers_that_take_it(services: Services
                 )
                 assert b"gradio_config" in answer.read()
     assert sizes["gzip, br"] < sizes["identity"] / 5
+
+
+def test_the_first_steps_are_drawn_with_the_page_and_hidden_once_something_was_made(
+    services: Services,
+) -> None:
+    """Cards that come with an answer push everything else down."""
+    with TestClient(create_app(services), base_url=HERE) as client:
+        first = client.get("/", headers={**BROWSER, "Accept-Encoding": "identity"}).text
+        add_noise(services)
+        later = client.get("/", headers={**BROWSER, "Accept-Encoding": "identity"}).text
+    assert "Hear it now" in first
+    assert HIDE_DRAWN not in first
+    assert HIDE_DRAWN in later.partition("gradio_config")[0]

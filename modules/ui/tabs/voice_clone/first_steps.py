@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from modules.core_components.errors import StudioError
 from modules.tools.first_steps import (
@@ -24,6 +25,10 @@ from modules.ui.views import Studio
 from modules.ui.widgets.parts import panel
 
 SEQUENCE = "first-steps"
+ELEMENT_ID = "first-steps"
+# The page is built once: for one that is opened after something was made, what was drawn into it
+# stays hidden, before the first paint.
+HIDE_DRAWN = f"<style>#{ELEMENT_ID}:not(:has(.answer)) {{ display: none; }}</style>"
 # What a card asks for; the id of the model follows the last one.
 HEAR, OWN, CHOOSE = "hear", "own", "choose:"
 _LOOK, _DISMISS = "look", "dismiss"
@@ -37,7 +42,11 @@ class FirstSteps:
         # What was found last: looking imports torch and may measure this machine.
         self._machine: Machine | None = None
         self._engine: Recommendation | None = None
-        self._panel = panel(visible=False, script=script("first_steps"))
+        # There when the page is drawn, so that nothing moves when the answer comes.
+        cards = self._cards() if first_steps_wanted(services) else ""
+        self._panel = panel(
+            cards, visible=bool(cards), script=script("first_steps"), element_id=ELEMENT_ID
+        )
 
     def listen(
         self,
@@ -71,13 +80,16 @@ class FirstSteps:
         """The cards; until the machine was looked at, the browser asks for that."""
         if not first_steps_wanted(self._services):
             return gr.update(visible=False)
-        html = render(
+        return gr.update(value=self._cards(is_answer=True), visible=True)
+
+    def _cards(self, is_answer: bool = False) -> Markup:
+        return render(
             "first_steps",
             voice=first_voice(self._services),
             machine=self._machine,
             engine=self._engine,
+            is_answer=is_answer,
         )
-        return gr.update(value=html, visible=True)
 
     def _recommended(self) -> Recommendation | None:
         try:
