@@ -198,7 +198,7 @@ class Page:
         for number in self._visible("html"):
             props = self._props[number]
             found = FORM.search(props.get("js_on_load") or "")
-            kind = props["props"]["shown"] if found else ""
+            kind = props["label"] if found else ""
             for field in json.loads(found[1]).get(kind, ()) if found else ():
                 if field["label"] == label:
                     return number, kind, field
@@ -269,8 +269,7 @@ class Page:
                 props.get("value"),
             ):
                 changed.append(number)
-            own = {**(props.get("props") or {}), **update.get("props", {})}
-            props.update({k: v for k, v in update.items() if k != "__type__"} | {"props": own})
+            props.update({k: v for k, v in update.items() if k != "__type__"})
         return changed
 
 

@@ -70,8 +70,9 @@ def test_a_form_kept_by_a_browser_from_another_version_is_read() -> None:
 def test_the_kind_on_show_changes_without_a_change_of_what_was_chosen() -> None:
     form = make_form(chosen=OtherOptions, start={"steps": 7})
     assert form.component.value == {"OtherOptions": {"steps": 7}}
-    assert form.component.props == {"shown": "OtherOptions"}
-    assert form.show(SineOptions) == gr.update(shown="SineOptions")
-    assert form.show(None) == gr.update(shown="")
+    assert form.component.label == "OtherOptions"
+    assert form.component.props == {}, "gr.skip would erase them"
+    assert form.show(SineOptions) == gr.update(label="SineOptions")
+    assert form.show(None) == gr.update(label="")
     filled = form.show(SineOptions, {"speed": 2.0})
     assert filled["value"] == {"SineOptions": {"speed": 2.0, "steady": False}}

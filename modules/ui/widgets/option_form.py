@@ -53,7 +53,9 @@ class OptionForm:
             js_on_load=script("option_form", FIELDS=json.dumps(drawn)),
             apply_default_css=False,
             elem_classes=["studio-panel", "studio-options"],
-            shown=chosen.__name__ if chosen else "",
+            # Not on show: it tells the script which kind is. (What `gr.HTML` has of properties of
+            # its own, `gr.skip` erases.)
+            label=chosen.__name__ if chosen else "",
         )
 
     def has(self, kind: type, name: str) -> bool:
@@ -66,10 +68,10 @@ class OptionForm:
         What was chosen stays, unless there are `options`: then all others have their defaults.
         """
         if kind is None:
-            return gr.update(shown="")
+            return gr.update(label="")
         if options is None:
-            return gr.update(shown=kind.__name__)
-        return gr.update(shown=kind.__name__, value=self.fill({}, kind, options))
+            return gr.update(label=kind.__name__)
+        return gr.update(label=kind.__name__, value=self.fill({}, kind, options))
 
     def fill(self, form: Form, kind: type, options: Mapping[str, Any]) -> Form:
         """A value for `component`: `form` with these options of that kind."""

@@ -1,4 +1,4 @@
-// The options of one engine as a form. `fields` has those of each kind of options, `props.shown`
+// The options of one engine as a form. `fields` has those of each kind of options, `props.label`
 // is the kind on show, and the value what was chosen: {kind: {name: value}}. What was never chosen
 // has its default.
 const fields = FIELDS;
@@ -99,14 +99,14 @@ const drawRow = (field, position) => {
 };
 const accept = () => {
   held = props.value || {};
-  if ((props.shown || '') !== shown) {
-    shown = props.shown || '';
+  if ((props.label || '') !== shown) {
+    shown = props.label || '';
     controls = {};
     element.replaceChildren(...(fields[shown] || []).map(drawRow));
   }
   for (const control of Object.values(controls)) control.show();
 };
-watch(['value', 'shown'], () => {
-  if (props.shown !== shown || JSON.stringify(props.value) !== JSON.stringify(held)) accept();
+watch(['value', 'label'], () => {
+  if (props.label !== shown || JSON.stringify(props.value) !== JSON.stringify(held)) accept();
 });
 accept();
