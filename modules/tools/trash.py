@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from modules.core_components.errors import NotFoundError
 from modules.core_components.library.trash import Trash
+from modules.tools.listening.transcripts import DeletedTranscripts
 from modules.tools.services import Services
 
 
@@ -37,6 +38,7 @@ KINDS: Mapping[str, Callable[[Services], _Library]] = {
     "sample": lambda services: services.samples,
     "take": lambda services: services.takes,
     "voice": lambda services: services.voices,
+    "transcript": DeletedTranscripts,
     "conversation": lambda services: services.conversations,
     "dataset": lambda services: services.datasets,
     "training": lambda services: services.training_runs,

@@ -8,10 +8,11 @@ import pytest
 
 from modules.core_components.audio.files import read_speech
 from modules.core_components.errors import BadInputError, NotFoundError
-from modules.core_components.text.subtitles import FORMATS
+from modules.core_components.text.subtitles import FORMATS, render
 from modules.core_components.values import Segment, Speech, Transcript, Word
 from modules.tools.listening.transcribe import submit_transcription
 from modules.tools.listening.transcripts import (
+    DeletedTranscripts,
     correct_word,
     delete_transcript,
     export_transcript,
@@ -117,12 +118,26 @@ def test_a_transcribed_recording_is_kept_with_its_transcript(
     assert read_speech(kept.recording).duration_s == pytest.approx(sample.duration_s, abs=0.001)
 
 
-def test_deleting(services: Services) -> None:
+def test_a_deleted_transcript_comes_back_with_recording_and_corrections(
+    services: Services,
+) -> None:
     path = keep_transcript(services, SAID, "morning", Speech(np.zeros(800, np.float32), 8000))
     kept_id = path.stem
     correct_word(services, kept_id, 0, 1, "evening.")
-    delete_transcript(services, kept_id)
+    before = get_transcript(services, kept_id)
+    entry_id = delete_transcript(services, kept_id)
     assert list_transcripts(services) == ()
-    assert [found for found in path.parent.rglob("*") if found.is_file()] == []
+    assert not [f for f in path.parent.rglob("*") if f.is_file() and ".trash" not in f.parts]
     with pytest.raises(NotFoundError):
         delete_transcript(services, kept_id)
+    deleted = DeletedTranscripts(services)
+    assert deleted.restore(entry_id) == before
+    assert deleted.trash.ids() == ()
+    # Another one has its name now.
+    entry_id = delete_transcript(services, kept_id)
+    path.write_text(render(SAID, "json"), encoding="utf-8")
+    restored = deleted.restore(entry_id)
+    assert restored.id != kept_id
+    assert restored.transcript == before.transcript
+    assert restored.recording is not None
+    assert get_transcript(services, kept_id).transcript == SAID

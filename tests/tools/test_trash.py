@@ -11,7 +11,12 @@ from typer.testing import CliRunner
 from modules.cli.main import app
 from modules.core_components.errors import NotFoundError
 from modules.core_components.library.conversations import Pauses
-from modules.core_components.values import Speech
+from modules.core_components.values import Speech, Transcript
+from modules.tools.listening.transcripts import (
+    delete_transcript,
+    keep_transcript,
+    list_transcripts,
+)
 from modules.tools.services import Services
 from modules.tools.trash import KINDS, empty_trash, list_trash, restore_from_trash
 from tests.helpers.fakes import add_noise
@@ -22,6 +27,7 @@ def fill(services: Services) -> dict[str, str]:
     add_noise(services, "Anna")
     take = services.takes.save(take_fields(), tone())
     services.voices.add("Bright", b"weights", "kokoro-v1.0")
+    said = keep_transcript(services, Transcript("Good morning.", "en", (), 1.0), "Meeting")
     talk = services.conversations.add("Talk", "A: hello", 1, (), (), Pauses())
     services.datasets.create("Set", "en", "Anna")
     services.training_runs.create("Run", "Set", "xtts-v2", "en", {}, ())
@@ -34,6 +40,7 @@ def fill(services: Services) -> dict[str, str]:
         "sample": services.samples.delete("Anna"),
         "take": services.takes.delete(take.id),
         "voice": services.voices.delete("Bright"),
+        "transcript": delete_transcript(services, said.stem),
         "conversation": services.conversations.delete(talk.id),
         "dataset": services.datasets.delete("Set"),
         "training": services.training_runs.delete("Run"),
@@ -74,6 +81,7 @@ def test_everything_deleted_is_listed_and_comes_back(services: Services) -> None
     assert [sample.name for sample in services.samples.list()] == ["Anna"]
     assert services.takes.count() == 1
     assert [voice.name for voice in services.voices.list()] == ["Bright"]
+    assert [kept.transcript.text for kept in list_transcripts(services)] == ["Good morning."]
     assert [talk.title for talk in services.conversations.list()] == ["Talk"]
     assert [dataset.name for dataset in services.datasets.list()] == ["Set"]
     assert [run.name for run in services.training_runs.list()] == ["Run"]

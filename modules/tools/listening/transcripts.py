@@ -1,4 +1,4 @@
-"""Kept transcripts: written, listed, read, corrected, exported and deleted; and uploads.
+"""Kept transcripts: written, listed, read, corrected, exported, deleted and restored; and uploads.
 
 On disk: `output/transcripts/<id>.json` as it was recognized, `<id>.flac` its recording, and
 `corrections/<id>.json` what a reader corrected.
@@ -22,6 +22,7 @@ from modules.core_components.atomic import atomic_path, write_json
 from modules.core_components.audio.files import write_flac
 from modules.core_components.errors import BadInputError, CorruptFileError, NotFoundError
 from modules.core_components.library.names import unique_path
+from modules.core_components.library.trash import Trash, name_in
 from modules.core_components.text import corrections as correcting
 from modules.core_components.text.corrections import Corrections, corrected
 from modules.core_components.text.subtitles import FORMATS, render
@@ -31,6 +32,8 @@ from modules.tools.services import Services
 logger = logging.getLogger(__name__)
 
 _RECORDING = ".flac"
+# Their own name is that of the transcript.
+_CORRECTIONS_IN_TRASH = "corrections"
 # Two corrections that are sent at the same time are both kept.
 _correcting = threading.Lock()
 
@@ -189,15 +192,49 @@ def export_transcript(services: Services, transcript_id: str, fmt: str) -> Path:
     return write_transcript(kept.transcript, fmt, folder / f"{kept.id}.{fmt}")
 
 
-def delete_transcript(services: Services, transcript_id: str) -> None:
-    """Deletes a kept transcript for good, with its recording and corrections.
-
-    Raises NotFoundError.
-    """
+def delete_transcript(services: Services, transcript_id: str) -> str:
+    """Moves a kept transcript to the trash, with its recording and corrections; returns the id to
+    restore it by. Raises NotFoundError and DiskFullError."""
     kept = get_transcript(services, transcript_id)
-    kept.path.unlink()
-    kept.path.with_suffix(_RECORDING).unlink(missing_ok=True)
-    _corrections_path(kept.path).unlink(missing_ok=True)
+    trash = DeletedTranscripts(services).trash
+    entry_id = trash.add_files(kept.id, [kept.path, kept.path.with_suffix(_RECORDING)])
+    corrections = _corrections_path(kept.path)
+    if corrections.exists():
+        corrections.replace(trash.place_of(entry_id) / _CORRECTIONS_IN_TRASH)
+    return entry_id
+
+
+@dataclass(frozen=True)
+class DeletedTranscripts:
+    """The transcripts in the trash."""
+
+    services: Services
+
+    @property
+    def trash(self) -> Trash:
+        return Trash(transcripts_folder(self.services), "transcript")
+
+    def restore(self, entry_id: str) -> KeptTranscript:
+        """Brings a transcript back, under another name where its own was given away since.
+
+        Raises NotFoundError, and CorruptFileError for one that cannot be read.
+        """
+        place = self.trash.place_of(entry_id)
+        name = name_in(entry_id)
+        target = unique_path(transcripts_folder(self.services), name, ".json")
+        corrections = _corrections_path(target)
+        corrections.parent.mkdir(exist_ok=True)
+        # The transcript itself comes last: what is listed is whole.
+        moves = (
+            (place / _CORRECTIONS_IN_TRASH, corrections),
+            (place / f"{name}{_RECORDING}", target.with_suffix(_RECORDING)),
+            (place / f"{name}.json", target),
+        )
+        for source, destination in moves:
+            if source.exists():
+                source.replace(destination)
+        place.rmdir()
+        return _kept(target)
 
 
 def _from_json(content: dict[str, Any]) -> Transcript:

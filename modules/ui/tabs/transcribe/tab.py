@@ -92,7 +92,7 @@ class TranscribeTab:
             )
             with gr.Row():
                 downloads = parts.DownloadButtons(FORMATS, "transcript-link")
-            self._delete = parts.ConfirmedButton("Delete transcript", "It cannot be restored.")
+            self._delete = parts.ConfirmedButton("Delete transcript", "It moves to the trash.")
         downloads.on_download(
             lambda fmt, kept: export_transcript(self._services, kept, fmt), self._shown_id
         )
