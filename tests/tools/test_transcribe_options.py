@@ -20,9 +20,10 @@ from modules.tools.listening.transcribe import (
     takes_hotwords,
     transcribe,
 )
-from modules.tools.listening.transcripts import keep_transcript, read_transcript
+from modules.tools.listening.transcripts import get_transcript, keep_transcript, read_transcript
 from modules.tools.services import Services
-from modules.ui.tabs.transcribe.tab import KeptTranscript, _facts, _times_html
+from modules.ui.recordings import transcript_json
+from modules.ui.tabs.transcribe.tab import _facts
 from tests.helpers.fakes import ECHO, EchoListener, fake_entry
 
 KNOWING = "knowing-1"
@@ -100,10 +101,12 @@ def test_notes_and_speakers_are_kept_and_shown(
     transcript = transcribe(services, TranscribeRequest(recording, KNOWING))
     path = keep_transcript(services, transcript, "meeting")
     assert read_transcript(path) == transcript
-    facts = _facts(KeptTranscript(path.stem, path, transcript))
-    assert facts["Speakers"] == "2"
+    kept = get_transcript(services, path.stem)
+    facts = _facts(kept)
+    speakers = [part.speaker or "" for part in transcript.segments]
+    assert facts["Speakers"] == ", ".join(sorted({*speakers} - {""}))
     assert "could not be written down" in facts["Note"]
     assert facts["Language"] == "unknown"
-    html = _times_html(transcript)
-    assert html.count("<td>Speaker ") == 2
-    assert "&lt;Hi&gt;" in html
+    shown = transcript_json(kept)["segments"]
+    assert [part["speaker"] or "" for part in shown] == speakers
+    assert "<Hi>" in "".join(word[0] for part in shown for word in part["words"])
