@@ -32,7 +32,10 @@ class StudioPage:
         link.click()
         # Before the page has given back what was typed, it shows no other view.
         expect(self.page).to_have_title(re.compile(f"^{name} · "))
-        # Until its first answers a view takes neither the focus nor clicks.
+        self.wait_for_view()
+
+    def wait_for_view(self) -> None:
+        """Until its first answers a view takes neither the focus nor clicks."""
         expect(self.page.locator("#views:not([inert])")).to_be_attached()
 
     def upload(self, recording: Path) -> None:
@@ -100,6 +103,7 @@ class StudioPage:
         expect(self.text("Understood by Whisper")).to_be_visible(timeout=SPEAKING_MS)
 
     def add_sample(self, recording: Path, name: str, speaker: str, agreed: bool = True) -> None:
+        self.wait_for_view()  # it opens the form where there is no sample
         if not self.page.get_by_label("Speaker (optional)").locator("visible=true").is_visible():
             self.page.get_by_role("button", name="New sample").first.click()
         self.pick_file(recording)
