@@ -56,19 +56,21 @@ def test_nothing_can_be_chosen_before_the_answer_that_would_replace_it(
     services, _ = fake_studio(tmp_path)
     add_noise(services, "Anna")
     add_noise(services, "Ben")
-    may_answer = threading.Event()
+    asked, may_answer = threading.Event(), threading.Event()
     listed = SamplePanel.refresh
 
     def answer_late(panel: SamplePanel, chosen: str) -> list[Any]:
         answer = listed(panel, chosen)
+        asked.set()
         may_answer.wait(60)
         return answer
 
     monkeypatch.setattr(SamplePanel, "refresh", answer_late)
     with served(create_app(services)) as address, watched_page(chromium, address) as page:
         on = StudioPage(page)
-        expect(on.button("Generate")).to_be_enabled()  # another answer has arrived
         views = page.locator("#views")
+        page.wait_for_function("window.studioOpened")
+        assert asked.wait(60)
         assert views.evaluate("views => views.inert")
         may_answer.set()
         on.choose("Sample", "Ben")
@@ -95,6 +97,7 @@ def test_a_take_is_made_by_keyboard_alone(page: Page) -> None:
     on = StudioPage(page)
     expect(on.text("Voice: Demo voice")).to_be_visible()
     expect(on.button("Generate")).to_be_enabled()
+    on.wait_for_view()
     # The first stop of the keyboard leads past the navigation.
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("Tab")

@@ -20,7 +20,7 @@ from modules.core_components.values import Speech
 from modules.ui.server import create_app
 from tests.api.conftest import served
 from tests.e2e.conftest import OPENING_MS, StudioProcess, watched_page
-from tests.e2e.studio_page import SPEAKING_MS, StudioPage
+from tests.e2e.studio_page import SETTLED_MS, SPEAKING_MS, StudioPage
 from tests.helpers.fakes import fake_studio
 from tests.helpers.recordings import SoundTrack, make_video
 from tests.helpers.waiting import eventually
@@ -334,6 +334,8 @@ def test_settings_are_kept_and_bad_ones_refused(screen: StudioPage, studio: Stud
     expect(screen.told("After a restart: Port")).to_be_visible()
     config = (studio.root / "config.json").read_text(encoding="utf-8")
     assert '"max_sample_minutes": 12.5' in config
+    # A button that is pressed while its last press is still answered is pressed once.
+    screen.page.wait_for_timeout(SETTLED_MS)
     screen.page.get_by_label("Port", exact=True).fill("99999")
     screen.button("Save").click()
     expect(screen.told("Port is 99999")).to_be_visible()

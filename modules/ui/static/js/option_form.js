@@ -2,6 +2,7 @@
 // is the kind on show, and the value what was chosen: {kind: {name: value}}. What was never chosen
 // has its default.
 const fields = FIELDS;
+const SETTLED_MS = 2000;
 const number = text => (text.trim() === '' ? NaN : Number(text));
 let shown = '';
 let held = {};
@@ -106,7 +107,13 @@ const accept = () => {
   }
   for (const control of Object.values(controls)) control.show();
 };
+// What a closed part of the page was given comes once more, some moments after it is opened.
+const given = JSON.stringify(props.value);
+const opened = Date.now();
 watch(['value', 'label'], () => {
-  if (props.label !== shown || JSON.stringify(props.value) !== JSON.stringify(held)) accept();
+  const value = JSON.stringify(props.value);
+  const isKnown = value === JSON.stringify(held);
+  if (!isKnown && value === given && Date.now() - opened < SETTLED_MS) props.value = held;
+  if (!isKnown || props.label !== shown) accept();
 });
 accept();

@@ -99,7 +99,7 @@ class ModelsTab:
         all_gone = listen(self._unload_all.click, self._unload_idle, asked, shown)
         self._delete.on_confirm(self._delete_model, asked, shown)
         self._tuned.follow_in(self._jobs.job_id, self._chosen)
-        done = self._jobs.on_finished(self._after_job, [self._task], shown)
+        done = self._jobs.on_finished(self._after_job, asked, shown)
         self._memory_of_one.follow([tasks, one, gone, all_gone, done], self._chosen)
 
     def _show_task(self, task: str) -> list[Any]:
@@ -108,8 +108,9 @@ class ModelsTab:
     def _show_chosen(self, task: str, row: gr.EventData) -> list[Any]:
         return self._show(task, row.id)
 
-    def _after_job(self, job: Job, task: str) -> list[Any]:
-        return self._show(task, (job.result or {}).get("model", ""), exported_file(job))
+    def _after_job(self, job: Job, task: str, chosen: str) -> list[Any]:
+        made = (job.result or {}).get("model", "")
+        return self._show(task, made or chosen, exported_file(job))
 
     def _show(self, task: str, chosen: str, exported: str = "") -> list[Any]:
         models = {item.entry.id: item for item in library.list_models(self._services)}
