@@ -1,4 +1,4 @@
-// What the player and the transcript are made of: elements, addresses, times.
+// What the player and the transcript are made of: elements, addresses, times, when they are drawn.
 export const make = (tag, css = '', text = '', more = {}) => {
   const made = document.createElement(tag);
   if (css) made.className = css;
@@ -28,3 +28,34 @@ export const clock = seconds => {
   return minutes < 60 ? `${minutes}:${rest}` : `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, '0')}:${rest}`;
 };
 
+// An element that draws its content by `open`, from its attributes. Gradio puts the new HTML of a
+// panel into the elements that are there: it changes their attributes and removes what they drew.
+export class DrawnElement extends HTMLElement {
+  static observedAttributes = ['kind', 'key', 'version'];
+
+  connectedCallback() {
+    this.emptied = new MutationObserver(() => { if (!this.firstChild) this.redraw(); });
+    this.emptied.observe(this, { childList: true });
+    this.redraw();
+  }
+
+  disconnectedCallback() {
+    this.emptied.disconnect();
+  }
+
+  attributeChangedCallback(_name, before, now) {
+    if (before !== null && before !== now && this.isConnected) this.redraw();
+  }
+
+  // Once all of a change is made.
+  redraw() {
+    if (this.isWaiting) return;
+    this.isWaiting = true;
+    queueMicrotask(() => {
+      this.isWaiting = false;
+      if (!this.isConnected) return;
+      this.emptied.takeRecords();
+      this.open();
+    });
+  }
+}

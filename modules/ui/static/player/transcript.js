@@ -3,20 +3,17 @@
 //
 // It sends `studio-correct` with `segment`, `word` and `text`, and `studio-name` with `segment`, `name`
 // and `everywhere`; the panel around it passes both on to the server. What was typed is shown at once.
-import { ask, button, clock, make } from './elements.js';
+import { DrawnElement, ask, button, clock, make } from './elements.js';
 import { wordAt } from './words.js';
 
 const UNSURE = 0.5;
 const NO_SOUND = 'The recording was not kept with this transcript. Its words can still be corrected.';
 const KEYS = 'Enter plays from a word, F2 or a double click corrects it, arrow keys move.';
 
-class StudioTranscript extends HTMLElement {
-  connectedCallback() {
-    this.open();
-  }
-
+class StudioTranscript extends DrawnElement {
   disconnectedCallback() {
     this.opening = null;
+    super.disconnectedCallback();
   }
 
   get key() { return this.getAttribute('key'); }

@@ -5,7 +5,7 @@
 // It sends `studio-time` with `now` while the position moves. Space plays, arrow keys move the
 // position, + and - zoom, [ and ] move the selection's ends to the position.
 import { words as follow } from './words.js';
-import { address, ask, button, clock, make } from './elements.js';
+import { DrawnElement, address, ask, button, clock, make } from './elements.js';
 
 const STEP_S = 1;
 const FINE_S = 0.01;
@@ -25,9 +25,7 @@ const library = () =>
   (drawing ||= Promise.all([import('./wavesurfer.js'), import('./wavesurfer_regions.js')])
     .then(modules => modules.map(module => module.default)));
 
-class StudioWave extends HTMLElement {
-  static observedAttributes = ['kind', 'key', 'version'];
-
+class StudioWave extends DrawnElement {
   connectedCallback() {
     this.setAttribute('role', 'group');
     if (!this.hasAttribute('tabindex')) this.tabIndex = 0;
@@ -37,17 +35,14 @@ class StudioWave extends HTMLElement {
     window.addEventListener('studio-marked', this);
     this.watcher = new MutationObserver(() => this.colour());
     this.watcher.observe(document.body, { attributes: true, attributeFilter: ['class'] });
-    this.open();
+    super.connectedCallback();
   }
 
   disconnectedCallback() {
     for (const name of ['studio-playing', 'studio-live', 'studio-marked']) window.removeEventListener(name, this);
     this.watcher.disconnect();
     this.close();
-  }
-
-  attributeChangedCallback(_name, before, now) {
-    if (before !== null && before !== now && this.isConnected) this.open();
+    super.disconnectedCallback();
   }
 
   get edits() { return this.hasAttribute('edits'); }
