@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import gradio as gr
-from fastapi import APIRouter, FastAPI, HTTPException, Request
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, StreamingResponse
 from starlette.datastructures import Headers, MutableHeaders
@@ -23,7 +23,7 @@ from modules.tools.services import Services
 from modules.tools.speaking.live_feed import CANCELLED, DONE, FAILED
 from modules.ui.events import STATIC, script
 from modules.ui.pages import Pages
-from modules.ui.recordings import player_routes
+from modules.ui.recordings import player_routes, recording_routes
 from modules.ui.safety import served_folders
 from modules.ui.studio import VIEWS, build_studio
 from modules.ui.tabs.voice_clone.first_steps import HIDE_DRAWN
@@ -52,13 +52,16 @@ def create_page(services: Services, password: str = "") -> FastAPI:
         HeadFirst, html=lambda: head if first_steps_wanted(services) else head + HIDE_DRAWN
     )
 
-    def may_see(request: Request) -> bool:
-        return is_logged_in(mounted.app, request)
+    def check_login(request: Request) -> None:
+        if not is_logged_in(mounted.app, request):
+            raise HTTPException(401, "Log in to the page first.")
 
-    app.include_router(live_routes(services, may_see))
-    app.include_router(voice_file_routes(services, may_see))
+    for_viewers = [Depends(check_login)]
+    app.include_router(live_routes(services), dependencies=for_viewers)
+    app.include_router(voice_file_routes(services), dependencies=for_viewers)
+    app.include_router(recording_routes(services), dependencies=for_viewers)
+    app.include_router(player_routes())
     app.include_router(view_routes())
-    app.include_router(player_routes(services, lambda request: is_logged_in(mounted.app, request)))
     gr.mount_gradio_app(
         app,
         page,
@@ -158,18 +161,16 @@ def view_routes() -> APIRouter:
     return router
 
 
-def live_routes(services: Services, may_listen: Callable[[Request], bool]) -> APIRouter:
-    """What works now, for those who may see the page.
+def live_routes(services: Services) -> APIRouter:
+    """What works now.
 
     `GET /live`: how much is being done. `GET /live/{job}`: a take while it is generated.
     """
     router = APIRouter()
 
     @router.get("/live", include_in_schema=False)
-    async def what_runs(request: Request) -> dict[str, Any]:
+    async def what_runs() -> dict[str, Any]:
         """How many jobs run and wait, and what the first of them does."""
-        if not may_listen(request):
-            raise HTTPException(401, "Log in to the page first.")
         active = await run_in_threadpool(services.jobs.list, jobs.ACTIVE)
         running = [job for job in active if job.state == jobs.RUNNING]
         return {
@@ -179,9 +180,7 @@ def live_routes(services: Services, may_listen: Callable[[Request], bool]) -> AP
         }
 
     @router.get("/live/{job_id}", include_in_schema=False)
-    async def live(job_id: str, request: Request) -> StreamingResponse:
-        if not may_listen(request):
-            raise HTTPException(401, "Log in to the page first.")
+    async def live(job_id: str) -> StreamingResponse:
         try:
             job = await run_in_threadpool(services.jobs.get, job_id)
         except NotFoundError as error:

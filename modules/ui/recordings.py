@@ -6,12 +6,12 @@ browser. The routes stand behind the same guards and the same login as the page.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, HTTPException
 from fastapi.responses import FileResponse, Response
 
 from modules.core_components.errors import NotFoundError, StudioError
@@ -35,17 +35,9 @@ MEDIA_TYPES = {".wav": "audio/wav", ".flac": "audio/flac", ".mp3": "audio/mpeg"}
 _FRESH = {"Cache-Control": "no-store"}
 
 
-def player_routes(services: Services, may_listen: Callable[[Request], bool]) -> APIRouter:
-    """The player's scripts for everybody, recordings for those who may see the page."""
-
-    def check_login(request: Request) -> None:
-        if not may_listen(request):
-            raise HTTPException(401, "Log in to the page first.")
-
+def player_routes() -> APIRouter:
+    """The player's scripts: the page that asks for the password loads them too."""
     router = APIRouter(include_in_schema=False)
-    guarded = APIRouter(
-        prefix="/recordings", include_in_schema=False, dependencies=[Depends(check_login)]
-    )
 
     @router.get("/player/{name}")
     def player_file(name: str) -> FileResponse:
@@ -56,13 +48,20 @@ def player_routes(services: Services, may_listen: Callable[[Request], bool]) -> 
             PLAYER_FILES[name], media_type="text/javascript", headers={"Cache-Control": "no-cache"}
         )
 
-    @guarded.get("/transcript/text")
+    return router
+
+
+def recording_routes(services: Services) -> APIRouter:
+    """Waveforms, sound and words of recordings; for those who may see the page."""
+    router = APIRouter(prefix="/recordings", include_in_schema=False)
+
+    @router.get("/transcript/text")
     def transcript_text(key: str) -> dict[str, Any]:
         """The words of a transcript with times, as recognized and as corrected."""
         with _errors_as_status():
             return transcript_json(get_transcript(services, key))
 
-    @guarded.get("/{kind}/wave")
+    @router.get("/{kind}/wave")
     def wave(kind: str, key: str, response: Response) -> dict[str, Any]:
         """Length, peaks, pauses and words; `version` changes with the sound."""
         response.headers.update(_FRESH)
@@ -74,7 +73,7 @@ def player_routes(services: Services, may_listen: Callable[[Request], bool]) -> 
                 "words": [[word.text, word.start_s, word.end_s] for word in recording.words],
             }
 
-    @guarded.get("/{kind}/audio")
+    @router.get("/{kind}/audio")
     def audio(kind: str, key: str) -> FileResponse:
         """The sound, or the range of it that the browser asks for."""
         with _errors_as_status():
@@ -82,7 +81,7 @@ def player_routes(services: Services, may_listen: Callable[[Request], bool]) -> 
         media_type = MEDIA_TYPES.get(recording.path.suffix.lower(), "application/octet-stream")
         return FileResponse(recording.path, media_type=media_type)
 
-    @guarded.get("/{kind}/part")
+    @router.get("/{kind}/part")
     def part(kind: str, key: str, start: float, end: float) -> Response:
         """A part of the sound as a wav file to save."""
         with _errors_as_status():
@@ -90,7 +89,6 @@ def player_routes(services: Services, may_listen: Callable[[Request], bool]) -> 
             content = cut_part(recording, start, end)
         return Response(content, media_type="audio/wav", headers=_saved_as(recording, start, end))
 
-    router.include_router(guarded)
     return router
 
 

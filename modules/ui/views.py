@@ -165,13 +165,13 @@ def listen_as_opened(
         js=script("page_id", COUNT=len(inputs) + 1),
         opens=True,
     )
-    _tell_answered(answered, "", [])
+    _report_answer(answered, "", [])
 
 
-def _tell_answered(answered: Any, view: str, unlocks: Sequence[Any]) -> None:
+def _report_answer(answered: Any, view: str, unlocks: Sequence[Any]) -> None:
     """Has the browser enable `unlocks`, and open the view for clicks if nothing else is awaited."""
-    told = script("view_answered", VIEW=json.dumps(view), COUNT=len(unlocks))
-    listen_after(answered, None, [], unlocks, js=told, queue=False)
+    report = script("view_answered", VIEW=json.dumps(view), COUNT=len(unlocks))
+    listen_after(answered, None, [], unlocks, js=report, queue=False)
 
 
 @dataclass(frozen=True)
@@ -260,7 +260,7 @@ class Studio:
                 sequence=sequence,
                 js=script("view_asked", VIEW=json.dumps(view), COUNT=len(inputs)),
             )
-            _tell_answered(answered, view, unlocks)
+            _report_answer(answered, view, unlocks)
 
         follow(tab.select)
         if is_first:
@@ -286,6 +286,6 @@ class Studio:
                 sequence=sequence,
                 js=script("address_item", VIEW=json.dumps(view)),
             )
-            _tell_answered(answered, view, [])
+            _report_answer(answered, view, [])
             opened.append(answered)
         return opened

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,26 +54,28 @@ def take_settings(services: Services, take: Take) -> dict[str, str]:
         "Seed": str(take.seed),
         "Reference text": take.ref_text,
     }
-    return {name: text for name, text in {**known, **_options(services, take)}.items() if text}
+    options = option_texts(services, take, leave_out=("seed", "language"))
+    return {name: text for name, text in {**known, **options}.items() if text}
 
 
-def option_text(value: Any) -> str:
-    """The value of an option as people read it."""
+def option_texts(
+    services: Services, take: Take, leave_out: Sequence[str] = ("seed",)
+) -> dict[str, str]:
+    """The options that a take was made with, by their labels; {} where its model is gone."""
+    try:
+        about = describe_options(services.tts.get(take.model_id).options_type)
+    except StudioError:  # a fine-tuned model that was deleted since
+        return {}
+    known = ((item, take.options.get(item.name)) for item in about if item.name not in leave_out)
+    return {item.label: _option_text(value) for item, value in known if value is not None}
+
+
+def _option_text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _options(services: Services, take: Take) -> dict[str, str]:
-    try:
-        about = describe_options(services.tts.get(take.model_id).options_type)
-    except StudioError:  # a fine-tuned model that was deleted since
-        return {}
-    named = ("seed", "language")
-    known = ((item, take.options.get(item.name)) for item in about if item.name not in named)
-    return {item.label: option_text(value) for item, value in known if value is not None}
 
 
 def _scores(take: Take) -> dict[str, str]:
@@ -84,9 +86,9 @@ def _scores(take: Take) -> dict[str, str]:
         "Silence": (scores.silence_fraction, "{:.0%}".format),
         "Generated in": (sum(take.timings_s.values()) or None, "{:.1f} s".format),
     }
-    told = {label: form(value) for label, (value, form) in known.items() if value is not None}
+    measured = {label: form(value) for label, (value, form) in known.items() if value is not None}
     understood = {} if heard is None else {"Understood by Whisper": heard.figure}
-    return {"Length": f"{take.duration_s:.1f} s", **understood, **told}
+    return {"Length": f"{take.duration_s:.1f} s", **understood, **measured}
 
 
 def _pairs(first: Mapping[str, str], second: Mapping[str, str]) -> tuple[Difference, ...]:

@@ -230,7 +230,7 @@ def _design_of(sample: Sample) -> dict[str, Any]:
 
 
 def is_synthetic(sample: Sample) -> bool:
-    """Whether a model spoke it, and nobody."""
+    """Whether a model spoke it, not a person."""
     return bool(sample.info.get("synthetic"))
 
 
@@ -302,5 +302,5 @@ def _stock(services: Services, model_id: str, engine: str) -> Iterator[VoiceCard
 
 
 def _about_stock(voice: PresetVoice, words: str) -> str:
-    """Woman or man, as far as the name says; the language stands beside it."""
+    """Woman or man, as far as the name says; the language is a field of its own."""
     return words.rpartition(", ")[2] if voice.language else words

@@ -10,8 +10,6 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
-from modules.core_components.ai_models.engines.base import describe_options
-from modules.core_components.errors import StudioError
 from modules.core_components.jobs import Job
 from modules.core_components.values import Take
 from modules.tools.recordings import TAKE
@@ -25,7 +23,7 @@ from modules.tools.speaking.scores import (
     likeness_share,
 )
 from modules.tools.speaking.speech import CHARACTERS_PER_SECOND, SPEAK, submit_completed
-from modules.tools.speaking.take_comparison import option_text
+from modules.tools.speaking.take_comparison import option_texts
 from modules.tools.voices.previews import example_sentence
 from modules.ui.events import listen, script
 from modules.ui.render import (
@@ -88,7 +86,7 @@ class TakePanel:
             gr.update(value=note, visible=bool(note)),
             self._played(take),
             scores_html(take),
-            facts_html({**take_facts(take), **self._options_of(take)}),
+            facts_html({**take_facts(take), **option_texts(self._services, take)}),
         ]
 
     def _played(self, take: Take) -> Any:
@@ -105,15 +103,6 @@ class TakePanel:
         return self.show(
             take, again_note(result["identical"], result["reason"]) if is_again else ""
         )
-
-    def _options_of(self, take: Take) -> dict[str, str]:
-        """The options that it was generated with, by their labels."""
-        try:
-            about = describe_options(self._services.tts.get(take.model_id).options_type)
-        except StudioError:  # a fine-tuned model that was deleted since
-            return {}
-        known = ((item, take.options.get(item.name)) for item in about if item.name != "seed")
-        return {item.label: option_text(value) for item, value in known if value is not None}
 
     def _submit(self, submit: Callable[[Services, str], Job], take_id: str) -> str:
         return submit(self._services, take_id).id

@@ -125,7 +125,7 @@ FORM = StepChange("form", "One form of each letter (NFC), without invisible char
 
 
 def in_one_form(text: OffsetText) -> OffsetText:
-    """The text in NFC, in every language, without characters that nobody can see or hear.
+    """The text in NFC, in every language, without characters that have neither shape nor sound.
 
     It comes before all steps and cannot be left out: a model knows "é" as one letter, whether it
     was typed as one character or two, and no tokenizer takes half a character.

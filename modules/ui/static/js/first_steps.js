@@ -10,7 +10,6 @@ const look = () => {
   asked = isLooking;
 };
 new MutationObserver(look).observe(element, { childList: true, subtree: true });
-look();
 
 const soon = (find, then, tries = TRIES) => {
   const found = find();

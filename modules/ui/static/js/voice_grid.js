@@ -29,12 +29,15 @@ const filter = () => {
 };
 const markPlaying = () => {
   for (const button of all('.play')) {
-    const isPlaying = playing === idOf(button);
+    const isPlaying = playing === addressOf(button);
     button.classList.toggle('playing', isPlaying);
     button.setAttribute('aria-busy', String(isPlaying && waiting));
   }
 };
-const idOf = button => `${button.closest('[data-key]').dataset.key}/sound?number=${button.dataset.number}`;
+const addressOf = button => {
+  const key = encodeURIComponent(button.closest('[data-key]').dataset.key);
+  return `voices/${key}/sound?number=${button.dataset.number}`;
+};
 // Whatever the server has drawn anew gets what was chosen here.
 const draw = () => {
   if (chosen.kind && chosen.kind !== 'favourite' && find('.kinds') && !find(`[data-filter="${chosen.kind}"]`)) chosen.kind = '';
@@ -51,18 +54,16 @@ new MutationObserver(draw).observe(element, { childList: true, subtree: true });
 
 const stop = () => { sound.pause(); playing = ''; waiting = false; markPlaying(); };
 const play = async button => {
-  const id = idOf(button);
-  if (playing === id) { stop(); return; }
-  const [key, rest] = [button.closest('[data-key]').dataset.key, `/sound?number=${button.dataset.number}`];
-  const address = `voices/${encodeURIComponent(key)}${rest}`;
-  playing = id; waiting = true; tell('');
+  const address = addressOf(button);
+  if (playing === address) { stop(); return; }
+  playing = address; waiting = true; tell('');
   markPlaying();
   sound.src = address;
   try {
     await sound.play();
-    if (playing === id) { waiting = false; markPlaying(); }
+    if (playing === address) { waiting = false; markPlaying(); }
   } catch (error) {
-    if (playing !== id) return;
+    if (playing !== address) return;
     stop();
     if (error.name === 'AbortError') return;
     try { tell((await (await fetch(address)).json()).detail); } catch (unreadable) { tell('This voice cannot be played now.'); }

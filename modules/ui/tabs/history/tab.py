@@ -102,9 +102,10 @@ class HistoryTab:
     ) -> list[Any]:
         """Values for the list and all that belongs to it; what is marked and gone is dropped."""
         takes, found = self._services.takes, filters.wanted(*sought)
-        count = takes.count(found)
+        fitting = takes.list(wanted=found)
+        count = len(fitting)
         first, _ = self._pager.span(page, count)
-        rows = [(take.id, take) for take in takes.list(PAGE, first, found)]
+        rows = [(take.id, take) for take in fitting[first : first + PAGE]]
         known = set(takes.ids())
         marked = [take_id for take_id in marked if take_id in known]
         table = render(
