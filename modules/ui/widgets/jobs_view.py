@@ -85,10 +85,19 @@ class JobsView:
         listen(self._dismiss.click, self._dismiss_job, asked, shown)
 
     def on_finished(
-        self, work: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any]
+        self,
+        work: Callable[..., Any],
+        inputs: Sequence[Any],
+        outputs: Sequence[Any],
+        sequence: str | None = None,
     ) -> Any:
-        """Calls `work(job, *inputs)` when a followed job is done; returns what `listen` does."""
-        return listen(self.finished.change, self._with_job(work), [self.finished, *inputs], outputs)
+        """Calls `work(job, *inputs)` when a followed job is done; returns what `listen` does.
+
+        A job can end at any moment, and an opened page finds one that ended before: where the
+        user's choices change the same outputs, give the `sequence` of those listeners.
+        """
+        shown, asked = self._with_job(work), [self.finished, *inputs]
+        return listen(self.finished.change, shown, asked, outputs, sequence=sequence)
 
     def on_progress(
         self, work: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any]

@@ -175,11 +175,15 @@ class ConfirmedButton:
         listen(button.click, lambda: shown, [], [self.button, self._ask], queue=False)
 
     def on_confirm(
-        self, work: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any]
+        self,
+        work: Callable[..., Any],
+        inputs: Sequence[Any],
+        outputs: Sequence[Any],
+        sequence: str | None = None,
     ) -> Any:
         """Calls `work` after a yes; returns Gradio's dependency for what follows."""
         self._show_question(self._yes, False)
-        return listen(self._yes.click, work, inputs, outputs)
+        return listen(self._yes.click, work, inputs, outputs, sequence=sequence)
 
 
 class DownloadButtons:

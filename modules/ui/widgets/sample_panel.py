@@ -31,6 +31,8 @@ CONSENT = "This is my own voice, or the speaker agreed to this use of it."
 SPEAKER = "Speaker (optional)"
 ADD = "Add sample"
 NO_SAMPLE = "None yet"
+# Of the listeners that show a sample.
+SAMPLES = "samples"
 NO_SAMPLES = "No samples yet. Add a recording of a voice below: 10 to 60 seconds of clear speech."
 SAMPLE_LANGUAGES = ("en", "es", "fr", "de", "it", "pt", "nl", "pl", "ru", "hi", "ja", "ko", "zh")
 
@@ -65,9 +67,9 @@ class SamplePanel:
             # What `refresh` gives values for.
             self.outputs = [*self._shown, self._add]
             self._build_form()
-        listen(self.name.input, self._show, [self.name], self._shown)
+        listen(self.name.input, self._show, [self.name], self._shown, sequence=SAMPLES)
         listen(save.click, self._save_text, [self.chosen, self._ref_text], [])
-        delete.on_confirm(self._delete, [self.chosen], self._shown)
+        delete.on_confirm(self._delete, [self.chosen], self._shown, SAMPLES)
 
     def follow_in(self, jobs: JobsView) -> None:
         """Long work on a sample is shown in `jobs`."""
@@ -95,7 +97,8 @@ class SamplePanel:
         form = [*recording.inputs, name, speaker, agreed, ref_text, language]
         started = listen(button.click, lambda: _button_state(True), [], [button])
         added = listen(started.success, self._keep, form, [self.chosen, *form])
-        listen(added.success, self._show_added, [self.chosen], self.outputs)
+        shown = self.outputs
+        listen(added.success, self._show_added, [self.chosen], shown, sequence=SAMPLES)
         listen_after(added, lambda: _button_state(False), [], [button])
 
     def _keep(

@@ -42,6 +42,8 @@ from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.reading_view import ReadingView
 
 TAKES = [("One take", 1), ("2 takes", 2), ("3 takes", 3), ("4 takes", 4), ("6 takes", 6)]
+# Of the listeners that show a take.
+LATEST = "latest-takes"
 MOST_HEARD = 300
 MOST_LATEST = 6
 
@@ -210,8 +212,9 @@ class GeneratePanel:
         listen(studio.page.load, None, [], [self._play], js=restore, queue=False)
         listen(self._play.input, None, [self._play], [], js=keep, queue=False)
         self.jobs.find_on_open(studio)
-        studio.on_show(tab, self._latest_html, [self._take.take_id], [self._latest])
-        listen(self._latest.select, self._show_chosen, [], self.outputs)
+        shown = [self._take.take_id]
+        studio.on_show(tab, self._latest_html, shown, [self._latest], sequence=LATEST)
+        listen(self._latest.select, self._show_chosen, [], self.outputs, sequence=LATEST)
 
     def name_voice(
         self, studio: Studio, components: Sequence[Any], words: Callable[..., str]

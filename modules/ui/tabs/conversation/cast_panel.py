@@ -36,6 +36,8 @@ from modules.ui.widgets.option_form import Form, OptionForm
 from modules.ui.widgets.parts import NO_TTS_MODEL, menu, menu_update, mirror, panel
 
 MOST_SPEAKERS = 8
+# Of the listeners that change the cast or the conversation on show.
+CAST = "cast"
 LINE_BY_LINE, IN_ONE_GO = "Line by line", "In one go"
 ABOUT_WAYS = (
     "Line by line: each speaker has an engine of their own, and each line can be generated again. "
@@ -152,24 +154,24 @@ class CastPanel:
 
     def _listen(self) -> None:
         known = self.inputs
-        listen(self.way.input, self._show, known, self.outputs, sequence="cast")
+        listen(self.way.input, self._show, known, self.outputs, sequence=CAST)
         for number in range(MOST_SPEAKERS):
             listen(
                 self._voices[number].input,
                 partial(_keep_voice, number),
                 [*known, self._voices[number]],
                 [self.cast],
-                sequence="cast",
+                sequence=CAST,
             )
             listen(
                 self._engines[number].input,
                 partial(self._keep_engine, number),
                 [*known, self._engines[number], self._speaker],
                 self.outputs,
-                sequence="cast",
+                sequence=CAST,
             )
         listen(
-            self._speaker.input, self._edit, [*known, self._speaker], self._editor, sequence="cast"
+            self._speaker.input, self._edit, [*known, self._speaker], self._editor, sequence=CAST
         )
         values = [self._language, self._options.component]
         for component in values:
@@ -178,7 +180,7 @@ class CastPanel:
                 self._keep_options,
                 [*known, self._speaker, *values],
                 [self.cast],
-                sequence="cast",
+                sequence=CAST,
             )
 
     def _keep_engine(

@@ -20,6 +20,7 @@ from modules.tools.conversation.joining import EXPORT_FORMATS, export_conversati
 from modules.tools.services import Services
 from modules.ui.events import listen
 from modules.ui.render import duration_text, empty_html, facts_html, local_time, render
+from modules.ui.tabs.conversation.cast_panel import CAST
 from modules.ui.widgets import parts
 from modules.ui.widgets.jobs_view import JobsView
 
@@ -117,7 +118,8 @@ class ConversationPanel:
             self._again = gr.Button("Generate line again", variant="primary", min_width=160)
 
     def _listen(self, jobs: JobsView) -> None:
-        listen(self._lines.select, self._choose, [self.shown_id], self._line_outputs)
+        line = self._line_outputs
+        listen(self._lines.select, self._choose, [self.shown_id], line, sequence=CAST)
         asked = [self.shown_id, self.line_id, self._text, self._seed]
         listen(self._again.click, self._submit_line, asked, [jobs.job_id])
         listen(self._rest.click, self._submit_rest, [self.shown_id], [jobs.job_id])

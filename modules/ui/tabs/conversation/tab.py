@@ -19,7 +19,7 @@ from modules.tools.conversation.conversation import (
 )
 from modules.ui.events import listen, notify
 from modules.ui.render import render
-from modules.ui.tabs.conversation.cast_panel import IN_ONE_GO, LINE_BY_LINE, CastPanel
+from modules.ui.tabs.conversation.cast_panel import CAST, IN_ONE_GO, LINE_BY_LINE, CastPanel
 from modules.ui.tabs.conversation.conversation_panel import ConversationPanel
 from modules.ui.views import Studio
 from modules.ui.widgets.jobs_view import JobsView
@@ -92,23 +92,25 @@ class ConversationTab:
         on_select = [self._script, cast.cast, cast.way]
         # On opening, `_find` shows the voices. Selecting the tab comes after it: it would put
         # proposals in the place of the restored choices.
-        listen(tab.select, cast.show, on_select, cast.outputs, sequence="cast")
-        listen(self._script.change, cast.update, updating, cast.outputs, sequence="cast")
-        studio.on_show(tab, self._earlier_html, [self._panel.shown_id], [self._earlier])
+        listen(tab.select, cast.show, on_select, cast.outputs, sequence=CAST)
+        listen(self._script.change, cast.update, updating, cast.outputs, sequence=CAST)
+        earlier, shown_id = [self._earlier], [self._panel.shown_id]
+        studio.on_show(tab, self._earlier_html, shown_id, earlier, sequence=CAST)
         studio.on_open(
             self._find,
             [self._script, cast.kept, cast.way],
             [self._jobs.job_id, *shown, *written],
-            sequence="cast",
+            sequence=CAST,
         )
         asked = [self._script, *self._pauses, self._seed, self._title, *cast.inputs]
         started = [self._jobs.job_id, *shown, self._earlier]
-        listen(self._generate.click, self._submit, asked, started, sequence="cast")
+        listen(self._generate.click, self._submit, asked, started, sequence=CAST)
         on_show = [self._panel.shown_id, self._panel.line_id]
         self._jobs.on_progress(self._show_progress, on_show, self._panel.progress_outputs)
-        self._jobs.on_finished(self._show_job, on_show, [*shown, self._earlier])
-        listen(self._earlier.select, self._open, [], [*shown, *written], sequence="cast")
-        self._panel.delete.on_confirm(self._delete, [self._panel.shown_id], [*shown, self._earlier])
+        self._jobs.on_finished(self._show_job, on_show, [*shown, self._earlier], CAST)
+        listen(self._earlier.select, self._open, [], [*shown, *written], sequence=CAST)
+        left = [*shown, self._earlier]
+        self._panel.delete.on_confirm(self._delete, [self._panel.shown_id], left, CAST)
 
     def _submit(
         self,

@@ -80,16 +80,18 @@ class DatasetTab:
             (self._choice.created, chosen),
         ):
             listen(event, self._choose, [name], everything, sequence=SEQUENCE)
-        self._removal.on_confirm(self._delete, [chosen], everything)
+        self._removal.on_confirm(self._delete, [chosen], everything, SEQUENCE)
         self._recordings.listen(chosen, self._jobs)
         listen(self._check.click, self._submit_check, [chosen, self._second], [self._jobs.job_id])
-        self._jobs.on_finished(self._after_job, asked, [self._jobs.job_id, *everything])
+        finished = [self._jobs.job_id, *everything]
+        self._jobs.on_finished(self._after_job, asked, finished, SEQUENCE)
         sought = [chosen, self._report, *listing, editor.clip_id]
         # A text's "input" comes before the page knows the new text.
         for event in (clips.filter.input, clips.search.change):
             listen(event, partial(self._listed, 0), sought, clips.outputs, sequence=SEQUENCE)
         clips.pager.on_turn(self._listed, sought, clips.outputs, SEQUENCE)
-        listen(clips.rows.select, self._open_clip, [chosen, self._report], editor.outputs)
+        opening = [chosen, self._report]
+        listen(clips.rows.select, self._open_clip, opening, editor.outputs, sequence=SEQUENCE)
         changed = [*report, *clips.outputs, *editor.outputs]
         listen(editor.changed.change, self._after_edit, asked, changed, sequence=SEQUENCE)
 

@@ -84,12 +84,12 @@ class HistoryTab:
         listen(self._list.select, self._act, asked, acted, sequence=SEQUENCE)
         for opened in studio.on_address(tab, self._show_addressed, shown, SEQUENCE):
             listen(opened.success, self._show_page, asked, listing, sequence=SEQUENCE)
-        self._jobs.on_finished(self._show_again, asked, every)
+        self._jobs.on_finished(self._show_again, asked, every, SEQUENCE)
         deleting = [*every, *self._trash.outputs]
-        self._delete.on_confirm(self._delete_take, asked, deleting)
+        self._delete.on_confirm(self._delete_take, asked, deleting, SEQUENCE)
         delete_marked = self._delete_marked.click
         listen(delete_marked, self._delete_several, asked, deleting, sequence=SEQUENCE)
-        self._trash.on_restored(self._show_page, asked, listing)
+        self._trash.on_restored(self._show_page, asked, listing, SEQUENCE)
         compared = listen(self._compare.click, self._show_two, [self._marked], [self._comparison])
         listen(compared.success, None, [], [], js=script("show_comparison"), queue=False)
         listen(self._comparison.select, _hide, [], [self._comparison], queue=False)

@@ -34,9 +34,9 @@ class TrashPanel:
         self._restored = listen(restore.click, self._restore, [self._chosen], self.outputs)
         empty.on_confirm(self._empty, [], self.outputs)
 
-    def on_restored(self, work: Any, inputs: list[Any], outputs: list[Any]) -> None:
+    def on_restored(self, work: Any, inputs: list[Any], outputs: list[Any], sequence: str) -> None:
         """Calls `work` after something was restored."""
-        listen(self._restored.success, work, inputs, outputs)
+        listen(self._restored.success, work, inputs, outputs, sequence=sequence)
 
     def show(self, chosen: str = "") -> list[Any]:
         """The list as it is now, and the selected id, "" if that is gone."""

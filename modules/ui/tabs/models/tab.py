@@ -95,11 +95,13 @@ class ModelsTab:
         submit = [self._chosen, self._accept]
         listen(self._download.click, self._submit_download, submit, [self._jobs.job_id])
         listen(self._load.click, self._submit_load, [self._chosen], [self._jobs.job_id])
-        gone = listen(self._unload.click, self._unload_model, asked, shown)
-        all_gone = listen(self._unload_all.click, self._unload_idle, asked, shown)
-        self._delete.on_confirm(self._delete_model, asked, shown)
+        gone = listen(self._unload.click, self._unload_model, asked, shown, sequence=SEQUENCE)
+        all_gone = listen(
+            self._unload_all.click, self._unload_idle, asked, shown, sequence=SEQUENCE
+        )
+        self._delete.on_confirm(self._delete_model, asked, shown, SEQUENCE)
         self._tuned.follow_in(self._jobs.job_id, self._chosen)
-        done = self._jobs.on_finished(self._after_job, asked, shown)
+        done = self._jobs.on_finished(self._after_job, asked, shown, SEQUENCE)
         self._memory_of_one.follow([tasks, one, gone, all_gone, done], self._chosen)
 
     def _show_task(self, task: str) -> list[Any]:

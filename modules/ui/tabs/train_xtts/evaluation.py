@@ -92,16 +92,17 @@ class TrainingJudge:
         with gr.Column(min_width=240):
             return menu(name), audio_player(f"Take {name}")
 
-    def listen(self) -> None:
+    def listen(self, sequence: str) -> None:
         run = [self._run]
         listen(self._judge.click, self._start, run, [self.jobs.job_id])
         compared = [self._run, self._text, self._first, self._second]
         for component in compared[1:]:
-            listen(component.input, self._play, compared, self._players, sequence="training-ab")
-        listen(self._table.select, self._choose, run, [self._second, self._checkpoint])
+            listen(component.input, self._play, compared, self._players, sequence=sequence)
+        chosen = [self._second, self._checkpoint]
+        listen(self._table.select, self._choose, run, chosen, sequence=sequence)
         publishing = [self._run, self._checkpoint, self._name, self._half]
         listen(self._publish.click, self._submit, publishing, [self.jobs.job_id])
-        self.jobs.on_finished(self._after, run, self.outputs)
+        self.jobs.on_finished(self._after, run, self.outputs, sequence)
 
     def show(self, name: str) -> list[Any]:
         """The judgement of a run; nothing for a run without one."""

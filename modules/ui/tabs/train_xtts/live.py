@@ -70,7 +70,7 @@ class LiveTraining:
         listen(self._resume.click, self._resume_run, run, self.outputs)
         listen(self._continue.click, self._resume_run, [self._run, self._more], self.outputs)
 
-    def on_deleted(self, work: Any, outputs: list[Any]) -> None:
+    def on_deleted(self, work: Any, outputs: list[Any], sequence: str) -> None:
         """Calls `work` once the run shown was moved to the trash."""
 
         def delete(name: str) -> Any:
@@ -78,7 +78,7 @@ class LiveTraining:
             notify(f"{name} is deleted.")
             return work("")
 
-        self._delete.on_confirm(delete, [self._run], outputs)
+        self._delete.on_confirm(delete, [self._run], outputs, sequence)
 
     def show(self, name: str) -> list[Any]:
         """The run as its event log tells: the same after a reload or a crash."""

@@ -52,6 +52,8 @@ from modules.ui.widgets.parts import hidden_text, menu, menu_update, note, panel
 # Words and colours of the levels of a check, worst first.
 _LEVELS = {STOP: ("stop", "bad"), WARN: ("check", "warn"), OK: ("ok", "good")}
 _MOST_ROWS = 200
+# Of the listeners that show which datasets and base models there are.
+SETUP = "training-setup"
 NO_DATASET = "No dataset yet"
 DEVICE = "device"
 DOWNLOAD_BASE = "Download base model"
@@ -118,7 +120,9 @@ class TrainingSetup:
         """Downloads run as the job whose id goes to `jobs`."""
         chosen = [self._dataset, self._base]
         for component in chosen:
-            listen(component.input, self.refresh, chosen, self.outputs, unchecked=True)
+            listen(
+                component.input, self.refresh, chosen, self.outputs, unchecked=True, sequence=SETUP
+            )
         presets = [self._preset, self._preset_in_use]
         used = [self._preset_in_use, self._preset_note, self._form]
         listen(self._preset.input, self._use_preset, [*presets, self._form], used)

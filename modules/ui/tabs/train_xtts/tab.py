@@ -12,7 +12,7 @@ from modules.tools.services import Services
 from modules.ui.events import listen
 from modules.ui.tabs.train_xtts.evaluation import TrainingJudge
 from modules.ui.tabs.train_xtts.live import LiveTraining
-from modules.ui.tabs.train_xtts.setup import TrainingSetup
+from modules.ui.tabs.train_xtts.setup import SETUP, TrainingSetup
 from modules.ui.views import Studio
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import menu, menu_update
@@ -46,6 +46,7 @@ class TrainTab:
             chosen,
             self._setup.outputs,
             unchecked=True,
+            sequence=SETUP,
             unlocks=[self._setup.check],
         )
         shown = [self._run, self._menu, *self._live.outputs]
@@ -60,14 +61,14 @@ class TrainTab:
         listen(self._menu.input, lambda: gr.update(selected=TRAIN), [], [self._steps])
         self._setup.listen(self._downloads.job_id)
         self._live.listen()
-        self._live.on_deleted(self._show, shown)
-        self._judge.listen()
+        self._live.on_deleted(self._show, shown, SEQUENCE)
+        self._judge.listen(SEQUENCE)
         started = listen(
             self._setup.started.change, self._show, [self._setup.started], shown, sequence=SEQUENCE
         )
         listen(started.success, lambda: gr.update(selected=TRAIN), [], [self._steps])
         self._downloads.on_finished(
-            lambda job, *now: self._setup.refresh(*now), chosen, self._setup.outputs
+            lambda job, *now: self._setup.refresh(*now), chosen, self._setup.outputs, SETUP
         )
 
     def _show(self, name: str | None) -> list[Any]:

@@ -38,6 +38,7 @@ from modules.ui.widgets import parts, recording_input
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.recording_input import RecordingInput
 
+SEQUENCE = "transcripts"
 WORDS = "words"
 VIEWS = [("Words", WORDS), ("Text", "txt"), ("SRT", "srt"), ("VTT", "vtt"), ("JSON", "json")]
 FORMATS = ("txt", "srt", "vtt", "json")
@@ -101,15 +102,16 @@ class TranscribeTab:
         choices = [self._no_model, self._model, self._language, self._hotwords]
         chosen = [self._model, self._language]
         studio.on_show(tab, self._choices, chosen, choices, unchecked=True, unlocks=[self._start])
-        studio.on_show(tab, self._earlier_html, [self._shown_id], [self._earlier])
+        earlier = [self._earlier]
+        studio.on_show(tab, self._earlier_html, [self._shown_id], earlier, sequence=SEQUENCE)
         self._jobs.find_on_open(studio)
         listen(self._model.input, self._choices, chosen, choices, unchecked=True)
         asked = [*self._recording.inputs, *chosen, self._hotwords]
         listen(self._start.click, self._submit, asked, [self._jobs.job_id])
         result = [self._shown_id, self._empty, self._result, self._facts, self._words, self._text]
         result += [self._view, self._earlier]
-        self._jobs.on_finished(self._show_job, [], result)
-        listen(self._earlier.select, self._show_chosen, [], result)
+        self._jobs.on_finished(self._show_job, [], result, SEQUENCE)
+        listen(self._earlier.select, self._show_chosen, [], result, sequence=SEQUENCE)
         listen(
             self._view.input,
             self._show_view,
@@ -117,8 +119,9 @@ class TranscribeTab:
             [self._words, self._text],
             queue=False,
         )
-        listen(self._words.select, self._edit, [], [self._words, self._facts, self._earlier])
-        self._delete.on_confirm(self._delete_transcript, [self._shown_id], result)
+        edited = [self._words, self._facts, self._earlier]
+        listen(self._words.select, self._edit, [], edited, sequence=SEQUENCE)
+        self._delete.on_confirm(self._delete_transcript, [self._shown_id], result, SEQUENCE)
 
     def _choices(self, model: str | None, language: str | None) -> Sequence[Any]:
         models = {entry.id: entry for entry in listening_models(self._services)}

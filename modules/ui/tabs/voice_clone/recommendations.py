@@ -19,6 +19,7 @@ from modules.tools.speaking.download_and_speak import (
 from modules.tools.speaking.speech import SPEAK, submit_speech
 from modules.ui.events import listen, notify
 from modules.ui.render import empty_html, render
+from modules.ui.views import OPENING
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import choice_list, panel
 from modules.ui.widgets.take_panel import GeneratePanel
@@ -58,7 +59,7 @@ class RecommendationPanel:
         for event in (opened.success, sample.change):
             listen(event, self._show, asked, self._shown, sequence=SEQUENCE)
         listen(self._list.select, self._show_chosen, [sample], self._shown, sequence=SEQUENCE)
-        jobs.on_finished(self._after_job, asked, self._shown)
+        jobs.on_finished(self._after_job, asked, self._shown, SEQUENCE)
 
     def on_use(
         self,
@@ -96,7 +97,7 @@ class RecommendationPanel:
         inputs = [self._chosen, self._accept, self._token, sample, *generate.inputs]
         outputs = [*generate.followed, *engine, self._accept, self._token]
         listen(self.button.click, use, inputs, outputs)
-        generate.jobs.on_finished(after, [sample], [player, *engine])
+        generate.jobs.on_finished(after, [sample], [player, *engine], OPENING)
 
     def _use(
         self,

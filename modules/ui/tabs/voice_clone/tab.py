@@ -29,12 +29,12 @@ from modules.ui.events import listen, notify
 from modules.ui.render import duration_text, facts_html, figure_text
 from modules.ui.tabs.voice_clone.first_steps import CHOOSE, HEAR, OWN, FirstSteps
 from modules.ui.tabs.voice_clone.recommendations import RecommendationPanel
-from modules.ui.views import Studio, VoiceChooser
+from modules.ui.views import OPENING, Studio, VoiceChooser
 from modules.ui.widgets.engine_panel import NONE
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import NO_TTS_MODEL, menu, menu_update, note, panel, title
-from modules.ui.widgets.sample_panel import SamplePanel
-from modules.ui.widgets.take_panel import GeneratePanel
+from modules.ui.widgets.sample_panel import SAMPLES, SamplePanel
+from modules.ui.widgets.take_panel import LATEST, GeneratePanel
 
 EXPORT_FORMATS = (
     ("PyTorch (.pt)", ".pt"),
@@ -47,6 +47,7 @@ MEASURED = (
     "is matched at once and refined in the background, in some minutes of computing."
 )
 SAMPLE, PRESET = "sample", "preset"
+MATCH = "voice-match"
 KINDS = (SPEAK, AGAIN, DOWNLOAD_AND_SPEAK, REFERENCE, EXPORT, DEMO)
 
 
@@ -73,11 +74,11 @@ class MatchedVoice:
         chosen = [sample, engine]
         shown = [self._panel, self._facts, self._refine, self._file]
         for component in chosen:
-            listen(component.change, self._show, chosen, shown)
+            listen(component.change, self._show, chosen, shown, sequence=MATCH)
         listen(self._export.click, self._submit, [*chosen, self._suffix], [jobs.job_id])
         listen(self._refine.click, self._submit_refinement, chosen, [self._refining.job_id])
-        jobs.on_finished(self._after_job, chosen, [*shown, self._refining.job_id])
-        self._refining.on_finished(self._after_refinement, chosen, shown)
+        jobs.on_finished(self._after_job, chosen, [*shown, self._refining.job_id], MATCH)
+        self._refining.on_finished(self._after_refinement, chosen, shown, MATCH)
 
     def _submit(self, sample: str, engine: str, suffix: str) -> str:
         return submit_export(self._services, sample, engine, suffix).id
@@ -175,17 +176,21 @@ class VoiceCloneTab:
         chosen = [self._kind, engine, language, self._preset]
         button = self._generate.button
         studio.on_show(tab, self._choices, chosen, choices, unchecked=True, unlocks=[button])
-        studio.on_show(tab, self._samples.refresh, [self._samples.kept], self._samples.outputs)
+        samples = self._samples
+        studio.on_show(tab, samples.refresh, [samples.kept], samples.outputs, sequence=SAMPLES)
         groups = [self._sample_group, self._preset_group]
         listen(self._kind.change, _show_kind, [self._kind], groups, queue=False)
         for component in (self._kind, engine):
-            listen(component.input, self._choices, chosen, choices, unchecked=True)
+            listen(
+                component.input, self._choices, chosen, choices, unchecked=True, sequence=OPENING
+            )
         listen(self._preset.input, self._language_of_voice, [engine, self._preset], [language])
         self._generate.name_voice(studio, [self._kind, self._samples.chosen], self._chosen)
         asked = [self._kind, self._samples.chosen, self._preset, *self._generate.inputs]
         listen(button.click, self._submit, asked, self._generate.followed)
-        shown = [*self._generate.outputs, *self._samples.outputs]
-        self._generate.jobs.on_finished(self._show_result, [self._samples.chosen], shown)
+        jobs, chosen_sample = self._generate.jobs, [self._samples.chosen]
+        jobs.on_finished(self._show_take, [], self._generate.outputs, LATEST)
+        jobs.on_finished(self._show_sample, chosen_sample, self._samples.outputs, SAMPLES)
 
     def _offer_first_steps(self, studio: Studio, tab: gr.Tab) -> None:
         """What the cards lead to: a take in a stock voice, the form for a sample, an engine."""
@@ -253,13 +258,16 @@ class VoiceCloneTab:
     def _submit(self, kind: str, sample: str, preset: str, *values: Any) -> list[Any]:
         return self._generate.submit(sample if kind == SAMPLE else preset, kind, values)
 
-    def _show_result(self, job: Job, sample: str) -> list[Any]:
-        if "take" not in (job.result or {}):
-            unchanged = [gr.skip()] * len(self._generate.outputs)
-            return [*unchanged, *self._samples.refresh(sample)]
-        # The sample stays as it is: its reference text may be half typed.
-        unchanged = [gr.skip()] * len(self._samples.outputs)
-        return [*self._generate.show(job), *unchanged]
+    def _show_take(self, job: Job) -> Any:
+        return self._generate.show(job) if _made_a_take(job) else gr.skip()
+
+    def _show_sample(self, job: Job, sample: str) -> Any:
+        # After a take the sample stays as it is: its reference text may be half typed.
+        return gr.skip() if _made_a_take(job) else self._samples.refresh(sample)
+
+
+def _made_a_take(job: Job) -> bool:
+    return "take" in (job.result or {})
 
 
 def _choose_sample(sample: str, model_id: str, language: str) -> Sequence[Any]:

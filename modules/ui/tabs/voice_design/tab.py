@@ -27,6 +27,8 @@ from modules.ui.widgets.engine_panel import EnginePanel
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import GO, TEXT, audio_player, panel, text_to_speak, title
 
+# Of the listeners that show which engines can design a voice.
+SEQUENCE = "voice-design"
 MOST_TRIES = 4
 # So many of the latest takes are searched for tries.
 SEARCHED = 200
@@ -100,13 +102,21 @@ class VoiceDesignTab:
         engine, language = self._engine.engine, self._engine.language
         models = [self._missing, self._why, self._ready, *self._engine.outputs]
         asked = [engine, language]
-        studio.on_show(tab, self._models, asked, models, unchecked=True, unlocks=[self._design])
+        studio.on_show(
+            tab,
+            self._models,
+            asked,
+            models,
+            unchecked=True,
+            sequence=SEQUENCE,
+            unlocks=[self._design],
+        )
         studio.on_show(tab, self._show, [], self._shown)
         self._jobs.find_on_open(studio)
         studio.opening.find_job(self._find_download, self._downloads.job_id)
-        listen(engine.input, self._models, asked, models, unchecked=True)
+        listen(engine.input, self._models, asked, models, unchecked=True, sequence=SEQUENCE)
         listen(self._download.click, self._fetch, [], [self._downloads.job_id])
-        self._downloads.on_finished(lambda job, *now: self._models(*now), asked, models)
+        self._downloads.on_finished(lambda job, *now: self._models(*now), asked, models, SEQUENCE)
         wanted = [self._description, self._text, self._count, *self._engine.inputs]
         listen(self._design.click, self._submit, wanted, [self._jobs.job_id])
         self._jobs.on_finished(lambda job: self._show(), [], self._shown)

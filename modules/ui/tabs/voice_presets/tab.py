@@ -24,7 +24,7 @@ from modules.ui.tabs.voice_presets.voices import (
 )
 from modules.ui.views import Studio, VoiceChooser
 from modules.ui.widgets.parts import title
-from modules.ui.widgets.take_panel import GeneratePanel
+from modules.ui.widgets.take_panel import LATEST, GeneratePanel
 
 SEQUENCE = "voice-presets"
 ONE, MIX = "one", "mix"
@@ -91,6 +91,7 @@ class VoicePresetsTab:
             self._choose,
             [ready],
             [chosen, language, self._files.own_tools, *self._preview.outputs],
+            sequence=SEQUENCE,
         )
         groups = [self._one_group, self._mix_group, self._save_group, self._file_place]
         listen(self._kind.change, _show_kind, [self._kind], groups, queue=False)
@@ -103,16 +104,17 @@ class VoicePresetsTab:
         kept = listen(
             self._save.click, self._save_mix, [ready, mix, self._name], [chosen, self._name]
         )
-        listen(kept.success, self._show, listed, shown)
+        listen(kept.success, self._show, listed, shown, sequence=SEQUENCE)
         arrived = listen(
             self._import.kept.change, lambda kept: kept or gr.skip(), [self._import.kept], [chosen]
         )
-        listen(arrived.success, self._show, listed, shown)
-        self._files.on_deleted(self._deleted, [chosen, ready, self._list.language], shown)
+        listen(arrived.success, self._show, listed, shown, sequence=SEQUENCE)
+        deleted = [chosen, ready, self._list.language]
+        self._files.on_deleted(self._deleted, deleted, shown, SEQUENCE)
         self._generate.name_voice(studio, [self._kind, chosen, ready], self._chosen_voice)
         asked = [self._kind, chosen, mix, *self._generate.inputs]
         listen(self._generate.button.click, self._submit, asked, self._generate.followed)
-        self._generate.jobs.on_finished(self._generate.show, [], self._generate.outputs)
+        self._generate.jobs.on_finished(self._generate.show, [], self._generate.outputs, LATEST)
 
     def _models(self, engine: str | None, language: str | None) -> list[Any]:
         return self._engine.show(has_stock_voices, engine, language, is_cloning=False)

@@ -133,14 +133,16 @@ class VoiceFiles:
             self._delete = parts.ConfirmedButton("Delete voice", "It moves to the trash.")
         downloads.on_download(self._export, chosen, model)
 
-    def on_deleted(self, work: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:
+    def on_deleted(
+        self, work: Callable[..., Any], inputs: list[Any], outputs: list[Any], sequence: str
+    ) -> None:
         """Deletes the voice whose name is the first of `inputs`, then calls `work`."""
 
         def delete(name: str, *others: Any) -> Any:
             self._services.voices.delete(name)
             return work(name, *others)
 
-        self._delete.on_confirm(delete, inputs, outputs)
+        self._delete.on_confirm(delete, inputs, outputs, sequence)
 
     def _export(self, fmt: str, voice: str, model_id: str) -> Path:
         target = self._services.exports_folder / f"{safe_stem(voice)}.{fmt}"
