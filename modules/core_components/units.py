@@ -13,6 +13,12 @@ def memory_text(nbytes: float) -> str:
     return f"{nbytes / 2**30:.2f} GiB"
 
 
+def device_name(device: str) -> str:
+    """A device as torch names it, for people: "cuda:0" is GPU 0, "cpu" CPU."""
+    kind, _, number = device.partition(":")
+    return f"GPU {number}".strip() if kind == "cuda" else kind.upper()
+
+
 def clock_text(seconds: float) -> str:
     """A position in a recording, whole seconds: 4:05, 75:00."""
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

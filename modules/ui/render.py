@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from modules.core_components.text.languages import language_name
+from modules.core_components.units import device_name
 
 TEMPLATES = Path(__file__).parent / "templates"
 GIGABYTE, MEGABYTE = 1e9, 1e6
@@ -134,8 +135,7 @@ def size_text(nbytes: float | None) -> str:
 def device_text(place: str) -> str:
     """Where a model is, from "device (cuda:0)" and the like: GPU 0; moving or swapped out, too."""
     state, _, device = place.rstrip(")").partition(" (")
-    kind, _, number = device.partition(":")
-    name = f"GPU {number}".strip() if kind == "cuda" else kind.upper()
+    name = device_name(device)
     return {"device": name, "host": "main memory"}.get(state, f"{name}, {state}")
 
 

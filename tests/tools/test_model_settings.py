@@ -50,7 +50,7 @@ def test_a_load_says_first_what_leaves(studio: Services) -> None:
 def test_work_says_it_too_before_it_begins(studio: Services) -> None:
     told: list[tuple[float, str]] = []
     report_load(studio.tts, studio.tts.get(LARGE_TONE), lambda *news: told.append(news))
-    assert told == [(0.0, "Loading tone-large needs 0.65 GiB on cuda:0, which are free.")]
+    assert told == [(0.0, "Loading tone-large needs 0.65 GiB on GPU 0, which is free.")]
     library.load(studio, LARGE_TONE)
     report_load(studio.tts, studio.tts.get(LARGE_TONE), lambda *news: told.append(news))
     report_load(studio.tts, studio.tts.get(SINE), lambda *news: told.append(news))

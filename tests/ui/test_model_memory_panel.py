@@ -29,17 +29,19 @@ def words(values: list[Any]) -> str:
 
 
 def test_it_says_what_leaves(shown: ModelMemoryPanel, services: Services) -> None:
-    assert "0.65 GiB on cpu, which are free" in words(shown._show(LARGE_TONE))
+    assert "0.65 GiB in main memory, which is free" in words(shown._show(LARGE_TONE))
     library.load(services, LARGE_TONE)
     assert "tone-large is in memory" in words(shown._show(LARGE_TONE))
-    assert "tone-large (0.65 GiB, used just now) leaves" in words(shown._show(SMALL_TONE))
+    assert "tone-large (0.65 GiB, used just now) is unloaded first" in words(
+        shown._show(SMALL_TONE)
+    )
 
 
 def test_what_can_never_fit_is_said_in_red(shown: ModelMemoryPanel, services: Services) -> None:
     services.tts.pool.configure({"cpu": 500_000_000})
     told = words(shown._show(LARGE_TONE))
     assert "studio-job bad" in told
-    assert "takes 0.65 GiB, but models may only use 0.47 GiB on cpu" in told
+    assert "takes 0.65 GiB, but models may only use 0.47 GiB in main memory" in told
 
 
 def test_choices_are_those_of_the_engine(shown: ModelMemoryPanel) -> None:

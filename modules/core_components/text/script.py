@@ -21,7 +21,7 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.text.markup import Pause, parse_markup, without_markup
 from modules.core_components.text.sentences import split_passages
 
-NOBODY = "1"
+NO_NAME = "1"
 MOST_LINES = 5_000
 
 # A name is short, and a colon that belongs to a time or an address has no space behind it.
@@ -116,7 +116,7 @@ class _Reader:
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
         self._lines: list[ScriptLine] = []
-        self._speaker = NOBODY
+        self._speaker = NO_NAME
         self._is_open = False
         self._pause_before = ""
 

@@ -1,4 +1,4 @@
-"""The text of a segment by its words, and segments parted where nobody speaks."""
+"""The text of a segment by its words, and segments split where no one speaks."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def within_speech(
 
 
 def kept_near(word: Word, regions: Sequence[tuple[float, float]], within_s: float = 0.15) -> Word:
-    """A word beside all speech, such as one that begins in the pause before its sentence, made
+    """A word outside all speech, such as one that begins in the pause before its sentence, made
     shorter so that it stays next to the stretch it borders on."""
     if any(min(b, word.end_s) > max(a, word.start_s) for a, b in regions):
         return word

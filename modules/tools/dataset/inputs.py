@@ -31,7 +31,7 @@ _LARGEST_METADATA_BYTES = 200 * 10**6
 _LEAST_SHARE_FOUND = 0.5
 _EVAL_NAMES = frozenset({"eval", "val", "valid", "validation", "dev", "test", "evaluation"})
 _TRAIN_NAMES = frozenset({"train", "training"})
-# What the studio and operating systems keep beside recordings.
+# What the studio and operating systems keep next to recordings.
 _KNOWN_NAMES = frozenset({"lang.txt", "dataset.json", "project.json", "thumbs.db", "desktop.ini"})
 _KNOWN_FOLDERS = frozenset({"sources", "edits", "__macosx"})
 # Files of one place by the names they have there, such as "chapter 1/take 3.wav".

@@ -84,21 +84,19 @@ def test_a_plan_changes_nothing(house: House) -> None:
 
 def test_what_it_says(house: House, caplog: pytest.LogCaptureFixture) -> None:
     a, b, c = house.spec("Anna", 4), house.spec("Bert", 5), house.spec("Carl", 8)
-    assert house.pool.plan(a).in_words() == (
-        "Loading Anna needs 4.00 GiB on cuda:0, which are free."
-    )
+    assert house.pool.plan(a).in_words() == ("Loading Anna needs 4.00 GiB on GPU 0, which is free.")
     house.use(a)
     house.clock.now_s += 150
     house.use(b)
     words = (
-        "Loading Carl needs 8.00 GiB on cuda:0; Anna (4.00 GiB, last used 4 min ago) and "
-        "Bert (5.00 GiB, used just now) leave."
+        "Loading Carl needs 8.00 GiB on GPU 0; Anna (4.00 GiB, last used 4 min ago) and "
+        "Bert (5.00 GiB, used just now) are unloaded first."
     )
     assert house.pool.plan(c).in_words() == words
-    assert house.pool.plan(a).in_words() == "Anna is in memory (4.00 GiB on cuda:0)."
+    assert house.pool.plan(a).in_words() == "Anna is in memory (4.00 GiB on GPU 0)."
     with house.pool.lease(a):
         assert house.pool.plan(c).way is Way.BUSY
-        assert "waits for room that others use" in house.pool.plan(c).in_words()
+        assert "begins once other work there has ended" in house.pool.plan(c).in_words()
     with caplog.at_level(logging.INFO):
         house.use(c)
     assert sum("Loading Carl needs 8.00 GiB" in line for line in caplog.messages) == 1
@@ -112,7 +110,7 @@ def test_a_swapped_model_is_said_to_come_back() -> None:
     house.use(house.spec("Bert", 6, **moved))
     plan = house.pool.plan(a)
     assert plan.returns
-    assert plan.in_words().startswith("Taking Anna back from CPU memory needs 6.00 GiB")
+    assert plan.in_words().startswith("Moving Anna back from main memory needs 6.00 GiB")
     house.pool.close()
 
 
@@ -136,7 +134,7 @@ def test_too_large_names_what_would_fit_before_anything_is_loaded(house: House) 
         return ("Small (2.00 GiB)", "Tiny (1.00 GiB)")
 
     large = house.spec("Large", 11, instead=fitting)
-    with pytest.raises(ModelTooLargeError, match=r"takes 11.00 GiB, .*10.00 GiB on cuda:0") as told:
+    with pytest.raises(ModelTooLargeError, match=r"takes 11.00 GiB, .*10.00 GiB on GPU 0") as told:
         house.use(large)
     assert told.value.hint.startswith("Choose Small (2.00 GiB) or Tiny (1.00 GiB), raise")
     assert house.left == [], "nothing leaves in vain"

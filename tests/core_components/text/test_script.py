@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.script import (
     MOST_LINES,
-    NOBODY,
+    NO_NAME,
     ScriptLine,
     edge_pauses,
     parse_script,
@@ -55,11 +55,11 @@ def test_a_script_becomes_lines() -> None:
 @pytest.mark.parametrize(
     ("script", "lines"),
     [
-        ("No names at all.", [(NOBODY, "", "No names at all.")]),
+        ("No names at all.", [(NO_NAME, "", "No names at all.")]),
         ("1: One.\n[1]: Two.", [("1", "", "One."), ("1", "", "Two.")]),
         ("安娜：早上好。", [("安娜", "", "早上好。")]),
         ("Anna:\n\tOn the next line.", [("Anna", "", "On the next line.")]),
-        ("and then he said: yes", [(NOBODY, "", "and then he said: yes")]),
+        ("and then he said: yes", [(NO_NAME, "", "and then he said: yes")]),
         ("Anna: One\n\\Then: two", [("Anna", "", "One Then: two")]),
         ("[pause:2s]\nAnna: Hi.", [("Anna", "", "[pause:2s] Hi.")]),
         ("Anna: Hi.\nBen: [break=1.5]", [("Anna", "", "Hi. [pause:1.5s]")]),

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any
 
 from modules.core_components.ai_models.model_pool.books import Entry, MemoryBooks, ModelSpec, Place
-from modules.core_components.units import memory_text
+from modules.core_components.units import device_name, memory_text
 
 
 class Way(str, Enum):
@@ -19,7 +19,7 @@ class Way(str, Enum):
 
     HERE = "here"  # it is there, or on its way
     ROOM = "room"  # after those in `leaving`, which may be none
-    BUSY = "busy"  # once others let go of the room
+    BUSY = "busy"  # once other work on the device has ended
     TOO_LARGE = "too large"
 
 
@@ -56,25 +56,26 @@ class LoadPlan:
 
     def in_words(self) -> str:
         """A sentence or two for people."""
-        size = f"{memory_text(self.nbytes)} on {self.device}"
+        where = "in main memory" if self.device == "cpu" else f"on {device_name(self.device)}"
+        size = f"{memory_text(self.nbytes)} {where}"
         if self.way is Way.HERE:
             return f"{self.name} is in memory ({size})."
         if self.way is Way.TOO_LARGE:
-            budget = f"{memory_text(self.budget)} on {self.device}"
+            budget = f"{memory_text(self.budget)} {where}"
             return (
                 f"{self.name} takes {memory_text(self.nbytes)}, but models may only use {budget}."
             )
-        comes = "Taking {} back from CPU memory" if self.returns else "Loading {}"
+        comes = "Moving {} back from main memory" if self.returns else "Loading {}"
         needs = f"{comes.format(self.name)} needs {size}"
         if self.way is Way.BUSY:
-            return f"{needs}; it waits for room that others use now."
+            return f"{needs}; it begins once other work there has ended."
         if not self.leaving:
-            return f"{needs}, which are free."
-        verb = "leaves" if len(self.leaving) == 1 else "leave"
+            return f"{needs}, which is free."
+        verb = "is" if len(self.leaving) == 1 else "are"
         leavers = [
             f"{one.name} ({memory_text(one.nbytes)}, {_ago(one.idle_s)})" for one in self.leaving
         ]
-        return f"{needs}; {' and '.join(leavers)} {verb}."
+        return f"{needs}; {' and '.join(leavers)} {verb} unloaded first."
 
 
 def plan_load(

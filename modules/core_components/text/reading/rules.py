@@ -86,7 +86,7 @@ class Rules:
     # Nouns before or after which a Roman numeral stands, as patterns.
     roman_heads: ClassVar[str] = ""
     roman_heads_after: ClassVar[str] = ""
-    # A class of letters that belong to the same word as a digit beside them.
+    # A class of letters that belong to the same word as a digit next to them.
     letter: ClassVar[str] = r"\p{L}"
     phone_joiner: ClassVar[str] = ", "
     # Whether emoji, control characters and signs without words are left out before speaking.
