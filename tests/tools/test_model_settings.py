@@ -61,7 +61,7 @@ def test_what_does_not_fit_fails_before_it_is_loaded(studio: Services) -> None:
     configure_model(studio, LARGE_TONE, {"device": "cuda:1"})
     job = studio.jobs.wait(submit_load(studio, LARGE_TONE).id, 20.0)
     assert job.state == "failed"
-    assert job.error == "tone-large takes 0.65 GiB, but models may only use 0.47 GiB on cuda:1."
+    assert job.error == "tone-large takes 0.65 GiB, but models may only use 0.47 GiB on GPU 1."
     assert job.hint.startswith("Choose a smaller model")
     assert in_memory(studio) == []
 

@@ -493,7 +493,7 @@ def test_who_waits_is_not_starved_by_a_model_in_constant_use(make_pool, workshop
 
 def test_too_large_fails_at_once_and_says_how_much(make_pool, workshop):
     pool = make_pool(gpu=3 * 2**30)
-    with pytest.raises(ModelTooLargeError, match=r"takes 4.00 GiB, .* only use 3.00 GiB on gpu"):
+    with pytest.raises(ModelTooLargeError, match=r"takes 4.00 GiB, .* only use 3.00 GiB on GPU"):
         pool.lease(workshop.spec("a", 4 * 2**30)).__enter__()
     assert workshop.events == []
 

@@ -92,7 +92,7 @@ def test_what_does_not_fit_names_the_sizes_that_do(
     monkeypatch.setattr("importlib.util.find_spec", lambda name, package=None: object())
     budgets = {"cuda:0": gib * GIB, "cuda:1": gib * GIB}
     tts, _ = managers(tmp_path, {"device": "cuda:0"}, budgets)
-    with pytest.raises(ModelTooLargeError, match=f"only use {gib}.00 GiB on cuda:0") as told:
+    with pytest.raises(ModelTooLargeError, match=f"only use {gib}.00 GiB on GPU 0") as told:
         tts.get(model_id).load()
     assert told.value.hint.startswith(f"Choose {smaller}, raise the memory budget")
 
