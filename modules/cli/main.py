@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from modules.cli import speaking, transcription
+from modules.cli.cleaning import clean
 from modules.cli.common import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
@@ -74,6 +75,7 @@ def open_studio(
 
 for _command in (speaking.clone, speaking.speak, speaking.design, transcription.transcribe):
     app.command()(_command)
+app.command()(clean)
 app.command()(converse)
 app.command()(read)
 app.command("export-voice")(speaking.export_voice)

@@ -1,0 +1,71 @@
+"""`clean`: recordings without their noise."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from modules.cli.common import (
+    Json,
+    check_folder,
+    errors_reported,
+    plain,
+    print_json,
+    progress_bar,
+)
+from modules.core_components.errors import StudioError
+
+if TYPE_CHECKING:
+    from modules.tools.listening.cleaning import CleanedRecording
+
+logger = logging.getLogger(__name__)
+
+
+def clean(
+    files: Annotated[list[Path], typer.Argument(help="Recordings, video too.")],
+    out: Annotated[Path | None, typer.Option(help="A folder; else that of each recording.")] = None,
+    noise: Annotated[bool, typer.Option("--noise/--no-noise", help="Remove noise.")] = True,
+    loudness: Annotated[
+        float | None, typer.Option(help="In LUFS, such as -20; empty leaves it.")
+    ] = None,
+    fmt: Annotated[str, typer.Option("--format", help="wav, flac or mp3.")] = "wav",
+    as_json: Json = False,
+) -> None:
+    """Writes cleaned copies of recordings; the originals stay as they are."""
+    done: list[CleanedRecording] = []
+    failed: list[dict[str, Any]] = []
+    with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
+        from modules.tools.listening.cleaning import CleaningRequest, clean_recording
+
+        for path in files:
+            folder = out or path.absolute().parent
+            try:
+                check_folder(folder)
+                folder.mkdir(parents=True, exist_ok=True)
+                request = CleaningRequest(path, folder, noise, loudness, fmt)
+                cleaned = clean_recording(request, progress, cancel)
+            except StudioError as error:
+                if len(files) == 1:
+                    raise
+                failed.append({"file": str(path), "error": error.message, "hint": error.hint})
+                continue
+            done.append(cleaned)
+            if not as_json:
+                typer.echo(_line(cleaned))
+            for note in cleaned.notes:
+                logger.warning("%s: %s", path, note)
+    if as_json:
+        print_json({"cleaned": plain(done), "failed": failed})
+    for failure in failed:
+        logger.error("%s: %s %s", failure["file"], failure["error"], failure["hint"])
+    if failed:
+        raise typer.Exit(1)
+
+
+def _line(cleaned: CleanedRecording) -> str:
+    before, after = cleaned.before.signal_to_noise_db, cleaned.after.signal_to_noise_db
+    figures = "" if before is None or after is None else f" ({before:.0f} -> {after:.0f} dB SNR)"
+    return f"{cleaned.written}: {', '.join(cleaned.steps)}{figures}"

@@ -1,0 +1,108 @@
+"""Cleaned copies of recordings, and what is said about them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modules.core_components.audio.files import read_speech, write_speech
+from modules.core_components.audio.measure import loudness_lufs, peak
+from modules.core_components.errors import BadInputError
+from modules.core_components.values import Speech
+from modules.tools.listening.cleaning import CleaningRequest, clean_recording
+from tests.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three seconds of a voice in hiss, off zero, in a file of its own."""
+    voice = read_speech(ROOT / "docs" / "voice_match" / "allison-1.mp3", 24_000)
+    samples = voice.samples[:72_000]
+    hiss = np.random.default_rng(2).standard_normal(len(samples)).astype(np.float32)
+    path = tmp_path_factory.mktemp("recording") / "Ana María.wav"
+    write_speech(path, Speech(samples * 0.5 + hiss * np.float32(0.01) + np.float32(0.02), 24_000))
+    return path
+
+
+def test_a_copy_is_cleaned_and_the_original_stays(recording: Path, tmp_path: Path) -> None:
+    original = recording.read_bytes()
+    steps: list[str] = []
+    cleaned = clean_recording(
+        CleaningRequest(recording, tmp_path), lambda fraction, message: steps.append(message)
+    )
+    assert recording.read_bytes() == original
+    assert cleaned.written == tmp_path / "Ana María-clean.wav"
+    assert steps[-1] == "Done"
+    before, after = cleaned.before, cleaned.after
+    assert before.offset == pytest.approx(0.02, abs=0.002)
+    assert abs(after.offset) < 0.001
+    assert before.signal_to_noise_db is not None
+    assert after.signal_to_noise_db is not None
+    assert after.signal_to_noise_db > before.signal_to_noise_db + 10
+    kept = read_speech(cleaned.written)
+    assert kept.duration_s == read_speech(recording).duration_s
+    report = json.loads(cleaned.written.with_suffix(".json").read_text(encoding="utf-8"))
+    assert report["steps"] == ["removed an offset of 0.020", "removed noise (DeepFilterNet 3)"]
+    assert report["source"] == "Ana María.wav"
+    assert len(report["source_sha256"]) == 64
+    assert report["after"]["signal_to_noise_db"] == after.signal_to_noise_db
+
+
+def test_an_earlier_copy_is_kept(recording: Path, tmp_path: Path) -> None:
+    level = CleaningRequest(recording, tmp_path, denoise=False, target_lufs=-25.0)
+    names = [clean_recording(level).written.name for _ in range(3)]
+    assert names == ["Ana María-clean.wav", "Ana María-clean-2.wav", "Ana María-clean-3.wav"]
+    assert len(list(tmp_path.iterdir())) == 6
+
+
+@pytest.mark.parametrize("fmt", ["wav", "flac", "mp3"])
+def test_the_loudness_is_the_one_wanted(recording: Path, tmp_path: Path, fmt: str) -> None:
+    request = CleaningRequest(recording, tmp_path, target_lufs=-23.0, denoise=False, fmt=fmt)
+    kept = read_speech(clean_recording(request).written)
+    # mp3 leaves out the highest of the hiss.
+    assert loudness_lufs(kept) == pytest.approx(-23.0, abs=0.6 if fmt == "mp3" else 0.1)
+
+
+def test_peaks_limit_the_loudness(recording: Path, tmp_path: Path) -> None:
+    cleaned = clean_recording(CleaningRequest(recording, tmp_path, target_lufs=-10.0))
+    assert "Its peaks allow" in cleaned.notes[0]
+    assert peak(read_speech(cleaned.written)) == pytest.approx(0.89, abs=0.01)
+
+
+def test_clipping_is_reported(recording: Path, tmp_path: Path) -> None:
+    loud = read_speech(recording)
+    clipped = tmp_path / "clipped.wav"
+    write_speech(clipped, replace(loud, samples=np.clip(loud.samples * 20, -1, 1)))
+    cleaned = clean_recording(CleaningRequest(clipped, tmp_path))
+    assert "is clipped, which cannot be undone" in cleaned.notes[-1]
+
+
+def test_silence_has_no_loudness(tmp_path: Path) -> None:
+    silence = tmp_path / "silence.wav"
+    write_speech(silence, Speech(np.zeros(24_000, np.float32), 24_000))
+    cleaned = clean_recording(CleaningRequest(silence, tmp_path, target_lufs=-20.0))
+    assert "cannot be measured" in cleaned.notes[0]
+    assert cleaned.after.loudness_lufs is None
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"target_lufs": 0.0}, "out of range"),
+        ({"target_lufs": float("nan")}, "out of range"),
+        ({"fmt": "ogg"}, "Unknown format"),
+        ({"denoise": False}, "nothing to do"),
+        ({"source": Path("nowhere.wav")}, "There is no file"),
+    ],
+)
+def test_bad_requests_write_nothing(
+    recording: Path, tmp_path: Path, change: dict[str, object], words: str
+) -> None:
+    request = replace(CleaningRequest(recording, tmp_path), **change)  # type: ignore[arg-type]
+    with pytest.raises(BadInputError, match=words):
+        clean_recording(request)
+    assert not list(tmp_path.iterdir())
