@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
 
+from modules.core_components.ai_models import reset_managers
 from modules.core_components.audio.files import read_speech, write_speech
-from modules.core_components.audio.measure import loudness_lufs, peak
+from modules.core_components.audio.measure import loudness_lufs, peak, signal_to_noise_db
 from modules.core_components.errors import BadInputError
-from modules.core_components.values import Speech
+from modules.core_components.jobs import Job
+from modules.core_components.jobs.job import DONE
+from modules.core_components.values import Consent, Speech
 from modules.tools.listening.cleaning import CleaningRequest, clean_recording
+from modules.tools.services import Services
+from modules.tools.voices.samples import CLEAN, add_sample, clean_sample, submit_cleaning
+from modules.ui.widgets.sample_panel import SamplePanel
 from tests.conftest import ROOT
+from tests.helpers.fakes import fake_studio
+from tests.helpers.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +116,55 @@ def test_bad_requests_write_nothing(
     with pytest.raises(BadInputError, match=words):
         clean_recording(request)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Iterator[Services]:
+    services, _ = fake_studio(tmp_path / "data")
+    yield services
+    services.close()
+    reset_managers()
+
+
+def test_a_sample_without_noise_is_a_sample_of_its_own(services: Services, recording: Path) -> None:
+    consent = Consent(speaker="Ana", agreed=True)
+    sample, _ = add_sample(services, recording, "Ana", consent, "Good morning.", "es")
+    original = sample.path.read_bytes()
+    job = submit_cleaning(services, "Ana")
+    eventually(lambda: services.jobs.get(job.id).state == DONE)
+    result = services.jobs.get(job.id).result or {}
+    assert result == {"sample": "Ana (noise removed)", "cleaned_from": "Ana"}
+    cleaned = services.samples.get("Ana (noise removed)")
+    assert (cleaned.ref_text, cleaned.language) == ("Good morning.", "es")
+    assert cleaned.consent == consent
+    assert cleaned.info["source_sha256"] == sample.audio_sha256
+    assert sample.path.read_bytes() == original
+    noise, left = (signal_to_noise_db(read_speech(one.path)) for one in (sample, cleaned))
+    assert noise is not None
+    assert left is not None
+    assert left > noise + 10
+
+
+def test_a_designed_voice_without_noise_still_says_what_it_was_made_of(
+    services: Services, recording: Path
+) -> None:
+    design = {"description": "An old man.", "model": "qwen3", "seed": 3}
+    services.samples.add(recording, "Old man", info={"design": design})
+    cleaned = clean_sample(services, "Old man")
+    assert cleaned.info["design"] == design
+    assert cleaned.info["cleaned_from"] == "Old man"
+
+
+def test_the_copy_is_shown_only_where_its_original_is_chosen(
+    services: Services, recording: Path
+) -> None:
+    services.samples.add(recording, "Ana")
+    cleaned = clean_sample(services, "Ana")
+    with gr.Blocks():
+        panel = SamplePanel(services)
+    result = {"sample": cleaned.name, "cleaned_from": "Ana"}
+    job = Job("1", CLEAN, "", DONE, 0.0, {}, result=result)
+    assert panel.show_after(job, "Ana")[0] == cleaned.name
+    assert panel.show_after(job, cleaned.name)[0] == cleaned.name
+    services.samples.delete(cleaned.name)
+    assert panel.show_after(job, "Ana")[0] == "Ana"

@@ -20,6 +20,7 @@ from modules.core_components.errors import StudioError
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.values import FloatArray, Speech
 
+METHOD = "DeepFilterNet 3"
 SAMPLE_RATE_HZ = 48_000
 # The output is late by the window (960) and two frames of look-ahead less the hop: measured.
 _DELAY = 1_440

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from modules.core_components import atomic
-from modules.core_components.audio.denoise import remove_noise
+from modules.core_components.audio.denoise import METHOD, remove_noise
 from modules.core_components.audio.files import (
     FORMATS,
     audio_sha256,
@@ -89,7 +89,7 @@ def clean_recording(
         steps.append(f"removed an offset of {offset:.3f}")
     if request.denoise:
         speech = remove_noise(speech, phase(progress, 0.05, 0.95), cancel)
-        steps.append("removed noise (DeepFilterNet 3)")
+        steps.append(f"removed noise ({METHOD})")
     if request.target_lufs is not None:
         speech, step, note = _with_loudness(speech, request.target_lufs)
         steps += [step] if step else []

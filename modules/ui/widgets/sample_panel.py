@@ -7,11 +7,18 @@ from typing import Any
 
 import gradio as gr
 
+from modules.core_components.jobs import Job
 from modules.core_components.text.languages import language_name
 from modules.core_components.values import Consent, Sample
 from modules.tools.services import Services
 from modules.tools.voices.preparation import prepare_later
-from modules.tools.voices.samples import add_sample, is_demo_sample, submit_reference_text
+from modules.tools.voices.samples import (
+    CLEANED_FROM,
+    add_sample,
+    is_demo_sample,
+    submit_cleaning,
+    submit_reference_text,
+)
 from modules.ui.events import listen, listen_after, notify, warn
 from modules.ui.render import duration_text, empty_html, facts_html, part
 from modules.ui.widgets import recording_input
@@ -58,8 +65,9 @@ class SamplePanel:
                     lines=3,
                 )
                 with gr.Row():
-                    self._transcribe = gr.Button("Transcribe sample", size="sm")
-                    save = gr.Button("Save text", size="sm")
+                    self._transcribe = gr.Button("Transcribe sample", size="sm", min_width=100)
+                    self._clean = gr.Button("Remove noise", size="sm", min_width=100)
+                    save = gr.Button("Save text", size="sm", min_width=100)
                 delete = ConfirmedButton("Delete sample", "It moves to the trash.")
         about = [self._loading, self._player, self._facts, self._details, self._ref_text]
         self._shown = [self.chosen, self.name, *about]
@@ -73,7 +81,16 @@ class SamplePanel:
 
     def follow_in(self, jobs: JobsView) -> None:
         """Long work on a sample is shown in `jobs`."""
-        listen(self._transcribe.click, self._submit_transcription, [self.chosen], [jobs.job_id])
+        chosen, job_id = [self.chosen], [jobs.job_id]
+        listen(self._transcribe.click, self._submit_transcription, chosen, job_id)
+        listen(self._clean.click, self._submit_cleaning, chosen, job_id)
+
+    def show_after(self, job: Job, chosen: str) -> list[Any]:
+        """The list after a job on a sample: a copy without noise takes the place of its original,
+        if that is still chosen."""
+        result = job.result or {}
+        is_copy = result.get(CLEANED_FROM) == chosen
+        return self.refresh(result["sample"] if is_copy else chosen)
 
     def refresh(self, chosen: str) -> list[Any]:
         """The list as it is now; keeps the chosen sample, or else takes the user's latest."""
@@ -157,6 +174,9 @@ class SamplePanel:
     def _submit_transcription(self, name: str) -> str:
         return submit_reference_text(self._services, name).id
 
+    def _submit_cleaning(self, name: str) -> str:
+        return submit_cleaning(self._services, name).id
+
     def _delete(self, name: str) -> list[Any]:
         self._services.samples.delete(name)
         return self._show("")
@@ -178,6 +198,7 @@ def sample_facts(sample: Sample) -> dict[str, str]:
         "Speaker": (consent.speaker or "unknown") if consent else "unknown",
         "Consent": agreed or "unknown",
         "Added": sample.created[:10],
+        "Noise": "removed" if CLEANED_FROM in sample.info else "",
     }
 
 

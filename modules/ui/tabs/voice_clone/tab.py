@@ -24,7 +24,7 @@ from modules.tools.voices.preset_voices import (
     preset_voices,
 )
 from modules.tools.voices.refinement import REFINE, submit_refinement
-from modules.tools.voices.samples import DEMO, EXPORT, REFERENCE, submit_export
+from modules.tools.voices.samples import CLEAN, DEMO, EXPORT, REFERENCE, submit_export
 from modules.ui.events import listen, notify
 from modules.ui.render import duration_text, facts_html, figure_text
 from modules.ui.tabs.voice_clone.first_steps import CHOOSE, HEAR, OWN, FirstSteps
@@ -48,7 +48,7 @@ MEASURED = (
 )
 SAMPLE, PRESET = "sample", "preset"
 MATCH = "voice-match"
-KINDS = (SPEAK, AGAIN, DOWNLOAD_AND_SPEAK, REFERENCE, EXPORT, DEMO)
+KINDS = (SPEAK, AGAIN, DOWNLOAD_AND_SPEAK, REFERENCE, CLEAN, EXPORT, DEMO)
 
 
 class MatchedVoice:
@@ -263,7 +263,7 @@ class VoiceCloneTab:
 
     def _show_sample(self, job: Job, sample: str) -> Any:
         # After a take the sample stays as it is: its reference text may be half typed.
-        return gr.skip() if _made_a_take(job) else self._samples.refresh(sample)
+        return gr.skip() if _made_a_take(job) else self._samples.show_after(job, sample)
 
 
 def _made_a_take(job: Job) -> bool:
