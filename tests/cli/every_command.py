@@ -26,7 +26,6 @@ def commands(inputs: Path, out: Path) -> list[list[str]]:
         ["speak", "--voice", "af_heart", "--text", "Hi.", "--out", wav],
         ["design", "--describe", "An old man.", "--out", wav],
         ["transcribe", str(recording), "--out", str(out / "texts")],
-        ["clean", str(recording), "--out", str(out / "cleaned"), "--loudness", "-20"],
         ["converse", str(script), "--out", wav, "--voice", "Anna=af_heart"],
         ["export-voice", "--sample", "anna", "--out", str(out / "a.pt")],
         ["voices", "list"],
@@ -72,6 +71,7 @@ def commands(inputs: Path, out: Path) -> list[list[str]]:
         ["doctor"],
         ["read", "Dr. Smith paid $5.", "--language", "en"],
         ["models", "recommend"],
+        ["clean", str(recording), "--out", str(out / "cleaned"), "--loudness", "-20"],
         ["--port", "99999", "--no-browser"],
     ]
 
