@@ -33,22 +33,12 @@ from modules.core_components.audio.resample import resample
 from modules.core_components.settings import app_folder
 from modules.core_components.text.word_errors import word_error_rate
 from modules.core_components.values import FloatArray, Speech
+from tests.helpers.noise import pink, white, with_noise
 
 RATE_HZ = 48_000
 LEVELS_DB = (0.0, 5.0, 10.0, 20.0)
 Noise = Callable[[int, Sequence[Speech]], FloatArray]
 Score = tuple[float, float, float]
-
-
-def white(length: int, others: Sequence[Speech]) -> FloatArray:
-    return np.random.default_rng(0).standard_normal(length).astype(np.float32)
-
-
-def pink(length: int, others: Sequence[Speech]) -> FloatArray:
-    spectrum = np.fft.rfft(white(length, others))
-    return np.fft.irfft(spectrum / np.sqrt(np.arange(1, len(spectrum) + 1)), length).astype(
-        np.float32
-    )
 
 
 def babble(length: int, others: Sequence[Speech]) -> FloatArray:
@@ -85,15 +75,18 @@ def mixtures(
 ) -> Iterator[tuple[str, list[Speech]]]:
     """A row's name, and each recording as it is in that row."""
     yield "clean", list(recordings)
-    noises: dict[str, Noise] = {"white": white, "pink": pink, "babble": babble}
+    noises: dict[str, Noise] = {
+        "white": lambda length, _: white(length),
+        "pink": lambda length, _: pink(length),
+        "babble": babble,
+    }
     for name, noise in noises.items():
         for level_db in LEVELS_DB:
             mixed = []
             for index, speech in enumerate(recordings):
                 others = [*recordings[:index], *recordings[index + 1 :]]
                 added = noise(len(speech.samples), others)
-                ratio = np.mean(speech.samples**2) / np.mean(added**2) / 10 ** (level_db / 10)
-                samples = speech.samples + added * np.float32(np.sqrt(ratio))
+                samples = with_noise(speech, added, level_db).samples
                 mixed.append(Speech(samples / max(1.0, float(np.abs(samples).max())), RATE_HZ))
             yield f"{name}, {level_db:g} dB", mixed
 

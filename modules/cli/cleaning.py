@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from modules.cli.common import (
+    FileFailures,
     Json,
     check_folder,
     errors_reported,
@@ -16,7 +17,6 @@ from modules.cli.common import (
     print_json,
     progress_bar,
 )
-from modules.core_components.errors import StudioError
 
 if TYPE_CHECKING:
     from modules.tools.listening.cleaning import CleanedRecording
@@ -36,33 +36,25 @@ def clean(
 ) -> None:
     """Writes cleaned copies of recordings; the originals stay as they are."""
     done: list[CleanedRecording] = []
-    failed: list[dict[str, Any]] = []
+    failures = FileFailures(len(files))
     with errors_reported(as_json), progress_bar(as_json) as (progress, cancel):
         from modules.tools.listening.cleaning import CleaningRequest, clean_recording
 
         for path in files:
-            folder = out or path.absolute().parent
-            try:
+            with failures.collected(path):
+                folder = out or path.absolute().parent
                 check_folder(folder)
                 folder.mkdir(parents=True, exist_ok=True)
                 request = CleaningRequest(path, folder, noise, loudness, fmt)
                 cleaned = clean_recording(request, progress, cancel)
-            except StudioError as error:
-                if len(files) == 1:
-                    raise
-                failed.append({"file": str(path), "error": error.message, "hint": error.hint})
-                continue
-            done.append(cleaned)
-            if not as_json:
-                typer.echo(_line(cleaned))
-            for note in cleaned.notes:
-                logger.warning("%s: %s", path, note)
+                done.append(cleaned)
+                if not as_json:
+                    typer.echo(_line(cleaned))
+                for note in cleaned.notes:
+                    logger.warning("%s: %s", path, note)
     if as_json:
-        print_json({"cleaned": plain(done), "failed": failed})
-    for failure in failed:
-        logger.error("%s: %s %s", failure["file"], failure["error"], failure["hint"])
-    if failed:
-        raise typer.Exit(1)
+        print_json({"cleaned": plain(done), "failed": failures.records})
+    failures.report()
 
 
 def _line(cleaned: CleanedRecording) -> str:

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from modules.cli.failures import explain
 from modules.core_components.atomic import check_writable
-from modules.core_components.errors import BadInputError, JobCancelled
+from modules.core_components.errors import BadInputError, JobCancelled, StudioError
 from modules.core_components.progress import CancelToken
 from modules.core_components.progress import Progress as ProgressListener
 
@@ -204,6 +204,31 @@ def audio_format_of(out: Path) -> str:
         )
     check_out(out)
     return fmt
+
+
+class FileFailures:
+    """What went wrong with single ones of several files, while the others are worked on."""
+
+    def __init__(self, count: int) -> None:
+        self._is_only_one = count == 1
+        self.records: list[dict[str, str]] = []
+
+    @contextmanager
+    def collected(self, path: Path) -> Iterator[None]:
+        """Keeps a StudioError over this file; raises it where there is no other file."""
+        try:
+            yield
+        except StudioError as error:
+            if self._is_only_one:
+                raise
+            self.records.append({"file": str(path), "error": error.message, "hint": error.hint})
+
+    def report(self) -> None:
+        """Logs them, and ends the command with exit code 1 if there are any."""
+        for failure in self.records:
+            logger.error("%s: %s %s", failure["file"], failure["error"], failure["hint"])
+        if self.records:
+            raise typer.Exit(EXIT_FAILED)
 
 
 def check_out(out: Path, needed_bytes: int = 0) -> None:

@@ -9,13 +9,14 @@ from typing import Annotated, Any
 import typer
 
 from modules.cli.common import (
+    FileFailures,
     Json,
     check_folder,
     plain,
     print_json,
     working_studio,
 )
-from modules.core_components.errors import BadInputError, StudioError
+from modules.core_components.errors import BadInputError
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ def transcribe(
     as_json: Json = False,
 ) -> None:
     """Transcribes recordings."""
-    failed: list[dict[str, str]] = []
+    failures = FileFailures(len(files))
     done: list[dict[str, Any]] = []
     with working_studio(context, as_json) as (services, progress, cancel):
         from modules.core_components.text.subtitles import FORMATS, render
@@ -48,15 +49,13 @@ def transcribe(
         options = {tool.HOTWORDS: hotwords} if hotwords else {}
         timed = as_json or fmt != "txt"
         for index, path in enumerate(files):
-            try:
+            transcript = None
+            with failures.collected(path):
                 request = tool.TranscribeRequest(
                     path, model, language, options=options, track=track, timed=timed
                 )
                 transcript = tool.transcribe(services, request, progress, cancel)
-            except StudioError as error:
-                if len(files) == 1:
-                    raise
-                failed.append({"file": str(path), "error": error.message, "hint": error.hint})
+            if transcript is None:
                 continue
             for note in transcript.notes:
                 logger.warning("%s: %s", path, note)
@@ -68,11 +67,8 @@ def transcribe(
             written = str(target) if target else None
             done.append({"file": str(path), "written": written, **plain(transcript)})
     if as_json:
-        print_json({"transcripts": done, "failed": failed})
-    for failure in failed:
-        logger.error("%s: %s %s", failure["file"], failure["error"], failure["hint"])
-    if failed:
-        raise typer.Exit(1)
+        print_json({"transcripts": done, "failed": failures.records})
+    failures.report()
 
 
 def _transcript_target(out: Path | None, path: Path, fmt: str, earlier: list[Path]) -> Path | None:

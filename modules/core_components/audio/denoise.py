@@ -27,6 +27,7 @@ _DELAY = 1_440
 _REPORT_S = 1.0
 # No limit of the attenuation, as the network was trained.
 _MOST_ATTENUATION_DB = 100.0
+_REINSTALL = "Run start.sh (Windows: start.bat) again; it repairs the installation."
 
 
 def remove_noise(
@@ -34,15 +35,15 @@ def remove_noise(
 ) -> Speech:
     """The speech without background noise: same rate, same length, same times.
 
-    About a quarter of the recording's length in processor time (AVX2). Raises JobCancelled, and
-    StudioError where the package has no build for this machine.
+    It takes 0.13 s of processor time for each second (AVX2; docs/performance.md). Raises
+    JobCancelled, and StudioError where the package has no build for this machine.
     """
     rate = speech.sample_rate_hz
     noisy = resample(np.clip(speech.samples, -1, 1), rate, SAMPLE_RATE_HZ)
-    clean = resample(_filtered(noisy, progress, cancel), SAMPLE_RATE_HZ, rate)
     length = len(speech.samples)
-    clean = np.pad(clean[:length], (0, length - len(clean[:length])))
-    return replace(speech, samples=np.ascontiguousarray(np.clip(clean, -1, 1)))
+    clean = resample(_filtered(noisy, progress, cancel), SAMPLE_RATE_HZ, rate)[:length]
+    # Resampled there and back it may lack a sample.
+    return replace(speech, samples=np.pad(np.clip(clean, -1, 1), (0, length - len(clean))))
 
 
 def _filtered(noisy: FloatArray, progress: Progress, cancel: CancelToken | None) -> FloatArray:
@@ -75,9 +76,6 @@ def _network() -> Iterator[tuple[Any, Any]]:
         yield library, state
     finally:
         library.df_free(state)
-
-
-_REINSTALL = "Run start.sh (Windows: start.bat) again; it repairs the installation."
 
 
 @cache

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from modules.core_components.audio.measure import loudness_lufs, peak, sounding_span_s
+from modules.core_components.audio.measure import headroom_db, loudness_lufs, sounding_span_s
 from modules.core_components.audio.resample import resample
 from modules.core_components.values import FloatArray, Speech
 
@@ -28,7 +28,6 @@ def faded(samples: FloatArray, rate_hz: int) -> FloatArray:
 
 # Loudness of mono speech in podcasts (AES TD1008 asks for -18 to -20 LUFS).
 TARGET_LUFS = -20.0
-HIGHEST_PEAK = 10 ** (-1 / 20)
 # What a voice breathes before and after its words stays; the rest of the silence is ours.
 _EDGE_S = 0.06
 # So much of a speaker is measured for their loudness.
@@ -99,8 +98,7 @@ def _gains_db(parts: Sequence[Part], cut: Sequence[Speech]) -> dict[str, float]:
         loudness = _loudness_lufs(own)
         if loudness is not None:
             needed[speaker] = TARGET_LUFS - loudness
-            highest = max(map(peak, own))
-            room[speaker] = 20 * math.log10(HIGHEST_PEAK / highest)
+            room[speaker] = min(map(headroom_db, own))
     too_much = max((needed[name] - room[name] for name in needed), default=0.0)
     lower = max(0.0, too_much)
     return {name: round(needed[name] - lower, 3) if name in needed else 0.0 for name in speakers}

@@ -14,6 +14,11 @@ import numpy as np
 
 from modules.core_components.values import FloatArray, Speech
 
+# -1 dBFS: where the loudness is raised, no peak goes above it.
+HIGHEST_PEAK = 10 ** (-1 / 20)
+# A larger share of clipped samples can be heard.
+AUDIBLE_CLIPPING = 0.0005
+
 _FRAME_S = 0.02
 _SILENCE_BELOW_LOUD_DB = 40.0
 _SILENCE_DBFS = -60.0
@@ -39,6 +44,12 @@ def loudness_lufs(speech: Speech) -> float | None:
 def peak(speech: Speech) -> float:
     """The largest absolute sample; 1 is full scale."""
     return float(np.abs(speech.samples).max(initial=0.0))
+
+
+def headroom_db(speech: Speech) -> float:
+    """How far it can be raised until its peaks reach `HIGHEST_PEAK`; infinite for silence."""
+    highest = peak(speech)
+    return 20 * math.log10(HIGHEST_PEAK / highest) if highest else math.inf
 
 
 def silence_fraction(speech: Speech) -> float:

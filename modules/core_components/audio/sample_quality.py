@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modules.core_components.audio.measure import (
+    AUDIBLE_CLIPPING,
     bandwidth_hz,
     clipping_fraction,
     loud_level_dbfs,
@@ -17,7 +18,6 @@ _GOOD_SPEECH_S = 10.0
 _LONG_SPEECH_S = 120.0
 _SILENT_DBFS = -60.0
 _QUIET_DBFS = -38.0
-_CLIPPED = 0.0005
 _NARROW_HZ = 4_200
 
 
@@ -51,7 +51,7 @@ def check_sample(speech: Speech) -> tuple[str, ...]:
             f"It holds {spoken_s / 60:.0f} minutes of speech; half a minute in the voice's usual "
             "tone is enough, and quicker."
         )
-    if (clipped := clipping_fraction(speech)) > _CLIPPED:
+    if (clipped := clipping_fraction(speech)) > AUDIBLE_CLIPPING:
         warnings.append(
             f"It is overdriven ({clipped:.1%} of it is clipped); record it at a lower level."
         )

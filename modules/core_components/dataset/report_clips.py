@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from modules.core_components.audio.measure import (
+    AUDIBLE_CLIPPING,
     bandwidth_hz,
     clipping_fraction,
     loudness_lufs,
@@ -162,7 +163,7 @@ def letters_per_second(clip: Clip, duration_s: float, language: str) -> float | 
 TELEPHONE_HZ = 4_200
 
 _NOISY_DB, _VERY_NOISY_DB = 15.0, 8.0
-_CLIPPED, _BADLY_CLIPPED = 0.0005, 0.01
+_BADLY_CLIPPED = 0.01
 _LOUDER_OR_QUIETER_LU = 6.0
 _RAISED_DB = 25.0
 _RATE_SPREADS, _RATE_FACTOR = 3.5, 1.5
@@ -215,7 +216,7 @@ def _sound_findings(found: ClipMeasures, usual: Usual, gain_db: float) -> Iterat
     if found.loudness_lufs is None and found.duration_s > SHORTEST_S:
         yield Finding(clip_id, "silence", BAD, "There is hardly any sound in it.", "Drop it.", 4)
         return
-    if found.clipping > _CLIPPED:
+    if found.clipping > AUDIBLE_CLIPPING:
         severity = BAD if found.clipping > _BADLY_CLIPPED else WARN
         message = f"It is overdriven: {found.clipping:.1%} of it is clipped."
         hint = "Record it at a lower level, or drop it."

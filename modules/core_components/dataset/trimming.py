@@ -10,7 +10,7 @@ from difflib import SequenceMatcher
 import numpy as np
 
 from modules.core_components.audio.encode import encode_speech
-from modules.core_components.audio.measure import loudness_lufs, peak
+from modules.core_components.audio.measure import headroom_db, loudness_lufs
 from modules.core_components.dataset.values import SAMPLE_RATE_HZ, SHORTEST_S, Clip
 from modules.core_components.errors import BadInputError
 from modules.core_components.values import FloatArray, Speech, Word
@@ -121,7 +121,6 @@ def _edge(text: str, place: int) -> int:
 
 # EBU R 128's programme loudness; speech at it leaves room for its peaks.
 TARGET_LUFS = -23.0
-_HIGHEST_PEAK = 10 ** (-1 / 20)  # -1 dBFS
 # Silence must not become noise.
 _MOST_GAIN_DB = 30.0
 
@@ -140,12 +139,11 @@ def gain_to_target_db(clip: Speech, loudness_of_recording: float | None) -> floa
     loudness = loudness_lufs(clip)
     if loudness is None:
         loudness = loudness_of_recording
-    loudest = peak(clip)
-    if loudness is None or loudest == 0:
+    room_db = headroom_db(clip)
+    if loudness is None or math.isinf(room_db):
         return 0.0
-    headroom_db = 20 * math.log10(_HIGHEST_PEAK / loudest)
     # Rounded down, so that the peak stays where it may be.
-    return math.floor(min(TARGET_LUFS - loudness, headroom_db, _MOST_GAIN_DB) * 100) / 100
+    return math.floor(min(TARGET_LUFS - loudness, room_db, _MOST_GAIN_DB) * 100) / 100
 
 
 def clip_wav(clip: Speech, gain_db: float) -> bytes:

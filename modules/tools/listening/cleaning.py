@@ -16,20 +16,20 @@ from modules.core_components.audio.files import (
     write_speech,
 )
 from modules.core_components.audio.measure import (
+    AUDIBLE_CLIPPING,
     clipping_fraction,
+    headroom_db,
     loudness_lufs,
     peak,
     signal_to_noise_db,
 )
 from modules.core_components.errors import BadInputError
+from modules.core_components.library.names import numbered
 from modules.core_components.progress import CancelToken, Progress, no_progress, phase
 from modules.core_components.values import Speech
 
 # An offset below this is not worth a change; many converters leave as much.
 _OFFSET = 0.001
-# The loudest sample after the loudness was changed: -1 dBFS, which lossy formats may overshoot.
-_HIGHEST_PEAK = 0.89
-_CLIPPED = 0.0005
 _LOUDNESS_RANGE_LUFS = (-40.0, -10.0)
 
 
@@ -94,7 +94,7 @@ def clean_recording(
         speech, step, note = _with_loudness(speech, request.target_lufs)
         steps += [step] if step else []
         notes += [note] if note else []
-    if (clipped := clipping_fraction(original)) > _CLIPPED:
+    if (clipped := clipping_fraction(original)) > AUDIBLE_CLIPPING:
         notes.append(
             f"{clipped:.1%} of it is clipped, which cannot be undone: record it at a lower level."
         )
@@ -148,7 +148,7 @@ def _with_loudness(speech: Speech, target_lufs: float) -> tuple[Speech, str, str
     if loudness is None:
         return speech, "", "Its loudness cannot be measured: it is silent or shorter than 0.4 s."
     gain_db = target_lufs - loudness
-    most_db = 20 * float(np.log10(_HIGHEST_PEAK / peak(speech)))
+    most_db = headroom_db(speech)
     note = ""
     if gain_db > most_db:
         gain_db = most_db
@@ -164,13 +164,9 @@ def _offset(speech: Speech) -> float:
 
 def _free_path(request: CleaningRequest) -> Path:
     """Where nothing is yet, neither a recording nor a report."""
-    number = 1
-    while True:
-        name = f"{request.source.stem}-clean{f'-{number}' if number > 1 else ''}"
-        path = request.folder / f"{name}.{request.fmt}"
-        if not path.exists() and not path.with_suffix(".json").exists():
-            return path
-        number += 1
+    taken = (path.stem for path in request.folder.iterdir())
+    stem = numbered(f"{request.source.stem}-clean", taken, "{name}-{number}")
+    return request.folder / f"{stem}.{request.fmt}"
 
 
 def _record(cleaned: CleanedRecording) -> dict[str, object]:

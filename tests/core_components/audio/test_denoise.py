@@ -9,10 +9,12 @@ import pytest
 
 from modules.core_components.audio.denoise import remove_noise
 from modules.core_components.audio.files import read_speech
+from modules.core_components.audio.resample import resample
 from modules.core_components.errors import JobCancelled
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import FloatArray, Speech
 from tests.conftest import ROOT
+from tests.helpers.noise import pink, white, with_noise
 
 SECONDS = 4.0
 
@@ -24,29 +26,14 @@ def voice() -> Speech:
     return Speech(recorded.samples[: round(SECONDS * 48_000)], 48_000)
 
 
-def white(count: int, rate_hz: int) -> FloatArray:
-    return np.random.default_rng(1).standard_normal(count).astype(np.float32)
-
-
-def pink(count: int, rate_hz: int) -> FloatArray:
-    spectrum = np.fft.rfft(white(count, rate_hz))
-    spectrum /= np.sqrt(np.maximum(np.arange(len(spectrum)), 1))
-    return np.fft.irfft(spectrum, count).astype(np.float32)
-
-
-def hum(count: int, rate_hz: int) -> FloatArray:
+def hum(count: int) -> FloatArray:
     """Mains hum with its harmonics, and a little hiss."""
-    times = np.arange(count) / rate_hz
+    times = np.arange(count) / 48_000
     tones = sum(np.sin(2 * math.pi * 50 * k * times) / k for k in range(1, 8))
-    return (tones + 0.1 * white(count, rate_hz)).astype(np.float32)
+    return (tones + 0.1 * white(count)).astype(np.float32)
 
 
 NOISES = {"white": white, "pink": pink, "hum": hum}
-
-
-def with_noise(speech: Speech, noise: FloatArray, snr_db: float) -> Speech:
-    ratio = np.mean(speech.samples**2) / np.mean(noise**2) / 10 ** (snr_db / 10)
-    return Speech(speech.samples + noise * np.float32(math.sqrt(ratio)), speech.sample_rate_hz)
 
 
 def si_sdr_db(estimate: Speech, reference: Speech) -> float:
@@ -61,7 +48,7 @@ def si_sdr_db(estimate: Speech, reference: Speech) -> float:
 @pytest.mark.parametrize("kind", NOISES)
 @pytest.mark.parametrize("snr_db", [0.0, 10.0])
 def test_noise_goes_and_the_voice_stays(voice: Speech, kind: str, snr_db: float) -> None:
-    noise = NOISES[kind](len(voice.samples), voice.sample_rate_hz)
+    noise = NOISES[kind](len(voice.samples))
     noisy = with_noise(voice, noise, snr_db)
     cleaned = remove_noise(noisy)
     assert len(cleaned.samples) == len(noisy.samples)
@@ -70,8 +57,6 @@ def test_noise_goes_and_the_voice_stays(voice: Speech, kind: str, snr_db: float)
 
 @pytest.mark.parametrize("rate_hz", [8_000, 16_000, 22_050, 44_100, 48_000])
 def test_clean_speech_is_left_as_it_is_at_every_rate(voice: Speech, rate_hz: int) -> None:
-    from modules.core_components.audio.resample import resample
-
     clean = Speech(resample(voice.samples, 48_000, rate_hz), rate_hz)
     cleaned = remove_noise(clean)
     assert (cleaned.sample_rate_hz, len(cleaned.samples)) == (rate_hz, len(clean.samples))
@@ -82,7 +67,7 @@ def test_clean_speech_is_left_as_it_is_at_every_rate(voice: Speech, rate_hz: int
 def test_what_is_no_speech(voice: Speech) -> None:
     silence = Speech(np.zeros(48_000, np.float32), 48_000)
     assert np.abs(remove_noise(silence).samples).max() < 1e-4
-    noise = Speech(white(96_000, 48_000) * np.float32(0.05), 48_000)
+    noise = Speech(white(96_000) * np.float32(0.05), 48_000)
     before, after = (float(np.sqrt(np.mean(s.samples**2))) for s in (noise, remove_noise(noise)))
     assert after < before / 3
     assert remove_noise(Speech(np.zeros(0, np.float32), 16_000)).samples.shape == (0,)
