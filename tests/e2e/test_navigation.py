@@ -49,6 +49,12 @@ def test_views_have_addresses_and_back_works(page: Page, studio: StudioProcess) 
     expect(page).to_have_title(re.compile("^Voice Clone · "))
 
 
+INERT_WHEN_SHOWN = """views => new Promise(resolve => {
+  addEventListener('hashchange', () => resolve(views.inert), { once: true });
+  location.hash = '#/conversation';
+})"""
+
+
 def test_nothing_can_be_chosen_before_the_answer_that_would_replace_it(
     chromium: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -76,6 +82,8 @@ def test_nothing_can_be_chosen_before_the_answer_that_would_replace_it(
         on.choose("Sample", "Ben")
         assert not views.evaluate("views => views.inert")
         expect(on.text("Voice: Ben")).to_be_visible()
+        assert views.evaluate(INERT_WHEN_SHOWN), "before Gradio has sent what the view asks"
+        on.wait_for_view()
     services.close()
     reset_managers()
 

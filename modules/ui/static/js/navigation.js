@@ -9,7 +9,7 @@ const closeMore = () => { element.classList.remove('open'); more.setAttribute('a
 // What an answer brings takes the place of what stands there, also of what was chosen meanwhile. So
 // nothing can be done on the page, "", or in a view before all it asked for at first has arrived.
 const MOST_WAIT_MS = 60000;
-const asked = new Map([['', 0]]);
+const asked = new Map();
 const answered = new Set();
 const wait = () => {
   const views = document.getElementById('views');
@@ -19,9 +19,16 @@ const wait = () => {
   views.inert = isWaiting('') || isWaiting(current?.dataset.view);
 };
 const release = view => { answered.add(view); wait(); };
+// Every view asks for something when it is first shown, but Gradio sends that a moment later: in
+// between, what is typed would be cut off in the middle.
+const expectAnswer = view => {
+  if (asked.has(view)) return;
+  asked.set(view, 0);
+  setTimeout(release, MOST_WAIT_MS, view);
+};
 window.studioAsked = view => {
-  if (!asked.get(view)) setTimeout(release, MOST_WAIT_MS, view);
-  asked.set(view, (asked.get(view) || 0) + 1);
+  expectAnswer(view);
+  asked.set(view, asked.get(view) + 1);
   wait();
 };
 window.studioAnswered = view => {
@@ -30,6 +37,7 @@ window.studioAnswered = view => {
   if (!asked.get(view) && window.studioOpened) release(view);
 };
 
+expectAnswer('');
 const show = () => {
   const [, view, item] = location.hash.split('/');
   const link = links.find(one => one.dataset.view === view) || links[0];
@@ -40,6 +48,7 @@ const show = () => {
   more.classList.toggle('current', isListed);
   document.title = `${link.querySelector('span').textContent} · ${title}`;
   closeMore();
+  expectAnswer(link.dataset.view);
   wait();
   const button = document.getElementById(`view-${link.dataset.view}-button`);
   if (!button) return;
