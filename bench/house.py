@@ -73,7 +73,11 @@ FORMER_PLACES = {
     PREFLIGHT: "modules.tools.preflight:preflight",
     START_TRAINING: "modules.tools.train_xtts:start_training",
 }
-FORMER_LABELS = {"Speaker": "Whose voice is it?"}
+FORMER_LABELS = {
+    "Speaker (optional)": "Whose voice is it?",
+    "Audio or video": "Recording",
+    "Name (optional)": "Name",
+}
 # Values and helpers without a flow of their own: they are used from everywhere.
 GROUND = (
     *("core_components/values.py", "core_components/errors.py", "core_components/progress.py"),
@@ -336,7 +340,8 @@ def trace_requests(services: Any, recorded: Callable[[str], Any]) -> None:
         stored = client.post("/gradio_api/upload", files=upload).json()[0]
         file = {"path": stored, "meta": {"_type": "gradio.FileData"}}
         with recorded("sample"):
-            form = {"Recording": file, "Name": "Anna", "Speaker": "Anna"}
+            form = {"Audio or video": file, "Name (optional)": "Anna"}
+            form["Speaker (optional)"] = "Anna"
             press("", **form, **{AGREED: True})
         assert services.samples.get("Anna")
         with recorded("api"):
