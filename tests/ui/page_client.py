@@ -17,6 +17,11 @@ from modules.ui.server import create_app
 HERE = "http://127.0.0.1:7860"
 # What `option_form.js` draws.
 FORM = re.compile(r"const fields = (.*);")
+# A button of our own that is no longer disabled, and a question that is not asked yet.
+OWN_BUTTON = re.compile(
+    r'<button [^>]*class="studio-button[^"]*" (?:data-id="([^"]+)"|data-\w+)>([^<]*)</button>'
+)
+HIDDEN = re.compile(r'<div class="studio-question" hidden>.*', re.DOTALL)
 
 
 def fire(
@@ -98,6 +103,7 @@ class Page:
         self._note_parents(config["layout"])
         self.errors: list[str] = []
         self.fired = 0
+        self._asking: int | None = None  # the panel whose question was opened last
         (self._tab,) = (
             number
             for number, props in self._props.items()
@@ -120,7 +126,22 @@ class Page:
         self._trigger(self._tab, "select")
 
     def click(self, label: str) -> None:
-        self._trigger(self._find("button", label, "value"), "click")
+        """Presses a button, be it Gradio's or one in our own HTML."""
+        own = [
+            (number, key)
+            for number in self._visible("html")
+            for key, text in OWN_BUTTON.findall(self._value(number))
+            if text == label
+        ]
+        pressed = [(number, key) for number, key in own if key]
+        if pressed:
+            # Several questions can be answered with one word.
+            number, key = next((one for one in pressed if one[0] == self._asking), pressed[0])
+            self._trigger(number, "select", {"id": key})
+        elif own:
+            self._asking = own[0][0]
+        else:
+            self._trigger(self._find("button", label, "value"), "click")
 
     def expand(self, label: str) -> None:
         """Opens an accordion."""
@@ -175,7 +196,11 @@ class Page:
     def labels(self, kind: str) -> list[str]:
         """The labels of the components of a kind that can be seen."""
         name = "value" if kind == "button" else "label"
-        return [str(self._props[number].get(name)) for number in self._visible(kind)]
+        labels = [str(self._props[number].get(name)) for number in self._visible(kind)]
+        if kind == "button":
+            shown = HIDDEN.sub("", self.text)
+            labels += [label for _, label in OWN_BUTTON.findall(shown)]
+        return labels
 
     @property
     def text(self) -> str:

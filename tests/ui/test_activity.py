@@ -43,7 +43,7 @@ def test_a_job_of_another_page_is_cancelled_resumed_and_removed(fake: Fake) -> N
         page.click("Cancel")
         assert services.jobs.get(second.id).state == "cancelled"
         assert "Cancelled." in page.text
-        page.click("Resume")
+        page.click("Try again")
         assert services.jobs.get(second.id).state == "queued"
         engine.may_speak.set()
         for job in (first, second):

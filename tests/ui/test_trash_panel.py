@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from modules.tools.services import Services
 from modules.ui.server import create_app
 from tests.helpers.fakes import add_noise
-from tests.ui.page_client import HERE, fire
+from tests.ui.page_client import HERE, OWN_BUTTON, fire
 
 
 class TrashOnPage:
@@ -24,12 +24,14 @@ class TrashOnPage:
         (self._place,) = self._nodes(self._config["layout"], "Trash")
 
     def press(self, label: str) -> dict[str, Any]:
-        (button,) = (
-            child["id"]
-            for child in self._all(self._place)
-            if self._props[child["id"]]["props"].get("value") == label
-        )
-        return self._fire(button, "click")
+        for child in self._all(self._place):
+            value = self._props[child["id"]]["props"].get("value")
+            if value == label:
+                return self._fire(child["id"], "click")
+            for key, text in OWN_BUTTON.findall(value if isinstance(value, str) else ""):
+                if key and text == label:
+                    return self._fire(child["id"], "select", {"id": key})
+        raise AssertionError(f"no button {label!r}")
 
     def select(self, row: str) -> dict[str, Any]:
         listing = next(
@@ -40,8 +42,7 @@ class TrashOnPage:
         return self._fire(listing, "select", {"id": row})
 
     def _fire(self, component: int, event: str, event_data: Any = None) -> dict[str, Any]:
-        # The first of a confirmation only hides its question.
-        *_, dependency = (
+        (dependency,) = (
             found
             for found in self._config["dependencies"]
             if [component, event] in found["targets"] and found["backend_fn"]

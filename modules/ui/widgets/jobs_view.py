@@ -31,12 +31,14 @@ from modules.ui.events import listen
 from modules.ui.pages import is_left_behind, is_own
 from modules.ui.render import duration_text, render
 from modules.ui.views import Studio
-from modules.ui.widgets.parts import panel
+from modules.ui.widgets.parts import button_panel, panel
 
 # More often costs a slow browser a third of a core that the work itself could use.
 POLL_S = 1.0
 # A job that ended this long ago is still worth showing when the page is opened.
 RECENT_S = 15 * 60
+# The ids of the buttons.
+CANCEL, RESUME, DISMISS = "cancel", "resume", "dismiss"
 
 
 class JobsView:
@@ -62,27 +64,22 @@ class JobsView:
         self.job_id = gr.State("")
         self.finished = gr.State("")
         self._panel = panel(visible=False)
-        with gr.Row():
-            self._cancel = gr.Button("Cancel", variant="stop", size="sm", visible=False)
-            self._resume = gr.Button("Resume", size="sm", visible=False)
-            self._dismiss = gr.Button("Dismiss", size="sm", visible=False)
+        # Not in the panel, which is drawn anew every second: a button would lose the focus.
+        self._buttons = button_panel(visible=False)
         self._timer = gr.Timer(POLL_S, active=False)
         # What the last poll saw; it changes when more than the panel has to be updated.
         self._seen = gr.Textbox(value="", elem_classes="studio-hidden")
         self._listen()
 
     def _listen(self) -> None:
-        buttons = [self._cancel, self._resume, self._dismiss]
-        shown = [self.job_id, self.finished, self._panel, *buttons, self._timer]
+        shown = [self.job_id, self.finished, self._panel, self._buttons, self._timer]
         asked = [self.job_id]
         # In the queue, since Gradio reports the change of a state only to queued events.
         listen(self.job_id.change, self._show, asked, shown)
         # Outside the queue: an answer through the queue costs the browser twice as much.
         listen(self._timer.tick, self._poll, asked, [self._panel, self._seen], queue=False)
         listen(self._seen.change, self._show, asked, shown)
-        listen(self._cancel.click, self._cancel_job, asked, shown)
-        listen(self._resume.click, self._resume_job, asked, shown)
-        listen(self._dismiss.click, self._dismiss_job, asked, shown)
+        listen(self._buttons.select, self._press, asked, shown)
 
     def on_finished(
         self,
@@ -161,16 +158,9 @@ class JobsView:
     def _is_followed(self, job: Job) -> bool:
         return job.kind in self._shared or is_own(job)
 
-    def _cancel_job(self, job_id: str) -> tuple[Any, ...]:
-        self._services.jobs.cancel(job_id)
-        return self._show(job_id)
-
-    def _resume_job(self, job_id: str) -> tuple[Any, ...]:
-        return self._show(self._services.jobs.resume(job_id).id)
-
-    def _dismiss_job(self, job_id: str) -> tuple[Any, ...]:
-        self._services.jobs.dismiss(job_id)
-        return self._show(self._unfinished(self._is_followed))
+    def _press(self, job_id: str, pressed: gr.EventData) -> tuple[Any, ...]:
+        following = act_on_job(self._services, job_id, pressed.id)
+        return self._show(following or self._unfinished(self._is_followed))
 
     def _poll(self, job_id: str) -> tuple[Any, str]:
         """The panel while the job runs, and a text that changes with the job's state."""
@@ -195,16 +185,13 @@ class JobsView:
         waiting = self._waiting(job) if job else 0
         active = job is not None and job.is_active
         resumable = job is not None and job.state in RESUMABLE
-        stopping = job is not None and job.cancel_requested
         return (
             job.id if job else "",
             finished,
             gr.update(
                 value=self._panel_html(job, waiting) if job else "", visible=active or resumable
             ),
-            gr.update(visible=active, interactive=not stopping),
-            gr.update(visible=resumable, value=_resume_label(job)),
-            gr.update(visible=resumable),
+            gr.update(value=job_buttons_html(job), visible=active or resumable),
             gr.Timer(active=active),
         )
 
@@ -239,6 +226,31 @@ def job_html(job: Job, ahead: int = 0, waiting: int = 0) -> Markup:
     return render("job", title=job.title, kind=kind, fraction=fraction, message=message, hint=hint)
 
 
+def job_buttons_html(job: Job | None, dismiss: str = "Dismiss") -> Markup:
+    """What can be done with a job now, for `act_on_job`: cancel it, or resume or dismiss it."""
+    labels: dict[str, str] = {}
+    if job is not None and job.is_active:
+        labels[CANCEL] = "Cancel"
+    elif job is not None:
+        if job.state in RESUMABLE:
+            labels[RESUME] = "Resume" if job.state == INTERRUPTED else "Try again"
+        labels[DISMISS] = dismiss
+    disabled = [CANCEL] if job is not None and job.cancel_requested else []
+    return render("buttons", labels=labels, stops=[CANCEL], disabled=disabled)
+
+
+def act_on_job(services: Services, job_id: str, button: str) -> str:
+    """Does what a button of `job_buttons_html` says; returns the job to follow from now on."""
+    if button == CANCEL:
+        services.jobs.cancel(job_id)
+    elif button == RESUME:
+        return services.jobs.resume(job_id).id
+    elif button == DISMISS:
+        services.jobs.dismiss(job_id)
+        return ""
+    return job_id
+
+
 def _doing(job: Job) -> str:
     """What a running job does; while it runs it is not done, whatever its last step says."""
     return "Finishing" if job.fraction >= 1 else job.message or "Working"
@@ -265,7 +277,3 @@ def _ended(job: Job) -> float:
 
 def _age_s(job: Job) -> float:
     return time.time() - _ended(job)
-
-
-def _resume_label(job: Job | None) -> str:
-    return "Resume" if job is not None and job.state == INTERRUPTED else "Try again"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -158,21 +157,21 @@ def audio_recorder(label: str, sources: list[Any]) -> Any:
     )
 
 
+def button_panel(html: str = "", visible: bool = True) -> Any:
+    """Buttons in our own HTML (`parts.html`): the `id` of the one pressed comes with its `select`.
+
+    One component with one listener, where Gradio's buttons take one each: when the page is opened,
+    it looks through all its listeners for each of its components.
+    """
+    return panel(html, visible, script("press_button"))
+
+
 class ConfirmedButton:
     """A button that opens a question; its work is done once that is answered with `yes`."""
 
     def __init__(self, label: str, question: str, yes: str = "Delete") -> None:
-        self.button = gr.Button(label, variant="stop", size="sm")
-        with gr.Row(visible=False, elem_classes="studio-question") as self._ask:
-            note(question)
-            self._yes = gr.Button(yes, variant="stop", size="sm")
-            no = gr.Button("Cancel", size="sm")
-        self._show_question(self.button, True)
-        self._show_question(no, False)
-
-    def _show_question(self, button: Any, visible: bool) -> None:
-        shown = (gr.update(visible=not visible), gr.update(visible=visible))
-        listen(button.click, lambda: shown, [], [self.button, self._ask], queue=False)
+        html = render("confirmed_button", label=label, question=question, yes=yes)
+        self._panel = button_panel(html)
 
     def on_confirm(
         self,
@@ -182,20 +181,18 @@ class ConfirmedButton:
         sequence: str | None = None,
     ) -> Any:
         """Calls `work` after a yes; returns Gradio's dependency for what follows."""
-        self._show_question(self._yes, False)
-        return listen(self._yes.click, work, inputs, outputs, sequence=sequence)
+        return listen(self._panel.select, work, inputs, outputs, sequence=sequence)
 
 
 class DownloadButtons:
-    """One small button for each format, drawn in the current row.
+    """One small button for each format.
 
     The file is made when its button is clicked; then a hidden link hands it to the browser.
     """
 
     def __init__(self, formats: Sequence[str], element_id: str) -> None:
-        self._buttons = {
-            fmt: gr.Button(f"Download {fmt}", size="sm", min_width=110) for fmt in formats
-        }
+        labels = {fmt: f"Download {fmt}" for fmt in formats}
+        self._panel = button_panel(render("buttons", labels=labels, stops=(), disabled=()))
         self._link = gr.DownloadButton(elem_id=element_id, elem_classes="studio-hidden")
         # After a moment, which the browser needs to give the link its new address.
         self._click = script("click_link", LINK=element_id)
@@ -203,12 +200,11 @@ class DownloadButtons:
     def on_download(self, make: Callable[..., Path], *keys: Any) -> None:
         """Each button hands out `make(format, *values of keys)`."""
 
-        def make_file(fmt: str, *values: str) -> str:
-            return str(make(fmt, *values))
+        def make_file(pressed: gr.EventData, *values: str) -> str:
+            return str(make(pressed.id, *values))
 
-        for fmt, button in self._buttons.items():
-            ready = listen(button.click, partial(make_file, fmt), keys, [self._link])
-            listen(ready.success, None, js=self._click, queue=False)
+        ready = listen(self._panel.select, make_file, keys, [self._link])
+        listen(ready.success, None, js=self._click, queue=False)
 
 
 class Pager:

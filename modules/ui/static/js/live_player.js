@@ -16,8 +16,8 @@ const make = (tag, css, text = '') => {
 const stage = make('div', 'studio-live');
 const bar = stage.appendChild(make('div', 'studio-live-bar'));
 const status = bar.appendChild(make('span', 'studio-note'));
-const toggle = bar.appendChild(make('button', 'studio-live-button', 'Pause'));
-const stop = bar.appendChild(make('button', 'studio-live-button', 'Stop playing'));
+const toggle = bar.appendChild(make('button', 'studio-button', 'Pause'));
+const stop = bar.appendChild(make('button', 'studio-button', 'Stop playing'));
 const words = stage.appendChild(make('div', 'studio-live-text'));
 stage.setAttribute('role', 'group');
 stage.setAttribute('aria-label', 'Playing while generating');

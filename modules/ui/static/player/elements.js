@@ -7,7 +7,7 @@ export const make = (tag, css = '', text = '', more = {}) => {
   return made;
 };
 export const button = (text, act, more = {}) => {
-  const made = make('button', 'studio-live-button', text, { type: 'button', ...more });
+  const made = make('button', 'studio-button', text, { type: 'button', ...more });
   made.addEventListener('click', act);
   return made;
 };

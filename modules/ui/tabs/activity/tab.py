@@ -9,14 +9,21 @@ import gradio as gr
 
 from modules.core_components.errors import NotFoundError
 from modules.core_components.jobs import Job
-from modules.core_components.jobs.job import QUEUED, RESUMABLE, RUNNING
+from modules.core_components.jobs.job import QUEUED, RUNNING
 from modules.tools.models.memory import memory_in_words
 from modules.ui.events import listen
 from modules.ui.pages import is_own
 from modules.ui.render import empty_html, facts_html, local_time, render
 from modules.ui.views import Studio
-from modules.ui.widgets.jobs_view import job_html
-from modules.ui.widgets.parts import choice_list, hidden_text, panel, polling_panel, title
+from modules.ui.widgets.jobs_view import act_on_job, job_buttons_html, job_html
+from modules.ui.widgets.parts import (
+    button_panel,
+    choice_list,
+    hidden_text,
+    panel,
+    polling_panel,
+    title,
+)
 
 POLL_S = 2.0
 MOST_JOBS = 60
@@ -36,33 +43,24 @@ class ActivityTab:
                 self._list = choice_list()
             with gr.Column(scale=5, min_width=320):
                 self._job = panel()
-                with gr.Row():
-                    self._cancel = gr.Button("Cancel", variant="stop", size="sm", visible=False)
-                    self._resume = gr.Button("Resume", size="sm", visible=False)
-                    self._dismiss = gr.Button("Remove from the list", size="sm", visible=False)
+                self._buttons = button_panel(visible=False)
                 title("Memory")
                 self._memory = panel()
                 self._clock = polling_panel(POLL_S)
         self._listen(studio, tab)
 
     def _listen(self, studio: Studio, tab: gr.Tab) -> None:
-        buttons = [self._cancel, self._resume, self._dismiss]
-        shown = [self._chosen, self._drawn, self._list, self._job, *buttons, self._memory]
+        drawn = [self._drawn, self._list, self._job, self._buttons]
+        shown = [self._chosen, *drawn, self._memory]
         chosen = [self._chosen]
         studio.on_show(tab, self._show, chosen, shown, sequence=SEQUENCE)
         listen(self._list.select, self._choose, [], shown, sequence=SEQUENCE)
         listen(self._clock.select, self._poll, [*chosen, self._drawn], shown, queue=False)
-        for button, work in (
-            (self._cancel, self._services.jobs.cancel),
-            (self._resume, self._services.jobs.resume),
-            (self._dismiss, self._services.jobs.dismiss),
-        ):
+        listen(self._buttons.select, self._act, chosen, shown, sequence=SEQUENCE)
 
-            def change(job_id: str, work: Any = work) -> list[Any]:
-                work(job_id)
-                return self._show(job_id)
-
-            listen(button.click, change, chosen, shown, sequence=SEQUENCE)
+    def _act(self, job_id: str, pressed: gr.EventData) -> list[Any]:
+        act_on_job(self._services, job_id, pressed.id)
+        return self._show(job_id)
 
     def _choose(self, row: gr.EventData) -> list[Any]:
         return self._show(row.id)
@@ -86,18 +84,12 @@ class ActivityTab:
             queued=_queued,
             empty=NO_JOBS,
         )
-        can_resume = job is not None and job.state in RESUMABLE
         return [
             job.id if job else "",
             str([(each.id, each.state, f"{each.fraction:.2f}") for each in jobs]),
             table,
             self._job_html(job),
-            gr.update(
-                visible=job is not None and job.is_active,
-                interactive=job is not None and not job.cancel_requested,
-            ),
-            gr.update(visible=can_resume),
-            gr.update(visible=job is not None and not job.is_active),
+            gr.update(value=job_buttons_html(job, "Remove from the list"), visible=job is not None),
             facts_html(memory_in_words(self._services)),
         ]
 
