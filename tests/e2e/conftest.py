@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.e2e.studio_page import StudioPage
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Frame, Page, Response
 
@@ -47,8 +49,9 @@ CHROMIUM_OPTIONS = [
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long stories come first, so that the other process has something to do meanwhile."""
-    items.sort(key=lambda item: "_story" not in item.path.stem)
+    """The long files come first, so that the other processes have something to do meanwhile."""
+    long = ("_story", "test_page", "test_recordings_page")
+    items.sort(key=lambda item: not any(name in str(item.path) for name in long))
 
 
 class StudioProcess:
@@ -135,6 +138,11 @@ def page(chromium: Browser, studio: StudioProcess) -> Iterator[Page]:
     """The studio's page; whatever the browser complains about fails the test at its end."""
     with watched_page(chromium, studio.url) as page:
         yield page
+
+
+@pytest.fixture
+def screen(page: Page) -> StudioPage:
+    return StudioPage(page)
 
 
 @contextmanager
