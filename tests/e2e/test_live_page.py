@@ -58,6 +58,14 @@ def engine(fake: Fake) -> SineEngine:
     return engine
 
 
+@pytest.fixture
+def screen(page: Page) -> StudioPage:
+    screen = StudioPage(page)
+    voices = page.locator(".studio-short tr[data-id]").locator("visible=true")
+    expect(voices).to_have_count(2)
+    return screen
+
+
 def stage(screen: StudioPage) -> Locator:
     return screen.page.get_by_role("group", name="Playing while generating")
 
