@@ -23,7 +23,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.voice_judges import naturalness
-from modules.core_components.ai_models.engines.speaker_encoder import (
+from modules.core_components.ai_models.engines.ge2e_network import (
     load_speaker_encoder,
     similarity,
 )

@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.voice_study import make_phonemizer
 from modules.core_components.ai_models.engines.campplus_network import load_campplus
+from modules.core_components.ai_models.engines.ge2e_network import load_speaker_encoder
 from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
 from modules.core_components.ai_models.engines.kokoro.fit.layers import FitLayers
 from modules.core_components.ai_models.engines.kokoro.fit.stock_voices import (
@@ -35,7 +36,6 @@ from modules.core_components.ai_models.engines.kokoro.wrapper import (
     WEIGHTS_FILE,
     KokoroV1Wrapper,
 )
-from modules.core_components.ai_models.engines.speaker_encoder import load_speaker_encoder
 from modules.core_components.ai_models.engines.whisper_features import load_whisper_features
 
 

@@ -36,6 +36,9 @@ from bench.voice_study import (
     trimmed,
 )
 from modules.core_components.ai_models.engines.campplus_network import load_campplus
+from modules.core_components.ai_models.engines.ge2e_network import (
+    load_speaker_encoder,
+)
 from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
 from modules.core_components.ai_models.engines.kokoro.fit.layers import FitLayers
 from modules.core_components.ai_models.engines.kokoro.fit.stock_voices import render
@@ -52,9 +55,6 @@ from modules.core_components.ai_models.engines.kokoro.wrapper import (
     CONFIG_FILE,
     WEIGHTS_FILE,
     KokoroV1Wrapper,
-)
-from modules.core_components.ai_models.engines.speaker_encoder import (
-    load_speaker_encoder,
 )
 from modules.core_components.progress import CancelToken, no_progress
 

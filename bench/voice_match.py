@@ -46,6 +46,7 @@ from bench.voice_study import (
     trimmed,
 )
 from modules.core_components.ai_models.engines.campplus_network import load_campplus
+from modules.core_components.ai_models.engines.ge2e_network import load_speaker_encoder
 from modules.core_components.ai_models.engines.kokoro.fit import stock_voices
 from modules.core_components.ai_models.engines.kokoro.fit.inputs import FitOptions
 from modules.core_components.ai_models.engines.kokoro.fit.instant_match import (
@@ -69,7 +70,6 @@ from modules.core_components.ai_models.engines.kokoro.wrapper import (
     WEIGHTS_FILE,
     KokoroV1Wrapper,
 )
-from modules.core_components.ai_models.engines.speaker_encoder import load_speaker_encoder
 from modules.core_components.ai_models.engines.whisper_features import load_whisper_features
 from modules.core_components.progress import CancelToken, no_progress
 

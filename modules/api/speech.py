@@ -47,11 +47,7 @@ from modules.core_components.audio.encode import (
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech, Word
 from modules.tools.services import Services
-from modules.tools.speaking.live_speech import (
-    check_text_length,
-    complete_live_speech,
-    open_live_speech,
-)
+from modules.tools.speaking.live_speech import complete_live_speech, open_live_speech
 from modules.tools.speaking.phonemes import (
     check_phonemize,
     open_phoneme_speech,
@@ -60,7 +56,7 @@ from modules.tools.speaking.phonemes import (
     timed_from_the_start,
 )
 from modules.tools.speaking.reading import language_to_read, named_steps, read_text
-from modules.tools.speaking.request import CompletedSpeech, SpeechRequest
+from modules.tools.speaking.request import CompletedSpeech, SpeechRequest, check_api_text
 
 OpenSpeech = Callable[[CancelToken], Generator[Speech, None, None]]
 
@@ -132,7 +128,7 @@ def speech_routes(context: ApiContext) -> APIRouter:
     def create_reading(body: ReadBody) -> ReadText:
         """The words in which a text will be said, and what each step of the reading replaced."""
         with errors_blaming("text", text="text", as_written="steps"):
-            check_text_length(services, body.text)
+            check_api_text(services, body.text)
             model_id = choose_speaker(services, body.model).model_id if body.model else ""
             language = language_to_read(services, body.language, model_id)
             reading = read_text(services, body.text, language, model_id, named_steps(body.steps))

@@ -187,7 +187,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class Take:
-    """One generated clip with everything needed to make it again.
+    """One generated recording with everything needed to make it again.
 
     On disk `output/<id>.wav` + `output/<id>.json`; `options` holds every parameter.
     `voice` names what `kind` says: a "sample" or a "preset" voice of the engine; of the kind

@@ -97,7 +97,7 @@ def add_run(
     checkpoints = run.files.checkpoints
     checkpoints.mkdir()
     base = read_weights(services.catalog.folder(services.catalog.entry(BASE)) / "model.pth")
-    diary = EventWriter(run.files.progress)
+    events = EventWriter(run.files.progress)
     for epoch, step in enumerate(steps, start=1):
         weights = {f"xtts.{key}": value for key, value in base.items()}
         weights["xtts.gpt.mel_head.weight"] = base["gpt.mel_head.weight"] * (1 + step / 100)
@@ -105,14 +105,14 @@ def add_run(
         weights["dvae.codebook"] = torch.ones(4)
         path = checkpoints / f"{step}.pth"
         torch.save({"model": weights, "optimizer": {"moments": torch.ones(100_000)}}, path)
-        diary.write("step", step=step, epoch=epoch, loss=4.0 - step / 10, step_s=0.5)
-        diary.write("eval", step=step, epoch=epoch, loss=4.2 - step / 20)
-        diary.write(
+        events.write("step", step=step, epoch=epoch, loss=4.0 - step / 10, step_s=0.5)
+        events.write("eval", step=step, epoch=epoch, loss=4.2 - step / 20)
+        events.write(
             "checkpoint",
             step=step,
             epoch=epoch,
             eval_loss=4.2 - step / 20,
             file=path.relative_to(run.folder).as_posix(),
         )
-    diary.write("end", step=steps[-1], epoch=len(steps), outcome="done", text="", hint="")
+    events.write("end", step=steps[-1], epoch=len(steps), outcome="done", text="", hint="")
     return services.training_runs.get(name)

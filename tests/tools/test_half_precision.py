@@ -129,7 +129,7 @@ def test_a_training_begins_with_it(studio: Services, half: TunedModel) -> None:
         support / "dvae.pth", support / "mel_stats.pth",
     )  # fmt: skip
     trainee = XttsTrainee(setup, [row_of(clip) for clip in studio.datasets.get("Anna").rows])
-    learning = trainee.learning.state_dict()["mel_head.weight"]
+    learning = trainee.trainable.state_dict()["mel_head.weight"]
     written = read_weights(half.folder / "model.pth")["gpt.mel_head.weight"]
     assert learning.dtype == torch.float32
     assert torch.equal(learning, written.float())

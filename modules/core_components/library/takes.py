@@ -89,7 +89,7 @@ class TakeLibrary:
         self._known: dict[Path, tuple[tuple[int, ...], Take]] = {}
 
     def save(self, fields: Mapping[str, Any], speech: Speech, fmt: str = "wav") -> Take:
-        """Keeps a clip with everything needed to make it again.
+        """Keeps a take with everything needed to make it again.
 
         `fields` are those of `Take` that its maker knows; id, path, lengths, hashes and time are
         filled in here. The id begins with the time (UTC, microseconds), then the voice; two takes

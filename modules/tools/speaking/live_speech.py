@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 
-from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech, VoicePrompt
 from modules.tools.models.fallback import ModelChoice
@@ -14,6 +13,7 @@ from modules.tools.speaking.request import (
     CompletedSpeech,
     PauseStep,
     SpeechRequest,
+    check_api_text,
     complete_speech,
 )
 from modules.tools.voices.own_voices import fixed_voice
@@ -28,19 +28,8 @@ def complete_live_speech(
     A text of only emoji and punctuation is a short silence: programs send a chat sentence by
     sentence. Raises BadInputError also for a text above the limit of the API.
     """
-    check_text_length(services, request.text)
+    check_api_text(services, request.text)
     return complete_speech(services, replace(request, may_be_silent=True), choice)
-
-
-def check_text_length(services: Services, text: str) -> None:
-    """Raises BadInputError for a text above the limit of the API."""
-    limit, length = services.settings.api_max_text_characters, len(text.strip())
-    if length > limit:
-        raise BadInputError(
-            f"The text has {length:,} characters; the limit is {limit:,}.",
-            "Send it in parts, or raise “Longest text over the API” in the settings.",
-            "text",
-        )
 
 
 def open_live_speech(

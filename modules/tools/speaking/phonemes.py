@@ -10,12 +10,13 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken
 from modules.core_components.values import Speech
 from modules.tools.services import Services
-from modules.tools.speaking.live_speech import check_text_length, voice_to_speak_with
+from modules.tools.speaking.live_speech import voice_to_speak_with
 from modules.tools.speaking.pronunciations import with_pronunciations
 from modules.tools.speaking.reading import AS_WRITTEN, steps_of
 from modules.tools.speaking.request import (
     CompletedSpeech,
     Passage,
+    check_api_text,
     engine_options,
     language_to_speak,
     plan_steps,
@@ -31,7 +32,7 @@ def check_phonemize(
     as `steps_of`.
     """
     engine = phoneme_engine(services, model_id)
-    check_text_length(services, text)
+    check_api_text(services, text)
     if not text.strip():
         raise BadInputError("There is no text.", "Send the text to show the phonemes of.", "text")
     steps_of(engine, as_written)

@@ -237,12 +237,12 @@ class Downloader:
         offline = self._offline()
         ensure_free(folder, entry.download_bytes)
         reasons: list[DownloadError] = []
-        for source, transport in self._ways(entry, offline):
+        for source, transport in self._candidates(entry, offline):
             try:
                 transport.check(entry, source, folder, cancel or CancelToken())
                 return
             except DownloadError as error:
-                # That it is not here already is no news.
+                # That this machine does not have it is expected, and no reason of the failure.
                 reasons += [] if transport.local else [error]
         if offline:
             raise self._missing(entry)
@@ -303,7 +303,7 @@ class Downloader:
     ) -> None:
         offline = self._offline()
         reasons: list[StudioError] = []
-        for source, transport in self._ways(entry, offline):
+        for source, transport in self._candidates(entry, offline):
             pins = Pins(self._catalog.models_folder, entry.id)
             delivery = Delivery(entry, source, folder, pins, progress, cancel)
             try:
@@ -312,7 +312,7 @@ class Downloader:
                 place = transport.label(source)
                 logger.info("%s not from %s: %s %s", entry.id, place, error, error.details)
                 if not transport.local or isinstance(error, CorruptFileError):
-                    # That it is not here already is no news.
+                    # That this machine does not have it is expected, and no reason of the failure.
                     reasons.append(_reason(place, error))
                 continue
             pins.record(source, manifest, _derived(source, tuple(manifest.files)))
@@ -321,17 +321,17 @@ class Downloader:
             raise self._missing(entry)
         raise self._undelivered(entry, "could not be downloaded", reasons)
 
-    def _ways(self, entry: ModelEntry, offline: bool) -> list[tuple[Source, Transport]]:
-        """Who can be asked, in order: this machine first, what was unreachable today last."""
-        ways = [
+    def _candidates(self, entry: ModelEntry, offline: bool) -> list[tuple[Source, Transport]]:
+        """Sources with a transport, in order: this machine first, unreachable ones last."""
+        candidates = [
             (source, transport)
             for source in entry.sources
             for transport in self._transports
             if transport.serves(source)
         ]
         if offline:
-            return [way for way in ways if way[1].works_offline(way[0])]
-        return sorted(ways, key=lambda way: (way[1].unreachable, not way[1].local))
+            return [one for one in candidates if one[1].works_offline(one[0])]
+        return sorted(candidates, key=lambda one: (one[1].unreachable, not one[1].local))
 
     def _missing(self, entry: ModelEntry) -> ModelMissingError:
         names = self._catalog.missing_files(entry) or tuple(item.name for item in entry.files)

@@ -10,7 +10,7 @@ from modules.core_components.ai_models.engines.base import EngineContext
 from modules.core_components.ai_models.engines.speaker_handle import SpeakerEncoderHandle
 
 if TYPE_CHECKING:
-    from modules.core_components.ai_models.engines.speaker_encoder import SpeakerEncoder
+    from modules.core_components.ai_models.engines.ge2e_network import SpeakerEncoder
 
 REQUIRED_PACKAGES = ("torch", "soxr")
 WEIGHTS = "pretrained.pt"
@@ -22,6 +22,6 @@ def create(entry: ModelEntry, context: EngineContext) -> SpeakerEncoderHandle[Sp
 
 
 def _load(weights: Path, device: str) -> SpeakerEncoder:
-    from modules.core_components.ai_models.engines.speaker_encoder import load_speaker_encoder
+    from modules.core_components.ai_models.engines.ge2e_network import load_speaker_encoder
 
     return load_speaker_encoder(weights, device)

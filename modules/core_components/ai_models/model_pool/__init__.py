@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from modules.core_components.ai_models.model_pool.books import (
+from modules.core_components.ai_models.model_pool.budgets import automatic_budgets, is_out_of_memory
+from modules.core_components.ai_models.model_pool.ledger import (
     HOST,
     ModelSpec,
     Place,
@@ -10,7 +11,6 @@ from modules.core_components.ai_models.model_pool.books import (
     SizeBook,
     model_key,
 )
-from modules.core_components.ai_models.model_pool.budgets import automatic_budgets, is_out_of_memory
 from modules.core_components.ai_models.model_pool.plans import LoadPlan, Way
 from modules.core_components.ai_models.model_pool.pool import (
     ModelPool,

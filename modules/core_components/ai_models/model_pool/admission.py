@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from modules.core_components.ai_models.model_pool.books import (
+from modules.core_components.ai_models.model_pool.ledger import (
     Entry,
-    MemoryBooks,
+    MemoryLedger,
     ModelSpec,
     Place,
     Request,
@@ -125,10 +125,10 @@ class Admission:
     """Grants references and reserves room, in order of arrival. Its methods need the lock held."""
 
     def __init__(
-        self, books: MemoryBooks, room: WaitingRoom, sizes: SizeBook, clock: Callable[[], float]
+        self, ledger: MemoryLedger, room: WaitingRoom, sizes: SizeBook, clock: Callable[[], float]
     ) -> None:
         self.sizes = sizes
-        self._books = books
+        self._ledger = ledger
         self._room = room
         self._clock = clock
 
@@ -141,7 +141,7 @@ class Admission:
         Raises ModelTooLargeError, ModelBusyError, and what waiting raises (see `WaitingRoom.wait`).
         """
         while True:
-            entry = self._books.entries.get(spec.key)
+            entry = self._ledger.entries.get(spec.key)
             first = not self._ahead_of(request, spec.device)
             if entry is not None and entry.open_to(request.owner):
                 if first:
@@ -154,11 +154,11 @@ class Admission:
                 obstacle = self._departure_obstacle(entry)
             else:
                 nbytes = self._needed(spec, request)
-                self._books.waiting[request] = spec
+                self._ledger.waiting[request] = spec
                 leaving = entry is not None and entry.place is Place.LEAVING
-                if first and not leaving and nbytes <= self._books.free_bytes(spec.device):
+                if first and not leaving and nbytes <= self._ledger.free_bytes(spec.device):
                     return self._grant(self._reserve(spec, request, nbytes), request), None
-                next_eviction = self._books.next_eviction(spec.device, nbytes) if first else None
+                next_eviction = self._ledger.next_eviction(spec.device, nbytes) if first else None
                 if next_eviction is not None:
                     next_eviction.place = Place.LEAVING
                     return next_eviction, next_eviction
@@ -168,20 +168,20 @@ class Admission:
 
     def plan(self, spec: ModelSpec[Any]) -> LoadPlan:
         """What asking for the model would do now. Raises StudioError for an unknown device."""
-        return plan_load(self._books, spec, self.sizes.get(spec.key), self._clock())
+        return plan_load(self._ledger, spec, self.sizes.get(spec.key), self._clock())
 
     def leave_line(self, request: Request) -> None:
         """Lets the others pass a request that was granted, failed or given up."""
-        if self._books.waiting.pop(request, None) is not None:
+        if self._ledger.waiting.pop(request, None) is not None:
             self._room.announce()
 
     def waiting(self) -> tuple[str, ...]:
         """Who waits for room, in the order in which they will get it."""
-        return tuple(r.holder for r in sorted(self._books.waiting, key=lambda r: r.number))
+        return tuple(r.holder for r in sorted(self._ledger.waiting, key=lambda r: r.number))
 
     def _refuse_behind_long_work(self, spec: ModelSpec[Any], request: Request) -> None:
         """Raises ModelBusyError where waiting would take hours (see `ModelSpec.busy_hint`)."""
-        for entry in self._books.on(spec.device):
+        for entry in self._ledger.on(spec.device):
             if entry.spec.busy_hint and entry.leases and entry.spec.key != spec.key:
                 holders = ", ".join(lease.holder for lease in entry.leases)
                 raise ModelBusyError(
@@ -195,11 +195,11 @@ class Admission:
 
         None is ahead of a thread that has a lease: they may be waiting for that very lease.
         """
-        if self._books.holds_any(request.owner):
+        if self._ledger.holds_any(request.owner):
             return []
         return [
             other
-            for other, wanted in self._books.waiting.items()
+            for other, wanted in self._ledger.waiting.items()
             if wanted.device == device and other.number < request.number
         ]
 
@@ -208,15 +208,15 @@ class Admission:
         plan = self.plan(spec)
         if plan.way is Way.TOO_LARGE:
             raise ModelTooLargeError(plan.in_words())
-        if request not in self._books.waiting:  # once, not at every try
+        if request not in self._ledger.waiting:  # once, not at every try
             logger.info("%s", plan.in_words())
         return plan.nbytes
 
     def _reserve(self, spec: ModelSpec[Any], request: Request, nbytes: int) -> Entry:
-        entry = self._books.entries.get(spec.key)
+        entry = self._ledger.entries.get(spec.key)
         if entry is None:
             entry = Entry(spec, Place.LOADING, {spec.device: nbytes}, self._clock(), mover=request)
-            self._books.add(entry)
+            self._ledger.add(entry)
         else:
             entry.place, entry.mover = Place.RETURNING, request
             entry.charges[spec.device] = nbytes
@@ -229,7 +229,7 @@ class Admission:
 
     def _room_obstacle(self, request: Request, device: str, nbytes: int) -> Obstacle:
         def clears(stuck: Threads) -> bool:
-            lets_go = self._books.budget(device) - self._books.pinned_bytes(device, stuck)
+            lets_go = self._ledger.budget(device) - self._ledger.pinned_bytes(device, stuck)
             ahead = self._ahead_of(request, device)
             return nbytes <= lets_go and not any(other.owner in stuck for other in ahead)
 
@@ -238,7 +238,7 @@ class Admission:
             if nbytes
             else f"its turn on {device}",
             clears=clears,
-            users=lambda: users_of(self._books.on(device)),
+            users=lambda: users_of(self._ledger.on(device)),
         )
 
     def _departure_obstacle(self, entry: Entry) -> Obstacle:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from modules.core_components.ai_models.model_pool.books import HOST
+from modules.core_components.ai_models.model_pool.ledger import HOST
 
 _GIB = 2**30
 _NONE: Mapping[str, float] = MappingProxyType({})

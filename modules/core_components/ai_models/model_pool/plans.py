@@ -1,6 +1,6 @@
 """What loading a model would do to the memory of its device, said before it is done.
 
-The plan and the eviction make the same choice (`MemoryBooks.choose_evictions`).
+The plan and the eviction make the same choice (`MemoryLedger.choose_evictions`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from modules.core_components.ai_models.model_pool.books import Entry, MemoryBooks, ModelSpec, Place
+from modules.core_components.ai_models.model_pool.ledger import (
+    Entry,
+    MemoryLedger,
+    ModelSpec,
+    Place,
+)
 from modules.core_components.units import device_name, memory_text
 
 
@@ -79,23 +84,23 @@ class LoadPlan:
 
 
 def plan_load(
-    books: MemoryBooks, spec: ModelSpec[Any], measured: int | None, now_s: float
+    ledger: MemoryLedger, spec: ModelSpec[Any], measured: int | None, now_s: float
 ) -> LoadPlan:
-    """The plan by the books as they are; nothing is changed. Needs the pool's lock held.
+    """The plan by the ledger as it is; nothing is changed. Needs the pool's lock held.
 
     `measured` is the size of the model if it was loaded before. Raises StudioError for a device
     that is not here.
     """
-    entry = books.entries.get(spec.key)
-    nbytes, budget = measured or spec.nbytes, books.budget(spec.device)
+    entry = ledger.entries.get(spec.key)
+    nbytes, budget = measured or spec.nbytes, ledger.budget(spec.device)
     leaving: Sequence[Entry] = ()
     if entry is not None and (entry.arriving or entry.place is Place.DEVICE):
         way = Way.HERE
     elif nbytes > budget:
         way = Way.TOO_LARGE
     else:
-        leaving = books.choose_evictions(spec.device, nbytes)
-        way = Way.ROOM if leaving or nbytes <= books.free_bytes(spec.device) else Way.BUSY
+        leaving = ledger.choose_evictions(spec.device, nbytes)
+        way = Way.ROOM if leaving or nbytes <= ledger.free_bytes(spec.device) else Way.BUSY
     return LoadPlan(
         name=spec.name,
         device=spec.device,

@@ -34,18 +34,18 @@ from modules.core_components.ai_models.model_pool.admission import (
     Threads,
     WaitingRoom,
 )
-from modules.core_components.ai_models.model_pool.books import (
+from modules.core_components.ai_models.model_pool.budgets import is_out_of_memory, memory_in_use
+from modules.core_components.ai_models.model_pool.ledger import (
     HOST,
     Budgets,
     Entry,
-    MemoryBooks,
+    MemoryLedger,
     ModelSpec,
     Place,
     Request,
     Resident,
     SizeBook,
 )
-from modules.core_components.ai_models.model_pool.budgets import is_out_of_memory, memory_in_use
 from modules.core_components.ai_models.model_pool.plans import LoadPlan, what_else_fits
 from modules.core_components.ai_models.model_pool.transfers import Departures, Loading
 from modules.core_components.ai_models.model_utils import empty_cuda_cache
@@ -126,14 +126,14 @@ class ModelPool:
     ) -> None:
         sizes = sizes or SizeBook()
         self._clock = clock
-        self._books = MemoryBooks(budgets)
+        self._ledger = MemoryLedger(budgets)
         self._room = WaitingRoom(clock)
         self._lock = self._room.lock
         self._slots = RunSlots(self._room, run_slots or {})
-        self._departures = Departures(self._books, self._room, clock, reclaim)
-        self._admission = Admission(self._books, self._room, sizes, clock)
+        self._departures = Departures(self._ledger, self._room, clock, reclaim)
+        self._admission = Admission(self._ledger, self._room, sizes, clock)
         self._loading = Loading(
-            self._books, self._room, self._departures, sizes, meter, out_of_memory
+            self._ledger, self._room, self._departures, sizes, meter, out_of_memory
         )
         self._idle_after_s = idle_after_s
         self._sweeper = IdleSweeper(self.sweep)
@@ -204,7 +204,7 @@ class ModelPool:
     def invalidate(self, key: str) -> None:
         """Its weights on disk changed or went: out of memory now, or at its last release."""
         with self._lock:
-            entry = self._books.entries.get(key)
+            entry = self._ledger.entries.get(key)
             if entry is not None:
                 entry.stale = True
         self._departures.drop_all(lambda other: other is entry)
@@ -216,7 +216,7 @@ class ModelPool:
     def unload_all(self) -> int:
         """As `unload_idle`, and what is in use goes at its last release."""
         with self._lock:
-            for entry in self._books.snapshot():
+            for entry in self._ledger.snapshot():
                 entry.stale = True
         return self.unload_idle()
 
@@ -242,7 +242,7 @@ class ModelPool:
         """Takes over new settings; idle models that no longer fit leave at once."""
         with self._lock:
             if budgets is not None:
-                self._books.set_budgets(budgets)
+                self._ledger.set_budgets(budgets)
             if run_slots is not None:
                 self._slots.counts = dict(run_slots)
             if idle_after_s is not None:
@@ -251,9 +251,9 @@ class ModelPool:
                 self._admission.sizes = self._loading.sizes = sizes
             self._room.announce()
         self._sweeper.run_every(self._idle_after_s / 4)
-        self._departures.evict_all(lambda e: e.idle and self._books.free_bytes(e.spec.device) < 0)
+        self._departures.evict_all(lambda e: e.idle and self._ledger.free_bytes(e.spec.device) < 0)
         self._departures.drop_all(
-            lambda e: e.place is Place.HOST and self._books.free_bytes(HOST) < 0
+            lambda e: e.place is Place.HOST and self._ledger.free_bytes(HOST) < 0
         )
 
     def plan(self, spec: ModelSpec[Any]) -> LoadPlan:
@@ -267,7 +267,7 @@ class ModelPool:
     def budget(self, device: str) -> int:
         """The bytes that models may take on a device. Raises StudioError for one not here."""
         with self._lock:
-            return self._books.budget(device)
+            return self._ledger.budget(device)
 
     def snapshot(self) -> tuple[Resident, ...]:
         """What sits in memory now, and who uses it."""
@@ -282,7 +282,7 @@ class ModelPool:
                     holders=tuple(lease.holder for lease in entry.leases),
                     idle_s=0.0 if entry.leases else now_s - entry.since_s,
                 )
-                for entry in self._books.snapshot()
+                for entry in self._ledger.snapshot()
             )
 
     def waiting(self) -> tuple[str, ...]:

@@ -8,10 +8,10 @@ from functools import partial
 from typing import TypeVar
 
 from modules.core_components.ai_models.model_pool.admission import WaitingRoom
-from modules.core_components.ai_models.model_pool.books import (
+from modules.core_components.ai_models.model_pool.ledger import (
     HOST,
     Entry,
-    MemoryBooks,
+    MemoryLedger,
     Place,
     SizeBook,
 )
@@ -29,12 +29,12 @@ class Departures:
 
     def __init__(
         self,
-        books: MemoryBooks,
+        ledger: MemoryLedger,
         room: WaitingRoom,
         clock: Callable[[], float],
         reclaim: Callable[[], None],
     ) -> None:
-        self._books = books
+        self._ledger = ledger
         self._room = room
         self._clock = clock
         self.reclaim = reclaim
@@ -49,7 +49,7 @@ class Departures:
                 self.drop(entry)
 
     def drop(self, entry: Entry, error: BaseException | None = None) -> None:
-        """Frees a model and strikes it from the books.
+        """Frees a model and removes it from the ledger.
 
         `error` is why it never arrived, for those who waited for it; that somebody cancelled
         only stops himself, the next one then loads it.
@@ -70,7 +70,7 @@ class Departures:
                 self.reclaim()
             finally:
                 with self._room.lock:
-                    self._books.remove(entry)
+                    self._ledger.remove(entry)
                     self._room.announce()
 
     def evict_all(self, which: Callable[[Entry], bool]) -> int:
@@ -84,7 +84,7 @@ class Departures:
     def _each_at_rest(self, which: Callable[[Entry], bool], leave: Callable[[Entry], None]) -> int:
         """Longest unused first. `which` is asked, with the lock held, right before each leaves."""
         with self._room.lock:
-            candidates = sorted(self._books.snapshot(), key=lambda entry: entry.since_s)
+            candidates = sorted(self._ledger.snapshot(), key=lambda entry: entry.since_s)
         count = 0
         for entry in candidates:
             with self._room.lock:
@@ -118,10 +118,10 @@ class Departures:
         nbytes = entry.charges[entry.spec.device]
         while True:
             with self._room.lock:
-                if nbytes <= self._books.free_bytes(HOST):
+                if nbytes <= self._ledger.free_bytes(HOST):
                     entry.charges[HOST] = nbytes
                     return True
-                oldest = self._books.next_eviction(HOST, nbytes)
+                oldest = self._ledger.next_eviction(HOST, nbytes)
                 if oldest is None:
                     return False
                 oldest.place = Place.LEAVING
@@ -136,7 +136,7 @@ class Loading:
 
     def __init__(
         self,
-        books: MemoryBooks,
+        ledger: MemoryLedger,
         room: WaitingRoom,
         departures: Departures,
         sizes: SizeBook,
@@ -144,7 +144,7 @@ class Loading:
         out_of_memory: Callable[[BaseException], bool],
     ) -> None:
         self.sizes = sizes
-        self._books = books
+        self._ledger = ledger
         self._room = room
         self._departures = departures
         self._meter = meter
@@ -209,7 +209,7 @@ class Loading:
     def _alone(self, entry: Entry) -> bool:
         """Whether no other model is in use, arriving or leaving."""
         with self._room.lock:
-            others = [other for other in self._books.snapshot() if other is not entry]
+            others = [other for other in self._ledger.snapshot() if other is not entry]
             return all(other.at_rest for other in others)
 
     def _settled(self, entry: Entry, nbytes: int) -> bool:
@@ -218,12 +218,12 @@ class Loading:
         while True:
             with self._room.lock:
                 growth = nbytes - entry.charges[device]
-                if growth <= self._books.free_bytes(device):
+                if growth <= self._ledger.free_bytes(device):
                     entry.charges = {device: nbytes}
                     entry.place = Place.DEVICE
                     self._room.announce()
                     return True
-                next_eviction = self._books.next_eviction(device, growth)
+                next_eviction = self._ledger.next_eviction(device, growth)
                 if next_eviction is None:
                     return False
                 next_eviction.place = Place.LEAVING

@@ -34,7 +34,7 @@ def tiny(settings: Settings, pool: ModelPool, monkeypatch: pytest.MonkeyPatch) -
     import torch
 
     from modules.core_components.ai_models.downloads import Downloader
-    from modules.core_components.ai_models.engines.speaker_encoder import SpeakerEncoder
+    from modules.core_components.ai_models.engines.ge2e_network import SpeakerEncoder
 
     torch.manual_seed(0)
     folder = settings.models_folder / "ge2e"

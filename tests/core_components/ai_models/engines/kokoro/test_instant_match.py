@@ -14,6 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from modules.core_components.ai_models.engines.campplus_network import load_campplus
+from modules.core_components.ai_models.engines.ge2e_network import SpeakerEncoder
 from modules.core_components.ai_models.engines.kokoro.fit import stock_voices
 from modules.core_components.ai_models.engines.kokoro.fit.inputs import FitOptions
 from modules.core_components.ai_models.engines.kokoro.fit.instant_match import (
@@ -42,7 +43,6 @@ from modules.core_components.ai_models.engines.kokoro.wrapper import (
 from modules.core_components.ai_models.engines.kokoro.wrapper import (
     WEIGHTS_FILE as KOKORO_FILE,
 )
-from modules.core_components.ai_models.engines.speaker_encoder import SpeakerEncoder
 from modules.core_components.ai_models.engines.whisper_features import load_whisper_features
 from modules.core_components.errors import BadInputError, CorruptFileError, StudioError
 from tests.helpers.errors import detailed

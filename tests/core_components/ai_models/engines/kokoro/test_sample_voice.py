@@ -17,6 +17,7 @@ import torch
 from modules.core_components.ai_models.engines import campplus, ge2e, whisper_features
 from modules.core_components.ai_models.engines.base import EngineContext
 from modules.core_components.ai_models.engines.campplus_network import CampplusEncoder
+from modules.core_components.ai_models.engines.ge2e_network import SpeakerEncoder
 from modules.core_components.ai_models.engines.kokoro.engine import KokoroEngine, create
 from modules.core_components.ai_models.engines.kokoro.fit import (
     instant_match,
@@ -25,7 +26,6 @@ from modules.core_components.ai_models.engines.kokoro.fit import (
 )
 from modules.core_components.ai_models.engines.kokoro.fit.voice_fit import FittedVoice
 from modules.core_components.ai_models.engines.kokoro.voices import voice_of_prompt
-from modules.core_components.ai_models.engines.speaker_encoder import SpeakerEncoder
 from modules.core_components.ai_models.model_pool import ModelPool
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
 from modules.core_components.audio.files import write_speech

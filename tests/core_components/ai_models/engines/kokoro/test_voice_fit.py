@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from modules.core_components.ai_models.engines.campplus_network import CampplusEncoder
+from modules.core_components.ai_models.engines.ge2e_network import SpeakerEncoder
 from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
 from modules.core_components.ai_models.engines.kokoro.fit import guard, voice_fit
 from modules.core_components.ai_models.engines.kokoro.fit.layers import (
@@ -27,7 +28,6 @@ from modules.core_components.ai_models.engines.kokoro.fit.voice_fit import (
     fit_voice,
 )
 from modules.core_components.ai_models.engines.kokoro.network import import_kmodel
-from modules.core_components.ai_models.engines.speaker_encoder import SpeakerEncoder
 from modules.core_components.errors import BadInputError, JobCancelled
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from tests.helpers.tiny_kokoro import build_tiny_kokoro

@@ -49,7 +49,7 @@ def step(trainee: XttsTrainee) -> tuple[float, Mapping[str, torch.Tensor], int]:
     """Loss and gradients of one batch, and how many bytes were kept for going back."""
     kept: dict[int, int] = {}
 
-    own = {value.untyped_storage().data_ptr() for value in trainee.learning.parameters()}
+    own = {value.untyped_storage().data_ptr() for value in trainee.trainable.parameters()}
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
         if tensor.untyped_storage().data_ptr() not in own:
@@ -61,7 +61,7 @@ def step(trainee: XttsTrainee) -> tuple[float, Mapping[str, torch.Tensor], int]:
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         loss = trainee.loss(batch)
     loss.backward()
-    weights = trainee.learning.named_parameters()
+    weights = trainee.trainable.named_parameters()
     return loss.item(), {n: w.grad for n, w in weights if w.grad is not None}, sum(kept.values())
 
 

@@ -50,7 +50,7 @@ class Blackout:
 
 
 def final_weights(trainee: ToyTrainee) -> torch.Tensor:
-    return torch.cat([weights.detach().flatten() for weights in trainee.learning.parameters()])
+    return torch.cat([weights.detach().flatten() for weights in trainee.trainable.parameters()])
 
 
 def stop_at(folder: Path, batch: int) -> StopRequests:
@@ -145,7 +145,7 @@ def test_weights_that_are_no_numbers_are_never_kept(tmp_path: Path) -> None:
     def poison(batch: Batch) -> float:
         if len(trainee.heard) == 5:
             with torch.no_grad():
-                next(trainee.learning.parameters()).fill_(NAN)
+                next(trainee.trainable.parameters()).fill_(NAN)
             return NAN
         return 1.0
 

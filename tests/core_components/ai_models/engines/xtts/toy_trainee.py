@@ -26,8 +26,8 @@ class ToyTrainee:
     def __init__(self, clips: int = 10, before_loss: Callable[[Batch], float] | None = None):
         torch.manual_seed(0)
         self.clips = clips
-        self.learning = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Dropout(0.2))
-        self.optimizer: torch.optim.Optimizer = torch.optim.AdamW(self.learning.parameters(), 0.05)
+        self.trainable = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Dropout(0.2))
+        self.optimizer: torch.optim.Optimizer = torch.optim.AdamW(self.trainable.parameters(), 0.05)
         self.heard: list[Order] = []
         self._before_loss = before_loss or (lambda batch: 1.0)
 
@@ -36,22 +36,22 @@ class ToyTrainee:
             yield Batch(torch.tensor(numbers), tuple(f"clip{n}" for n in numbers))
 
     def loss(self, batch: Batch) -> torch.Tensor:
-        self.learning.train()
+        self.trainable.train()
         self.heard.append(tuple(batch.inputs.tolist()))
         return self._distance(batch.inputs) * self._before_loss(batch)
 
     def evaluation(self) -> Iterator[tuple[float, Batch]]:
-        self.learning.eval()
+        self.trainable.eval()
         with torch.no_grad():
             numbers = torch.arange(4)
             yield float(self._distance(numbers)), Batch(numbers, ("e0", "e1", "e2", "e3"))
 
     def weights(self) -> Mapping[str, Any]:
-        return {"model": self.learning.state_dict()}
+        return {"model": self.trainable.state_dict()}
 
     def _distance(self, numbers: torch.Tensor) -> torch.Tensor:
         clips = torch.stack([numbers / 10, numbers / 20, torch.ones(len(numbers))], dim=1)
-        return (self.learning(clips) - clips.mean(dim=0) - 1).pow(2).mean()
+        return (self.trainable(clips) - clips.mean(dim=0) - 1).pow(2).mean()
 
 
 class NoScalars:
@@ -67,11 +67,11 @@ def make_loop(
     clock: Callable[[], float] = lambda: 0.0,
 ) -> TrainingLoop:
     """A loop whose files lie in `folder`; it goes on from the state that is there."""
-    diary = EventWriter(folder / "progress.jsonl")
+    events = EventWriter(folder / "progress.jsonl")
     kept = kept_checkpoints(folder, read_events(folder / "progress.jsonl"))
-    store = CheckpointStore(folder, plan.keep_checkpoints, diary, kept, free)
+    store = CheckpointStore(folder, plan.keep_checkpoints, events, kept, free)
     requests = requests or StopRequests(folder / "stop", folder / "stop_after_epoch")
-    return TrainingLoop(trainee, plan, store, diary, requests, NoScalars(), clock=clock)
+    return TrainingLoop(trainee, plan, store, events, requests, NoScalars(), clock=clock)
 
 
 def events(folder: Path, kind: str) -> list[Mapping[str, Any]]:

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from modules.core_components.ai_models.engines.campplus_network import CampplusEncoder
+from modules.core_components.ai_models.engines.ge2e_network import SpeakerEncoder
 from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
 from modules.core_components.ai_models.engines.kokoro.fit.inputs import FitOptions
 from modules.core_components.ai_models.engines.kokoro.fit.target import (
@@ -40,7 +41,6 @@ from modules.core_components.ai_models.engines.kokoro.fit.text import (
     aligned_aim,
 )
 from modules.core_components.ai_models.engines.kokoro.fit.timbre_encoder import TimbreEncoder
-from modules.core_components.ai_models.engines.speaker_encoder import SpeakerEncoder
 from modules.core_components.ai_models.engines.whisper_features import WhisperFeatures
 
 

@@ -22,6 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from modules.core_components.ai_models.engines.campplus_network import CampplusEncoder
+from modules.core_components.ai_models.engines.ge2e_network import SpeakerEncoder
 from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
 from modules.core_components.ai_models.engines.kokoro.fit.target import normalize_level, to_16k
 from modules.core_components.ai_models.engines.kokoro.fit.text import FRAME_SAMPLES, Reading
@@ -31,7 +32,6 @@ from modules.core_components.ai_models.engines.kokoro.fit.timbre_encoder import 
     load_projection,
     whisper_statistics,
 )
-from modules.core_components.ai_models.engines.speaker_encoder import SpeakerEncoder
 from modules.core_components.ai_models.engines.whisper_features import WhisperFeatures
 from modules.core_components.atomic import atomic_path
 

@@ -27,6 +27,7 @@ import torch
 from torch import Tensor
 
 from modules.core_components.ai_models.engines.campplus_network import CampplusEncoder
+from modules.core_components.ai_models.engines.ge2e_network import SpeakerEncoder
 from modules.core_components.ai_models.engines.kokoro.decoder import FastDecoder
 from modules.core_components.ai_models.engines.kokoro.fit.guard import choose_strength
 from modules.core_components.ai_models.engines.kokoro.fit.inputs import (
@@ -72,7 +73,6 @@ from modules.core_components.ai_models.engines.kokoro.fit.text import (
     speaking_rate,
 )
 from modules.core_components.ai_models.engines.kokoro.fit.timbre_encoder import cut_windows
-from modules.core_components.ai_models.engines.speaker_encoder import SpeakerEncoder
 from modules.core_components.ai_models.engines.whisper_features import load_whisper_features
 from modules.core_components.audio.sample_quality import MIN_SPEECH_S
 from modules.core_components.errors import StudioError

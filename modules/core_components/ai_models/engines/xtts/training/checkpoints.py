@@ -111,14 +111,14 @@ class CheckpointStore:
         self,
         folder: Path,
         keep: int,
-        diary: EventWriter,
+        events: EventWriter,
         kept: tuple[KeptCheckpoint, ...] = (),
         free: Callable[[Path], int] = free_bytes,
     ) -> None:
         self.state_file = folder / "state.pt"
         self._folder = folder
         self._keep = keep
-        self._diary = diary
+        self._events = events
         self._kept = list(kept)
         self._free = free
         (folder / "checkpoints").mkdir(exist_ok=True)
@@ -128,7 +128,7 @@ class CheckpointStore:
     def save_state(self, state: Mapping[str, Any], step: int, epoch: int) -> None:
         """Replaces the state to resume from. Raises DiskFullError; then the older one stays."""
         seconds = self._save(state, self.state_file)
-        self._diary.write(
+        self._events.write(
             CHECKPOINT, step=step, epoch=epoch, file=self.state_file.name, write_s=seconds
         )
 
@@ -144,7 +144,7 @@ class CheckpointStore:
         seconds = self._save(weights, path)
         self._kept = [checkpoint for checkpoint in self._kept if checkpoint.path != path]
         self._kept.append(KeptCheckpoint(step, epoch, eval_loss, path))
-        self._diary.write(
+        self._events.write(
             CHECKPOINT,
             step=step,
             epoch=epoch,
@@ -176,7 +176,7 @@ class CheckpointStore:
                 )
             victim = self._ranked()[-1]
             self._discard(victim)
-            self._diary.write(
+            self._events.write(
                 NOTE,
                 step=victim.step,
                 epoch=victim.epoch,

@@ -70,7 +70,7 @@ class TrainingLoop:
         trainee: Trainee,
         plan: TrainingPlan,
         store: CheckpointStore,
-        diary: EventWriter,
+        events: EventWriter,
         requests: StopRequests,
         scalars: Scalars,
         gpu_bytes: Callable[[], int | None] = lambda: None,
@@ -80,7 +80,7 @@ class TrainingLoop:
         self._trainee = trainee
         self._plan = plan
         self._store = store
-        self._diary = diary
+        self._events = events
         self._requests = requests
         self._scalars = scalars
         self._gpu_bytes = gpu_bytes
@@ -88,7 +88,7 @@ class TrainingLoop:
         self._stepper = Stepper(trainee, plan, requests)
         self._saved: TrainingPosition | None = None
         self._saved_s = clock()
-        self._troubles = 0
+        self._nonfinite_in_a_row = 0
         self._known_rejects: set[str] = set()
 
     def run(self) -> str:
@@ -113,7 +113,7 @@ class TrainingLoop:
                 if self._requests.after_epoch and self.position.epoch < self._plan.epochs:
                     return STOPPED
         except StopTraining:
-            self._diary.write(SAVING, **self._where())
+            self._events.write(SAVING, **self._where())
             self._save()
             return STOPPED
         except OutOfMemoryError as error:
@@ -141,7 +141,7 @@ class TrainingLoop:
                 "Add recordings to the dataset.",
             )
         left = len(step_batches(self.position.remaining, plan.batch_size, plan.accumulation))
-        self._diary.write(
+        self._events.write(
             START,
             step=self.position.step,
             resumed=resumed,
@@ -190,7 +190,7 @@ class TrainingLoop:
                 deque(batches, maxlen=0)  # the rest of the step's batches
                 taken = None
             else:
-                self._troubles = 0
+                self._nonfinite_in_a_row = 0
             remaining = self.position.remaining[clips:]
             if taken is None:
                 self.position = replace(self.position, remaining=remaining)
@@ -215,19 +215,19 @@ class TrainingLoop:
         """
         import torch
 
-        self._troubles += 1
+        self._nonfinite_in_a_row += 1
         clips = ", ".join(trouble.clips)
         number = self.position.step + 1
-        if self._troubles >= _GIVE_UP_AFTER:
+        if self._nonfinite_in_a_row >= _GIVE_UP_AFTER:
             raise StudioError(
-                f"The {trouble.what} was no finite number {self._troubles} times in a row, last "
-                f"in step {number} (clips {clips}).",
+                f"The {trouble.what} was no finite number {self._nonfinite_in_a_row} times in a "
+                f"row, last in step {number} (clips {clips}).",
                 "Resume with a lower learning rate and the precision fp32, and listen to these "
                 "clips.",
             )
-        parameters = self._trainee.learning.parameters()
+        parameters = self._trainee.trainable.parameters()
         sound = all(bool(torch.isfinite(weights).all()) for weights in parameters)
-        if sound and self._troubles < _BACK_AFTER:
+        if sound and self._nonfinite_in_a_row < _BACK_AFTER:
             self._note(
                 f"The {trouble.what} of step {number} was no finite number: the step was not "
                 f"taken, and its clips come again in the next epoch ({clips}).",
@@ -240,8 +240,8 @@ class TrainingLoop:
             "If it stays, stop and resume with a lower learning rate.",
         )
         self._restore()
-        self._diary.write(BACK, **self._where())
-        key = (self._plan.seed, self.position.epoch, self.position.step, self._troubles)
+        self._events.write(BACK, **self._where())
+        key = (self._plan.seed, self.position.epoch, self.position.step, self._nonfinite_in_a_row)
         self.position = replace(self.position, remaining=shuffled(self.position.remaining, *key))
         return True
 
@@ -270,20 +270,20 @@ class TrainingLoop:
                 "Look at the evaluation set in the dataset's report.",
             )
         loss = total / clips
-        self._diary.write(EVAL, **self._where(), loss=loss)
+        self._events.write(EVAL, **self._where(), loss=loss)
         self._scalars.write(self.position.step, {"loss/evaluation": loss})
         return loss
 
     def _save(self) -> None:
         """Writes the state unless nothing has changed since."""
         if self.position != self._saved:
-            state = state_of(self._trainee.learning, self._trainee.optimizer, self.position)
+            state = state_of(self._trainee.trainable, self._trainee.optimizer, self.position)
             self._store.save_state(state, **self._where())
             self._saved, self._saved_s = self.position, self._clock()
 
     def _restore(self) -> None:
         self.position = self._saved = restore_state(
-            self._store.state_file, self._trainee.learning, self._trainee.optimizer
+            self._store.state_file, self._trainee.trainable, self._trainee.optimizer
         )
 
     def _where(self) -> dict[str, int]:
@@ -293,7 +293,7 @@ class TrainingLoop:
         }
 
     def _report_step(self, **values: float) -> None:
-        self._diary.write(STEP, **self._where(), **values, gpu_bytes=self._gpu_bytes())
+        self._events.write(STEP, **self._where(), **values, gpu_bytes=self._gpu_bytes())
         self._scalars.write(
             self.position.step,
             {
@@ -312,4 +312,4 @@ class TrainingLoop:
 
     def _note(self, text: str, hint: str) -> None:
         logger.warning("%s %s", text, hint)
-        self._diary.write(NOTE, **self._where(), text=text, hint=hint)
+        self._events.write(NOTE, **self._where(), text=text, hint=hint)

@@ -1,5 +1,5 @@
-"""The steps of a training of XTTS: gradients of some batches, clipped, and one change of the
-weights; and what to do when the device runs out of memory in one."""
+"""One optimizer step of a training of XTTS: gradients are accumulated and clipped, the learning
+rate is set by its schedule, the weights are updated; and what to do when memory runs out."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class Stepper:
             total += value
         learning_rate = self._plan.learning_rate * self._warm_up(step)
         norm = torch.nn.utils.clip_grad_norm_(
-            self._trainee.learning.parameters(), self._plan.gradient_clipping or math.inf
+            self._trainee.trainable.parameters(), self._plan.gradient_clipping or math.inf
         ).item()
         if not math.isfinite(norm):
             raise NotFiniteError("gradient", tuple(c for batch in usable for c in batch.clips))

@@ -107,12 +107,12 @@ class Batch:
 class Trainee(Protocol):
     """A model that learns from numbered clips.
 
-    `learning` is the part that is trained; the optimizer works on its parameters, and it alone is
+    `trainable` is the part that is trained; the optimizer works on its parameters, and it alone is
     in the saved state.
     """
 
     clips: int
-    learning: torch.nn.Module
+    trainable: torch.nn.Module
     optimizer: torch.optim.Optimizer
 
     def batches(self, wanted: Sequence[Order], epoch: int) -> Iterator[Batch]:

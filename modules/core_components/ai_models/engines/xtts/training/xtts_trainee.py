@@ -336,7 +336,7 @@ class XttsTrainee:
         self.clips = len(train)
         self._train_clips = self._clips(train, is_eval=False)
         self._eval_clips = self._clips([r for r in rows if not r.for_training], is_eval=True)
-        self.learning: torch.nn.Module = self._trainer.xtts.gpt
+        self.trainable: torch.nn.Module = self._trainer.xtts.gpt
         if setup.plan.gpt_checkpointing:
             _checkpoint_gradients(self._trainer.xtts.gpt.gpt)
         self.optimizer = make_optimizer(self._trainer, setup.plan)
@@ -345,7 +345,7 @@ class XttsTrainee:
         return self._loaded(self._train_clips, wanted, epoch)
 
     def loss(self, batch: Batch) -> torch.Tensor:
-        self.learning.train()  # the rest stays as it is: only the GPT learns
+        self.trainable.train()  # the rest stays as it is: only the GPT learns
         _, losses = self._forward(batch, self._trainer.train_step)
         return losses["loss"]
 
@@ -356,7 +356,7 @@ class XttsTrainee:
             if batch.inputs is None:
                 yield float("nan"), batch
                 continue
-            self.learning.eval()
+            self.trainable.eval()
             _, losses = self._forward(batch, self._trainer.eval_step)
             yield float(losses["loss"]), batch
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torchaudio.transforms import MelSpectrogram
 
-from modules.core_components.ai_models.engines.speaker_encoder import (
+from modules.core_components.ai_models.engines.ge2e_network import (
     SpeakerEncoder,
     load_speaker_encoder,
     partial_starts,

@@ -77,7 +77,7 @@ class Place(str, Enum):
     LEAVING = "leaving"  # being freed, or copied to CPU memory
     HOST = "host"  # swapped out to CPU memory
     RETURNING = "returning"  # being copied back
-    GONE = "gone"  # no longer in the books
+    GONE = "gone"  # no longer in the ledger
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +97,7 @@ class Request:
 
 @dataclass(eq=False)
 class Entry:
-    """One model in the books. `charges` are the bytes it takes, by account."""
+    """One model in the ledger. `charges` are the bytes it takes, by account."""
 
     spec: ModelSpec[Any]
     place: Place
@@ -157,7 +157,7 @@ Budgets = Mapping[str, int] | Callable[[], Mapping[str, int]]
 """Bytes by account, or a function that finds them out at the first load: it may need torch."""
 
 
-class MemoryBooks:
+class MemoryLedger:
     """Entries by key with the bytes they are charged with, and the line of who waits for room.
 
     What is taken is always summed up from the entries, arriving and leaving ones included, so
@@ -202,7 +202,7 @@ class MemoryBooks:
         taken = sum(entry.charges[account] for entry in self.on(account))
         return self.budget(account) - taken
 
-    def idle(self, account: str) -> list[Entry]:
+    def evictable(self, account: str) -> list[Entry]:
         """What may leave an account, the longest unused first.
 
         Not a copy that somebody waits to have back: making room for it would throw it away.
@@ -218,8 +218,8 @@ class MemoryBooks:
     def choose_evictions(self, account: str, nbytes: int) -> tuple[Entry, ...]:
         """The entries to evict, in this order, so that `nbytes` fit.
 
-        None when what is on its way out is enough, and when not even all that is idle would be:
-        then nothing shall leave in vain.
+        Empty where the models that are already leaving free enough, and where evicting every
+        idle model would not.
         """
         leaving = sum(
             entry.charges[account]
@@ -228,7 +228,7 @@ class MemoryBooks:
         )
         missing = nbytes - self.free_bytes(account) - leaving
         chosen: list[Entry] = []
-        for entry in self.idle(account):
+        for entry in self.evictable(account):
             if missing <= 0:
                 break
             chosen.append(entry)
