@@ -28,7 +28,7 @@ from tests.helpers.pocket_studio import MODEL, STRANGER, TOKEN, harm
 from tests.helpers.waiting import eventually
 
 TEXT = "Hello there, this costs $5. And that is all."
-LONG = " ".join(f"This is sentence number {number}, and it says little." for number in range(40))
+LONG = " ".join(f"This is sentence number {number}, and it says little." for number in range(300))
 
 
 @pytest.fixture
