@@ -48,6 +48,7 @@ COLOURS = {
     "input_shadow_focus": ("0 0 0 3px rgb(20 184 166 / 0.18)", "0 0 0 3px rgb(45 212 191 / 0.18)"),
     "input_placeholder_color": ("*neutral_500", "*neutral_400"),
     "checkbox_background_color_selected": ("*primary_600", "*primary_500"),
+    "checkbox_border_color": ("*neutral_500", "*neutral_500"),
     "checkbox_border_color_selected": ("*primary_600", "*primary_500"),
     "checkbox_label_background_fill": ("white", "*neutral_950"),
     "checkbox_label_background_fill_selected": ("*primary_50", "*primary_950"),
