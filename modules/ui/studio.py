@@ -84,6 +84,8 @@ def build_studio(services: Services, pages: Pages | None = None) -> gr.Blocks:
     with gr.Blocks(
         title=TITLE, delete_cache=KEEP_COPIES_S, analytics_enabled=False, fill_width=True
     ) as page:
+        # Now, since Gradio draws up the whole page for its answer each time this is set.
+        page.queue(api_open=False, max_size=64)
         from_browser = hidden_text(element_id="studio-from-browser")
         # Before anything else listens to the page.
         page.load(
@@ -103,7 +105,7 @@ def build_studio(services: Services, pages: Pages | None = None) -> gr.Blocks:
                     view.draw(studio, tab)
         add_endpoints(services)
         studio.opening.listen(page, from_browser)
-    return page.queue(api_open=False, max_size=64)
+    return page
 
 
 def _closer(pages: Pages) -> Callable[[gr.Request], None]:
