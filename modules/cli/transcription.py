@@ -30,6 +30,9 @@ def transcribe(
     track: Annotated[
         int, typer.Option(help="The audio track, counted from 1; 0 is the file's default.", min=0)
     ] = 0,
+    speakers: Annotated[
+        str, typer.Option(help="Tell speakers apart: auto, a number, or bounds such as 2-4.")
+    ] = "",
     fmt: Annotated[str, typer.Option("--format", help="txt, srt, vtt or json.")] = "txt",
     out: Annotated[Path | None, typer.Option(help="A folder; else standard output.")] = None,
     as_json: Json = False,
@@ -52,7 +55,13 @@ def transcribe(
             transcript = None
             with failures.collected(path):
                 request = tool.TranscribeRequest(
-                    path, model, language, options=options, track=track, timed=timed
+                    path,
+                    model,
+                    language,
+                    options=options,
+                    track=track,
+                    timed=timed,
+                    speakers=speakers,
                 )
                 transcript = tool.transcribe(services, request, progress, cancel)
             if transcript is None:

@@ -53,10 +53,20 @@ class Segment:
 
 
 @dataclass(frozen=True)
+class Turn:
+    """A stretch in which one speaker talks; turns of two speakers may overlap. Times in seconds."""
+
+    start_s: float
+    end_s: float
+    speaker: str
+
+
+@dataclass(frozen=True)
 class Transcript:
     """What was said: `language` is an ISO 639-1 code, `duration_s` that of the recording.
 
-    `notes` say what a reader must know, such as a stretch that could not be written down.
+    `notes` say what a reader must know, such as a stretch that could not be written down;
+    `overlaps` are where several speakers talk at once, (start, end) in seconds.
     """
 
     text: str
@@ -66,6 +76,7 @@ class Transcript:
     model_id: str = ""
     language_probability: float = 1.0
     notes: tuple[str, ...] = ()
+    overlaps: tuple[tuple[float, float], ...] = ()
 
     def keys(self) -> tuple[str, ...]:
         """What can be read in brackets, as from the dictionary that the package whisper gives."""

@@ -14,6 +14,7 @@ from modules.core_components.ai_models.engines.speaker_handle import (
 from modules.core_components.settings import Settings
 
 if TYPE_CHECKING:
+    from modules.core_components.ai_models.engines.diarization.engine import DiarizationEngine
     from modules.core_components.ai_models.engines.vibevoice_asr.engine import VibeVoiceAsrEngine
     from modules.core_components.ai_models.engines.whisper import WhisperEngine
 
@@ -51,6 +52,11 @@ class ASRManager(BaseManager):
         Cosines of different encoders must not be compared; its `model_id` says which it is.
         """
         return find_speaker_encoder(self.context)
+
+    def get_diarization(self) -> DiarizationEngine:
+        """Tells speakers apart, whatever they say."""
+        engine: DiarizationEngine = self.context.engine("speaker-segmentation")
+        return engine
 
     @property
     def whisper_available(self) -> bool:

@@ -40,10 +40,11 @@ def split_at_pauses(segment: Segment, longest_pause_s: float = LONGEST_PAUSE_S) 
     ]
     if not cuts:
         return [segment]
-    return [_part(segment, spoken[a:b]) for a, b in pairwise([0, *cuts, len(spoken)])]
+    return [part_of(segment, spoken[a:b]) for a, b in pairwise([0, *cuts, len(spoken)])]
 
 
-def _part(segment: Segment, spoken: Sequence[tuple[str, Word]]) -> Segment:
+def part_of(segment: Segment, spoken: Sequence[tuple[str, Word]]) -> Segment:
+    """The segment cut down to some of its `spoken_words`, with their text and times."""
     words = tuple(word for _, word in spoken)
     text = "".join(part for part, _ in spoken).strip()
     return replace(segment, text=text, start_s=words[0].start_s, end_s=words[-1].end_s, words=words)

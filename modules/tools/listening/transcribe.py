@@ -20,7 +20,7 @@ from modules.core_components.audio.speech_regions import speech_regions
 from modules.core_components.dataset.words import fitted_to_speech, in_order
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job, JobContext
-from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.progress import CancelToken, Progress, no_progress, phase
 from modules.core_components.text.language_codes import language_tag, match_language
 from modules.core_components.text.languages import language_name
 from modules.core_components.text.segments import (
@@ -29,7 +29,16 @@ from modules.core_components.text.segments import (
     with_words,
     within_speech,
 )
-from modules.core_components.values import Segment, Speech, Transcript
+from modules.core_components.text.speaker_turns import with_speakers
+from modules.core_components.values import FloatArray, Segment, Speech, Transcript
+from modules.tools.listening.speaker_voices import Voices
+from modules.tools.listening.speakers import (
+    OFF,
+    ToldApart,
+    parse_speakers,
+    require_models,
+    tell_apart,
+)
 from modules.tools.listening.transcripts import keep_transcript, keep_upload
 from modules.tools.models.fallback import (
     UNUSABLE,
@@ -45,6 +54,10 @@ from modules.tools.services import Services
 logger = logging.getLogger(__name__)
 
 HOTWORDS, WORD_TIMES = "hotwords", "word_timestamps"
+# What the catalog says of models that name the speakers themselves.
+SPEAKERS = "speakers"
+# Of the work, on a processor and with the small models.
+_TELLING_SHARE = 0.4
 
 
 @dataclass(frozen=True)
@@ -54,7 +67,8 @@ class TranscribeRequest:
     `model_id` "" is the default model, `language` "" lets the model find it; `options` are the
     engine's. `track` is the audio track, counted from 1; 0 is the file's default. With `timed`
     the times matter, so that word times are found where the model has them. Without
-    `may_fall_back` it is that model or an error.
+    `may_fall_back` it is that model or an error. `speakers` says how many speakers are to be told
+    apart, as `parse_speakers` reads it.
     """
 
     path: Path
@@ -65,6 +79,7 @@ class TranscribeRequest:
     may_fall_back: bool = True
     track: int = 0
     timed: bool = False
+    speakers: str = OFF
 
 
 @dataclass(frozen=True)
@@ -83,6 +98,7 @@ class CompletedTranscription:
     note: str = ""
     track: int = 0
     timed: bool = False
+    speakers: str = OFF
 
 
 def complete_transcription(
@@ -93,6 +109,10 @@ def complete_transcription(
     `choice` is the model where the caller has chosen it already. Raises BadInputError, and
     NotFoundError for an unknown model.
     """
+    wanted_speakers = parse_speakers(request.speakers)
+    if wanted_speakers is not None:
+        require_models(services)
+    timed = request.timed or wanted_speakers is not None
     if choice is None and request.may_fall_back:
         choice = choose_listening_model(services, request.model_id)
     choice = choice or ModelChoice(request.model_id or services.settings.asr_model)
@@ -102,7 +122,7 @@ def complete_transcription(
         if choice.note:
             given, note = fit_options(listener.options_type, given, choice)
         language = language_to_transcribe(listener, request.language)
-        with_times = request.timed and WORD_TIMES in option_names(listener)
+        with_times = timed and WORD_TIMES in option_names(listener)
         options = _parse(listener, {**given, WORD_TIMES: True} if with_times else given, language)
     return CompletedTranscription(
         choice.model_id,
@@ -112,7 +132,8 @@ def complete_transcription(
         request.may_fall_back,
         note,
         request.track,
-        request.timed,
+        timed,
+        request.speakers,
     )
 
 
@@ -153,10 +174,12 @@ def transcribe_file(
     cancel: CancelToken,
     called: str = "",
     on_read: Callable[[Speech], Any] = lambda speech: None,
+    on_voices: Callable[[Voices], Any] = lambda voices: None,
 ) -> Transcript:
     """The transcript of a recording (any container that FFmpeg reads, video too).
 
-    Messages call it `called`, or else by its file name. `on_read` is given what was listened to.
+    Messages call it `called`, or else by its file name. `on_read` is given what was listened to,
+    `on_voices` the embeddings of the speakers that were told apart.
 
     A model that turns out to be broken is replaced by the fallback of the settings; the
     transcript's notes say so. Raises JobCancelled between segments once `cancel` is set.
@@ -165,7 +188,7 @@ def transcribe_file(
     try:
         speech = _read(services, request, recording, cancel, called)
         on_read(speech)
-        return _transcribe(services, speech, request, progress, cancel)
+        return _transcribe(services, speech, request, progress, cancel, on_voices)
     except UNUSABLE as error:
         choice = replace_broken_model(services, services.asr, request.model_id, error)
         if choice is None or not request.may_fall_back:
@@ -178,11 +201,12 @@ def transcribe_file(
             options=request.given,
             track=request.track,
             timed=request.timed,
+            speakers=request.speakers,
         )
         other = complete_transcription(services, again, choice)
         speech = _read(services, other, recording, cancel, called)
         on_read(speech)
-        return _transcribe(services, speech, other, progress, cancel)
+        return _transcribe(services, speech, other, progress, cancel, on_voices)
 
 
 def transcribe_speech(
@@ -238,11 +262,21 @@ def _transcribe(
     request: CompletedTranscription,
     progress: Progress,
     cancel: CancelToken,
+    on_voices: Callable[[Voices], Any] = lambda voices: None,
 ) -> Transcript:
     listener = services.asr.get(request.model_id)
+    count = parse_speakers(request.speakers)
+    told: ToldApart | None = None
+    if count is not None and SPEAKERS not in services.asr.entry(request.model_id).abilities:
+        # First, since it can go on where it was broken off.
+        told = tell_apart(services, speech, count, phase(progress, 0.0, _TELLING_SHARE), cancel)
+        progress = phase(progress, _TELLING_SHARE, 1.0)
+        on_voices(told.voices)
     report_load(services.asr, listener, progress)
     running = listener.transcribe(speech, request.options, progress, cancel)
     segments = fitted_segments(tuple(running.segments), speech, cancel)
+    if told is not None:
+        segments = with_speakers(segments, told.turns)
     return Transcript(
         text="".join(text_parts(segments)),
         language=running.info.language,
@@ -251,6 +285,7 @@ def _transcribe(
         model_id=listener.model_id,
         language_probability=running.info.language_probability,
         notes=(*filter(None, [request.note]), *speech.notes, *running.notes),
+        overlaps=told.overlaps if told is not None else (),
     )
 
 
@@ -325,10 +360,18 @@ def register(services: Services) -> None:
         request = read_completed(services, payload)
         # Its title names it; the copy is named after its hash.
         read: list[Speech] = []
+        voices: dict[str, FloatArray] = {}
         transcript = transcribe_file(
-            services, request, path, job.progress, job.cancel, "The recording", read.append
+            services,
+            request,
+            path,
+            job.progress,
+            job.cancel,
+            "The recording",
+            read.append,
+            voices.update,
         )
-        kept = keep_transcript(services, transcript, payload["title"], read[-1])
+        kept = keep_transcript(services, transcript, payload["title"], read[-1], voices)
         return {"transcript": kept.name}
 
     services.jobs.register(TRANSCRIBE, run_transcribe)
@@ -356,12 +399,15 @@ def submit_transcription(
     language: str,
     options: Mapping[str, Any] = MappingProxyType({}),
     track: int = 0,
+    speakers: str = OFF,
 ) -> Job:
     """Copies the recording into the cache, completes the request and queues it."""
     kept = keep_upload(services, recording)
     title = title or recording.stem
     given = dict(options)  # a job keeps plain JSON
-    request = TranscribeRequest(kept, model_id, language, options=given, track=track, timed=True)
+    request = TranscribeRequest(
+        kept, model_id, language, options=given, track=track, timed=True, speakers=speakers
+    )
     completed = complete_transcription(services, request)
     payload = {**asdict(completed), "path": str(kept), "title": title}
     return services.jobs.submit(TRANSCRIBE, f"Transcribe {title}", payload)

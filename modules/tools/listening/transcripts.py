@@ -1,7 +1,7 @@
 """Kept transcripts: written, listed, read, corrected, exported, deleted and restored; and uploads.
 
-On disk: `output/transcripts/<id>.json` as it was recognized, `<id>.flac` its recording, and
-`corrections/<id>.json` what a reader corrected.
+On disk: `output/transcripts/<id>.json` as it was recognized, `<id>.flac` its recording,
+`corrections/<id>.json` what a reader corrected, and `voices/<id>.json` the voices of its speakers.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import logging
 import os
 import shutil
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from modules.core_components.atomic import atomic_path, write_json
@@ -26,7 +27,14 @@ from modules.core_components.library.trash import Trash, name_in
 from modules.core_components.text import corrections as correcting
 from modules.core_components.text.corrections import Corrections, corrected
 from modules.core_components.text.subtitles import FORMATS, render
-from modules.core_components.values import Segment, Speech, Transcript, Word
+from modules.core_components.values import FloatArray, Segment, Speech, Transcript, Word
+from modules.tools.listening.speaker_voices import (
+    Voices,
+    keep_voices,
+    read_voices,
+    same_voices,
+    voices_path,
+)
 from modules.tools.services import Services
 
 logger = logging.getLogger(__name__)
@@ -34,6 +42,7 @@ logger = logging.getLogger(__name__)
 _RECORDING = ".flac"
 # Their own name is that of the transcript.
 _CORRECTIONS_IN_TRASH = "corrections"
+_VOICES_IN_TRASH = "voices"
 # Two corrections that are sent at the same time are both kept.
 _correcting = threading.Lock()
 
@@ -44,11 +53,16 @@ def transcripts_folder(services: Services) -> Path:
 
 
 def keep_transcript(
-    services: Services, transcript: Transcript, title: str, speech: Speech | None = None
+    services: Services,
+    transcript: Transcript,
+    title: str,
+    speech: Speech | None = None,
+    voices: Voices = MappingProxyType({}),
 ) -> Path:
     """Keeps a transcript as JSON under output/transcripts, and its recording; returns where.
 
-    Raises DiskFullError; then there is no transcript.
+    Speakers whose `voices` were named in another transcript have that name at once. Raises
+    DiskFullError; then there is no transcript.
     """
     folder = transcripts_folder(services)
     folder.mkdir(parents=True, exist_ok=True)
@@ -56,6 +70,11 @@ def keep_transcript(
     target = unique_path(folder, f"{stamp} {title}", ".json")
     if speech is not None:
         write_flac(target.with_suffix(_RECORDING), speech)
+    if voices:
+        keep_voices(target, voices)
+        names = same_voices(voices, _named_voices(services))
+        if names:
+            _write_corrections(target, Corrections(speakers=names))
     with atomic_path(target) as partial:
         partial.write_text(render(transcript, "json"), encoding="utf-8")
     return target
@@ -132,14 +151,56 @@ def correct_word(
 def name_speaker(
     services: Services, transcript_id: str, segment: int, name: str, everywhere: bool = True
 ) -> KeptTranscript:
-    """Names who speaks in a segment of a kept transcript (see `corrections.name_speaker`)."""
-    return _correct(
-        services,
-        transcript_id,
-        lambda kept: correcting.name_speaker(
-            kept.original, kept.corrections, segment, name, everywhere
-        ),
-    )
+    """Names who speaks in a segment of a kept transcript (see `corrections.name_speaker`).
+
+    A name for everywhere also goes to the same voice in the other transcripts, unless it has
+    another one there.
+    """
+    before: list[Corrections] = []
+
+    def change(kept: KeptTranscript) -> Corrections:
+        before.append(kept.corrections)
+        return correcting.name_speaker(kept.original, kept.corrections, segment, name, everywhere)
+
+    kept = _correct(services, transcript_id, change)
+    _name_elsewhere(services, kept, before[-1].speakers)
+    return kept
+
+
+def _name_elsewhere(services: Services, named: KeptTranscript, before: Mapping[str, str]) -> None:
+    """Gives new names to the same voices in the other transcripts; `before` are the old names."""
+    own = read_voices(named.path)
+    given = {
+        label: name
+        for label, name in named.corrections.speakers.items()
+        if label in own and before.get(label) != name
+    }
+    if not given:
+        return
+    replaced = {name: before.get(label, "") for label, name in given.items()}
+    with _correcting:
+        for path in transcripts_folder(services).glob("*.json"):
+            if path == named.path or not (voices := read_voices(path)):
+                continue
+            corrections = _read_corrections(path)
+            found = same_voices(voices, [(name, own[label]) for label, name in given.items()])
+            new = {
+                label: name
+                for label, name in found.items()
+                if corrections.speakers.get(label, "") in ("", replaced[name])
+            }
+            if new:
+                speakers = {**corrections.speakers, **new}
+                _write_corrections(path, replace(corrections, speakers=speakers))
+
+
+def _named_voices(services: Services) -> Iterator[tuple[str, FloatArray]]:
+    """The voices that somebody named in the kept transcripts, the newest first."""
+    for path in sorted(transcripts_folder(services).glob("*.json"), reverse=True):
+        voices = read_voices(path)
+        for label, name in (_read_corrections(path).speakers if voices else {}).items():
+            if label in voices:
+                yield name, voices[label]
 
 
 def _correct(
@@ -147,10 +208,14 @@ def _correct(
 ) -> KeptTranscript:
     with _correcting:
         kept = get_transcript(services, transcript_id)
-        path = _corrections_path(kept.path)
-        path.parent.mkdir(exist_ok=True)
-        write_json(path, correcting.to_json(change(kept)))
+        _write_corrections(kept.path, change(kept))
         return _kept(kept.path)
+
+
+def _write_corrections(transcript: Path, corrections: Corrections) -> None:
+    path = _corrections_path(transcript)
+    path.parent.mkdir(exist_ok=True)
+    write_json(path, correcting.to_json(corrections))
 
 
 def _corrections_path(transcript: Path) -> Path:
@@ -198,9 +263,13 @@ def delete_transcript(services: Services, transcript_id: str) -> str:
     kept = get_transcript(services, transcript_id)
     trash = DeletedTranscripts(services).trash
     entry_id = trash.add_files(kept.id, [kept.path, kept.path.with_suffix(_RECORDING)])
-    corrections = _corrections_path(kept.path)
-    if corrections.exists():
-        corrections.replace(trash.place_of(entry_id) / _CORRECTIONS_IN_TRASH)
+    place = trash.place_of(entry_id)
+    for path, name in (
+        (_corrections_path(kept.path), _CORRECTIONS_IN_TRASH),
+        (voices_path(kept.path), _VOICES_IN_TRASH),
+    ):
+        if path.exists():
+            path.replace(place / name)
     return entry_id
 
 
@@ -223,10 +292,13 @@ class DeletedTranscripts:
         name = name_in(entry_id)
         target = unique_path(transcripts_folder(self.services), name, ".json")
         corrections = _corrections_path(target)
-        corrections.parent.mkdir(exist_ok=True)
+        voices = voices_path(target)
+        for path in (corrections, voices):
+            path.parent.mkdir(exist_ok=True)
         # The transcript itself comes last: what is listed is whole.
         moves = (
             (place / _CORRECTIONS_IN_TRASH, corrections),
+            (place / _VOICES_IN_TRASH, voices),
             (place / f"{name}{_RECORDING}", target.with_suffix(_RECORDING)),
             (place / f"{name}.json", target),
         )
@@ -249,7 +321,8 @@ def _from_json(content: dict[str, Any]) -> Transcript:
         for segment in content["segments"]
     )
     notes = tuple(content.get("notes", ()))
-    return Transcript(**{**content, "segments": segments, "notes": notes})
+    overlaps = tuple((float(start), float(end)) for start, end in content.get("overlaps", ()))
+    return Transcript(**{**content, "segments": segments, "notes": notes, "overlaps": overlaps})
 
 
 def keep_upload(services: Services, recording: Path) -> Path:

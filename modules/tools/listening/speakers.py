@@ -1,0 +1,136 @@
+"""Telling the speakers of a recording apart: turns, and the voice of each speaker."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from modules.core_components.ai_models.engines.diarization.clustering import (
+    SpeakerCount,
+    assign_speakers,
+)
+from modules.core_components.ai_models.engines.diarization.frames import ENCODER, SAMPLE_RATE_HZ
+from modules.core_components.ai_models.engines.diarization.local_voices import (
+    LocalVoices,
+    load_voices,
+)
+from modules.core_components.ai_models.engines.diarization.turns import find_turns, overlaps
+from modules.core_components.audio.encode import audio_sha256
+from modules.core_components.audio.resample import StreamResampler
+from modules.core_components.errors import BadInputError, CorruptFileError, ModelMissingError
+from modules.core_components.progress import CancelToken, Progress
+from modules.core_components.values import FloatArray, Speech, Turn
+from modules.tools.services import Services
+
+logger = logging.getLogger(__name__)
+
+OFF, AUTO = "", "auto"
+MOST_SPEAKERS = 50
+_BLOCK_S = 60
+
+
+@dataclass(frozen=True, eq=False)
+class ToldApart:
+    """Who speaks when: turns in order, and where several talk at once.
+
+    `voices` are the mean speaker embeddings of the speakers, float32 of unit length.
+    """
+
+    turns: tuple[Turn, ...]
+    overlaps: tuple[tuple[float, float], ...]
+    voices: Mapping[str, FloatArray]
+
+
+def parse_speakers(given: str) -> SpeakerCount | None:
+    """How many speakers to find: "auto", a number, or bounds such as "2-4"; None for "" or "off".
+
+    Raises BadInputError.
+    """
+    text = given.strip().lower()
+    if text in (OFF, "off", "none"):
+        return None
+    if text in (AUTO, "found"):
+        return SpeakerCount()
+    match = re.fullmatch(r"(\d{1,3})(?:\s*-\s*(\d{1,3}))?", text)
+    if match:
+        least, most = int(match[1]), int(match[2] or match[1])
+        if 1 <= least <= most <= MOST_SPEAKERS:
+            return SpeakerCount(least, most)
+    raise BadInputError(
+        f"{given!r} is no number of speakers.",
+        f"Give auto, a number such as 2, or bounds such as 2-4, up to {MOST_SPEAKERS}.",
+        "speakers",
+    )
+
+
+def require_models(services: Services) -> None:
+    """Raises ModelMissingError where a model that tells speakers apart is not installed."""
+    for model_id in (services.asr.get_diarization().model_id, ENCODER):
+        entry = services.catalog.entry(model_id)
+        if services.catalog.state(entry) != "installed":
+            raise ModelMissingError(
+                f"Telling speakers apart needs {entry.label}, which is not installed.",
+                "Download it on the Models tab (under Other).",
+            )
+
+
+def tell_apart(
+    services: Services,
+    speech: Speech,
+    count: SpeakerCount,
+    progress: Progress,
+    cancel: CancelToken,
+) -> ToldApart:
+    """Tells the speakers of a recording apart.
+
+    What was heard is kept in the cache once a minute of the recording: a run that was broken off
+    goes on there, and another number of speakers takes no time. Raises ModelMissingError,
+    JobCancelled between windows of 5 s.
+    """
+    engine = services.asr.get_diarization()
+    folder = services.settings.cache_folder / "listening"
+    folder.mkdir(parents=True, exist_ok=True)
+    about = json.dumps([audio_sha256(speech), engine.model_id, engine.revision])
+    kept = folder / f"{hashlib.sha256(about.encode()).hexdigest()[:32]}.npz"
+    known = _known(kept)
+    if known is None or not known.complete:
+        known = engine.listen(
+            _blocks(speech), speech.duration_s, progress, cancel, known, lambda v: v.save(kept)
+        )
+        known.save(kept)
+    return arrange(known, speech.duration_s, count)
+
+
+def arrange(heard: LocalVoices, duration_s: float, count: SpeakerCount) -> ToldApart:
+    """The turns of so many speakers, from what was heard of a recording."""
+    speakers, means = assign_speakers(heard, count)
+    turns, numbers = find_turns(heard.active, speakers, duration_s)
+    voices = {turn.speaker: means[number] for turn, number in zip(turns, numbers, strict=True)}
+    return ToldApart(tuple(turns), tuple(overlaps(turns)), voices)
+
+
+def _known(path: Path) -> LocalVoices | None:
+    try:
+        return load_voices(path)
+    except FileNotFoundError:
+        return None
+    except CorruptFileError as error:
+        logger.warning("%s %s", error, error.details)
+        return None
+
+
+def _blocks(speech: Speech) -> Iterator[FloatArray]:
+    """The recording at 16 kHz, a minute at a time."""
+    resampler = StreamResampler(SAMPLE_RATE_HZ)
+    step = _BLOCK_S * speech.sample_rate_hz
+    for start in range(0, len(speech.samples), step):
+        yield resampler.feed(speech.samples[start : start + step], speech.sample_rate_hz)
+    rest = resampler.finish()
+    yield np.asarray(rest, np.float32)
