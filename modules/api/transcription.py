@@ -36,6 +36,7 @@ from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.text.languages import language_name
 from modules.core_components.text.subtitles import render
 from modules.core_components.values import Segment, Transcript
+from modules.tools.listening.speakers import MOST_SPEAKERS, OFF, speakers_between
 from modules.tools.listening.transcribe import (
     CompletedTranscription,
     TranscribeRequest,
@@ -46,7 +47,8 @@ from modules.tools.listening.transcribe import (
 )
 from modules.tools.services import Services
 
-TranscriptFormat = Literal["json", "text", "srt", "verbose_json", "vtt"]
+TranscriptFormat = Literal["json", "text", "srt", "verbose_json", "vtt", "diarized_json"]
+DIARIZED = "diarized_json"
 GRANULARITIES = ("word", "segment")
 Recording = Annotated[UploadFile, File(description="Sound or video, any common container.")]
 ModelName = Annotated[str, Form(description="An installed listening model, or whisper-1.")]
@@ -70,9 +72,17 @@ Granularities = Annotated[
     ),
 ]
 
+Diarize = Annotated[
+    bool, Form(description="true: tell the speakers apart; diarized_json does so by itself.")
+]
+FewestSpeakers = Annotated[
+    int | None, Form(ge=1, le=MOST_SPEAKERS, description="At least so many.")
+]
+MostSpeakers = Annotated[int | None, Form(ge=1, le=MOST_SPEAKERS, description="At most so many.")]
+
 _GRANULARITIES_FIELD = re.compile(r"timestamp_granularities(\[\d*\])?")
 _STREAMED_FORMATS: tuple[TranscriptFormat, ...] = ("json", "text")
-_TIMED_FORMATS: tuple[TranscriptFormat, ...] = ("srt", "vtt", "verbose_json")
+_TIMED_FORMATS: tuple[TranscriptFormat, ...] = ("srt", "vtt", "verbose_json", "diarized_json")
 _RENDERED: Mapping[str, str] = {"text": "txt", "srt": "srt", "vtt": "vtt"}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
@@ -102,12 +112,19 @@ def transcription_routes(context: ApiContext) -> APIRouter:
         stream: Streamed = False,
         track: TrackNumber = 0,
         timestamp_granularities: Granularities = ["segment"],  # noqa: B006 - FastAPI copies it
+        diarize: Diarize = False,
+        min_speakers: FewestSpeakers = None,
+        max_speakers: MostSpeakers = None,
     ) -> Response:
         """Transcribes a recording in the language that is spoken in it."""
         options = _options(prompt, temperature)
         if "word" in _granularities(await request.form()):
             options["word_timestamps"] = True
-        wanted = TranscribeRequest(Path(), model, language, options=options, track=track)
+        bounds = (min_speakers, max_speakers)
+        speakers = speakers_between(*bounds) if diarize or response_format == DIARIZED else OFF
+        wanted = TranscribeRequest(
+            Path(), model, language, options=options, track=track, speakers=speakers
+        )
         return await _answer(context, request, file, wanted, response_format, stream)
 
     @router.post("/v1/audio/translations", response_class=Response, responses=_RESPONSES)
@@ -198,6 +215,16 @@ def _complete(
             f"Ask for {' or '.join(_STREAMED_FORMATS)}, or for the whole.",
             "stream",
         )
+    if stream and wanted.speakers:
+        raise BadInputError(
+            "A stream does not tell speakers apart.", "Ask for the whole.", "stream"
+        )
+    if fmt == DIARIZED and not wanted.speakers:
+        raise BadInputError(
+            "A translation does not tell speakers apart.",
+            "Ask for another response_format.",
+            "response_format",
+        )
     if wanted.options.get("word_timestamps") and fmt != "verbose_json":
         raise BadInputError(
             "Word times come with verbose_json only.",
@@ -231,13 +258,15 @@ def _format(transcript: Transcript, fmt: TranscriptFormat, options: Mapping[str,
     """The whole transcript; `options` are those it was made with."""
     if fmt in _RENDERED:
         return render(transcript, _RENDERED[fmt]).encode()
+    if fmt == DIARIZED:
+        return _json(_diarized(transcript))
     return _json({"text": transcript.text} if fmt == "json" else _verbose(transcript, options))
 
 
 def _verbose(transcript: Transcript, options: Mapping[str, Any]) -> dict[str, Any]:
     """OpenAI's verbose_json, times in seconds; fields that no model measures are left out."""
     words = [
-        {"word": word.text, "start": word.start_s, "end": word.end_s}
+        {"word": word.text, "start": word.start_s, "end": word.end_s, **_speaker(segment)}
         for segment in transcript.segments
         for word in segment.words
     ]
@@ -247,11 +276,51 @@ def _verbose(transcript: Transcript, options: Mapping[str, Any]) -> dict[str, An
         "duration": transcript.duration_s,
         "text": transcript.text,
         "segments": [
-            {"id": number, "start": segment.start_s, "end": segment.end_s, "text": segment.text}
+            {
+                "id": number,
+                "start": segment.start_s,
+                "end": segment.end_s,
+                "text": segment.text,
+                **_speaker(segment),
+            }
             for number, segment in enumerate(transcript.segments)
         ],
         **({"words": words} if options.get("word_timestamps") else {}),
     }
+
+
+def _speaker(segment: Segment) -> dict[str, str]:
+    """WhisperX's field, where somebody is known to speak."""
+    return {"speaker": segment.speaker} if segment.speaker else {}
+
+
+def _diarized(transcript: Transcript) -> dict[str, Any]:
+    """OpenAI's diarized_json; speakers are A, B, ... in the order in which they begin."""
+    speakers = dict.fromkeys(segment.speaker or "" for segment in transcript.segments)
+    names = {name: _letters(place) for place, name in enumerate(filter(None, speakers))}
+    return {
+        "task": "transcribe",
+        "duration": transcript.duration_s,
+        "text": transcript.text,
+        "segments": [
+            {
+                "type": "transcript.text.segment",
+                "id": f"seg_{number:03d}",
+                "start": segment.start_s,
+                "end": segment.end_s,
+                "text": segment.text,
+                "speaker": names.get(segment.speaker or "", ""),
+            }
+            for number, segment in enumerate(transcript.segments, start=1)
+        ],
+        "usage": {"type": "duration", "seconds": transcript.duration_s},
+    }
+
+
+def _letters(place: int) -> str:
+    """A to Z, then AA, AB and so on."""
+    first, last = divmod(place, 26)
+    return (_letters(first - 1) if first else "") + chr(ord("A") + last)
 
 
 def _events(segments: Iterable[Segment]) -> Generator[bytes, None, None]:

@@ -12,11 +12,14 @@ import pytest
 import srt
 import webvtt
 from fastapi.testclient import TestClient
+from openai.types.audio import TranscriptionDiarized
 
+from modules.core_components.ai_models.engines.diarization.clustering import SpeakerCount
 from modules.core_components.audio.encode import encode_speech
 from modules.core_components.errors import StudioError
 from modules.core_components.progress import CancelToken
-from modules.core_components.values import Segment, Speech
+from modules.core_components.values import Segment, Speech, Turn
+from modules.tools.listening import speakers
 from modules.tools.services import Services
 from tests.api.listening import LISTENER, Listener
 from tests.helpers.recordings import SoundTrack, make_video
@@ -216,3 +219,67 @@ def test_listening_that_fails_ends_the_stream_with_an_error(
     assert first["delta"] == "Buon giorno."
     assert last["error"]["message"] == "The ear broke. Load it again."
     assert not list(services.settings.cache_folder.glob("recording-*"))
+
+
+# -- Speakers --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two_speakers(monkeypatch: pytest.MonkeyPatch) -> list[SpeakerCount]:
+    """Each half of a recording is another speaker's; how many were asked for."""
+    asked: list[SpeakerCount] = []
+
+    def tell(
+        services: Services, speech: Speech, count: SpeakerCount, *others: Any
+    ) -> speakers.ToldApart:
+        asked.append(count)
+        half = speech.duration_s / 2
+        turns = (Turn(0.0, half, "Speaker 1"), Turn(half, 2 * half, "Speaker 2"))
+        return speakers.ToldApart(turns, (), {})
+
+    monkeypatch.setattr("modules.tools.listening.transcribe.tell_apart", tell)
+    monkeypatch.setattr("modules.tools.listening.transcribe.require_models", lambda services: None)
+    return asked
+
+
+def test_diarized_json_is_openais(client: TestClient, two_speakers: list[SpeakerCount]) -> None:
+    answer = ask(client, model="gpt-4o-transcribe-diarize", response_format="diarized_json")
+    whole = TranscriptionDiarized.model_validate(answer.json(), strict=True)
+    assert [(part.speaker, part.text) for part in whole.segments] == [
+        ("A", "Buon giorno."),
+        ("B", "Come stai?"),
+    ]
+    assert whole.segments[1].start == SECONDS / 2
+    assert whole.duration == pytest.approx(SECONDS)
+    assert two_speakers == [SpeakerCount()]
+
+
+def test_other_formats_name_speakers_on_request(
+    client: TestClient, two_speakers: list[SpeakerCount]
+) -> None:
+    form = {"diarize": "true", "min_speakers": "2", "max_speakers": "4"}
+    whole = ask(
+        client, response_format="verbose_json", timestamp_granularities="word", **form
+    ).json()
+    assert [part["speaker"] for part in whole["segments"]] == ["Speaker 1", "Speaker 2"]
+    assert [word["speaker"] for word in whole["words"]] == ["Speaker 1"] * 2 + ["Speaker 2"] * 2
+    assert ask(client, response_format="text", **form).text.startswith("Speaker 1: Buon")
+    assert two_speakers == [SpeakerCount(2, 4)] * 2
+    assert "speaker" not in ask(client, response_format="verbose_json").json()["segments"][0]
+
+
+@pytest.mark.parametrize(
+    ("path", "form", "about"),
+    [
+        (TRANSCRIPTIONS, {"diarize": "true", "min_speakers": 5, "max_speakers": 2}, "min_speakers"),
+        (TRANSCRIPTIONS, {"diarize": "true", "max_speakers": 0}, "max_speakers"),
+        (TRANSCRIPTIONS, {"diarize": "true", "stream": "true"}, "stream"),
+        (TRANSLATIONS, {"response_format": "diarized_json"}, "response_format"),
+    ],
+)
+def test_what_cannot_be_told_apart_is_refused(
+    client: TestClient, two_speakers: list[SpeakerCount], path: str, form: Any, about: str
+) -> None:
+    answer = ask(client, path, **form)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == about

@@ -70,6 +70,20 @@ def parse_speakers(given: str) -> SpeakerCount | None:
     )
 
 
+def speakers_between(least: int | None, most: int | None) -> str:
+    """What `parse_speakers` reads, of bounds that may be left out. Raises BadInputError."""
+    if least is None and most is None:
+        return AUTO
+    least, most = least or 1, most or MOST_SPEAKERS
+    if least > most:
+        raise BadInputError(
+            "There cannot be more speakers at least than at most.",
+            "Give a smaller min_speakers.",
+            "min_speakers",
+        )
+    return f"{least}-{most}"
+
+
 def require_models(services: Services) -> None:
     """Raises ModelMissingError where a model that tells speakers apart is not installed."""
     for model_id in (services.asr.get_diarization().model_id, ENCODER):

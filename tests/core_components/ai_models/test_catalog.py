@@ -105,6 +105,7 @@ def test_real_starters_come_from_registries_too(real: Catalog) -> None:
         "whisper-base",
         "ge2e",
         "campplus",
+        "speaker-segmentation",
     )
     for model_id in starter_ids(real):
         entry = real.entry(model_id)

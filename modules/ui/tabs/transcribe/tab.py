@@ -14,6 +14,8 @@ from modules.core_components.errors import StudioError
 from modules.core_components.jobs import Job
 from modules.core_components.text import subtitles
 from modules.core_components.text.languages import language_name
+from modules.core_components.units import clock_text
+from modules.tools.listening.speakers import AUTO, OFF
 from modules.tools.listening.transcribe import (
     HOTWORDS,
     TRANSCRIBE,
@@ -44,6 +46,13 @@ VIEWS = [("Words", WORDS), ("Text", "txt"), ("SRT", "srt"), ("VTT", "vtt"), ("JS
 FORMATS = ("txt", "srt", "vtt", "json")
 NO_TRANSCRIPT = "The transcript appears here: words to play, to search and to correct."
 NONE, DETECT = "None installed", "Detect"
+SPEAKERS = [
+    ("Not told apart", OFF),
+    ("Find how many", AUTO),
+    *((f"{number} speakers", str(number)) for number in range(2, 7)),
+    ("2 to 4", "2-4"),
+    ("5 to 12", "5-12"),
+]
 
 
 class TranscribeTab:
@@ -58,7 +67,13 @@ class TranscribeTab:
         parts.title("Earlier transcripts")
         self._earlier = parts.choice_list()
         self._listen(studio, tab)
-        studio.keep(tab, model=self._model, language=self._language, expected=self._hotwords)
+        studio.keep(
+            tab,
+            model=self._model,
+            language=self._language,
+            expected=self._hotwords,
+            speakers=self._speakers,
+        )
 
     def _build_request(self) -> None:
         parts.title("Recording")
@@ -67,6 +82,12 @@ class TranscribeTab:
         with gr.Row():
             self._model = parts.menu("Model")
             self._language = parts.menu("Language", DETECT)
+        self._speakers = gr.Dropdown(
+            SPEAKERS,
+            value=OFF,
+            label="Speakers",
+            info="Who says what; name them once, and they are recognized in later recordings.",
+        )
         self._hotwords = gr.Textbox(
             label="Expected words",
             info="Names and terms that are hard to recognize, separated by commas.",
@@ -106,7 +127,7 @@ class TranscribeTab:
         studio.on_show(tab, self._earlier_html, [self._shown_id], earlier, sequence=SEQUENCE)
         self._jobs.find_on_open(studio)
         listen(self._model.input, self._choices, chosen, choices, unchecked=True)
-        asked = [*self._recording.inputs, *chosen, self._hotwords]
+        asked = [*self._recording.inputs, *chosen, self._hotwords, self._speakers]
         listen(self._start.click, self._submit, asked, [self._jobs.job_id])
         result = [self._shown_id, self._empty, self._result, self._facts, self._words, self._text]
         result += [self._view, self._earlier]
@@ -151,6 +172,7 @@ class TranscribeTab:
         model: str | None,
         language: str | None,
         hotwords: str,
+        speakers: str | None = OFF,
     ) -> str:
         model = parts.require_model(model)
         path, number = recording_input.chosen(file, spoken, track)
@@ -158,7 +180,7 @@ class TranscribeTab:
         asked = hotwords.strip() and takes_hotwords(self._services, model)
         options = {HOTWORDS: hotwords.strip()} if asked else {}
         return submit_transcription(
-            self._services, path, title, model, language or "", options, number
+            self._services, path, title, model, language or "", options, number, speakers or OFF
         ).id
 
     def _show_job(self, job: Job) -> list[Any]:
@@ -231,12 +253,22 @@ def _facts(kept: KeptTranscript) -> dict[str, str]:
         "Language": language_name(transcript.language) + sure if transcript.language else "unknown",
         "Length": duration_text(transcript.duration_s),
         "Speakers": ", ".join(sorted(speakers)) if len(speakers) < 7 else str(len(speakers)),
+        "Several at once": _overlap_text(transcript.overlaps),
         "Corrected words": str(len(kept.corrections.words) or ""),
         "Words": f"{len(transcript.text.split()):,}",
         "Note": " ".join(transcript.notes),
         "Model": transcript.model_id,
         "File": str(kept.path),
     }
+
+
+def _overlap_text(overlaps: Sequence[tuple[float, float]]) -> str:
+    if not overlaps:
+        return ""
+    seconds = sum(end_s - start_s for start_s, end_s in overlaps)
+    first = ", ".join(clock_text(start_s) for start_s, _ in overlaps[:3])
+    more = ", …" if len(overlaps) > 3 else ""
+    return f"{seconds:.0f} s, at {first}{more}"
 
 
 def _words_html(kept: KeptTranscript, version: str = "") -> Markup:
