@@ -6,6 +6,7 @@ the summary.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,6 +40,16 @@ Speaker = Annotated[str, typer.Option(help="The speaker's name; else the dataset
 Model = Annotated[str, typer.Option(help="The listening model, such as base or large-v3.")]
 Precision = Annotated[str, typer.Option(help="auto, int8, float16, float32, ...")]
 Batch = Annotated[int, typer.Option(help="Segments transcribed at once.", min=1, max=64)]
+Speakers = Annotated[
+    str, typer.Option(help="Tell speakers apart: auto, a number, or bounds such as 2-4.")
+]
+Take = Annotated[
+    str,
+    typer.Option(
+        help="With --speakers: main (who speaks most, the default), each (all of them, by name), "
+        "or the name that a speaker has in a transcript. Each of them must have agreed."
+    ),
+]
 Again = Annotated[bool, typer.Option("--again", help="Cut recordings again that were added.")]
 
 
@@ -70,11 +81,14 @@ def add(
     precision: Precision = "auto",
     batch_size: Batch = 8,
     again: Again = False,
+    speakers: Speakers = "",
+    take: Take = "",
     as_json: Json = False,
 ) -> None:
     """Adds recordings. When it was stopped, the same command resumes it."""
     with working_studio(context, as_json) as (services, progress, cancel):
         request = _request(name, inputs, model, precision, batch_size, again)
+        request = replace(request, speakers=speakers, take=take)
         _add(services, request, as_json, progress, cancel)
 
 
@@ -124,6 +138,7 @@ def show(context: typer.Context, name: Name, as_json: Json = False) -> None:
     """The clips of a dataset, and which parts of its recordings were excluded and why."""
     with studio(context, as_json) as services:
         from modules.tools.dataset.build import contents
+        from modules.tools.dataset.interview import TWO_VOICES
 
         dataset = services.datasets.get(name)
         held = contents(dataset)
@@ -132,6 +147,10 @@ def show(context: typer.Context, name: Name, as_json: Json = False) -> None:
     for clip in dataset.clips:
         mark = f"excluded: {clip.dropped}" if clip.dropped else clip.subset
         lines.append(f"{clip.id}  {clip.duration_s:5.2f} s  {mark:5}  {clip.text}")
+    for source in dataset.sources:
+        for gap in source.dropped:
+            if gap.reason == TWO_VOICES:
+                lines.append(f"{source.name}  {gap.start_s:.1f}-{gap.end_s:.1f} s  {gap.reason}")
     output(as_json, {"dataset": dataset, "contents": held}, *lines)
 
 

@@ -7,7 +7,7 @@ of the recording is in a clip or in a stretch with the reason why it is in none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -83,18 +83,23 @@ def cut_words(
     speech: Sequence[Region] = (),
     rules: CutRules = CutRules(),
     count_tokens: TokenCounter = estimated_tokens,
+    speakers: Callable[[Sequence[Word]], Sequence[str | None]] | None = None,
 ) -> Cut:
     """Cuts a recording of `duration_s` into clips.
 
     `speech` are the regions with speech: they sharpen the times of the words, and show
-    silence from speech that the listener wrote nothing down for.
+    silence from speech that the listener wrote nothing down for. `speakers` says who says each
+    word; a clip ends where another speaker begins.
     """
     ordered = in_order(words, duration_s)
     heard = in_order(fitted_to_speech(ordered, speech), duration_s)
-    cutter = _Cutter(heard, duration_s, rules, count_tokens)
+    said_by = speakers(heard) if speakers is not None else [None] * len(heard)
+    changes = {at for at, pair in enumerate(pairwise(said_by), start=1) if pair[0] != pair[1]}
+    cutter = _Cutter(heard, duration_s, rules, count_tokens, changes)
     pieces: list[Piece] = []
     lost: list[Stretch] = []
-    spans = [part for span in _sentences(heard, language, rules) for part in cutter.parts(span)]
+    sentences = _sentences(heard, language, rules, changes)
+    spans = [part for span in sentences for part in cutter.parts(span)]
     for span in cutter.joined(spans):
         start_s, end_s = cutter.bounds(span)
         reason = cutter.refusal(span)
@@ -109,12 +114,18 @@ class _Cutter:
     """The words of one recording with the questions that cutting asks about runs of them."""
 
     def __init__(
-        self, words: Sequence[Word], duration_s: float, rules: CutRules, count: TokenCounter
+        self,
+        words: Sequence[Word],
+        duration_s: float,
+        rules: CutRules,
+        count: TokenCounter,
+        changes: Set[int],
     ) -> None:
         self._words = words
         self._duration_s = duration_s
         self._rules = rules
         self._count = count
+        self._changes = changes
 
     def bounds(self, span: Span) -> Region:
         """Where a clip of these words begins and ends: padded, but at most to the midpoint of the
@@ -170,7 +181,7 @@ class _Cutter:
             return None
         candidates = []
         for left in (index - 1, index):
-            if 0 <= left < len(runs) - 1:
+            if 0 <= left < len(runs) - 1 and runs[left + 1][0] not in self._changes:
                 pause_s = self.pause_s(runs[left + 1][0])
                 both = (runs[left][0], runs[left + 1][1])
                 if pause_s <= self._rules.joined_pause_s and self._fits(both):
@@ -210,15 +221,17 @@ class _Cutter:
         return (self._words[position - 1].end_s + self._words[position].start_s) / 2
 
 
-def _sentences(words: Sequence[Word], language: str, rules: CutRules) -> Iterator[Span]:
-    """Runs of words that are sentences; a long pause ends one as well."""
+def _sentences(
+    words: Sequence[Word], language: str, rules: CutRules, changes: Set[int]
+) -> Iterator[Span]:
+    """Runs of words that are sentences; a long pause ends one as well, and another speaker."""
     start = 0
     ends = _sentence_ends(words, language)
     for position in range(1, len(words) + 1):
         at_end = position == len(words)
         if not at_end:
             pause_s = words[position].start_s - words[position - 1].end_s
-        if at_end or position in ends or pause_s >= rules.parting_pause_s:
+        if at_end or position in ends or position in changes or pause_s >= rules.parting_pause_s:
             yield start, position
             start = position
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from modules.core_components.text.segments import part_of, spoken_words
-from modules.core_components.values import Segment, Turn
+from modules.core_components.values import Segment, Turn, Word
 
 # A word this far from all turns has nobody's voice.
 _NEAR_S = 1.0
@@ -38,6 +38,15 @@ def with_speakers(segments: Sequence[Segment], turns: Sequence[Turn]) -> tuple[S
             part = part_of(segment, [spoken_word for _, spoken_word in run])
             found.append(replace(part, speaker=speaker))
     return tuple(found)
+
+
+def word_speakers(words: Sequence[Word], turns: Sequence[Turn]) -> list[str | None]:
+    """Who says each word, None where nobody is heard near."""
+    following, before, found = _Following(turns), None, []
+    for word in words:
+        before = following.speaker(word.start_s, word.end_s, before)
+        found.append(before)
+    return found
 
 
 class _Following:

@@ -21,6 +21,7 @@ from modules.core_components.audio.files import read_speech
 from modules.core_components.audio.measure import loudness_lufs
 from modules.core_components.dataset.cutting import Cut, CutRules, Piece, cut_words
 from modules.core_components.dataset.known_text import timed_cues
+from modules.core_components.dataset.metadata import MetadataRow
 from modules.core_components.dataset.split import TokenCounter, drawn, estimated_tokens, topped_up
 from modules.core_components.dataset.trimming import (
     TARGET_LUFS,
@@ -35,6 +36,7 @@ from modules.core_components.dataset.values import (
     Clip,
     Dataset,
     Source,
+    Stretch,
     metadata_text,
 )
 from modules.core_components.dataset.words import joined_text, middle_s
@@ -47,11 +49,13 @@ from modules.core_components.errors import (
     StudioError,
 )
 from modules.core_components.jobs import Job, JobContext
-from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
+from modules.core_components.progress import CancelToken, Progress, no_progress, phase, scaled
 from modules.core_components.text.subtitles import Cue
 from modules.core_components.values import Speech, Word
 from modules.tools.dataset.inputs import Gathered, Recording, Refused, gather
+from modules.tools.dataset.interview import Interviews, Speakers
 from modules.tools.dataset.transcription import Listener, TranscribedWords, open_listener
+from modules.tools.listening.speakers import OFF, parse_speakers
 from modules.tools.listening.transcribe import TranscribeRequest, complete_transcription
 from modules.tools.listening.transcripts import keep_upload
 from modules.tools.services import Services
@@ -61,6 +65,8 @@ logger = logging.getLogger(__name__)
 # Beyond this a recording no longer fits in the memory of a small machine (1.3 GB at 22,050 Hz).
 LONGEST_RECORDING_S = 4 * 3600.0
 _KEY_DIGITS = 12
+# Of the work on a recording whose speakers are told apart.
+_TELLING_SHARE = 0.4
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,13 +85,19 @@ class SourceMaker:
     """Makes the sources of one dataset; the same recording always gives the same clips."""
 
     def __init__(
-        self, dataset: Dataset, language: str, listener: Listener, count_tokens: TokenCounter
+        self,
+        dataset: Dataset,
+        language: str,
+        listener: Listener,
+        count_tokens: TokenCounter,
+        interviews: Interviews | None = None,
     ) -> None:
         self.dataset = dataset
         self._language = language
         self._listener = listener
         self._count_tokens = count_tokens
         self._rules = CutRules()
+        self._interviews = interviews
 
     def read(self, recording: Recording, cancel: CancelToken) -> Sound:
         """Raises BadInputError, which says nothing of the file's name: an upload has lost it."""
@@ -102,6 +114,11 @@ class SourceMaker:
         A recording without speech is a source without clips. Raises what the engine raises.
         """
         row = recording.row
+        speakers = None
+        if self._interviews is not None and row is None:
+            share = phase(progress, 0.0, _TELLING_SHARE)
+            speakers = self._interviews.listen(sound.speech, share, cancel)
+            progress = phase(progress, _TELLING_SHARE, 1.0)
         if row is not None and self._is_one_clip(sound.speech, row.text):
             whole = Piece(0.0, sound.speech.duration_s, ())
             cut, heard, made_with = (
@@ -119,8 +136,11 @@ class SourceMaker:
                 "text": "metadata" if row else "subtitles" if cues else "heard",
                 **self._listener.described(),
             }
-            cut = self._cut(words, sound.speech, heard)
-        clips = self._write_clips(recording, sound, cut.pieces, heard.words, cancel)
+            cut = self._cut(words, sound.speech, heard, speakers)
+            if speakers is not None and self._interviews is not None:
+                made_with |= self._interviews.described()
+                cut = _only_taken(cut, speakers)
+        clips = self._write_clips(recording, sound, cut.pieces, heard.words, cancel, speakers)
         return Source(
             key=sound.key,
             name=recording.name,
@@ -131,9 +151,21 @@ class SourceMaker:
             made_with={**made_with, "rules": asdict(self._rules), "loudness_lufs": TARGET_LUFS},
         )
 
-    def _cut(self, words: Sequence[Word], speech: Speech, heard: TranscribedWords) -> Cut:
+    def _cut(
+        self,
+        words: Sequence[Word],
+        speech: Speech,
+        heard: TranscribedWords,
+        speakers: Speakers | None,
+    ) -> Cut:
         return cut_words(
-            words, speech.duration_s, self._language, heard.speech, self._rules, self._count_tokens
+            words,
+            speech.duration_s,
+            self._language,
+            heard.speech,
+            self._rules,
+            self._count_tokens,
+            speakers.of_words if speakers is not None else None,
         )
 
     def _is_one_clip(self, speech: Speech, text: str) -> bool:
@@ -151,6 +183,7 @@ class SourceMaker:
         pieces: Sequence[Piece],
         heard: Sequence[Word],
         cancel: CancelToken,
+        speakers: Speakers | None = None,
     ) -> tuple[Clip, ...]:
         row = recording.row
         loudness = loudness_lufs(sound.speech)
@@ -168,7 +201,7 @@ class SourceMaker:
                 heard=joined_text(_within(piece, heard)),
                 words=tuple(_from_clip_start(word, piece) for word in piece.words),
                 subset="",
-                speaker=metadata_text(row.speaker if row else "") or self.dataset.speaker,
+                speaker=metadata_text(_speaker(row, piece, speakers)) or self.dataset.speaker,
                 gain_db=gain_db,
             )
             atomic.write_bytes(self.dataset.wav_of(clip), clip_wav(speech, gain_db))
@@ -176,6 +209,21 @@ class SourceMaker:
         if row is not None and row.subset:
             return tuple(replace(clip, subset=row.subset) for clip in clips)
         return drawn(clips, sound.sha256)
+
+
+def _speaker(row: MetadataRow | None, piece: Piece, speakers: Speakers | None) -> str:
+    if row is not None:
+        return row.speaker
+    return speakers.of_piece(piece)[0] if speakers is not None else ""
+
+
+def _only_taken(cut: Cut, speakers: Speakers) -> Cut:
+    """Without the pieces of other speakers and of several, which become left-out stretches."""
+    refusals = {piece: speakers.of_piece(piece)[1] for piece in cut.pieces}
+    lost = [Stretch(p.start_s, p.end_s, reason) for p, reason in refusals.items() if reason]
+    kept = tuple(piece for piece, reason in refusals.items() if not reason)
+    dropped = sorted((*cut.dropped, *lost), key=lambda stretch: stretch.start_s)
+    return Cut(kept, tuple(dropped))
 
 
 def _within(piece: Piece, words: Sequence[Word]) -> list[Word]:
@@ -207,6 +255,8 @@ class DatasetRequest:
 
     `inputs` are files, folders and archives, `names` what people call them where the path does not
     say it. `language` "" is the dataset's. `replace` cuts recordings anew that are there already.
+    With `speakers`, as `parse_speakers` reads it, speakers are told apart, and `take` says which of
+    them become clips (see `interview`).
     """
 
     dataset: str
@@ -217,6 +267,8 @@ class DatasetRequest:
     precision: str = "auto"
     batch_size: int = 8
     replace: bool = False
+    speakers: str = OFF
+    take: str = ""
 
 
 @dataclass(frozen=True)
@@ -288,7 +340,10 @@ def build_dataset(
         services,
         TranscribeRequest(Path(), listener.engine.model_id, language, may_fall_back=False),
     )
-    maker = SourceMaker(dataset, language, listener, count_tokens)
+    interviews = None
+    if parse_speakers(request.speakers) is not None or request.take:
+        interviews = Interviews(services, dataset.folder, request.speakers, request.take)
+    maker = SourceMaker(dataset, language, listener, count_tokens, interviews)
     with services.datasets.building(dataset.name):
         unpacked = Path(tempfile.mkdtemp(prefix="unpacked-", dir=services.settings.cache_folder))
         try:

@@ -72,7 +72,7 @@ def keep_transcript(
         write_flac(target.with_suffix(_RECORDING), speech)
     if voices:
         keep_voices(target, voices)
-        names = same_voices(voices, _named_voices(services))
+        names = same_voices(voices, named_voices(services))
         if names:
             _write_corrections(target, Corrections(speakers=names))
     with atomic_path(target) as partial:
@@ -194,7 +194,7 @@ def _name_elsewhere(services: Services, named: KeptTranscript, before: Mapping[s
                 _write_corrections(path, replace(corrections, speakers=speakers))
 
 
-def _named_voices(services: Services) -> Iterator[tuple[str, FloatArray]]:
+def named_voices(services: Services) -> Iterator[tuple[str, FloatArray]]:
     """The voices that somebody named in the kept transcripts, the newest first."""
     for path in sorted(transcripts_folder(services).glob("*.json"), reverse=True):
         voices = read_voices(path)

@@ -14,6 +14,8 @@ from modules.core_components.jobs import Job
 from modules.core_components.text.languages import language_name
 from modules.tools.dataset.build import DatasetRequest, create_dataset, some_of, submit_build
 from modules.tools.dataset.export import export_ljspeech
+from modules.tools.dataset.interview import EACH, MAIN
+from modules.tools.listening.speakers import OFF
 from modules.tools.models.ready_models import listening_models
 from modules.tools.services import Services
 from modules.ui.events import listen, notify, warn
@@ -24,6 +26,12 @@ from modules.ui.widgets.sample_panel import CONSENT, SPEAKER
 
 NONE = "None installed"
 AUTO = "auto"
+ONE = "one"
+SPEAKERS = [
+    ("One", ONE),
+    ("Several: take who speaks most", MAIN),
+    ("Several: keep each by name", EACH),
+]
 WHAT = (
     "Recordings, videos, archives (zip, tar), subtitles (srt, vtt) with their recording of the "
     "same name, or recordings with their metadata file (LJSpeech, coqui and others). What was "
@@ -57,11 +65,17 @@ class RecordingsPanel:
         with gr.Row():
             self.model = parts.menu("Transcription model")
             self.precision = parts.menu("Precision", AUTO)
+        self._speakers = gr.Dropdown(
+            SPEAKERS,
+            value=ONE,
+            label="Speakers in a recording",
+            info="What two people say at once is left out. Each whose voice is kept must agree.",
+        )
         self.build = gr.Button("Add to dataset", variant="primary", size="lg")
         # What `choices` gives values for.
         self.outputs = [self._no_model, self.model, self.precision]
         menus = {"model": self.model, "precision": self.precision}
-        self.fields = {"folder": self._folder, **menus}
+        self.fields = {"folder": self._folder, **menus, "speakers": self._speakers}
 
     def choices(self, model: str | None, precision: str | None) -> list[Any]:
         """The installed models, and the precisions of the chosen one."""
@@ -85,7 +99,8 @@ class RecordingsPanel:
         chosen = [self.model, self.precision]
         listen(self.model.input, self.choices, chosen, self.outputs, unchecked=True)
         given = [self._files, self._folder, self._spoken]
-        listen(self.build.click, self._submit, [dataset, *given, *chosen], [jobs.job_id, *given])
+        asked = [dataset, *given, *chosen, self._speakers]
+        listen(self.build.click, self._submit, asked, [jobs.job_id, *given])
 
     def _submit(
         self,
@@ -95,6 +110,7 @@ class RecordingsPanel:
         spoken: str | None,
         model: str | None,
         precision: str | None,
+        speakers: str | None = ONE,
     ) -> list[Any]:
         if not dataset:
             raise BadInputError("There is no dataset yet.", "Create one above.")
@@ -114,6 +130,8 @@ class RecordingsPanel:
                 inputs=inputs if uploaded else (str(_existing(place)),),
                 model_id=model,
                 precision=precision or AUTO,
+                speakers=OFF if (speakers or ONE) == ONE else AUTO,
+                take="" if (speakers or ONE) == ONE else str(speakers),
             )
             job = submit_build(self._services, request, uploaded)
         return [job.id if job else gr.skip(), None, "", None]
