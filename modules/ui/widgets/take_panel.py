@@ -51,19 +51,15 @@ MOST_LATEST = 6
 class TakePanel:
     """Shows one take; `outputs` and `show` belong together.
 
-    Generating it again is a job like all others: its id goes to `jobs`. With `waveform` the take
-    has the player that also edits; it is drawn only where the view is on show.
+    Generating it again is a job like all others: its id goes to `jobs`.
     """
 
-    def __init__(
-        self, services: Services, jobs: JobsView, element_id: str, waveform: bool = False
-    ) -> None:
+    def __init__(self, services: Services, jobs: JobsView, element_id: str) -> None:
         self._services = services
-        self._waveform = waveform
         self.take_id = gr.State("")
         with gr.Column(visible=False) as self._group:
             self._note = parts.panel(visible=False)
-            self._player = parts.panel() if waveform else parts.audio_player("Take")
+            self._player = parts.panel()
             self._scores = parts.panel()
             with gr.Row():
                 downloads = parts.DownloadButtons(FORMATS, f"{element_id}-link")
@@ -86,16 +82,10 @@ class TakePanel:
             take.id,
             gr.update(visible=True),
             gr.update(value=note, visible=bool(note)),
-            self._played(take),
+            player_html(TAKE, take.id, f"{excerpt(take.voice, 60)} · {take.engine}", edits=True),
             scores_html(take),
             facts_html({**take_facts(take), **option_texts(self._services, take)}),
         ]
-
-    def _played(self, take: Take) -> Any:
-        label = f"{excerpt(take.voice, 60)} · {take.engine}"
-        if self._waveform:
-            return player_html(TAKE, take.id, label, edits=True)
-        return gr.update(value=str(take.path), label=label)
 
     def show_result(self, job: Job) -> list[Any]:
         """Values for `outputs`: the take a job made and, if it was made again, how it compares."""

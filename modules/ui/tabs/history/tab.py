@@ -60,7 +60,7 @@ class HistoryTab:
                 self._trash = TrashPanel(studio, tab)
             with gr.Column(scale=5, min_width=320):
                 self._jobs = JobsView(self._services, (AGAIN,))
-                self._take = TakePanel(self._services, self._jobs, "history-take", waveform=True)
+                self._take = TakePanel(self._services, self._jobs, "history-take")
                 with gr.Column(visible=False) as self._tools:
                     self._delete = ConfirmedButton("Delete take", "It moves to the trash.")
         several.on_download(self._export, self._marked)
