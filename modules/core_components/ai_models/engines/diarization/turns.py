@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from modules.core_components.values import Turn
 
 # A shorter pause of a speaker does not part a turn, a shorter turn is none.
 _LEAST_PAUSE_S, _LEAST_TURN_S = 0.1, 0.15
+_LEAST_BETWEEN_S = 0.6
 
 
 def find_turns(
@@ -65,7 +67,33 @@ def _talking(
         weights[place] += near
     number_talking = np.rint(talkers / np.maximum(weights, 1e-6)).astype(np.int64)
     ranks = np.argsort(np.argsort(-votes, axis=1, kind="stable"), axis=1, kind="stable")
-    return (ranks < number_talking[:, None]) & (votes > 0)
+    return _without_flickers((ranks < number_talking[:, None]) & (votes > 0))
+
+
+def _without_flickers(talking: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Short stretches of one speaker in the middle of another's, without a pause, are the other's.
+
+    A real interjection overlaps or has pauses around it.
+    """
+    alone = np.where(talking.sum(axis=1) == 1, talking.argmax(axis=1), -1)
+    while True:
+        edges = [0, *(np.flatnonzero(np.diff(alone)) + 1).tolist(), len(alone)]
+        runs = list(pairwise(edges))
+        short = [
+            (last - first, first, last)
+            for first, last in runs[1:-1]
+            if last - first < _LEAST_BETWEEN_S / FRAME_S
+            and alone[first] >= 0
+            and alone[first - 1] == alone[last] >= 0
+        ]
+        if not short:
+            break
+        _, first, last = min(short)
+        alone[first:last] = alone[last]
+    settled = talking.copy()
+    single = alone >= 0
+    settled[single] = np.eye(talking.shape[1], dtype=np.bool_)[alone[single]]
+    return settled
 
 
 def _stretches(talking: NDArray[np.bool_]) -> Iterator[tuple[float, float]]:
@@ -85,6 +113,8 @@ def overlaps(turns: Sequence[Turn]) -> list[tuple[float, float]]:
         if talking < 2 <= talking + step:
             began_s = at_s
         elif talking >= 2 > talking + step and at_s > began_s:
+            if found and found[-1][1] == began_s:
+                began_s = found.pop()[0]
             found.append((began_s, at_s))
         talking += step
     return found

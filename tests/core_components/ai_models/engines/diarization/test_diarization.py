@@ -175,7 +175,16 @@ def test_harmed_records_are_reported(tmp_path: Path, harm: bytes | str) -> None:
 def test_overlaps_are_where_two_talk_or_more() -> None:
     turns = [Turn(0, 4, "A"), Turn(3, 6, "B"), Turn(3.5, 5, "C"), Turn(6, 7, "A"), Turn(9, 10, "B")]
     assert overlaps(turns) == [(3, 5)]
+    assert overlaps([Turn(0, 9, "A"), Turn(2, 4, "B"), Turn(4, 5, "C")]) == [(2, 5)]
     assert overlaps([]) == []
+
+
+def test_a_flicker_inside_a_turn_is_no_turn_but_an_interjection_is() -> None:
+    without_pause = Room([(1, 8, 0), (4, 4.4, 1), (9, 15, 1)], 16.0)
+    assert [turn.speaker for turn in without_pause.turns()] == ["Speaker 1", "Speaker 2"]
+    with_pauses = Room([(1, 4, 0), (4.4, 4.9, 1), (5.3, 8, 0), (9, 15, 1)], 16.0)
+    speakers = [turn.speaker for turn in with_pauses.turns()]
+    assert speakers == ["Speaker 1", "Speaker 2", "Speaker 1", "Speaker 2"]
 
 
 def test_harmed_weights_are_refused(tmp_path: Path) -> None:
