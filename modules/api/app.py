@@ -11,6 +11,7 @@ from jinja2 import Environment
 from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse, JSONResponse
 
+from modules.api.diarization import diarization_routes
 from modules.api.errors import REFUSALS, add_error_handlers
 from modules.api.models import model_routes
 from modules.api.security import GUARDED, ApiKey, ApiPaths, BodyLimit, RequestIds
@@ -42,6 +43,7 @@ def add_api(app: FastAPI, services: Services) -> None:
     for routes in (
         speech_routes,
         transcription_routes,
+        diarization_routes,
         model_routes,
         voice_routes,
         queue_routes,

@@ -198,6 +198,21 @@ class PhonemeSpeechBody(SpeechFields):
     phonemes: str = Field(description="As /dev/phonemize writes them.")
 
 
+class DiarizedTurn(BaseModel):
+    """A stretch in which one speaker talks; times in seconds."""
+
+    start: float
+    end: float
+    speaker: str
+
+
+class Diarized(BaseModel):
+    """Who speaks when."""
+
+    duration: float
+    segments: list[DiarizedTurn]
+
+
 class InMemory(BaseModel):
     """One copy of a model's weights. `used_by` names the work that uses it."""
 

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Collection, Generator, Iterable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, File, Form, Request, UploadFile
+from fastapi import APIRouter, Form, Request, UploadFile
 from pydantic import BeforeValidator
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
+from modules.api.diarization import (
+    FewestSpeakers,
+    KnownNames,
+    KnownReferences,
+    MostSpeakers,
+    Recording,
+    known_recordings,
+)
 from modules.api.errors import ApiError, blame, describe_error
 from modules.api.models import LISTENING_ALIASES, choose_listener
 from modules.api.schemas import lower_case
@@ -30,13 +37,13 @@ from modules.api.streaming import (
     fallback_headers,
     in_turn,
 )
-from modules.core_components.audio.decode import RAW_FORMATS
+from modules.api.uploads import store_upload
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.text.languages import language_name
 from modules.core_components.text.subtitles import render
-from modules.core_components.values import Segment, Transcript
-from modules.tools.listening.speakers import MOST_SPEAKERS, OFF, speakers_between
+from modules.core_components.values import FloatArray, Segment, Transcript
+from modules.tools.listening.speakers import OFF, recognize, speakers_between
 from modules.tools.listening.transcribe import (
     CompletedTranscription,
     TranscribeRequest,
@@ -50,7 +57,6 @@ from modules.tools.services import Services
 TranscriptFormat = Literal["json", "text", "srt", "verbose_json", "vtt", "diarized_json"]
 DIARIZED = "diarized_json"
 GRANULARITIES = ("word", "segment")
-Recording = Annotated[UploadFile, File(description="Sound or video, any common container.")]
 ModelName = Annotated[str, Form(description="An installed listening model, or whisper-1.")]
 SpokenLanguage = Annotated[
     str, Form(description="Such as en, pt-BR or english; left out, it is found.")
@@ -75,11 +81,6 @@ Granularities = Annotated[
 Diarize = Annotated[
     bool, Form(description="true: tell the speakers apart; diarized_json does so by itself.")
 ]
-FewestSpeakers = Annotated[
-    int | None, Form(ge=1, le=MOST_SPEAKERS, description="At least so many.")
-]
-MostSpeakers = Annotated[int | None, Form(ge=1, le=MOST_SPEAKERS, description="At most so many.")]
-
 _GRANULARITIES_FIELD = re.compile(r"timestamp_granularities(\[\d*\])?")
 _STREAMED_FORMATS: tuple[TranscriptFormat, ...] = ("json", "text")
 _TIMED_FORMATS: tuple[TranscriptFormat, ...] = ("srt", "vtt", "verbose_json", "diarized_json")
@@ -115,6 +116,8 @@ def transcription_routes(context: ApiContext) -> APIRouter:
         diarize: Diarize = False,
         min_speakers: FewestSpeakers = None,
         max_speakers: MostSpeakers = None,
+        known_speaker_names: KnownNames = [],  # noqa: B006
+        known_speaker_references: KnownReferences = [],  # noqa: B006
     ) -> Response:
         """Transcribes a recording in the language that is spoken in it."""
         options = _options(prompt, temperature)
@@ -125,7 +128,8 @@ def transcription_routes(context: ApiContext) -> APIRouter:
         wanted = TranscribeRequest(
             Path(), model, language, options=options, track=track, speakers=speakers
         )
-        return await _answer(context, request, file, wanted, response_format, stream)
+        known = known_recordings(known_speaker_names, known_speaker_references)
+        return await _answer(context, request, file, wanted, response_format, stream, known)
 
     @router.post("/v1/audio/translations", response_class=Response, responses=_RESPONSES)
     async def create_translation(
@@ -173,10 +177,11 @@ async def _answer(
     wanted: TranscribeRequest,
     fmt: TranscriptFormat,
     stream: bool,
+    known: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Response:
     services = context.services
     completed = await run_in_threadpool(_complete, services, wanted, fmt, stream)
-    folder, recording = await run_in_threadpool(_store, services, file)
+    folder, recording = await run_in_threadpool(store_upload, services, file)
     headers = fallback_headers(completed.model_id, completed.note)
 
     def make(cancel: CancelToken) -> Generator[bytes, None, None]:
@@ -184,8 +189,12 @@ async def _answer(
             with closing(live_transcription(services, completed, recording, cancel)) as segments:
                 yield from _events(segments)
         else:
-            transcript = transcribe_file(services, completed, recording, no_progress, cancel)
-            yield _format(transcript, fmt, completed.given)
+            voices: dict[str, FloatArray] = {}
+            transcript = transcribe_file(
+                services, completed, recording, no_progress, cancel, on_voices=voices.update
+            )
+            transcript = _with_names(transcript, recognize(services, voices, known))
+            yield _format(transcript, fmt, completed.given, known)
 
     def make_and_clean_up(cancel: CancelToken) -> Generator[bytes, None, None]:
         with folder:  # also while the request waits
@@ -237,29 +246,17 @@ def _complete(
     return replace(complete_transcription(services, wanted, choice), may_fall_back=False)
 
 
-def _store(services: Services, file: UploadFile) -> tuple[TemporaryDirectory[str], Path]:
-    """The upload as a file in a folder that its user removes.
-
-    Of its name only the suffix of a raw format is kept, which the decoder needs.
-    """
-    folder = TemporaryDirectory(prefix="recording-", dir=services.settings.cache_folder)
-    suffix = Path(file.filename or "").suffix.lower()
-    path = Path(folder.name, f"recording{suffix if suffix in RAW_FORMATS else ''}")
-    try:
-        with path.open("wb") as target:
-            shutil.copyfileobj(file.file, target)
-    except BaseException:
-        folder.cleanup()
-        raise
-    return folder, path
-
-
-def _format(transcript: Transcript, fmt: TranscriptFormat, options: Mapping[str, Any]) -> bytes:
+def _format(
+    transcript: Transcript,
+    fmt: TranscriptFormat,
+    options: Mapping[str, Any],
+    known: Collection[str],
+) -> bytes:
     """The whole transcript; `options` are those it was made with."""
     if fmt in _RENDERED:
         return render(transcript, _RENDERED[fmt]).encode()
     if fmt == DIARIZED:
-        return _json(_diarized(transcript))
+        return _json(_diarized(transcript, known))
     return _json({"text": transcript.text} if fmt == "json" else _verbose(transcript, options))
 
 
@@ -289,15 +286,28 @@ def _verbose(transcript: Transcript, options: Mapping[str, Any]) -> dict[str, An
     }
 
 
+def _with_names(transcript: Transcript, names: Mapping[str, str]) -> Transcript:
+    """The transcript with the names of speakers who were recognized."""
+    segments = (
+        replace(segment, speaker=names.get(segment.speaker or "", segment.speaker))
+        for segment in transcript.segments
+    )
+    return replace(transcript, segments=tuple(segments)) if names else transcript
+
+
 def _speaker(segment: Segment) -> dict[str, str]:
     """WhisperX's field, where somebody is known to speak."""
     return {"speaker": segment.speaker} if segment.speaker else {}
 
 
-def _diarized(transcript: Transcript) -> dict[str, Any]:
-    """OpenAI's diarized_json; speakers are A, B, ... in the order in which they begin."""
-    speakers = dict.fromkeys(segment.speaker or "" for segment in transcript.segments)
-    names = {name: _letters(place) for place, name in enumerate(filter(None, speakers))}
+def _diarized(transcript: Transcript, known: Collection[str]) -> dict[str, Any]:
+    """OpenAI's diarized_json; speakers who are not known by name are A, B, ... in the order in
+    which they begin."""
+    found = dict.fromkeys(filter(None, (segment.speaker for segment in transcript.segments)))
+    unknown = (name for name in found if name not in known)
+    names = {name: name for name in known} | {
+        name: _letters(place) for place, name in enumerate(unknown)
+    }
     return {
         "task": "transcribe",
         "duration": transcript.duration_s,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ SECONDS = 4.0
 NOISE = np.random.default_rng(1).normal(scale=0.1, size=int(SECONDS * RATE_HZ))
 WAV = encode_speech(Speech(NOISE.astype(np.float32), RATE_HZ), "wav")
 TRANSCRIPTIONS, TRANSLATIONS = "/v1/audio/transcriptions", "/v1/audio/translations"
+DIARIZATION = "/v1/audio/diarization"
 
 
 def ask(client: TestClient, path: str = TRANSCRIPTIONS, content: bytes = WAV, **form: Any) -> Any:
@@ -238,7 +240,9 @@ def two_speakers(monkeypatch: pytest.MonkeyPatch) -> list[SpeakerCount]:
         return speakers.ToldApart(turns, (), {})
 
     monkeypatch.setattr("modules.tools.listening.transcribe.tell_apart", tell)
-    monkeypatch.setattr("modules.tools.listening.transcribe.require_models", lambda services: None)
+    monkeypatch.setattr("modules.tools.listening.speakers.tell_apart", tell)
+    for place in ("tools.listening.transcribe", "api.diarization"):
+        monkeypatch.setattr(f"modules.{place}.require_models", lambda services: None)
     return asked
 
 
@@ -268,9 +272,43 @@ def test_other_formats_name_speakers_on_request(
     assert "speaker" not in ask(client, response_format="verbose_json").json()["segments"][0]
 
 
+def test_known_speakers_have_their_names(
+    client: TestClient, two_speakers: list[SpeakerCount], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def recognize(services: Services, voices: Any, known: Any) -> dict[str, str]:
+        assert list(known.values()) in ([], [WAV])
+        return dict.fromkeys(["Speaker 2"], *known)
+
+    for place in ("transcription", "diarization"):
+        monkeypatch.setattr(f"modules.api.{place}.recognize", recognize)
+    form = {
+        "known_speaker_names[]": "Ben",
+        "known_speaker_references[]": f"data:audio/wav;base64,{base64.b64encode(WAV).decode()}",
+    }
+    parts = ask(client, response_format="diarized_json", **form).json()["segments"]
+    assert [part["speaker"] for part in parts] == ["A", "Ben"]
+    turns = ask(client, DIARIZATION, **form).json()["segments"]
+    assert [turn["speaker"] for turn in turns] == ["SPEAKER_00", "Ben"]
+
+
+def test_diarization_is_speaches(client: TestClient, two_speakers: list[SpeakerCount]) -> None:
+    answer = ask(client, DIARIZATION, max_speakers="3").json()
+    assert answer["duration"] == pytest.approx(SECONDS)
+    assert answer["segments"][1] == {"start": 2.0, "end": 4.0, "speaker": "SPEAKER_01"}
+    lines = ask(client, DIARIZATION, response_format="RTTM").text.splitlines()
+    assert lines[0] == "SPEAKER audio 1 0.000 2.000 <NA> <NA> SPEAKER_00 <NA> <NA>"
+    assert two_speakers == [SpeakerCount(1, 3), SpeakerCount()]
+
+
 @pytest.mark.parametrize(
     ("path", "form", "about"),
     [
+        (DIARIZATION, {"known_speaker_names[]": "Ben"}, "known_speaker_references"),
+        (
+            DIARIZATION,
+            {"known_speaker_names[]": "Ben", "known_speaker_references[]": "data:,x"},
+            "known_speaker_references",
+        ),
         (TRANSCRIPTIONS, {"diarize": "true", "min_speakers": 5, "max_speakers": 2}, "min_speakers"),
         (TRANSCRIPTIONS, {"diarize": "true", "max_speakers": 0}, "max_speakers"),
         (TRANSCRIPTIONS, {"diarize": "true", "stream": "true"}, "stream"),

@@ -15,7 +15,7 @@ from modules.core_components.errors import JobCancelled
 from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.values import FloatArray, Speech
 from modules.tools.jobs import register_job_kinds
-from modules.tools.listening.speakers import ToldApart, tell_apart
+from modules.tools.listening.speakers import ToldApart, recognize, tell_apart
 from modules.tools.listening.transcribe import submit_transcription
 from modules.tools.listening.transcripts import get_transcript, name_speaker
 from modules.tools.services import Services, open_services
@@ -80,6 +80,8 @@ def test_three_are_told_apart_with_their_overlap(
     assert (wanted != heard).sum() / wanted.sum() < 0.25
     (overlap,) = (pair for pair in found.overlaps if pair[1] - pair[0] > 0.3)
     assert turns[2][0] - 0.2 < overlap[0] < overlap[1] < turns[1][1] + 0.2
+    known = {name: (RECORDINGS / f"{name}.mp3").read_bytes() for name in ("menardi-1", "june-1")}
+    assert recognize(studio, found.voices, known) == {"Speaker 3": "menardi-1"}
     # Another number of speakers comes from what was heard already.
     listened: list[float] = []
     two = SpeakerCount(2, 2)

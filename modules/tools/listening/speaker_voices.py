@@ -56,9 +56,15 @@ def read_voices(transcript: Path) -> dict[str, FloatArray]:
         return {}
 
 
-def same_voices(voices: Voices, others: Iterable[tuple[str, FloatArray]]) -> dict[str, str]:
-    """The name of each voice that is among `others`, (name, embedding); each name once."""
-    least = speaker_scale(ENCODER).same_group
+def same_voices(
+    voices: Voices,
+    others: Iterable[tuple[str, FloatArray]],
+    least: float = speaker_scale(ENCODER).same_group,
+) -> dict[str, str]:
+    """The name of each voice that is among `others`, (name, embedding); each name once.
+
+    Voices are the same from a cosine of `least` on.
+    """
     found: dict[str, str] = {}
     for similarity, label, name in sorted(_similarities(voices, tuple(others)), reverse=True):
         if similarity >= least and label not in found and name not in found.values():

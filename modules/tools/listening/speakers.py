@@ -23,10 +23,14 @@ from modules.core_components.ai_models.engines.diarization.local_voices import (
 )
 from modules.core_components.ai_models.engines.diarization.turns import find_turns, overlaps
 from modules.core_components.audio.encode import audio_sha256
+from modules.core_components.audio.files import read_speech
 from modules.core_components.audio.resample import StreamResampler
+from modules.core_components.audio.speech_regions import trim_to_speech
 from modules.core_components.errors import BadInputError, CorruptFileError, ModelMissingError
 from modules.core_components.progress import CancelToken, Progress
+from modules.core_components.speaker_scale import speaker_scale
 from modules.core_components.values import FloatArray, Speech, Turn
+from modules.tools.listening.speaker_voices import same_voices
 from modules.tools.services import Services
 
 logger = logging.getLogger(__name__)
@@ -34,6 +38,7 @@ logger = logging.getLogger(__name__)
 OFF, AUTO = "", "auto"
 MOST_SPEAKERS = 50
 _BLOCK_S = 60
+_LONGEST_REFERENCE_S = 60.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +125,37 @@ def tell_apart(
         )
         known.save(kept)
     return arrange(known, speech.duration_s, count)
+
+
+def tell_file_apart(
+    services: Services,
+    recording: Path,
+    count: SpeakerCount,
+    progress: Progress,
+    cancel: CancelToken,
+) -> tuple[ToldApart, float]:
+    """As `tell_apart`, of any recording; also its length in seconds. Raises BadInputError."""
+    speech = read_speech(recording, SAMPLE_RATE_HZ, called="The recording", cancel=cancel)
+    return tell_apart(services, speech, count, progress, cancel), speech.duration_s
+
+
+def recognize(
+    services: Services, voices: Mapping[str, FloatArray], known: Mapping[str, bytes]
+) -> dict[str, str]:
+    """The names of those `voices` that are among `known`, recordings by name.
+
+    Raises BadInputError for a recording that cannot be read or is longer than a minute.
+    """
+    if not voices or not known:
+        return {}
+    encoder = services.asr.context.engine(ENCODER)
+    others = []
+    for name, content in known.items():
+        speech = read_speech(
+            content, SAMPLE_RATE_HZ, _LONGEST_REFERENCE_S, called=f"The recording of {name}"
+        )
+        others.append((name, encoder.embed(trim_to_speech(speech))))
+    return same_voices(voices, others, speaker_scale(ENCODER).same_speaker)
 
 
 def arrange(heard: LocalVoices, duration_s: float, count: SpeakerCount) -> ToldApart:
