@@ -58,6 +58,7 @@ def clean(
 
 
 def _line(cleaned: CleanedRecording) -> str:
-    before, after = cleaned.before.signal_to_noise_db, cleaned.after.signal_to_noise_db
-    figures = "" if before is None or after is None else f" ({before:.0f} -> {after:.0f} dB SNR)"
-    return f"{cleaned.written}: {', '.join(cleaned.steps)}{figures}"
+    from modules.tools.listening.cleaning import changes
+
+    figures = changes(cleaned.before, cleaned.after)
+    return f"{cleaned.written}: {'; '.join(filter(None, [', '.join(cleaned.steps), figures]))}"

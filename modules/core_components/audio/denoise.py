@@ -7,7 +7,7 @@ its own: the C functions of `libDF/src/capi.rs` are declared here.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from modules.core_components.audio.resample import resample
+from modules.core_components.audio.resample import StreamResampler
 from modules.core_components.errors import StudioError
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.values import FloatArray, Speech
@@ -38,31 +38,75 @@ def remove_noise(
     It takes 0.13 s of processor time for each second (AVX2; docs/performance.md). Raises
     JobCancelled, and StudioError where the package has no build for this machine.
     """
-    rate = speech.sample_rate_hz
-    noisy = resample(np.clip(speech.samples, -1, 1), rate, SAMPLE_RATE_HZ)
-    length = len(speech.samples)
-    clean = resample(_filtered(noisy, progress, cancel), SAMPLE_RATE_HZ, rate)[:length]
-    # Resampled there and back it may lack a sample.
-    return replace(speech, samples=np.pad(np.clip(clean, -1, 1), (0, length - len(clean))))
+    rate_hz, total = speech.sample_rate_hz, len(speech.samples)
+    step = max(1, round(_REPORT_S * rate_hz))
+
+    def pieces() -> Iterator[FloatArray]:
+        for start in range(0, total, step):
+            if cancel is not None:
+                cancel.raise_if_cancelled()
+            progress(start / total, "Removing noise")
+            yield speech.samples[start : start + step]
+
+    clean = [np.zeros(0, np.float32), *without_noise(pieces(), rate_hz)]
+    return replace(speech, samples=np.concatenate(clean))
 
 
-def _filtered(noisy: FloatArray, progress: Progress, cancel: CancelToken | None) -> FloatArray:
-    """float32 [n] at 48 kHz in and out, in time with each other."""
+def without_noise(pieces: Iterable[FloatArray], rate_hz: int) -> Iterator[FloatArray]:
+    """The pieces of a recording, float32 [n], without background noise: as many samples in all.
+
+    How the recording is divided makes no difference. Raises StudioError where the package has no
+    build for this machine.
+    """
+    to_network, back = StreamResampler(SAMPLE_RATE_HZ), StreamResampler(rate_hz)
+    given = returned = 0
     with _network() as (library, state):
-        frame = library.df_get_frame_length(state)
-        count = -(-(len(noisy) + _DELAY) // frame)
-        given = np.zeros(count * frame, dtype=np.float32)
-        given[: len(noisy)] = noisy
+        frames = _Frames(library, state)
+
+        def cleaned(samples: FloatArray) -> FloatArray:
+            # Resampled there and back it may have a sample too many.
+            clean = np.clip(back.feed(frames.feed(samples), SAMPLE_RATE_HZ), -1, 1)
+            return clean[: given - returned]
+
+        for piece in pieces:
+            given += len(piece)
+            clean = cleaned(to_network.feed(np.clip(piece, -1, 1), rate_hz))
+            returned += len(clean)
+            yield clean
+        rest = np.concatenate([to_network.finish(), np.zeros(frames.lag, np.float32)])
+        for clean in (cleaned(rest), np.clip(back.finish(), -1, 1)):
+            clean = clean[: given - returned]
+            returned += len(clean)
+            yield clean
+    if returned < given:  # or lack one
+        yield np.zeros(given - returned, np.float32)
+
+
+class _Frames:
+    """The filter at 48 kHz for samples that come in pieces; what leaves is in time with them."""
+
+    def __init__(self, library: Any, state: Any) -> None:
+        self._library, self._state = library, state
+        self._frame = int(library.df_get_frame_length(state))
+        self._rest = np.zeros(0, np.float32)
+        self._late = _DELAY
+
+    @property
+    def lag(self) -> int:
+        """How many samples must follow the last one before it leaves."""
+        return _DELAY + self._frame
+
+    def feed(self, samples: FloatArray) -> FloatArray:
+        """float32 [n] in, float32 [m] out, whole frames of 10 ms."""
+        waiting = np.concatenate([self._rest, samples])
+        whole = len(waiting) // self._frame * self._frame
+        given, self._rest = np.ascontiguousarray(waiting[:whole]), waiting[whole:]
         clean = np.empty_like(given)
-        report_frames = round(_REPORT_S * SAMPLE_RATE_HZ / frame)
-        for index in range(count):
-            if index % report_frames == 0:
-                if cancel is not None:
-                    cancel.raise_if_cancelled()
-                progress(index / count, "Removing noise")
-            at = index * frame
-            library.df_process_frame(state, _pointer(given[at:]), _pointer(clean[at:]))
-    return clean[_DELAY : _DELAY + len(noisy)]
+        for at in range(0, whole, self._frame):
+            self._library.df_process_frame(self._state, _pointer(given[at:]), _pointer(clean[at:]))
+        late = min(self._late, whole)
+        self._late -= late
+        return clean[late:]
 
 
 @contextmanager

@@ -46,40 +46,67 @@ def to_pcm16(samples: FloatArray) -> NDArray[np.int16]:
     return np.clip(scaled, -32768, 32767).astype(np.int16)
 
 
+def file_parameters(fmt: str) -> Mapping[str, Any]:
+    """What libsndfile must be told for a format. Raises BadInputError for none of FORMATS."""
+    if fmt not in _LIBSNDFILE:
+        raise BadInputError(f"Cannot write {fmt!r} files.", f"Choose {', '.join(FORMATS)}.")
+    return _LIBSNDFILE[fmt]
+
+
 def encode_speech(speech: Speech, fmt: str) -> bytes:
     """A whole file of the format (wav and flac: 16-bit PCM, without loss beyond that; mp3).
 
     mp3 knows nine sample rates; speech at another one is resampled to the next higher.
     Raises BadInputError for an unknown format and for values that are not numbers.
     """
-    if fmt not in _LIBSNDFILE:
-        raise BadInputError(f"Cannot write {fmt!r} files.", f"Choose {', '.join(FORMATS)}.")
     import soundfile
 
-    samples, rate_hz = speech.samples, speech.sample_rate_hz
-    if fmt == "mp3" and rate_hz not in _MP3_RATES_HZ:
-        wanted_hz = next((rate for rate in _MP3_RATES_HZ if rate > rate_hz), _MP3_RATES_HZ[-1])
-        samples, rate_hz = resample(samples, rate_hz, wanted_hz), wanted_hz
+    parameters = file_parameters(fmt)
+    rate_hz = written_rate_hz(speech.sample_rate_hz, fmt)
+    samples = resample(speech.samples, speech.sample_rate_hz, rate_hz)
     buffer = io.BytesIO()
-    soundfile.write(buffer, to_pcm16(samples), rate_hz, **_LIBSNDFILE[fmt])
+    soundfile.write(buffer, to_pcm16(samples), rate_hz, **parameters)
     return buffer.getvalue()
+
+
+def written_rate_hz(sample_rate_hz: int, fmt: str) -> int:
+    """At which rate a file of the format holds speech of that one."""
+    if fmt != "mp3" or sample_rate_hz in _MP3_RATES_HZ:
+        return sample_rate_hz
+    return next((rate for rate in _MP3_RATES_HZ if rate > sample_rate_hz), _MP3_RATES_HZ[-1])
 
 
 def audio_sha256(speech: Speech) -> str:
     """Hash of the float32 samples and their rate: the same sound, whatever file it came from."""
-    return _fingerprint("float32", speech.sample_rate_hz, speech.samples.astype("<f4").tobytes())
+    digest = RunningSha256(speech.sample_rate_hz)
+    digest.feed(speech.samples)
+    return digest.hexdigest()
+
+
+class RunningSha256:
+    """`audio_sha256` of speech that comes in pieces."""
+
+    def __init__(self, sample_rate_hz: int) -> None:
+        self._digest = _started("float32", sample_rate_hz)
+
+    def feed(self, samples: FloatArray) -> None:
+        """The next samples, float32 [n]."""
+        self._digest.update(samples.astype("<f4").tobytes())
+
+    def hexdigest(self) -> str:
+        """Of all that was fed so far."""
+        return self._digest.hexdigest()
 
 
 def pcm_sha256(speech: Speech) -> str:
     """Hash of the 16-bit samples and their rate: what a wav or flac file keeps of the speech."""
-    samples = to_pcm16(speech.samples).astype("<i2").tobytes()
-    return _fingerprint("int16", speech.sample_rate_hz, samples)
-
-
-def _fingerprint(kind: str, sample_rate_hz: int, samples: bytes) -> str:
-    digest = hashlib.sha256(f"{kind} {sample_rate_hz} Hz\n".encode())
-    digest.update(samples)
+    digest = _started("int16", speech.sample_rate_hz)
+    digest.update(to_pcm16(speech.samples).astype("<i2").tobytes())
     return digest.hexdigest()
+
+
+def _started(kind: str, sample_rate_hz: int) -> hashlib._Hash:
+    return hashlib.sha256(f"{kind} {sample_rate_hz} Hz\n".encode())
 
 
 # Streaming: six formats, mono at 24 kHz. A streamed file cannot say how long it will be; a whole

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -21,8 +23,10 @@ from modules.core_components.audio.encode import (
     FORMATS,
     audio_sha256,
     encode_speech,
+    file_parameters,
     pcm_sha256,
     to_pcm16,
+    written_rate_hz,
 )
 from modules.core_components.audio.resample import StreamResampler
 from modules.core_components.audio.speech_regions import speech_seconds
@@ -36,15 +40,18 @@ _CLEARLY_MORE, _LEAST_MORE_S = 1.2, 0.3
 # A channel is noise with less than this share of another's speech and more than that of its power.
 _SPEECHLESS, _LOUD = 0.02, 0.1
 _EXCERPTS_S, _EXCERPTS = 600.0, 10
+_PIECE_S = 5.0
 _INVERTED_NOTE = "Its channels cancel each other; one was inverted."
 
 __all__ = [
     "FORMATS",
+    "PiecewiseRecording",
     "audio_sha256",
     "encode_speech",
     "pcm_sha256",
     "read_speech",
     "write_flac",
+    "write_pieces",
     "write_speech",
 ]
 
@@ -81,14 +88,8 @@ def read_speech(
     _check_is_file(path, name)
     raw_format = RAW_FORMATS.get(path.suffix.lower())
     reading = _Reading(name, raw_format, sample_rate_hz, max_duration_s, track, keep_times, cancel)
-    try:
-        with path.open("rb") as stream:
-            return reading.read(stream)
-    except OSError as error:
-        raise BadInputError(
-            f"{name} cannot be opened: {error.strerror or error}.",
-            "Check that you may read the file.",
-        ) from error
+    with _opened(path, name) as stream:
+        return reading.read(stream)
 
 
 def write_speech(path: Path, speech: Speech, fmt: str | None = None) -> None:
@@ -103,16 +104,75 @@ def write_speech(path: Path, speech: Speech, fmt: str | None = None) -> None:
 def write_flac(path: Path, speech: Speech) -> None:
     """Writes a 16-bit flac file, whole or not at all, a minute at a time: hours of speech take no
     more memory than they have. Raises DiskFullError."""
+    step = 60 * speech.sample_rate_hz
+    pieces = (speech.samples[at : at + step] for at in range(0, len(speech.samples), step))
+    write_pieces(path, pieces, speech.sample_rate_hz, "flac")
+
+
+def write_pieces(path: Path, pieces: Iterable[FloatArray], sample_rate_hz: int, fmt: str) -> None:
+    """Writes what comes in pieces, float32 [n], as `write_speech` does the whole; raises
+    what it raises."""
     import soundfile
 
-    step = 60 * speech.sample_rate_hz
-    about = {"samplerate": speech.sample_rate_hz, "channels": 1, "subtype": "PCM_16"}
+    rate_hz = written_rate_hz(sample_rate_hz, fmt)
+    resampler = StreamResampler(rate_hz)
+    about = {"samplerate": rate_hz, "channels": 1, **file_parameters(fmt)}
     with (
         atomic.atomic_path(path) as partial,
-        soundfile.SoundFile(partial, "w", format="FLAC", **about) as file,
+        soundfile.SoundFile(partial, "w", **about) as file,
     ):
-        for start in range(0, len(speech.samples), step):
-            file.write(to_pcm16(speech.samples[start : start + step]))
+        for piece in pieces:
+            file.write(to_pcm16(resampler.feed(piece, sample_rate_hz)))
+        file.write(to_pcm16(resampler.finish()))
+
+
+class PiecewiseRecording:
+    """A recording that is read a piece at a time, as often as wanted, and never held as a whole.
+
+    The same sound as `read_speech` gives. It is decoded once to find its length and which of its
+    channels carry the speech. Raises BadInputError as `read_speech` does, and JobCancelled.
+    """
+
+    def __init__(self, path: Path, cancel: CancelToken | None = None) -> None:
+        _check_is_file(path, path.name)
+        self._path = path
+        raw_format = RAW_FORMATS.get(path.suffix.lower())
+        self._reading = _Reading(path.name, raw_format, None, None, 0, True, cancel)
+        facts = ChannelFacts()
+        self.length = self.sample_rate_hz = 0
+        self.notes: tuple[str, ...] = ()
+        self._downmix = Downmix()
+        with _opened(path, path.name) as stream:
+            for piece, rate_hz in self._reading.pieces(stream, self._downmix, facts):
+                self.length += len(piece)
+                self.sample_rate_hz = rate_hz
+            if facts.differ:
+                chosen = self._reading.choose_downmix(stream, facts, self.length)
+                self._downmix, self.notes = chosen
+
+    def pieces(self) -> Iterator[FloatArray]:
+        """The sound, float32 [n], in order, some seconds at a time."""
+        waiting: list[FloatArray] = []
+        with _opened(self._path, self._path.name) as stream:
+            for piece, rate_hz in self._reading.pieces(stream, self._downmix, ChannelFacts()):
+                waiting.append(piece)
+                if sum(map(len, waiting)) >= _PIECE_S * rate_hz:
+                    yield np.concatenate(waiting)
+                    waiting.clear()
+        if waiting:
+            yield np.concatenate(waiting)
+
+
+@contextmanager
+def _opened(path: Path, name: str) -> Iterator[BinaryIO]:
+    try:
+        with path.open("rb") as stream:
+            yield stream
+    except OSError as error:
+        raise BadInputError(
+            f"{name} cannot be opened: {error.strerror or error}.",
+            "Check that you may read the file.",
+        ) from error
 
 
 def _check_is_file(path: Path, name: str) -> None:
@@ -144,36 +204,45 @@ class _Reading:
         """The sound, with the mix of its channels that carries the speech."""
         facts = ChannelFacts()
         speech = self._collect(stream, Downmix(), facts)
-        return self._with_speech(stream, speech, facts) if facts.differ else speech
+        if not facts.differ:
+            return speech
+        downmix, notes = self.choose_downmix(stream, facts, len(speech.samples))
+        if downmix != Downmix():
+            speech = self._collect(stream, downmix, ChannelFacts())
+        return replace(speech, notes=notes)
 
-    def _with_speech(self, stream: BinaryIO, speech: Speech, facts: ChannelFacts) -> Speech:
-        """`speech`, or another mix of its channels that carries the speech better."""
-        most_s = _speech_in_excerpts_s(speech)
+    def choose_downmix(
+        self, stream: BinaryIO, facts: ChannelFacts, length: int
+    ) -> tuple[Downmix, tuple[str, ...]]:
+        """The mix of differing channels that carries the speech, and what to say about it.
+
+        `length` is that of the recording in samples.
+        """
+        most_s, _ = self._heard(stream, Downmix(), length)
         if facts.cancel:
-            plain = self._collect(stream, Downmix(align=False), ChannelFacts())
-            if _speech_in_excerpts_s(plain) > _CLEARLY_MORE * most_s + _LEAST_MORE_S:
-                return plain
-            return replace(speech, notes=(_INVERTED_NOTE,))
-        spoken_s, power = [], []
-        for number in range(min(facts.count, _MOST_CHANNELS)):
-            channel = self._collect(stream, Downmix(number), ChannelFacts())
-            spoken_s.append(_speech_in_excerpts_s(channel))
-            power.append(float(np.square(channel.samples).mean()))
+            plain = Downmix(align=False)
+            plain_s, _ = self._heard(stream, plain, length)
+            is_better = plain_s > _CLEARLY_MORE * most_s + _LEAST_MORE_S
+            return (plain, ()) if is_better else (Downmix(), (_INVERTED_NOTE,))
+        count = min(facts.count, _MOST_CHANNELS)
+        heard = [self._heard(stream, Downmix(number), length) for number in range(count)]
+        spoken_s, power = [seconds for seconds, _ in heard], [power for _, power in heard]
         best = int(np.argmax(spoken_s))
-        others = [number for number in range(len(spoken_s)) if number != best]
+        others = [number for number in range(count) if number != best]
         speechless = max(spoken_s[number] for number in others) < _SPEECHLESS * spoken_s[best]
         covered = speechless and max(power[number] for number in others) > _LOUD * power[best]
         if covered or spoken_s[best] > _CLEARLY_MORE * most_s + _LEAST_MORE_S:
             note = f"Only channel {best + 1} was used: the others cover its speech."
-            alone = self._collect(stream, Downmix(best), ChannelFacts())
-            return replace(alone, notes=(note,))
-        return speech
+            return Downmix(best), (note,)
+        return Downmix(), ()
 
-    def _collect(self, stream: BinaryIO, downmix: Downmix, facts: ChannelFacts) -> Speech:
+    def pieces(
+        self, stream: BinaryIO, downmix: Downmix, facts: ChannelFacts
+    ) -> Iterator[tuple[FloatArray, int]]:
+        """The sound as (samples float32 [n], rate in Hz), one rate for all. Raises as it says."""
         stream.seek(0)
         resampler = StreamResampler(self.sample_rate_hz)
-        pieces: list[FloatArray] = []
-        duration_s = 0.0
+        duration_s, length = 0.0, 0
         for samples, rate_hz in decode_mono(
             stream, self.name, self.raw_format, self.track, self.keep_times, downmix, facts
         ):
@@ -190,22 +259,48 @@ class _Reading:
                     f"{self.name} is longer than {_spoken_duration(self.max_duration_s)}.",
                     "Cut out a shorter part, or raise the limit in the settings.",
                 )
-            pieces.append(resampler.feed(samples, rate_hz))
-        pieces.append(resampler.finish())
-        joined = np.concatenate(pieces)
-        if not len(joined):
+            piece = resampler.feed(samples, rate_hz)
+            length += len(piece)
+            yield piece, resampler.to_hz
+        rest = resampler.finish()
+        if not length + len(rest):
             raise BadInputError(f"{self.name} holds no sound: its length is zero.", HINT_FORMATS)
-        return Speech(joined, resampler.to_hz)
+        yield rest, resampler.to_hz
+
+    def _collect(self, stream: BinaryIO, downmix: Downmix, facts: ChannelFacts) -> Speech:
+        pieces = list(self.pieces(stream, downmix, facts))
+        return Speech(np.concatenate([samples for samples, _ in pieces]), pieces[-1][1])
+
+    def _heard(self, stream: BinaryIO, downmix: Downmix, length: int) -> tuple[float, float]:
+        """How long somebody speaks in a mix, and its mean power; of a long recording, in excerpts
+        spread over it."""
+        excerpts: list[list[FloatArray]] = []
+        spans: list[tuple[int, int]] = []
+        at, energy, rate_hz = 0, 0.0, 0
+        for piece, rate_hz in self.pieces(stream, downmix, ChannelFacts()):
+            if not spans:
+                spans = _excerpt_spans(length, rate_hz)
+                excerpts = [[] for _ in spans]
+            energy += float(np.square(piece, dtype=np.float64).sum())
+            for excerpt, (first, end) in zip(excerpts, spans, strict=True):
+                part = piece[max(first - at, 0) : max(end - at, 0)]
+                if len(part):
+                    excerpt.append(part)
+            at += len(piece)
+        spoken_s = sum(
+            speech_seconds(Speech(np.concatenate(excerpt), rate_hz))
+            for excerpt in excerpts
+            if excerpt
+        )
+        return spoken_s, energy / max(at, 1)
 
 
-def _speech_in_excerpts_s(speech: Speech) -> float:
-    """How long somebody speaks in it; of a long recording, in parts spread over it."""
-    if speech.duration_s <= _EXCERPTS_S:
-        return speech_seconds(speech)
-    length = round(_EXCERPTS_S / _EXCERPTS * speech.sample_rate_hz)
-    starts = np.linspace(0, len(speech.samples) - length, _EXCERPTS).astype(int)
-    pieces = (speech.samples[start : start + length] for start in starts)
-    return sum(speech_seconds(Speech(piece, speech.sample_rate_hz)) for piece in pieces)
+def _excerpt_spans(length: int, rate_hz: int) -> list[tuple[int, int]]:
+    if length <= _EXCERPTS_S * rate_hz:
+        return [(0, length)]
+    size = round(_EXCERPTS_S / _EXCERPTS * rate_hz)
+    starts = np.linspace(0, length - size, _EXCERPTS).astype(int).tolist()
+    return [(start, start + size) for start in starts]
 
 
 def _spoken_duration(seconds: float) -> str:

@@ -21,12 +21,15 @@ AUDIBLE_CLIPPING = 0.0005
 
 _FRAME_S = 0.02
 _SILENCE_BELOW_LOUD_DB = 40.0
-_SILENCE_DBFS = -60.0
-_FULL_SCALE = 0.999
-_CLIPPED_RUN = 3
+# A frame below this is silent.
+SILENT_DBFS = -60.0
+# Samples in a row at full scale are clipped.
+FULL_SCALE = 0.999
+SHORTEST_CLIPPED_RUN = 3
 _BAND_BELOW_PEAK_DB = 60.0
 _QUIET_SHARE = 0.05
 _CLEANEST_DB = 90.0
+_LEAST_POWER = 1e-12
 _SPECTRUM_WINDOW = 1024
 
 
@@ -48,7 +51,11 @@ def peak(speech: Speech) -> float:
 
 def headroom_db(speech: Speech) -> float:
     """How far it can be raised until its peaks reach `HIGHEST_PEAK`; infinite for silence."""
-    highest = peak(speech)
+    return headroom_of_db(peak(speech))
+
+
+def headroom_of_db(highest: float) -> float:
+    """The same by the largest absolute sample."""
     return 20 * math.log10(HIGHEST_PEAK / highest) if highest else math.inf
 
 
@@ -92,14 +99,14 @@ def loud_level_dbfs(speech: Speech) -> float:
     return float(np.percentile(levels, 95)) if len(levels) else -120.0
 
 
-def clipping_fraction(speech: Speech, full_scale: float = _FULL_SCALE) -> float:
+def clipping_fraction(speech: Speech, full_scale: float = FULL_SCALE) -> float:
     """The share of samples that lie in runs of three or more at `full_scale`, 0 to 1."""
     if not len(speech.samples):
         return 0.0
     full = np.concatenate([[False], np.abs(speech.samples) >= full_scale, [False]])
     edges = np.flatnonzero(full[1:] != full[:-1])
     lengths = edges[1::2] - edges[::2]
-    return float(lengths[lengths >= _CLIPPED_RUN].sum()) / len(speech.samples)
+    return float(lengths[lengths >= SHORTEST_CLIPPED_RUN].sum()) / len(speech.samples)
 
 
 def signal_to_noise_db(speech: Speech) -> float | None:
@@ -108,14 +115,25 @@ def signal_to_noise_db(speech: Speech) -> float | None:
     The quietest twentieth of the 20 ms frames is taken for the noise, so a recording needs pauses
     of that length. None for silence.
     """
-    power = np.sort(10 ** (_frame_levels_dbfs(speech).astype(np.float64) / 10))
-    if not len(power) or power[-1] <= _silent_power():
+    size = max(1, round(_FRAME_S * speech.sample_rate_hz))
+    return signal_to_noise_of(frame_powers(speech.samples, size))
+
+
+def signal_to_noise_of(powers: FloatArray) -> float | None:
+    """The same by the powers of the frames [n], in any order."""
+    if not len(powers) or powers.max() <= _silent_power():
         return None
-    noise = float(power[: max(1, round(_QUIET_SHARE * len(power)))].mean())
-    signal = float(power.mean()) - noise
+    noise = noise_power(powers)
+    signal = float(powers.mean()) - noise
     if signal <= 0:
         return 0.0
-    return min(10 * math.log10(signal / max(noise, 1e-12)), _CLEANEST_DB)
+    return min(10 * math.log10(signal / noise), _CLEANEST_DB)
+
+
+def noise_power(powers: FloatArray) -> float:
+    """The mean power of the quietest twentieth of frames [n], n at least 1."""
+    quietest = np.sort(powers)[: max(1, round(_QUIET_SHARE * len(powers)))]
+    return max(float(quietest.mean()), _LEAST_POWER)
 
 
 def bandwidth_hz(speech: Speech) -> float:
@@ -137,17 +155,21 @@ def bandwidth_hz(speech: Speech) -> float:
 
 
 def _pause_below_dbfs(levels: FloatArray) -> float:
-    return max(float(np.percentile(levels, 95)) - _SILENCE_BELOW_LOUD_DB, _SILENCE_DBFS)
+    return max(float(np.percentile(levels, 95)) - _SILENCE_BELOW_LOUD_DB, SILENT_DBFS)
 
 
 def _silent_power() -> float:
-    return float(10 ** (_SILENCE_DBFS / 10))
+    return float(10 ** (SILENT_DBFS / 10))
+
+
+def frame_powers(samples: FloatArray, size: int) -> FloatArray:
+    """The mean power of each whole frame of `size` samples, float64 [n_frames], 1e-12 at least."""
+    whole = len(samples) // size * size
+    frames = samples[:whole].reshape(-1, size).astype(np.float64)
+    return np.maximum((frames**2).mean(axis=1) if whole else np.zeros(0), _LEAST_POWER)
 
 
 def _frame_levels_dbfs(speech: Speech) -> FloatArray:
     """RMS level of each whole 20 ms frame [n_frames], floored at -120 dBFS."""
     size = max(1, round(_FRAME_S * speech.sample_rate_hz))
-    whole = len(speech.samples) // size * size
-    frames = speech.samples[:whole].reshape(-1, size).astype(np.float64)
-    power = (frames**2).mean(axis=1) if whole else np.zeros(0)
-    return np.asarray(10 * np.log10(np.maximum(power, 1e-12)), dtype=np.float32)
+    return np.asarray(10 * np.log10(frame_powers(speech.samples, size)), dtype=np.float32)
