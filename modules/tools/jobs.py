@@ -9,10 +9,11 @@ from modules.tools.models import benchmark, library, tuned_models
 from modules.tools.services import Services
 from modules.tools.speaking import download_and_speak, history, speech
 from modules.tools.training import publish, training
-from modules.tools.voices import preparation, previews, refinement, samples
+from modules.tools.voices import preparation, previews, refinement, remedies, samples
 
 _TASKS = (
-    *(speech, download_and_speak, history, previews, samples, preparation, refinement),
+    *(speech, download_and_speak, history, previews, samples, remedies),
+    *(preparation, refinement),
     *(transcribe, conversation, library, tuned_models, benchmark, build, report, training, publish),
 )
 

@@ -20,7 +20,8 @@ from modules.core_components.jobs.job import DONE
 from modules.core_components.values import Consent, Speech
 from modules.tools.listening.cleaning import CleaningRequest, clean_recording
 from modules.tools.services import Services
-from modules.tools.voices.samples import CLEAN, add_sample, clean_sample, submit_cleaning
+from modules.tools.voices.remedies import IMPROVE, improve_sample, submit_remedy
+from modules.tools.voices.samples import add_sample
 from modules.ui.widgets.sample_panel import SamplePanel
 from tests.conftest import ROOT
 from tests.helpers.fakes import fake_studio
@@ -130,7 +131,7 @@ def test_a_sample_without_noise_is_a_sample_of_its_own(services: Services, recor
     consent = Consent(speaker="Ana", agreed=True)
     sample, _ = add_sample(services, recording, "Ana", consent, "Good morning.", "es")
     original = sample.path.read_bytes()
-    job = submit_cleaning(services, "Ana")
+    job = submit_remedy(services, "Ana")
     eventually(lambda: services.jobs.get(job.id).state == DONE)
     result = services.jobs.get(job.id).result or {}
     assert result == {"sample": "Ana (noise removed)", "cleaned_from": "Ana"}
@@ -150,7 +151,7 @@ def test_a_designed_voice_without_noise_still_says_what_it_was_made_of(
 ) -> None:
     design = {"description": "An old man.", "model": "qwen3", "seed": 3}
     services.samples.add(recording, "Old man", info={"design": design})
-    cleaned = clean_sample(services, "Old man")
+    cleaned = improve_sample(services, "Old man")
     assert cleaned.info["design"] == design
     assert cleaned.info["cleaned_from"] == "Old man"
 
@@ -159,11 +160,11 @@ def test_the_copy_is_shown_only_where_its_original_is_chosen(
     services: Services, recording: Path
 ) -> None:
     services.samples.add(recording, "Ana")
-    cleaned = clean_sample(services, "Ana")
+    cleaned = improve_sample(services, "Ana")
     with gr.Blocks():
         panel = SamplePanel(services)
     result = {"sample": cleaned.name, "cleaned_from": "Ana"}
-    job = Job("1", CLEAN, "", DONE, 0.0, {}, result=result)
+    job = Job("1", IMPROVE, "", DONE, 0.0, {}, result=result)
     assert panel.show_after(job, "Ana")[0] == cleaned.name
     assert panel.show_after(job, cleaned.name)[0] == cleaned.name
     services.samples.delete(cleaned.name)

@@ -16,7 +16,7 @@ from modules.core_components.audio.measure import (
     peak,
 )
 from modules.core_components.audio.resample import resample
-from modules.core_components.audio.sample_quality import check_sample
+from modules.core_components.audio.sample_quality import SampleFinding, check_sample
 from modules.core_components.errors import BadInputError, NotFoundError
 from modules.core_components.library.audio_folder import AudioFolder
 from modules.core_components.library.names import display_name, numbered, safe_stem, same_name_key
@@ -36,14 +36,14 @@ class SampleLibrary:
     """The samples in a folder, under the names their owner gave them.
 
     A wav that was put into the folder by hand is a sample too. Names are looked up in the listing
-    and never become paths. `check` judges a recording: raises BadInputError, returns warnings.
+    and never become paths. `check` judges a recording (see `check_sample`).
     """
 
     def __init__(
         self,
         folder: Path,
         max_duration_s: float,
-        check: Callable[[Speech], tuple[str, ...]] = check_sample,
+        check: Callable[[Speech], tuple[SampleFinding, ...]] = check_sample,
     ) -> None:
         self._files = AudioFolder(folder, {".wav"}, "sample")
         self.trash = self._files.trash
@@ -113,7 +113,7 @@ class SampleLibrary:
         heard = _as_kept(read)
         content = encode_speech(heard, "wav")
         kept = read_speech(content)
-        warnings = [*read.notes, *self._check(kept)]
+        warnings = [*read.notes, *(finding.sentence for finding in self._check(kept))]
         sha256 = audio_sha256(kept)
         with self._files.lock:
             samples = self.list()

@@ -15,7 +15,6 @@ from modules.core_components.ai_models.engines.kokoro.voices import (
     save_pack,
     voice_of_prompt,
 )
-from modules.core_components.audio.denoise import METHOD, remove_noise
 from modules.core_components.audio.files import encode_speech, read_speech
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job, JobContext
@@ -23,11 +22,9 @@ from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.values import Consent, Sample, Speech
 from modules.tools.listening.transcribe import transcribe_speech
 from modules.tools.services import Services
+from modules.tools.voices.sample_check import sample_findings
 
 logger = logging.getLogger(__name__)
-
-# In the info of a sample without noise: the name of the one it was made from.
-CLEANED_FROM = "cleaned_from"
 
 
 def add_sample(
@@ -53,7 +50,14 @@ def add_sample(
     sample = services.samples.add(
         audio, name or audio.stem, ref_text, language, consent, track=track
     )
-    return sample, tuple(sample.info.get("warnings", ()))
+    warnings = list(sample.info.get("warnings", ()))
+    # What is only found with a speaker encoder.
+    warnings += [
+        finding.sentence
+        for finding in sample_findings(services, sample)
+        if finding.sentence not in warnings
+    ]
+    return sample, tuple(warnings)
 
 
 def write_reference_text(
@@ -77,35 +81,6 @@ def write_reference_text(
         raise BadInputError("No words were recognized in the sample.", "Type the reference text.")
     return services.samples.update(
         name, ref_text=transcript.text, language=sample.language or transcript.language
-    )
-
-
-def clean_sample(
-    services: Services,
-    name: str,
-    progress: Progress = no_progress,
-    cancel: CancelToken | None = None,
-) -> Sample:
-    """A copy of a sample without its noise, as a sample of its own; the original stays as it is.
-
-    The copy has the text, the language and the consent of the original, and says in its `info`
-    what was done. Raises BadInputError where nothing but noise was in it.
-    """
-    sample = services.samples.get(name)
-    speech = remove_noise(read_speech(sample.path), progress, cancel)
-    return services.samples.add(
-        encode_speech(speech, "wav"),
-        f"{sample.name} (noise removed)",
-        sample.ref_text,
-        sample.language,
-        sample.consent,
-        info={
-            # Where its voice comes from stays true: a description, or the studio itself.
-            **{key: value for key, value in sample.info.items() if key != "warnings"},
-            CLEANED_FROM: sample.name,
-            "source_sha256": sample.audio_sha256,
-            "steps": [f"removed noise ({METHOD})"],
-        },
     )
 
 
@@ -199,7 +174,7 @@ def ensure_demo_sample(
 
 # Work on samples as jobs.
 
-REFERENCE, CLEAN, EXPORT, DEMO = "reference_text", "clean_sample", "export_voice", "demo_sample"
+REFERENCE, EXPORT, DEMO = "reference_text", "export_voice", "demo_sample"
 
 
 def register(services: Services) -> None:
@@ -208,10 +183,6 @@ def register(services: Services) -> None:
     def run_reference(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
         sample = write_reference_text(services, payload["sample"], job.progress, job.cancel)
         return {"sample": sample.name}
-
-    def run_clean(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
-        cleaned = clean_sample(services, payload["sample"], job.progress, job.cancel)
-        return {"sample": cleaned.name, CLEANED_FROM: payload["sample"]}
 
     def run_export(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
         name, target = payload["sample"], Path(payload["target"])
@@ -223,7 +194,6 @@ def register(services: Services) -> None:
         return {"sample": sample.name if sample else ""}
 
     services.jobs.register(REFERENCE, run_reference)
-    services.jobs.register(CLEAN, run_clean)
     services.jobs.register(EXPORT, run_export)
     services.jobs.register(DEMO, run_demo)
 
@@ -239,13 +209,6 @@ def submit_reference_text(services: Services, sample_name: str) -> Job:
     """Queues transcribing a sample."""
     sample = services.samples.get(sample_name)
     return services.jobs.submit(REFERENCE, f"Transcribe {sample.name}", {"sample": sample.name})
-
-
-def submit_cleaning(services: Services, sample_name: str) -> Job:
-    """Queues removing the noise of a sample."""
-    sample = services.samples.get(sample_name)
-    title = f"Remove noise from {sample.name}"
-    return services.jobs.submit(CLEAN, title, {"sample": sample.name})
 
 
 def submit_export(services: Services, sample_name: str, engine: str, suffix: str) -> Job:

@@ -17,7 +17,7 @@ from modules.tools.models.ready_models import can_clone, is_voice_match
 from modules.tools.models.tuned_models import SUFFIX, card_facts
 from modules.tools.services import Services
 from modules.tools.voices import voice_cards
-from modules.tools.voices.samples import CLEANED_FROM
+from modules.tools.voices.remedies import CLEANED_FROM, what_changed
 from modules.tools.voices.voice_cards import (
     DESIGNED,
     MIXED,
@@ -172,7 +172,7 @@ def _origin(services: Services, card: VoiceCard, sample: Sample | None) -> dict[
     if voice_cards.is_synthetic(sample):
         return {"Made from": "It was spoken by the studio itself."}
     if source := sample.info.get(CLEANED_FROM):
-        return {"Made from": f"{source}, with its noise removed"}
+        return {"Made from": str(source), "Changed": what_changed(sample)}
     return {"Made from": "a recording", "File": str(sample.info.get("original_name", ""))}
 
 

@@ -6,21 +6,25 @@ from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
+from modules.core_components.audio.sample_quality import DENOISE
 from modules.core_components.jobs import Job
 from modules.core_components.text.languages import language_name
 from modules.core_components.values import Consent, Sample
 from modules.tools.services import Services
 from modules.tools.voices.preparation import prepare_later
-from modules.tools.voices.samples import (
+from modules.tools.voices.remedies import (
     CLEANED_FROM,
-    add_sample,
-    is_demo_sample,
-    submit_cleaning,
-    submit_reference_text,
+    REMEDIES,
+    original_of,
+    submit_remedy,
+    what_changed,
 )
-from modules.ui.events import listen, listen_after, notify, warn
-from modules.ui.render import duration_text, empty_html, facts_html, part
+from modules.tools.voices.sample_check import are_findings_known, sample_findings
+from modules.tools.voices.samples import add_sample, is_demo_sample, submit_reference_text
+from modules.ui.events import listen, listen_after, notify, script, warn
+from modules.ui.render import duration_text, empty_html, part, render
 from modules.ui.widgets import recording_input
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import (
@@ -56,7 +60,7 @@ class SamplePanel:
             self._player = audio_player("Sample", visible=False)
             # Apart from the facts, which would move when the player comes in above them.
             self._loading = panel(part("loading", LOADING))
-            self._facts = panel(visible=False)
+            self._about = panel(visible=False, script=script("sample_about"))
             with gr.Column(visible=False) as self._details:
                 self._ref_text = gr.Textbox(
                     value="",
@@ -69,7 +73,7 @@ class SamplePanel:
                     self._clean = gr.Button("Remove noise", size="sm", min_width=100)
                     save = gr.Button("Save text", size="sm", min_width=100)
                 delete = ConfirmedButton("Delete sample", "It moves to the trash.")
-        about = [self._loading, self._player, self._facts, self._details, self._ref_text]
+        about = [self._loading, self._player, self._about, self._details, self._ref_text]
         self._shown = [self.chosen, self.name, *about]
         with gr.Accordion("New sample", open=False, elem_id="new-sample") as self._add:
             # What `refresh` gives values for.
@@ -83,7 +87,9 @@ class SamplePanel:
         """Long work on a sample is shown in `jobs`."""
         chosen, job_id = [self.chosen], [jobs.job_id]
         listen(self._transcribe.click, self._submit_transcription, chosen, job_id)
-        listen(self._clean.click, self._submit_cleaning, chosen, job_id)
+        listen(self._clean.click, self._submit_remedy, chosen, job_id)
+        answer = [*job_id, self._about]
+        listen(self._about.select, self._act, chosen, answer, sequence=SAMPLES)
 
     def show_after(self, job: Job, chosen: str) -> list[Any]:
         """The list after a job on a sample: a copy without noise takes the place of its original,
@@ -157,15 +163,27 @@ class SamplePanel:
             hidden = gr.update(visible=False)
             none = gr.update(value=empty_html(NO_SAMPLES), visible=True)
             return ["", dropdown, hidden, hidden, none, hidden, ""]
+        known = are_findings_known(self._services, sample)
+        # A copy has two players, before and after, in what is said about it.
+        is_copy = original_of(self._services, sample) is not None
         return [
             sample.name,
             dropdown,
             gr.update(visible=False),
-            gr.update(value=str(sample.path), visible=True, label=sample.name),
-            gr.update(value=facts_html(sample_facts(sample)), visible=True),
+            gr.update(value=str(sample.path), visible=not is_copy, label=sample.name),
+            gr.update(value=about_html(self._services, sample, known), visible=True),
             gr.update(visible=True),
             sample.ref_text,
         ]
+
+    def _act(self, name: str, done: gr.EventData) -> list[Any]:
+        """Looks at a sample for the first time, or does what a button of a finding says."""
+        data = done._data if isinstance(done._data, dict) else {}
+        if remedy := str(data.get("remedy", "")):
+            return [self._submit_remedy(name, remedy), gr.skip()]
+        if data.get("sample") != name:  # another one was chosen since
+            return [gr.skip(), gr.skip()]
+        return [gr.skip(), about_html(self._services, self._services.samples.get(name), True)]
 
     def _save_text(self, name: str, ref_text: str) -> None:
         self._services.samples.update(name, ref_text=ref_text)
@@ -174,8 +192,8 @@ class SamplePanel:
     def _submit_transcription(self, name: str) -> str:
         return submit_reference_text(self._services, name).id
 
-    def _submit_cleaning(self, name: str) -> str:
-        return submit_cleaning(self._services, name).id
+    def _submit_remedy(self, name: str, remedy: str = DENOISE) -> str:
+        return submit_remedy(self._services, name, remedy).id
 
     def _delete(self, name: str) -> list[Any]:
         self._services.samples.delete(name)
@@ -185,6 +203,21 @@ class SamplePanel:
 def _button_state(is_adding: bool) -> Any:
     return gr.update(
         value="Checking the recording…" if is_adding else ADD, interactive=not is_adding
+    )
+
+
+def about_html(services: Services, sample: Sample, is_checked: bool) -> Markup:
+    """Facts, before and after, and what could be better; that comes later where it `is_checked`
+    not."""
+    original = original_of(services, sample)
+    return render(
+        "sample_about",
+        name=sample.name,
+        about=sample_facts(sample),
+        original=original.name if original else "",
+        changed=what_changed(sample),
+        findings=sample_findings(services, sample) if is_checked else None,
+        remedies=REMEDIES,
     )
 
 
@@ -198,7 +231,7 @@ def sample_facts(sample: Sample) -> dict[str, str]:
         "Speaker": (consent.speaker or "unknown") if consent else "unknown",
         "Consent": agreed or "unknown",
         "Added": sample.created[:10],
-        "Noise": "removed" if CLEANED_FROM in sample.info else "",
+        "Made from": str(sample.info.get(CLEANED_FROM, "")),
     }
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from modules.core_components.audio.resample import resample
-from modules.core_components.audio.sample_quality import check_sample
 from modules.core_components.audio.speech_regions import (
     listening_parts,
     speech_regions,
@@ -139,46 +138,3 @@ def test_halves_of_real_speech_are_alike_in_length() -> None:
 def test_without_speech_there_is_nothing_to_cut(work) -> None:
     with pytest.raises(BadInputError, match="no speech in this recording"):
         work(Speech(silence(2.0, 16_000), 16_000))
-
-
-# Is it good enough to clone from?
-
-
-def test_silence_is_refused() -> None:
-    with pytest.raises(BadInputError, match="silent"):
-        check_sample(Speech(silence(5.0, 16_000), 16_000))
-
-
-def test_noise_without_speech_is_refused() -> None:
-    noise = np.random.default_rng(0).normal(scale=0.1, size=80_000).astype(np.float32)
-    with pytest.raises(BadInputError, match="no speech in this recording"):
-        check_sample(Speech(noise, 16_000))
-
-
-def test_half_a_second_of_speech_is_refused_with_both_figures() -> None:
-    spoken = espeak(LONG)
-    brief = spoken.samples[: round(0.6 * spoken.sample_rate_hz)]
-    padded = np.concatenate([brief, silence(5.0, spoken.sample_rate_hz)])
-    with pytest.raises(BadInputError, match=r"only 0\.\d seconds of speech.*At least 2 seconds"):
-        check_sample(Speech(padded, spoken.sample_rate_hz))
-
-
-def repeated(times: int) -> Speech:
-    spoken = espeak(LONG)
-    return Speech(np.tile(spoken.samples, times), spoken.sample_rate_hz)
-
-
-def test_a_good_sample_has_no_warnings() -> None:
-    assert check_sample(Speech(repeated(2).samples * 0.8, 22_050)) == ()
-
-
-def test_what_is_not_ideal_is_said() -> None:
-    good = repeated(2)
-    overdriven = Speech(np.clip(good.samples * 8, -1, 1), good.sample_rate_hz)
-    quiet = Speech(good.samples * 0.01, good.sample_rate_hz)
-    narrow = resample(resample(good.samples, 22_050, 8_000), 8_000, 22_050)
-    assert any("better likeness" in warning for warning in check_sample(espeak(LONG)))
-    assert any("overdriven" in warning for warning in check_sample(overdriven))
-    assert any("very quiet" in warning for warning in check_sample(quiet))
-    assert any("telephone" in warning for warning in check_sample(Speech(narrow * 0.8, 22_050)))
-    assert any("minutes of speech" in warning for warning in check_sample(repeated(20)))

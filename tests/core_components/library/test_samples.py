@@ -22,6 +22,7 @@ from modules.core_components.audio.files import (
     read_speech,
     write_speech,
 )
+from modules.core_components.audio.sample_quality import SampleFinding
 from modules.core_components.errors import BadInputError, DiskFullError, NotFoundError
 from modules.core_components.library import SampleLibrary
 from modules.core_components.values import Consent, Speech
@@ -94,7 +95,8 @@ def test_beyond_full_scale_is_turned_down_and_not_clipped(library: SampleLibrary
 
 
 def test_warnings_of_the_check_are_kept_with_the_sample(tmp_path: Path) -> None:
-    library = SampleLibrary(tmp_path, 60.0, check=lambda _: ("It is very quiet.",))
+    finding = SampleFinding("level", "It is very quiet.")
+    library = SampleLibrary(tmp_path, 60.0, check=lambda _: (finding,))
     library.add(wav(), "quiet")
     assert library.get("quiet").info["warnings"] == ["It is very quiet."]
 

@@ -24,7 +24,8 @@ from modules.tools.voices.preset_voices import (
     preset_voices,
 )
 from modules.tools.voices.refinement import REFINE, submit_refinement
-from modules.tools.voices.samples import CLEAN, DEMO, EXPORT, REFERENCE, submit_export
+from modules.tools.voices.remedies import IMPROVE
+from modules.tools.voices.samples import DEMO, EXPORT, REFERENCE, submit_export
 from modules.ui.events import listen, notify
 from modules.ui.render import duration_text, facts_html, figure_text
 from modules.ui.tabs.voice_clone.first_steps import CHOOSE, HEAR, OWN, FirstSteps
@@ -48,7 +49,7 @@ MEASURED = (
 )
 SAMPLE, PRESET = "sample", "preset"
 MATCH = "voice-match"
-KINDS = (SPEAK, AGAIN, DOWNLOAD_AND_SPEAK, REFERENCE, CLEAN, EXPORT, DEMO)
+KINDS = (SPEAK, AGAIN, DOWNLOAD_AND_SPEAK, REFERENCE, IMPROVE, EXPORT, DEMO)
 
 
 class MatchedVoice:
