@@ -50,6 +50,9 @@ Take = Annotated[
         "or the name that a speaker has in a transcript. Each of them must have agreed."
     ),
 ]
+Clean = Annotated[
+    bool, typer.Option("--clean", help="Remove noise from the clips; the recordings stay as is.")
+]
 Again = Annotated[bool, typer.Option("--again", help="Cut recordings again that were added.")]
 
 
@@ -83,11 +86,12 @@ def add(
     again: Again = False,
     speakers: Speakers = "",
     take: Take = "",
+    clean: Clean = False,
     as_json: Json = False,
 ) -> None:
     """Adds recordings. When it was stopped, the same command resumes it."""
     with working_studio(context, as_json) as (services, progress, cancel):
-        request = _request(name, inputs, model, precision, batch_size, again)
+        request = _request(name, inputs, model, precision, batch_size, again, clean)
         request = replace(request, speakers=speakers, take=take)
         _add(services, request, as_json, progress, cancel)
 
@@ -101,6 +105,7 @@ def import_dataset(
     speaker: Speaker = "",
     model: Model = "",
     precision: Precision = "auto",
+    clean: Clean = False,
     as_json: Json = False,
 ) -> None:
     """Imports a dataset in the layout of LJSpeech or coqui, with its texts and its split.
@@ -112,7 +117,7 @@ def import_dataset(
             services.datasets.get(name)
         except NotFoundError:
             services.datasets.create(name, language, speaker, agreed=True)
-        request = _request(name, inputs, model, precision, 8, False)
+        request = _request(name, inputs, model, precision, 8, False, clean)
         _add(services, request, as_json, progress, cancel)
 
 
@@ -195,6 +200,7 @@ def report(
         f"{item.severity:5} {item.clip_id or 'dataset'}: {item.message} {item.hint}".rstrip()
         for item in found.findings
     ]
+    lines += [found.noise_removed] if found.noise_removed else []
     lines += [*found.not_checked, *([f"Written: {out}"] if out else [])]
     output(as_json, {"report": found, "out": out}, *lines)
 
@@ -209,13 +215,24 @@ def delete(context: typer.Context, name: Name, as_json: Json = False) -> None:
 
 
 def _request(
-    name: str, inputs: list[Path], model: str, precision: str, batch_size: int, again: bool
+    name: str,
+    inputs: list[Path],
+    model: str,
+    precision: str,
+    batch_size: int,
+    again: bool,
+    clean: bool,
 ) -> DatasetRequest:
     from modules.tools.dataset.build import DatasetRequest
 
-    paths = tuple(str(path.resolve()) for path in inputs)
     return DatasetRequest(
-        name, paths, model_id=model, precision=precision, batch_size=batch_size, replace=again
+        name,
+        tuple(str(path.resolve()) for path in inputs),
+        model_id=model,
+        precision=precision,
+        batch_size=batch_size,
+        replace=again,
+        denoise=clean,
     )
 
 

@@ -14,7 +14,8 @@ import pytest
 import soundfile
 
 from modules.core_components.ai_models.engines.base import Transcription
-from modules.core_components.audio.measure import loudness_lufs
+from modules.core_components.audio.files import read_speech, write_speech
+from modules.core_components.audio.measure import loudness_lufs, signal_to_noise_db
 from modules.core_components.dataset.values import SAMPLE_RATE_HZ, Dataset
 from modules.core_components.errors import (
     BadInputError,
@@ -27,7 +28,10 @@ from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.values import Speech
 from modules.tools.dataset import build, transcription
 from modules.tools.dataset.build import DatasetRequest, DatasetSummary, build_dataset, submit_build
+from modules.tools.dataset.report import report_of
 from modules.tools.services import Services
+from tests.conftest import ROOT
+from tests.helpers.noise import pink, with_noise
 from tests.tools.dataset_fakes import COUNTER, CounterListener, add_counter, hum
 
 NAME = "Aunt Anna"
@@ -371,3 +375,45 @@ def test_the_token_counter_decides_where_texts_are_cut(
     build_dataset(services, request, no_progress, count_tokens=many)
     assert counted
     assert all(len(clip.text.split()) <= 3 for clip in services.datasets.get(NAME).clips)
+
+
+def test_clips_are_cleaned_and_the_recording_is_not(
+    services: Services, listener: CounterListener, tmp_path: Path
+) -> None:
+    voice = read_speech(ROOT / "docs" / "voice_match" / "june-1.mp3", SAMPLE_RATE_HZ)
+    noisy = with_noise(voice, pink(len(voice.samples)), 8.0)
+    recording = tmp_path / "street.wav"
+    write_speech(recording, noisy)
+    bytes_before = recording.read_bytes()
+    steps: list[str] = []
+
+    def build(denoise: bool) -> Dataset:
+        request = DatasetRequest(
+            NAME, (str(recording),), model_id=COUNTER, replace=True, denoise=denoise
+        )
+        build_dataset(services, request, lambda fraction, message: steps.append(message))
+        return services.datasets.get(NAME)
+
+    def above_noise_db(dataset: Dataset) -> list[float]:
+        found = [
+            signal_to_noise_db(read_speech(dataset.wav_of(clip))) or 0.0 for clip in dataset.clips
+        ]
+        assert found
+        return found
+
+    plain = build(denoise=False)
+    as_it_was = above_noise_db(plain)
+    assert report_of(services, NAME).noise_removed == ""
+    cleaned = build(denoise=True)
+    assert recording.read_bytes() == bytes_before
+    # The listener hears the recording as it is: the same words at the same times.
+    assert [clip.text for clip in cleaned.clips] == [clip.text for clip in plain.clips]
+    assert [clip.start_s for clip in cleaned.clips] == [clip.start_s for clip in plain.clips]
+    assert min(above_noise_db(cleaned)) > max(as_it_was) + 10
+    for clip in cleaned.clips:
+        sound = read_speech(cleaned.wav_of(clip))
+        assert loudness_lufs(sound) == pytest.approx(-23.0, abs=0.2)
+    assert f"Removing noise: clip 1 of {len(cleaned.clips)}" in steps
+    said = report_of(services, NAME).noise_removed
+    assert said.startswith(f"Noise was removed from {len(cleaned.clips)} clip")
+    assert "(DeepFilterNet 3)" in said

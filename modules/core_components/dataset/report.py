@@ -70,7 +70,7 @@ class DatasetReport:
 
     `not_checked` says in sentences what could not be looked at, and why. `heard` holds what the
     second listener heard, by clip id; `speaker_encoder` measured the similarities; `waiting` counts
-    the clips that a quick look left out.
+    the clips that a quick look left out. `noise_removed` says in a sentence from which clips.
     """
 
     name: str
@@ -87,10 +87,36 @@ class DatasetReport:
     heard: Mapping[str, str]
     waiting: int = 0
     speaker_encoder: str = ""
+    noise_removed: str = ""
 
     def findings_of(self, clip_id: str) -> tuple[Finding, ...]:
         """The findings of one clip, worst first; those of the whole dataset for ""."""
         return tuple(finding for finding in self.findings if finding.clip_id == clip_id)
+
+
+# In the `made_with` of a source whose clips were cleaned: the method, how many clips, and the
+# medians of their signal to noise before and afterwards ("before_db", "after_db").
+NOISE_REMOVED = "noise_removed"
+
+
+def describe_noise_removed(dataset: Dataset) -> str:
+    """A sentence on the clips that were cleaned when they were cut; "" for none."""
+    cleaned = [s.made_with[NOISE_REMOVED] for s in dataset.sources if NOISE_REMOVED in s.made_with]
+    cleaned = [item for item in cleaned if item.get("clips")]
+    if not cleaned:
+        return ""
+    weights = [int(item["clips"]) for item in cleaned]
+    before, after = (
+        float(np.average([float(item[name]) for item in cleaned], weights=weights))
+        for name in ("before_db", "after_db")
+    )
+    clips, recordings = sum(weights), len(cleaned)
+    of_all = f"{clips} clip{'s' if clips > 1 else ''} of {recordings} recording"
+    return (
+        f"Noise was removed from {of_all}{'s' if recordings > 1 else ''} ({cleaned[0]['method']}): "
+        f"the speech was {before:.0f} dB above the noise and is {after:.0f} dB above it now. The "
+        "recordings are as they were."
+    )
 
 
 def worst_first(findings: list[Finding]) -> tuple[Finding, ...]:

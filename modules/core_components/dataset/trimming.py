@@ -9,6 +9,7 @@ from difflib import SequenceMatcher
 
 import numpy as np
 
+from modules.core_components.audio.denoise import remove_noise
 from modules.core_components.audio.encode import encode_speech
 from modules.core_components.audio.measure import headroom_db, loudness_lufs
 from modules.core_components.dataset.values import SAMPLE_RATE_HZ, SHORTEST_S, Clip
@@ -16,6 +17,7 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.values import FloatArray, Speech, Word
 
 _FADE_S = 0.005
+_RUN_UP_S = 1.0
 
 
 def trimmed_clip(clip: Clip, start_s: float, end_s: float) -> Clip:
@@ -129,6 +131,17 @@ def excerpt(recording: Speech, start_s: float, end_s: float) -> Speech:
     """The samples between two times that lie on whole samples."""
     first, last = (round(at_s * recording.sample_rate_hz) for at_s in (start_s, end_s))
     return replace(recording, samples=recording.samples[first:last], words=())
+
+
+def clean_excerpt(recording: Speech, start_s: float, end_s: float) -> Speech:
+    """As `excerpt`, without its noise.
+
+    The filter hears the second before it, too, since it takes a while to know the noise.
+    """
+    from_s = max(start_s - _RUN_UP_S, 0.0)
+    clean = remove_noise(excerpt(recording, from_s, end_s))
+    wanted = len(excerpt(recording, start_s, end_s).samples)
+    return replace(clean, samples=clean.samples[len(clean.samples) - wanted :])
 
 
 def gain_to_target_db(clip: Speech, loudness_of_recording: float | None) -> float:

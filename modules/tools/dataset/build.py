@@ -15,16 +15,21 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from modules.core_components import atomic
+from modules.core_components.audio.denoise import METHOD
 from modules.core_components.audio.encode import audio_sha256
 from modules.core_components.audio.files import read_speech
-from modules.core_components.audio.measure import loudness_lufs
+from modules.core_components.audio.measure import loudness_lufs, signal_to_noise_db
 from modules.core_components.dataset.cutting import Cut, CutRules, Piece, cut_words
 from modules.core_components.dataset.known_text import timed_cues
 from modules.core_components.dataset.metadata import MetadataRow
+from modules.core_components.dataset.report import NOISE_REMOVED
 from modules.core_components.dataset.split import TokenCounter, drawn, estimated_tokens, topped_up
 from modules.core_components.dataset.trimming import (
     TARGET_LUFS,
+    clean_excerpt,
     clip_wav,
     excerpt,
     gain_to_target_db,
@@ -91,8 +96,10 @@ class SourceMaker:
         listener: Listener,
         count_tokens: TokenCounter,
         interviews: Interviews | None = None,
+        denoise: bool = False,
     ) -> None:
         self.dataset = dataset
+        self._denoise = denoise
         self._language = language
         self._listener = listener
         self._count_tokens = count_tokens
@@ -130,7 +137,8 @@ class SourceMaker:
             cues = recording.cues
             if row is not None:
                 cues = (Cue(0.0, sound.speech.duration_s, (row.text,)),)
-            heard = self._listener.transcribe(sound.speech, progress, cancel)
+            listening = phase(progress, 0.0, _LISTENING_SHARE) if self._denoise else progress
+            heard = self._listener.transcribe(sound.speech, listening, cancel)
             words = timed_cues(cues, heard.words) if cues else heard.words
             made_with = {
                 "text": "metadata" if row else "subtitles" if cues else "heard",
@@ -140,7 +148,9 @@ class SourceMaker:
             if speakers is not None and self._interviews is not None:
                 made_with |= self._interviews.described()
                 cut = _only_taken(cut, speakers)
-        clips = self._write_clips(recording, sound, cut.pieces, heard.words, cancel, speakers)
+        clips, noise = self._write_clips(
+            recording, sound, cut.pieces, heard.words, progress, cancel, speakers
+        )
         return Source(
             key=sound.key,
             name=recording.name,
@@ -148,7 +158,12 @@ class SourceMaker:
             duration_s=sound.speech.duration_s,
             clips=clips,
             dropped=cut.dropped,
-            made_with={**made_with, "rules": asdict(self._rules), "loudness_lufs": TARGET_LUFS},
+            made_with={
+                **made_with,
+                "rules": asdict(self._rules),
+                "loudness_lufs": TARGET_LUFS,
+                **({NOISE_REMOVED: noise} if self._denoise else {}),
+            },
         )
 
     def _cut(
@@ -182,15 +197,23 @@ class SourceMaker:
         sound: Sound,
         pieces: Sequence[Piece],
         heard: Sequence[Word],
+        progress: Progress,
         cancel: CancelToken,
         speakers: Speakers | None = None,
-    ) -> tuple[Clip, ...]:
+    ) -> tuple[tuple[Clip, ...], dict[str, Any]]:
+        """The clips, and what removing their noise changed, if that was wanted."""
         row = recording.row
+        ratios: list[tuple[float, float]] = []
         loudness = loudness_lufs(sound.speech)
         clips = []
         for index, piece in enumerate(pieces):
             cancel.raise_if_cancelled()
             speech = excerpt(sound.speech, piece.start_s, piece.end_s)
+            if self._denoise:
+                done = _LISTENING_SHARE + (1 - _LISTENING_SHARE) * index / len(pieces)
+                progress(done, f"Removing noise: clip {index + 1} of {len(pieces)}")
+                noisy, speech = speech, clean_excerpt(sound.speech, piece.start_s, piece.end_s)
+                ratios.append((_above_noise_db(noisy), _above_noise_db(speech)))
             gain_db = gain_to_target_db(speech, loudness)
             clip = Clip(
                 id=f"{sound.key}_{index:04d}",
@@ -206,9 +229,19 @@ class SourceMaker:
             )
             atomic.write_bytes(self.dataset.wav_of(clip), clip_wav(speech, gain_db))
             clips.append(clip)
+        before, after = np.median(ratios, axis=0).tolist() if ratios else (None, None)
+        noise = {"method": METHOD, "clips": len(ratios), "before_db": before, "after_db": after}
         if row is not None and row.subset:
-            return tuple(replace(clip, subset=row.subset) for clip in clips)
-        return drawn(clips, sound.sha256)
+            return tuple(replace(clip, subset=row.subset) for clip in clips), noise
+        return drawn(clips, sound.sha256), noise
+
+
+# Of the time for a recording whose clips are cleaned.
+_LISTENING_SHARE = 0.7
+
+
+def _above_noise_db(speech: Speech) -> float:
+    return signal_to_noise_db(speech) or 0.0
 
 
 def _speaker(row: MetadataRow | None, piece: Piece, speakers: Speakers | None) -> str:
@@ -257,6 +290,8 @@ class DatasetRequest:
     say it. `language` "" is the dataset's. `replace` cuts recordings anew that are there already.
     With `speakers`, as `parse_speakers` reads it, speakers are told apart, and `take` says which of
     them become clips (see `interview`).
+    With `denoise` the clips are cleaned once the words are known, since Whisper understands noisy
+    speech better than cleaned speech; the recordings themselves are never changed.
     """
 
     dataset: str
@@ -269,6 +304,7 @@ class DatasetRequest:
     replace: bool = False
     speakers: str = OFF
     take: str = ""
+    denoise: bool = False
 
 
 @dataclass(frozen=True)
@@ -343,7 +379,7 @@ def build_dataset(
     interviews = None
     if parse_speakers(request.speakers) is not None or request.take:
         interviews = Interviews(services, dataset.folder, request.speakers, request.take)
-    maker = SourceMaker(dataset, language, listener, count_tokens, interviews)
+    maker = SourceMaker(dataset, language, listener, count_tokens, interviews, request.denoise)
     with services.datasets.building(dataset.name):
         unpacked = Path(tempfile.mkdtemp(prefix="unpacked-", dir=services.settings.cache_folder))
         try:

@@ -26,6 +26,7 @@ from modules.core_components.dataset.report import (
     ContentCache,
     DatasetReport,
     Finding,
+    describe_noise_removed,
     usual_among,
     worst_first,
 )
@@ -234,6 +235,7 @@ def _report(dataset: Dataset, measured: MeasuredClips, answers: _Answers) -> Dat
         heard=answers.words,
         waiting=len(measured.waiting),
         speaker_encoder=answers.encoder,
+        noise_removed=describe_noise_removed(dataset),
     )
 
 

@@ -71,11 +71,17 @@ class RecordingsPanel:
             label="Speakers in a recording",
             info="What two people say at once is left out. Each whose voice is kept must agree.",
         )
+        self._clean = gr.Checkbox(
+            value=False,
+            label="Remove noise from the clips",
+            info="After transcribing. The recordings stay as they are.",
+        )
         self.build = gr.Button("Add to dataset", variant="primary", size="lg")
         # What `choices` gives values for.
         self.outputs = [self._no_model, self.model, self.precision]
         menus = {"model": self.model, "precision": self.precision}
         self.fields = {"folder": self._folder, **menus, "speakers": self._speakers}
+        self.fields["clean"] = self._clean
 
     def choices(self, model: str | None, precision: str | None) -> list[Any]:
         """The installed models, and the precisions of the chosen one."""
@@ -99,7 +105,7 @@ class RecordingsPanel:
         chosen = [self.model, self.precision]
         listen(self.model.input, self.choices, chosen, self.outputs, unchecked=True)
         given = [self._files, self._folder, self._spoken]
-        asked = [dataset, *given, *chosen, self._speakers]
+        asked = [dataset, *given, *chosen, self._speakers, self._clean]
         listen(self.build.click, self._submit, asked, [jobs.job_id, *given])
 
     def _submit(
@@ -111,6 +117,7 @@ class RecordingsPanel:
         model: str | None,
         precision: str | None,
         speakers: str | None = ONE,
+        clean: bool = False,
     ) -> list[Any]:
         if not dataset:
             raise BadInputError("There is no dataset yet.", "Create one above.")
@@ -132,6 +139,7 @@ class RecordingsPanel:
                 precision=precision or AUTO,
                 speakers=OFF if (speakers or ONE) == ONE else AUTO,
                 take="" if (speakers or ONE) == ONE else str(speakers),
+                denoise=clean,
             )
             job = submit_build(self._services, request, uploaded)
         return [job.id if job else gr.skip(), None, "", None]
