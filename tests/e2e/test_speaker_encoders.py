@@ -8,13 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modules.core_components.ai_models import ASRManager, TTSManager
+from modules.core_components.ai_models import ASRManager, TTSManager, reset_managers
 from modules.core_components.ai_models.engines.kokoro.engine import KokoroEngine, KokoroOptions
 from modules.core_components.ai_models.model_pool import ModelPool
+from modules.core_components.audio.files import encode_speech, read_speech
 from modules.core_components.audio.speech_regions import trim_to_speech
 from modules.core_components.progress import CancelToken
 from modules.core_components.settings import Settings, load_settings
 from modules.core_components.values import FloatArray, Speech
+from modules.tools.services import open_services
+from modules.tools.voices.sample_check import sample_findings
+from tests.conftest import ROOT
 
 pytestmark = pytest.mark.e2e
 
@@ -73,3 +77,24 @@ def test_campplus_tells_voices_apart_better_than_ge2e(
         )
         margins[model_id] = min(same) - max(other)
     assert margins["campplus"] > max(0.2, margins["ge2e"])
+
+
+def test_a_second_voice_in_a_sample_is_found(starter_models: Path, tmp_path: Path) -> None:
+    here = {"device": "cpu", "models_folder": str(starter_models)}
+    clips = {
+        name: read_speech(ROOT / "docs" / "voice_match" / f"{name}.mp3", 16_000).samples
+        for name in ("carlo-1", "june-1", "libri-0")
+    }
+    services = open_services(tmp_path, here)
+    try:
+
+        def kinds(name: str, *parts: str) -> set[str]:
+            speech = Speech(np.concatenate([clips[part] for part in parts]), 16_000)
+            sample = services.samples.add(encode_speech(speech, "wav"), name)
+            return {finding.kind for finding in sample_findings(services, sample)}
+
+        assert "speakers" in kinds("both", "carlo-1", "june-1")
+        assert "speakers" not in kinds("one", "libri-0")
+    finally:
+        services.close()
+        reset_managers()
