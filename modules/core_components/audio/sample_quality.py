@@ -15,6 +15,7 @@ from modules.core_components.audio.measure import (
     AUDIBLE_CLIPPING,
     bandwidth_hz,
     clipping_fraction,
+    frame_powers,
     loud_level_dbfs,
     signal_to_noise_db,
 )
@@ -72,20 +73,19 @@ def check_sample(speech: Speech) -> tuple[SampleFinding, ...]:
 def _sound_findings(speech: Speech, level_dbfs: float) -> list[SampleFinding]:
     found = []
     noise_db = signal_to_noise_db(speech)
-    is_noisy = noise_db is not None and noise_db < _NOISY_DB
-    if is_noisy:
-        sentence = (
-            f"It is noisy: the speech is only {noise_db:.0f} dB above the noise; remove the noise, "
-            "or record it in a quieter room."
-        )
-        found.append(SampleFinding("noise", sentence, DENOISE))
-    # Noise fills the pauses, as the sound of a room does: what is left shows after it is removed.
-    elif (decay_s := slowest_decay_s(speech)) is not None and decay_s > _REVERBERANT_S:
+    if echoes(speech):
+        # Its pauses are full of the room, which is no noise that could be removed.
         sentence = (
             "It was recorded in a room that echoes, and the voice will sound so too; record it "
             "nearer to the microphone, or in a room with carpets and curtains."
         )
         found.append(SampleFinding("reverberation", sentence))
+    elif noise_db is not None and noise_db < _NOISY_DB:
+        sentence = (
+            f"It is noisy: the speech is only {noise_db:.0f} dB above the noise; remove the noise, "
+            "or record it in a quieter room."
+        )
+        found.append(SampleFinding("noise", sentence, DENOISE))
     if (clipped := clipping_fraction(speech)) > AUDIBLE_CLIPPING:
         sentence = f"It is overdriven ({clipped:.1%} of it is clipped); record it at a lower level."
         found.append(SampleFinding("clipping", sentence))
@@ -138,10 +138,29 @@ _DECAY_BANDS_HZ = (250, 400, 630, 1000, 1600, 2500, 4000)
 _BELOW_LOUD_DB, _ABOVE_NOISE_DB, _RANGE_DB = 25.0, 6.0, 50.0
 _FASTEST_PERCENT = 10
 _FEWEST_FALLS = 8
+# Between these percentiles of the levels of 20 ms frames lie 0.5 to 5.6 dB in noise (white, pink,
+# babble; 5 to 15 dB), 6.2 dB and more in rooms.
+_QUIET_FRAME_S = 0.02
+_QUIET_PERCENT = (1, 10)
+_FADING_DB = 6.0
 _LONGEST_LOOKED_AT_S = 60.0
 
 
-def slowest_decay_s(speech: Speech) -> float | None:
+def echoes(speech: Speech) -> bool:
+    """Whether its level falls slowly, and not because it falls to a noise that is always there.
+
+    Noise has one level: the quiet frames of a noisy recording are about equally loud. Those of an
+    echo fade away.
+    """
+    decay_s = fastest_decay_s(speech)
+    if decay_s is None or decay_s < _REVERBERANT_S:
+        return False
+    powers = frame_powers(speech.samples, round(_QUIET_FRAME_S * speech.sample_rate_hz))
+    lowest, higher = np.percentile(10 * np.log10(powers), _QUIET_PERCENT)
+    return bool(higher - lowest > _FADING_DB)
+
+
+def fastest_decay_s(speech: Speech) -> float | None:
     """How long its fastest falls of level would need for 60 dB, in seconds; None for too few.
 
     0.13 to 0.31 s for voices close to the microphone; 0.38 and more where the reverberation time

@@ -30,6 +30,8 @@ _VERSION = 1
 _WINDOW_S, _STEP_S = 2.0, 1.0
 _FEWEST_WINDOWS = 2
 _MOST_WINDOWS = 60
+# These make one voice many to a speaker encoder; a copy without them is looked at again.
+_UNCLEAR = ("noise", "reverberation", "clipping")
 
 
 def sample_findings(services: Services, sample: Sample) -> tuple[SampleFinding, ...]:
@@ -88,8 +90,8 @@ def _look(services: Services, speech: Speech) -> tuple[SampleFinding, ...]:
         found = check_sample(speech)
     except BadInputError as error:  # put into the folder by hand
         return (SampleFinding("unusable", f"{error.message} {error.hint}"),)
-    if any(finding.kind == "noise" for finding in found):
-        return found  # which makes one voice many; the copy without it is looked at again
+    if any(finding.kind in _UNCLEAR for finding in found):
+        return found
     try:
         numbers = [
             number
