@@ -20,13 +20,14 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench.dataset import read_prompts
-from bench.voice_judges import naturalness
-from bench.word_times import SENTENCE_PAUSES_S, joined
 from modules.core_components.ai_models.engines.speaker_encoder import (
     load_speaker_encoder,
     similarity,
 )
+
+from bench.dataset import read_prompts
+from bench.voice_judges import naturalness
+from bench.word_times import SENTENCE_PAUSES_S, joined
 from modules.core_components.audio.files import read_speech, write_speech
 from modules.core_components.audio.measure import signal_to_noise_db
 from modules.core_components.audio.resample import resample

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from modules.core_components.audio.measure import loudness_lufs
 from modules.core_components.audio.resample import StreamResampler
 from modules.core_components.errors import StudioError
 from modules.core_components.progress import CancelToken, Progress, no_progress
@@ -27,6 +28,8 @@ _DELAY = 1_440
 _REPORT_S = 1.0
 # No limit of the attenuation, as the network was trained.
 _MOST_ATTENUATION_DB = 100.0
+# Speech is about as loud as this in what the network was trained on.
+_USUAL_LUFS, _TOO_QUIET_LUFS, _MOST_GAIN_DB = -23.0, -35.0, 40.0
 _REINSTALL = "Run start.sh (Windows: start.bat) again; it repairs the installation."
 
 
@@ -48,16 +51,31 @@ def remove_noise(
             progress(start / total, "Removing noise")
             yield speech.samples[start : start + step]
 
-    clean = [np.zeros(0, np.float32), *without_noise(pieces(), rate_hz)]
+    gain_db = gain_for_filter_db(loudness_lufs(speech))
+    clean = [np.zeros(0, np.float32), *without_noise(pieces(), rate_hz, gain_db)]
     return replace(speech, samples=np.concatenate(clean))
 
 
-def without_noise(pieces: Iterable[FloatArray], rate_hz: int) -> Iterator[FloatArray]:
+def gain_for_filter_db(loudness: float | None) -> float:
+    """By how much a recording of that loudness (LUFS) must be raised for the filter.
+
+    What is much quieter than the speech it was trained on it takes for silence.
+    """
+    if loudness is None or loudness >= _TOO_QUIET_LUFS:
+        return 0.0
+    return min(_USUAL_LUFS - loudness, _MOST_GAIN_DB)
+
+
+def without_noise(
+    pieces: Iterable[FloatArray], rate_hz: int, gain_db: float = 0.0
+) -> Iterator[FloatArray]:
     """The pieces of a recording, float32 [n], without background noise: as many samples in all.
 
-    How the recording is divided makes no difference. Raises StudioError where the package has no
-    build for this machine.
+    How the recording is divided makes no difference. It is raised by `gain_db` on its way through
+    the filter (see `gain_for_filter_db`). Raises StudioError where the package has no build for
+    this machine.
     """
+    gain = np.float32(10 ** (gain_db / 20))
     to_network, back = StreamResampler(SAMPLE_RATE_HZ), StreamResampler(rate_hz)
     given = returned = 0
     with _network() as (library, state):
@@ -66,15 +84,15 @@ def without_noise(pieces: Iterable[FloatArray], rate_hz: int) -> Iterator[FloatA
         def cleaned(samples: FloatArray) -> FloatArray:
             # Resampled there and back it may have a sample too many.
             clean = np.clip(back.feed(frames.feed(samples), SAMPLE_RATE_HZ), -1, 1)
-            return clean[: given - returned]
+            return clean[: given - returned] / gain
 
         for piece in pieces:
             given += len(piece)
-            clean = cleaned(to_network.feed(np.clip(piece, -1, 1), rate_hz))
+            clean = cleaned(to_network.feed(np.clip(piece * gain, -1, 1), rate_hz))
             returned += len(clean)
             yield clean
         rest = np.concatenate([to_network.finish(), np.zeros(frames.lag, np.float32)])
-        for clean in (cleaned(rest), np.clip(back.finish(), -1, 1)):
+        for clean in (cleaned(rest), np.clip(back.finish(), -1, 1) / gain):
             clean = clean[: given - returned]
             returned += len(clean)
             yield clean

@@ -11,7 +11,7 @@ from typing import IO
 import numpy as np
 
 from modules.core_components import atomic
-from modules.core_components.audio.denoise import METHOD, without_noise
+from modules.core_components.audio.denoise import METHOD, gain_for_filter_db, without_noise
 from modules.core_components.audio.encode import RunningSha256
 from modules.core_components.audio.files import FORMATS, PiecewiseRecording, write_pieces
 from modules.core_components.audio.measure import AUDIBLE_CLIPPING, headroom_of_db
@@ -155,7 +155,8 @@ class _Cleaning:
             pieces = _moved(pieces, offset)
         if self._request.denoise:
             self.steps.append(f"removed noise ({METHOD})")
-            pieces = without_noise(pieces, self._rate_hz)
+            gain_db = gain_for_filter_db(self.before.loudness_lufs)
+            pieces = without_noise(pieces, self._rate_hz, gain_db)
         return pieces
 
     def _reported(self, progress: Progress) -> Iterator[FloatArray]:

@@ -55,6 +55,12 @@ def test_noise_goes_and_the_voice_stays(voice: Speech, kind: str, snr_db: float)
     assert si_sdr_db(cleaned, voice) > si_sdr_db(noisy, voice) + 4
 
 
+def test_a_very_quiet_voice_is_not_taken_for_silence(voice: Speech) -> None:
+    quiet = Speech(voice.samples * np.float32(0.01), 48_000)
+    noisy = with_noise(quiet, pink(len(voice.samples)), 10.0)
+    assert si_sdr_db(remove_noise(noisy), quiet) > si_sdr_db(noisy, quiet) + 4
+
+
 @pytest.mark.parametrize("rate_hz", [8_000, 16_000, 22_050, 44_100, 48_000])
 def test_clean_speech_is_left_as_it_is_at_every_rate(voice: Speech, rate_hz: int) -> None:
     clean = Speech(resample(voice.samples, 48_000, rate_hz), rate_hz)
