@@ -132,12 +132,19 @@ class Endpoints:
         }
 
     def transcribe_recording(
-        self, recording: FileData, model: str = "", language: str = ""
+        self, recording: FileData, model: str = "", language: str = "", speakers: str = ""
     ) -> dict[str, Any]:
-        """Queues the transcription of a recording; model and language "": the usual, detected."""
+        """Queues the transcription of a recording; model and language "": the usual, detected.
+
+        Speakers are told apart with "auto", a number, or bounds such as "2-4".
+        """
         path = self._uploaded(recording)
         model_id = library.find_model_id(self._services, model) if model else ""
-        return _job_facts(submit_transcription(self._services, path, path.stem, model_id, language))
+        return _job_facts(
+            submit_transcription(
+                self._services, path, path.stem, model_id, language, speakers=speakers
+            )
+        )
 
     def get_transcript(self, transcript: str, fmt: str = "txt") -> str:
         """A transcript by the name in its job's result, as txt, srt, vtt or json."""
@@ -152,14 +159,21 @@ class Endpoints:
         agreed: bool = False,
         language: str = "en",
         model: str = "",
+        speakers: str = "",
+        take: str = "",
     ) -> dict[str, Any]:
-        """Makes a dataset and queues its recordings; `agreed`: your voice, or its owner agreed."""
+        """Makes a dataset and queues its recordings; `agreed`: your voice, or its owner agreed.
+
+        With `speakers` they are told apart; `take` is "main", "each", or a speaker's name.
+        """
         inputs = tuple(str(self._uploaded(recording)) for recording in recordings)
         if not inputs:
             raise BadInputError("There are no recordings.", "Pass at least one.", "recordings")
         model_id = library.find_model_id(self._services, model) if model else ""
         dataset = create_dataset(self._services, name, language, speaker, agreed)
-        request = DatasetRequest(dataset.name, inputs, model_id=model_id)
+        request = DatasetRequest(
+            dataset.name, inputs, model_id=model_id, speakers=speakers, take=take
+        )
         return _job_facts(submit_build(self._services, request, uploaded=True))
 
     def job_status(self, job_id: str) -> dict[str, Any]:

@@ -135,8 +135,8 @@ def test_a_path_that_was_typed_is_no_upload(
     before = (services.samples.list(), services.datasets.list(), services.jobs.list())
     for name, given in (
         ("add_sample", [typed, "", "", True, "", ""]),
-        ("transcribe_recording", [typed, "", ""]),
-        ("make_dataset", ["Book", [typed], "", True, "en", ""]),
+        ("transcribe_recording", [typed, "", "", ""]),
+        ("make_dataset", ["Book", [typed], "", True, "en", "", "", ""]),
     ):
         # As a program sends it that does not upload what is marked.
         (number,) = (e["id"] for e in client.config["dependencies"] if e["api_name"] == name)

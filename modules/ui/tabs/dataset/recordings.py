@@ -48,9 +48,7 @@ class RecordingsPanel:
         parts.title("Recordings")
         with gr.Tabs():
             with gr.Tab("Files"):
-                self._files = gr.File(
-                    label="Recordings of one person", file_count="multiple", height=150
-                )
+                self._files = gr.File(label="Recordings", file_count="multiple", height=150)
             with gr.Tab("Folder"):
                 self._folder = gr.Textbox(
                     value="",
@@ -69,7 +67,7 @@ class RecordingsPanel:
             SPEAKERS,
             value=ONE,
             label="Speakers in a recording",
-            info="What two people say at once is left out. Each whose voice is kept must agree.",
+            info="What two say at once is left out. Everybody whose voice is kept must agree.",
         )
         self._clean = gr.Checkbox(
             value=False,
