@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 MAIN, EACH = "main", "each"
 TWO_VOICES, OTHER_SPEAKER = "two voices", "another speaker"
 # Somebody else may be heard in a clip for so long: an edge of a turn, not a word.
-_UNHEARD_S = 0.25
+_UNHEARD_S = 0.1
 _FILE = "speakers.json"
 
 
