@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 SAMPLE_RATE_HZ = 16_000
-WINDOW_S = 10.0
-WINDOW = round(WINDOW_S * SAMPLE_RATE_HZ)
+WINDOW = 10 * SAMPLE_RATE_HZ
 FRAMES = 589  # of a window
 STEP = 270  # samples from a frame to the next: 16.875 ms
 FRAME_S = STEP / SAMPLE_RATE_HZ
@@ -15,7 +14,6 @@ FIRST_FRAME_S = 991 / 2 / SAMPLE_RATE_HZ
 # From a window to the next: half a window, in whole frames, so that the frames of two coincide.
 HOP_FRAMES = 296
 HOP = HOP_FRAMES * STEP
-LOCAL_SPEAKERS = 3  # that the network tells apart in a window
 # The classes of the network, as the speakers who talk.
 POWERSET = np.array(
     [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (1, 0, 1), (0, 1, 1)], np.bool_
