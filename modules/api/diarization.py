@@ -21,11 +21,11 @@ from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.values import Turn
 from modules.tools.listening.speakers import (
     MOST_SPEAKERS,
+    diarize_file,
     parse_speakers,
     recognize,
     require_models,
     speakers_between,
-    tell_file_apart,
 )
 
 Recording = Annotated[UploadFile, File(description="Sound or video, any common container.")]
@@ -87,16 +87,16 @@ def diarization_routes(context: ApiContext) -> APIRouter:
         folder, recording = await run_in_threadpool(store_upload, services, file)
 
         def make(cancel: CancelToken) -> Generator[bytes, None, None]:
-            told, duration_s = tell_file_apart(services, recording, count, no_progress, cancel)
-            names = _labels(told.turns) | recognize(services, told.voices, known)
-            turns = [Turn(t.start_s, t.end_s, names[t.speaker]) for t in told.turns]
+            found, duration_s = diarize_file(services, recording, count, no_progress, cancel)
+            names = _labels(found.turns) | recognize(services, found.voices, known)
+            turns = [Turn(t.start_s, t.end_s, names[t.speaker]) for t in found.turns]
             if response_format == "rttm":
                 yield "".join(map(_rttm_line, turns)).encode()
             else:
-                found = [
+                said = [
                     DiarizedTurn(start=t.start_s, end=t.end_s, speaker=t.speaker) for t in turns
                 ]
-                yield Diarized(duration=duration_s, segments=found).model_dump_json().encode()
+                yield Diarized(duration=duration_s, segments=said).model_dump_json().encode()
 
         def make_and_clean_up(cancel: CancelToken) -> Generator[bytes, None, None]:
             with folder:  # also while the request waits

@@ -233,14 +233,14 @@ def two_speakers(monkeypatch: pytest.MonkeyPatch) -> list[SpeakerCount]:
 
     def tell(
         services: Services, speech: Speech, count: SpeakerCount, *others: Any
-    ) -> speakers.ToldApart:
+    ) -> speakers.Diarization:
         asked.append(count)
         half = speech.duration_s / 2
         turns = (Turn(0.0, half, "Speaker 1"), Turn(half, 2 * half, "Speaker 2"))
-        return speakers.ToldApart(turns, (), {})
+        return speakers.Diarization(turns, (), {})
 
-    monkeypatch.setattr("modules.tools.listening.transcribe.tell_apart", tell)
-    monkeypatch.setattr("modules.tools.listening.speakers.tell_apart", tell)
+    monkeypatch.setattr("modules.tools.listening.transcribe.diarize", tell)
+    monkeypatch.setattr("modules.tools.listening.speakers.diarize", tell)
     for place in ("tools.listening.transcribe", "api.diarization"):
         monkeypatch.setattr(f"modules.{place}.require_models", lambda services: None)
     return asked

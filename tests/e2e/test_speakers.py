@@ -15,7 +15,7 @@ from modules.core_components.errors import JobCancelled
 from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.values import FloatArray, Speech
 from modules.tools.jobs import register_job_kinds
-from modules.tools.listening.speakers import ToldApart, recognize, tell_apart
+from modules.tools.listening.speakers import Diarization, diarize, recognize
 from modules.tools.listening.transcribe import submit_transcription
 from modules.tools.listening.transcripts import get_transcript, name_speaker
 from modules.tools.services import Services, open_services
@@ -58,8 +58,8 @@ def studio(starter_models: Path, tmp_path: Path) -> Iterator[Services]:
     reset_managers()
 
 
-def told(studio: Services, speech: Speech, count: SpeakerCount = ANY) -> ToldApart:
-    return tell_apart(studio, speech, count, no_progress, CancelToken())
+def told(studio: Services, speech: Speech, count: SpeakerCount = ANY) -> Diarization:
+    return diarize(studio, speech, count, no_progress, CancelToken())
 
 
 def test_three_are_told_apart_with_their_overlap(
@@ -85,7 +85,7 @@ def test_three_are_told_apart_with_their_overlap(
     # Another number of speakers comes from what was heard already.
     listened: list[float] = []
     two = SpeakerCount(2, 2)
-    again = tell_apart(studio, speech, two, lambda f, _: listened.append(f), CancelToken())
+    again = diarize(studio, speech, two, lambda f, _: listened.append(f), CancelToken())
     assert len(again.voices) == 2
     assert not listened
 
@@ -132,7 +132,7 @@ def test_a_job_names_speakers_and_goes_on_after_it_was_cancelled(
             cancel.cancel()
 
     with pytest.raises(JobCancelled):
-        tell_apart(studio, speech, ANY, stop_half_way, cancel)
+        diarize(studio, speech, ANY, stop_half_way, cancel)
     path = tmp_path / "talk.wav"
     write_speech(path, speech)
     ids = []

@@ -11,7 +11,7 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.values import FloatArray, Segment, Speech, Transcript, Turn
 from modules.tools.dataset.build import DatasetRequest, build_dataset, create_dataset
 from modules.tools.dataset.interview import OTHER_SPEAKER, TWO_VOICES
-from modules.tools.listening.speakers import ToldApart
+from modules.tools.listening.speakers import Diarization
 from modules.tools.listening.transcripts import keep_transcript, name_speaker
 from modules.tools.services import Services
 from tests.tools.dataset_fakes import add_counter, hum
@@ -27,13 +27,13 @@ def voice(name: str) -> FloatArray:
 
 @pytest.fixture(autouse=True)
 def _two_people(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    def tell(services: Services, speech: Speech, *others: object) -> ToldApart:
+    def tell(services: Services, speech: Speech, *others: object) -> Diarization:
         # The first to speak is "Speaker 1", as ever.
         labels = {"Ben": "Speaker 1", "Anna": "Speaker 2"}
         turns = tuple(Turn(a, b, labels[name]) for a, b, name in TURNS)
-        return ToldApart(turns, ((16.0, 18.0),), {labels[n]: voice(n) for n in labels})
+        return Diarization(turns, ((16.0, 18.0),), {labels[n]: voice(n) for n in labels})
 
-    monkeypatch.setattr("modules.tools.dataset.interview.tell_apart", tell)
+    monkeypatch.setattr("modules.tools.dataset.interview.diarize", tell)
     monkeypatch.setattr("modules.tools.dataset.interview.require_models", lambda services: None)
     monkeypatch.setattr("modules.tools.dataset.build.complete_transcription", lambda *a: None)
     add_counter(services)

@@ -45,7 +45,7 @@ from modules.tools.conversation.multi_speaker import (
 )
 from modules.tools.services import Services
 from modules.tools.speaking.phonemes import timed_from_the_start
-from modules.tools.speaking.request import complete_speech
+from modules.tools.speaking.request import complete_speech, too_long
 from modules.tools.speaking.speech import generate_speech, save_take
 
 LONGEST_PAUSE_S = 5.0
@@ -228,7 +228,7 @@ def _checked_script(services: Services, script: str) -> str:
     limit = services.settings.max_text_characters
     if len(script) > limit:
         raise BadInputError(
-            f"The script has {len(script):,} characters; the limit is {limit:,}.",
+            too_long("script", script, limit),
             "Make several conversations of it, or raise “Longest text” in the settings.",
             "script",
         )

@@ -21,7 +21,7 @@ from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.text.speaker_turns import word_speakers
 from modules.core_components.values import FloatArray, Speech, Turn, Word
 from modules.tools.listening.speaker_voices import same_voices
-from modules.tools.listening.speakers import parse_speakers, require_models, tell_apart
+from modules.tools.listening.speakers import diarize, parse_speakers, require_models
 from modules.tools.listening.transcripts import named_voices
 from modules.tools.services import Services
 
@@ -104,12 +104,12 @@ class Interviews:
 
     def listen(self, speech: Speech, progress: Progress, cancel: CancelToken) -> Speakers:
         """The speakers of a recording, by the names they have in the dataset."""
-        told = tell_apart(self._services, speech, self._count, progress, cancel)
+        found = diarize(self._services, speech, self._count, progress, cancel)
         seconds: dict[str, float] = {}
-        for turn in told.turns:
+        for turn in found.turns:
             seconds[turn.speaker] = seconds.get(turn.speaker, 0.0) + turn.end_s - turn.start_s
-        names = self._names(told.voices, seconds)
-        turns = tuple(Turn(t.start_s, t.end_s, names[t.speaker]) for t in told.turns)
+        names = self._names(found.voices, seconds)
+        turns = tuple(Turn(t.start_s, t.end_s, names[t.speaker]) for t in found.turns)
         present = dict.fromkeys(turn.speaker for turn in turns)
         if self._take == EACH:
             return Speakers(turns, {name: name for name in present})

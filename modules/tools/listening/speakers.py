@@ -42,7 +42,7 @@ _LONGEST_REFERENCE_S = 60.0
 
 
 @dataclass(frozen=True, eq=False)
-class ToldApart:
+class Diarization:
     """Who speaks when: turns in order, and where several talk at once.
 
     `voices` are the mean speaker embeddings of the speakers, float32 of unit length.
@@ -100,13 +100,13 @@ def require_models(services: Services) -> None:
             )
 
 
-def tell_apart(
+def diarize(
     services: Services,
     speech: Speech,
     count: SpeakerCount,
     progress: Progress,
     cancel: CancelToken,
-) -> ToldApart:
+) -> Diarization:
     """Tells the speakers of a recording apart.
 
     What was heard is kept in the cache once a minute of the recording: a run that was broken off
@@ -127,16 +127,16 @@ def tell_apart(
     return arrange(known, speech.duration_s, count)
 
 
-def tell_file_apart(
+def diarize_file(
     services: Services,
     recording: Path,
     count: SpeakerCount,
     progress: Progress,
     cancel: CancelToken,
-) -> tuple[ToldApart, float]:
-    """As `tell_apart`, of any recording; also its length in seconds. Raises BadInputError."""
+) -> tuple[Diarization, float]:
+    """As `diarize`, of any recording; also its length in seconds. Raises BadInputError."""
     speech = read_speech(recording, SAMPLE_RATE_HZ, called="The recording", cancel=cancel)
-    return tell_apart(services, speech, count, progress, cancel), speech.duration_s
+    return diarize(services, speech, count, progress, cancel), speech.duration_s
 
 
 def recognize(
@@ -158,12 +158,12 @@ def recognize(
     return same_voices(voices, others, speaker_scale(ENCODER).same_speaker)
 
 
-def arrange(heard: LocalVoices, duration_s: float, count: SpeakerCount) -> ToldApart:
+def arrange(heard: LocalVoices, duration_s: float, count: SpeakerCount) -> Diarization:
     """The turns of so many speakers, from what was heard of a recording."""
     speakers, means = assign_speakers(heard, count)
     turns, numbers = find_turns(heard.active, speakers, duration_s)
     voices = {turn.speaker: means[number] for turn, number in zip(turns, numbers, strict=True)}
-    return ToldApart(tuple(turns), tuple(overlaps(turns)), voices)
+    return Diarization(tuple(turns), tuple(overlaps(turns)), voices)
 
 
 def _known(path: Path) -> LocalVoices | None:

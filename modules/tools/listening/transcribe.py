@@ -34,10 +34,10 @@ from modules.core_components.values import FloatArray, Segment, Speech, Transcri
 from modules.tools.listening.speaker_voices import Voices
 from modules.tools.listening.speakers import (
     OFF,
-    ToldApart,
+    Diarization,
+    diarize,
     parse_speakers,
     require_models,
-    tell_apart,
 )
 from modules.tools.listening.transcripts import keep_transcript, keep_upload
 from modules.tools.models.fallback import (
@@ -57,7 +57,7 @@ HOTWORDS, WORD_TIMES = "hotwords", "word_timestamps"
 # What the catalog says of models that name the speakers themselves.
 SPEAKERS = "speakers"
 # Of the work, on a processor and with the small models.
-_TELLING_SHARE = 0.4
+_DIARIZING_SHARE = 0.4
 
 
 @dataclass(frozen=True)
@@ -266,17 +266,17 @@ def _transcribe(
 ) -> Transcript:
     listener = services.asr.get(request.model_id)
     count = parse_speakers(request.speakers)
-    told: ToldApart | None = None
+    found: Diarization | None = None
     if count is not None and SPEAKERS not in services.asr.entry(request.model_id).abilities:
         # First, since it can go on where it was broken off.
-        told = tell_apart(services, speech, count, phase(progress, 0.0, _TELLING_SHARE), cancel)
-        progress = phase(progress, _TELLING_SHARE, 1.0)
-        on_voices(told.voices)
+        found = diarize(services, speech, count, phase(progress, 0.0, _DIARIZING_SHARE), cancel)
+        progress = phase(progress, _DIARIZING_SHARE, 1.0)
+        on_voices(found.voices)
     report_load(services.asr, listener, progress)
     running = listener.transcribe(speech, request.options, progress, cancel)
     segments = fitted_segments(tuple(running.segments), speech, cancel)
-    if told is not None:
-        segments = with_speakers(segments, told.turns)
+    if found is not None:
+        segments = with_speakers(segments, found.turns)
     return Transcript(
         text="".join(text_parts(segments)),
         language=running.info.language,
@@ -285,7 +285,7 @@ def _transcribe(
         model_id=listener.model_id,
         language_probability=running.info.language_probability,
         notes=(*filter(None, [request.note]), *speech.notes, *running.notes),
-        overlaps=told.overlaps if told is not None else (),
+        overlaps=found.overlaps if found is not None else (),
     )
 
 

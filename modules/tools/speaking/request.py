@@ -240,26 +240,31 @@ def check_text(services: Services, text: str) -> str:
     """The text without white space around it. Raises BadInputError for none and for one above the
     limit of the settings."""
     text = text.strip()
+    limit = services.settings.max_text_characters
     if not text:
         raise BadInputError("There is no text to speak.", "Type what the voice should say.", "text")
-    settings = services.settings
-    _check_length(text, settings.max_text_characters, "Speak it in parts", "Longest text")
+    if len(text) > limit:
+        raise BadInputError(
+            too_long("text", text, limit),
+            "Speak it in parts, or raise “Longest text” in the settings.",
+            "text",
+        )
     return text
 
 
 def check_api_text(services: Services, text: str) -> None:
     """Raises BadInputError for a text above the limit of the API, where a client waits for it."""
     limit = services.settings.api_max_text_characters
-    _check_length(text.strip(), limit, "Send it in parts", "Longest text over the API")
-
-
-def _check_length(text: str, limit: int, remedy: str, setting: str) -> None:
-    if len(text) > limit:
+    if len(text.strip()) > limit:
         raise BadInputError(
-            f"The text has {len(text):,} characters; the limit is {limit:,}.",
-            f"{remedy}, or raise “{setting}” in the settings.",
+            too_long("text", text.strip(), limit),
+            "Send it in parts, or raise “Longest text over the API” in the settings.",
             "text",
         )
+
+
+def too_long(what: str, text: str, limit: int) -> str:
+    return f"The {what} has {len(text):,} characters; the limit is {limit:,}."
 
 
 def read_completed(services: Services, payload: Mapping[str, Any]) -> CompletedSpeech:
