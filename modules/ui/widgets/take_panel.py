@@ -32,6 +32,7 @@ from modules.ui.render import (
     excerpt,
     facts_html,
     local_time,
+    note_html,
     player_html,
     render,
 )
@@ -78,11 +79,12 @@ class TakePanel:
         """Values for `outputs`; without a take the panel is hidden. `note` is HTML."""
         if take is None:
             return ["", gr.update(visible=False), *[gr.skip()] * 4]
+        label = f"{excerpt(take.voice, 60)} · {take.engine}"
         return [
             take.id,
             gr.update(visible=True),
             gr.update(value=note, visible=bool(note)),
-            player_html(TAKE, take.id, f"{excerpt(take.voice, 60)} · {take.engine}", edits=True),
+            note_html(label) + player_html(TAKE, take.id, label, edits=True),
             scores_html(take),
             facts_html({**take_facts(take), **option_texts(self._services, take)}),
         ]
