@@ -163,7 +163,11 @@ def test_a_strange_name_is_kept_as_typed_and_safe_on_disk(
     screen.button("Remove noise").click()
     expect(screen.menu("Sample")).to_have_value(f"{name} (noise removed)", timeout=SPEAKING_MS)
     expect(words).to_have_value(transcribed)
-    expect(screen.page.get_by_role("region", name="Before and after")).to_be_visible()
+    both = screen.page.get_by_role("region", name="Before and after")
+    for name_of_player in ("Before", "After"):
+        player = both.get_by_role("group", name=name_of_player, exact=True)
+        # Its recording has arrived, which is about to be deleted.
+        expect(player.get_by_role("button", name="Play", exact=True)).to_be_enabled()
     for shown in (f"{name} (noise removed)", name):
         expect(screen.menu("Sample")).to_have_value(shown)
         screen.button("Delete sample").click()

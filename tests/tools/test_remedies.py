@@ -26,7 +26,7 @@ from modules.tools.voices.remedies import (
 )
 from modules.tools.voices.sample_check import are_findings_known, sample_findings
 from modules.tools.voices.samples import add_sample
-from modules.ui.widgets.sample_panel import SamplePanel, about_html
+from modules.ui.widgets.sample_panel import SamplePanel, about_html, compared_html
 from tests.conftest import ROOT
 from tests.helpers.fakes import add_noise
 from tests.helpers.noise import white, with_noise
@@ -165,11 +165,12 @@ def test_the_page_shows_findings_with_buttons_and_a_copy_beside_its_original(
     shown = about_html(services, sample, True)
     assert "It is noisy" in shown
     assert f'data-remedy="denoise">{REMEDIES["denoise"].button}</button>' in shown
-    assert "studio-wave" not in shown
+    assert compared_html(services, sample) == ""
     copy = improve_sample(services, sample.name)
+    compared = compared_html(services, copy)
+    assert 'key="A &amp; &lt;b&gt;" label="Before"' in compared
+    assert 'key="A &amp; &lt;b&gt; (noise removed)" label="After"' in compared
     shown = about_html(services, copy, True)
-    assert 'key="A &amp; &lt;b&gt;" label="Before"' in shown
-    assert 'key="A &amp; &lt;b&gt; (noise removed)" label="After"' in shown
     assert what_changed(copy) in shown
     assert "data-remedy" not in shown
 

@@ -60,6 +60,8 @@ class SamplePanel:
             self._player = audio_player("Sample", visible=False)
             # Apart from the facts, which would move when the player comes in above them.
             self._loading = panel(part("loading", LOADING))
+            # Apart too: an answer that draws a panel anew would stop the players in it.
+            self._compared = panel(visible=False)
             self._about = panel(visible=False, script=script("sample_about"))
             with gr.Column(visible=False) as self._details:
                 self._ref_text = gr.Textbox(
@@ -73,8 +75,8 @@ class SamplePanel:
                     self._clean = gr.Button("Remove noise", size="sm", min_width=100)
                     save = gr.Button("Save text", size="sm", min_width=100)
                 delete = ConfirmedButton("Delete sample", "It moves to the trash.")
-        about = [self._loading, self._player, self._about, self._details, self._ref_text]
-        self._shown = [self.chosen, self.name, *about]
+        about = [self._loading, self._player, self._compared, self._about]
+        self._shown = [self.chosen, self.name, *about, self._details, self._ref_text]
         with gr.Accordion("New sample", open=False, elem_id="new-sample") as self._add:
             # What `refresh` gives values for.
             self.outputs = [*self._shown, self._add]
@@ -162,15 +164,15 @@ class SamplePanel:
         if sample is None:
             hidden = gr.update(visible=False)
             none = gr.update(value=empty_html(NO_SAMPLES), visible=True)
-            return ["", dropdown, hidden, hidden, none, hidden, ""]
+            return ["", dropdown, hidden, hidden, hidden, none, hidden, ""]
         known = are_findings_known(self._services, sample)
-        # A copy has two players, before and after, in what is said about it.
-        is_copy = original_of(self._services, sample) is not None
+        compared = compared_html(self._services, sample)
         return [
             sample.name,
             dropdown,
             gr.update(visible=False),
-            gr.update(value=str(sample.path), visible=not is_copy, label=sample.name),
+            gr.update(value=str(sample.path), visible=not compared, label=sample.name),
+            gr.update(value=compared, visible=bool(compared)),
             gr.update(value=about_html(self._services, sample, known), visible=True),
             gr.update(visible=True),
             sample.ref_text,
@@ -206,15 +208,19 @@ def _button_state(is_adding: bool) -> Any:
     )
 
 
-def about_html(services: Services, sample: Sample, is_checked: bool) -> Markup:
-    """Facts, before and after, and what could be better; that comes later where it `is_checked`
-    not."""
+def compared_html(services: Services, sample: Sample) -> Markup:
+    """A copy next to its original, each with a player; "" for a sample that is no copy."""
     original = original_of(services, sample)
+    return render("sample_compared", before=original, after=sample) if original else Markup()
+
+
+def about_html(services: Services, sample: Sample, is_checked: bool) -> Markup:
+    """Facts, what was changed, and what could be better; that comes later where it `is_checked`
+    not."""
     return render(
         "sample_about",
         name=sample.name,
         about=sample_facts(sample),
-        original=original.name if original else "",
         changed=what_changed(sample),
         findings=sample_findings(services, sample) if is_checked else None,
         remedies=REMEDIES,
