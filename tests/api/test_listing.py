@@ -81,6 +81,7 @@ def test_the_documentation_names_every_endpoint_and_loads_nothing(client: TestCl
         "/dev/generate_from_phonemes",
         "/v1/audio/transcriptions",
         "/v1/audio/translations",
+        "/v1/audio/diarization",
         "/v1/models",
         "/v1/models/{model_id}",
         "/v1/audio/voices",

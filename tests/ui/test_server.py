@@ -101,13 +101,13 @@ def test_only_an_uploaded_file_is_taken_in(
     open_page(client)  # fills the menus, whose values are checked too
     config = client.get("/config").json()
     kinds = {c["id"]: c["type"] for c in config["components"]}
-    # A recording and its audio track, model and language, words to expect.
-    taken = ["file", "audio", "dropdown", "dropdown", "dropdown", "textbox"]
+    # A recording and its audio track, model and language, words to expect, speakers.
+    taken = ["file", "audio", "dropdown", "dropdown", "dropdown", "textbox", "dropdown"]
     (transcribe,) = (d for d in config["dependencies"] if [kinds[i] for i in d["inputs"]] == taken)
 
     def ask(path: str) -> bool:
         file = {"path": path, "meta": {"_type": "gradio.FileData"}}
-        outcome = fire(client, transcribe["id"], [file, None, None, ECHO, "en", ""])
+        outcome = fire(client, transcribe["id"], [file, None, None, ECHO, "en", "", ""])
         return bool(outcome["success"])
 
     private = tmp_path.parent / "private.wav"
