@@ -104,14 +104,25 @@ class StudioPage:
 
     def add_sample(self, recording: Path, name: str, speaker: str, agreed: bool = True) -> None:
         self.wait_for_view()  # it opens the form where there is no sample
-        if not self.page.get_by_label("Speaker (optional)").locator("visible=true").is_visible():
-            self.page.get_by_role("button", name="New sample").first.click()
+        form = self.page.get_by_label("Speaker (optional)").locator("visible=true")
+        if not form.is_visible():
+            self._open_form(form)
         self.pick_file(recording)
         self.page.get_by_label("Name (optional)").locator("visible=true").fill(name)
         self.page.get_by_label("Speaker (optional)").locator("visible=true").fill(speaker)
         self.page.get_by_label("This is my own voice", exact=False).set_checked(agreed)
         expect(self.button("Clear").first).to_be_visible()  # it has arrived
         self.button("Add sample").click()
+
+    def _open_form(self, form: Locator) -> None:
+        """Presses "New sample" until the form is there; the page may be opening it just then."""
+        for _ in range(3):
+            self.page.get_by_role("button", name="New sample").first.click()
+            try:
+                expect(form).to_be_visible(timeout=SETTLED_MS)
+            except AssertionError:
+                continue
+            return
 
     def told(self, words: str) -> Locator:
         """A message in the corner of the page."""

@@ -47,7 +47,6 @@ const show = () => {
   const isListed = link.classList.contains('further');
   more.classList.toggle('current', isListed);
   document.title = `${link.querySelector('span').textContent} · ${title}`;
-  closeMore();
   expectAnswer(link.dataset.view);
   wait();
   const button = document.getElementById(`view-${link.dataset.view}-button`);
@@ -80,6 +79,8 @@ window.addEventListener('pagehide', keepNow);
 for (const name of ['input', 'change', 'click', 'keyup', 'focusout']) document.addEventListener(name, keepSoon, true);
 
 window.addEventListener('hashchange', show);
+// Not whenever a view is shown: the page may show its first one just after the menu was opened.
+for (const one of links) one.addEventListener('click', closeMore);
 // The script that restores what was typed asks for it, once the views are there.
 window.addEventListener('studio-opened', show);
 if (window.studioOpened) show();
