@@ -26,7 +26,7 @@ from modules.core_components.errors import (
 )
 from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.values import Speech
-from modules.tools.dataset import build, transcription
+from modules.tools.dataset import sources, transcription
 from modules.tools.dataset.build import DatasetRequest, DatasetSummary, build_dataset, submit_build
 from modules.tools.dataset.report import report_of
 from modules.tools.services import Services
@@ -313,7 +313,7 @@ def test_a_full_disk_stops_and_leaves_what_is_whole(
     def full(*args: object) -> bytes:
         raise DiskFullError("There was no room.", "Make some.")
 
-    monkeypatch.setattr(build, "clip_wav", full)
+    monkeypatch.setattr(sources, "clip_wav", full)
     with pytest.raises(DiskFullError):
         add(services, *files)
     assert content(services.datasets.get(NAME)) == before
