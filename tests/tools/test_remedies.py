@@ -181,7 +181,12 @@ def test_a_button_of_the_page_queues_its_remedy(
     sample = add(services, tmp_path, Speech(voice.samples * np.float32(0.02), RATE_HZ))
     with gr.Blocks():
         panel = SamplePanel(services)
-    job_id, _ = panel._act(sample.name, gr.EventData(None, {"remedy": "level"}))
+    job_id = panel._act(sample.name, gr.EventData(None, {"remedy": "level"}))
     assert services.jobs.get(job_id).payload == {"sample": sample.name, "remedy": "level"}
-    _, shown = panel._act(sample.name, gr.EventData(None, {"sample": sample.name}))
-    assert "It is very quiet" in shown
+    assert "It is very quiet" in panel._show_findings(sample.name)
+    hum = add_noise(services, "Hum").name
+    assert panel._show_findings(hum) == gr.skip(), "before it was looked at"
+    assert panel._act(hum, gr.EventData(None, {"sample": sample.name})) == gr.skip()
+    assert panel._show_findings(hum) == gr.skip()
+    assert panel._act(hum, gr.EventData(None, {"sample": hum})) == gr.skip()
+    assert "no speech" in panel._show_findings(hum)

@@ -90,8 +90,9 @@ class SamplePanel:
         chosen, job_id = [self.chosen], [jobs.job_id]
         listen(self._transcribe.click, self._submit_transcription, chosen, job_id)
         listen(self._clean.click, self._submit_remedy, chosen, job_id)
-        answer = [*job_id, self._about]
-        listen(self._about.select, self._act, chosen, answer, sequence=SAMPLES)
+        # A first look at a sample takes seconds: it does not hold back the choice of another one.
+        acted = listen(self._about.select, self._act, chosen, job_id)
+        listen(acted.success, self._show_findings, chosen, [self._about], sequence=SAMPLES)
 
     def show_after(self, job: Job, chosen: str) -> list[Any]:
         """The list after a job on a sample: a copy without noise takes the place of its original,
@@ -178,14 +179,23 @@ class SamplePanel:
             sample.ref_text,
         ]
 
-    def _act(self, name: str, done: gr.EventData) -> list[Any]:
+    def _act(self, name: str, done: gr.EventData) -> Any:
         """Looks at a sample for the first time, or does what a button of a finding says."""
         data = done._data if isinstance(done._data, dict) else {}
         if remedy := str(data.get("remedy", "")):
-            return [self._submit_remedy(name, remedy), gr.skip()]
-        if data.get("sample") != name:  # another one was chosen since
-            return [gr.skip(), gr.skip()]
-        return [gr.skip(), about_html(self._services, self._services.samples.get(name), True)]
+            return self._submit_remedy(name, remedy)
+        if data.get("sample") == name:  # else another one was chosen since
+            sample_findings(self._services, self._services.samples.get(name))
+        return gr.skip()
+
+    def _show_findings(self, name: str) -> Any:
+        """What is said of the sample that is chosen now, once it was looked at."""
+        if not name:
+            return gr.skip()
+        sample = self._services.samples.get(name)
+        if not are_findings_known(self._services, sample):
+            return gr.skip()
+        return about_html(self._services, sample, True)
 
     def _save_text(self, name: str, ref_text: str) -> None:
         self._services.samples.update(name, ref_text=ref_text)
