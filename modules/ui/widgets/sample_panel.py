@@ -82,14 +82,16 @@ class SamplePanel:
             self.outputs = [*self._shown, self._add]
             self._build_form()
         listen(self.name.input, self._show, [self.name], self._shown, sequence=SAMPLES)
-        listen(save.click, self._save_text, [self.chosen, self._ref_text], [])
+        written = [self.chosen, self._ref_text]
+        listen(save.click, self._save_text, written, [], sequence=SAMPLES)
         delete.on_confirm(self._delete, [self.chosen], self._shown, SAMPLES)
 
     def follow_in(self, jobs: JobsView) -> None:
         """Long work on a sample is shown in `jobs`."""
         chosen, job_id = [self.chosen], [jobs.job_id]
-        listen(self._transcribe.click, self._submit_transcription, chosen, job_id)
-        listen(self._clean.click, self._submit_remedy, chosen, job_id)
+        # What is done to a sample comes after its choice, however soon a button is pressed.
+        listen(self._transcribe.click, self._submit_transcription, chosen, job_id, sequence=SAMPLES)
+        listen(self._clean.click, self._submit_remedy, chosen, job_id, sequence=SAMPLES)
         # A first look at a sample takes seconds: it does not hold back the choice of another one.
         acted = listen(self._about.select, self._act, chosen, job_id)
         listen(acted.success, self._show_findings, chosen, [self._about], sequence=SAMPLES)

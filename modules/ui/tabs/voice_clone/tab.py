@@ -188,7 +188,8 @@ class VoiceCloneTab:
         listen(self._preset.input, self._language_of_voice, [engine, self._preset], [language])
         self._generate.name_voice(studio, [self._kind, self._samples.chosen], self._chosen)
         asked = [self._kind, self._samples.chosen, self._preset, *self._generate.inputs]
-        listen(button.click, self._submit, asked, self._generate.followed)
+        # After the choice of the sample, however soon the button is pressed.
+        listen(button.click, self._submit, asked, self._generate.followed, sequence=SAMPLES)
         jobs, chosen_sample = self._generate.jobs, [self._samples.chosen]
         jobs.on_finished(self._show_take, [], self._generate.outputs, LATEST)
         jobs.on_finished(self._show_sample, chosen_sample, self._samples.outputs, SAMPLES)
