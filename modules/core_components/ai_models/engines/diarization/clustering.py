@@ -28,10 +28,6 @@ class SpeakerCount:
     least: int = 1
     most: int = 1_000
 
-    @property
-    def known(self) -> bool:
-        return self.least == self.most
-
 
 def assign_speakers(
     voices: LocalVoices, count: SpeakerCount
