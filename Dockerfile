@@ -14,7 +14,7 @@ RUN useradd --create-home --uid 1000 studio \
         /data /data/samples /data/base_models /data/output /data/datasets
 WORKDIR /app
 # What the installation needs comes first: it is made anew only when one of these files changes.
-COPY requirements.txt requirements-cuda.txt smart_install.py ./
+COPY requirements.txt requirements-cuda.txt requirements-cluster.txt smart_install.py ./
 COPY installer ./installer
 ENV STUDIO_DATA=/data
 VOLUME /data

@@ -1,5 +1,5 @@
 @echo off
-rem Installs the studio beside this file, or repairs it. Flags: --cpu --cuda --no-models --dev
+rem Installs the studio beside this file, or repairs it. Flags: --cpu --cuda --no-models --dev --cluster
 setlocal
 rem Each Python is asked to run, not only looked up: the one that Windows names before any is
 rem installed only opens its store.

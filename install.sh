@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the studio beside this file, or repairs it. Flags: --cpu --cuda --no-models --dev
+# Installs the studio beside this file, or repairs it. Flags: --cpu --cuda --no-models --dev --cluster
 set -eu
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 for python in python3.11 python3.12 python3.10 python3 python; do

@@ -42,7 +42,9 @@ def main() -> int:
     if arguments.check:
         return 0 if steps.is_up_to_date(ROOT) else 1
     wish = "cpu" if arguments.cpu else "cuda" if arguments.cuda else None
-    options = steps.Options(wish, arguments.dev or None, not arguments.no_models)
+    options = steps.Options(
+        wish, arguments.dev or None, not arguments.no_models, arguments.cluster or None
+    )
     return steps.install(ROOT, options, sys.stdout)
 
 
@@ -57,6 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--cuda", action="store_true", help="PyTorch with CUDA, or fail")
     parser.add_argument("--no-models", action="store_true", help="do not fetch the starter models")
     parser.add_argument("--dev", action="store_true", help="also what the tests need")
+    parser.add_argument(
+        "--cluster", action="store_true", help="also Ray, for work on several machines"
+    )
     parser.add_argument(
         "--check", action="store_true", help="install nothing: exit 0 if up to date"
     )

@@ -18,6 +18,7 @@ class Stamp:
     digest: str
     torch_wish: str
     dev: bool
+    cluster: bool = False
 
 
 def sources_digest(root: Path, requirements: Iterable[Path]) -> str:
@@ -34,7 +35,12 @@ def read_stamp(environment_folder: Path) -> Stamp | None:
     """The stamp of the last finished installation; None if there is none that can be read."""
     try:
         fields = json.loads((environment_folder / STAMP_NAME).read_text(encoding="utf-8"))
-        return Stamp(str(fields["digest"]), str(fields["torch_wish"]), bool(fields["dev"]))
+        return Stamp(
+            str(fields["digest"]),
+            str(fields["torch_wish"]),
+            bool(fields["dev"]),
+            bool(fields.get("cluster", False)),
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -33,11 +33,15 @@ MODELS_MISSING = 3
 
 @dataclass(frozen=True)
 class Options:
-    """What the user asked for. `torch_wish` and `dev` left at None stay as they were last time."""
+    """What the user asked for; what is left at None stays as it was last time.
+
+    `cluster` is the extra for heavy work on several machines.
+    """
 
     torch_wish: str | None = None
     dev: bool | None = None
     models: bool = True
+    cluster: bool | None = None
 
 
 def is_up_to_date(root: Path) -> bool:
@@ -46,7 +50,7 @@ def is_up_to_date(root: Path) -> bool:
     stamp = read_stamp(environment.folder)
     if stamp is None or not environment.python.exists():
         return False
-    return stamp.digest == sources_digest(root, _requirements(root, stamp.dev))
+    return stamp.digest == sources_digest(root, _requirements(root, stamp.dev, stamp.cluster))
 
 
 def install(root: Path, options: Options, screen: TextIO) -> int:
@@ -89,7 +93,7 @@ def _install(root: Path, options: Options, journal: Journal, commands: Commands)
     ensure_uv(environment, commands, journal)
     forget_cached(environment, damaged, commands)
     torch = ensure_torch(environment, plan, commands, journal)
-    requirements = _requirements(root, wanted.dev, torch.cuda is not None)
+    requirements = _requirements(root, wanted.dev, wanted.cluster, torch.cuda is not None)
     ensure_requirements(environment, requirements, torch, os.environ, commands, journal)
     if damaged or not unchanged:
         fix_torchaudio(environment, torch, commands, journal)
@@ -108,14 +112,19 @@ def _install(root: Path, options: Options, journal: Journal, commands: Commands)
 def _wanted_stamp(root: Path, options: Options, last: Stamp | None) -> Stamp:
     remembered = last or Stamp("", "auto", False)
     dev = remembered.dev if options.dev is None else options.dev
-    digest = sources_digest(root, _requirements(root, dev))
-    return Stamp(digest, options.torch_wish or remembered.torch_wish, dev)
+    cluster = remembered.cluster if options.cluster is None else options.cluster
+    digest = sources_digest(root, _requirements(root, dev, cluster))
+    return Stamp(digest, options.torch_wish or remembered.torch_wish, dev, cluster)
 
 
-def _requirements(root: Path, dev: bool, cuda: bool = True) -> list[Path]:
-    """The files of packages; `cuda`: for a PyTorch with CUDA. All of them shape the stamp."""
+def _requirements(root: Path, dev: bool, cluster: bool, cuda: bool = True) -> list[Path]:
+    """The files of packages; `cuda`: for a PyTorch with CUDA. All of them shape the stamp.
+
+    The tests run what needs the cluster's packages, too.
+    """
     names = ["requirements.txt"]
     names += ["requirements-cuda.txt"] if cuda else []
+    names += ["requirements-cluster.txt"] if cluster or dev else []
     names += ["requirements-dev.txt"] if dev else []
     return [root / name for name in names]
 

@@ -16,6 +16,7 @@ OWN = {"modules", "installer", "tests", "configs"}
 OPTIONAL = {
     "bitsandbytes": "requirements-cuda.txt has it",
     "deepspeed": "an accelerator that users install by themselves",
+    "ray": "requirements-cluster.txt has it",
     "flash_attn": "an accelerator that users install by themselves",
     "tensorboard": "curves for a program that users install by themselves",
     "typing_extensions": "for type checkers alone",

@@ -86,6 +86,7 @@ def root(tmp_path: Path) -> Path:
         "smart_install.py",
         "requirements.txt",
         "requirements-cuda.txt",
+        "requirements-cluster.txt",
         "requirements-dev.txt",
     ):
         shutil.copy(ROOT / name, root / name)
@@ -191,6 +192,16 @@ def test_dev_and_the_build_of_torch_are_remembered(root: Path, workshop: Worksho
     assert (stamp.torch_wish, stamp.dev) == ("cpu", True)
 
 
+def test_the_extra_for_clusters_is_remembered(root: Path, workshop: Workshop) -> None:
+    run(root)
+    assert not any("requirements-cluster.txt" in line for line in workshop.ran)
+    run(root, cluster=True)
+    workshop.ran.clear()
+    run(root)
+    assert any("requirements-cluster.txt" in line for line in workshop.ran)
+    assert steps.is_up_to_date(root)
+
+
 def test_another_wish_replaces_the_build(root: Path, workshop: Workshop) -> None:
     run(root)
     assert not any("requirements-cuda.txt" in line for line in workshop.ran)
@@ -263,7 +274,7 @@ def test_torch_is_named_once_more_in_the_requirements() -> None:
 
 
 def test_every_requirement_has_an_upper_bound() -> None:
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("requirements.txt", "requirements-dev.txt", "requirements-cluster.txt"):
         for line in (ROOT / name).read_text(encoding="utf-8").splitlines():
             requirement = line.split("#")[0].split(";")[0].strip()
             assert not requirement or "==" in requirement or "<" in requirement, line
