@@ -40,6 +40,13 @@ Parameters = Annotated[
     list[str] | None,
     typer.Option("--set", help="A parameter, such as temperature=0.8; repeatable."),
 ]
+Cluster = Annotated[
+    str,
+    typer.Option(
+        help="Where to work: HOST:PORT of a Ray cluster, local for several workers on this "
+        "machine, none for this process; else as in the settings."
+    ),
+]
 AcceptLicence = Annotated[
     bool, typer.Option("--accept-licence", help="You have read the licence and accept it.")
 ]
@@ -221,7 +228,13 @@ class FileFailures:
         except StudioError as error:
             if self._is_only_one:
                 raise
-            self.records.append({"file": str(path), "error": error.message, "hint": error.hint})
+            self.add(str(path), error.message, error.hint)
+
+    def add(self, path: str, message: str, hint: str) -> None:
+        """Keeps what went wrong with a file; raises it where there is no other file."""
+        if self._is_only_one:
+            raise StudioError(message, hint)
+        self.records.append({"file": path, "error": message, "hint": hint})
 
     def report(self) -> None:
         """Logs them, and ends the command with exit code 1 if there are any."""

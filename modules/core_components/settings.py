@@ -34,6 +34,11 @@ MODELS_FOLDER_VARIABLE = "VOICE_STUDIO_MODELS"
 UNTIL_MADE, ALWAYS, NEVER = "until something is made", "always", "never"
 FirstSteps = Literal["until something is made", "always", "never"]
 
+# Where heavy work runs.
+HEAVY_HERE, HEAVY_WORKERS = "this machine", "several workers on this machine"
+HEAVY_CLUSTER = "a cluster of machines"
+HeavyWork = Literal["this machine", "several workers on this machine", "a cluster of machines"]
+
 Precision = Literal["auto", "float32", "bfloat16"]
 Attention = Literal["auto", "flash_attention_2", "sdpa", "eager"]
 PRECISIONS: tuple[str, ...] = get_args(Precision)
@@ -41,6 +46,7 @@ ATTENTIONS: tuple[str, ...] = get_args(Attention)
 _GPU_BUDGET_GB = (0, 1024)
 # A name, or all names below one; not all names there are, which would open the studio to a page
 # whose name was made to mean this machine.
+_ADDRESS = re.compile(r"[A-Za-z0-9_.-]+:\d{1,5}|\[[0-9A-Fa-f:.]+\]:\d{1,5}")
 _HOST_NAME = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_-]*\.?)*|\[[0-9a-f:.]+\]")
 
 
@@ -102,6 +108,7 @@ def _setting(
 
 _SPEECH, _LIMITS, _NETWORK = "Speech and transcription", "Limits", "Network"
 _COMPUTING, _FOLDERS, _PAGE = "Computing", "Folders", "Page"
+_HEAVY = "Heavy work"
 
 
 class Settings(BaseModel):
@@ -278,6 +285,29 @@ class Settings(BaseModel):
         64, _COMPUTING, "Voice prompts in memory", "Megabytes.", 1, 100_000
     )
 
+    heavy_work: HeavyWork = _setting(
+        HEAVY_HERE,
+        _HEAVY,
+        "Where heavy work runs",
+        "Transcribing and speaking many files in the terminal. All but this machine need Ray, "
+        "which the installer adds with the option --cluster.",
+    )
+    heavy_work_workers: int = _setting(
+        0,
+        _HEAVY,
+        "Workers",
+        "Each has its own models in memory. 0 takes one for each GPU, else one for every four "
+        "cores.",
+        0,
+        1024,
+    )
+    cluster_address: str = _setting(
+        "",
+        _HEAVY,
+        "Address of the cluster",
+        "Host and port of its head, such as 10.0.0.5:6379; this machine must be a part of it.",
+    )
+
     samples_folder: Path = _setting(
         "samples", _FOLDERS, "Samples", "Recordings of voices.", restart=True
     )
@@ -326,6 +356,17 @@ class Settings(BaseModel):
         if not str(value).strip():
             raise ValueError("No folder is given.\nName a folder.")
         return (info.data["root"] / value).resolve()
+
+    @field_validator("cluster_address")
+    @classmethod
+    def _read_address(cls, value: str) -> str:
+        value = value.strip()
+        if value and not _ADDRESS.fullmatch(value):
+            raise ValueError(
+                f"{value!r} is not the address of a cluster.\nGive host and port of its head, such "
+                "as 10.0.0.5:6379."
+            )
+        return value
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod

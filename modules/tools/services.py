@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import time
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from modules.core_components.ai_models.downloads import Downloader
 from modules.core_components.ai_models.model_utils import get_device
 from modules.core_components.ai_models.tts_manager import TTSManager
 from modules.core_components.atomic import check_writable
+from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.jobs import JobRunner, JobStore
 from modules.core_components.library import (
     ConversationLibrary,
@@ -29,6 +31,8 @@ from modules.core_components.library import (
     VoiceLibrary,
 )
 from modules.core_components.settings import (
+    HEAVY_CLUSTER,
+    HEAVY_HERE,
     NO_FALLBACK,
     Settings,
     change,
@@ -52,6 +56,34 @@ def check_devices(changes: Mapping[str, Any]) -> None:
     named += changes.get("gpu_memory_budgets", {})
     for device in filter(None, named):
         get_device(device)
+
+
+def check_heavy_work(settings: Settings) -> None:
+    """Raises StudioError, which says what to do, if heavy work could not run where it is to run."""
+    if settings.heavy_work == HEAVY_HERE:
+        return
+    require_ray()
+    if settings.heavy_work == HEAVY_CLUSTER and not settings.cluster_address:
+        raise BadInputError(
+            "The address of the cluster is missing.",
+            "Give host and port of its head, such as 10.0.0.5:6379.",
+            "cluster_address",
+        )
+
+
+def ray_is_installed() -> bool:
+    """Whether the extra for clusters is here; Ray itself is not imported for that."""
+    return importlib.util.find_spec("ray") is not None
+
+
+def require_ray() -> None:
+    """Raises StudioError, which says how to get Ray, where it is not installed."""
+    if not ray_is_installed():
+        raise StudioError(
+            "Ray is not installed, which work on several workers or machines needs.",
+            "Run the installer once more, with the option --cluster.",
+            details="`bash install.sh --cluster`, on Windows `install.bat --cluster`.",
+        )
 
 
 # Folders are opened when the studio starts; moving them under running jobs would lose work.
@@ -109,8 +141,9 @@ class Services:
         nothing is saved.
         """
         changes = {**changes, **self._model_ids(changes)}
-        change(self.saved_settings(), **changes)
+        wanted_settings = change(self.saved_settings(), **changes)
         check_devices(changes)
+        check_heavy_work(wanted_settings)
         save_settings(self.settings.root, changes)
         now = {name: getattr(self.settings, name) for name in RESTART_SETTINGS}
         wanted = self.saved_settings()

@@ -1,0 +1,179 @@
+"""Transcribing many recordings: each is an item of work, on this machine or on several.
+
+In the folder of the texts lies `.results`, with the whole transcript of each recording. What is in
+it is not transcribed again, unless the recording or what is wanted of it has changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from modules.core_components.atomic import check_writable, write_bytes
+from modules.core_components.audio.decode import MEDIA_SUFFIXES
+from modules.core_components.errors import BadInputError, StudioError
+from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.text.subtitles import FORMATS, render
+from modules.core_components.values import Transcript
+from modules.tools.listening.transcribe import (
+    TranscribeRequest,
+    complete_transcription,
+    read_completed,
+    transcribe_file,
+)
+from modules.tools.listening.transcripts import read_transcript, write_transcript
+from modules.tools.services import Services
+from modules.tools.work.executor import Executor, Failure, Inputs, Work, Worker, WorkItem
+
+RESULTS_FOLDER = ".results"
+_OPENER = f"{__name__}:open_transcriber"
+
+
+@dataclass(frozen=True)
+class Transcribed:
+    """A recording, the text that was written, and whether it was there before."""
+
+    recording: Path
+    written: Path
+    result: Path
+    was_there: bool
+
+    def transcript(self) -> Transcript:
+        """Raises CorruptFileError."""
+        return read_transcript(self.result)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What became of the recordings, in their order."""
+
+    transcribed: tuple[Transcribed, ...]
+    failures: tuple[Failure, ...]
+
+
+def find_recordings(places: Iterable[Path]) -> tuple[tuple[Path, Path], ...]:
+    """Each recording with its place below the folder of the texts, sorted within each folder.
+
+    Files are taken as they are, folders with all recordings and videos below them. Raises
+    BadInputError for a folder without any.
+    """
+    found: list[tuple[Path, Path]] = []
+    for place in places:
+        if not place.is_dir():
+            found.append((place, Path(place.name)))
+            continue
+        inside = sorted(
+            path
+            for path in place.rglob("*")
+            if path.suffix.lower() in MEDIA_SUFFIXES and path.is_file()
+        )
+        if not inside:
+            raise BadInputError(f"There is no recording in {place}.", "Name another folder.")
+        found += [(path, path.relative_to(place)) for path in inside]
+    return tuple(found)
+
+
+def transcribe_many(
+    services: Services,
+    executor: Executor,
+    recordings: Sequence[tuple[Path, Path]],
+    request: TranscribeRequest,
+    fmt: str,
+    out: Path,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> Batch:
+    """Writes the text of each recording (as `find_recordings` gives them) below `out`.
+
+    `request` says how; its path is not looked at. Raises BadInputError, NotWritableError,
+    JobCancelled (what is done is kept), and what `Executor.run` raises.
+    """
+    if fmt not in FORMATS:
+        raise BadInputError(f"Unknown format {fmt!r}.", f"Choose {', '.join(FORMATS)}.")
+    results = out.absolute() / RESULTS_FOLDER
+    check_writable(results, "Choose another folder, or make this one writable.")
+    completed = complete_transcription(services, request)
+    setup = {**asdict(completed), "path": ""}
+    wanted = json.dumps(setup, sort_keys=True, default=str)
+    items: list[WorkItem] = []
+    targets: dict[Path, Path] = {}
+    texts = _targets(recordings, fmt, out.absolute())
+    for (recording, _), text in zip(recordings, texts, strict=True):
+        result = results / f"{_identity(recording, text.with_suffix(''), wanted)}.json"
+        targets[result] = text
+        inputs = {"path": str(recording.absolute()), "text": str(text)}
+        items.append(WorkItem(str(recording), inputs, result))
+    work = Work(
+        _OPENER, {**setup, "format": fmt}, tuple(items), installed(services, completed.model_id)
+    )
+    outcome = executor.run(work, progress, cancel)
+    for item in outcome.skipped:
+        if not targets[item.result].is_file():  # another format than before, or deleted since
+            write_transcript(read_transcript(item.result), fmt, _prepared(targets[item.result]))
+    before = {item.result for item in outcome.skipped}
+    failed = {failure.item.result for failure in outcome.failures}
+    transcribed = tuple(
+        Transcribed(Path(item.name), targets[item.result], item.result, item.result in before)
+        for item in items
+        if item.result not in failed
+    )
+    return Batch(transcribed, outcome.failures)
+
+
+def open_transcriber(services: Services, setup: Mapping[str, Any]) -> Worker:
+    """The worker that transcribes a recording and writes its text and its transcript."""
+    about = dict(setup)
+    fmt = about.pop("format")
+    request = read_completed(services, about)
+
+    def transcribe_one(
+        inputs: Inputs, result: Path, progress: Progress, cancel: CancelToken
+    ) -> None:
+        recording = Path(inputs["path"])
+        transcript = transcribe_file(services, request, recording, progress, cancel)
+        write_transcript(transcript, fmt, _prepared(Path(inputs["text"])))
+        # Last: it says that all is done.
+        write_bytes(_prepared(result), render(transcript, "json").encode("utf-8"))
+
+    return transcribe_one
+
+
+def installed(services: Services, model_id: str) -> tuple[str, ...]:
+    """The model, if its files are of the catalog and here: then every machine must have them."""
+    try:
+        entry = services.catalog.entry(model_id)
+    except StudioError:
+        return ()
+    return (model_id,) if services.catalog.state(entry) == "installed" and entry.sources else ()
+
+
+def _prepared(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _identity(recording: Path, text: Path, wanted: str) -> str:
+    """A name that changes with the recording, its place among the texts, and what is wanted."""
+    try:
+        found = recording.stat()
+        content = f"{found.st_size} {found.st_mtime_ns}"
+    except OSError:  # the worker says what is wrong with it
+        content = ""
+    facts = f"{recording.absolute()}\n{content}\n{text}\n{wanted}"
+    return hashlib.sha256(facts.encode("utf-8", errors="surrogateescape")).hexdigest()[:32]
+
+
+def _targets(recordings: Sequence[tuple[Path, Path]], fmt: str, out: Path) -> list[Path]:
+    """Where each text goes; recordings of one name from different folders do not share a file."""
+    taken: dict[Path, int] = {}
+    targets = []
+    for _, place in recordings:
+        stem = place.with_suffix("")
+        taken[stem] = number = taken.get(stem, 0) + 1
+        name = stem if number == 1 else stem.with_name(f"{stem.name}-{number}")
+        targets.append(out / f"{name}.{fmt}")
+    return targets

@@ -1,0 +1,126 @@
+"""What Ray starts on a machine of the cluster: a worker that holds its models and does items.
+
+Nothing here imports Ray: it calls this class as an actor, in a process of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modules.core_components.errors import CorruptFileError, JobCancelled, StudioError
+from modules.core_components.progress import CancelToken
+from modules.core_components.version import APP_VERSION
+from modules.tools.work.executor import STOPS_ALL, Worker, failure_words, open_worker
+
+if TYPE_CHECKING:
+    from modules.tools.services import Services
+
+# How a call ended; the second and third words of an answer are a message and a hint.
+DONE, FAILED, CANCELLED, IMPOSSIBLE = "done", "failed", "cancelled", "impossible"
+Answer = tuple[str, str, str]
+# Hashes by the names of a model's files.
+Files = Mapping[str, str]
+
+
+class RayWorker:
+    """Opens the studio's services in its own process; `do` does an item.
+
+    `progress` and `cancel` are called while `do` runs, from another thread.
+    """
+
+    def __init__(self, plan: Mapping[str, Any]) -> None:
+        self._plan = plan
+        self._worker: Worker | None = None
+        self._cancel = CancelToken()
+        self._latest: tuple[int, float, str] = (-1, 0.0, "")
+        # A cache of its own: the list of jobs in the studio's belongs to processes of its machine.
+        self._cache = Path(tempfile.mkdtemp(prefix="studio-worker-"))
+
+    def open(self) -> Answer:
+        """Opens the services and checks that version and models are those of the studio that asks;
+        the second word of the answer says on which machine."""
+        try:
+            if self._plan["version"] != APP_VERSION:
+                raise StudioError(
+                    f"The studio on {platform.node()} is version {APP_VERSION}; the one that asks "
+                    f"is {self._plan['version']}.",
+                    "Update the studio so that all machines have the same version.",
+                )
+            from modules.tools.services import open_services
+
+            overrides = {**self._plan["overrides"], "cache_folder": str(self._cache)}
+            services = open_services(Path(self._plan["root"]), overrides)
+            for model_id, files in self._plan["models"].items():
+                require_same_files(services, model_id, files)
+            self._worker = open_worker(services, self._plan["opener"], self._plan["setup"])
+        except StudioError as error:
+            return IMPOSSIBLE, error.message, error.hint
+        except Exception as error:  # noqa: BLE001 - answered, since not every error can be pickled
+            return IMPOSSIBLE, *failure_words(error, "Opening a worker")
+        return DONE, platform.node(), ""
+
+    def do(self, number: int, inputs: Mapping[str, Any], result: str) -> Answer:
+        """Does an item, unless its result is there: a lost worker may have written it."""
+        path = Path(result)
+        if path.is_file():
+            return DONE, "", ""
+
+        def report(fraction: float, message: str) -> None:
+            self._latest = (number, fraction, message)
+
+        try:
+            if self._worker is None:
+                raise StudioError("The worker was not opened.")
+            self._worker(inputs, path, report, self._cancel)
+        except JobCancelled:
+            return CANCELLED, "", ""
+        except STOPS_ALL as error:
+            return IMPOSSIBLE, error.message, error.hint
+        except Exception as error:  # noqa: BLE001 - one item must not end the others
+            return FAILED, *failure_words(error, result)
+        return DONE, "", ""
+
+    def progress(self) -> tuple[int, float, str]:
+        """The item's number, the fraction done and what is being done."""
+        return self._latest
+
+    def cancel(self) -> None:
+        """Asks `do` to stop."""
+        self._cancel.cancel()
+
+    def process_id(self) -> int:
+        return os.getpid()
+
+    def close(self) -> None:
+        """Removes the worker's cache."""
+        shutil.rmtree(self._cache, ignore_errors=True)
+
+
+def files_of(services: Services, model_id: str) -> dict[str, str]:
+    """The SHA-256 of each file of an installed model, as `Downloader.verify` has checked it.
+
+    Raises ModelMissingError and CorruptFileError.
+    """
+    from modules.core_components.ai_models.catalog import read_manifest
+
+    manifest = read_manifest(services.downloader.verify(model_id))
+    return {name: record.sha256 for name, record in manifest.files.items()} if manifest else {}
+
+
+def require_same_files(services: Services, model_id: str, wanted: Files) -> None:
+    """Raises ModelMissingError or CorruptFileError unless the model's files here have these
+    hashes."""
+    here = files_of(services, model_id)
+    different = sorted(name for name, digest in wanted.items() if here.get(name) != digest)
+    if different:
+        raise CorruptFileError(
+            f"{model_id} has other files on {platform.node()} than on the machine that asks: "
+            f"{', '.join(different)}.",
+            "Keep the models in a folder that all machines share, or download the model there.",
+        )
