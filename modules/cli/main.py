@@ -9,6 +9,7 @@ import typer
 
 from modules.cli import speaking, transcription
 from modules.cli.cleaning import clean
+from modules.cli.cluster import cluster_app
 from modules.cli.common import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
@@ -86,6 +87,7 @@ app.add_typer(train_app, name="train")
 app.add_typer(models_app, name="models")
 app.command()(bench)
 app.add_typer(trash_app, name="trash")
+app.add_typer(cluster_app, name="cluster")
 
 
 @app.command()

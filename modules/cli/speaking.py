@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from modules.cli.common import (
+    Cluster,
+    FileFailures,
     Json,
     Language,
     Parameters,
     audio_format_of,
+    check_folder,
     check_out,
     output,
     parse_parameters,
     plain,
+    print_json,
     read_text_file,
     working_studio,
 )
+from modules.core_components.errors import BadInputError
 
 if TYPE_CHECKING:
     from modules.core_components.values import Take
+    from modules.tools.speaking.speak_many import SpokenBatch
 
 logger = logging.getLogger(__name__)
 
@@ -86,8 +93,18 @@ def clone(
 def speak(
     context: typer.Context,
     voice: Annotated[str, typer.Option(help="A voice (see 'voices list'), a mix, or a sample.")],
-    text: Text,
-    out: Out,
+    out: Annotated[
+        Path,
+        typer.Option(help="The audio to write: .wav, .flac or .mp3; with --from-file a folder."),
+    ],
+    text: Text = "",
+    from_file: Annotated[
+        Path | None,
+        typer.Option(help="Speak each line of a file, or each .txt file of a folder."),
+    ] = None,
+    fmt: Annotated[
+        str, typer.Option("--format", help="With --from-file: wav, flac or mp3.")
+    ] = "wav",
     engine: Engine = "",
     language: Language = "",
     seed: Seed = -1,
@@ -95,17 +112,24 @@ def speak(
     parameters: Parameters = None,
     refine: Refine = False,
     scores: Scores = False,
+    cluster: Cluster = "",
     as_json: Json = False,
 ) -> None:
-    """Speaks a text with a stock voice or with a sample that is already in the library."""
+    """Speaks a text with a stock voice or with a sample that is already in the library.
+
+    With --from-file it speaks many, each into a file of its own; the same command goes on where it
+    was stopped.
+    """
     with working_studio(context, as_json) as (services, progress, cancel):
         from modules.tools.speaking import speech
         from modules.tools.speaking.request import SpeechRequest
 
-        words, output_format = _read_text(text), audio_format_of(out)
-        check_out(out, speech.expected_bytes(words))
+        if bool(text) == (from_file is not None):
+            raise BadInputError(
+                "Say either what to speak or where it stands.", "Give --text or --from-file."
+            )
         request = SpeechRequest(
-            text=words,
+            text="",
             voice=voice,
             kind="",
             engine=engine,
@@ -113,10 +137,43 @@ def speak(
             seed=seed,
             options=_options(speed, parameters),
             score=scores,
-            output_format=output_format,
+            output_format=fmt,
             refined=refine,
         )
+        if from_file is not None:
+            from modules.tools.speaking import speak_many as many
+            from modules.tools.work.places import choose_executor
+
+            check_folder(out)
+            texts = many.read_texts(from_file)
+            executor = choose_executor(services, cluster)
+            batch = many.speak_many(services, executor, texts, request, out, progress, cancel)
+            _describe(batch, out, as_json)
+            return
+        if cluster:
+            raise BadInputError("One text is spoken here.", "Use --cluster with --from-file.")
+        words, output_format = _read_text(text), audio_format_of(out)
+        check_out(out, speech.expected_bytes(words))
+        request = replace(request, text=words, output_format=output_format)
         _deliver(speech.speak(services, request, progress, cancel), out, as_json)
+
+
+def _describe(batch: SpokenBatch, out: Path, as_json: bool) -> None:
+    """Prints what became of many texts; exit code 1 if some failed."""
+    failures = FileFailures(len(batch.spoken) + len(batch.failures))
+    for failure in batch.failures:
+        failures.add(failure.item.name, failure.message, failure.hint)
+    if as_json:
+        spoken = [
+            {"name": one.name, "written": one.written, "was_there": one.was_there, **one.about()}
+            for one in batch.spoken
+        ]
+        print_json({"spoken": spoken, "failed": failures.records})
+    else:
+        there = sum(one.was_there for one in batch.spoken)
+        before = f"; {there} were there before" if there else ""
+        typer.echo(f"{len(batch.spoken)} recordings in {out}{before}.")
+    failures.report()
 
 
 def design(

@@ -72,6 +72,9 @@ def commands(inputs: Path, out: Path) -> list[list[str]]:
         ["read", "Dr. Smith paid $5.", "--language", "en"],
         ["models", "recommend"],
         ["clean", str(recording), "--out", str(out / "cleaned"), "--loudness", "-20"],
+        ["speak", "--voice", "af_heart", "--from-file", str(script), "--out", str(out / "said")],
+        ["cluster", "status"],
+        ["cluster", "test"],
         ["--port", "99999", "--no-browser"],
     ]
 

@@ -148,10 +148,10 @@ def test_an_output_that_cannot_be_written_to_is_found_before_the_work(runs: Runs
     for reason, (name, results) in reasons.items():
         place = runs.folder / name
         writing = [r for r in results if any(word.startswith(str(place)) for word in r["words"])]
-        assert len(writing) == 10
+        assert len(writing) == 11
         assert {result["code"] for result in writing} == {1}
         # No voice and no model is installed, which would be the next error: the place comes first.
-        folders = (place, place / "texts", place / "cleaned")
+        folders = (place, place / "texts", place / "cleaned", place / "said")
         assert first_errors(writing) == {reason.format(folder) for folder in folders}
 
 

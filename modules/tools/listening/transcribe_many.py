@@ -15,7 +15,7 @@ from typing import Any
 
 from modules.core_components.atomic import check_writable, write_bytes
 from modules.core_components.audio.decode import MEDIA_SUFFIXES
-from modules.core_components.errors import BadInputError, StudioError
+from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.text.subtitles import FORMATS, render
 from modules.core_components.values import Transcript
@@ -107,9 +107,7 @@ def transcribe_many(
         targets[result] = text
         inputs = {"path": str(recording.absolute()), "text": str(text)}
         items.append(WorkItem(str(recording), inputs, result))
-    work = Work(
-        _OPENER, {**setup, "format": fmt}, tuple(items), installed(services, completed.model_id)
-    )
+    work = Work(_OPENER, {**setup, "format": fmt}, tuple(items), (completed.model_id,))
     outcome = executor.run(work, progress, cancel)
     for item in outcome.skipped:
         if not targets[item.result].is_file():  # another format than before, or deleted since
@@ -140,15 +138,6 @@ def open_transcriber(services: Services, setup: Mapping[str, Any]) -> Worker:
         write_bytes(_prepared(result), render(transcript, "json").encode("utf-8"))
 
     return transcribe_one
-
-
-def installed(services: Services, model_id: str) -> tuple[str, ...]:
-    """The model, if its files are of the catalog and here: then every machine must have them."""
-    try:
-        entry = services.catalog.entry(model_id)
-    except StudioError:
-        return ()
-    return (model_id,) if services.catalog.state(entry) == "installed" and entry.sources else ()
 
 
 def _prepared(path: Path) -> Path:

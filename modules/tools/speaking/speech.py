@@ -176,8 +176,14 @@ def save_take(
     request = unsaved.request
     fields = _take_fields(unsaved, scores or Scores())
     take = takes.save(fields, unsaved.speech, request.output_format)
-    shutil.rmtree(_passages_folder(services, request, unsaved.voice), ignore_errors=True)
+    forget_passages(services, unsaved)
     return take
+
+
+def forget_passages(services: Services, unsaved: UnsavedSpeech) -> None:
+    """Removes the passages in the cache, once the speech they are parts of is kept."""
+    folder = _passages_folder(services, unsaved.request, unsaved.voice)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def timed(timings: dict[str, float], name: str, work: Callable[[], Result]) -> Result:

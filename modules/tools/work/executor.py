@@ -58,8 +58,8 @@ class Work:
 
     `opener` names the function that makes a worker, as "package.module:function": it is called
     once in each worker, with the services and `setup` (plain JSON), and returns what does an item.
-    `models` are the ids of the catalog's models that it needs: every machine must have the same
-    files of them.
+    `models` are the ids of the models that it needs: every machine must have the same files of
+    those that are in the catalog.
     """
 
     opener: str

@@ -171,6 +171,7 @@ class RayExecutor:
             "threads": settings.torch_threads,
             "version": APP_VERSION,
             "root": str(settings.root),
+            "cache": str(settings.cache_folder),
             # Which of its GPUs a worker has is Ray's business.
             "overrides": {
                 **self._services.overrides,

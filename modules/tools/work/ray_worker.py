@@ -5,7 +5,7 @@ Nothing here imports Ray: it calls this class as an actor, in a process of its o
 
 from __future__ import annotations
 
-import os
+import logging
 import platform
 import shutil
 import tempfile
@@ -21,11 +21,14 @@ from modules.tools.work.executor import STOPS_ALL, Worker, failure_words, open_w
 if TYPE_CHECKING:
     from modules.tools.services import Services
 
+logger = logging.getLogger(__name__)
+
 # How a call ended; the second and third words of an answer are a message and a hint.
 DONE, FAILED, CANCELLED, IMPOSSIBLE = "done", "failed", "cancelled", "impossible"
 Answer = tuple[str, str, str]
 # Hashes by the names of a model's files.
 Files = Mapping[str, str]
+_SHARED_CACHES = ("prompts", "fits", "listening")
 
 
 class RayWorker:
@@ -39,7 +42,6 @@ class RayWorker:
         self._worker: Worker | None = None
         self._cancel = CancelToken()
         self._latest: tuple[int, float, str] = (-1, 0.0, "")
-        # A cache of its own: the list of jobs in the studio's belongs to processes of its machine.
         self._cache = Path(tempfile.mkdtemp(prefix="studio-worker-"))
 
     def open(self) -> Answer:
@@ -54,6 +56,7 @@ class RayWorker:
                 )
             from modules.tools.services import open_services
 
+            fill_cache(self._cache, Path(self._plan["cache"]))
             overrides = {**self._plan["overrides"], "cache_folder": str(self._cache)}
             services = open_services(Path(self._plan["root"]), overrides)
             for model_id, files in self._plan["models"].items():
@@ -94,21 +97,37 @@ class RayWorker:
         """Asks `do` to stop."""
         self._cancel.cancel()
 
-    def process_id(self) -> int:
-        return os.getpid()
-
     def close(self) -> None:
         """Removes the worker's cache."""
         shutil.rmtree(self._cache, ignore_errors=True)
 
 
+def fill_cache(own: Path, of_studio: Path) -> None:
+    """Gives a worker's cache what the studio knows: what was made of samples and recordings is
+    shared, what was measured of machines is copied.
+
+    The rest stays apart: the studio's list of jobs is for processes of its own machine.
+    """
+    for name in _SHARED_CACHES:
+        (of_studio / name).mkdir(parents=True, exist_ok=True)
+        try:
+            (own / name).symlink_to(of_studio / name, target_is_directory=True)
+        except OSError:  # Windows, without the right to make links: it is made anew
+            logger.info("%s is not shared with this worker", name)
+    for measured in of_studio.glob("*.json"):
+        shutil.copy(measured, own)
+
+
 def files_of(services: Services, model_id: str) -> dict[str, str]:
-    """The SHA-256 of each file of an installed model, as `Downloader.verify` has checked it.
+    """The SHA-256 of each file of a model, as `Downloader.verify` has checked it; none for a model
+    that is not of the catalog.
 
     Raises ModelMissingError and CorruptFileError.
     """
     from modules.core_components.ai_models.catalog import read_manifest
 
+    if not any(entry.id == model_id and entry.sources for entry in services.catalog.entries()):
+        return {}
     manifest = read_manifest(services.downloader.verify(model_id))
     return {name: record.sha256 for name, record in manifest.files.items()} if manifest else {}
 

@@ -1,0 +1,328 @@
+"""The contract of executors on the one that works in this process; nothing of it needs Ray."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modules.core_components.atomic import write_bytes
+from modules.core_components.audio.encode import pcm_sha256
+from modules.core_components.audio.files import read_speech, write_speech
+from modules.core_components.errors import (
+    BadInputError,
+    DiskFullError,
+    JobCancelled,
+    StudioError,
+)
+from modules.core_components.progress import CancelToken, Progress
+from modules.core_components.settings import HEAVY_CLUSTER, HEAVY_WORKERS
+from modules.tools.listening import transcribe_many as many
+from modules.tools.listening.transcribe import TranscribeRequest
+from modules.tools.services import Services
+from modules.tools.speaking import speak_many
+from modules.tools.speaking.request import SpeechRequest
+from modules.tools.work import executor as contract
+from modules.tools.work.executor import LocalExecutor, Tally, Work, Worker, WorkItem
+from modules.tools.work.places import choose_executor
+from modules.tools.work.ray_driver import connection_error, fitting_workers
+from modules.tools.work.ray_executor import RayExecutor, require_address
+from tests.conftest import ROOT
+from tests.helpers.espeak import espeak
+
+Opening = Callable[[Worker], None]
+
+
+@pytest.fixture
+def opens(monkeypatch: pytest.MonkeyPatch) -> Opening:
+    """Has every work done by the worker that is given."""
+
+    def open_it(worker: Worker) -> None:
+        monkeypatch.setattr(contract, "open_worker", lambda services, opener, setup: worker)
+
+    return open_it
+
+
+def work_of(folder: Path, count: int) -> Work:
+    return Work(
+        "", {}, tuple(WorkItem(f"item {n}", {"n": n}, folder / f"{n}.json") for n in range(count))
+    )
+
+
+def test_items_are_done_in_order_and_a_failure_stops_only_itself(
+    services: Services, opens: Opening, tmp_path: Path
+) -> None:
+    seen: list[int] = []
+    reports: list[tuple[str, float]] = []
+    fractions: list[float] = []
+
+    def write(inputs: Any, result: Path, progress: Progress, cancel: CancelToken) -> None:
+        seen.append(inputs["n"])
+        progress(0.5, "Half")
+        if inputs["n"] == 1:
+            raise BadInputError("It is no good.", "Take another.")
+        if inputs["n"] == 2:
+            raise ZeroDivisionError
+        write_bytes(result, b"{}")
+
+    opens(write)
+    outcome = LocalExecutor(services).run(
+        work_of(tmp_path, 4),
+        lambda fraction, message: fractions.append(fraction),
+        on_item=lambda item, fraction, message: reports.append((item.name, fraction)),
+    )
+    assert seen == [0, 1, 2, 3]
+    assert [item.name for item in outcome.done] == ["item 0", "item 3"]
+    said = [(failure.item.name, failure.message, failure.hint) for failure in outcome.failures]
+    assert said[0] == ("item 1", "It is no good.", "Take another.")
+    assert "ZeroDivisionError" in said[1][1]
+    assert reports[:3] == [("item 0", 0.5), ("item 0", 1.0), ("item 1", 0.5)]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+
+
+def test_a_full_disk_stops_all(services: Services, opens: Opening, tmp_path: Path) -> None:
+    seen: list[int] = []
+
+    def write(inputs: Any, result: Path, progress: Progress, cancel: CancelToken) -> None:
+        seen.append(inputs["n"])
+        raise DiskFullError("There is no room.")
+
+    opens(write)
+    with pytest.raises(DiskFullError):
+        LocalExecutor(services).run(work_of(tmp_path, 4))
+    assert seen == [0]
+
+
+def test_what_is_done_stays_when_the_rest_is_cancelled(
+    services: Services, opens: Opening, tmp_path: Path
+) -> None:
+    cancel = CancelToken()
+    seen: list[int] = []
+
+    def write(inputs: Any, result: Path, progress: Progress, cancel: CancelToken) -> None:
+        seen.append(inputs["n"])
+        cancel.raise_if_cancelled()
+        write_bytes(result, b"{}")
+        if inputs["n"] == 1:
+            cancel.cancel()
+
+    opens(write)
+    with pytest.raises(JobCancelled):
+        LocalExecutor(services).run(work_of(tmp_path, 4), cancel=cancel)
+    outcome = LocalExecutor(services).run(work_of(tmp_path, 4))
+    assert seen == [0, 1, 2, 3]
+    assert [item.name for item in outcome.skipped] == ["item 0", "item 1"]
+    assert [item.name for item in outcome.done] == ["item 2", "item 3"]
+
+
+def test_two_items_with_one_result_are_a_fault(tmp_path: Path) -> None:
+    item = WorkItem("a", {}, tmp_path / "a.json")
+    with pytest.raises(ValueError, match="same result"):
+        Tally(Work("", {}, (item, item)), lambda *_: None, lambda *_: None)
+
+
+def test_only_the_studios_own_functions_open_workers(services: Services) -> None:
+    with pytest.raises(BadInputError):
+        contract.open_worker(services, "os:system", {})
+
+
+@pytest.fixture
+def thousand(tmp_path: Path) -> tuple[tuple[Path, Path], ...]:
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    first = folder / "0000.wav"
+    write_speech(first, espeak("Good morning."))
+    for n in range(1, 1000):
+        os.link(first, folder / f"{n:04}.wav")
+    return many.find_recordings([folder])
+
+
+def test_finished_work_is_left_alone(
+    services: Services,
+    thousand: tuple[tuple[Path, Path], ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = tmp_path / "texts"
+    few = thousand[:3]
+    request = TranscribeRequest(Path())
+    executor = LocalExecutor(services)
+    first = many.transcribe_many(services, executor, few, request, "txt", out)
+    assert [one.written.name for one in first.transcribed] == ["0000.txt", "0001.txt", "0002.txt"]
+    assert (out / "0001.txt").read_text() == "Good <b>morning</b>.\nHow are you?\n"
+    # The results of the others, as their workers would have left them.
+    made = first.transcribed[0].result.read_bytes()
+    planned: list[WorkItem] = []
+
+    def note(work: Work, *_: Any) -> contract.Outcome:
+        planned.extend(work.items)
+        return contract.Outcome((), work.items[:3], ())
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalExecutor, "run", lambda self, work, *rest: note(work))
+        patched.setattr(many, "write_transcript", lambda *_: None)
+        many.transcribe_many(services, executor, thousand, request, "txt", out)
+    for item in planned[3:]:
+        item.result.write_bytes(made)
+        Path(item.inputs["text"]).write_text("as it was", encoding="utf-8")
+
+    monkeypatch.setattr(contract, "open_worker", lambda *_: pytest.fail("a worker was opened"))
+    monkeypatch.setattr(many, "read_transcript", lambda *_: pytest.fail("a result was read"))
+    again = many.transcribe_many(services, executor, thousand, request, "txt", out)
+    assert len(again.transcribed) == 1000
+    assert all(one.was_there for one in again.transcribed)
+    assert (out / "0999.txt").read_text() == "as it was"
+
+
+def test_what_changed_is_done_again_and_another_format_is_only_written(
+    services: Services, thousand: tuple[tuple[Path, Path], ...], tmp_path: Path
+) -> None:
+    out, few, executor = tmp_path / "texts", thousand[:2], LocalExecutor(services)
+
+    def run(fmt: str, language: str = "") -> list[bool]:
+        request = TranscribeRequest(Path(), language=language)
+        batch = many.transcribe_many(services, executor, few, request, fmt, out)
+        return [one.was_there for one in batch.transcribed]
+
+    assert run("txt") == [False, False]
+    assert run("srt") == [True, True]
+    assert (out / "0001.srt").read_text().startswith("1\n00:00:00,000")
+    (out / "0001.txt").unlink()
+    assert run("txt") == [True, True]
+    assert (out / "0001.txt").is_file()
+    assert run("txt", "it") == [False, False]
+    few[1][0].unlink()
+    write_speech(few[1][0], espeak("Good evening to you."))
+    assert run("txt") == [True, False]
+
+
+def test_recordings_of_one_name_do_not_share_a_text(
+    services: Services, thousand: tuple[tuple[Path, Path], ...], tmp_path: Path
+) -> None:
+    recording = thousand[0][0]
+    for name in ("a/talk.wav", "b/talk.wav", "deep/a/talk.wav", "deep/a/talk.flac"):
+        path = tmp_path / "named" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.link(recording, path)
+    places = [tmp_path / "named" / name for name in ("a/talk.wav", "b/talk.wav", "deep")]
+    found = many.find_recordings(places)
+    batch = many.transcribe_many(
+        services, LocalExecutor(services), found, TranscribeRequest(Path()), "txt", tmp_path / "out"
+    )
+    written = [str(one.written.relative_to(tmp_path / "out")) for one in batch.transcribed]
+    assert written == ["talk.txt", "talk-2.txt", "a/talk.txt", "a/talk-2.txt"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BadInputError, match="no recording in"):
+        many.find_recordings([tmp_path / "empty"])
+
+
+def test_many_texts_are_spoken_each_into_a_file_of_its_own(
+    services: Services, tmp_path: Path
+) -> None:
+    lines = tmp_path / "lines.txt"
+    lines.write_text("One two.\n\nThree four.\n!\nFive.\n", encoding="utf-8")
+    out, request = tmp_path / "out", SpeechRequest("", "high", "")
+
+    def run(out: Path = out) -> tuple[list[bool], list[str]]:
+        texts = speak_many.read_texts(lines)
+        batch = speak_many.speak_many(services, LocalExecutor(services), texts, request, out)
+        assert [failure.item.name for failure in batch.failures] == ["00004"]
+        written = [read_speech(one.written) for one in batch.spoken]
+        assert [one.about()["pcm_sha256"] for one in batch.spoken] == [
+            pcm_sha256(speech) for speech in written
+        ]
+        return [one.was_there for one in batch.spoken], [one.written.name for one in batch.spoken]
+
+    assert run() == ([False] * 3, ["00001.wav", "00003.wav", "00005.wav"])
+    assert run() == ([True] * 3, ["00001.wav", "00003.wav", "00005.wav"])
+    assert services.takes.list() == ()
+    assert not any((services.settings.cache_folder / "speaking").iterdir())
+    first = (out / "00001.wav").read_bytes()
+    (out / "00001.wav").unlink()
+    assert run()[0] == [False, True, True]
+    # The seed follows from the text and what is wanted, and so do the samples.
+    assert (out / "00001.wav").read_bytes() == first
+    lines.write_text("One two.\n\nThree five.\n!\nFive.\n", encoding="utf-8")
+    assert run()[0] == [True, False, True]
+
+
+def test_texts_of_a_folder_are_named_by_their_files(tmp_path: Path) -> None:
+    for name, text in (("b.txt", "Two\nlines."), ("a.txt", "One."), ("c.txt", " ")):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    texts = speak_many.read_texts(tmp_path)
+    assert [(text.name, text.text) for text in texts] == [("a", "One."), ("b", "Two\nlines.")]
+    for place in (tmp_path / "c.txt", tmp_path / "none.txt"):
+        with pytest.raises(BadInputError):
+            speak_many.read_texts(place)
+
+
+# -- without Ray ----------------------------------------------------------------------------------
+
+
+def test_nothing_imports_ray_at_the_start() -> None:
+    """Neither the commands nor the page, nor the executor that would use it."""
+    code = (
+        "import sys, modules.cli.main, modules.ui.server, modules.tools.jobs, modules.cli.cluster, "
+        "modules.tools.work.probe, modules.tools.work.ray_driver; "
+        "sys.exit('ray' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+def test_without_ray_it_says_how_to_get_it(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    for refused in (
+        lambda: choose_executor(services, "local"),
+        lambda: choose_executor(services, "10.0.0.5:6379"),
+        lambda: services.change_settings({"heavy_work": HEAVY_WORKERS}),
+    ):
+        with pytest.raises(StudioError, match="Ray is not installed") as error:
+            refused()
+        assert "--cluster" in error.value.hint
+    assert isinstance(choose_executor(services), LocalExecutor)
+    assert isinstance(choose_executor(services, "none"), LocalExecutor)
+
+
+def test_the_settings_choose_the_place(services: Services) -> None:
+    with pytest.raises(BadInputError, match="address of the cluster is missing"):
+        services.change_settings({"heavy_work": HEAVY_CLUSTER})
+    for wrong in ("nonsense", "ray://10.0.0.5:10001", "10.0.0.5"):
+        with pytest.raises(BadInputError, match="is not the address of a cluster"):
+            services.change_settings({"cluster_address": wrong})
+    services.change_settings({"heavy_work": HEAVY_CLUSTER, "cluster_address": "10.0.0.5:6379"})
+    chosen = choose_executor(services)
+    assert isinstance(chosen, RayExecutor)
+    assert chosen.label == "the cluster at 10.0.0.5:6379"
+    assert isinstance(choose_executor(services, "none"), LocalExecutor)
+
+
+def test_a_cluster_that_does_not_answer_is_named() -> None:
+    for address in ("127.0.0.1:9", "127.0.0.1:x", "127.0.0.1:99999"):
+        with pytest.raises(StudioError, match=f"No Ray cluster answers at {address}"):
+            require_address(address)
+
+
+def test_how_many_workers_fit() -> None:
+    assert fitting_workers([{"CPU": 2.0}]) == 1
+    assert fitting_workers([{"CPU": 16.0}, {"CPU": 3.0}, {}]) == 5
+    assert fitting_workers([{"CPU": 16.0, "GPU": 2.0}, {"CPU": 8.0}]) == 2
+
+
+def test_other_versions_of_ray_and_python_are_one_sentence() -> None:
+    said = (
+        "Version mismatch: The cluster was started with:\n    Ray: 2.59.0\n    Python: 3.11.9\n"
+        "This process on 10.0.0.7 was started with:\n    Ray: 2.60.0\n    Python: 3.11.7\n"
+    )
+    assert connection_error("10.0.0.5:6379", said).message == (
+        "The cluster has Ray 2.59.0 and Python 3.11.9, this studio has Ray 2.60.0 and Python "
+        "3.11.7."
+    )
+    assert "ray start --address=10.0.0.5:6379" in connection_error("10.0.0.5:6379", "no").details
