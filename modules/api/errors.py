@@ -20,6 +20,7 @@ from modules.core_components.errors import (
     JobCancelled,
     ModelBusyError,
     NotFoundError,
+    RemoteError,
     StudioError,
 )
 from modules.tools.models.library import ModelInUseError
@@ -39,6 +40,7 @@ _STATUS: tuple[tuple[type[StudioError], int, str], ...] = (
     (NotFoundError, 404, "not_found"),
     (QueueFullError, 429, "queue_full"),
     (ModelBusyError, 429, "model_busy"),
+    (RemoteError, 502, "remote_failed"),
     # All others are the state of this machine: no weights, no room, no network.
     (StudioError, 503, "not_available"),
 )
@@ -50,6 +52,7 @@ _PARAMS: Mapping[str, str] = {"text": "input", "initial_prompt": "prompt"}
 # For the documentation of every route.
 REFUSALS: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": ErrorAnswer, "description": "Refused, with the reason."},
+    502: {"model": ErrorAnswer, "description": "Another machine did not deliver."},
     503: {"model": ErrorAnswer, "description": "Not possible on this machine now."},
 }
 

@@ -115,7 +115,7 @@ def model_routes(context: ApiContext) -> APIRouter:
         """The installed models, and OpenAI's names for the default ones."""
         return {"object": "list", "data": list(_models(services).values())}
 
-    @router.get("/v1/models/{model_id}", tags=["Models and voices"])
+    @router.get("/v1/models/{model_id:path}", tags=["Models and voices"])
     def retrieve_model(model_id: str) -> Answer:
         """One model of the list."""
         models = _models(services)
@@ -130,7 +130,7 @@ def model_routes(context: ApiContext) -> APIRouter:
         """Every model the studio knows: whether it can be used, and what is in memory."""
         return ModelStatusList(data=[_status(state) for state in model_states(services)])
 
-    @router.get("/dev/models/{model_id}", tags=["Models in memory"])
+    @router.get("/dev/models/{model_id:path}", tags=["Models in memory"])
     def retrieve_model_state(model_id: str) -> ModelStatus:
         """One model of the list."""
         return _status(_state(services, model_id))
@@ -150,7 +150,7 @@ def model_routes(context: ApiContext) -> APIRouter:
         return RecommendedModels(sample=sample, language=language, data=data)
 
     @router.post(
-        "/dev/models/{model_id}/load", tags=["Models in memory"], response_model=ModelStatus
+        "/dev/models/{model_id:path}/load", tags=["Models in memory"], response_model=ModelStatus
     )
     async def load_model(request: Request, model_id: str) -> Response:
         """Loads an installed model; it stays in memory until it was idle for long."""
@@ -162,7 +162,7 @@ def model_routes(context: ApiContext) -> APIRouter:
         await run_in_threadpool(_state, services, model_id)
         return await answer_whole(request, in_turn(context, request, make), "application/json")
 
-    @router.post("/dev/models/{model_id}/unload", tags=["Models in memory"])
+    @router.post("/dev/models/{model_id:path}/unload", tags=["Models in memory"])
     def unload_model(model_id: str) -> Unloaded:
         """Unloads a model; 409 while it is in use."""
         _state(services, model_id)

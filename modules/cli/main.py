@@ -29,6 +29,7 @@ from modules.cli.failures import (
 from modules.cli.models import bench, models_app
 from modules.cli.pronunciations import pronunciations_app
 from modules.cli.reading import read
+from modules.cli.remotes import remotes_app
 from modules.cli.training import train_app
 from modules.cli.trash import trash_app
 from modules.cli.voices import voices_app
@@ -88,6 +89,7 @@ app.add_typer(models_app, name="models")
 app.command()(bench)
 app.add_typer(trash_app, name="trash")
 app.add_typer(cluster_app, name="cluster")
+app.add_typer(remotes_app, name="remotes")
 
 
 @app.command()

@@ -42,6 +42,7 @@ def list_models(context: typer.Context, as_json: Json = False) -> None:
     for row in rows:
         size = size_text(row.bytes_on_disk or row.entry.download_bytes)
         state = row.state if row.usable else f"{row.state} (no engine)"
+        size = "" if row.state == "remote" else size
         table.add_row(row.entry.id, row.entry.label, state, size, row.entry.licence.name)
     output(as_json, {"models": rows}, table)
 

@@ -48,6 +48,10 @@ class DownloadError(StudioError):
     """No source delivered the file; what arrived so far is kept for the next try."""
 
 
+class RemoteError(StudioError):
+    """A server on another machine did not answer, refused, or sent what cannot be used."""
+
+
 class DiskFullError(StudioError):
     """There is not enough free space, or writing failed for lack of it."""
 

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from modules.core_components import atomic
 from modules.core_components.errors import BadInputError
+from modules.core_components.remotes import Remote, parse_remotes
 from modules.core_components.validation import bad_input, bounds_of
 
 logger = logging.getLogger(__name__)
@@ -346,6 +347,8 @@ class Settings(BaseModel):
     )
 
     model_settings: Mapping[str, ModelSettings] = Field(default={}, title="Settings of models")
+    # Servers on other machines that speak and transcribe, by name; see `remotes`.
+    remotes: Mapping[str, Remote] = Field(default={}, title="Remotes")
 
     @field_validator("*", mode="before")
     @classmethod
@@ -401,6 +404,14 @@ class Settings(BaseModel):
     def _read_model_settings(cls, value: Any) -> Any:
         try:
             return parse_model_settings(value) if isinstance(value, Mapping) else value
+        except BadInputError as error:
+            raise ValueError(f"{error.message}\n{error.hint}") from error
+
+    @field_validator("remotes", mode="before")
+    @classmethod
+    def _read_remotes(cls, value: Any) -> Any:
+        try:
+            return parse_remotes(value) if isinstance(value, Mapping) else value
         except BadInputError as error:
             raise ValueError(f"{error.message}\n{error.hint}") from error
 
@@ -525,6 +536,8 @@ def _plain(settings: Settings, name: str, given: Any) -> Any:
         return str(given)
     if name == "model_settings":
         return {key: own.chosen() for key, own in settings.model_settings.items()}
+    if name == "remotes":
+        return {key: remote.chosen() for key, remote in settings.remotes.items()}
     return getattr(settings, name)
 
 

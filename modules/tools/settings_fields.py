@@ -58,7 +58,7 @@ def change_settings(services: Services, given: Mapping[str, Any]) -> tuple[str, 
 def default_values() -> str:
     """`configs/default.json`."""
     values = {item.name: item.default for item in describe_settings()}
-    return json.dumps({**values, "model_settings": {}}, indent=2) + "\n"
+    return json.dumps({**values, "model_settings": {}, "remotes": {}}, indent=2) + "\n"
 
 
 def settings_table() -> str:
@@ -72,6 +72,11 @@ def settings_table() -> str:
         "The access token for gated models of the Hugging Face hub is no setting: it is kept in a "
         "file of its own (`hub_token`, readable for its owner only) and never shown. Save or "
         "remove it on the Settings tab or with `models token`.",
+        "",
+        "Servers on other machines that speak and transcribe for this studio are kept as `remotes` "
+        "(address, kind, longest silence, and what they said they have), their keys in files of "
+        "their own (`remote_keys/`, as the token). Add them on the Models tab or with `remotes "
+        "add`: [remotes.md](remotes.md).",
     ]
     group = ""
     for item in describe_settings():

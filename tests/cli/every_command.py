@@ -75,6 +75,10 @@ def commands(inputs: Path, out: Path) -> list[list[str]]:
         ["speak", "--voice", "af_heart", "--from-file", str(script), "--out", str(out / "said")],
         ["cluster", "status"],
         ["cluster", "test"],
+        ["remotes", "add", "second", "http://127.0.0.1:9"],
+        ["remotes", "list"],
+        ["remotes", "test", "second"],
+        ["remotes", "remove", "second"],
         ["--port", "99999", "--no-browser"],
     ]
 

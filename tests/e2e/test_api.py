@@ -6,15 +6,25 @@ import json
 import statistics
 from base64 import b64decode
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
 import httpx
+import numpy as np
 import pytest
 from openai import OpenAI
 from openai.types.audio import TranscriptionTextDoneEvent
 
+from modules.core_components.ai_models import ASRManager, TTSManager
+from modules.core_components.ai_models.engines.remote.entries import connect
+from modules.core_components.ai_models.engines.remote.listening import RemoteListeningOptions
+from modules.core_components.ai_models.engines.remote.survey import survey
 from modules.core_components.audio.encode import wav_header
+from modules.core_components.progress import CancelToken, no_progress
+from modules.core_components.remotes import Remote
+from modules.core_components.settings import change, load_settings
 from modules.core_components.text.word_errors import word_error_rate
+from modules.core_components.values import Speech
 from tests.e2e.conftest import StudioProcess
 
 pytestmark = pytest.mark.e2e
@@ -46,6 +56,34 @@ def test_what_is_spoken_is_read_back(client: OpenAI, fmt: Format) -> None:
         model="whisper-1", file=(f"spoken.{fmt}", recording), language="en"
     )
     assert word_error_rate(SENTENCE, heard.text) <= MOST_WORD_ERRORS, heard.text
+
+
+def test_a_second_studio_speaks_and_hears_through_this_one(
+    studio: StudioProcess, tmp_path: Path
+) -> None:
+    empty = load_settings(tmp_path)
+    far = connect(empty, "far", Remote(url=studio.url))
+    remotes = {"far": survey(far, CancelToken())}
+    settings = change(empty, remotes=remotes)
+    speaker = TTSManager(settings).get("remote:far/kokoro-v1.0")
+    assert "af_heart" in speaker.voices()
+    options = speaker.options_type(language="en-us")
+    pieces = list(speaker.stream(SENTENCE, "af_heart", options, CancelToken()))
+    assert len(pieces) > 1
+    heard = (
+        ASRManager(settings)
+        .get("remote:far/whisper-base")
+        .transcribe(
+            Speech(np.concatenate([piece.samples for piece in pieces]), speaker.sample_rate_hz),
+            RemoteListeningOptions(word_timestamps=True),
+            no_progress,
+            CancelToken(),
+        )
+    )
+    segments = list(heard.segments)
+    text = " ".join(segment.text for segment in segments)
+    assert word_error_rate(SENTENCE, text) <= MOST_WORD_ERRORS, text
+    assert sum(len(segment.words) for segment in segments) >= len(SENTENCE.split()) - 1
 
 
 def test_a_mix_speaks_and_its_words_have_times(client: OpenAI) -> None:

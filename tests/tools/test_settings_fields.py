@@ -18,7 +18,7 @@ from modules.tools.settings_fields import (
 def test_every_setting_has_its_field_in_words(services: Services) -> None:
     fields = setting_fields(services)
     assert sorted(item.about.name for item in fields) == sorted(
-        {*Settings.model_fields} - {"root", "model_settings"}
+        {*Settings.model_fields} - {"root", "model_settings", "remotes"}
     )
     assert all(item.about.label and item.about.meaning for item in fields)
     waiting = {item.about.name for item in fields if item.about.needs_restart}

@@ -25,6 +25,7 @@ from modules.core_components.ai_models.engines.registry import (
     EngineSpec,
     Factory,
 )
+from modules.core_components.ai_models.engines.remote.entries import remote_specs
 from modules.core_components.ai_models.loader_recipe import LoaderRecipe
 from modules.core_components.ai_models.model_pool import (
     ModelPool,
@@ -95,7 +96,7 @@ class BaseManager(LoaderRecipe):
             self.downloader = downloader
             self.pool = self._own_pool or _process_pool(settings)
             self._registry = EngineRegistry(catalog.entries())
-            for spec in self._added:
+            for spec in (*remote_specs(settings), *self._added):
                 self._registry.add(spec)
             self._handles: dict[str, Any] = {}
             self.forget_recipe_models()

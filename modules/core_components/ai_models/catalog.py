@@ -258,7 +258,9 @@ class ModelEntry:
 
     @property
     def download_bytes(self) -> int:
-        """What the preferred source sends, exactly or about."""
+        """What the preferred source sends, exactly or about; 0 for a model without sources."""
+        if not self.sources:
+            return 0
         first = self.sources[0]
         if isinstance(first, RegistrySource):
             return sum(package.bytes for package in first.packages)

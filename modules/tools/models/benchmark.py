@@ -18,6 +18,7 @@ from modules.core_components.errors import BadInputError, JobCancelled, StudioEr
 from modules.core_components.jobs import Job, JobContext
 from modules.core_components.library.names import unique_path
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
+from modules.core_components.remotes import remote_of
 from modules.core_components.text.word_errors import word_error_rate
 from modules.core_components.values import Speech, VoicePrompt
 from modules.core_components.version import APP_VERSION, computing_environment
@@ -257,7 +258,7 @@ _UNDERSTOOD = 0.5
 
 @dataclass(frozen=True)
 class BenchmarkRequest:
-    """Which models (none: all that are installed), and the sample for those without a voice of
+    """Which models (none: all that are installed here), and the sample for those without a voice of
     their own ("": the first there is)."""
 
     models: tuple[str, ...] = ()
@@ -309,6 +310,9 @@ def _models(services: Services, wanted: Sequence[str]) -> tuple[list[str], list[
                 state.message or f"{model_id} is neither a speaking nor a listening model.",
                 state.hint or "`models list` shows the models.",
             )
+    if not wanted:  # nothing is sent to another machine that was not named
+        speakers = [model_id for model_id in speakers if not remote_of(model_id)]
+        listeners = [model_id for model_id in listeners if not remote_of(model_id)]
     if not (speakers or listeners):
         raise BadInputError("No model is installed.", "Download one on the Models tab.")
     if not wanted:

@@ -8,13 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from modules.core_components.ai_models.base_manager import BaseManager
-from modules.core_components.ai_models.engines.base import describe_options, parse_options
+from modules.core_components.ai_models.engines.base import (
+    RemoteEngine,
+    describe_options,
+    parse_options,
+)
 from modules.core_components.ai_models.engines.xtts.tuned import check_tuned
 from modules.core_components.errors import (
     BadInputError,
     CorruptFileError,
     ModelMissingError,
     NotFoundError,
+    RemoteError,
     StudioError,
 )
 from modules.core_components.settings import NO_FALLBACK
@@ -22,7 +27,7 @@ from modules.tools.models.model_names import find_model
 from modules.tools.services import Services
 
 # Errors of the model itself; all others are about the request.
-UNUSABLE = (ModelMissingError, CorruptFileError)
+UNUSABLE = (ModelMissingError, CorruptFileError, RemoteError)
 
 
 @dataclass(frozen=True)
@@ -111,7 +116,7 @@ def _fall_back(manager: BaseManager, fallback: str, problem: str) -> ModelChoice
 
 
 def _find_problem(services: Services, manager: BaseManager, model_id: str) -> str:
-    """Why a model cannot be used; "" if its files say that it can."""
+    """Why a model cannot be used; "" if its files say that it can, or its remote delivers."""
     try:
         state = manager.availability(model_id)
         tuned = services.tts.tuned_model(model_id)
@@ -119,6 +124,8 @@ def _find_problem(services: Services, manager: BaseManager, model_id: str) -> st
             check_tuned(tuned.folder)
         elif state.ready and manager.entry(model_id).sources:
             manager.downloader.verify(model_id)
+        elif state.ready and isinstance(engine := manager.get(model_id), RemoteEngine):
+            return engine.health.problem
     except (NotFoundError, BadInputError, *UNUSABLE) as error:
         return error.message
     return state.message

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ from modules.core_components.progress import CancelToken, Progress, no_progress,
 from modules.tools.models.fallback import choose_speaking_model
 from modules.tools.models.memory import manager_of, report_load
 from modules.tools.models.model_names import find_entry
+from modules.tools.models.remotes import is_remote, refuse_remote
 from modules.tools.services import Services
 
 logger = logging.getLogger(__name__)
@@ -39,10 +40,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ModelOverview:
-    """One model of the catalog, or one that was fine-tuned (`tuned`).
+    """One model of the catalog, one that was fine-tuned (`tuned`), or one of a remote.
 
-    `state` is "installed", "partial" or "missing"; `usable`: the studio has an engine for it and
-    the packages the engine needs.
+    `state` is "installed", "partial", "missing" or "remote"; `usable`: the studio has an engine for
+    it and the packages the engine needs.
     """
 
     entry: ModelEntry
@@ -104,11 +105,11 @@ def find_model_id(services: Services, name: str) -> str:
 
 
 def list_models(services: Services) -> tuple[ModelOverview, ...]:
-    """Every model of the catalog, in its order, then the fine-tuned ones."""
+    """Every model of the catalog, in its order, then the fine-tuned ones and those of remotes."""
     loaded = {model.model_id for model in in_memory(services)}
     known = [_overview(services, entry, loaded) for entry in services.catalog.entries()]
     tuned = [_tuned_overview(services, model, loaded) for model in services.tuned_models.list()]
-    return (*known, *tuned)
+    return (*known, *tuned, *_remote_overviews(services))
 
 
 def in_memory(services: Services) -> tuple[LoadedModel, ...]:
@@ -162,6 +163,7 @@ def download(
 
     Raises StudioError before anything is fetched where this machine cannot run the model.
     """
+    refuse_remote(model_id, "download")
     _check_device(services, model_id)
     return services.downloader.fetch(model_id, progress, cancel)
 
@@ -172,6 +174,7 @@ def delete(services: Services, model_id: str) -> int:
     A fine-tuned one goes to the trash (see `TunedModelLibrary.restore`), where it still takes
     space. Raises ModelInUseError while it is in use.
     """
+    refuse_remote(model_id, "delete")
     tuned = services.tts.tuned_model(model_id)
     _refuse_if_used(services, model_id, "delete")
     unload(services, model_id)
@@ -228,10 +231,13 @@ def check(
 ) -> tuple[CheckedModel, ...]:
     """Reads every file of the models named, or of all that are here, against its checksum."""
     ids = model_ids or tuple(
-        item.entry.id for item in list_models(services) if item.state != "missing"
+        item.entry.id
+        for item in list_models(services)
+        if item.state != "missing" and not is_remote(item.entry)
     )
     checked = []
     for index, model_id in enumerate(ids):
+        refuse_remote(model_id, "check")
         part = scaled(progress, index / len(ids), (index + 1) / len(ids))
         tuned = services.tts.tuned_model(model_id)
         entry = services.tts.entry(model_id) if tuned else services.catalog.entry(model_id)
@@ -276,6 +282,22 @@ def _state(services: Services, model_id: str, loaded: tuple[LoadedModel, ...]) -
     entry, availability = manager.entry(model_id), manager.availability(model_id)
     mine = tuple(model for model in loaded if model.model_id == model_id)
     return ModelState(entry, availability, mine)
+
+
+def _remote_overviews(services: Services) -> Iterable[ModelOverview]:
+    for manager in (services.tts, services.asr):
+        for entry in map(manager.entry, manager.engine_ids()):
+            if is_remote(entry):
+                yield ModelOverview(
+                    entry=entry,
+                    state="remote",
+                    bytes_on_disk=0,
+                    needs_consent=False,
+                    usable=True,
+                    in_memory=False,
+                    folder=Path(),
+                    source="another machine",
+                )
 
 
 def _tuned_overview(services: Services, model: TunedModel, loaded: set[str]) -> ModelOverview:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from modules.core_components.ai_models.catalog import Licence, ModelEntry
 from modules.core_components.errors import StudioError
 from modules.core_components.progress import CancelToken
+from modules.core_components.remotes import remote_of
 from modules.core_components.text.language_codes import match_language
 from modules.core_components.text.languages import language_name
 from modules.core_components.units import size_text
@@ -60,7 +61,7 @@ class Recommendation:
     @property
     def facts(self) -> tuple[str, ...]:
         """The line that describes it: way, place, licence, speed, languages."""
-        place = "on this machine"
+        place = "on another machine" if remote_of(self.model_id) else "on this machine"
         if not self.is_installed:
             rest = "the rest of a download" if self.state == "partial" else "a download"
             place = f"{rest} of {size_text(self.download_bytes)}"

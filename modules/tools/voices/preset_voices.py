@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from modules.core_components.ai_models.engines.base import TTSEngine
+from modules.core_components.ai_models.engines.base import TTSEngine, VoiceLanguagesEngine
 from modules.core_components.ai_models.engines.kokoro.reading.languages import LANGUAGES
 from modules.core_components.ai_models.engines.xtts.engine import REFERENCE_VOICE
 from modules.core_components.ai_models.engines.xtts.tuned import FAMILY
@@ -38,6 +38,11 @@ def preset_voices(services: Services, engine: TTSEngine) -> tuple[PresetVoice, .
     tuned = services.tts.tuned_model(engine.model_id)
     if services.tts.entry(engine.model_id).family == FAMILY:
         return tuple(describe_speaker(name, tuned) for name in engine.voices())
+    if isinstance(engine, VoiceLanguagesEngine):
+        spoken = engine.voice_languages().items()
+        return tuple(
+            PresetVoice(name, name, nearest_language(engine, code)) for name, code in spoken
+        )
     voices = (
         describe_own(own[name]) if name in own else describe_voice(name) for name in engine.voices()
     )

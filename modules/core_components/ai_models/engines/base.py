@@ -29,6 +29,8 @@ from modules.core_components.values import Sample, Segment, Speech, Transcript, 
 if TYPE_CHECKING:
     import torch
 
+    from modules.core_components.ai_models.engines.remote.health import RemoteHealth
+
 logger = logging.getLogger(__name__)
 
 
@@ -231,6 +233,25 @@ class PackEngine(Protocol):
 
         Later changes of the voice's file do not affect it.
         """
+        ...
+
+
+@runtime_checkable
+class RemoteEngine(Protocol):
+    """An engine whose model is on another machine. Nothing is loaded or computed here."""
+
+    @property
+    def health(self) -> RemoteHealth:
+        """Whether it delivered lately."""
+        ...
+
+
+@runtime_checkable
+class VoiceLanguagesEngine(Protocol):
+    """An engine that says itself which languages its voices speak."""
+
+    def voice_languages(self) -> Mapping[str, str]:
+        """The language of each of `voices()`; "" where it is not known."""
         ...
 
 

@@ -14,6 +14,7 @@ from modules.core_components.text.languages import language_name
 from modules.tools.models import library
 from modules.tools.models.benchmark import BENCHMARK
 from modules.tools.models.library import DOWNLOAD, LOAD, ModelOverview, submit_download, submit_load
+from modules.tools.models.remotes import is_remote
 from modules.tools.models.tuned_models import EXPORT_TUNED, IMPORT_TUNED, card_facts
 from modules.ui.events import listen, notify
 from modules.ui.render import card_html, empty_html, render, size_text
@@ -24,6 +25,7 @@ from modules.ui.tabs.models.panels import (
     TunedModelsPanel,
     exported_file,
 )
+from modules.ui.tabs.models.remotes import RemotesPanel
 from modules.ui.views import Studio
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import ConfirmedButton, choice_list, panel, polling_panel, title
@@ -54,6 +56,7 @@ class ModelsTab:
                 self._tuned = TunedModelsPanel(self._services)
                 self._memory_of_one = ModelMemoryPanel(self._services)
                 self._tuned.build_import()
+                self._remotes = RemotesPanel(self._services)
             with gr.Column(scale=5, min_width=320):
                 self._jobs = JobsView(self._services, KINDS, failures_first=True, shared=KINDS)
                 self._build_details()
@@ -86,7 +89,7 @@ class ModelsTab:
         asked = [self._task, self._chosen]
         details = [self._about, self._accept, self._download, self._load, self._unload]
         places = [self._removal, self._offline, self._memory, *self._tuned.outputs]
-        shown = [self._chosen, self._list, *details, *places]
+        shown = [self._chosen, self._list, *details, *places, self._remotes.output]
         studio.on_show(tab, self._show, asked, shown, sequence=SEQUENCE)
         self._jobs.find_on_open(studio)
         tasks = listen(self._task.input, self._show_task, [self._task], shown, sequence=SEQUENCE)
@@ -101,6 +104,7 @@ class ModelsTab:
         )
         self._delete.on_confirm(self._delete_model, asked, shown, SEQUENCE)
         self._tuned.follow_in(self._jobs.job_id, self._chosen)
+        self._remotes.follow(self._show, asked, shown, SEQUENCE)
         done = self._jobs.on_finished(self._after_job, asked, shown, SEQUENCE)
         self._memory_of_one.follow([tasks, one, gone, all_gone, done], self._chosen)
 
@@ -126,12 +130,15 @@ class ModelsTab:
             ),
             self._memory_html(),
             *self._tuned.show(chosen in models and models[chosen].tuned is not None, exported),
+            self._remotes.html(),
         ]
 
     def _details(self, item: ModelOverview | None) -> list[Any]:
         hidden = gr.update(visible=False)
         if item is None:
             return [empty_html(NO_CHOICE), *[hidden] * 5]
+        if is_remote(item.entry):  # there is nothing to load or delete
+            return [_about_html(item), *[hidden] * 5]
         here = item.state == "installed"
         return [
             _about_html(item),
@@ -190,11 +197,14 @@ def _about_html(item: ModelOverview) -> Markup:
     facts = {
         "Abilities": ", ".join(entry.abilities).replace("-", " "),
         "Languages": ", ".join(language_name(code) for code in entry.languages),
-        "Memory (approx.)": size_text(entry.memory_mb * 1e6),
-        "On disk": size_text(item.bytes_on_disk),
-        "Folder": str(item.folder),
-        "Source": _source_text(item),
-        **(card_facts(item.tuned) if item.tuned else {}),
     }
+    if not is_remote(entry):
+        facts |= {
+            "Memory (approx.)": size_text(entry.memory_mb * 1e6),
+            "On disk": size_text(item.bytes_on_disk),
+            "Folder": str(item.folder),
+            "Source": _source_text(item),
+            **(card_facts(item.tuned) if item.tuned else {}),
+        }
     note = f"{entry.note} {'' if item.usable else NOT_SUPPORTED}".strip()
     return render("model", entry=entry, note=note, values=facts)

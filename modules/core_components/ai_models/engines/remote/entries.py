@@ -1,0 +1,82 @@
+"""The models of the user's remotes as models like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from modules.core_components.access_token import remote_key
+from modules.core_components.ai_models.catalog import Ability, Licence, ModelEntry
+from modules.core_components.ai_models.engines.base import EngineContext
+from modules.core_components.ai_models.engines.registry import EngineSpec, Factory
+from modules.core_components.ai_models.engines.remote import listening, speech
+from modules.core_components.ai_models.engines.remote.connection import Connection
+from modules.core_components.remotes import REMOTE_FAMILY, Remote, RemoteModel, model_id_of
+from modules.core_components.settings import Settings
+
+
+def remote_specs(settings: Settings) -> Iterator[EngineSpec]:
+    """An engine for each model of each remote in the settings; nothing is asked of any."""
+    for name, remote in settings.remotes.items():
+        connection = connect(settings, name, remote)
+        for model, about in remote.models.items():
+            yield EngineSpec(entry_of(name, remote, model), _factory(connection, model, about))
+
+
+def connect(settings: Settings, name: str, remote: Remote) -> Connection:
+    """The remote with its key, which is read anew for each request."""
+    return Connection(name, remote, remote_key(settings.root, name).read)
+
+
+def entry_of(name: str, remote: Remote, model: str) -> ModelEntry:
+    """A model of a remote described as the catalog would; `name` is that of the remote."""
+    about = remote.models[model]
+    speaks = about.task == "text-to-speech"
+    return ModelEntry(
+        id=model_id_of(name, model),
+        family=REMOTE_FAMILY,
+        version="",
+        task=about.task,
+        label=f"{about.label or model} on {name}",
+        folder="",
+        files=(),
+        sources=(),
+        # Who may use what it says is for the other side to tell; until then, as for the strictest.
+        licence=Licence("Licence not known here", "", commercial=False),
+        languages=about.languages,
+        sample_rate_hz=speech.SAMPLE_RATE_HZ if speaks else listening.SAMPLE_RATE_HZ,
+        memory_mb=0,
+        abilities=_abilities(about),
+        note=privacy_note(name, remote, about),
+    )
+
+
+def privacy_note(name: str, remote: Remote, about: RemoteModel) -> str:
+    """What is sent to the other machine, in frank words."""
+    sent = "your recordings are" if about.task == "speech-to-text" else "your texts are"
+    if about.clones:
+        sent = "your texts and the samples you speak with are"
+    how = ", unencrypted" if remote.is_readable_on_the_way else ""
+    return f"Runs on another machine: {sent} sent to {name} ({remote.host}){how}."
+
+
+def _abilities(about: RemoteModel) -> tuple[Ability, ...]:
+    if about.task == "speech-to-text":
+        return ("language-detection",)
+    found: list[Ability] = ["streaming"]
+    if about.voices:
+        found.append("stock-voices")
+    if about.clones:
+        found.append("clone")
+    return tuple(found)
+
+
+def _factory(connection: Connection, model: str, about: RemoteModel) -> Factory:
+    kind: Any = speech.RemoteSpeaker
+    if about.task == "speech-to-text":
+        kind = listening.RemoteListener
+
+    def create(entry: ModelEntry, context: EngineContext) -> Any:
+        return kind(entry, context, connection, model)
+
+    return create

@@ -1,0 +1,46 @@
+"""Other machines on the Models tab: added, asked again, removed, and never the key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi import FastAPI
+
+from modules.tools.services import Services
+from tests.api.conftest import served
+from tests.ui.page_client import Page, opened
+
+
+@pytest.fixture
+def tab(services: Services) -> Iterator[Page]:
+    with opened(services, "Models") as page:
+        yield page
+
+
+def test_a_machine_is_added_asked_again_and_removed(services: Services, tab: Page) -> None:
+    models = [{"id": "kokoro"}]
+    app = FastAPI()
+    app.add_api_route("/v1/models", lambda: {"data": models})
+    app.add_api_route("/v1/audio/voices", lambda: {"voices": ["<b>af_heart</b>"]})
+    with served(app) as address:
+        tab.fill("Name for it", "big-pc")
+        tab.fill("Its address", address)
+        tab.fill("Its key", "a-secret-key")
+        tab.click("Add this machine")
+        assert not tab.errors
+        assert "kokoro on big-pc" in tab.text
+        assert "your texts are sent to big-pc (127.0.0.1:" in tab.text
+        assert "another machine</span>" in tab.text
+        assert "a-secret-key" not in tab.text
+        assert tab.value("Its key") == ""
+        models.append({"id": "whisper-1"})
+        tab.click("Ask again what it has")
+        assert "whisper-1 on big-pc" in tab.text
+    tab.fill("Name for it", "gone")
+    tab.fill("Its address", "http://127.0.0.1:9")
+    tab.click("Add this machine")
+    assert "gone cannot be reached" in tab.errors[-1]
+    tab.click("Remove big-pc")
+    assert "kokoro on big-pc" not in tab.text
+    assert not services.settings.remotes
