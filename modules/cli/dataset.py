@@ -39,7 +39,12 @@ SpokenLanguage = Annotated[str, typer.Option(help="ISO 639-1, such as en or it."
 Speaker = Annotated[str, typer.Option(help="The speaker's name; else the dataset's.")]
 Model = Annotated[str, typer.Option(help="The listening model, such as base or large-v3.")]
 Precision = Annotated[str, typer.Option(help="auto, int8, float16, float32, ...")]
-Batch = Annotated[int, typer.Option(help="Segments transcribed at once.", min=1, max=64)]
+Batch = Annotated[
+    int,
+    typer.Option(
+        help="Segments transcribed at once on a GPU; at most two on a CPU.", min=1, max=64
+    ),
+]
 Speakers = Annotated[
     str, typer.Option(help="Tell speakers apart: auto, a number, or bounds such as 2-4.")
 ]

@@ -261,7 +261,8 @@ def test_batched_goes_through_the_pipeline(
     engine = asr.get_whisper("base")
     list(listen(engine, speech(1), batched=True, batch_size=4).segments)
     asked = FakeWhisper.instances[0].asked
-    assert (asked["batch_size"], asked["without_timestamps"]) == (4, False)
+    # A batch is one computation, which no cancel ends: on a CPU it is kept short.
+    assert (asked["batch_size"], asked["without_timestamps"]) == (2, False)
     assert "condition_on_previous_text" not in asked
     with pytest.raises(BadInputError, match="Turn Skip silence on"):
         listen(engine, speech(1), batched=True, vad_filter=False)
