@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from fastapi.testclient import TestClient
 
 from modules.core_components.jobs.job import DONE
@@ -86,3 +88,62 @@ def test_a_take_that_was_deleted_elsewhere_is_reported(services: Services) -> No
         assert "There is no take" in page.errors[0]
         page.reload()
         assert f'data-id="{take.id}"' not in page.text
+
+
+def take_rows(page: Page) -> list[str]:
+    return re.findall(r'<tr data-id="(\d{8}-[^"]+)"', page.text)
+
+
+def test_takes_are_marked_compared_and_deleted_where_they_were_made(services: Services) -> None:
+    for text in ("hello there", "good evening", "see you soon"):
+        submit(services, text)
+        finish_jobs(services)
+    newest, middle, oldest = services.takes.list()
+    with TestClient(create_app(services), base_url=HERE) as client:
+        page = Page(client, "Voice Presets")
+        page.reload()
+        page.choose_row(middle.id)
+        # The take on show is not offered for a comparison with itself.
+        assert page.text.count('data-act="compare"') == 2
+        page.send("Latest takes", {"act": "compare", "id": oldest.id})
+        assert "Settings that differ" in page.text
+        assert page.text.index("good evening</p>") < page.text.index("hello there</p>")
+        page.send("Latest takes", {"act": "star", "id": oldest.id, "on": True})
+        assert services.takes.get(oldest.id).favourite
+        assert "Settings that differ" in page.text
+
+        page.send("Latest takes", {"act": "delete", "id": oldest.id})
+        assert take_rows(page) == [newest.id, middle.id]
+        # A comparison with what is gone is closed; what was on show stays.
+        assert "Settings that differ" not in page.text
+        assert f"Seed {middle.seed}" in page.text
+        page.send("Latest takes", {"act": "undo"})
+        assert take_rows(page) == [newest.id, middle.id, oldest.id]
+        assert services.takes.get(oldest.id).favourite
+
+        page.send("Latest takes", {"act": "delete", "id": middle.id})
+        assert "Your takes appear here." in page.text
+        assert f"Seed {middle.seed}" not in page.text
+        page.send("Latest takes", {"act": "delete", "id": newest.id})
+        page.send("Latest takes", {"act": "delete", "id": oldest.id})
+        assert take_rows(page) == []
+        page.send("The take is in the trash.", {"act": "undo"})
+        assert take_rows(page) == [oldest.id]
+        assert page.errors == []
+
+
+def test_a_comparison_with_a_take_that_is_gone_is_refused(services: Services) -> None:
+    for text in ("hello there", "good evening"):
+        submit(services, text)
+        finish_jobs(services)
+    newest, oldest = services.takes.list()
+    with TestClient(create_app(services), base_url=HERE) as client:
+        page = Page(client, "Voice Presets")
+        page.reload()
+        page.choose_row(newest.id)
+        services.takes.delete(oldest.id)
+        for action in ("compare", "delete", "star"):
+            page.send("Latest takes", {"act": action, "id": oldest.id, "on": True})
+        assert len(page.errors) == 3
+        assert all("There is no take" in error for error in page.errors)
+        assert f"Seed {newest.seed}" in page.text

@@ -40,13 +40,11 @@ from modules.ui.views import OPENING, Studio
 from modules.ui.widgets import parts
 from modules.ui.widgets.engine_panel import EnginePanel
 from modules.ui.widgets.jobs_view import JobsView
+from modules.ui.widgets.latest_takes import LATEST, LatestTakes
 from modules.ui.widgets.reading_view import ReadingView
 
 TAKES = [("One take", 1), ("2 takes", 2), ("3 takes", 3), ("4 takes", 4), ("6 takes", 6)]
-# Of the listeners that show a take.
-LATEST = "latest-takes"
 MOST_HEARD = 300
-MOST_LATEST = 6
 
 
 class TakePanel:
@@ -192,21 +190,22 @@ class GeneratePanel:
         self.jobs = JobsView(self._services, kinds, shared=shared)
         self._empty = parts.panel(empty_html("Your takes appear here."))
         self._take = TakePanel(self._services, self.jobs, element_id)
-        self._latest = parts.choice_list()
+        self._latest = LatestTakes(self._services)
         # What `submit` takes as `values`.
         self.inputs = [self._text, self._play, self._count, *self.engine.inputs]
         self.fields = {"text": self._text, "takes": self._count, **self.engine.fields}
         # What `submit` gives values for.
         self.followed = [self.jobs.job_id, self._live_player]
-        self.outputs = [self._empty, *self._take.outputs, self._latest]
+        shown = [self._empty, *self._take.outputs]
+        self.outputs = [*shown, self._latest.panel]
         # The browser keeps the choice: it is about the loudspeaker of that machine.
         restore, keep = script("restore_live_choice"), script("keep_live_choice")
         listen(studio.page.load, None, [], [self._play], js=restore, queue=False)
         listen(self._play.input, None, [self._play], [], js=keep, queue=False)
         self.jobs.find_on_open(studio)
-        shown = [self._take.take_id]
-        studio.on_show(tab, self._latest_html, shown, [self._latest], sequence=LATEST)
-        listen(self._latest.select, self._show_chosen, [], self.outputs, sequence=LATEST)
+        chosen = self._take.take_id
+        studio.on_show(tab, self._latest.html, [chosen], [self._latest.panel], sequence=LATEST)
+        self._latest.listen_to(chosen, self._show_take, shown)
 
     def name_voice(
         self, studio: Studio, components: Sequence[Any], words: Callable[..., str]
@@ -246,16 +245,10 @@ class GeneratePanel:
     def show(self, job: Job) -> list[Any]:
         """The take that a finished job made."""
         shown = self._take.show_result(job)
-        return [gr.update(visible=False), *shown, self._latest_html(shown[0])]
+        return [gr.update(visible=False), *shown, self._latest.html(shown[0])]
 
-    def _show_chosen(self, row: gr.EventData) -> list[Any]:
-        take = self._services.takes.get(row.id)
-        return [gr.update(visible=False), *self._take.show(take), self._latest_html(take.id)]
-
-    def _latest_html(self, chosen: str) -> Markup:
-        """The takes that were made last, on any view, to compare them."""
-        rows = [(take.id, take) for take in self._services.takes.list(MOST_LATEST)]
-        return render("latest_takes", rows=rows, chosen=chosen) if rows else Markup()
+    def _show_take(self, take: Take | None) -> list[Any]:
+        return [gr.update(visible=take is None), *self._take.show(take)]
 
 
 def _example(text: str, language: str | None) -> Any:

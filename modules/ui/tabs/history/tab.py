@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from markupsafe import Markup
 
 from modules.core_components.errors import BadInputError, NotFoundError
 from modules.core_components.jobs import Job
 from modules.core_components.values import Take
 from modules.tools.speaking.history import AGAIN
-from modules.tools.speaking.take_comparison import compare_takes
 from modules.tools.speaking.take_export import join_takes, zip_takes
 from modules.ui.events import listen, notify, script, warn
 from modules.ui.render import empty_html, render
@@ -22,6 +20,7 @@ from modules.ui.tabs.history.filters import Filters
 from modules.ui.tabs.history.trash import TrashPanel
 from modules.ui.views import Studio
 from modules.ui.widgets import parts
+from modules.ui.widgets.comparison_panel import ComparisonPanel
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import ConfirmedButton, DownloadButtons, Pager
 from modules.ui.widgets.take_panel import TakePanel
@@ -41,9 +40,7 @@ class HistoryTab:
         self._services = studio.services
         self._marked = gr.State([])
         self._deleted = gr.State([])
-        self._comparison = parts.panel(
-            visible=False, script=script("take_list", VIEW="''"), element_id="history-comparison"
-        )
+        self._comparison = ComparisonPanel(self._services)
         with gr.Row():
             with gr.Column(scale=7, min_width=340):
                 self._filters = Filters()
@@ -90,9 +87,7 @@ class HistoryTab:
         delete_marked = self._delete_marked.click
         listen(delete_marked, self._delete_several, asked, deleting, sequence=SEQUENCE)
         self._trash.on_restored(self._show_page, asked, listing, SEQUENCE)
-        compared = listen(self._compare.click, self._show_two, [self._marked], [self._comparison])
-        listen(compared.success, None, [], [], js=script("show_comparison"), queue=False)
-        listen(self._comparison.select, _hide, [], [self._comparison], queue=False)
+        listen(self._compare.click, self._show_two, [self._marked], [self._comparison.panel])
 
     def _show_first_page(self, page: int, *values: Any) -> list[Any]:
         return self._show_page(0, *values)
@@ -199,14 +194,9 @@ class HistoryTab:
     def _show_two(self, marked: list[str]) -> Any:
         if len(marked) != 2:
             raise BadInputError("Two takes can be compared.", "Tick two of them in the list.")
-        compared = compare_takes(self._services, *marked)
-        return gr.update(value=render("comparison", compared=compared), visible=True)
+        return self._comparison.show(*marked)
 
     def _export(self, what: str, marked: list[str]) -> Path:
         if what == ZIP:
             return zip_takes(self._services, marked)
         return join_takes(self._services, marked)
-
-
-def _hide() -> Any:
-    return gr.update(value=Markup(), visible=False)

@@ -1,1 +1,0 @@
-() => setTimeout(() => document.getElementById('history-comparison').scrollIntoView({ block: 'nearest' }), 150)
