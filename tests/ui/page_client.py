@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -162,9 +162,19 @@ class Page:
 
     def upload(self, label: str, name: str, content: bytes) -> None:
         """Drops a file into an upload area."""
-        answer = self._client.post("/gradio_api/upload", files={"files": (name, content)})
-        (path,) = answer.json()
-        self.fill(label, {"path": path, "orig_name": name, "meta": {"_type": "gradio.FileData"}})
+        self.upload_all(label, [(name, content)])
+
+    def upload_all(self, label: str, files: Sequence[tuple[str, bytes]]) -> None:
+        """Drops files into an upload area together."""
+        answer = self._client.post("/gradio_api/upload", files=[("files", one) for one in files])
+        uploaded = [
+            {"path": path, "orig_name": name, "meta": {"_type": "gradio.FileData"}}
+            for path, (name, _) in zip(answer.json(), files, strict=True)
+        ]
+        props = self._props[self._find(None, label, "label")]
+        takes_several = props.get("file_count") == "multiple"
+        self.fill(label, uploaded if takes_several else uploaded[0])
+        self._trigger(self._find(None, label, "label"), "upload")
 
     def choose_row(self, key: str) -> None:
         """Chooses the row with this id in the list that has it."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from modules.core_components.ai_models.engines.kokoro.voices import (
     voice_of_prompt,
 )
 from modules.core_components.audio.files import encode_speech, read_speech
-from modules.core_components.errors import BadInputError
+from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.jobs import Job, JobContext
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.values import Consent, Sample, Speech
@@ -58,6 +59,53 @@ def add_sample(
         if finding.sentence not in warnings
     ]
     return sample, tuple(warnings)
+
+
+@dataclass(frozen=True)
+class AddedSamples:
+    """What became of several recordings; `refused` has each that cannot be used, and why."""
+
+    samples: tuple[Sample, ...]
+    warnings: tuple[str, ...]
+    refused: tuple[tuple[Path, StudioError], ...]
+
+
+def add_samples(
+    services: Services,
+    recordings: Sequence[Path],
+    name: str,
+    consent: Consent,
+    ref_text: str = "",
+    language: str = "",
+    track: int = 0,
+) -> AddedSamples:
+    """Adds recordings of one speaker as samples, named as their files unless there is a `name`.
+
+    One that cannot be used does not hold up the others. Raises what `add_sample` raises for a
+    single recording, and BadInputError for a reference text that would be that of several.
+    """
+    if len(recordings) > 1 and ref_text.strip():
+        raise BadInputError(
+            "A reference text is what is said in one recording.",
+            "Leave it empty, and transcribe each sample once it is added.",
+        )
+    added: list[Sample] = []
+    warnings: list[str] = []
+    refused: list[tuple[Path, StudioError]] = []
+    for recording in recordings:
+        try:
+            sample, heard = add_sample(
+                services, recording, name, consent, ref_text, language, track
+            )
+        except StudioError as error:
+            if len(recordings) == 1 or not consent.agreed:
+                raise
+            refused.append((recording, error))
+            continue
+        added.append(sample)
+        several = len(recordings) > 1
+        warnings += [f"{sample.name}: {warning}" if several else warning for warning in heard]
+    return AddedSamples(tuple(added), tuple(warnings), tuple(refused))
 
 
 def write_reference_text(

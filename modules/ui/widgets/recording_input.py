@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +21,16 @@ _DEFAULT = [("Default", "0")]
 class RecordingInput:
     """Takes any file: its content decides, and not what the system thinks of its name.
 
-    Of a file with several audio tracks one can be chosen.
+    Of a file with several audio tracks one can be chosen. With `several` files can be dropped
+    together.
     """
 
-    def __init__(self, label: str = "Audio or video") -> None:
+    def __init__(self, label: str = "Audio or video", several: bool = False) -> None:
         with gr.Tabs():
             with gr.Tab("File"):
-                self.file = gr.File(label=label, height=150)
+                self.file = gr.File(
+                    label=label, height=150, file_count="multiple" if several else "single"
+                )
                 self.track = gr.Dropdown(
                     label="Audio track", choices=_DEFAULT, value="0", visible=False
                 )
@@ -33,15 +38,25 @@ class RecordingInput:
                 self.spoken = audio_recorder("Record", ["microphone"])
         # In the order in which `chosen` takes their values and `emptied` gives new ones.
         self.inputs = [self.file, self.spoken, self.track]
-        listen(self.file.change, show_tracks, [self.file], [self.track])
+        given = partial(gr.on, [self.file.upload, self.file.clear])
+        listen(given, show_tracks, [self.file], [self.track])
 
 
 def chosen(file: str | None, spoken: str | None, track: str | None) -> tuple[Path, int]:
     """The recording and its audio track (0: the default). Raises BadInputError without one."""
-    recording = file or spoken
-    if not recording:
+    recordings, number = all_chosen([file] if file else None, spoken, track)
+    return recordings[0], number
+
+
+def all_chosen(
+    files: Sequence[str] | None, spoken: str | None, track: str | None
+) -> tuple[list[Path], int]:
+    """The recordings of an input that takes several, and the audio track of a single file."""
+    recordings = list(files or ()) or ([spoken] if spoken else [])
+    if not recordings:
         raise BadInputError("There is no recording yet.", "Upload a file or record one.")
-    return Path(recording), int(track or 0) if file else 0
+    number = int(track or 0) if files and len(files) == 1 else 0
+    return [Path(recording) for recording in recordings], number
 
 
 def emptied() -> list[Any]:
@@ -49,12 +64,16 @@ def emptied() -> list[Any]:
     return [None, None, _no_choice()]
 
 
-def show_tracks(file: str | None) -> Any:
-    """An update for the choice of tracks; a file that is no recording is reported at once."""
-    if not file:
+def show_tracks(file: str | Sequence[str] | None) -> Any:
+    """An update for the choice of tracks; a file that is no recording is reported at once.
+
+    Of several files each has its default track.
+    """
+    files = [file] if isinstance(file, str) else list(file or ())
+    if len(files) != 1:
         return _no_choice()
     try:
-        tracks = list_tracks(Path(file))
+        tracks = list_tracks(Path(files[0]))
     except BadInputError as error:
         warn([f"{error.message} {error.hint}"])
         return _no_choice()

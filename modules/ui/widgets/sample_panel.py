@@ -9,6 +9,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from modules.core_components.audio.sample_quality import DENOISE
+from modules.core_components.errors import StudioError
 from modules.core_components.jobs import Job
 from modules.core_components.text.languages import language_name
 from modules.core_components.values import Consent, Sample
@@ -22,7 +23,7 @@ from modules.tools.voices.remedies import (
     what_changed,
 )
 from modules.tools.voices.sample_check import are_findings_known, sample_findings
-from modules.tools.voices.samples import add_sample, is_demo_sample, submit_reference_text
+from modules.tools.voices.samples import add_samples, is_demo_sample, submit_reference_text
 from modules.ui.events import listen, listen_after, notify, script, warn
 from modules.ui.render import duration_text, empty_html, part, render
 from modules.ui.widgets import recording_input
@@ -109,7 +110,7 @@ class SamplePanel:
         return [*shown, gr.skip() if shown[0] else gr.update(open=True)]
 
     def _build_form(self) -> None:
-        recording = RecordingInput()
+        recording = RecordingInput(several=True)
         with gr.Row():
             name = gr.Textbox(
                 value="", label="Name (optional)", placeholder="As the file", min_width=140
@@ -126,12 +127,13 @@ class SamplePanel:
         started = listen(button.click, lambda: _button_state(True), [], [button])
         added = listen(started.success, self._keep, form, [self.chosen, *form])
         shown = self.outputs
-        listen(added.success, self._show_added, [self.chosen], shown, sequence=SAMPLES)
+        asked = [self.chosen, recording.file]
+        listen(added.success, self._show_added, asked, shown, sequence=SAMPLES)
         listen_after(added, lambda: _button_state(False), [], [button])
 
     def _keep(
         self,
-        file: str | None,
+        files: list[str] | None,
         spoken: str | None,
         track: str | None,
         name: str,
@@ -140,18 +142,26 @@ class SamplePanel:
         ref_text: str,
         language: str,
     ) -> Sequence[Any]:
-        recording, number = recording_input.chosen(file, spoken, track)
+        recordings, number = recording_input.all_chosen(files, spoken, track)
         consent = Consent(speaker=speaker.strip(), agreed=agreed)
-        sample, warnings = add_sample(
-            self._services, recording, name, consent, ref_text, language or "", number
+        added = add_samples(
+            self._services, recordings, name, consent, ref_text, language or "", number
         )
-        prepare_later(self._services, sample.name)
-        warn(warnings)
-        notify(f"{sample.name} is ready.")
-        return [sample.name, *recording_input.emptied(), "", "", False, "", ""]
+        for sample in added.samples:
+            prepare_later(self._services, sample.name)
+        warn(added.warnings)
+        warn([_refused(path.name, error) for path, error in added.refused])
+        if not added.samples:
+            return [gr.skip()] * 9
+        *others, last = (sample.name for sample in added.samples)
+        notify(f"{', '.join(others)} and {last} are ready." if others else f"{last} is ready.")
+        if added.refused:  # they stay in the form, with what was said about them
+            left = [str(path) for path, _ in added.refused]
+            return [last, left, *[gr.skip()] * 7]
+        return [last, *recording_input.emptied(), "", "", False, "", ""]
 
-    def _show_added(self, name: str) -> list[Any]:
-        return [*self._show(name), gr.update(open=False)]
+    def _show_added(self, name: str, files: list[str] | None) -> list[Any]:
+        return [*self._show(name), gr.update(open=bool(files))]
 
     def _show(self, name: str) -> list[Any]:
         samples = {sample.name: sample for sample in self._services.samples.list()}
@@ -212,6 +222,12 @@ class SamplePanel:
     def _delete(self, name: str) -> list[Any]:
         self._services.samples.delete(name)
         return self._show("")
+
+
+def _refused(name: str, error: StudioError) -> str:
+    """Why a file was refused; the file is named, whether or not the error does."""
+    about = "" if error.message.startswith(name) else f"{name}: "
+    return f"{about}{error.message} {error.hint}"
 
 
 def _button_state(is_adding: bool) -> Any:
