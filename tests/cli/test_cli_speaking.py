@@ -168,3 +168,44 @@ def test_a_track_of_a_video_is_chosen(command: Command, tmp_path: Path) -> None:
     assert "no audio track 3" in answer["error"]
     (made,) = command("transcribe", str(film), "--model", ECHO, "--track", "2")["transcripts"]
     assert made["notes"] == ["Audio track 2 of 2: 1 (French), 2 (French)."]
+
+
+def test_many_are_transcribed_and_spoken_where_the_settings_say(
+    command: Command, words: Words, recording: Path, tmp_path: Path
+) -> None:
+    folder, out = tmp_path / "recordings", tmp_path / "out"
+    (folder / "b").mkdir(parents=True)
+    for name in ("anna.wav", "b/anna.wav"):
+        (folder / name).write_bytes(recording.read_bytes())
+    (folder / "notes.doc").touch()
+    found = command("transcribe", str(folder), "--out", str(out))
+    assert [one["was_there"] for one in found["transcripts"]] == [False, False]
+    assert sorted(str(p.relative_to(out)) for p in out.rglob("*.txt")) == ["anna.txt", "b/anna.txt"]
+    # Of another kind, since only then times are wanted.
+    assert words("transcribe", str(folder), "--out", str(out)) == ""
+    assert "2 of 2 were transcribed before" in words("transcribe", str(folder), "--out", str(out))
+    (tmp_path / "lines.txt").write_text("One.\nTwo three.\n", encoding="utf-8")
+    many = (
+        "speak",
+        "--voice",
+        "high",
+        "--from-file",
+        str(tmp_path / "lines.txt"),
+        "--out",
+        str(out),
+    )
+    said = command(*many, "--format", "flac")
+    assert [Path(one["written"]).name for one in said["spoken"]] == ["00001.flac", "00002.flac"]
+    assert [one["text"] for one in said["spoken"]] == ["One.", "Two three."]
+    assert "2 recordings in" in words(*many, "--format", "flac")
+    for refused in (
+        ("transcribe", str(recording), "--cluster", "local"),
+        (*many, "--text", "Hi."),
+        ("speak", "--voice", "high", "--out", "a.wav"),
+        ("speak", "--voice", "high", "--out", "a.wav", "--text", "Hi.", "--cluster", "local"),
+        ("transcribe", str(recording), "--out", str(out / "new"), "--cluster", "127.0.0.1:9"),
+    ):
+        assert command(*refused, code=1)["hint"]
+    place = command("cluster", "status")
+    assert (place["where"], place["nodes"]) == ("this machine", [])
+    assert command("cluster", "test")["items"] == 12
