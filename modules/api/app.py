@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, HTTPException, Request
 from jinja2 import Environment
 from starlette.middleware import Middleware
-from starlette.responses import HTMLResponse, JSONResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from modules.api.diarization import diarization_routes
 from modules.api.errors import REFUSALS, add_error_handlers
 from modules.api.models import model_routes
+from modules.api.schemas import Ready
 from modules.api.security import GUARDED, ApiKey, ApiPaths, BodyLimit, RequestIds
 from modules.api.speech import speech_routes
 from modules.api.streaming import ApiContext, make_context, queue_routes
+from modules.api.traffic import CountedRequests, Traffic
 from modules.api.transcription import transcription_routes
 from modules.api.voices import voice_routes
+from modules.core_components.ai_models.base_manager import BaseManager
+from modules.core_components.errors import StudioError
 from modules.core_components.version import APP_VERSION
+from modules.tools.models.fallback import (
+    ModelChoice,
+    choose_listening_model,
+    choose_speaking_model,
+)
 from modules.tools.services import Services
 
 Schema = Mapping[str, Any]
@@ -29,16 +38,17 @@ ABOUT = "Speech and transcription by the names and fields of OpenAI's API, on th
 # Besides the text: names, and six bytes for a character that JSON escapes.
 _BODY_BYTES = 65_536
 _BYTES_PER_CHARACTER = 12
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _LIMITS = {"minimum": "from", "maximum": "to", "exclusiveMaximum": "below"}
 
 
-def add_api(app: FastAPI, services: Services) -> None:
+def add_api(app: FastAPI, services: Services, traffic: Traffic) -> None:
     """Adds the routes, /docs and /openapi.json, and OpenAI's error shape for all of them.
 
     To be called before anything is mounted at "/", which would take every other path.
     """
     app.title, app.description, app.version = TITLE, ABOUT, APP_VERSION
-    context = make_context(services)
+    context = make_context(services, traffic)
     add_error_handlers(app)
     for routes in (
         speech_routes,
@@ -47,7 +57,7 @@ def add_api(app: FastAPI, services: Services) -> None:
         model_routes,
         voice_routes,
         queue_routes,
-        health_routes,
+        operation_routes,
     ):
         app.include_router(routes(context), responses=REFUSALS)
     known = {path: ", ".join(methods).upper() for path, methods in app.openapi()["paths"].items()}
@@ -70,19 +80,23 @@ def add_api(app: FastAPI, services: Services) -> None:
             app.add_api_route(path, refuse_path, methods=methods, include_in_schema=False)
 
 
-def create_api(services: Services, key: str = "") -> FastAPI:
+def create_api(services: Services, key: str = "", traffic: Traffic | None = None) -> FastAPI:
     """The API alone, without the page and without checks of Host and Origin."""
+    traffic = traffic or Traffic()
     app = FastAPI(
-        middleware=api_guards(services, key), docs_url=None, redoc_url=None, openapi_url=None
+        middleware=api_guards(services, key, traffic),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
     )
-    add_api(app, services)
+    add_api(app, services, traffic)
     return app
 
 
-def api_guards(services: Services, key: str) -> list[Middleware]:
+def api_guards(services: Services, key: str, traffic: Traffic) -> list[Middleware]:
     """The middleware of the API, to be put behind the guards that check Host and Origin.
 
-    Without a `key` every client that passes those may use it.
+    Without a `key` every client that passes those may use it. `traffic` counts the requests.
     """
 
     def limit(content_type: str) -> int:
@@ -94,16 +108,17 @@ def api_guards(services: Services, key: str) -> list[Middleware]:
     keys = [Middleware(ApiKey, key=key)] if key else []
     return [
         Middleware(ApiPaths),
+        Middleware(CountedRequests, traffic=traffic),
         Middleware(RequestIds),
         *keys,
         Middleware(BodyLimit, limit=limit),
     ]
 
 
-def health_routes(context: ApiContext) -> APIRouter:
-    """GET /health."""
-    router = APIRouter(tags=["Models and voices"])
-    queue = context.queue
+def operation_routes(context: ApiContext) -> APIRouter:
+    """GET /health, /ready and /metrics: for whoever runs the studio."""
+    router = APIRouter(tags=["Operation"])
+    services, queue, traffic = context.services, context.queue, context.traffic
 
     @router.get("/health")
     async def health() -> dict[str, Any]:
@@ -116,7 +131,38 @@ def health_routes(context: ApiContext) -> APIRouter:
             "waiting": queue.waiting,
         }
 
+    @router.get("/ready", responses={503: {"model": Ready}})
+    def ready() -> Response:
+        """Whether this studio takes work: 200 or 503, for the balancer before several of them.
+
+        It does where the default model that speaks or the one that transcribes (or a fallback) is
+        at hand, and the studio is not closing.
+        """
+        usable = {
+            "speech": _is_usable(services.tts, choose_speaking_model, services),
+            "transcription": _is_usable(services.asr, choose_listening_model, services),
+        }
+        takes_work = any(usable.values()) and not traffic.draining
+        told = Ready(ready=takes_work, closing=traffic.draining, **usable)
+        return JSONResponse(told.model_dump(), 200 if takes_work else 503)
+
+    @router.get("/metrics", response_class=Response)
+    def metrics() -> Response:
+        """Figures for Prometheus: requests, waiting ones, time to the first sound, models, memory,
+        jobs. Needs the key, where the studio has one."""
+        page = traffic.metrics.page(services, queue, traffic.draining)
+        return Response(page, media_type=METRICS_TYPE)
+
     return router
+
+
+def _is_usable(
+    manager: BaseManager, choose: Callable[[Services, str], ModelChoice], services: Services
+) -> bool:
+    try:
+        return manager.available(choose(services, "").model_id)
+    except StudioError:  # a model that was deleted since
+        return False
 
 
 def docs_page(schema: Schema) -> str:

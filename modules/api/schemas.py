@@ -283,6 +283,15 @@ class Unloaded(BaseModel):
     freed_bytes: int
 
 
+class Ready(BaseModel):
+    """Whether a studio takes work, and which of its default models are at hand."""
+
+    ready: bool
+    closing: bool
+    speech: bool
+    transcription: bool
+
+
 class QueuedRequest(BaseModel):
     """A request by its X-Request-Id. `place` 1 is the next to be worked on, 0 has begun."""
 

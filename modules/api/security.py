@@ -17,7 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from modules.api.errors import error_response, large_field
 
 GUARDED = ("/v1/", "/dev/")
-OPEN = ("/health", "/docs", "/openapi.json")
+OPEN = ("/health", "/ready", "/docs", "/openapi.json")
+METRICS = "/metrics"
 # The header that OpenAI's clients read. asgi-correlation-id would replace an id that is not
 # valid without a word; here it is refused, since clients look for their own id in the queue.
 REQUEST_ID = "X-Request-Id"
@@ -56,7 +57,10 @@ class ApiPaths:
 
 
 class ApiKey:
-    """ASGI middleware: everything under /v1 and /dev needs `Authorization: Bearer KEY`."""
+    """ASGI middleware: /v1, /dev and /metrics need `Authorization: Bearer KEY`.
+
+    The metrics need it since they tell how much a studio is used; Prometheus can send it.
+    """
 
     def __init__(self, app: ASGIApp, key: str) -> None:
         self.app = app
@@ -146,9 +150,13 @@ class RequestIds:
 
 def is_api_path(path: str) -> bool:
     """Whether a path is one of the API, or one below its prefixes; else it is the page's."""
-    return path.startswith(GUARDED) or path in OPEN
+    return path.startswith(GUARDED) or path in OPEN or path == METRICS
 
 
 def is_guarded(scope: Scope) -> bool:
-    """Whether the request is one for the API; documentation and /health are open to everyone."""
-    return scope["type"] in ("http", "websocket") and scope["path"].startswith(GUARDED)
+    """Whether the request is one for the API; documentation, /health and /ready are open to
+    everyone."""
+    if scope["type"] not in ("http", "websocket"):
+        return False
+    path: str = scope["path"]
+    return path.startswith(GUARDED) or path == METRICS

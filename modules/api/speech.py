@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import time
 from base64 import b64encode
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
@@ -88,7 +89,8 @@ def speech_routes(context: ApiContext) -> APIRouter:
         """Speaks a text; the sound arrives while it is made, unless `stream` is false."""
         with errors_blaming("input"):
             speech = await run_in_threadpool(_complete, services, body, body.input)
-            opened = partial(open_live_speech, services, speech)
+            live = partial(open_live_speech, services, speech)
+            opened = _metered(context, request, speech.model_id, live)
             answer = _answer_in_events if body.stream_format == "sse" else _answer
             return await answer(context, request, body, speech, opened)
 
@@ -106,9 +108,11 @@ def speech_routes(context: ApiContext) -> APIRouter:
     async def answer_captioned(request: Request, body: CaptionedBody) -> Response:
         speech = await run_in_threadpool(_complete, services, body, body.input)
         fmt, in_lines = body.response_format, body.stream is not False
+        live = partial(open_live_speech, services, speech)
+        opened = _metered(context, request, speech.model_id, live)
 
         def make(cancel: CancelToken) -> Generator[bytes, None, None]:
-            with closing(open_live_speech(services, speech, cancel)) as pieces:
+            with closing(opened(cancel)) as pieces:
                 timed = timed_from_the_start(pieces)
                 if in_lines:
                     for piece, content in encode_each(timed, fmt):
@@ -162,7 +166,8 @@ def speech_routes(context: ApiContext) -> APIRouter:
         with errors_blaming("phonemes", text="phonemes"):
             speech = await run_in_threadpool(_complete, services, body, body.phonemes)
             phoneme_engine(services, speech.model_id)
-            opened = partial(open_phoneme_speech, services, speech)
+            spoken = partial(open_phoneme_speech, services, speech)
+            opened = _metered(context, request, speech.model_id, spoken)
             return await _answer(context, request, body, speech, opened)
 
     return router
@@ -182,6 +187,26 @@ def _complete(services: Services, fields: SpeechFields, text: str) -> CompletedS
         voice_aliases=OPENAI_VOICES,
     )
     return complete_live_speech(services, request, choice)
+
+
+def _metered(
+    context: ApiContext, request: Request, model_id: str, open_speech: OpenSpeech
+) -> OpenSpeech:
+    """The same speech, counted: when its first sound was made, and how much it is."""
+    arrived_s: float = request.state.arrived_s
+
+    def opened(cancel: CancelToken) -> Generator[Speech, None, None]:
+        metrics = context.traffic.metrics
+        family, is_first = context.services.tts.entry(model_id).family, True
+        with closing(open_speech(cancel)) as pieces:
+            for piece in pieces:
+                if is_first:
+                    metrics.note_first_audio(time.monotonic() - arrived_s)
+                    is_first = False
+                metrics.note_made(family, piece.duration_s)
+                yield piece
+
+    return opened
 
 
 async def _answer(

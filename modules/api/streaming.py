@@ -16,6 +16,7 @@ from starlette.responses import Response, StreamingResponse
 
 from modules.api.errors import ApiError
 from modules.api.schemas import Queue, QueuedRequest
+from modules.api.traffic import Traffic
 from modules.core_components.errors import JobCancelled
 from modules.core_components.progress import CancelToken
 from modules.tools.services import Services
@@ -37,15 +38,17 @@ WriteError = Callable[[Exception], bytes]
 
 @dataclass(frozen=True)
 class ApiContext:
-    """The studio behind the routes, and the queue of their requests."""
+    """The studio behind the routes, the queue of their requests, and who counts them."""
 
     services: Services
     queue: RequestQueue
+    traffic: Traffic
 
 
-def make_context(services: Services) -> ApiContext:
+def make_context(services: Services, traffic: Traffic) -> ApiContext:
     """A context with an empty queue of the length that the settings allow."""
-    return ApiContext(services, RequestQueue(AT_ONCE, services.settings.api_queue_length))
+    queue = RequestQueue(AT_ONCE, services.settings.api_queue_length)
+    return ApiContext(services, queue, traffic)
 
 
 class BrokenOffError(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -184,15 +184,20 @@ async def _answer(
     folder, recording = await run_in_threadpool(store_upload, services, file)
     headers = fallback_headers(completed.model_id, completed.note)
 
+    def count(heard_s: float) -> None:
+        family = services.asr.entry(completed.model_id).family
+        context.traffic.metrics.note_heard(family, heard_s)
+
     def make(cancel: CancelToken) -> Generator[bytes, None, None]:
         if stream:
             with closing(live_transcription(services, completed, recording, cancel)) as segments:
-                yield from _events(segments)
+                yield from _events(segments, count)
         else:
             voices: dict[str, FloatArray] = {}
             transcript = transcribe_file(
                 services, completed, recording, no_progress, cancel, on_voices=voices.update
             )
+            count(transcript.duration_s)
             transcript = _with_names(transcript, recognize(services, voices, known))
             yield _format(transcript, fmt, completed.given, known)
 
@@ -333,12 +338,25 @@ def _letters(place: int) -> str:
     return (_letters(first - 1) if first else "") + chr(ord("A") + last)
 
 
-def _events(segments: Iterable[Segment]) -> Generator[bytes, None, None]:
-    """OpenAI's server-sent events: what each segment adds to the text, then the whole text."""
-    text = ""
-    for part in text_parts(segments):
+def _events(
+    segments: Iterable[Segment], count: Callable[[float], None]
+) -> Generator[bytes, None, None]:
+    """OpenAI's server-sent events: what each segment adds to the text, then the whole text.
+
+    `count` is told how many seconds were heard, up to the end of the last segment.
+    """
+    text, heard_s = "", 0.0
+
+    def noted() -> Generator[Segment, None, None]:
+        nonlocal heard_s
+        for segment in segments:
+            heard_s = max(heard_s, segment.end_s)
+            yield segment
+
+    for part in text_parts(noted()):
         text += part
         yield event({"type": "transcript.text.delta", "delta": part})
+    count(heard_s)
     yield event({"type": "transcript.text.done", "text": text})
 
 

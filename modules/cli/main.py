@@ -57,6 +57,15 @@ def open_studio(
         str,
         typer.Option(help="Needed by programs then; else --password.", envvar="STUDIO_API_KEY"),
     ] = "",
+    drain: Annotated[
+        float,
+        typer.Option(
+            help="On SIGTERM: seconds in which requests over the API may end.",
+            envvar="STUDIO_DRAIN_SECONDS",
+            min=0,
+            max=3600,
+        ),
+    ] = 0,
     no_browser: Annotated[bool, typer.Option("--no-browser")] = False,
     data_root: Annotated[
         Path | None, typer.Option(help="Keep samples, takes, models and settings there.")
@@ -72,7 +81,8 @@ def open_studio(
             from modules.ui.server import launch
 
             chosen_port = settings.port if port is None else port
-            launch(context.obj, chosen_port, host, password, not no_browser, typer.echo, api_key)
+            show = not no_browser
+            launch(context.obj, chosen_port, host, password, show, typer.echo, api_key, drain)
 
 
 for _command in (speaking.clone, speaking.speak, speaking.design, transcription.transcribe):

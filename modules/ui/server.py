@@ -12,15 +12,18 @@ import errno
 import logging
 import math
 import os
+import signal
 import socket
 import sys
 import threading
+import time
 import webbrowser
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import Context
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -28,6 +31,7 @@ from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
 from modules.api.app import add_api, api_guards
+from modules.api.traffic import Traffic
 from modules.core_components.errors import BadInputError, StudioError
 from modules.tools.jobs import register_job_kinds
 from modules.tools.models.library import do_later, preload
@@ -43,6 +47,8 @@ logger = logging.getLogger(__name__)
 SHUTDOWN_S = 1
 _LAST_PORT = 65_535
 TICK_S = 0.025
+# A studio that drains goes on to say so for a moment, so that a balancer has asked it once.
+_LINGER_S = 1.0
 _BACKLOG = 2048  # uvicorn's own
 
 
@@ -54,8 +60,11 @@ def launch(
     open_browser: bool = True,
     announce: Callable[[str], None] = logger.info,
     api_key: str = "",
+    drain_s: float = 0.0,
 ) -> None:
     """Opens the studio of a data folder and serves it until Ctrl-C; `announce` says where.
+
+    SIGTERM lets requests that are being answered end, `drain_s` seconds at most.
 
     Raises BadInputError for an address that other machines reach without a password and for what
     is no port or address, and StudioError for a port that is taken.
@@ -69,7 +78,8 @@ def launch(
             clean_cache(services)
             submit_demo_sample(services)
             page_built = threading.Event()
-            app = create_app(services, host, password, api_key, page_built.set)
+            traffic = Traffic()
+            app = create_app(services, host, password, api_key, page_built.set, traffic)
             address = _address(host, listener.getsockname()[1])
 
             def on_open() -> None:
@@ -78,7 +88,7 @@ def launch(
                 do_later(page_built, partial(resume_preparations, services))
                 do_later(page_built, partial(resume_refinements, services))
 
-            serve(app, listener, on_open)
+            serve(app, listener, on_open, traffic, drain_s)
         finally:
             services.close()
 
@@ -89,15 +99,18 @@ def create_app(
     password: str = "",
     api_key: str = "",
     on_page_built: Callable[[], None] = lambda: None,
+    traffic: Traffic | None = None,
 ) -> FastAPI:
     """Page and API behind their guards, as an app that any ASGI server can run.
 
-    The API needs `api_key`; without one it needs the page's password, if that has one.
+    The API needs `api_key`; without one it needs the page's password, if that has one. `traffic`
+    counts its requests.
     """
+    traffic = traffic or Traffic()
     undocumented: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": None}
     middleware = [
         *guards(host, services.settings.allowed_hosts),
-        *api_guards(services, api_key or password),
+        *api_guards(services, api_key or password, traffic),
     ]
     page = LazyPage(lambda: _build_page(services, password, on_page_built))
 
@@ -107,7 +120,7 @@ def create_app(
         await page.close()
 
     app = FastAPI(middleware=middleware, lifespan=lifespan, **undocumented)
-    add_api(app, services)
+    add_api(app, services, traffic)
     app.mount("/", page)
     return app
 
@@ -207,8 +220,19 @@ def _cannot_listen(host: str, port: int, error: OSError | ValueError) -> StudioE
     )
 
 
-def serve(app: Any, listener: socket.socket, on_open: Callable[[], None]) -> None:
-    """Serves until Ctrl-C or SIGTERM; calls `on_open` once requests are answered."""
+def serve(
+    app: Any,
+    listener: socket.socket,
+    on_open: Callable[[], None],
+    traffic: Traffic | None = None,
+    drain_s: float = 0.0,
+) -> None:
+    """Serves until Ctrl-C or SIGTERM; calls `on_open` once requests are answered.
+
+    With `drain_s` the first SIGTERM only drains: /ready says no, new requests are refused, and the
+    end comes when the running ones are answered, or after that many seconds. A second one, and
+    Ctrl-C, end at once.
+    """
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -217,7 +241,7 @@ def serve(app: Any, listener: socket.socket, on_open: Callable[[], None]) -> Non
         timeout_graceful_shutdown=SHUTDOWN_S,
         loop=f"{__name__}:{PatientLoop.__name__}" if os.name == "posix" else "auto",
     )
-    _Server(config, on_open).run(sockets=[listener])
+    _Server(config, on_open, traffic, drain_s).run(sockets=[listener])
 
 
 class PatientLoop(asyncio.SelectorEventLoop):
@@ -240,9 +264,33 @@ class PatientLoop(asyncio.SelectorEventLoop):
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, on_open: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        on_open: Callable[[], None],
+        traffic: Traffic | None,
+        drain_s: float,
+    ) -> None:
         super().__init__(config)
         self._on_open = on_open
+        self._traffic = traffic
+        self._drain_s = drain_s
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        traffic = self._traffic
+        if sig != signal.SIGTERM or not self._drain_s or traffic is None or traffic.draining:
+            super().handle_exit(sig, frame)
+            return
+        traffic.start_draining()
+        threading.Thread(target=self._end_when_idle, args=(traffic,), name="drain").start()
+
+    def _end_when_idle(self, traffic: Traffic) -> None:
+        """Keeps listening meanwhile, so that a balancer is told, and not refused a connection."""
+        time.sleep(min(_LINGER_S, self._drain_s))
+        ended = traffic.wait_until_idle(self._drain_s - _LINGER_S)
+        if not ended:
+            logger.warning("%d requests were still being answered at the end", traffic.open)
+        self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

@@ -70,6 +70,18 @@ def test_health(client: TestClient) -> None:
     assert (health["working"], health["waiting"]) == (0, 0)
 
 
+def test_it_is_ready_while_a_default_model_is_at_hand(
+    client: TestClient, services: Services
+) -> None:
+    told = client.get("/ready")
+    assert told.status_code == 200
+    assert told.json() == {"ready": True, "closing": False, "speech": True, "transcription": True}
+    services.settings = change(services.settings, tts_model="kokoro-v1.0", asr_model="gone")
+    told = client.get("/ready")
+    assert told.status_code == 503
+    assert not told.json()["speech"]
+
+
 def test_the_documentation_names_every_endpoint_and_loads_nothing(client: TestClient) -> None:
     schema = client.get("/openapi.json").json()
     page = client.get("/docs").text
@@ -93,6 +105,8 @@ def test_the_documentation_names_every_endpoint_and_loads_nothing(client: TestCl
         "/dev/queue",
         "/dev/queue/{request_id}",
         "/health",
+        "/ready",
+        "/metrics",
     }
     for path in schema["paths"]:
         assert path in page

@@ -107,6 +107,10 @@ class JobRunner:
         """Jobs, the last one queued first, without their logs."""
         return self._store.list(states, kind, limit)
 
+    def counts(self) -> dict[str, int]:
+        """As `JobStore.counts`."""
+        return self._store.counts()
+
     def ahead(self, job_id: str) -> int:
         """How many jobs of its lane run, or will run, before a waiting job; else 0."""
         return self._store.ahead(job_id)

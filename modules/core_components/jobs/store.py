@@ -191,6 +191,11 @@ class JobStore:
         query = f"SELECT * FROM jobs WHERE {' AND '.join(where)} ORDER BY place DESC LIMIT ?"  # noqa: S608 - fixed texts
         return tuple(_job(row) for row in self._all(query, *values, limit))
 
+    def counts(self) -> dict[str, int]:
+        """How many jobs there are in each state that some are in."""
+        rows = self._all("SELECT state, COUNT(*) AS number FROM jobs GROUP BY state")
+        return {row["state"]: row["number"] for row in rows}
+
     def claim(self, lane: str) -> Job | None:
         """Takes the job of this process that has waited longest in the lane, now running."""
         with self._writing() as database:

@@ -285,6 +285,11 @@ class ModelPool:
                 for entry in self._ledger.snapshot()
             )
 
+    def transfers(self) -> tuple[dict[str, int], dict[str, int]]:
+        """How often each model was loaded and how often it left memory, by model id."""
+        with self._lock:
+            return dict(self._loading.loads), dict(self._departures.unloads)
+
     def waiting(self) -> tuple[str, ...]:
         """Who waits for room, in the order in which they will get it."""
         with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
@@ -38,6 +39,7 @@ class Departures:
         self._room = room
         self._clock = clock
         self.reclaim = reclaim
+        self.unloads: Counter[str] = Counter()  # by model id; under the room's lock
 
     def evict(self, entry: Entry) -> None:
         """Takes a leaving model off its device: to CPU memory if it can go there, else away."""
@@ -58,7 +60,9 @@ class Departures:
         with self._room.lock:
             entry.place = Place.LEAVING
             entry.error = None if ours_alone else error
-        model, entry.model = entry.model, None
+            model, entry.model = entry.model, None
+            if model is not None:
+                self.unloads[entry.spec.key.partition("@")[0]] += 1
         try:
             if entry.spec.free is not None and model is not None:
                 entry.spec.free(model)
@@ -149,6 +153,7 @@ class Loading:
         self._departures = departures
         self._meter = meter
         self._out_of_memory = out_of_memory
+        self.loads: Counter[str] = Counter()  # by model id; under the room's lock
 
     def load_into_device(self, entry: Entry) -> bool:
         """Puts the model in place, open to all who wait for it.
@@ -196,6 +201,8 @@ class Loading:
         alone = self._alone(entry)
         before = self._meter(spec.device)
         entry.model = self.with_memory(spec.device, spec.load)
+        with self._room.lock:
+            self.loads[spec.key.partition("@")[0]] += 1
         if spec.measure is not None:
             nbytes = spec.measure(entry.model)
         else:
