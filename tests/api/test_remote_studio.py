@@ -101,7 +101,7 @@ def test_what_it_has_is_listed_everywhere_and_its_key_nowhere(
     assert (known.name, known.kind, known.has_key) == ("far", "studio", True)
     assert [entry.id for entry in known.speaking] == [FAR_SPEAKS]
     assert [entry.id for entry in known.listening] == [FAR_LISTENS]
-    assert "your recordings are sent to far (127.0.0.1:" in known.note
+    assert "the texts that you have it speak and the recordings" in known.note
     assert FAR_SPEAKS in added.tts.engine_ids()
     listed = {model["id"]: model for model in client.get("/v1/models").json()["data"]}
     assert listed[FAR_SPEAKS]["owned_by"] == "remote"
@@ -316,4 +316,4 @@ def test_a_server_with_openais_api_and_one_of_vllm(services: Services) -> None:
     assert entry.id == "remote:gpu/Qwen/Qwen3-TTS-12Hz-1.7B-Base"
     assert (known.kind, set(entry.abilities)) == ("vllm", {"streaming", "stock-voices", "clone"})
     assert services.tts.get(entry.id).voices() == ("vivian",)
-    assert "your texts and the samples you speak with are sent to gpu" in entry.note
+    assert "speak and the samples in whose voices it speaks" in entry.note

@@ -30,7 +30,7 @@ def test_a_machine_is_added_asked_again_and_removed(services: Services, tab: Pag
         tab.click("Add this machine")
         assert not tab.errors
         assert "kokoro on big-pc" in tab.text
-        assert "your texts are sent to big-pc (127.0.0.1:" in tab.text
+        assert "Sent to big-pc (127.0.0.1:" in tab.text
         assert "another machine</span>" in tab.text
         assert "a-secret-key" not in tab.text
         assert tab.value("Its key") == ""

@@ -177,16 +177,9 @@ def _known(services: Services, name: str) -> KnownRemote:
         speaking=_of_task(entries, _TASKS[0]),
         listening=_of_task(entries, _TASKS[1]),
         voices=sum(len(about.voices) for about, _ in entries),
-        note=privacy_note(name, remote, _widest(remote)),
+        note=privacy_note(name, remote, remote.models.values()),
     )
 
 
 def _of_task(entries: list[tuple[RemoteModel, ModelEntry]], task: str) -> tuple[ModelEntry, ...]:
     return tuple(entry for about, entry in entries if about.task == task)
-
-
-def _widest(remote: Remote) -> RemoteModel:
-    """The model to which most is sent."""
-    return max(
-        remote.models.values(), key=lambda about: (about.clones, about.task == "speech-to-text")
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from modules.core_components.access_token import remote_key
@@ -47,17 +47,24 @@ def entry_of(name: str, remote: Remote, model: str) -> ModelEntry:
         sample_rate_hz=speech.SAMPLE_RATE_HZ if speaks else listening.SAMPLE_RATE_HZ,
         memory_mb=0,
         abilities=_abilities(about),
-        note=privacy_note(name, remote, about),
+        note=privacy_note(name, remote, (about,)),
     )
 
 
-def privacy_note(name: str, remote: Remote, about: RemoteModel) -> str:
-    """What is sent to the other machine, in frank words."""
-    sent = "your recordings are" if about.task == "speech-to-text" else "your texts are"
-    if about.clones:
-        sent = "your texts and the samples you speak with are"
+def privacy_note(name: str, remote: Remote, models: Iterable[RemoteModel]) -> str:
+    """What is sent to the other machine by whoever uses these models of it, in frank words."""
+    models = tuple(models)
+    listens = any(about.task == "speech-to-text" for about in models)
+    sent = [
+        "the texts that you have it speak"
+        if any(m.task != "speech-to-text" for m in models)
+        else "",
+        "the samples in whose voices it speaks" if any(m.clones for m in models) else "",
+        "the recordings that you have it transcribe" if listens else "",
+    ]
     how = ", unencrypted" if remote.is_readable_on_the_way else ""
-    return f"Runs on another machine: {sent} sent to {name} ({remote.host}){how}."
+    what = " and ".join(filter(None, sent))
+    return f"Runs on another machine. Sent to {name} ({remote.host}){how}: {what}."
 
 
 def _abilities(about: RemoteModel) -> tuple[Ability, ...]:
