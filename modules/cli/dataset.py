@@ -14,6 +14,7 @@ import typer
 from rich.table import Table
 
 from modules.cli.common import (
+    Cluster,
     Json,
     check_folder,
     check_out,
@@ -29,6 +30,7 @@ from modules.core_components.progress import CancelToken, Progress
 if TYPE_CHECKING:
     from modules.tools.dataset.build import DatasetContents, DatasetRequest
     from modules.tools.services import Services
+    from modules.tools.work.executor import Executor
 
 dataset_app = typer.Typer(help="Recordings cut into clips with their texts, to train a voice on.")
 Name = Annotated[str, typer.Argument(help="The dataset; see 'dataset list'.")]
@@ -92,13 +94,17 @@ def add(
     speakers: Speakers = "",
     take: Take = "",
     clean: Clean = False,
+    cluster: Cluster = "",
     as_json: Json = False,
 ) -> None:
     """Adds recordings. When it was stopped, the same command resumes it."""
     with working_studio(context, as_json) as (services, progress, cancel):
         request = _request(name, inputs, model, precision, batch_size, again, clean)
         request = replace(request, speakers=speakers, take=take)
-        _add(services, request, as_json, progress, cancel)
+        from modules.tools.work.places import choose_executor
+
+        executor = choose_executor(services, cluster)
+        _add(services, request, as_json, progress, cancel, executor)
 
 
 @dataset_app.command("import")
@@ -247,6 +253,7 @@ def _add(
     as_json: bool,
     progress: Progress,
     cancel: CancelToken,
+    executor: Executor | None = None,
 ) -> None:
     from modules.tools.dataset.build import build_dataset, some_of
 
@@ -255,7 +262,7 @@ def _add(
         if as_json:
             print_json({"fraction": round(fraction, 4), "message": message})
 
-    summary = build_dataset(services, request, report, cancel)
+    summary = build_dataset(services, request, report, cancel, executor=executor)
     counts = f"Added {len(summary.added)}, skipped {len(summary.already_there)} that it has."
     output(as_json, summary, counts, *_describe(summary.contents))
     if summary.unused and not as_json:

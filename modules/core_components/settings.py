@@ -290,7 +290,7 @@ class Settings(BaseModel):
         HEAVY_HERE,
         _HEAVY,
         "Where heavy work runs",
-        "Transcribing and speaking many files in the terminal. All but this machine need Ray, "
+        "Transcribing, speaking and adding many files in the terminal. All but this machine need Ray, "
         "which the installer adds with the option --cluster.",
     )
     heavy_work_workers: int = _setting(

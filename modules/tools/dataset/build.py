@@ -29,21 +29,25 @@ from modules.core_components.errors import (
     StudioError,
 )
 from modules.core_components.jobs import Job, JobContext
-from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
+from modules.core_components.progress import CancelToken, Progress, no_progress, phase, scaled
 from modules.tools.dataset.inputs import Gathered, Recording, Refused, gather
 from modules.tools.dataset.interview import Interviews
+from modules.tools.dataset.listen_ahead import listen_ahead
 from modules.tools.dataset.sources import SourceMaker
 from modules.tools.dataset.transcription import open_listener
 from modules.tools.listening.speakers import OFF, parse_speakers
 from modules.tools.listening.transcribe import TranscribeRequest, complete_transcription
 from modules.tools.listening.transcripts import keep_upload
 from modules.tools.services import Services
+from modules.tools.work.executor import Executor
 
 logger = logging.getLogger(__name__)
 
 # With these the next recording would fail as well.
 _FATAL = (DiskFullError, ModelMissingError, ModelTooLargeError, DownloadError)
 _REFRESH_EVERY_S = 20.0
+# Of the work, when workers listen first.
+_LISTENING_SHARE = 0.9
 _NO_SPEECH = (
     "It holds no speech that a clip could be made of.",
     "Play it; if there is speech, try a larger model.",
@@ -126,11 +130,13 @@ def build_dataset(
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
     count_tokens: TokenCounter = estimated_tokens,
+    executor: Executor | None = None,
 ) -> DatasetSummary:
     """Adds recordings to a dataset; those that it holds already, by their sound, stay as they are.
 
     An input that cannot be used is named in the summary and the others go on. `count_tokens` says
-    how many text tokens a text costs. Raises NotFoundError, BadInputError (nothing to add, a
+    how many text tokens a text costs. The workers of an `executor` listen to the recordings first.
+    Raises NotFoundError, BadInputError (nothing to add, a
     language or precision the model does not know), ModelBusyError while another job adds to this
     dataset, ModelMissingError, DiskFullError, JobCancelled; what was finished stays.
     """
@@ -160,7 +166,20 @@ def build_dataset(
                     f"There are no recordings in what was given{seen}.",
                     "Give recordings, videos, folders or archives of them.",
                 )
-            return _Building(services, maker, gathered, request.replace).run(progress, token)
+            building = _Building(services, maker, gathered, request.replace)
+            if executor is None or not executor.has_several_workers:
+                return building.run(progress, token)
+            setup = {
+                "model_id": listener.engine.model_id,
+                "language": language,
+                "precision": request.precision,
+                "batch_size": request.batch_size,
+                "speakers": request.speakers,
+            }
+            listening = phase(progress, 0.0, _LISTENING_SHARE)
+            heard = [recording for recording in gathered.recordings if recording.row is None]
+            listen_ahead(services, executor, heard, setup, listening, token)
+            return building.run(phase(progress, _LISTENING_SHARE, 1.0), token)
         finally:
             shutil.rmtree(unpacked, ignore_errors=True)
 

@@ -106,6 +106,7 @@ class Executor(Protocol):
     """Has work done. `label` says where, in words for people."""
 
     label: str
+    has_several_workers: bool
 
     def run(
         self,
@@ -185,6 +186,7 @@ class LocalExecutor:
     """
 
     label = "this machine"
+    has_several_workers = False
 
     def __init__(self, services: Services) -> None:
         self._services = services

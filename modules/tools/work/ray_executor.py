@@ -83,6 +83,8 @@ class RayExecutor:
     is replaced, and its item done again; an item whose result was written is not.
     """
 
+    has_several_workers = True
+
     def __init__(self, services: Services, address: str = LOCAL, workers: int = 0) -> None:
         require_ray()
         self._services = services
