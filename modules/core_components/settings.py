@@ -290,8 +290,8 @@ class Settings(BaseModel):
         HEAVY_HERE,
         _HEAVY,
         "Where heavy work runs",
-        "Transcribing, speaking and adding many files in the terminal. All but this machine need Ray, "
-        "which the installer adds with the option --cluster.",
+        "Transcribing, speaking and adding many files in the terminal. All but this machine need "
+        "Ray, which the installer adds with the option --cluster.",
     )
     heavy_work_workers: int = _setting(
         0,
