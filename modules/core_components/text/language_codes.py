@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
+from modules.core_components.text.languages import rarer_languages
+
 # Package `kokoro` calls its languages by these letters, and its API's clients do the same.
 KOKORO_LETTERS: Mapping[str, str] = {
     "a": "en-US",
@@ -140,6 +142,7 @@ def _english_names() -> Mapping[str, str]:
 
     names = Locale("en").languages.items()
     return {
+        **{name.casefold(): code for code, name in rarer_languages().items()},
         **_OTHER_NAMES,
         **{name.casefold(): str(code).replace("_", "-") for code, name in names},
     }

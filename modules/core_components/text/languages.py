@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 
 # Written without spaces between words (ISO 639).
 SPACELESS = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km", "bo"})
@@ -18,6 +20,7 @@ _SPACELESS_SCRIPTS = (
 _REGIONS = {"US": "US", "GB": "UK"}
 # Whisper's code for Javanese is not that of ISO 639.
 _OTHER_CODES = {"jw": "jv"}
+_RARER = Path(__file__).with_name("rarer_languages.json")
 
 
 def is_spaceless(language: str) -> bool:
@@ -30,7 +33,14 @@ def is_spaceless_character(character: str) -> bool:
     return unicodedata.name(character, "").startswith(_SPACELESS_SCRIPTS)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=1)
+def rarer_languages() -> Mapping[str, str]:
+    """English names by code of languages that CLDR does not name (bench/omnivoice_languages.py)."""
+    names: Mapping[str, str] = json.loads(_RARER.read_text(encoding="utf-8"))
+    return names
+
+
+@lru_cache(maxsize=2048)
 def language_name(code: str) -> str:
     """The name in CLDR: "en-gb" is "English (UK)"; a code that is not known is its own name."""
     from babel import Locale
@@ -39,12 +49,20 @@ def language_name(code: str) -> str:
         return "Automatic"
     english = Locale("en")
     language, _, region = code.lower().partition("-")
-    name = english.languages.get(_OTHER_CODES.get(language, language), code)
+    name = english.languages.get(_OTHER_CODES.get(language, language))
+    name = name or rarer_languages().get(language, code)
     # "fr-fr" says nothing that "French" does not.
     if not region or region == language:
         return name
     territory = region.upper()
     return f"{name} ({_REGIONS.get(territory) or english.territories.get(territory, territory)})"
+
+
+def languages_in_words(codes: Sequence[str], most: int = 30) -> str:
+    """The names of the first `most` languages, and how many more there are."""
+    shown = ", ".join(language_name(code) for code in codes[:most])
+    more = len(codes) - most
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 # Guessing: languages with a script of their own by that script, others by their function words. It

@@ -11,7 +11,7 @@ from modules.core_components.errors import StudioError
 from modules.core_components.progress import CancelToken
 from modules.core_components.remotes import remote_of
 from modules.core_components.text.language_codes import match_language
-from modules.core_components.text.languages import language_name
+from modules.core_components.text.languages import language_name, languages_in_words
 from modules.core_components.units import size_text
 from modules.tools.models.memory import load_plan, smaller_sizes
 from modules.tools.models.ready_models import can_clone, is_voice_match
@@ -70,9 +70,7 @@ class Recommendation:
         return _WORDS[self.way], place, licence, speed, self._languages_in_words()
 
     def _languages_in_words(self) -> str:
-        shown = ", ".join(language_name(code) for code in self.languages[:3])
-        more = len(self.languages) - 3
-        words = (f"{shown} and {more} more" if more > 0 else shown) or "any language"
+        words = languages_in_words(self.languages, most=3) or "any language"
         return words if self.speaks_language else f"{words}, not {language_name(self.language)}"
 
 

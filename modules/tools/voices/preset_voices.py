@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from modules.core_components.ai_models.engines.base import TTSEngine, VoiceLanguagesEngine
@@ -16,6 +17,8 @@ from modules.tools.models.ready_models import speaking_models
 from modules.tools.services import Services
 
 _SEXES = {"f": "woman", "m": "man"}
+# So many codes are listed in an error; one engine has hundreds.
+_MOST_CODES = 40
 
 
 @dataclass(frozen=True)
@@ -84,10 +87,16 @@ def known_language(engine: TTSEngine, given: str) -> str:
     if not code:
         raise BadInputError(
             f"{engine.label} does not speak {given!r}.",
-            f"It speaks {', '.join(engine.languages)}.",
+            f"It speaks {_codes_in_words(engine.languages)}.",
             "language",
         )
     return code
+
+
+def _codes_in_words(codes: Sequence[str]) -> str:
+    shown = ", ".join(codes[:_MOST_CODES])
+    more = len(codes) - _MOST_CODES
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def nearest_language(engine: TTSEngine, given: str) -> str:

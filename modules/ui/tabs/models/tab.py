@@ -10,7 +10,7 @@ from markupsafe import Markup
 from modules.core_components.ai_models.downloads.downloader import FOUND_HERE
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
-from modules.core_components.text.languages import language_name
+from modules.core_components.text.languages import languages_in_words
 from modules.tools.models import library
 from modules.tools.models.benchmark import BENCHMARK
 from modules.tools.models.library import DOWNLOAD, LOAD, ModelOverview, submit_download, submit_load
@@ -196,7 +196,7 @@ def _about_html(item: ModelOverview) -> Markup:
     entry = item.entry
     facts = {
         "Abilities": ", ".join(entry.abilities).replace("-", " "),
-        "Languages": ", ".join(language_name(code) for code in entry.languages),
+        "Languages": languages_in_words(entry.languages),
     }
     if not is_remote(entry):
         facts |= {
