@@ -16,6 +16,7 @@ from modules.core_components.ai_models import reset_managers
 from modules.core_components.ai_models.downloads.hub import HubTransport
 from tests.core_components.ai_models.fake_hub import FakeHub
 from tests.helpers import pocket_studio
+from tests.helpers.tiny_omnivoice import build_tiny_omnivoice
 from tests.helpers.tiny_pocket import build_tiny_pocket
 from tests.helpers.tiny_vibevoice import build_tiny_vibevoice, build_tiny_vibevoice_asr
 from tests.helpers.tiny_xtts import build_tiny_xtts
@@ -108,6 +109,15 @@ def tiny_pocket(tmp_path_factory: pytest.TempPathFactory) -> Path:
     `tests.helpers.tiny_pocket.install_tiny_pocket` puts a copy of it into a models folder.
     """
     return build_tiny_pocket(tmp_path_factory.mktemp("tiny") / "pocket")
+
+
+@pytest.fixture(scope="session")
+def tiny_omnivoice(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a random OmniVoice; not to be changed.
+
+    `tests.helpers.tiny_omnivoice.install_tiny_omnivoice` puts copies into a models folder.
+    """
+    return build_tiny_omnivoice(tmp_path_factory.mktemp("tiny") / "omnivoice")
 
 
 @pytest.fixture

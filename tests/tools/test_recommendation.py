@@ -107,7 +107,7 @@ def test_a_fast_machine_gets_the_first_of_the_catalog(engines: Engines) -> None:
 
 def test_on_a_slow_machine_the_faster_clones_come_first(engines: Engines) -> None:
     found = engines(step_s=0.04)
-    small = ["qwen3-tts-0.6b-base", "vibevoice-1.5b"]
+    small = ["qwen3-tts-0.6b-base", "vibevoice-1.5b", "omnivoice"]
     assert [name for name in found if not found[name].problem] == [
         MODEL, "kokoro-v1.0", "xtts-v2.0.3", *small,
     ]  # fmt: skip
@@ -115,7 +115,13 @@ def test_on_a_slow_machine_the_faster_clones_come_first(engines: Engines) -> Non
 
 @pytest.mark.parametrize(
     ("language", "first"),
-    [("fr", "pocket-tts-french"), ("pt-br", "pocket-tts-portuguese"), ("hi", "xtts-v2.0.3")],
+    [
+        ("fr", "pocket-tts-french"),
+        ("pt-br", "pocket-tts-portuguese"),
+        ("hi", "xtts-v2.0.3"),
+        ("am", "omnivoice-amharic"),
+        ("sw", "omnivoice"),
+    ],
 )
 def test_the_language_of_the_sample_decides(
     services: Services, engines: Engines, language: str, first: str

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from modules.core_components.ai_models.engines.kokoro.engine import KokoroOptions
+from modules.core_components.ai_models.engines.omnivoice.options import OmniVoiceOptions
 from modules.core_components.ai_models.engines.pocket_tts.engine import PocketOptions
 from modules.core_components.ai_models.engines.qwen3_tts.options import CloneOptions, StyleOptions
 from modules.core_components.ai_models.engines.vibevoice.script import VibeVoiceOptions
@@ -37,6 +38,7 @@ OPTIONS = (
     *(
         KokoroOptions,
         PocketOptions,
+        OmniVoiceOptions,
         CloneOptions,
         StyleOptions,
         VibeVoiceOptions,

@@ -102,6 +102,9 @@ _SENTENCES: dict[str, tuple[str, str, str]] = {
 }
 
 
+JUDGED = tuple(_SENTENCES)  # the languages that there are sentences of
+
+
 def judging_sentences(language: str) -> tuple[str, ...]:
     """The sentences in a language of XTTS, ISO 639-1. Raises BadInputError for another one."""
     code = language.split("-")[0]

@@ -17,6 +17,7 @@ SHORT_NAMES: Mapping[str, str] = {
     "xtts-v2": "xtts-v2.0.3",
     "pocket": "pocket-tts-english",
     "pocket-tts": "pocket-tts-english",
+    "omni": "omnivoice",
     "qwen3-tts": "qwen3-tts-1.7b-base",
     "vibevoice": "vibevoice-1.5b",
     "whisper": "whisper-base",

@@ -95,7 +95,13 @@ def test_real_hub_revisions_are_commits_but_for_the_known_few(real: Catalog) -> 
         for source in entry.sources
         if isinstance(source, HubSource) and not re.fullmatch(r"[0-9a-f]{40}", source.revision)
     }
-    assert loose == {"kokoro-v0.19", "xtts-v2.0.0", "xtts-v2.0.1", "xtts-v2.0.2"}
+    assert loose == {
+        "omnivoice-amharic",
+        "kokoro-v0.19",
+        "xtts-v2.0.0",
+        "xtts-v2.0.1",
+        "xtts-v2.0.2",
+    }
 
 
 def test_real_starters_come_from_registries_too(real: Catalog) -> None:
@@ -113,12 +119,13 @@ def test_real_starters_come_from_registries_too(real: Catalog) -> None:
         assert entry.engine
 
 
-def test_xtts_and_pocket_need_consent_and_the_starters_do_not(real: Catalog) -> None:
+def test_xtts_pocket_and_omnivoice_need_consent_and_the_starters_do_not(real: Catalog) -> None:
     asks = {entry.id for entry in real.entries() if entry.licence.consent_required}
     xtts = {entry.id for entry in real.entries() if "xtts" in entry.id}
     pocket = {entry.id for entry in real.entries() if entry.family == "pocket-tts"}
-    assert asks == xtts | pocket
-    assert not any(real.entry(model_id).licence.commercial for model_id in xtts)
+    omnivoice = {entry.id for entry in real.entries() if entry.family == "omnivoice"}
+    assert asks == xtts | pocket | omnivoice
+    assert not any(real.entry(model_id).licence.commercial for model_id in xtts | omnivoice)
     assert all(real.entry(model_id).licence.commercial for model_id in pocket)
 
 

@@ -23,6 +23,7 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.settings import app_folder
 from modules.core_components.values import VoicePrompt
 from tests.helpers.tiny_engines import (
+    OMNIVOICE,
     QWEN,
     VIBEVOICE,
     XTTS,
@@ -32,7 +33,7 @@ from tests.helpers.tiny_engines import (
 )
 from tests.helpers.tiny_kokoro import build_tiny_kokoro
 
-ENGINES = ("kokoro-v1.0", XTTS, "pocket-tts-english", QWEN, VIBEVOICE)
+ENGINES = ("kokoro-v1.0", XTTS, "pocket-tts-english", QWEN, VIBEVOICE, OMNIVOICE)
 # Those whose model knows certain letters; the tokens of the others are bytes.
 WITH_AN_ALPHABET = ("kokoro-v1.0", "xtts-v2.0.3")
 TEXTS = {
@@ -53,9 +54,12 @@ def manager(
     tiny_xtts: Path,
     tiny_pocket: Path,
     tiny_vibevoice: Path,
+    tiny_omnivoice: Path,
 ) -> Iterator[TTSManager]:
     root = tmp_path_factory.mktemp("studio")
-    opened = open_tiny_engines(root, tiny_xtts, tiny_vibevoice, tiny_pocket, (ENGINES[2],))
+    opened = open_tiny_engines(
+        root, tiny_xtts, tiny_vibevoice, tiny_omnivoice, tiny_pocket, (ENGINES[2],)
+    )
     yield opened
     opened.pool.close()
 
