@@ -1,10 +1,10 @@
 """What a second of speech costs on engines that clone, in steps of `decoder_step`.
 
-`python bench/cloning_speed.py [pocket] [pocket-24l] [pocket-18m] [xtts] [qwen] [kokoro]` builds
-random models of the published sizes (what they say is noise, what they cost is not; Kokoro is the
-installed one) and speaks some seconds with each. It prints the seconds of computing for a second
-of speech, the seconds of a decoder step (the shortest of several rounds each, as other work only
-makes them longer), and their ratio: `steps_a_second` of the catalog.
+`python bench/cloning_speed.py [pocket] [pocket-24l] [pocket-18m] [xtts] [qwen] [omnivoice]
+[kokoro]` builds random models of the published sizes (what they say is noise, what they cost is
+not; Kokoro is the installed one) and speaks some seconds with each. It prints the seconds of
+computing for a second of speech, the seconds of a decoder step (the shortest of several rounds
+each, as other work only makes them longer), and their ratio: `steps_a_second` of the catalog.
 """
 
 from __future__ import annotations
@@ -121,6 +121,36 @@ def qwen() -> Iterator[Timed]:
             yield time.perf_counter() - start, made
 
 
+def omnivoice() -> Iterator[Timed]:
+    """The studio's network over a random language model of the published size, in float32, with a
+    sample of 8 seconds. One step is timed and counted as the usual 32, which cost the same."""
+    import numpy as np
+    import torch
+
+    from modules.core_components.ai_models.engines.omnivoice.network import OmniNetwork
+    from modules.core_components.ai_models.engines.omnivoice.options import OmniVoiceOptions
+    from tests.helpers.tiny_omnivoice import build_tiny_omnivoice
+
+    published = {
+        "vocab_size": 151_676, "hidden_size": 1024, "intermediate_size": 3072,
+        "num_hidden_layers": 28, "num_attention_heads": 16, "num_key_value_heads": 8,
+        "head_dim": 128,
+    }  # fmt: skip
+    with tempfile.TemporaryDirectory() as place:
+        folder = build_tiny_omnivoice(Path(place), published)
+        network = OmniNetwork(folder, "cpu", torch.float32, ["sdpa"])
+    configure_threads(0)
+    cancel, usual = CancelToken(), OmniVoiceOptions()
+    sample = np.random.default_rng(1).normal(scale=0.1, size=8 * 24_000).astype(np.float32)
+    prompt = network.make_prompt(sample, TEXT[:120], cancel)
+    options = dataclasses.replace(usual, steps=1)
+    frames = int(SECONDS * network.frame_rate)
+    for _ in range(3):
+        start = time.perf_counter()
+        network.speak(TEXT[:90], prompt, "", frames, options, lambda _: True, cancel)
+        yield (time.perf_counter() - start) * usual.steps, SECONDS
+
+
 def kokoro() -> Iterator[Timed]:
     """The installed starter model."""
     settings = load_settings(app_folder(), {"device": "cpu"})
@@ -140,6 +170,7 @@ MODELS: dict[str, Callable[[], Iterator[Timed]]] = {
     "pocket-18m": lambda: pocket("english_18m_refl_2026-10"),
     "xtts": xtts,
     "qwen": qwen,
+    "omnivoice": omnivoice,
     "kokoro": kokoro,
 }
 

@@ -24,7 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from modules.core_components.ai_models.catalog import Catalog
 from modules.core_components.errors import StudioError
 from modules.core_components.settings import app_folder
-from modules.core_components.text.judging_sentences import judging_sentences
+from modules.core_components.text.judging_sentences import JUDGED, judging_sentences
+from modules.core_components.text.language_codes import match_language
 from modules.core_components.text.languages import language_name
 from modules.core_components.text.reading.front_end import RULED_LANGUAGES
 
@@ -33,7 +34,7 @@ PAGE, FIGURES = ROOT / "docs/languages.md", ROOT / "docs/figures"
 KOKORO_FILE, TINY_FILE = FIGURES / "kokoro_languages.json", FIGURES / "tiny_languages.json"
 BEGIN, END = "<!-- languages by engine -->", "<!-- end -->"
 SPOKEN = "spoken (tiny)"
-COLUMNS = ("XTTS", "Pocket TTS", "Qwen3-TTS", "VibeVoice")
+COLUMNS = ("XTTS", "Pocket TTS", "Qwen3-TTS", "VibeVoice", "OmniVoice")
 
 
 def pocket_ids(catalog: Catalog) -> dict[str, str]:
@@ -44,7 +45,7 @@ def pocket_ids(catalog: Catalog) -> dict[str, str]:
 
 def languages_of(catalog: Catalog) -> dict[str, dict[str, str]]:
     """By column, the model that is asked for each language."""
-    from tests.helpers.tiny_engines import QWEN, VIBEVOICE, XTTS
+    from tests.helpers.tiny_engines import OMNIVOICE, QWEN, VIBEVOICE, XTTS
 
     known = {"XTTS": XTTS, "Qwen3-TTS": QWEN, "VibeVoice": VIBEVOICE}
     found = {
@@ -52,12 +53,17 @@ def languages_of(catalog: Catalog) -> dict[str, dict[str, str]]:
                               name)
         for column, name in known.items()
     }  # fmt: skip
-    return {**found, "Pocket TTS": pocket_ids(catalog)}
+    found["Pocket TTS"] = pocket_ids(catalog)
+    # Of its 646 languages, those that there are sentences of.
+    spoken = {match_language(code, catalog.entry(OMNIVOICE).languages): code for code in JUDGED}
+    found["OmniVoice"] = {code: OMNIVOICE for known, code in spoken.items() if known}
+    return found
 
 
 def run_tiny() -> dict[str, dict[str, str]]:
     """Whether a sentence of each language is spoken, by column and language."""
     from tests.helpers.tiny_engines import a_recording, first_sound, open_tiny_engines
+    from tests.helpers.tiny_omnivoice import build_tiny_omnivoice
     from tests.helpers.tiny_pocket import build_tiny_pocket
     from tests.helpers.tiny_vibevoice import build_tiny_vibevoice
     from tests.helpers.tiny_xtts import build_tiny_xtts
@@ -70,6 +76,7 @@ def run_tiny() -> dict[str, dict[str, str]]:
             root,
             build_tiny_xtts(root / "tiny" / "xtts"),
             build_tiny_vibevoice(root / "tiny" / "vibevoice"),
+            build_tiny_omnivoice(root / "tiny" / "omnivoice"),
             build_tiny_pocket(root / "tiny" / "pocket"),
             tuple(asked["Pocket TTS"].values()),
         )
@@ -80,7 +87,7 @@ def run_tiny() -> dict[str, dict[str, str]]:
                 try:
                     voice = manager.prepare_voice(name, sample)[0]
                     engine, text = manager.get(name), judging_sentences(code)[0]
-                    own = next(one for one in engine.languages if one.partition("-")[0] == code)
+                    own = match_language(code, engine.languages)
                     heard = first_sound(engine, voice, text, own)
                     said[column][code] = SPOKEN if len(heard.samples) else "nothing"
                 except StudioError as error:
