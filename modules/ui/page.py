@@ -19,6 +19,7 @@ from modules.core_components.errors import NotFoundError
 from modules.core_components.jobs import Job
 from modules.core_components.jobs import store as jobs
 from modules.tools.first_steps import first_steps_wanted
+from modules.tools.models.memory import free_memory_in_words
 from modules.tools.services import Services
 from modules.tools.speaking.live_feed import CANCELLED, DONE, FAILED
 from modules.ui.events import STATIC, script
@@ -29,6 +30,7 @@ from modules.ui.studio import VIEWS, build_studio
 from modules.ui.tabs.voice_clone.first_steps import HIDE_DRAWN
 from modules.ui.tabs.voices.routes import voice_file_routes
 from modules.ui.theme import STYLESHEETS, StudioTheme
+from modules.ui.widgets.jobs_view import progress_text
 
 USER = "studio"
 # Of the levels 1 to 9: 1.5 MB become 0.1 MB in 17 ms.
@@ -89,9 +91,9 @@ def create_page(services: Services, password: str = "") -> FastAPI:
 
 def head_html() -> str:
     """What has to be on the page before Gradio's own scripts: the shade, light or dark, that was
-    chosen in this browser, and what mends keyboard and names of Gradio's controls."""
+    chosen in this browser, and what corrects focus, keyboard and names of Gradio's controls."""
     style = (STATIC / "css" / "shade.css").read_text(encoding="utf-8")
-    scripts = (script(name) for name in ("apply_shade", "keyboard", "names"))
+    scripts = (script(name) for name in ("apply_shade", "hold_views", "keyboard", "names"))
     head = f"<style>{style}</style>" + "".join(f"<script>{code}</script>" for code in scripts)
     return f"{head}<script>{_LOAD_PLAYERS}</script>"
 
@@ -170,13 +172,17 @@ def live_routes(services: Services) -> APIRouter:
 
     @router.get("/live", include_in_schema=False)
     async def what_runs() -> dict[str, Any]:
-        """How many jobs run and wait, and what the first of them does."""
+        """How many jobs run and wait, what the first of them does, and the memory that is free."""
         active = await run_in_threadpool(services.jobs.list, jobs.ACTIVE)
         running = [job for job in active if job.state == jobs.RUNNING]
+        first = running[-1] if running else None
         return {
             "running": len(running),
             "waiting": len(active) - len(running),
-            "title": running[-1].title if running else "",
+            "title": first.title if first else "",
+            "doing": progress_text(first) if first else "",
+            "fraction": first.fraction if first else 0.0,
+            "memory": free_memory_in_words(),
         }
 
     @router.get("/live/{job_id}", include_in_schema=False)

@@ -55,6 +55,14 @@ INERT_WHEN_SHOWN = """views => new Promise(resolve => {
 })"""
 
 
+INERT_AT_FIRST = """new MutationObserver((changes, observer) => {
+  const views = document.getElementById('views');
+  if (!views) return;
+  observer.disconnect();
+  requestAnimationFrame(() => { window.inertAtFirst = views.inert; });
+}).observe(document, { childList: true, subtree: true })"""
+
+
 def test_nothing_can_be_chosen_before_the_answer_that_would_replace_it(
     chromium: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,10 +80,14 @@ def test_nothing_can_be_chosen_before_the_answer_that_would_replace_it(
         return answer
 
     monkeypatch.setattr(SamplePanel, "refresh", answer_late)
-    with served(create_app(services)) as address, watched_page(chromium, address) as page:
+    with (
+        served(create_app(services)) as address,
+        watched_page(chromium, address, INERT_AT_FIRST) as page,
+    ):
         on = StudioPage(page)
         views = page.locator("#views")
         page.wait_for_function("window.studioOpened")
+        assert page.evaluate("window.inertAtFirst"), "before Gradio has sent what the views ask"
         assert asked.wait(60)
         assert views.evaluate("views => views.inert")
         may_answer.set()

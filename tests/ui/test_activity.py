@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from fastapi.testclient import TestClient
 
 from modules.tools.services import Services
 from modules.ui.server import create_app
+from modules.ui.widgets.jobs_view import progress_text
 from tests.ui.conftest import Fake
 from tests.ui.page_client import HERE, Page
 from tests.ui.test_jobs_view import WAIT_S, submit
@@ -60,13 +63,17 @@ def test_the_navigation_learns_how_much_is_being_done(fake: Fake) -> None:
     services, engine = fake
     engine.may_speak.clear()
     with TestClient(create_app(services), base_url=HERE) as client:
-        assert client.get("/live").json() == {"running": 0, "waiting": 0, "title": ""}
+        idle = client.get("/live").json()
+        assert re.fullmatch(r"[\d.]+ [MG]iB of [\d.]+ GiB of memory free", idle.pop("memory"))
+        nothing = {"running": 0, "waiting": 0, "title": "", "doing": "", "fraction": 0.0}
+        assert idle == nothing
         first, _ = submit(services, "first text"), submit(services, "second text")
         while services.jobs.get(first.id).state == "queued":
             pass
         answer = client.get("/live").json()
         assert (answer["running"], answer["waiting"]) == (1, 1)
         assert "first text" in answer["title"]
+        assert answer["doing"] == progress_text(services.jobs.get(first.id))
         engine.may_speak.set()
     with TestClient(create_app(services, password="secret"), base_url=HERE) as client:
         assert client.get("/live").status_code == 401

@@ -68,6 +68,14 @@ def memory_in_words(services: Services) -> dict[str, str]:
     }
 
 
+def free_memory_in_words() -> str:
+    """How much of the machine's memory is free, such as "12 of 16 GiB of memory free"."""
+    import psutil
+
+    memory = psutil.virtual_memory()
+    return f"{memory_text(memory.available)} of {memory_text(memory.total)} of memory free"
+
+
 def report_load(manager: BaseManager, engine: object, progress: Progress) -> None:
     """Reports what will leave memory for a model that is not loaded yet.
 

@@ -211,7 +211,7 @@ def job_html(job: Job, ahead: int = 0, waiting: int = 0) -> Markup:
         message = "Cancelling…"
     elif job.state == RUNNING:
         more = f" · {waiting} more in the queue" if waiting else ""
-        message = f"{_doing(job)}{_remaining(job)}{more}"
+        message = progress_text(job) + more
     elif job.state == QUEUED:
         fraction = 0.0
         message = f"Waiting: {ahead} ahead of you." if ahead else "Waiting: next in the queue."
@@ -251,19 +251,17 @@ def act_on_job(services: Services, job_id: str, button: str) -> str:
     return job_id
 
 
-def _doing(job: Job) -> str:
-    """What a running job does; while it runs it is not done, whatever its last step says."""
-    return "Finishing" if job.fraction >= 1 else job.message or "Working"
-
-
-def _remaining(job: Job) -> str:
+def progress_text(job: Job) -> str:
+    """What a running job does, how far it is, and what is left of it."""
+    # While it runs it is not done, whatever its last step says.
+    doing = "Finishing" if job.fraction >= 1 else job.message or "Working"
     percent = f" · {job.fraction:.0%}" if job.fraction else ""
     left = (
         f" · about {duration_text(job.eta_s)} left in this step"
         if job.eta_s and job.eta_s >= 1
         else ""
     )
-    return percent + left
+    return doing + percent + left
 
 
 def _next_of(jobs: Sequence[Job]) -> Job | None:

@@ -105,20 +105,32 @@ element.querySelector('.theme').addEventListener('click', () => {
   try { localStorage.setItem('studio-shade', dark ? 'dark' : 'light'); } catch (error) { /* until a reload */ }
 });
 
-// How much is being done stands at the link of the view that lists it.
+// What is being done stands below the views, and how much at the link of the view that lists it; in a
+// narrow window at "More", which has that link.
 const activity = links.find(one => one.dataset.view === 'activity');
-const count = document.createElement('span');
-count.className = 'count';
-count.setAttribute('aria-hidden', 'true');
-activity.append(count);
+const counts = [activity, more].map(place => {
+  const count = document.createElement('span');
+  count.className = 'count';
+  count.setAttribute('aria-hidden', 'true');
+  place.append(count);
+  return count;
+});
+const now = element.querySelector('.now');
+const say = (name, text) => { now.querySelector(name).textContent = text; };
 const askWhatRuns = async () => {
   if (document.visibilityState !== 'visible') return;
   try {
     const answer = await fetch('live');
     if (!answer.ok) return;
-    const { running, waiting, title: doing } = await answer.json();
-    count.textContent = running + waiting ? String(running + waiting) : '';
-    activity.title = running ? `${doing}${waiting ? ` · ${waiting} waiting` : ''}` : '';
+    const { running, waiting, title: job, doing, fraction, memory } = await answer.json();
+    for (const count of counts) count.textContent = running + waiting ? String(running + waiting) : '';
+    activity.title = running ? `${job}${waiting ? ` · ${waiting} waiting` : ''}` : '';
+    now.hidden = !running;
+    say('strong', job);
+    say('.doing', doing);
+    say('.waiting', waiting ? `${waiting} waiting` : '');
+    now.querySelector('progress').value = fraction;
+    element.querySelector('.memory').textContent = memory;
   } catch (error) { /* the studio is closed, which the page says */ }
 };
 setInterval(askWhatRuns, 3000);
