@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -231,6 +234,21 @@ def open_worker(services: Services, opener: str, setup: Setup) -> Worker:
         raise BadInputError("This version of the studio cannot do this work.", details=opener)
     worker: Worker = getattr(importlib.import_module(module), name)(services, setup)
     return worker
+
+
+def make_own_folder(parent: Path, prefix: str) -> Path:
+    """A new folder of this process in `parent`.
+
+    Those with this prefix whose processes have ended (killed, they could not remove them) go.
+    """
+    import psutil
+
+    parent.mkdir(parents=True, exist_ok=True)
+    for path in parent.glob(f"{prefix}*-*"):
+        owner = path.name.removeprefix(prefix).partition("-")[0]
+        if owner.isdigit() and not psutil.pid_exists(int(owner)):
+            shutil.rmtree(path, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=parent))
 
 
 def failure_words(error: Exception, name: str) -> tuple[str, str]:

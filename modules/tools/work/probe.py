@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import secrets
 import shutil
 import time
 from collections import Counter
@@ -15,7 +14,15 @@ from pathlib import Path
 from modules.core_components.atomic import write_bytes
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.tools.services import Services, ray_is_installed
-from modules.tools.work.executor import Executor, Inputs, Setup, Work, Worker, WorkItem
+from modules.tools.work.executor import (
+    Executor,
+    Inputs,
+    Setup,
+    Work,
+    Worker,
+    WorkItem,
+    make_own_folder,
+)
 from modules.tools.work.places import THIS_MACHINE, configured_address
 from modules.tools.work.ray_executor import LOCAL, Node, RayExecutor
 
@@ -76,9 +83,8 @@ def probe(
     That their results arrive shows that the machines share the folder of the studio. Raises as
     `Executor.run`.
     """
-    folder = services.settings.cache_folder.absolute() / "work" / f"test-{secrets.token_hex(8)}"
+    folder = make_own_folder(services.settings.cache_folder.absolute() / "work", "test-")
     items = tuple(WorkItem(f"Test {n + 1}", {}, folder / f"{n}.txt") for n in range(_ITEMS))
-    folder.mkdir(parents=True)
     started = time.monotonic()
     try:
         outcome = executor.run(Work(_OPENER, {}, items), progress, cancel)

@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import sys
 import threading
 import time
@@ -343,6 +344,8 @@ def drive(plan: Mapping[str, Any], events: Events, cancel: CancelToken) -> None:
             _Dispatch(plan, events, cancel).run()
     finally:
         ray.shutdown()
+        # The studio removes it as well, unless it was killed.
+        shutil.rmtree(plan["ray_folder"], ignore_errors=True)
 
 
 def main(plan_path: Path) -> int:

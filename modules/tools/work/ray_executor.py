@@ -28,7 +28,14 @@ from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.settings import app_folder
 from modules.core_components.version import APP_VERSION
 from modules.tools.services import Services, require_ray
-from modules.tools.work.executor import ItemProgress, Outcome, Tally, Work, ignore_item
+from modules.tools.work.executor import (
+    ItemProgress,
+    Outcome,
+    Tally,
+    Work,
+    ignore_item,
+    make_own_folder,
+)
 from modules.tools.work.ray_worker import files_of
 
 logger = logging.getLogger(__name__)
@@ -262,11 +269,10 @@ def _has_token() -> bool:
 @contextlib.contextmanager
 def _scratch(services: Services) -> Iterator[tuple[Path, Path]]:
     """A folder for the plan and the log, and one for Ray's own files; both are removed."""
-    folder = services.settings.cache_folder / "work" / secrets.token_hex(8)
-    folder.mkdir(parents=True)
+    folder = make_own_folder(services.settings.cache_folder / "work", "ray-")
     # Ray's sockets lie in it, whose paths may have about a hundred characters.
-    parent = "/tmp" if os.name == "posix" else None  # noqa: S108 - mkdtemp makes it for us alone
-    ray_folder = Path(tempfile.mkdtemp(prefix="studio-ray-", dir=parent))
+    short = "/tmp" if os.name == "posix" else tempfile.gettempdir()  # noqa: S108 - made for us alone
+    ray_folder = make_own_folder(Path(short), "studio-ray-")
     try:
         yield folder, ray_folder
     finally:
@@ -276,7 +282,7 @@ def _scratch(services: Services) -> Iterator[tuple[Path, Path]]:
 
 def _ended_early(log: Path) -> StudioError:
     tail = log.read_text(encoding="utf-8", errors="replace")[-_LOG_TAIL_CHARACTERS:]
-    logger.error("The process that talks to Ray ended: %s", tail)
+    logger.info("The process that talks to Ray ended: %s", tail)
     return StudioError(
         "The process that hands out the work ended.",
         "Run the same command again: what is done is kept.",

@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING, Any
 from modules.core_components.errors import CorruptFileError, JobCancelled, StudioError
 from modules.core_components.progress import CancelToken
 from modules.core_components.version import APP_VERSION
-from modules.tools.work.executor import STOPS_ALL, Worker, failure_words, open_worker
+from modules.tools.work.executor import (
+    STOPS_ALL,
+    Worker,
+    failure_words,
+    make_own_folder,
+    open_worker,
+)
 
 if TYPE_CHECKING:
     from modules.tools.services import Services
@@ -42,7 +48,7 @@ class RayWorker:
         self._worker: Worker | None = None
         self._cancel = CancelToken()
         self._latest: tuple[int, float, str] = (-1, 0.0, "")
-        self._cache = Path(tempfile.mkdtemp(prefix="studio-worker-"))
+        self._cache = make_own_folder(Path(tempfile.gettempdir()), "studio-worker-")
 
     def open(self) -> Answer:
         """Opens the services and checks that version and models are those of the studio that asks;

@@ -127,6 +127,20 @@ def test_two_items_with_one_result_are_a_fault(tmp_path: Path) -> None:
         Tally(Work("", {}, (item, item)), lambda *_: None, lambda *_: None)
 
 
+def test_folders_of_killed_processes_go(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for name in (f"ray-{ended.pid}-x", f"ray-{os.getpid()}-x", f"other-{ended.pid}-x", "ray-x"):
+        (tmp_path / name).mkdir()
+    made = contract.make_own_folder(tmp_path, "ray-")
+    assert {path.name for path in tmp_path.iterdir()} == {
+        made.name,
+        f"ray-{os.getpid()}-x",
+        f"other-{ended.pid}-x",
+        "ray-x",
+    }
+
+
 def test_only_the_studios_own_functions_open_workers(services: Services) -> None:
     with pytest.raises(BadInputError):
         contract.open_worker(services, "os:system", {})

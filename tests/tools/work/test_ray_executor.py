@@ -30,7 +30,7 @@ from tests.helpers.espeak import espeak
 
 pytestmark = pytest.mark.e2e
 
-NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "twelve")
+NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight")
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def test_clips_are_transcribed_though_a_worker_is_killed(
 
 
 def test_cancelled_then_killed_then_resumed(studio: Services, address: str, tmp_path: Path) -> None:
-    items = tuple(WorkItem(f"item {n}", {}, tmp_path / f"{n}.txt") for n in range(60))
+    items = tuple(WorkItem(f"item {n}", {}, tmp_path / f"{n}.txt") for n in range(40))
     work = Work("modules.tools.work.probe:open_probe", {}, items)
     executor = RayExecutor(studio, address, workers=2)
     told: list[str] = []
@@ -147,7 +147,7 @@ def test_cancelled_then_killed_then_resumed(studio: Services, address: str, tmp_
     with pytest.raises(JobCancelled):
         executor.run(work, cancel=cancel, on_item=cancel_after_four)
     before = {item.name for item in items if item.is_done}
-    assert 4 <= len(before) < 60
+    assert 4 <= len(before) < 40
     assert processes("ray_driver") == []
 
     def kill_at_first(item: WorkItem, fraction: float, message: str) -> None:
@@ -162,7 +162,7 @@ def test_cancelled_then_killed_then_resumed(studio: Services, address: str, tmp_
     outcome = executor.run(work, on_item=lambda item, *_: told.append(item.name))
     assert set(told) == {item.name for item in items} - {i.name for i in outcome.skipped}
     assert {item.name for item in outcome.skipped} >= then
-    assert len(outcome.done) + len(outcome.skipped) == 60
+    assert len(outcome.done) + len(outcome.skipped) == 40
     assert all(item.is_done for item in items)
 
 
