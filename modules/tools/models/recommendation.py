@@ -166,7 +166,8 @@ def _place(found: Recommendation, entry: ModelEntry) -> tuple[object, ...]:
     else:
         pace = 0 if factor <= _KEEPS_UP else 1 if factor <= _WORTH_THE_WAIT else 3
     # Where all keep up, the better one; where one has to wait, the faster one.
-    rank = factor if pace in (1, 3) else entry.rank or _NO_RANK
+    own = entry.rank or _NO_RANK
+    rank = (factor, own) if pace in (1, 3) else (own, 0.0)
     return bool(found.problem), not found.speaks_language, pace, not found.is_installed, rank
 
 

@@ -12,7 +12,12 @@ from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.languages import language_name
 from modules.tools.models.fallback import choose_speaking_model
-from modules.tools.models.ready_models import is_voice_match, option_types, speaking_models
+from modules.tools.models.ready_models import (
+    designs_voices,
+    is_voice_match,
+    option_types,
+    speaking_models,
+)
 from modules.tools.services import Services
 from modules.tools.speaking.request import SpeechRequest
 from modules.tools.voices.preset_voices import usual_language
@@ -91,7 +96,7 @@ class EnginePanel:
                 NONE,
             ),
             card_html(usual.note if model_id == usual.model_id else "", kind="warn")
-            + (_about_html(models[model_id]) if is_cloning else Markup()),
+            + _about_html(models[model_id], is_cloning),
             self.options.show(handle.options_type),
         ]
 
@@ -121,6 +126,10 @@ def _label(entry: ModelEntry, is_cloning: bool) -> str:
     return f"{entry.label} (voice match)" if is_cloning and is_voice_match(entry) else entry.label
 
 
-def _about_html(entry: ModelEntry) -> Markup:
+def _about_html(entry: ModelEntry, is_cloning: bool) -> Markup:
+    if designs_voices(entry):
+        return note_html(entry.note) if entry.note else Markup()
+    if not is_cloning:
+        return Markup()
     words = VOICE_MATCH if is_voice_match(entry) else TRUE_CLONE
     return note_html(words.format(label=entry.label))
