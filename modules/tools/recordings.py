@@ -26,6 +26,7 @@ from modules.tools.services import Services
 logger = logging.getLogger(__name__)
 
 TAKE, SAMPLE, TRANSCRIPT, CLIP = "take", "sample", "transcript", "clip"
+CONVERSATION, LINE = "conversation", "line"
 SHORTEST_PART_S = 0.05
 
 
@@ -43,8 +44,13 @@ def clip_key(dataset: str, clip_id: str) -> str:
     return f"{dataset}/{clip_id}"
 
 
+def line_key(conversation_id: str, line_id: str) -> str:
+    """By which `find_recording` knows a line of a conversation."""
+    return f"{conversation_id}/{line_id}"
+
+
 def find_recording(services: Services, kind: str, key: str) -> Recording:
-    """The recording of a take, sample, transcript or clip, looked up in its library by its id.
+    """The recording of something that the studio keeps, looked up in its library by its id.
 
     Raises NotFoundError for an unknown kind or id, and where the file is gone.
     """
@@ -140,9 +146,26 @@ def _clip(services: Services, key: str) -> Recording:
     return Recording(services.datasets.get(dataset_name).wav_of(clip), clip.id, clip.words)
 
 
+def _conversation(services: Services, key: str) -> Recording:
+    conversation = services.conversations.get(key)
+    return Recording(conversation.file("wav"), conversation.id)
+
+
+def _line(services: Services, key: str) -> Recording:
+    conversation_id, _, line_id = key.rpartition("/")
+    conversation = services.conversations.get(conversation_id)
+    take_id = conversation.line(line_id).take
+    if not take_id:
+        raise NotFoundError("This line is not generated yet.")
+    take = services.conversations.takes(conversation).get(take_id)
+    return Recording(take.path, take.id)
+
+
 _FINDERS: Mapping[str, Callable[[Services, str], Recording]] = {
     TAKE: _take,
     SAMPLE: _sample,
     TRANSCRIPT: _transcript,
     CLIP: _clip,
+    CONVERSATION: _conversation,
+    LINE: _line,
 }

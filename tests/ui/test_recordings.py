@@ -12,8 +12,14 @@ from fastapi.testclient import TestClient
 
 from modules.core_components.audio.files import read_speech, write_speech
 from modules.core_components.values import Segment, Speech, Transcript, Word
+from modules.tools.conversation.cast import CastVoice
+from modules.tools.conversation.conversation import (
+    ConversationRequest,
+    begin_conversation,
+    speak_conversation,
+)
 from modules.tools.listening.transcripts import correct_word, keep_transcript
-from modules.tools.recordings import clip_key
+from modules.tools.recordings import clip_key, line_key
 from modules.tools.services import Services
 from modules.tools.speaking.request import SpeechRequest
 from modules.tools.speaking.speech import speak
@@ -41,7 +47,17 @@ def sounds(services: Services) -> dict[str, str]:
     noise = np.random.default_rng(0).normal(scale=0.1, size=RATE_HZ).astype(np.float32)
     kept = keep_transcript(services, said, "meeting", Speech(noise, RATE_HZ))
     clip = clip_key(dataset.name, dataset.clips[0].id)
-    return {"sample": sample.name, "take": take.id, "clip": clip, "transcript": kept.stem}
+    asked = ConversationRequest("Anna: Good morning.", {"Anna": CastVoice("high", kind="preset")})
+    talk = speak_conversation(services, begin_conversation(services, asked).id)
+    line = line_key(talk.id, talk.lines[0].id)
+    return {
+        "sample": sample.name,
+        "take": take.id,
+        "clip": clip,
+        "transcript": kept.stem,
+        "conversation": talk.id,
+        "line": line,
+    }
 
 
 def test_every_kind_has_its_waveform_and_its_sound(client: TestClient, services: Services) -> None:
@@ -58,7 +74,7 @@ def test_every_kind_has_its_waveform_and_its_sound(client: TestClient, services:
     ranged = client.get(
         "/recordings/clip/audio", params={"key": key}, headers={"Range": "bytes=0-9"}
     )
-    assert ranged.status_code == 404  # the key of a transcript is that of no clip
+    assert ranged.status_code == 404  # the key of a line is that of no clip
 
 
 def test_a_browser_gets_the_range_that_it_asks_for(client: TestClient, services: Services) -> None:
@@ -100,9 +116,8 @@ def test_a_file_that_is_no_sound_is_reported(client: TestClient, services: Servi
 
 
 def test_no_key_is_a_path(client: TestClient, services: Services) -> None:
-    sounds(services)
     (services.settings.root / "secret.wav").write_bytes(b"secret")
-    for kind in ("take", "sample", "clip", "transcript", "settings", ".."):
+    for kind in (*sounds(services), "settings", ".."):
         for key in ("../secret", "/etc/passwd", "Anna/../../secret", str(services.settings.root)):
             for what in ("wave", "audio", "part?start=0&end=1"):
                 mark = "&" if "?" in what else "?"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -76,8 +77,10 @@ def test_the_latest_tries_stand_side_by_side(services: Services, tab: Page) -> N
     for seed in range(MOST_TRIES + 1):
         design_voice(services, DesignRequest("<i>high</i>", "one", DESIGNER, "en-us", seed))
     tab.open_tab()
-    shown = [label for label in tab.labels("audio") if label.startswith("Seed")]
-    assert shown == [f"Seed {seed}" for seed in range(MOST_TRIES, 0, -1)]
+    players = re.findall(r'<studio-wave kind="take" key="([^"]+)" label="(Seed \d+)"', tab.text)
+    newest = services.takes.list()[:MOST_TRIES]
+    assert players == [(take.id, f"Seed {take.seed}") for take in newest]
+    assert [take.seed for take in newest] == list(range(MOST_TRIES, 0, -1))
     assert "Your tries appear here." not in tab.text
     assert "&lt;i&gt;high" in tab.text
     assert tab.labels("button").count("Save as sample") == MOST_TRIES

@@ -13,6 +13,7 @@ from modules.core_components.errors import StudioError
 from modules.core_components.jobs import Job
 from modules.core_components.text.languages import language_name
 from modules.core_components.values import Consent, Sample
+from modules.tools.recordings import SAMPLE
 from modules.tools.services import Services
 from modules.tools.voices.preparation import prepare_later
 from modules.tools.voices.remedies import (
@@ -25,13 +26,12 @@ from modules.tools.voices.remedies import (
 from modules.tools.voices.sample_check import are_findings_known, sample_findings
 from modules.tools.voices.samples import add_samples, is_demo_sample, submit_reference_text
 from modules.ui.events import listen, listen_after, notify, script, warn
-from modules.ui.render import duration_text, empty_html, part, render
+from modules.ui.render import duration_text, empty_html, part, player_html, render
 from modules.ui.widgets import recording_input
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import (
     LOADING,
     ConfirmedButton,
-    audio_player,
     menu,
     menu_update,
     mirror,
@@ -58,7 +58,7 @@ class SamplePanel:
         self.kept = mirror(self.chosen)
         with gr.Column(elem_classes="studio-sample"):
             self.name = menu("Sample")
-            self._player = audio_player("Sample", visible=False)
+            self._player = panel(visible=False)
             # Apart from the facts, which would move when the player comes in above them.
             self._loading = panel(part("loading", LOADING))
             # Apart too: an answer that draws a panel anew would stop the players in it.
@@ -184,7 +184,7 @@ class SamplePanel:
             sample.name,
             dropdown,
             gr.update(visible=False),
-            gr.update(value=str(sample.path), visible=not compared, label=sample.name),
+            gr.update(value=player_html(SAMPLE, sample.name, sample.name), visible=not compared),
             gr.update(value=compared, visible=bool(compared)),
             gr.update(value=about_html(self._services, sample, known), visible=True),
             gr.update(visible=True),

@@ -17,9 +17,10 @@ from modules.tools.conversation.conversation import (
     work_on,
 )
 from modules.tools.conversation.joining import EXPORT_FORMATS, export_conversation
+from modules.tools.recordings import CONVERSATION, LINE, line_key
 from modules.tools.services import Services
 from modules.ui.events import listen
-from modules.ui.render import duration_text, empty_html, facts_html, local_time, render
+from modules.ui.render import duration_text, empty_html, facts_html, local_time, player_html, render
 from modules.ui.tabs.conversation.cast_panel import CAST
 from modules.ui.widgets import parts
 from modules.ui.widgets.jobs_view import JobsView
@@ -39,7 +40,7 @@ class ConversationPanel:
         self._empty = parts.panel(empty_html(NOTHING))
         with gr.Column(visible=False) as self._group:
             self._facts = parts.panel()
-            self._player = parts.audio_player("Conversation", visible=False)
+            self._player = parts.panel(visible=False)
             with gr.Row(visible=False) as self._downloads:
                 downloads = parts.DownloadButtons(EXPORT_FORMATS, "conversation-link")
             self._rest = gr.Button("Generate missing lines", size="sm", visible=False)
@@ -86,9 +87,7 @@ class ConversationPanel:
             gr.update(visible=False),
             gr.update(visible=True),
             _facts_html(conversation),
-            gr.update(
-                value=str(whole) if is_whole else None, visible=is_whole, label=conversation.title
-            ),
+            gr.update(value=_player_html(conversation) if is_whole else "", visible=is_whole),
             gr.update(visible=is_whole),
             gr.update(visible=self._is_waiting(conversation)),
             gr.update(visible=conversation.made == len(conversation.lines)),
@@ -107,7 +106,7 @@ class ConversationPanel:
 
     def _build_editor(self) -> None:
         self._about = parts.panel()
-        self._line_player = parts.audio_player("Line", visible=False)
+        self._line_player = parts.panel(visible=False)
         self._text = gr.Textbox(
             value="", label="Text of the line", info=ABOUT_LINE, lines=2, max_lines=8
         )
@@ -131,17 +130,13 @@ class ConversationPanel:
         if conversation is None or not line_id:
             return ["", gr.update(visible=False), *[gr.skip()] * 5]
         line = conversation.line(line_id)
-        sound = self._file_of(conversation, line)
+        sound = self._line_player_html(conversation, line)
         unit = _unit(conversation).lower()
         return [
             line.id,
             gr.update(visible=True),
             _line_html(conversation, line),
-            gr.update(
-                value=sound or None,
-                visible=bool(sound),
-                label=f"{_unit(conversation)} {int(line.id)}",
-            ),
+            gr.update(value=sound, visible=bool(sound)),
             gr.update(
                 value=with_style(line.text, line.style),
                 label=f"Text of the {unit}",
@@ -151,13 +146,14 @@ class ConversationPanel:
             gr.update(value=f"Generate {unit} again"),
         ]
 
-    def _file_of(self, conversation: Conversation, line: Line) -> str:
-        if not line.take:
-            return ""
+    def _line_player_html(self, conversation: Conversation, line: Line) -> Markup:
+        """Nothing for a line that is not generated, or whose take is gone."""
         try:
-            return str(self._services.conversations.takes(conversation).get(line.take).path)
+            take = self._services.conversations.takes(conversation).get(line.take)
         except NotFoundError:
-            return ""
+            return Markup()
+        label = f"{_unit(conversation)} {int(line.id)}"
+        return player_html(LINE, line_key(conversation.id, line.id), label, version=take.id)
 
     def _submit_line(self, shown: str, line_id: str, text: str, seed: float | None) -> str:
         number = None if seed is None else int(seed)
@@ -170,6 +166,12 @@ class ConversationPanel:
 def _unit(conversation: Conversation) -> str:
     """What is generated at once."""
     return "Part" if conversation.in_one_go else "Line"
+
+
+def _player_html(conversation: Conversation) -> Markup:
+    """The whole recording; joined anew, it is drawn anew."""
+    version = str(conversation.file("wav").stat().st_mtime_ns)
+    return player_html(CONVERSATION, conversation.id, conversation.title, version=version)
 
 
 def _facts_html(conversation: Conversation) -> Markup:

@@ -10,6 +10,7 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.jobs.job import DONE
 from modules.tools.models.library import DOWNLOAD, submit_download
 from modules.tools.models.ready_models import designs_voices
+from modules.tools.recordings import TAKE
 from modules.tools.voices.design import (
     DESIGN,
     KIND,
@@ -21,11 +22,11 @@ from modules.tools.voices.design import (
 )
 from modules.tools.voices.preparation import prepare_later
 from modules.ui.events import listen, notify, warn
-from modules.ui.render import card_html, empty_html, render
+from modules.ui.render import card_html, empty_html, note_html, player_html, render
 from modules.ui.views import Studio
 from modules.ui.widgets.engine_panel import EnginePanel
 from modules.ui.widgets.jobs_view import JobsView
-from modules.ui.widgets.parts import GO, TEXT, audio_player, panel, text_to_speak, title
+from modules.ui.widgets.parts import GO, TEXT, panel, text_to_speak, title
 
 # Of the listeners that show which engines can design a voice.
 SEQUENCE = "voice-design"
@@ -82,11 +83,11 @@ class VoiceDesignTab:
         self._players: list[Any] = []
         self._notes: list[Any] = []
         self._keeps: list[Any] = []
-        for first in range(0, MOST_TRIES, 2):
+        for _ in range(0, MOST_TRIES, 2):
             with gr.Row():
-                for number in (first, first + 1):
+                for _ in range(2):
                     with gr.Column(visible=False, min_width=240) as slot:
-                        self._players.append(audio_player(f"Try {number + 1}"))
+                        self._players.append(panel())
                         self._notes.append(panel())
                         self._keeps.append(gr.Button("Save as sample", size="sm"))
                     self._slots.append(slot)
@@ -170,7 +171,8 @@ class VoiceDesignTab:
         takes = takes[:MOST_TRIES]
         empty = MOST_TRIES - len(takes)
         slots = [gr.update(visible=number < len(takes)) for number in range(MOST_TRIES)]
-        players = [gr.update(value=str(take.path), label=f"Seed {take.seed}") for take in takes]
+        seeds = [(take.id, f"Seed {take.seed}") for take in takes]
+        players = [note_html(seed) + player_html(TAKE, key, seed) for key, seed in seeds]
         return [
             [take.id for take in takes],
             gr.update(visible=not takes),
