@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modules.core_components.ai_models.base_manager import BaseManager
 from modules.core_components.ai_models.catalog import ModelEntry
+from modules.core_components.errors import StudioError
 from modules.tools.services import Services
 
 CLONING_ABILITIES = frozenset({"clone", "voice-match"})
@@ -63,3 +64,11 @@ def designs_voices(entry: ModelEntry) -> bool:
 def has_stock_voices(entry: ModelEntry) -> bool:
     """Whether voices come with the model."""
     return "stock-voices" in entry.abilities
+
+
+def speech_model_label(services: Services, model_id: str) -> str:
+    """What people call a model; its id for one that is gone, such as a fine-tuned one."""
+    try:
+        return services.tts.entry(model_id).label
+    except StudioError:
+        return model_id

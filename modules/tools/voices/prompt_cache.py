@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modules.core_components.errors import StudioError
+from modules.tools.models.ready_models import speech_model_label
 from modules.tools.services import Services
 
 DAMAGED = "damaged files"
@@ -31,7 +32,7 @@ def prepared_voices(services: Services) -> tuple[PreparedVoices, ...]:
     return tuple(
         PreparedVoices(
             item.model_id,
-            _label(services, item.model_id),
+            speech_model_label(services, item.model_id) if item.model_id else DAMAGED,
             item.model_revision,
             _is_current(services, item.model_id, item.model_revision),
             item.count,
@@ -47,15 +48,6 @@ def clear_prepared_voices(services: Services, model_id: str | None = None) -> in
     Each is made anew when it is next spoken with.
     """
     return services.tts.prompts.clear(model_id)
-
-
-def _label(services: Services, model_id: str) -> str:
-    if not model_id:
-        return DAMAGED
-    try:
-        return services.tts.entry(model_id).label
-    except StudioError:  # a fine-tuned one that is gone
-        return model_id
 
 
 def _is_current(services: Services, model_id: str, revision: str) -> bool:

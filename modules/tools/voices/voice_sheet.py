@@ -13,7 +13,7 @@ from modules.core_components.library.takes import TakeFilter
 from modules.core_components.text.language_codes import match_language
 from modules.core_components.text.languages import language_name
 from modules.core_components.values import Consent, Sample
-from modules.tools.models.ready_models import can_clone, is_voice_match
+from modules.tools.models.ready_models import can_clone, is_voice_match, speech_model_label
 from modules.tools.models.tuned_models import SUFFIX, card_facts
 from modules.tools.services import Services
 from modules.tools.voices import voice_cards
@@ -156,7 +156,10 @@ def _origin(services: Services, card: VoiceCard, sample: Sample | None) -> dict[
     if card.kind == TRAINED:
         model = find_tuned(services, card)
         base = model.base_model
-        return {"Fine-tuned from": _label(services, base) if base else "", **card_facts(model)}
+        return {
+            "Fine-tuned from": speech_model_label(services, base) if base else "",
+            **card_facts(model),
+        }
     if sample is None:
         licence = services.tts.entry(card.model_id).licence
         made = {STOCK: "It comes with the model.", MIXED: card.about}[card.kind]
@@ -166,7 +169,7 @@ def _origin(services: Services, card: VoiceCard, sample: Sample | None) -> dict[
         return {
             "Made from": "a description",
             "Description": str(design.get("description", "")),
-            "Designed with": _label(services, str(design.get("model", ""))),
+            "Designed with": speech_model_label(services, str(design.get("model", ""))),
             "Seed": str(design.get("seed", "")),
         }
     if voice_cards.is_synthetic(sample):
@@ -174,13 +177,6 @@ def _origin(services: Services, card: VoiceCard, sample: Sample | None) -> dict[
     if source := sample.info.get(CLEANED_FROM):
         return {"Made from": str(source), "Changed": what_changed(sample)}
     return {"Made from": "a recording", "File": str(sample.info.get("original_name", ""))}
-
-
-def _label(services: Services, model_id: str) -> str:
-    try:
-        return services.tts.entry(model_id).label
-    except StudioError:
-        return model_id
 
 
 def _engines(services: Services, card: VoiceCard, sample: Sample | None) -> Iterable[EngineUse]:

@@ -17,6 +17,7 @@ from modules.tools.conversation.conversation import (
     work_on,
 )
 from modules.tools.conversation.joining import EXPORT_FORMATS, export_conversation
+from modules.tools.models.ready_models import speech_model_label
 from modules.tools.recordings import CONVERSATION, LINE, line_key
 from modules.tools.services import Services
 from modules.ui.events import listen
@@ -135,7 +136,7 @@ class ConversationPanel:
         return [
             line.id,
             gr.update(visible=True),
-            _line_html(conversation, line),
+            self._line_html(conversation, line),
             gr.update(value=sound, visible=bool(sound)),
             gr.update(
                 value=with_style(line.text, line.style),
@@ -145,6 +146,13 @@ class ConversationPanel:
             gr.update(value=-1, label=f"Seed of the {unit}"),
             gr.update(value=f"Generate {unit} again"),
         ]
+
+    def _line_html(self, conversation: Conversation, line: Line) -> Markup:
+        engine = conversation.member(line.speakers[0]).engine
+        label = speech_model_label(self._services, engine)
+        seed = f" · seed {line.seed}" if line.take else ""
+        about = f"{_voices(conversation, line)} · {label}{seed}"
+        return render("conversation_line", unit=_unit(conversation), line=line, about=about)
 
     def _line_player_html(self, conversation: Conversation, line: Line) -> Markup:
         """Nothing for a line that is not generated, or whose take is gone."""
@@ -195,13 +203,6 @@ def _lines_html(conversation: Conversation, chosen: str) -> Markup:
     return render(
         "conversation_lines", conversation=conversation, rows=rows, voices=voices, chosen=chosen
     )
-
-
-def _line_html(conversation: Conversation, line: Line) -> Markup:
-    engine = conversation.member(line.speakers[0]).engine
-    seed = f" · seed {line.seed}" if line.take else ""
-    about = f"{_voices(conversation, line)} · {engine}{seed}"
-    return render("conversation_line", unit=_unit(conversation), line=line, about=about)
 
 
 def _voices(conversation: Conversation, line: Line) -> str:
