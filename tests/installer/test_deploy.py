@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -189,6 +190,15 @@ def test_settings_that_the_pages_name_exist() -> None:
         check_command(line.split())
     for file in re.findall(r"\]\((\.\./[\w/.]+)\)", text):
         assert (DEPLOY / file).exists(), file
+
+
+@pytest.mark.parametrize("page", ["remotes.md", "scale.md"])
+def test_commands_of_the_pages_exist(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text()
+    lines = re.findall(r"^python app\.py ([^#\n]+)", text, re.MULTILINE)
+    assert lines
+    for line in lines:
+        check_command(shlex.split(line))
 
 
 class TestNode:

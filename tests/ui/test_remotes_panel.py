@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
 from modules.tools.services import Services
+from modules.ui.server import create_app
 from tests.api.conftest import served
-from tests.ui.page_client import Page, opened
+from tests.ui.page_client import HERE, Page, opened
 
 
 @pytest.fixture
@@ -34,6 +37,10 @@ def test_a_machine_is_added_asked_again_and_removed(services: Services, tab: Pag
         assert "another machine</span>" in tab.text
         assert "a-secret-key" not in tab.text
         assert tab.value("Its key") == ""
+        # Its voices are in the grid of Voices; a key with a slash in it is found.
+        key = quote("stock:remote:big-pc/kokoro:<b>af_heart</b>", safe="")
+        with TestClient(create_app(services), base_url=HERE) as client:
+            assert client.get(f"/voices/{key}/sound").status_code == 409  # it has no speech
         models.append({"id": "whisper-1"})
         tab.click("Ask again what it has")
         assert "whisper-1 on big-pc" in tab.text

@@ -76,17 +76,17 @@ def add_remote(
     given = parse_remotes({**services.settings.remotes, name: about})[name]
     before = services.settings.remotes.get(name)
     kept = remote_key(services.settings.root, name)
-    if before is not None and before.host != given.host and not key:
-        kept.remove()  # it is that of another server
     old_key = kept.read()
     if key:
         kept.save(key)
+    elif before is not None and before.host != given.host:
+        kept.remove()  # it is that of another server
     try:
         _ask_and_keep(services, name, given, request, cancel)
     except BaseException:
-        if key and old_key:
+        if old_key:
             kept.save(old_key)
-        elif key:
+        else:
             kept.remove()
         raise
     return _known(services, name)

@@ -21,7 +21,7 @@ def voice_file_routes(services: Services) -> APIRouter:
     """`GET /voices/{key}/sound`: what a voice is heard by. `GET /voices/{key}/file`: an export."""
     router = APIRouter()
 
-    @router.get("/voices/{key}/sound", include_in_schema=False)
+    @router.get("/voices/{key:path}/sound", include_in_schema=False)
     async def sound(key: str, number: int = 0) -> FileResponse:
         """A recording of the voice, or its preview, which is spoken first where there is none."""
         try:
@@ -30,7 +30,7 @@ def voice_file_routes(services: Services) -> APIRouter:
             raise _refusal(error) from error
         return FileResponse(path, media_type="audio/wav", headers=_FRESH)
 
-    @router.get("/voices/{key}/file", include_in_schema=False)
+    @router.get("/voices/{key:path}/file", include_in_schema=False)
     async def file(key: str, suffix: str) -> FileResponse:
         """The voice as a file to save."""
         try:
