@@ -64,6 +64,7 @@ class Balancer:
         self._loop.run_forever()
         for task in watching:
             task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*watching, return_exceptions=True))
         server.close()
 
     async def _watch(self, replica: Replica) -> None:
