@@ -55,7 +55,7 @@ class OmniVoiceDesignOptions:
         minimum=0.0, maximum=1.5, step=0.05,
     )  # fmt: skip
     position_temperature: float = option(
-        5.0, "Variety", "How much two takes differ: the order in which sounds are decided is drawn.",
+        5.0, "Variety", "How much takes differ: the order in which sounds are decided is drawn.",
         minimum=0.0, maximum=10.0, step=0.5,
     )  # fmt: skip
     seed: int = option(
