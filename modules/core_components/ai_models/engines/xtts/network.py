@@ -13,6 +13,7 @@ import numpy as np
 
 from modules.core_components.ai_models.engines.xtts.checkpoint import assemble
 from modules.core_components.ai_models.engines.xtts.options import XttsOptions
+from modules.core_components.ai_models.engines.xtts.text_form import missing_reader
 from modules.core_components.ai_models.model_utils import RandomStream, module_bytes
 from modules.core_components.progress import CancelToken
 from modules.core_components.text.sentences import cut_evenly
@@ -145,16 +146,21 @@ class XttsNetwork:
     def fitting_parts(self, text: str, language: str) -> list[str]:
         """`text`, or its parts where it has more tokens than the model can take."""
         most = int(self.model.args.gpt_max_text_tokens) - 1
-        if len(self._tokens(text, language)) <= most or len(text) < 2:
+        if len(self.tokens(text, language)) <= most or len(text) < 2:
             return [text]
         halves = cut_evenly(text, len(text) // 2 + 1)
         return [part for half in halves for part in self.fitting_parts(half, language)]
 
     def unknown_letters(self, text: str, language: str) -> list[str]:
         """The letters and digits of `text`, each once, for which the vocabulary has no token: the
-        model would pass over them without a word."""
+        model would pass over them without a word.
+
+        Raises BadInputError where the package that reads the language is not installed."""
         tokenizer = self.model.tokenizer
-        prepared = tokenizer.preprocess_text(text.strip().lower(), language.split("-")[0])
+        try:
+            prepared = tokenizer.preprocess_text(text.strip(), language.split("-")[0])
+        except ImportError as error:
+            raise missing_reader(error) from error
         known = tokenizer.tokenizer.get_vocab()
         return [one for one in dict.fromkeys(prepared) if one.isalnum() and one not in known]
 
@@ -171,11 +177,14 @@ class XttsNetwork:
         self, text: str, voice: Latents, options: XttsOptions, seed: int
     ) -> XttsGeneration:
         """The speaking of one piece of text, which `fitting_parts` has found to fit."""
-        return XttsGeneration(self, self._tokens(text, options.language), voice, options, seed)
+        return XttsGeneration(self, self.tokens(text, options.language), voice, options, seed)
 
-    def _tokens(self, text: str, language: str) -> list[int]:
-        tokens: list[int] = self.model.tokenizer.encode(text.strip().lower(), lang=language)
-        return tokens
+    def tokens(self, text: str, language: str) -> list[int]:
+        """The numbers that the model gets of a text, as a training on the same text gives it.
+
+        Not in small letters before: coqui's cleaners know that of a Turkish İ better.
+        """
+        return list(self.model.tokenizer.encode(text.strip(), lang=language))
 
 
 class XttsGeneration:

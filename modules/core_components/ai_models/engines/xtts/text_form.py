@@ -40,6 +40,7 @@ __all__ = [
     "front_end_for",
     "has_new_tokens",
     "language_token",
+    "missing_reader",
     "read_front_end",
 ]
 
@@ -69,6 +70,16 @@ def has_new_tokens(front_end: AmharicFrontEnd | None) -> bool:
 def language_token(front_end: AmharicFrontEnd) -> str:
     """The token before every text: "[tr]" or "[am]"."""
     return f"[{LANGUAGE if has_new_tokens(front_end) else HOST}]"
+
+
+def missing_reader(error: ImportError) -> BadInputError:
+    """The error where the package that reads a language (Japanese, Mandarin) is not installed."""
+    return BadInputError(
+        "A part of the studio that reads this language is missing.",
+        "Run the installer again; it brings the languages.",
+        "language",
+        details=str(error),
+    )
 
 
 def check_speakable(front_end: AmharicFrontEnd, text: str, vocabulary: Collection[str]) -> None:

@@ -14,7 +14,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modules.core_components.ai_models.engines.xtts.text_form import LANGUAGE, language_token
+from modules.core_components.ai_models.engines.xtts.text_form import (
+    LANGUAGE,
+    language_token,
+    missing_reader,
+)
 from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import TrainingRow
 from modules.core_components.dataset.values import (
     EVAL,
@@ -99,11 +103,7 @@ def check_language(tokenizer: VoiceBpeTokenizer, language: str) -> None:
     try:
         tokenizer.preprocess_text("1", language)
     except ImportError as error:
-        raise BadInputError(
-            "A part of the studio that reads this language is missing.",
-            "Run the installer again; it brings the languages.",
-            details=str(error),
-        ) from error
+        raise missing_reader(error) from error
     except (KeyError, NotImplementedError) as error:
         raise BadInputError(
             "XTTS cannot read texts in this language.",
