@@ -87,7 +87,8 @@ def probe(
     items = tuple(WorkItem(f"Test {n + 1}", {}, folder / f"{n}.txt") for n in range(_ITEMS))
     started = time.monotonic()
     try:
-        outcome = executor.run(Work(_OPENER, {}, items), progress, cancel)
+        setup = {"seconds": _ITEM_S if executor.has_several_workers else 0.0}
+        outcome = executor.run(Work(_OPENER, setup, items), progress, cancel)
         done = [item.result.read_text(encoding="utf-8") for item in outcome.done]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -96,10 +97,10 @@ def probe(
 
 
 def open_probe(services: Services, setup: Setup) -> Worker:
-    """A worker that writes the name of its machine."""
+    """A worker that writes the name of its machine, after so many seconds."""
 
     def say_where(inputs: Inputs, result: Path, progress: Progress, cancel: CancelToken) -> None:
-        cancel.wait(_ITEM_S)
+        cancel.wait(setup["seconds"])
         cancel.raise_if_cancelled()
         write_bytes(result, platform.node().encode("utf-8"))
 

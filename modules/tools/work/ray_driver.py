@@ -37,6 +37,10 @@ _CPUS_OF_A_WORKER = 4
 _MOST_THREADS = 8
 # An item during which so many workers have ended, or so many that ended before they could begin.
 MOST_LOST_WORKERS = 3
+_PATIENCE_S = 60.0
+_NO_WORKER_YET = (
+    "No worker has begun yet: there may be no free cores or GPUs for one. Still waiting."
+)
 _WAIT_S, _ASK_EVERY_S, _STOP_S = 0.5, 1.0, 5.0
 _VERSIONS = re.compile(r"Ray: (\S+)\s+Python: (\S+)")
 # What a worker's Python needs before it begins; the driver has it from `app.py`.
@@ -86,10 +90,13 @@ class _Dispatch:
 
         self.waiting.extend(range(len(self.plan["items"])))
         self.left = len(self.waiting)
-        asked_at = 0.0
+        asked_at, patience_ends = 0.0, time.monotonic() + _PATIENCE_S
         try:
             while self.left and not self.cancel.cancelled:
                 self._hire()
+                if not self.has_opened and time.monotonic() > patience_ends:
+                    patience_ends = float("inf")
+                    self.events.say("note", text=_NO_WORKER_YET)
                 if time.monotonic() - asked_at > _ASK_EVERY_S:
                     asked_at = time.monotonic()
                     self._ask_progress()

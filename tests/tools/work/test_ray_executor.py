@@ -134,7 +134,7 @@ def test_clips_are_transcribed_though_a_worker_is_killed(
 
 def test_cancelled_then_killed_then_resumed(studio: Services, address: str, tmp_path: Path) -> None:
     items = tuple(WorkItem(f"item {n}", {}, tmp_path / f"{n}.txt") for n in range(40))
-    work = Work("modules.tools.work.probe:open_probe", {}, items)
+    work = Work("modules.tools.work.probe:open_probe", {"seconds": 0.2}, items)
     executor = RayExecutor(studio, address, workers=2)
     told: list[str] = []
     cancel = CancelToken()
@@ -170,3 +170,21 @@ def test_the_machines_of_a_cluster_are_listed(studio: Services, address: str) ->
     place = describe_place(studio, address)
     (node,) = place.nodes
     assert (node.here, node.cpus, node.gpus) == (True, 2, 0)
+
+
+_OTHER_VERSION = """
+import json, sys
+from ray._common.usage.usage_constants import CLUSTER_METADATA_KEY as KEY
+from ray._raylet import GcsClient
+head = GcsClient(address=sys.argv[1])
+about = json.loads(head.internal_kv_get(KEY, namespace=b"cluster"))
+changed = json.dumps({**about, "ray_version": "2.59.1"}).encode()
+head.internal_kv_put(KEY, changed, True, b"cluster")
+"""
+
+
+def test_a_cluster_of_another_version_is_refused(studio: Services, address: str) -> None:
+    """The last test of this file: the cluster says from now on that it is another Ray's."""
+    subprocess.run([sys.executable, "-c", _OTHER_VERSION, address], check=True)
+    with pytest.raises(StudioError, match=r"The cluster has Ray 2\.59\.1 and Python 3.*has Ray 2"):
+        describe_place(studio, address)
