@@ -126,7 +126,7 @@ class StudioPage:
                 continue
             return
 
-    def told(self, words: str) -> Locator:
+    def message(self, words: str) -> Locator:
         """A message in the corner of the page."""
         return self.page.get_by_test_id("toast-body").filter(has_text=re.compile(words))
 

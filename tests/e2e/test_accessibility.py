@@ -167,7 +167,7 @@ def test_control_and_enter_in_a_text_generate(filled: Page) -> None:
         text = filled.locator(".studio-text textarea").locator("visible=true")
         text.fill(" ")
         text.press("Control+Enter")
-        expect(screen.told(words)).to_be_visible()
+        expect(screen.message(words)).to_be_visible()
         filled.get_by_role("button", name="Close").first.click()
     screen.open_tab("Voice Presets")
     expect(screen.button("Generate")).to_be_enabled()
@@ -190,7 +190,7 @@ def test_axe_finds_nothing_serious_where_there_is_everything(filled: Page, tmp_p
         if view == "Voice Clone":
             screen.write("  ")
             screen.button("Generate").click()
-            expect(screen.told("no text to speak")).to_be_visible()
+            expect(screen.message("no text to speak")).to_be_visible()
             screen.menu("Engine").click()
             expect(filled.get_by_role("listbox")).to_have_count(1)
         if view == "Transcribe":

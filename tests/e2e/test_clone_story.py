@@ -65,7 +65,7 @@ def test_a_voice_speaks_at_once_and_its_refinement_survives_reload_and_crash(
     page.goto(studio.url, timeout=OPENING_MS)
     screen = StudioPage(page)
     screen.add_sample(sample, "The captain", "Nobody: a mixed stock voice")
-    expect(screen.told("is ready")).to_be_visible()
+    expect(screen.message("is ready")).to_be_visible()
     screen.speak(SENTENCE)
     expect(screen.text("Similarity to the sample")).to_be_visible()
     expect(screen.text("Matched")).to_be_visible()

@@ -62,7 +62,7 @@ def test_a_conversation_is_spoken_mended_reloaded_and_opened_again(fake: Fake, p
     screen.open_tab("Conversation")
     expect(screen.text("The speakers appear here")).to_be_visible()
     speak(screen, "(Nobody speaks.)")
-    expect(screen.told("nothing to speak")).to_be_visible()
+    expect(screen.message("nothing to speak")).to_be_visible()
 
     engine.may_speak.clear()
     page.get_by_label("Script", exact=True).fill(SCRIPT)

@@ -152,7 +152,7 @@ def test_an_empty_text_is_refused(screen: StudioPage) -> None:
     screen.use_stock_voice()
     screen.write("   ")
     screen.button("Generate").click()
-    expect(screen.told("no text to speak")).to_be_visible()
+    expect(screen.message("no text to speak")).to_be_visible()
 
 
 def test_two_at_once_are_both_made_and_a_third_is_cancelled(
@@ -198,14 +198,14 @@ def test_settings_are_kept_and_bad_ones_refused(screen: StudioPage, studio: Stud
     screen.page.get_by_label("Longest sample").fill("12.5")
     screen.page.get_by_label("Port", exact=True).fill("8123")
     screen.button("Save").click()
-    expect(screen.told("After a restart: Port")).to_be_visible()
+    expect(screen.message("After a restart: Port")).to_be_visible()
     config = (studio.root / "config.json").read_text(encoding="utf-8")
     assert '"max_sample_minutes": 12.5' in config
     # A button that is pressed while its last press is still answered is pressed once.
     screen.page.wait_for_timeout(SETTLED_MS)
     screen.page.get_by_label("Port", exact=True).fill("99999")
     screen.button("Save").click()
-    expect(screen.told("Port is 99999")).to_be_visible()
+    expect(screen.message("Port is 99999")).to_be_visible()
     assert (studio.root / "config.json").read_text(encoding="utf-8") == config
 
 

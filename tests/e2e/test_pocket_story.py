@@ -59,7 +59,7 @@ def test_a_newcomer_hears_a_clone(
     with watched_page(chromium, studio.url) as page:
         screen = StudioPage(page)
         screen.add_sample(make_recording(tmp_path), "Anna", "Anna")
-        expect(screen.told("is ready")).to_be_visible()
+        expect(screen.message("is ready")).to_be_visible()
         screen.write(TEXT)
         page.get_by_role("button", name="Recommended engines").click()
         expect(screen.rows().first).to_contain_text("Pocket TTS English")

@@ -59,7 +59,7 @@ def test_a_voice_is_heard_mixed_kept_and_spoken_with(
     expect(screen.text("af_heart(1)-bf_emma(0.5)")).to_be_visible()
     page.get_by_label("Name of the new voice").fill("Heart – less Emma")
     screen.button("Save as voice").click()
-    expect(screen.told("is saved as Heart_less_Emma")).to_be_visible()
+    expect(screen.message("is saved as Heart_less_Emma")).to_be_visible()
 
     page.get_by_label("One voice", exact=True).check()
     row = screen.rows().filter(has_text="Heart_less_Emma")
@@ -80,7 +80,7 @@ def test_voices_are_exchanged_and_rubbish_is_refused(
     bare = tmp_path / "friend.bin"
     np.full(PACK_SHAPE, 0.01, "<f4").tofile(bare)
     bring_in(screen, bare)
-    expect(screen.told("is saved as friend")).to_be_visible()
+    expect(screen.message("is saved as friend")).to_be_visible()
     row = screen.rows().filter(has_text="imported from friend.bin")
     expect(row).to_be_visible()
     with screen.page.expect_download() as download:
@@ -90,11 +90,11 @@ def test_voices_are_exchanged_and_rubbish_is_refused(
     evil = tmp_path / "evil.pt"
     evil.write_bytes(pickle.dumps({"style": print}))
     bring_in(screen, evil)
-    expect(screen.told(r"evil\.pt")).to_be_visible()
+    expect(screen.message(r"evil\.pt")).to_be_visible()
     screen.button("Delete voice").click()
     screen.button("Delete").click()
     expect(row).to_have_count(0)
     assert not (studio.root / "voices" / "friend.safetensors").exists()
     screen.write("  ")
     screen.button("Generate").click()
-    expect(screen.told("no text to speak")).to_be_visible()
+    expect(screen.message("no text to speak")).to_be_visible()

@@ -91,14 +91,14 @@ def test_every_kind_of_recording_is_taken(screen: StudioPage, spoken: Path, tmp_
             expect(screen.menu("Audio track")).to_have_count(0)
         if name != "recording":
             screen.button("Clear").last.click()
-    expect(screen.told("Invalid file type")).to_have_count(0)
+    expect(screen.message("Invalid file type")).to_have_count(0)
     screen.button("Transcribe").click()
     expect(screen.text("Audio track 2 of 2: 1 (English), 2 (French).")).to_be_visible(
         timeout=SPEAKING_MS
     )
     screen.open_tab("Voice Clone")
     screen.add_sample(tmp_path / "base.caf", "From a caf", "Nobody")
-    expect(screen.told("From a caf is ready")).to_be_visible()
+    expect(screen.message("From a caf is ready")).to_be_visible()
 
 
 def test_bad_recordings_are_refused_in_words(
@@ -120,7 +120,7 @@ def test_bad_recordings_are_refused_in_words(
     screen.open_tab("Voice Clone")
     for recording, words in ((silent, "silent"), (short, "seconds of speech|Nobody")):
         screen.add_sample(recording, "Nobody", "Nobody")
-        expect(screen.told(words).first).to_be_visible()
+        expect(screen.message(words).first).to_be_visible()
         expect(screen.button("Add sample")).to_be_enabled()
         screen.button("Clear").first.click()
     # No reload in between: the form takes the next recording.
@@ -129,7 +129,7 @@ def test_bad_recordings_are_refused_in_words(
         whole, Speech(speech.samples[: -speech.sample_rate_hz // 2], speech.sample_rate_hz)
     )
     screen.add_sample(whole, "Somebody after all", "Nobody")
-    expect(screen.told("Somebody after all is ready")).to_be_visible()
+    expect(screen.message("Somebody after all is ready")).to_be_visible()
 
 
 def test_a_voice_is_not_taken_without_consent(
@@ -139,12 +139,12 @@ def test_a_voice_is_not_taken_without_consent(
     own = tmp_path / "own.wav"  # what is in the library already would not be another sample
     write_speech(own, Speech(speech.samples[: -speech.sample_rate_hz], speech.sample_rate_hz))
     screen.add_sample(own, "Stolen", "Somebody", agreed=False)
-    expect(screen.told("owner agreed")).to_be_visible()
+    expect(screen.message("owner agreed")).to_be_visible()
     assert not list((studio.root / "samples").glob("Stolen*"))
     # What was typed is still there, and consent can be given now.
     screen.page.get_by_label("This is my own voice", exact=False).check()
     screen.button("Add sample").click()
-    expect(screen.told("Stolen is ready")).to_be_visible()
+    expect(screen.message("Stolen is ready")).to_be_visible()
 
 
 def test_a_strange_name_is_kept_as_typed_and_safe_on_disk(
@@ -152,7 +152,7 @@ def test_a_strange_name_is_kept_as_typed_and_safe_on_disk(
 ) -> None:
     name = "../Zoë 🎤/.."
     screen.add_sample(spoken, name, "Zoë")
-    expect(screen.told("is ready")).to_be_visible()
+    expect(screen.message("is ready")).to_be_visible()
     expect(screen.menu("Sample")).to_have_value(name)
     assert (studio.root / "samples" / "Zoë.wav").is_file()
     screen.button("Transcribe sample").click()

@@ -94,7 +94,7 @@ def build_the_dataset(screen: StudioPage, recordings: Path) -> None:
     screen.fill_when_shown("Folder on this machine", str(recordings))
     screen.choose("Transcription model", "Whisper tiny.en")
     screen.button("Add to dataset").click()
-    expect(screen.told(f"{len(SPEEDS)} recordings added")).to_be_visible(timeout=SPEAKING_MS)
+    expect(screen.message(f"{len(SPEEDS)} recordings added")).to_be_visible(timeout=SPEAKING_MS)
     # It is looked at, too.
     expect(screen.text("Similarity to the main speaker")).to_be_visible(timeout=SPEAKING_MS)
     screen.rows().first.click()
@@ -102,7 +102,7 @@ def build_the_dataset(screen: StudioPage, recordings: Path) -> None:
     expect(said).not_to_have_value("")
     said.fill("Mended by hand, it says something else.")
     screen.button("Save text").click()
-    expect(screen.told("The text is saved")).to_be_visible()
+    expect(screen.message("The text is saved")).to_be_visible()
     page.get_by_label("Search").locator("visible=true").fill("by hand")  # it is worst no more
     expect(screen.rows()).to_have_count(1)
     expect(screen.rows()).to_contain_text("Mended by hand")

@@ -13,6 +13,7 @@ import numpy as np
 
 from modules.core_components.audio.measure import (
     AUDIBLE_CLIPPING,
+    SILENT_DBFS,
     bandwidth_hz,
     clipping_fraction,
     frame_powers,
@@ -31,7 +32,6 @@ DENOISE, LEVEL, SHORTEN, ONE_VOICE = "denoise", "level", "shorten", "one_voice"
 
 _GOOD_SPEECH_S = 10.0
 _LONG_SPEECH_S = 120.0
-_SILENT_DBFS = -60.0
 _QUIET_DBFS = -38.0
 _TELEPHONE_HZ, _DULL_HZ = 4_200, 7_000
 _NOISY_DB = 19.0
@@ -54,7 +54,7 @@ def check_sample(speech: Speech) -> tuple[SampleFinding, ...]:
     Raises BadInputError where it cannot be used: silence, no speech, less than 2 s of speech.
     """
     level_dbfs = loud_level_dbfs(speech)
-    if level_dbfs < _SILENT_DBFS:
+    if level_dbfs < SILENT_DBFS:
         raise BadInputError("The recording is silent.", "Check the microphone and record it again.")
     spoken_s = speech_seconds(speech)
     if spoken_s == 0:

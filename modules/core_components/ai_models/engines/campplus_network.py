@@ -10,7 +10,6 @@ front end is Kaldi's `fbank` written in torch, so that a gradient reaches the au
 from __future__ import annotations
 
 import math
-import pickle
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from modules.core_components.ai_models.engines.listening_network import reading_weights
 from modules.core_components.errors import StudioError
 from modules.core_components.values import FloatArray
 
@@ -271,18 +271,8 @@ def _deviation(x: Tensor) -> Tensor:
 
 
 def load_campplus(weights: Path, device: str = "cpu") -> CampplusEncoder:
-    """Load 3D-Speaker's `campplus_cn_en_common.pt` (weights_only: never unpickles code)."""
-    try:
-        state = torch.load(weights, map_location="cpu", weights_only=True)
+    """Loads 3D-Speaker's `campplus_cn_en_common.pt`."""
+    with reading_weights(weights, "speaker encoder") as state:
         encoder = CampplusEncoder()
         encoder.load_state_dict(state)
-    except (
-        OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, EOFError,
-        pickle.UnpicklingError,
-    ) as error:  # fmt: skip
-        raise StudioError(
-            "The file of the speaker encoder is damaged.",
-            hint="Delete the model on the Models tab (under Other) and download it again.",
-            details=f"{weights}: {error}",
-        ) from error
     return encoder.to(device).eval().requires_grad_(False)

@@ -9,13 +9,13 @@ that a gradient reaches the audio; the averaging over partial windows is resembl
 from __future__ import annotations
 
 import math
-import pickle
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from modules.core_components.ai_models.engines.listening_network import reading_weights
 from modules.core_components.audio.mel import mel_filters
 from modules.core_components.errors import StudioError
 from modules.core_components.values import FloatArray
@@ -101,18 +101,12 @@ class SpeakerEncoder(nn.Module):
 
 
 def load_speaker_encoder(weights: Path, device: str = "cpu") -> SpeakerEncoder:
-    """Load resemblyzer's `pretrained.pt` (read with weights_only: never unpickles code)."""
-    try:
-        state = torch.load(weights, map_location="cpu", weights_only=True)["model_state"]
+    """Loads resemblyzer's `pretrained.pt`."""
+    with reading_weights(weights, "speaker encoder") as kept:
+        state = kept["model_state"]
         encoder = SpeakerEncoder(hidden_size=state["lstm.weight_hh_l0"].shape[1])
         # The file also holds the training loss's two scalars.
         encoder.load_state_dict({k: v for k, v in state.items() if not k.startswith("similarity")})
-    except (OSError, KeyError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
-        raise StudioError(
-            "The file of the speaker encoder is damaged.",
-            hint="Delete the model on the Models tab (under Other) and download it again.",
-            details=f"{weights}: {error}",
-        ) from error
     return encoder.to(device).eval().requires_grad_(False)
 
 

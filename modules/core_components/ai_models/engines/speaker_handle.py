@@ -10,21 +10,18 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.ai_models.engines.base import EngineContext
+from modules.core_components.ai_models.engines.listening_network import TorchModule, listening_spec
 from modules.core_components.ai_models.model_pool import ModelSpec
-from modules.core_components.ai_models.model_utils import module_bytes, seeded
 from modules.core_components.progress import CancelToken
 from modules.core_components.speaker_scale import SPEAKER_ENCODERS
 from modules.core_components.values import FloatArray, Speech
 
 
-class SpeakerNetwork(Protocol):
-    """What the handle needs of a network, a torch module."""
+class SpeakerNetwork(TorchModule, Protocol):
+    """What the handle needs of a network."""
 
     def embed(self, samples: FloatArray, sample_rate_hz: int) -> FloatArray:
         """The embedding of mono speech, float32 of unit length."""
-
-    def to(self, device: str) -> Any:
-        """Moves the weights."""
 
 
 NetworkT = TypeVar("NetworkT", bound=SpeakerNetwork)
@@ -82,20 +79,4 @@ class SpeakerEncoderHandle(Generic[NetworkT]):
 
     def model_spec(self) -> ModelSpec[NetworkT]:
         """The weights, for the pool."""
-        device = self.context.device
-
-        def load() -> NetworkT:
-            weights = self.context.ensure_model(self.entry.id) / self.weights
-            # New layers draw random weights, which must not disturb the seed of running speech.
-            with seeded(0):
-                return self.load_network(weights, device)
-
-        return self.context.model_spec(
-            self.entry,
-            self.context.catalog.revision(self.entry),
-            "float32",
-            load=load,
-            to_host=lambda encoder: encoder.to("cpu"),
-            to_device=lambda encoder: encoder.to(device),
-            measure=module_bytes,
-        )
+        return listening_spec(self.context, self.entry, self.weights, self.load_network)

@@ -11,7 +11,7 @@ let focus = '';
 const find = selector => element.querySelector(selector);
 const all = selector => [...element.querySelectorAll(selector)];
 const item = () => decodeURIComponent(location.hash.split('/')[2] || '');
-const tell = text => { const told = find('.told'); if (told) told.textContent = text; };
+const tell = text => { const notice = find('.notice'); if (notice) notice.textContent = text; };
 const send = (action, data = {}) => trigger('select', { action, shown: item(), ...data });
 
 const filter = () => {
@@ -46,7 +46,7 @@ const draw = () => {
   filter();
   markPlaying();
   if (focus && element.offsetParent !== null && !element.contains(document.activeElement)) {
-    const target = find(focus) || find('.told button') || find('h2.name');
+    const target = find(focus) || find('.notice button') || find('h2.name');
     if (target) { target.focus(); focus = ''; }
   }
 };
@@ -116,7 +116,7 @@ element.addEventListener('click', event => {
     send('favourite', { key, on });
     return;
   }
-  if (action === 'delete') { focus = '.told button'; stop(); }
+  if (action === 'delete') { focus = '.notice button'; stop(); }
   else focus = `[data-key="${CSS.escape(key)}"] [data-action="${action}"]`;
   // The sheet of a voice that is deleted is left.
   if (action === 'delete' && item()) history.replaceState(null, '', `#/${VIEW}`);

