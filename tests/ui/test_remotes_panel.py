@@ -21,6 +21,19 @@ def tab(services: Services) -> Iterator[Page]:
         yield page
 
 
+def assert_said_where_it_is_used(services: Services) -> None:
+    """The page says what is sent, where a model of another machine is chosen, and only then."""
+    for view, menu, model in (
+        ("Transcribe", "Model", "remote:big-pc/whisper-1"),
+        ("Voice Clone", "Engine", "remote:big-pc/omnivoice"),
+    ):
+        with opened(services, view) as page:
+            assert "Sent to big-pc" not in page.text
+            page.fill(menu, model)
+            page.open_tab()
+            assert "Sent to big-pc (127.0.0.1:" in page.text, view
+
+
 def test_a_machine_is_added_asked_again_and_removed(services: Services, tab: Page) -> None:
     models = [{"id": "kokoro"}]
     app = FastAPI()
@@ -41,9 +54,10 @@ def test_a_machine_is_added_asked_again_and_removed(services: Services, tab: Pag
         key = quote("stock:remote:big-pc/kokoro:<b>af_heart</b>", safe="")
         with TestClient(create_app(services), base_url=HERE) as client:
             assert client.get(f"/voices/{key}/sound").status_code == 409  # it has no speech
-        models.append({"id": "whisper-1"})
+        models.extend([{"id": "whisper-1"}, {"id": "omnivoice", "owned_by": "vllm"}])
         tab.click("Ask again what it has")
         assert "whisper-1 on big-pc" in tab.text
+        assert_said_where_it_is_used(services)
     tab.fill("Name for it", "gone")
     tab.fill("Its address", "http://127.0.0.1:9")
     tab.click("Add this machine")

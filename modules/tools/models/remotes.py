@@ -132,6 +132,11 @@ def is_remote(entry: ModelEntry) -> bool:
     return entry.family == REMOTE_FAMILY
 
 
+def privacy_words(entry: ModelEntry) -> str:
+    """What is sent where by whoever uses this model; "" for one that runs here."""
+    return entry.note if is_remote(entry) else ""
+
+
 _TASKS = ("text-to-speech", "speech-to-text")
 
 

@@ -18,6 +18,7 @@ from modules.tools.models.ready_models import (
     option_types,
     speaking_models,
 )
+from modules.tools.models.remotes import privacy_words
 from modules.tools.services import Services
 from modules.tools.speaking.request import SpeechRequest
 from modules.tools.voices.preset_voices import usual_language
@@ -96,6 +97,7 @@ class EnginePanel:
                 NONE,
             ),
             card_html(usual.note if model_id == usual.model_id else "", kind="warn")
+            + card_html(privacy_words(models[model_id]), kind="warn")
             + _about_html(models[model_id], is_cloning),
             self.options.show(handle.options_type),
         ]

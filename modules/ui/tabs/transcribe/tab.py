@@ -33,6 +33,7 @@ from modules.tools.listening.transcripts import (
 )
 from modules.tools.models.fallback import choose_listening_model
 from modules.tools.models.ready_models import listening_models
+from modules.tools.models.remotes import privacy_words
 from modules.ui.events import listen, script, warn
 from modules.ui.render import card_html, duration_text, empty_html, facts_html, render
 from modules.ui.views import Studio
@@ -149,6 +150,8 @@ class TranscribeTab:
         usual = choose_listening_model(self._services)
         model_id = next((name for name in (model, usual.model_id, *models) if name in models), "")
         note = usual.note if model_id == usual.model_id else ""
+        if model_id:
+            note = f"{note} {privacy_words(models[model_id])}".strip()
         known = self._services.asr.get(model_id).languages if model_id else ()
         languages = [(language_name(code), code) for code in sorted(known, key=language_name)]
         if len(languages) != 1:
