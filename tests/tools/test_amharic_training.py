@@ -141,7 +141,7 @@ def test_the_published_model_speaks_with_the_front_end_of_its_training(trained: 
     assert len(piece.samples)
     assert np.isfinite(piece.samples).all()
     with trained.services.tts.pool.lease(engine.model_spec(), CancelToken(), "test") as network:
-        spoken = network._tokens(SENTENCES[1], "am")
+        spoken = network.tokens(SENTENCES[1], "am")
         token = network.model.tokenizer.tokenizer.id_to_token(spoken[0])
     assert token == ("[tr]" if trained.way == TRANSLITERATION else "[am]")
     # The tokens of the training.

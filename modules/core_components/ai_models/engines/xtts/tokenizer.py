@@ -8,6 +8,7 @@ from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
 
 from modules.core_components.ai_models.engines.xtts.text_form import LANGUAGE, language_token
 from modules.core_components.text.amharic.front_end import AmharicFrontEnd
+from modules.core_components.text.reading.front_end import spoken_form
 
 
 class StudioTokenizer(VoiceBpeTokenizer):
@@ -29,3 +30,14 @@ class StudioTokenizer(VoiceBpeTokenizer):
             return list(super().encode(txt, lang))
         text = self.preprocess_text(txt, LANGUAGE).replace(" ", "[SPACE]")
         return list(self.tokenizer.encode(f"{language_token(self.front_end)}{text}").ids)
+
+
+class TrainingTokenizer(StudioTokenizer):
+    """For texts as they are written. The engine reads a text by the studio's front end before it
+    gets here; in a training this does, so that a number is learned as it will be spoken."""
+
+    def preprocess_text(self, txt: str, lang: str) -> str:
+        """The text as its letters go to the model."""
+        if self.front_end is None or lang != LANGUAGE:
+            txt = spoken_form(txt, lang)
+        return super().preprocess_text(txt, lang)

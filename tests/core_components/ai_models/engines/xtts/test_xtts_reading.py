@@ -20,7 +20,8 @@ from modules.core_components.text.judging_sentences import judging_sentences
 from modules.core_components.text.reading.front_end import spoken_form
 from tests.helpers.tiny_xtts import SPEAKERS
 
-# Besides the usual sentences: a capital that is small in its own way, Latin letters in Japanese.
+# Besides the usual sentences: numbers, a capital that is small in its own way, Latin letters.
+NUMBERS = "25; 1984; 3,5."
 MORE = {"tr": "İstanbul'da ÖNÜ.", "ja": "NHKのニュース。"}
 
 
@@ -36,9 +37,10 @@ def test_a_text_of_a_training_is_read_as_it_is_spoken(
     engine: XttsEngine, tiny_xtts: Path, language: str
 ) -> None:
     trained = load_tokenizer(tiny_xtts / "vocab.json", None)
-    for text in (*judging_sentences(language), MORE.get(language, "")):
-        if text:
-            assert trained.encode(text, language) == tokens(engine, text, language), text
+    texts = [*judging_sentences(language), NUMBERS, MORE.get(language, NUMBERS)]
+    assert [trained.encode(text, language) for text in texts] == [
+        tokens(engine, text, language) for text in texts
+    ]
 
 
 @pytest.mark.parametrize(("language", "package"), [("ja", "cutlet"), ("zh", "pypinyin")])

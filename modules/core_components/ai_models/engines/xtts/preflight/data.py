@@ -81,10 +81,10 @@ class ExaminedRows:
 def load_tokenizer(vocab_file: Path, front_end: AmharicFrontEnd | None = None) -> VoiceBpeTokenizer:
     """The tokenizer of a base; `front_end` reads Amharic. Raises CorruptFileError for a file that
     is none."""
-    from modules.core_components.ai_models.engines.xtts.tokenizer import StudioTokenizer
+    from modules.core_components.ai_models.engines.xtts.tokenizer import TrainingTokenizer
 
     try:
-        return StudioTokenizer(vocab_file, front_end)
+        return TrainingTokenizer(vocab_file, front_end)
     except Exception as error:  # the tokenizers library raises bare Exception
         raise CorruptFileError(
             "The vocabulary of the base model is damaged.",

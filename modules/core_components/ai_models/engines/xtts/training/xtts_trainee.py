@@ -305,10 +305,10 @@ def make_optimizer(trainer: GPTTrainer, plan: TrainingPlan) -> torch.optim.Optim
     return small
 
 
-def _tokenizer(vocabulary: Path, front_end: AmharicFrontEnd) -> Any:
-    from modules.core_components.ai_models.engines.xtts.tokenizer import StudioTokenizer
+def _tokenizer(vocabulary: Path, front_end: AmharicFrontEnd | None) -> Any:
+    from modules.core_components.ai_models.engines.xtts.tokenizer import TrainingTokenizer
 
-    return StudioTokenizer(vocabulary, front_end)
+    return TrainingTokenizer(vocabulary, front_end)
 
 
 class XttsTrainee:
@@ -328,8 +328,7 @@ class XttsTrainee:
             torch.cuda.set_device(self._device)  # coqui's code names no number
         self._front_end = AmharicFrontEnd.from_record(setup.front_end)
         self._trainer = GPTTrainer(trainer_config(setup))
-        if self._front_end is not None:
-            self._trainer.xtts.tokenizer = _tokenizer(setup.vocabulary, self._front_end)
+        self._trainer.xtts.tokenizer = _tokenizer(setup.vocabulary, self._front_end)
         self._load_base()
         self._trainer.to(self._device).eval()
         train = [row for row in rows if row.for_training]
