@@ -338,7 +338,9 @@ def trace_requests(services: Any, recorded: Callable[[str], Any]) -> None:
                 finish(services, services.jobs.list()[0].id)
         upload = {"files": ("anna.wav", speech_wav())}
         stored = client.post("/gradio_api/upload", files=upload).json()[0]
-        file = {"path": stored, "meta": {"_type": "gradio.FileData"}}
+        file: Any = {"path": stored, "meta": {"_type": "gradio.FileData"}}
+        if any(part.get("file_count") == "multiple" for part in parts.values()):
+            file = [file]  # as the form of a sample takes them now
         with recorded("sample"):
             form = {"Audio or video": file, "Name (optional)": "Anna"}
             form["Speaker (optional)"] = "Anna"
