@@ -165,14 +165,17 @@ def _item(
     text: NamedText, wanted: str, seed: int | None, folder: Path, output_format: str
 ) -> WorkItem:
     audio = folder / f"{text.name}.{output_format}"
-    facts = f"{audio}\n{wanted}\n{text.text}"
-    digest = hashlib.sha256(facts.encode("utf-8", errors="surrogatepass")).hexdigest()
-    if seed is None or seed < 0:
-        seed = int(digest[:8], 16) % 2**31
+    if seed is None or seed < 0:  # the same in every folder
+        seed = int(_sha256(f"{wanted}\n{text.text}")[:8], 16) % 2**31
+    digest = _sha256(f"{audio}\n{wanted}\n{text.text}")
     result = folder / RESULTS_FOLDER / f"{digest[:32]}.json"
     if not audio.is_file():  # deleted since: it is to be spoken again
         result.unlink(missing_ok=True)
     return WorkItem(text.name, {"text": text.text, "seed": seed, "audio": str(audio)}, result)
+
+
+def _sha256(facts: str) -> str:
+    return hashlib.sha256(facts.encode("utf-8", errors="surrogatepass")).hexdigest()
 
 
 def _read(path: Path) -> str:

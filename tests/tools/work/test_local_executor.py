@@ -262,6 +262,8 @@ def test_many_texts_are_spoken_each_into_a_file_of_its_own(
     assert run()[0] == [False, True, True]
     # The seed follows from the text and what is wanted, and so do the samples.
     assert (out / "00001.wav").read_bytes() == first
+    assert run(tmp_path / "other")[0] == [False] * 3
+    assert (tmp_path / "other" / "00001.wav").read_bytes() == first
     lines.write_text("One two.\n\nThree five.\n!\nFive.\n", encoding="utf-8")
     assert run()[0] == [True, False, True]
 
