@@ -100,6 +100,8 @@ def build_studio(services: Services, pages: Pages | None = None) -> gr.Blocks:
         studio = Studio(services, page, from_browser)
         panel(_navigation_html(), script=script("navigation"), element_id="navigation")
         with gr.Tabs(elem_id="views"):
+            # Shown until what was typed is back: then the page shows the view of its address.
+            gr.Tab("Opening", id="opening")
             for view in VIEWS:
                 with gr.Tab(view.label, id=view.id, elem_id=f"view-{view.id}") as tab:
                     view.draw(studio, tab)

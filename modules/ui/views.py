@@ -200,6 +200,8 @@ class Studio:
     opening: Opening = field(default_factory=Opening)
     # By the id of the view; of the views that are drawn already.
     choosers: dict[str, VoiceChooser] = field(default_factory=dict)
+    # By the id of the view: the listener that is called first when it is shown.
+    _selected: dict[str, Any] = field(default_factory=dict)
 
     def keep(self, tab: gr.Tab, **components: Any) -> None:
         """Keeps what is typed and chosen in these components of a view (see `Opening`)."""
@@ -235,7 +237,7 @@ class Studio:
         sequence: str | None = None,
         unlocks: Sequence[Any] = (),
     ) -> None:
-        """Calls `work` each time its tab is chosen, the first tab also when the page is opened.
+        """Calls `work` each time its tab is chosen; the first one is once what was typed is back.
 
         Nothing can be done in the view before the first answer (see `navigation.js`), and
         components in `unlocks`, which need it (a button that sends the values of menus, say), are
@@ -243,28 +245,30 @@ class Studio:
         """
         for component in unlocks:
             component.interactive = False
-        is_first = tab.parent is not None and tab.parent.children[0] is tab
-        if is_first and sequence is None:
-            # Gradio reports the first tab as chosen before the browser has given back what was
-            # typed: the answer to that must not come last.
-            sequence = OPENING
+        view = str(tab.id)
+        answered = listen(
+            self._shown(tab),
+            work,
+            inputs,
+            outputs,
+            unchecked=unchecked,
+            sequence=sequence,
+            js=script("view_asked", VIEW=json.dumps(view), COUNT=len(inputs)),
+        )
+        _report_answer(answered, view, unlocks)
 
-        def follow(shown: Event) -> None:
-            view = str(tab.id)
-            answered = listen(
-                shown,
-                work,
-                inputs,
-                outputs,
-                unchecked=unchecked,
-                sequence=sequence,
-                js=script("view_asked", VIEW=json.dumps(view), COUNT=len(inputs)),
-            )
-            _report_answer(answered, view, unlocks)
+    def _shown(self, tab: gr.Tab) -> Event:
+        """The event that follows when a view is shown.
 
-        follow(tab.select)
-        if is_first:
-            self.opening.after_restoring(follow)
+        Gradio's page waits for each listener of one event before it asks the next one. Those that
+        follow on a success are asked together.
+        """
+        view = str(tab.id)
+        if view not in self._selected:
+            chosen = listen(tab.select, None, [], [], js="() => []", queue=False)
+            self._selected[view] = chosen
+        event: Event = self._selected[view].success
+        return event
 
     def on_address(
         self, tab: gr.Tab, work: Callable[[str], Any], outputs: Sequence[Any], sequence: str
@@ -277,7 +281,7 @@ class Studio:
         goto = gr.Button("Open", elem_id=f"item-{tab.id}", elem_classes="studio-hidden")
         view = str(tab.id)
         opened = []
-        for event in (tab.select, goto.click):
+        for event in (self._shown(tab), goto.click):
             answered = listen(
                 event,
                 work,

@@ -47,6 +47,7 @@ def test_views_have_addresses_and_back_works(page: Page, studio: StudioProcess) 
     assert page.url == f"{studio.url}/#/transcribe"
     page.goto(f"{studio.url}/#/no-such-view")
     expect(page).to_have_title(re.compile("^Voice Clone · "))
+    page.wait_for_url("**/#/voice-clone")
 
 
 INERT_WHEN_SHOWN = """views => new Promise(resolve => {

@@ -40,7 +40,7 @@ def test_a_recording_is_transcribed(screen: StudioPage, spoken: Path) -> None:
     page = screen.page
     screen.open_tab("Transcribe")
     screen.upload(spoken)
-    screen.button("Transcribe").click()
+    screen.button("Transcribe").dblclick()
     expect(screen.text("Enter plays from a word")).to_be_visible(timeout=SPEAKING_MS)
     page.get_by_label("Text", exact=True).check()
     shown = page.locator("textarea").locator("visible=true").last
@@ -53,7 +53,7 @@ def test_a_recording_is_transcribed(screen: StudioPage, spoken: Path) -> None:
     content = Path(download.value.path()).read_text(encoding="utf-8")
     assert content.startswith("1\n00:00:00,")
     expect(screen.rows()).to_have_count(1)
-    page.get_by_label("Words", exact=True).check()
+    page.get_by_role("radio", name="Words", exact=True).check()
     said = page.get_by_role("region", name="Transcript")
     said.get_by_role("button", name="ship", exact=True).dblclick()
     corrected = page.get_by_label("Correct “ship”")

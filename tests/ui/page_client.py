@@ -54,6 +54,12 @@ def open_page(client: TestClient) -> list[dict[str, Any]]:
     values = {item["id"]: item["props"].get("value") for item in config["components"]}
     # What the browser does first, without the server: it gives back what was typed.
     loaded = {event["id"] for event in config["dependencies"] if is_loading(event)}
+    loaded |= {
+        event["id"]
+        for event in config["dependencies"]
+        if not event["backend_fn"]
+        and any(name == "select" and number in tabs for number, name in event["targets"])
+    }
     return [
         fire(client, event["id"], [values[number] for number in event["inputs"]])
         for event in config["dependencies"]
@@ -112,10 +118,12 @@ class Page:
         self.open_tab()
 
     def reload(self) -> None:
-        """What is fired when the page is opened: everything but the stream that never ends."""
+        """What is fired when the page is opened: everything but the stream that never ends; then
+        the view is shown."""
         for event in self._events:
             if is_loading(event):
                 self._run(event)
+        self.open_tab()
 
     def close(self) -> None:
         """What the server does when the connection of a page has ended."""

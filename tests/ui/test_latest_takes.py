@@ -124,8 +124,10 @@ def test_takes_are_marked_compared_and_deleted_where_they_were_made(services: Se
         page.send("Latest takes", {"act": "delete", "id": middle.id})
         assert "Your takes appear here." in page.text
         assert f"Seed {middle.seed}" not in page.text
-        page.send("Latest takes", {"act": "delete", "id": newest.id})
-        page.send("Latest takes", {"act": "delete", "id": oldest.id})
+        page.send("Latest takes", {"act": "undo"})
+        assert f"Seed {middle.seed}" in page.text
+        for take in (middle, newest, oldest):
+            page.send("Latest takes", {"act": "delete", "id": take.id})
         assert take_rows(page) == []
         page.send("The take is in the trash.", {"act": "undo"})
         assert take_rows(page) == [oldest.id]

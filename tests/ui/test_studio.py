@@ -140,7 +140,8 @@ def test_only_what_was_changed_on_the_page_is_saved(services: Services) -> None:
         config = client.get("/config").json()
         (tab,) = (c for c in config["components"] if c["props"].get("id") == "settings")
         events = config["dependencies"]
-        (select,) = (e for e in events if [tab["id"], "select"] in e["targets"])
+        shown = {e["id"] for e in events if [tab["id"], "select"] in e["targets"]}
+        (select,) = (e for e in events if e["trigger_after"] in shown and e["backend_fn"])
         (save,) = (e for e in events if e["inputs"] == e["outputs"] == select["outputs"])
         *values, _ = fire(client, select["id"], [None])["output"]["data"]
         labels = [c["props"]["label"] for c in components(config, save["inputs"][:-1])]

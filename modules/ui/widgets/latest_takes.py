@@ -55,8 +55,9 @@ class LatestTakes:
                 if made.id == chosen:
                     now, chosen = show(None), ""
             elif action == "undo":
-                takes.restore(deleted)
-                deleted = ""
+                restored, deleted = takes.restore(deleted), ""
+                if not chosen:  # nothing is on show since it was deleted
+                    now, chosen = show(restored), restored.id
                 notify("The take is restored.")
             return [*now, self.html(chosen, deleted), comparison, deleted]
 

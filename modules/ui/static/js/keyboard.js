@@ -38,6 +38,12 @@
     });
   }, true);
 
+  // The second click of a double click asks for nothing more, where long work is begun.
+  window.addEventListener('click', event => {
+    if (event.detail < 2 || !(event.target instanceof Element)) return;
+    if (event.target.closest('button.primary')) event.stopImmediatePropagation();
+  }, true);
+
   // A menu that Escape has closed keeps the focus, and Gradio opens menus when they get it.
   window.addEventListener('mousedown', event => {
     const menu = event.target;

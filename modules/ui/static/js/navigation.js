@@ -33,14 +33,14 @@ window.studioAsked = view => {
 };
 window.studioAnswered = view => {
   asked.set(view, asked.get(view) - 1);
-  // The first view also asks before what was typed is back, and once more then.
-  if (!asked.get(view) && window.studioOpened) release(view);
+  if (!asked.get(view)) release(view);
 };
 
 expectAnswer('');
 const show = () => {
   const [, view, item] = location.hash.split('/');
   const link = links.find(one => one.dataset.view === view) || links[0];
+  if (view && link.dataset.view !== view) history.replaceState(null, '', `#/${link.dataset.view}`);
   for (const one of links) {
     if (one === link) one.setAttribute('aria-current', 'page'); else one.removeAttribute('aria-current');
   }

@@ -24,6 +24,11 @@ element.addEventListener('focusin', event => {
   const row = event.target.closest('[data-id]');
   used = [row ? `[data-id="${CSS.escape(row.dataset.id)}"]` : '', control?.dataset.act ? `[data-act=${control.dataset.act}]` : ''].join(' ');
 });
+let offered = null;
 new MutationObserver(() => {
+  // What was on show above may be gone with a deletion, and the list have moved away.
+  const undo = element.querySelector('[data-act=undo]');
+  if (undo && !offered) undo.scrollIntoView({ block: 'nearest' });
+  offered = undo;
   if (used.trim() && document.activeElement === document.body) element.querySelector(used)?.focus();
 }).observe(element, { childList: true, subtree: true });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,8 @@ from modules.ui.widgets.parts import NO_TTS_MODEL, menu, menu_update, note, pane
 from modules.ui.widgets.sample_panel import SAMPLES, SamplePanel
 from modules.ui.widgets.take_panel import LATEST, GeneratePanel
 
+# What ended longer ago is found by an opened page, and not reported again.
+NEWS_S = 30.0
 EXPORT_FORMATS = (
     ("PyTorch (.pt)", ".pt"),
     ("safetensors", ".safetensors"),
@@ -103,7 +106,8 @@ class MatchedVoice:
         return [*shown, file, self._refining.find()]
 
     def _after_refinement(self, job: Job, sample: str, engine: str) -> list[Any]:
-        if (job.result or {}).get("sample") == sample:
+        is_news = time.time() - (job.finished or 0.0) < NEWS_S
+        if is_news and (job.result or {}).get("sample") == sample:
             notify(
                 f"The voice of {sample} is refined.",
                 "Takes sound more like it from now on; those you have stay as they are.",
