@@ -285,7 +285,7 @@ class _Server(uvicorn.Server):
         threading.Thread(target=self._end_when_idle, args=(traffic,), name="drain").start()
 
     def _end_when_idle(self, traffic: Traffic) -> None:
-        """Keeps listening meanwhile, so that a balancer is told, and not refused a connection."""
+        """Keeps listening meanwhile: a balancer gets an answer, and no refused connection."""
         time.sleep(min(_LINGER_S, self._drain_s))
         ended = traffic.wait_until_idle(self._drain_s - _LINGER_S)
         if not ended:

@@ -97,7 +97,7 @@ class Outcome:
     failures: tuple[Failure, ...]
 
 
-# Told how far an item is (0 to 1; 1.0 when it is done or has failed) and what is being done for it.
+# Gets how far an item is (0 to 1; 1.0 when it is done or has failed) and what is being done for it.
 ItemProgress = Callable[[WorkItem, float, str], None]
 
 

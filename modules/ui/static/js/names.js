@@ -7,7 +7,7 @@
 
   const label = node => words(node.closest('.block')?.querySelector('[data-testid=block-info]'));
 
-  const MENDED = {
+  const CORRECTIONS = {
     // Their name leaves out what they show, and for which file they are.
     'button.upload-container': area => {
       const label = words(area.closest('.block')?.querySelector('[data-testid=block-label]'));
@@ -40,17 +40,17 @@
       set(button, 'title', 'Ctrl+Enter in the text');
     },
   };
-  const mendOne = node => {
-    for (const [selector, mend] of Object.entries(MENDED)) if (node.matches(selector)) mend(node);
+  const correct = node => {
+    for (const [selector, change] of Object.entries(CORRECTIONS)) if (node.matches(selector)) change(node);
   };
-  const EACH = Object.keys(MENDED).join();
+  const EACH = Object.keys(CORRECTIONS).join();
   new MutationObserver(changes => {
     for (const change of changes) {
-      if (change.type === 'attributes') mendOne(change.target);
+      if (change.type === 'attributes') correct(change.target);
       for (const node of change.addedNodes) {
         if (!(node instanceof Element)) continue;
-        mendOne(node);
-        node.querySelectorAll(EACH).forEach(mendOne);
+        correct(node);
+        node.querySelectorAll(EACH).forEach(correct);
       }
     }
   }).observe(document, {

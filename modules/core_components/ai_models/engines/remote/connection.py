@@ -211,8 +211,8 @@ class _Exchange:
         Never with the key in it, which some servers repeat.
         """
         try:
-            told = json.loads(content)
-            found = told.get("error", told.get("detail", told.get("message", "")))
+            answer = json.loads(content)
+            found = answer.get("error", answer.get("detail", answer.get("message", "")))
             found = found.get("message", "") if isinstance(found, dict) else found
         except (ValueError, AttributeError, RecursionError):
             return ""
@@ -228,18 +228,18 @@ class _Exchange:
             hint = "Give the key anew, as the other machine has it (Models)."
             return RemoteError(f"{name} does not accept the key.", hint, details=details)
         if status in (404, 405):
-            told = message or "It has no such model, or no such service."
+            reason = message or "It has no such model, or no such service."
             hint = "Ask it anew what it has (Models)."
-            return RemoteError(f"{name} does not have this: {told}", hint, details=details)
+            return RemoteError(f"{name} does not have this: {reason}", hint, details=details)
         if status in _BUSY:
-            told = message or "It cannot answer now."
-            return RemoteError(f"{name} is busy: {told}", "Try again later.", details=details)
+            reason = message or "It cannot answer now."
+            return RemoteError(f"{name} is busy: {reason}", "Try again later.", details=details)
         if status >= 500:
-            told = message or f"Its server failed (HTTP {status})."
+            reason = message or f"Its server failed (HTTP {status})."
             hint = "Look at the other machine, or try again."
-            return RemoteError(f"{name} failed: {told}", hint, details=details)
-        told = message or f"HTTP {status}."
-        return BadInputError(f"{name} refuses the request: {told}", details=details)
+            return RemoteError(f"{name} failed: {reason}", hint, details=details)
+        reason = message or f"HTTP {status}."
+        return BadInputError(f"{name} refuses the request: {reason}", details=details)
 
     def _redirected(self, place: str) -> RemoteError:
         host = urlsplit(place).netloc[:100] or "another place"
