@@ -148,6 +148,11 @@ const receive = (job, message) => {
     if (!job.started) finish(job, 'done', 'There was nothing to play.');
   } else {
     finish(job, message.end === 'cancelled' ? 'stopped' : 'failed', ENDS[message.end] || message.end);
+    // The panel of the job says why, until it is dismissed: here it would stay.
+    if (message.end === 'failed' && !run) {
+      stage.remove();
+      delete stage.dataset.state;
+    }
   }
 };
 

@@ -174,6 +174,8 @@ class VoicePresetsTab:
         if not model_id and has_models(self._services):
             return ""  # they have not arrived
         labels = {voice.name: voice.label for voice in self._list.voices(model_id)}
+        if labels and not chosen:
+            return ""  # the list has not
         return f"Voice: {labels[chosen]}" if chosen in labels else "No voice is chosen yet."
 
     def _submit(self, kind: str, chosen: str, mix: str, *values: Any) -> list[Any]:
