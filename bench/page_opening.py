@@ -85,7 +85,8 @@ def measure(browser: Any, url: str, width: int, ready: Any) -> dict[str, float]:
 def wait_for_generate(page: Any) -> None:
     button = page.get_by_role("button", name="Generate", exact=True).locator("visible=true").first
     button.wait_for(timeout=120_000)
-    page.wait_for_function("one => !one.disabled", arg=button.element_handle(), timeout=120_000)
+    usable = "one => !one.disabled && !one.closest('[inert]')"
+    page.wait_for_function(usable, arg=button.element_handle(), timeout=120_000)
 
 
 def wait_for_text_box(page: Any) -> None:
