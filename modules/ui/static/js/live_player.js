@@ -148,8 +148,8 @@ const receive = (job, message) => {
     if (!job.started) finish(job, 'done', 'There was nothing to play.');
   } else {
     finish(job, message.end === 'cancelled' ? 'stopped' : 'failed', ENDS[message.end] || message.end);
-    // The panel of the job says why, until it is dismissed: here it would stay.
-    if (message.end === 'failed' && !run) {
+    // Nothing was heard: the panel of the job says why, until it is dismissed, and here it would stay.
+    if (message.end === 'failed' && !job.started && !run) {
       stage.remove();
       delete stage.dataset.state;
     }
