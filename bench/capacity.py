@@ -88,7 +88,7 @@ def speaking_table(
 
 
 def batch_table(rates: Iterable[tuple[str, float]], workers: Sequence[int] = WORKERS) -> str:
-    """Work that nobody waits for, in hours of sound a day."""
+    """Batch work: hours of sound a day."""
     lines = [
         f"| workers | {' | '.join(map(str, workers))} |",
         f"|---|{'---|' * len(workers)}",

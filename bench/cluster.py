@@ -43,8 +43,8 @@ from modules.core_components.audio.files import write_speech  # noqa: E402
 from modules.tools.listening import transcribe_many as many  # noqa: E402
 from modules.tools.listening.transcribe import TranscribeRequest  # noqa: E402
 from modules.tools.services import Services, open_services  # noqa: E402
-from modules.tools.work.executor import Executor, LocalExecutor, Outcome, Work, WorkItem  # noqa: E402
-from modules.tools.work.ray_executor import LOCAL, RayExecutor  # noqa: E402
+from modules.tools.work.executor import LOCAL, Executor, LocalExecutor, Outcome, Work, WorkItem  # noqa: E402
+from modules.tools.work.ray_executor import RayExecutor  # noqa: E402
 from tests.helpers.espeak import espeak  # noqa: E402
 
 THINGS = ("lamp", "boat", "garden", "letter", "window", "mountain", "kitchen", "river")

@@ -116,7 +116,7 @@ def api_guards(services: Services, key: str, traffic: Traffic) -> list[Middlewar
 
 
 def operation_routes(context: ApiContext) -> APIRouter:
-    """GET /health, /ready and /metrics: for whoever runs the studio."""
+    """GET /health, /ready and /metrics: for those who run the studio."""
     router = APIRouter(tags=["Operation"])
     services, queue, traffic = context.services, context.queue, context.traffic
 
@@ -143,8 +143,8 @@ def operation_routes(context: ApiContext) -> APIRouter:
             "transcription": _is_usable(services.asr, choose_listening_model, services),
         }
         takes_work = any(usable.values()) and not traffic.draining
-        told = Ready(ready=takes_work, closing=traffic.draining, **usable)
-        return JSONResponse(told.model_dump(), 200 if takes_work else 503)
+        state = Ready(ready=takes_work, closing=traffic.draining, **usable)
+        return JSONResponse(state.model_dump(), 200 if takes_work else 503)
 
     @router.get("/metrics", response_class=Response)
     def metrics() -> Response:

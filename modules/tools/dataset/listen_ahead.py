@@ -7,7 +7,6 @@ words. So nothing else about building, and resuming it, depends on them.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +19,16 @@ from modules.tools.dataset.inputs import Recording
 from modules.tools.dataset.transcription import open_listener
 from modules.tools.listening.speakers import OFF, diarize, parse_speakers
 from modules.tools.services import Services
-from modules.tools.work.executor import Executor, Inputs, Setup, Work, Worker, WorkItem
+from modules.tools.work.executor import (
+    Executor,
+    Inputs,
+    Setup,
+    Work,
+    Worker,
+    WorkItem,
+    file_facts,
+    item_id,
+)
 
 _OPENER = f"{__name__}:open_hearer"
 _DIARIZING_SHARE = 0.4
@@ -44,10 +52,8 @@ def listen_ahead(
     for recording in recordings:
         if not recording.path.is_file():
             continue
-        facts = recording.path.stat()
-        about = f"{recording.path.absolute()}\n{facts.st_size}\n{facts.st_mtime_ns}\n{wanted}"
-        digest = hashlib.sha256(about.encode("utf-8", errors="surrogateescape")).hexdigest()
-        result = kept_in / f"{digest[:32]}.heard"
+        heard = item_id(f"{file_facts(recording.path)}\n{wanted}")
+        result = kept_in / f"{heard}.heard"
         found[result] = WorkItem(recording.name, {"path": str(recording.path.absolute())}, result)
     models = (str(setup["model_id"]),)
     executor.run(Work(_OPENER, setup, tuple(found.values()), models), progress, cancel)

@@ -6,7 +6,6 @@ it is not transcribed again, unless the recording or what is wanted of it has ch
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -27,7 +26,16 @@ from modules.tools.listening.transcribe import (
 )
 from modules.tools.listening.transcripts import read_transcript, write_transcript
 from modules.tools.services import Services
-from modules.tools.work.executor import Executor, Failure, Inputs, Work, Worker, WorkItem
+from modules.tools.work.executor import (
+    Executor,
+    Failure,
+    Inputs,
+    Work,
+    Worker,
+    WorkItem,
+    file_facts,
+    item_id,
+)
 
 RESULTS_FOLDER = ".results"
 _OPENER = f"{__name__}:open_transcriber"
@@ -103,7 +111,8 @@ def transcribe_many(
     targets: dict[Path, Path] = {}
     texts = _targets(recordings, fmt, out.absolute())
     for (recording, _), text in zip(recordings, texts, strict=True):
-        result = results / f"{_identity(recording, text.with_suffix(''), wanted)}.json"
+        name = item_id(f"{file_facts(recording)}\n{text.with_suffix('')}\n{wanted}")
+        result = results / f"{name}.json"
         targets[result] = text
         inputs = {"path": str(recording.absolute()), "text": str(text)}
         items.append(WorkItem(str(recording), inputs, result))
@@ -143,17 +152,6 @@ def open_transcriber(services: Services, setup: Mapping[str, Any]) -> Worker:
 def _prepared(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
-
-
-def _identity(recording: Path, text: Path, wanted: str) -> str:
-    """A name that changes with the recording, its place among the texts, and what is wanted."""
-    try:
-        found = recording.stat()
-        content = f"{found.st_size} {found.st_mtime_ns}"
-    except OSError:  # the worker says what is wrong with it
-        content = ""
-    facts = f"{recording.absolute()}\n{content}\n{text}\n{wanted}"
-    return hashlib.sha256(facts.encode("utf-8", errors="surrogateescape")).hexdigest()[:32]
 
 
 def _targets(recordings: Sequence[tuple[Path, Path]], fmt: str, out: Path) -> list[Path]:

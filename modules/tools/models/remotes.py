@@ -133,7 +133,7 @@ def is_remote(entry: ModelEntry) -> bool:
 
 
 def privacy_words(entry: ModelEntry) -> str:
-    """What is sent where by whoever uses this model; "" for one that runs here."""
+    """What is sent to another machine when this model is used; "" for one that runs here."""
     return entry.note if is_remote(entry) else ""
 
 

@@ -6,7 +6,6 @@ what each was made with; what is in it is not spoken again, unless text or reque
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -21,7 +20,7 @@ from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.tools.services import Services
 from modules.tools.speaking.request import SpeechRequest, complete_speech
 from modules.tools.speaking.speech import expected_bytes, forget_passages, generate_speech
-from modules.tools.work.executor import Executor, Failure, Inputs, Work, Worker, WorkItem
+from modules.tools.work.executor import Executor, Failure, Inputs, Work, Worker, WorkItem, item_id
 
 RESULTS_FOLDER = ".results"
 _OPENER = f"{__name__}:open_speaker"
@@ -166,16 +165,12 @@ def _item(
 ) -> WorkItem:
     audio = folder / f"{text.name}.{output_format}"
     if seed is None or seed < 0:  # the same in every folder
-        seed = int(_sha256(f"{wanted}\n{text.text}")[:8], 16) % 2**31
-    digest = _sha256(f"{audio}\n{wanted}\n{text.text}")
-    result = folder / RESULTS_FOLDER / f"{digest[:32]}.json"
+        seed = int(item_id(f"{wanted}\n{text.text}")[:8], 16) % 2**31
+    name = item_id(f"{audio}\n{wanted}\n{text.text}")
+    result = folder / RESULTS_FOLDER / f"{name}.json"
     if not audio.is_file():  # deleted since: it is to be spoken again
         result.unlink(missing_ok=True)
     return WorkItem(text.name, {"text": text.text, "seed": seed, "audio": str(audio)}, result)
-
-
-def _sha256(facts: str) -> str:
-    return hashlib.sha256(facts.encode("utf-8", errors="surrogatepass")).hexdigest()
 
 
 def _read(path: Path) -> str:

@@ -84,7 +84,8 @@ def add_samples(
     One that cannot be used does not hold up the others. Raises what `add_sample` raises for a
     single recording, and BadInputError for a reference text that would be that of several.
     """
-    if len(recordings) > 1 and ref_text.strip():
+    several = len(recordings) > 1
+    if several and ref_text.strip():
         raise BadInputError(
             "A reference text is what is said in one recording.",
             "Leave it empty, and transcribe each sample once it is added.",
@@ -98,12 +99,11 @@ def add_samples(
                 services, recording, name, consent, ref_text, language, track
             )
         except StudioError as error:
-            if len(recordings) == 1 or not consent.agreed:
+            if not several or not consent.agreed:
                 raise
             refused.append((recording, error))
             continue
         added.append(sample)
-        several = len(recordings) > 1
         warnings += [f"{sample.name}: {warning}" if several else warning for warning in heard]
     return AddedSamples(tuple(added), tuple(warnings), tuple(refused))
 

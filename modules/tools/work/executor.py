@@ -7,6 +7,7 @@ submitted again. What travels is plain JSON: paths, ids and options, never audio
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import logging
 import os
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# The address of workers of Ray on this machine alone.
+LOCAL = "local"
 # Every further item would end in the same way.
 STOPS_ALL = (DiskFullError, NotWritableError, ModelMissingError)
 
@@ -234,6 +237,20 @@ def open_worker(services: Services, opener: str, setup: Setup) -> Worker:
         raise BadInputError("This version of the studio cannot do this work.", details=opener)
     worker: Worker = getattr(importlib.import_module(module), name)(services, setup)
     return worker
+
+
+def item_id(facts: str) -> str:
+    """A name for a result, of 32 hexadecimal digits, that changes with what it is made of."""
+    return hashlib.sha256(facts.encode("utf-8", errors="surrogatepass")).hexdigest()[:32]
+
+
+def file_facts(path: Path) -> str:
+    """What changes with a file and its place; of one that is not there its place alone."""
+    try:
+        found = path.stat()
+    except OSError:  # the worker says what is wrong with it
+        return f"{path.absolute()}\n"
+    return f"{path.absolute()}\n{found.st_size} {found.st_mtime_ns}"
 
 
 def make_own_folder(parent: Path, prefix: str) -> Path:

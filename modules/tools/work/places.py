@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from modules.core_components.settings import HEAVY_CLUSTER, HEAVY_WORKERS
 from modules.tools.services import Services
-from modules.tools.work.executor import Executor, LocalExecutor
-from modules.tools.work.ray_executor import LOCAL, RayExecutor
+from modules.tools.work.executor import LOCAL, Executor, LocalExecutor
+from modules.tools.work.ray_executor import RayExecutor
 
 THIS_MACHINE = "none"
 

@@ -15,6 +15,7 @@ from modules.core_components.atomic import write_bytes
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.tools.services import Services, ray_is_installed
 from modules.tools.work.executor import (
+    LOCAL,
     Executor,
     Inputs,
     Setup,
@@ -24,7 +25,7 @@ from modules.tools.work.executor import (
     make_own_folder,
 )
 from modules.tools.work.places import THIS_MACHINE, configured_address
-from modules.tools.work.ray_executor import LOCAL, Node, RayExecutor
+from modules.tools.work.ray_executor import Node, RayExecutor
 
 _OPENER = f"{__name__}:open_probe"
 _ITEMS = 12

@@ -25,11 +25,11 @@ from typing import Any, TextIO
 from modules.core_components.errors import StudioError
 from modules.core_components.progress import CancelToken
 from modules.core_components.settings import app_folder
+from modules.tools.work.executor import LOCAL
 from modules.tools.work.ray_worker import CANCELLED, DONE, FAILED, RayWorker
 
 logger = logging.getLogger(__name__)
 
-LOCAL = "local"
 # Ray's least is 75 MB; only paths and texts travel.
 _OBJECT_STORE_BYTES = 100 * 2**20
 _CPUS_OF_A_WORKER = 4

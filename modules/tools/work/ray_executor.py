@@ -29,6 +29,7 @@ from modules.core_components.settings import app_folder
 from modules.core_components.version import APP_VERSION
 from modules.tools.services import Services, require_ray
 from modules.tools.work.executor import (
+    LOCAL,
     ItemProgress,
     Outcome,
     Tally,
@@ -41,7 +42,6 @@ from modules.tools.work.ray_worker import files_of
 logger = logging.getLogger(__name__)
 
 _DRIVER = "modules.tools.work.ray_driver"
-LOCAL = "local"
 _ANSWER_S, _STOP_S, _POLL_S = 5.0, 20.0, 0.2
 _LOG_TAIL_CHARACTERS = 4000
 

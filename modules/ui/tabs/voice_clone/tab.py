@@ -180,7 +180,16 @@ class VoiceCloneTab:
         choices = [*self._engine.outputs, self._preset]
         chosen = [self._kind, engine, language, self._preset]
         button = self._generate.button
-        studio.on_show(tab, self._choices, chosen, choices, unchecked=True, unlocks=[button])
+        # In one sequence with the choices below: the answer to the last one stays.
+        studio.on_show(
+            tab,
+            self._choices,
+            chosen,
+            choices,
+            unchecked=True,
+            sequence=OPENING,
+            unlocks=[button],
+        )
         samples = self._samples
         studio.on_show(tab, samples.refresh, [samples.kept], samples.outputs, sequence=SAMPLES)
         groups = [self._sample_group, self._preset_group]
