@@ -39,6 +39,7 @@ FirstSteps = Literal["until something is made", "always", "never"]
 HEAVY_HERE, HEAVY_WORKERS = "this machine", "several workers on this machine"
 HEAVY_CLUSTER = "a cluster of machines"
 HeavyWork = Literal["this machine", "several workers on this machine", "a cluster of machines"]
+HEAVY_SETTINGS = ("heavy_work", "heavy_work_workers", "cluster_address")
 
 Precision = Literal["auto", "float32", "bfloat16"]
 Attention = Literal["auto", "flash_attention_2", "sdpa", "eager"]

@@ -33,6 +33,7 @@ from modules.core_components.library import (
 from modules.core_components.settings import (
     HEAVY_CLUSTER,
     HEAVY_HERE,
+    HEAVY_SETTINGS,
     NO_FALLBACK,
     Settings,
     change,
@@ -58,9 +59,14 @@ def check_devices(changes: Mapping[str, Any]) -> None:
         get_device(device)
 
 
-def check_heavy_work(settings: Settings) -> None:
-    """Raises StudioError, which says what to do, if heavy work could not run where it is to run."""
-    if settings.heavy_work == HEAVY_HERE:
+def check_heavy_work(before: Settings, settings: Settings) -> None:
+    """Raises StudioError, which says what to do, for a new choice of where heavy work runs that
+    cannot be used.
+
+    A choice that stays is not looked at: whoever lost Ray must be able to change all else.
+    """
+    is_new = any(getattr(before, name) != getattr(settings, name) for name in HEAVY_SETTINGS)
+    if settings.heavy_work == HEAVY_HERE or not is_new:
         return
     require_ray()
     if settings.heavy_work == HEAVY_CLUSTER and not settings.cluster_address:
@@ -141,9 +147,10 @@ class Services:
         nothing is saved.
         """
         changes = {**changes, **self._model_ids(changes)}
-        wanted_settings = change(self.saved_settings(), **changes)
+        saved = self.saved_settings()
+        wanted_settings = change(saved, **changes)
         check_devices(changes)
-        check_heavy_work(wanted_settings)
+        check_heavy_work(saved, wanted_settings)
         save_settings(self.settings.root, changes)
         now = {name: getattr(self.settings, name) for name in RESTART_SETTINGS}
         wanted = self.saved_settings()

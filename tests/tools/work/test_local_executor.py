@@ -21,7 +21,7 @@ from modules.core_components.errors import (
     StudioError,
 )
 from modules.core_components.progress import CancelToken, Progress
-from modules.core_components.settings import HEAVY_CLUSTER, HEAVY_WORKERS
+from modules.core_components.settings import HEAVY_CLUSTER, HEAVY_HERE, HEAVY_WORKERS
 from modules.tools.listening import transcribe_many as many
 from modules.tools.listening.transcribe import TranscribeRequest
 from modules.tools.services import Services
@@ -318,6 +318,25 @@ def test_the_settings_choose_the_place(services: Services) -> None:
     assert isinstance(chosen, RayExecutor)
     assert chosen.label == "the cluster at 10.0.0.5:6379"
     assert isinstance(choose_executor(services, "none"), LocalExecutor)
+
+
+def test_what_has_nothing_to_do_with_ray_can_be_changed_without_it(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services.change_settings({"heavy_work": HEAVY_WORKERS})
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    services.change_settings({"prepared_voices_mb": 2})
+    # Sent as it was, it is no change.
+    services.change_settings({"prepared_voices_mb": 3, "heavy_work": HEAVY_WORKERS})
+    assert services.settings.prepared_voices_mb == 3
+    for changes in (
+        {"heavy_work_workers": 2},
+        {"heavy_work": HEAVY_CLUSTER, "cluster_address": "10.0.0.5:6379"},
+    ):
+        with pytest.raises(StudioError, match="Ray is not installed"):
+            services.change_settings({"prepared_voices_mb": 1, **changes})
+    assert services.settings.prepared_voices_mb == 3
+    services.change_settings({"heavy_work": HEAVY_HERE})
 
 
 def test_a_cluster_that_does_not_answer_is_named() -> None:
