@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from modules.core_components.ai_models import reset_managers
 from modules.core_components.audio.files import read_speech
@@ -92,12 +92,19 @@ def test_two_takes_are_compared_and_a_deletion_is_taken_back(
     for number in (0, 1):
         screen.page.get_by_role("checkbox", name="Select: The ship").nth(number).check()
         expect(screen.text(f"{number + 1} selected")).to_be_visible()
+    unanswered: list[Route] = []
+    screen.page.route("**/recordings/take/wave?*", lambda route: unanswered.append(route))
     screen.button("Compare").click()
     expect(screen.text("both were made with the same settings")).to_be_visible()
     first = screen.page.get_by_role("group", name="First take")
+    first.press(" ")  # its recording is still loading
+    expect(first.get_by_text("Loading…")).to_be_visible()
+    for asked in unanswered:
+        asked.continue_()
+    screen.page.unroute("**/recordings/take/wave?*")
+    expect(first.get_by_text(re.compile("^0:0[1-9]"))).to_be_visible()  # it plays
     first.press(" ")
-    expect(first.get_by_text("Pause")).to_be_visible()
-    first.press(" ")
+    expect(first.get_by_role("button", name="Play")).to_be_visible()
     with screen.page.expect_download() as download:
         screen.button("Download joined").click()
     joined = read_speech(Path(download.value.path()))

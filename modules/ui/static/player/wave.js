@@ -52,6 +52,7 @@ class StudioWave extends DrawnElement {
 
   close() {
     this.opening = null;
+    this.pending = null;
     this.wave?.destroy();
     this.wave = this.region = null;
   }
@@ -67,7 +68,10 @@ class StudioWave extends DrawnElement {
       if (this.opening !== mine) return;
       this.draw(WaveSurfer, Regions, about, address(kind, 'audio', { key, v: about.version }));
     } catch (error) {
-      if (this.opening === mine) this.say(error.message);
+      if (this.opening !== mine) return;
+      this.pause();
+      this.play.disabled = true;
+      this.say(error.message);
     }
   }
 
@@ -75,7 +79,7 @@ class StudioWave extends DrawnElement {
     this.stage = make('div', 'stage');
     this.bar = make('div', 'studio-live-bar');
     this.times = make('span', 'studio-note times', 'Loading…');
-    this.play = button('Play', () => this.toggle(), { 'aria-keyshortcuts': 'Space', disabled: '' });
+    this.play = button('Play', () => this.toggle(), { 'aria-keyshortcuts': 'Space' });
     this.speed = make('select', 'speed', '', { 'aria-label': 'Playback speed' });
     for (const rate of SPEEDS) this.speed.add(new Option(`${rate}×`, rate, rate === 1, rate === 1));
     this.speed.addEventListener('change', () => this.wave?.setPlaybackRate(Number(this.speed.value)));
@@ -123,7 +127,6 @@ class StudioWave extends DrawnElement {
     this.wave.on('play', () => this.shown(true));
     this.wave.on('pause', () => this.shown(false));
     this.wave.on('error', () => this.say('It cannot be played.'));
-    this.play.disabled = false;
     this.follow = follow(this.words, about.words, {
       jump: at => this.playFrom(at),
       select: (from, to) => this.edits && this.mark(from, to),
@@ -131,6 +134,7 @@ class StudioWave extends DrawnElement {
     this.moved();
     // Only then regions know how long the recording is.
     this.wave.once('ready', () => this.edits && this.select());
+    if (this.pending !== null) this.playFrom(this.pending);
   }
 
   // The selection: one region with two handles, both moved by mouse and keys.
@@ -252,7 +256,10 @@ class StudioWave extends DrawnElement {
   }
 
   // Playing.
-  toggle() { return this.isPlaying ? this.wave.pause() : this.start(); }
+  toggle() {
+    if (this.wave) return this.isPlaying ? this.wave.pause() : this.start();
+    return this.pending === null ? this.playFrom(0) : this.pause();
+  }
 
   start() {
     const [from, to] = this.marked;
@@ -262,7 +269,8 @@ class StudioWave extends DrawnElement {
   }
 
   async playFrom(at) {
-    if (!this.wave) return;
+    if (!this.wave) return this.playOnceDrawn(at);
+    this.pending = null;
     const [from, to] = this.marked;
     this.until = this.edits && at >= from && at < to ? to : null;
     this.wave.setTime(at);
@@ -274,7 +282,17 @@ class StudioWave extends DrawnElement {
     }
   }
 
-  pause() { this.wave?.pause(); }
+  // What is asked for while the recording is still loading begins once it is drawn.
+  playOnceDrawn(at) {
+    if (!this.play || this.play.disabled) return; // it could not be opened
+    this.pending = at;
+    this.play.textContent = at === null ? 'Play' : 'Pause';
+  }
+
+  pause() {
+    if (this.wave) this.wave.pause();
+    else this.playOnceDrawn(null);
+  }
 
   moved() {
     if (!this.wave) return;
@@ -318,7 +336,7 @@ class StudioWave extends DrawnElement {
 
   pressed(event) {
     const target = event.composedPath()[0];
-    if (!this.wave || event.ctrlKey || event.metaKey || event.altKey || isTyping(target)) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(target)) return;
     const onButton = target.closest('button, [role=button]');
     const [start, end] = this.marked;
     const jumps = {
@@ -332,7 +350,7 @@ class StudioWave extends DrawnElement {
       '[': () => this.mark(Math.min(this.now, end - SHORTEST_S), end),
       ']': () => this.mark(start, Math.max(this.now, start + SHORTEST_S)),
     };
-    const act = event.key === ' ' && !onButton ? () => this.toggle() : jumps[event.key];
+    const act = event.key === ' ' && !onButton ? () => this.toggle() : this.wave && jumps[event.key];
     if (!act || event.defaultPrevented) return;
     event.preventDefault();
     act();
