@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from modules.cli.common import Cluster, Json, output, working_studio
+
+if TYPE_CHECKING:
+    from modules.tools.work.under_way import UnderWay
 
 cluster_app = typer.Typer(
     help="Where heavy work runs: this process, workers on this machine, or a cluster.",
@@ -27,7 +32,19 @@ def status(context: typer.Context, cluster: Cluster = "", as_json: Json = False)
     for node in place.nodes:
         has = f"{node.cpus} cores, {node.gpus} GPUs" if node.here else "has left"
         lines.append(f"  {node.name} ({node.address}): {has}")
-    output(as_json, place, *lines)
+    output(as_json, place, *lines, *(_line(one) for one in place.under_way))
+
+
+def _line(work: UnderWay) -> str:
+    """Work that is under way, in one line."""
+    speed = f", {work.a_second:.2g} a second" if work.a_second else ""
+    left = f", about {work.left_s / 60:.1f} min left" if work.left_s is not None else ""
+    failed = f", {work.failed} failed" if work.failed else ""
+    busy = sum(node.busy for node in work.nodes)
+    return (
+        f"Under way: {work.title} by {work.where}, {work.done} of {work.items} done{failed}"
+        f"{speed}{left}, {busy} tasks running"
+    )
 
 
 @cluster_app.command("test")

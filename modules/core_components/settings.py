@@ -291,8 +291,9 @@ class Settings(BaseModel):
         HEAVY_HERE,
         _HEAVY,
         "Where heavy work runs",
-        "Transcribing, speaking and adding many files in the terminal. All but this machine need "
-        "Ray, which the installer adds with the option --cluster.",
+        "Adding recordings to a dataset, and transcribing and speaking many files in the "
+        "terminal. All but this machine need Ray, which the installer adds with the option "
+        "--cluster.",
     )
     heavy_work_workers: int = _setting(
         0,

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from fastapi.testclient import TestClient
 
 from modules.tools.services import Services
+from modules.tools.work.executor import Tally, Work, WorkItem
+from modules.tools.work.under_way import Node, told_to_all
 from modules.ui.server import create_app
+from modules.ui.tabs.activity.tab import speed_text
 from modules.ui.widgets.jobs_view import progress_text
 from tests.ui.conftest import Fake
 from tests.ui.page_client import HERE, Page
 from tests.ui.test_jobs_view import WAIT_S, submit
 
 
-def test_jobs_of_every_page_are_listed_with_their_origin(services: Services) -> None:
+def test_jobs_of_every_page_are_listed_with_their_origin(
+    services: Services, tmp_path: Path
+) -> None:
     with TestClient(create_app(services), base_url=HERE) as client:
         page = Page(client, "Activity", "first")
         page.reload()
@@ -29,7 +37,36 @@ def test_jobs_of_every_page_are_listed_with_their_origin(services: Services) -> 
         for origin in ("this page", "another page", "elsewhere"):
             assert f"<td>{origin}</td>" in page.text
         assert page.text.index("text of a program") < page.text.index("text of first")  # latest
+        assert "tasks running" not in page.text
+        with heavy_work(services, tmp_path):
+            page.open_tab()
+            shown = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.text))
+            for words in (
+                "Heavy work Speak &lt;40&gt; texts By the cluster",
+                "Done 1 of 40, 1 failed",
+                "big 16 cores, 2 GPUs; 2 workers, 1 task running",
+                "&lt;small&gt; has left",
+                "n17 1 core, no GPUs; no workers, no tasks running And 12 more machines",
+            ):
+                assert words in shown
+        page.open_tab()
+        assert "tasks running" not in page.text
         assert page.errors == []
+
+
+@contextmanager
+def heavy_work(services: Services, folder: Path) -> Iterator[None]:
+    """Work of forty items on a cluster of 32 machines, one of which has left."""
+    items = tuple(WorkItem(f"item {n}", {}, folder / f"{n}.json") for n in range(40))
+    tally = Tally(Work("", {}, items), lambda *_: None, lambda *_: None)
+    tally.finish(0)
+    tally.fail(1, "It is no good.")
+    with told_to_all(services, "Speak <40> texts", "the cluster", tally) as bulletin:
+        big = Node("big", "10.0.0.1", True, 16, 2, workers=2, busy=1)
+        left = Node("<small>", "10.0.0.2", False, 0, 0)
+        others = [Node(f"n{n}", "10.0.0.3", True, 1, 0) for n in range(30)]
+        bulletin.update([big, left, *others])
+        yield
 
 
 def test_a_job_of_another_page_is_cancelled_resumed_and_removed(fake: Fake) -> None:
@@ -57,6 +94,14 @@ def test_a_job_of_another_page_is_cancelled_resumed_and_removed(fake: Fake) -> N
         assert [job.id for job in services.jobs.list()] == [first.id]
         assert "second text" not in page.text
         assert page.errors == []
+
+
+def test_a_speed_is_told_in_the_unit_in_which_it_is_at_least_one() -> None:
+    assert [speed_text(a_second) for a_second in (2.5, 0.5, 0.001)] == [
+        "2.5 items a second",
+        "30.0 items a minute",
+        "3.6 items an hour",
+    ]
 
 
 def test_the_navigation_learns_how_much_is_being_done(fake: Fake) -> None:

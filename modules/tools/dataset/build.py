@@ -40,6 +40,7 @@ from modules.tools.listening.transcribe import TranscribeRequest, complete_trans
 from modules.tools.listening.transcripts import keep_upload
 from modules.tools.services import Services
 from modules.tools.work.executor import Executor
+from modules.tools.work.places import choose_executor
 
 logger = logging.getLogger(__name__)
 
@@ -167,7 +168,8 @@ def build_dataset(
                     "Give recordings, videos, folders or archives of them.",
                 )
             building = _Building(services, maker, gathered, request.replace)
-            if executor is None or not executor.has_several_workers:
+            heard = [recording for recording in gathered.recordings if recording.row is None]
+            if executor is None or not _is_worth_it(executor, heard):
                 return building.run(progress, token)
             setup = {
                 "model_id": listener.engine.model_id,
@@ -177,11 +179,15 @@ def build_dataset(
                 "speakers": request.speakers,
             }
             listening = phase(progress, 0.0, _LISTENING_SHARE)
-            heard = [recording for recording in gathered.recordings if recording.row is None]
             listen_ahead(services, executor, heard, setup, listening, token)
             return building.run(phase(progress, _LISTENING_SHARE, 1.0), token)
         finally:
             shutil.rmtree(unpacked, ignore_errors=True)
+
+
+def _is_worth_it(executor: Executor, heard: Sequence[Recording]) -> bool:
+    """Whether workers listen sooner than this process would, which need not start any."""
+    return executor.has_several_workers and (len(heard) > 1 or executor.helps_a_single_item)
 
 
 class _Building:
@@ -292,7 +298,8 @@ def register(services: Services) -> None:
     def run_build(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
         lists = {name: tuple(payload[name]) for name in ("inputs", "names")}
         request = DatasetRequest(**{**payload, **lists})
-        summary = build_dataset(services, request, job.progress, job.cancel)
+        executor = choose_executor(services)
+        summary = build_dataset(services, request, job.progress, job.cancel, executor=executor)
         for refused in summary.refused:
             job.log(f"{refused.name}: {refused.message} {refused.hint}".strip())
         if summary.unused:

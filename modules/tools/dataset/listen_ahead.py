@@ -56,7 +56,9 @@ def listen_ahead(
         result = kept_in / f"{heard}.heard"
         found[result] = WorkItem(recording.name, {"path": str(recording.path.absolute())}, result)
     models = (str(setup["model_id"]),)
-    executor.run(Work(_OPENER, setup, tuple(found.values()), models), progress, cancel)
+    title = f"Listen to {len(found)} recordings"
+    work = Work(_OPENER, setup, tuple(found.values()), models, title)
+    executor.run(work, progress, cancel)
 
 
 def open_hearer(services: Services, setup: Setup) -> Worker:

@@ -116,7 +116,8 @@ def transcribe_many(
         targets[result] = text
         inputs = {"path": str(recording.absolute()), "text": str(text)}
         items.append(WorkItem(str(recording), inputs, result))
-    work = Work(_OPENER, {**setup, "format": fmt}, tuple(items), (completed.model_id,))
+    title = f"Transcribe {len(items)} recordings"
+    work = Work(_OPENER, {**setup, "format": fmt}, tuple(items), (completed.model_id,), title)
     outcome = executor.run(work, progress, cancel)
     for item in outcome.skipped:
         if not targets[item.result].is_file():  # another format than before, or deleted since

@@ -117,7 +117,8 @@ def speak_many(
     )
     wanted = json.dumps(setup, sort_keys=True, default=str)
     items = tuple(_item(text, wanted, request.seed, folder, first.output_format) for text in texts)
-    outcome = executor.run(Work(_OPENER, setup, items, (first.model_id,)), progress, cancel)
+    work = Work(_OPENER, setup, items, (first.model_id,), f"Speak {len(items)} texts")
+    outcome = executor.run(work, progress, cancel)
     before = {item.result for item in outcome.skipped}
     failed = {failure.item.result for failure in outcome.failures}
     spoken = tuple(

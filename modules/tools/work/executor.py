@@ -65,13 +65,14 @@ class Work:
     `opener` names the function that makes a worker, as "package.module:function": it is called
     once in each worker, with the services and `setup` (plain JSON), and returns what does an item.
     `models` are the ids of the models that it needs: every machine must have the same files of
-    those that are in the catalog.
+    those that are in the catalog. `title` says what is done, for people.
     """
 
     opener: str
     setup: Setup
     items: tuple[WorkItem, ...]
     models: tuple[str, ...] = ()
+    title: str = "Heavy work"
 
 
 class Worker(Protocol):
@@ -113,6 +114,8 @@ class Executor(Protocol):
 
     label: str
     has_several_workers: bool
+    # Whether an item that is alone may be done faster than in this process.
+    helps_a_single_item: bool
 
     def run(
         self,
@@ -168,6 +171,20 @@ class Tally:
         self._failures[number] = Failure(self._items[number], message, hint)
         self._tell(number, 1.0, message)
 
+    @property
+    def done(self) -> int:
+        """How many items were done now."""
+        return len(self._done)
+
+    @property
+    def failed(self) -> int:
+        return len(self._failures)
+
+    @property
+    def fraction(self) -> float:
+        """How far the items are that were not done before, 0 to 1."""
+        return self._sum / max(len(self.pending), 1)
+
     def outcome(self) -> Outcome:
         return Outcome(
             tuple(self._items[number] for number in sorted(self._done)),
@@ -180,9 +197,8 @@ class Tally:
         self._sum += fraction - self._fractions[number]
         self._fractions[number] = fraction
         self._on_item(item, fraction, message)
-        finished = len(self._done) + len(self._failures)
-        total = len(self.pending)
-        self._progress(self._sum / total, f"{finished} of {total} done. {item.name}: {message}")
+        finished, total = self.done + self.failed, len(self.pending)
+        self._progress(self.fraction, f"{finished} of {total} done. {item.name}: {message}")
 
 
 class LocalExecutor:
@@ -193,6 +209,7 @@ class LocalExecutor:
 
     label = "this machine"
     has_several_workers = False
+    helps_a_single_item = False
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -262,10 +279,16 @@ def make_own_folder(parent: Path, prefix: str) -> Path:
 
     parent.mkdir(parents=True, exist_ok=True)
     for path in parent.glob(f"{prefix}*-*"):
-        owner = path.name.removeprefix(prefix).partition("-")[0]
-        if owner.isdigit() and not psutil.pid_exists(int(owner)):
+        owner = folder_owner(path, prefix)
+        if owner is not None and not psutil.pid_exists(owner):
             shutil.rmtree(path, ignore_errors=True)
     return Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=parent))
+
+
+def folder_owner(folder: Path, prefix: str) -> int | None:
+    """The id of the process that made a folder with `make_own_folder`; None for any other."""
+    owner = folder.name.removeprefix(prefix).partition("-")[0]
+    return int(owner) if owner.isdigit() else None
 
 
 def failure_words(error: Exception, name: str) -> tuple[str, str]:

@@ -25,7 +25,8 @@ from modules.tools.work.executor import (
     make_own_folder,
 )
 from modules.tools.work.places import THIS_MACHINE, configured_address
-from modules.tools.work.ray_executor import Node, RayExecutor
+from modules.tools.work.ray_executor import RayExecutor
+from modules.tools.work.under_way import Node, UnderWay, under_way
 
 _OPENER = f"{__name__}:open_probe"
 _ITEMS = 12
@@ -35,13 +36,15 @@ _ITEM_S = 0.2
 
 @dataclass(frozen=True)
 class Place:
-    """Where heavy work runs; `ray` is "" where it is not installed, `nodes` those of a cluster."""
+    """Where heavy work runs; `ray` is "" where it is not installed, `nodes` those of a cluster,
+    `under_way` the work that runs on Ray now, there or elsewhere."""
 
     where: str
     ray: str
     python: str
     workers: int
     nodes: tuple[Node, ...] = ()
+    under_way: tuple[UnderWay, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,11 +69,12 @@ def describe_place(
     ray = metadata.version("ray") if ray_is_installed() else ""
     workers = services.settings.heavy_work_workers
     here = {THIS_MACHINE: "this machine", LOCAL: "several workers on this machine"}
+    now = under_way(services)
     if wanted in here:
-        return Place(here[wanted], ray, platform.python_version(), workers)
+        return Place(here[wanted], ray, platform.python_version(), workers, under_way=now)
     executor = RayExecutor(services, wanted, workers)
     nodes = executor.state(cancel).nodes
-    return Place(executor.label, ray, platform.python_version(), workers, nodes)
+    return Place(executor.label, ray, platform.python_version(), workers, nodes, now)
 
 
 def probe(
@@ -89,7 +93,8 @@ def probe(
     started = time.monotonic()
     try:
         setup = {"seconds": _ITEM_S if executor.has_several_workers else 0.0}
-        outcome = executor.run(Work(_OPENER, setup, items), progress, cancel)
+        work = Work(_OPENER, setup, items, title="Test the workers")
+        outcome = executor.run(work, progress, cancel)
         done = [item.result.read_text(encoding="utf-8") for item in outcome.done]
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -60,11 +60,12 @@ class Events:
 
 @dataclass
 class _Hired:
-    """A worker: its actor, and the item that it is at."""
+    """A worker: its actor, the item that it is at, and the id of its machine once it is open."""
 
     actor: Any
     number: int | None = None
     is_open: bool = False
+    node: str = ""
 
 
 @dataclass
@@ -83,6 +84,7 @@ class _Dispatch:
     calls: dict[Any, _Hired] = field(default_factory=dict)
     asked: dict[Any, _Hired] = field(default_factory=dict)
     idle: list[_Hired] = field(default_factory=list)
+    told: list[dict[str, Any]] = field(default_factory=list)
 
     def run(self) -> None:
         """Until every item is done or has failed. Raises StudioError for what stops all."""
@@ -100,6 +102,7 @@ class _Dispatch:
                 if time.monotonic() - asked_at > _ASK_EVERY_S:
                     asked_at = time.monotonic()
                     self._ask_progress()
+                    self._tell_state()
                 waited_for = [*self.calls, *self.asked]
                 if not waited_for:
                     self.cancel.wait(_WAIT_S)
@@ -183,6 +186,7 @@ class _Dispatch:
             return
         self.has_opened = worker.is_open = True
         self.lost_unopened = 0
+        worker.node = node_of(worker.actor)
         self.events.say("opened", machine=words)
         self._give(worker)
 
@@ -246,6 +250,16 @@ class _Dispatch:
             if worker.number is not None and id(worker) not in asked:
                 self.asked[worker.actor.progress.remote()] = worker
 
+    def _tell_state(self) -> None:
+        """Says which machines there are and how many workers are at an item, where that changed."""
+        opened = [one for one in (*self.calls.values(), *self.idle) if one.is_open]
+        workers = collections.Counter(one.node for one in opened)
+        busy = collections.Counter(one.node for one in opened if one.number is not None)
+        state = describe_nodes(workers, busy)
+        if state != self.told:
+            self.told = state
+            self.events.say("state", nodes=state)
+
     def _dismiss(self) -> None:
         """Ends the workers; those that are at an item are asked to stop first."""
         import ray
@@ -268,6 +282,21 @@ def ray_kill(actor: Any) -> None:
     import ray
 
     ray.kill(actor)
+
+
+def node_of(actor: Any) -> str:
+    """The id of the machine that an actor runs on; "" if it has just ended."""
+    import ray
+
+    def own_node(worker: RayWorker) -> str:
+        import ray
+
+        return str(ray.get_runtime_context().get_node_id())
+
+    try:
+        return str(ray.get(actor.__ray_call__.remote(own_node), timeout=_STOP_S))
+    except ray.exceptions.RayError:  # its next answer tells of it
+        return ""
 
 
 def fitting_workers(nodes: Sequence[Mapping[str, float]]) -> int:
@@ -323,8 +352,11 @@ def connection_error(address: str, said: str) -> StudioError:
     )
 
 
-def describe_nodes() -> list[dict[str, Any]]:
-    """The machines of the cluster that were ever in it, those that are in it now first."""
+def describe_nodes(workers: Mapping[str, int], busy: Mapping[str, int]) -> list[dict[str, Any]]:
+    """The machines of the cluster that were ever in it, those that are in it now first.
+
+    `workers` are those of this work, `busy` those of them that are at an item, by the machine's id.
+    """
     import ray
 
     nodes = [
@@ -334,6 +366,8 @@ def describe_nodes() -> list[dict[str, Any]]:
             "here": node["Alive"],
             "cpus": int(node["Resources"].get("CPU", 0)),
             "gpus": int(node["Resources"].get("GPU", 0)),
+            "workers": workers.get(node["NodeID"], 0),
+            "busy": busy.get(node["NodeID"], 0),
         }
         for node in ray.nodes()
     ]
@@ -346,7 +380,7 @@ def drive(plan: Mapping[str, Any], events: Events, cancel: CancelToken) -> None:
 
     connect(plan)
     try:
-        events.say("connected", nodes=describe_nodes(), ray=ray.__version__)
+        events.say("connected", nodes=describe_nodes({}, {}), ray=ray.__version__)
         if plan["items"]:
             _Dispatch(plan, events, cancel).run()
     finally:

@@ -38,6 +38,7 @@ from modules.tools.work.executor import (
     make_own_folder,
 )
 from modules.tools.work.ray_worker import files_of
+from modules.tools.work.under_way import Node, told_to_all
 
 logger = logging.getLogger(__name__)
 
@@ -48,17 +49,6 @@ _LOG_TAIL_CHARACTERS = 4000
 _AUTH_MODE, _TOKEN, _TOKEN_PATH = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
 
 Event = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Node:
-    """A machine of a cluster; one that is not `here` was in it, and left."""
-
-    name: str
-    address: str
-    here: bool
-    cpus: int
-    gpus: int
 
 
 @dataclass(frozen=True)
@@ -97,6 +87,7 @@ class RayExecutor:
         self._services = services
         self._address = address
         self._workers = workers
+        self.helps_a_single_item = address != LOCAL
         self.label = "workers on this machine" if address == LOCAL else f"the cluster at {address}"
 
     def run(
@@ -119,21 +110,16 @@ class RayExecutor:
             "items": [{"inputs": item.inputs, "result": str(item.result)} for item in items],
         }
 
-        def hear(event: Event) -> None:
-            kind = event["event"]
-            if kind == "note":
-                logger.warning(event["text"])
-            if "item" not in event:
-                return
-            number = tally.pending[event["item"]]
-            if kind == "done":
-                tally.finish(number)
-            elif kind == "failed":
-                tally.fail(number, event["message"], event["hint"])
-            else:
-                tally.report(number, event["fraction"], event["message"])
+        with told_to_all(self._services, work.title, self.label, tally) as bulletin:
 
-        self._drive(plan, cancel, hear)
+            def hear(event: Event) -> None:
+                if event["event"] == "note":
+                    logger.warning(event["text"])
+                if "item" in event:
+                    _take_in(tally, tally.pending[event["item"]], event)
+                bulletin.update(_nodes(event) if "nodes" in event else None)
+
+            self._drive(plan, cancel, hear)
         return tally.outcome()
 
     def state(self, cancel: CancelToken | None = None) -> RayState:
@@ -142,8 +128,7 @@ class RayExecutor:
 
         def hear(event: Event) -> None:
             if event["event"] == "connected":
-                nodes = tuple(Node(**node) for node in event["nodes"])
-                seen.append(RayState(event["ray"], nodes))
+                seen.append(RayState(event["ray"], _nodes(event)))
 
         self._drive({"items": []}, cancel or CancelToken(), hear)
         return seen[0]
@@ -190,6 +175,20 @@ class RayExecutor:
                 "preload_model": False,
             },
         }
+
+
+def _take_in(tally: Tally, number: int, event: Event) -> None:
+    """Notes what an event says of an item."""
+    if event["event"] == "done":
+        tally.finish(number)
+    elif event["event"] == "failed":
+        tally.fail(number, event["message"], event["hint"])
+    else:
+        tally.report(number, event["fraction"], event["message"])
+
+
+def _nodes(event: Event) -> tuple[Node, ...]:
+    return tuple(Node(**node) for node in event["nodes"])
 
 
 class _Child:

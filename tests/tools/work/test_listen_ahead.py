@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from modules.tools.dataset.build import DatasetRequest, DatasetSummary, build_dataset
+from modules.tools.dataset import build as building
+from modules.tools.dataset.build import (
+    DatasetRequest,
+    DatasetSummary,
+    build_dataset,
+    submit_build,
+)
 from modules.tools.services import Services
-from modules.tools.work.executor import LocalExecutor
+from modules.tools.work.executor import LocalExecutor, Outcome
 from tests.tools.dataset_fakes import COUNTER, CounterListener, add_counter, hum
 
 
@@ -16,6 +23,11 @@ class SeveralWorkers(LocalExecutor):
     """One that says it is several."""
 
     has_several_workers = True
+    runs = 0
+
+    def run(self, *args: Any, **named: Any) -> Outcome:
+        self.runs += 1
+        return super().run(*args, **named)
 
 
 @pytest.fixture
@@ -59,3 +71,19 @@ def test_the_build_asks_for_nothing_that_workers_heard(
     # Heard once for all: the first of these built without listening again.
     build(services, "again", folder, several=True)
     assert listener.asked == 2 * asked
+
+
+def test_a_job_of_the_page_has_several_recordings_heard_where_the_settings_say(
+    services: Services, listener: CounterListener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executor = SeveralWorkers(services)
+    monkeypatch.setattr(building, "choose_executor", lambda services: executor)
+    services.datasets.create("talks", "en", "Anna")
+    building.register(services)
+    for names, runs in ((("a.wav", "b.wav"), 1), (("c.wav",), 1)):  # one alone is heard here
+        paths = tuple(str(hum(tmp_path / name, 20.0 + ord(name[0]) / 10)) for name in names)
+        job = submit_build(services, DatasetRequest("talks", paths, model_id=COUNTER))
+        ended = services.jobs.wait(job.id, 20)
+        assert (ended.state, ended.error) == ("done", "")
+        assert executor.runs == runs
+    assert len(services.datasets.get("talks").sources) == 3

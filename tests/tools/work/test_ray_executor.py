@@ -26,6 +26,7 @@ from modules.tools.services import Services, open_services
 from modules.tools.work.executor import LocalExecutor, Outcome, Work, WorkItem
 from modules.tools.work.probe import describe_place
 from modules.tools.work.ray_executor import RayExecutor
+from modules.tools.work.under_way import under_way
 from tests.helpers.espeak import espeak
 
 pytestmark = pytest.mark.e2e
@@ -102,12 +103,18 @@ def test_clips_are_transcribed_though_a_worker_is_killed(
     request = TranscribeRequest(Path(), "whisper-tiny.en")
     told: list[str] = []
     killed: list[psutil.Process] = []
+    seen: set[tuple[int, int, int, int]] = set()
 
     class Watching(RayExecutor):
         """Tells of each item, and kills a worker after the third."""
 
         def run(self, work: Work, *rest: object) -> Outcome:
             def on_item(item: WorkItem, fraction: float, message: str) -> None:
+                seen.update(
+                    (state.done, state.items, node.workers, node.busy)
+                    for state in under_way(studio)
+                    for node in state.nodes
+                )
                 if message == "Done":
                     told.append(item.name)
                 if len(told) == 3 and not killed:
@@ -119,6 +126,8 @@ def test_clips_are_transcribed_though_a_worker_is_killed(
     executor = Watching(studio, address, workers=2)
     by_ray = many.transcribe_many(studio, executor, recordings, request, "txt", tmp_path / "ray")
     assert killed
+    assert {(items, workers, busy) for _, items, workers, busy in seen} >= {(8, 2, 2)}
+    assert under_way(studio) == ()
     assert by_ray.failures == ()
     assert Counter(told) == Counter(str(path) for path, _ in recordings)
     alone = many.transcribe_many(
@@ -129,7 +138,8 @@ def test_clips_are_transcribed_though_a_worker_is_killed(
     assert texts == [one.written.read_text() for one in alone.transcribed]
     assert all("kitchen" in text for text in texts[:4])
     assert len(list((tmp_path / "ray").rglob("*.*"))) == 1 + 2 * len(NUMBERS)
-    assert processes("ray::RayWorker") == []
+    _, left = psutil.wait_procs(processes("ray::RayWorker"), timeout=20)
+    assert left == []
 
 
 def test_cancelled_then_killed_then_resumed(studio: Services, address: str, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""Activity: every job of every page and program, what each does, and the machine's memory."""
+"""Activity: every job of every page and program, what each does, heavy work on Ray with its
+machines, and the memory of this machine."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from modules.core_components.errors import NotFoundError
 from modules.core_components.jobs import Job
 from modules.core_components.jobs.job import QUEUED, RUNNING
 from modules.tools.models.memory import memory_in_words
+from modules.tools.work.under_way import under_way
 from modules.ui.events import listen
 from modules.ui.pages import is_own
 from modules.ui.render import empty_html, facts_html, local_time, render
@@ -27,6 +29,7 @@ from modules.ui.widgets.parts import (
 
 POLL_S = 2.0
 MOST_JOBS = 60
+MOST_MACHINES = 20
 SEQUENCE = "activity"
 NO_JOBS = "Nothing has been started yet. Everything that takes a while is listed here."
 NO_CHOICE = "Select a job for its progress and its log."
@@ -44,6 +47,7 @@ class ActivityTab:
             with gr.Column(scale=5, min_width=320):
                 self._job = panel()
                 self._buttons = button_panel(visible=False)
+                self._heavy = panel()
                 title("Memory")
                 self._memory = panel()
                 self._clock = polling_panel(POLL_S)
@@ -51,7 +55,7 @@ class ActivityTab:
 
     def _listen(self, studio: Studio, tab: gr.Tab) -> None:
         drawn = [self._drawn, self._list, self._job, self._buttons]
-        shown = [self._chosen, *drawn, self._memory]
+        shown = [self._chosen, *drawn, self._memory, self._heavy]
         chosen = [self._chosen]
         studio.on_show(tab, self._show, chosen, shown, sequence=SEQUENCE)
         listen(self._list.select, self._choose, [], shown, sequence=SEQUENCE)
@@ -91,6 +95,9 @@ class ActivityTab:
             self._job_html(job),
             gr.update(value=job_buttons_html(job, "Remove from the list"), visible=job is not None),
             facts_html(memory_in_words(self._services)),
+            render(
+                "heavy_work", works=under_way(self._services), most=MOST_MACHINES, speed=speed_text
+            ),
         ]
 
     def _find(self, job_id: str) -> Job | None:
@@ -118,6 +125,14 @@ def _place(job: Job) -> tuple[int, float]:
 
 def _queued(job: Job) -> str:
     return local_time(datetime.fromtimestamp(job.created, UTC).isoformat())
+
+
+def speed_text(a_second: float) -> str:
+    """Items in a unit of time in which there is at least one: 2.5 a second, 12 an hour."""
+    for seconds, unit in ((1, "a second"), (60, "a minute")):
+        if a_second * seconds >= 1:
+            return f"{a_second * seconds:.1f} items {unit}"
+    return f"{a_second * 3600:.1f} items an hour"
 
 
 def _origin(job: Job) -> str:
