@@ -265,6 +265,8 @@ def _add(
     summary = build_dataset(services, request, report, cancel, executor=executor)
     counts = f"Added {len(summary.added)}, skipped {len(summary.already_there)} that it has."
     output(as_json, summary, counts, *_describe(summary.contents))
+    if summary.other_language and not as_json:
+        typer.echo(" ".join(summary.language_warning), err=True)
     if summary.unused and not as_json:
         typer.echo(f"Not used: {some_of(summary.unused)}.", err=True)
     if summary.refused:

@@ -70,6 +70,7 @@ def transcribe(
             track=track,
             timed=as_json or fmt != "txt",
             speakers=speakers,
+            check_language=True,
         )
         if out is None:
             done = _print_each(

@@ -11,7 +11,8 @@ from typing import Any, Literal, get_type_hints
 
 import gradio as gr
 
-from modules.core_components.errors import StudioError
+from modules.core_components.errors import BadInputError, StudioError
+from modules.ui.field_labels import field_labels
 from modules.ui.pages import Pages, asked_by
 from modules.ui.render import error_html
 
@@ -78,17 +79,18 @@ def listen_after(
 
 
 def show_errors(
-    work: Callable[..., Any], form: Callable[[str, str], str] = error_html
+    work: Callable[..., Any], form: Callable[[str, str], str] | None = None
 ) -> Callable[..., Any]:
-    """`work` with its StudioErrors as `form` makes them of message and hint, and all others as a
-    short apology."""
+    """`work` with its StudioErrors as `form` makes them of message and hint (else as HTML that
+    names the field at fault), and all others as a short apology."""
 
     @functools.wraps(work)
     def run(*arguments: Any, **named: Any) -> Any:
         try:
             return work(*arguments, **named)
         except StudioError as error:
-            raise gr.Error(form(error.message, error.hint), print_exception=False) from error
+            text = form(error.message, error.hint) if form else _error_html(error)
+            raise gr.Error(text, print_exception=False) from error
         except Exception as error:
             logger.exception("A handler of the page failed")
             raise gr.Error(
@@ -97,6 +99,11 @@ def show_errors(
             ) from error
 
     return run
+
+
+def _error_html(error: StudioError) -> str:
+    about = error.about if isinstance(error, BadInputError) else ""
+    return error_html(error.message, error.hint, about if about in field_labels() else "")
 
 
 def for_page(work: Callable[..., Any]) -> Callable[..., Any]:

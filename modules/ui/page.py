@@ -23,6 +23,7 @@ from modules.tools.models.memory import free_memory_in_words
 from modules.tools.services import Services
 from modules.tools.speaking.live_feed import CANCELLED, DONE, FAILED
 from modules.ui.events import STATIC, script
+from modules.ui.field_labels import labels_for_script
 from modules.ui.pages import Pages
 from modules.ui.recordings import player_routes, recording_routes
 from modules.ui.safety import served_folders
@@ -93,7 +94,8 @@ def head_html() -> str:
     """What has to be on the page before Gradio's own scripts: the shade, light or dark, that was
     chosen in this browser, and what corrects focus, keyboard and names of Gradio's controls."""
     style = (STATIC / "css" / "shade.css").read_text(encoding="utf-8")
-    scripts = (script(name) for name in ("apply_shade", "hold_views", "keyboard", "names"))
+    scripts = [script(name) for name in ("apply_shade", "hold_views", "keyboard", "names")]
+    scripts.append(script("field_errors", FIELD_LABELS=labels_for_script()))
     head = f"<style>{style}</style>" + "".join(f"<script>{code}</script>" for code in scripts)
     return f"{head}<script>{_LOAD_PLAYERS}</script>"
 

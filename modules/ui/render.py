@@ -85,9 +85,12 @@ def facts_html(facts: Mapping[str, str]) -> Markup:
     return part("facts", facts)
 
 
-def error_html(message: str, hint: str = "") -> Markup:
-    """An error's message and hint, both of which may quote what a user typed."""
-    return part("error", message, hint)
+def error_html(message: str, hint: str = "", about: str = "") -> Markup:
+    """An error's message and hint, both of which may quote what a user typed.
+
+    With `about` (see `field_labels`) it is shown at that field as well.
+    """
+    return part("field_error", message, hint, about) if about else part("error", message, hint)
 
 
 def table_html(

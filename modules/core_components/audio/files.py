@@ -41,12 +41,15 @@ _CLEARLY_MORE, _LEAST_MORE_S = 1.2, 0.3
 _SPEECHLESS, _LOUD = 0.02, 0.1
 _EXCERPTS_S, _EXCERPTS = 600.0, 10
 _PIECE_S = 5.0
+# A peak below this (-80 dBFS) is silence.
+_INAUDIBLE = 1e-4
 _INVERTED_NOTE = "Its channels cancel each other; one was inverted."
 
 __all__ = [
     "FORMATS",
     "PiecewiseRecording",
     "audio_sha256",
+    "check_audible",
     "encode_speech",
     "pcm_sha256",
     "read_speech",
@@ -90,6 +93,27 @@ def read_speech(
     reading = _Reading(name, raw_format, sample_rate_hz, max_duration_s, track, keep_times, cancel)
     with _opened(path, name) as stream:
         return reading.read(stream)
+
+
+def check_audible(path: Path, track: int = 0, called: str = "") -> None:
+    """Decodes a recording as far as its first sound: a moment, unless it is silent.
+
+    Raises BadInputError as `read_speech` does, and for silence.
+    """
+    name = called or path.name
+    _check_is_file(path, name)
+    raw_format = RAW_FORMATS.get(path.suffix.lower())
+    reading = _Reading(name, raw_format, None, None, track, False)
+    facts = ChannelFacts()
+    with _opened(path, name) as stream:
+        for piece, _ in reading.pieces(stream, Downmix(), facts):
+            if float(np.abs(piece).max(initial=0.0)) > _INAUDIBLE:
+                return
+    if not facts.differ:  # channels that cancel each other are silent as a mean only
+        raise BadInputError(
+            f"{name} is silent: there is no sound in it.",
+            "Play it, or record it again with another microphone.",
+        )
 
 
 def write_speech(path: Path, speech: Speech, fmt: str | None = None) -> None:

@@ -15,10 +15,17 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from modules.core_components.dataset.recording_languages import (
+    OTHER_LANGUAGE,
+    LanguageDoubt,
+    language_remedy,
+    summarize_doubts,
+)
 from modules.core_components.dataset.split import TokenCounter, estimated_tokens, topped_up
 from modules.core_components.dataset.values import (
     EVAL,
     Dataset,
+    Source,
 )
 from modules.core_components.errors import (
     BadInputError,
@@ -32,6 +39,7 @@ from modules.core_components.jobs import Job, JobContext
 from modules.core_components.progress import CancelToken, Progress, no_progress, phase, scaled
 from modules.tools.dataset.inputs import Gathered, Recording, Refused, gather
 from modules.tools.dataset.interview import Interviews
+from modules.tools.dataset.language_check import RecordingLanguages
 from modules.tools.dataset.listen_ahead import listen_ahead
 from modules.tools.dataset.sources import SourceMaker
 from modules.tools.dataset.transcription import open_listener
@@ -99,6 +107,8 @@ class DatasetSummary:
     """What one building did, and what the dataset holds now.
 
     `refused` could not be used; `unused` are files that are no recordings, subtitles or metadata.
+    `other_language` are those of the added recordings that surely are not in the `language` they
+    were transcribed in.
     """
 
     dataset: str
@@ -107,6 +117,18 @@ class DatasetSummary:
     refused: tuple[Refused, ...]
     contents: DatasetContents
     unused: tuple[str, ...] = ()
+    other_language: tuple[LanguageDoubt, ...] = ()
+    language: str = ""
+
+    @property
+    def language_warning(self) -> tuple[str, str]:
+        """What to say of the recordings in another language, and what to do; ("", "") if none."""
+        if not self.other_language:
+            return "", ""
+        return (
+            summarize_doubts(self.other_language, self.language),
+            language_remedy(self.other_language, self.language),
+        )
 
 
 def create_dataset(
@@ -121,6 +143,7 @@ def create_dataset(
         raise BadInputError(
             "A voice may only be trained on if the speaker agreed.",
             "Ask them, then tick the box.",
+            "consent",
         )
     return services.datasets.create(name, language, speaker, agreed)
 
@@ -155,6 +178,7 @@ def build_dataset(
     if parse_speakers(request.speakers) is not None or request.take:
         interviews = Interviews(services, dataset.folder, request.speakers, request.take)
     maker = SourceMaker(dataset, language, listener, count_tokens, interviews, request.denoise)
+    languages = RecordingLanguages(services, language)
     with services.datasets.building(dataset.name):
         unpacked = Path(tempfile.mkdtemp(prefix="unpacked-", dir=services.settings.cache_folder))
         try:
@@ -167,7 +191,7 @@ def build_dataset(
                     f"There are no recordings in what was given{seen}.",
                     "Give recordings, videos, folders or archives of them.",
                 )
-            building = _Building(services, maker, gathered, request.replace)
+            building = _Building(services, maker, languages, gathered, request.replace)
             heard = [recording for recording in gathered.recordings if recording.row is None]
             if executor is None or not _is_worth_it(executor, heard):
                 return building.run(progress, token)
@@ -194,18 +218,26 @@ class _Building:
     """One run over the recordings of a request."""
 
     def __init__(
-        self, services: Services, maker: SourceMaker, gathered: Gathered, replace: bool
+        self,
+        services: Services,
+        maker: SourceMaker,
+        languages: RecordingLanguages,
+        gathered: Gathered,
+        replace: bool,
     ) -> None:
         self._library = services.datasets
         self._maker = maker
+        self._languages = languages
         self._dataset = maker.dataset
         self._gathered = gathered
         self._replace = replace
+        self._language = languages.chosen
         self._known = {source.key for source in maker.dataset.sources}
         self._seen: set[str] = set()
         self._added: list[str] = []
         self._already_there: list[str] = []
         self._refused = list(gathered.refused)
+        self._other_language: list[LanguageDoubt] = []
 
     def run(self, progress: Progress, cancel: CancelToken) -> DatasetSummary:
         name = self._dataset.name
@@ -225,6 +257,9 @@ class _Building:
                     refreshed = time.monotonic()
             for source in topped_up(self._library.get(name)):
                 self._library.add_source(self._dataset, source)
+            for source in self._languages.mark_short(self._library.get(name), cancel):
+                self._library.add_source(self._dataset, source)
+                self._warn_of_language(source)
         finally:
             dataset = self._library.refresh(name)
         progress(1.0, "Done")
@@ -238,6 +273,7 @@ class _Building:
                 self._already_there.append(recording.name)
                 return
             source = self._maker.make(recording, sound, progress, cancel)
+            source = self._languages.marked(source, sound.speech, cancel)
             self._library.add_source(self._dataset, source)
         except _FATAL:
             raise
@@ -248,8 +284,17 @@ class _Building:
         self._seen.add(sound.key)
         if source.clips:
             self._added.append(recording.name)
+            self._warn_of_language(source)
         else:
             self._refused.append(Refused(recording.name, *_NO_SPEECH))
+
+    def _warn_of_language(self, source: Source) -> None:
+        """Says at once that a recording is in another language: the others may be so too."""
+        found = source.made_with.get(OTHER_LANGUAGE)
+        if found:
+            doubt = LanguageDoubt(source.name, *found)
+            logger.warning("%s", doubt.message(self._language))
+            self._other_language.append(doubt)
 
     def _summary(self, dataset: Dataset) -> DatasetSummary:
         return DatasetSummary(
@@ -259,6 +304,8 @@ class _Building:
             refused=tuple(self._refused),
             contents=contents(dataset),
             unused=self._gathered.unused,
+            other_language=tuple(self._other_language),
+            language=self._language,
         )
 
 
@@ -302,9 +349,13 @@ def register(services: Services) -> None:
         summary = build_dataset(services, request, job.progress, job.cancel, executor=executor)
         for refused in summary.refused:
             job.log(f"{refused.name}: {refused.message} {refused.hint}".strip())
+        for doubt in summary.other_language:
+            job.log(doubt.message(summary.language))
         if summary.unused:
             job.log(f"Not used: {', '.join(summary.unused)}.")
-        return {**asdict(summary), **asdict(summary.contents)}
+        message, hint = summary.language_warning
+        warning = {"language_warning": f"{message} {hint}".strip()}
+        return {**asdict(summary), **asdict(summary.contents), **warning}
 
     services.jobs.register(BUILD_DATASET, run_build)
 

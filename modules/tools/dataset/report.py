@@ -20,6 +20,7 @@ from modules.core_components.ai_models.engines.xtts.text_form import (
     TRANSLITERATION,
     front_end_for,
 )
+from modules.core_components.dataset.recording_languages import language_findings
 from modules.core_components.dataset.report import (
     ClipFacts,
     ClipMeasures,
@@ -213,8 +214,14 @@ def _report(dataset: Dataset, measured: MeasuredClips, answers: _Answers) -> Dat
     measures = tuple(item.measures for item in facts if item.measures is not None)
     usual = usual_among(measures)
     minutes = sum(clip.duration_s for clip in rows) / 60
+    in_other_language = list(language_findings(dataset))
     findings: list[Finding] = [
-        *dataset_findings(facts, usual, language, minutes, answers.speakers),
+        *in_other_language,
+        *(
+            finding
+            for finding in dataset_findings(facts, usual, language, minutes, answers.speakers)
+            if finding.kind != "language" or not in_other_language
+        ),
         *repeated_findings(facts, language),
     ]
     for item in facts:

@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from modules.core_components.ai_models.engines.base import ASREngine, Transcription, parse_options
 from modules.core_components.ai_models.engines.speaker_handle import SpeakerEncoderHandle
 from modules.core_components.audio.files import read_speech
 from modules.core_components.dataset.report import ContentCache, packed, unpacked
@@ -24,11 +23,11 @@ from modules.core_components.dataset.report_clips import (
 )
 from modules.core_components.dataset.report_whole import SHORTEST_S
 from modules.core_components.dataset.values import Clip, Dataset
-from modules.core_components.errors import BadInputError, StudioError
+from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.values import FloatArray
+from modules.tools.listening.language_check import detect_language, language_detector
 from modules.tools.listening.transcribe import transcribe_speech
-from modules.tools.models.ready_models import listening_models
 from modules.tools.services import Services
 
 logger = logging.getLogger(__name__)
@@ -167,7 +166,7 @@ def detect_languages(
     `quick` takes only what is known already. Raises StudioError where no listening model that
     knows several languages is installed.
     """
-    listener = _multilingual(services)
+    listener = language_detector(services)
     what = f"language:{listener.model_id}:{listener.model_revision}"
     found = {}
     chosen = _few_of_each_recording(clips)
@@ -178,7 +177,8 @@ def detect_languages(
             continue
         if kept is None:
             progress(number / len(chosen), f"Which language? {number + 1} of {len(chosen)}")
-            kept = _language_of(listener, measured.path, cancel)
+            heard = detect_language(listener, measured.path, cancel)
+            kept = [heard.language, heard.probability] if heard else ["", 0.0]
             cache.put(what, measured.sha256, kept)
         if kept[0]:
             found[measured.clip.id] = (str(kept[0]), float(kept[1]))
@@ -217,28 +217,6 @@ def heard_before(
 
 def _heard_in(language: str) -> str:
     return f"heard:{language}:"
-
-
-def _multilingual(services: Services) -> ASREngine:
-    ids = [entry.id for entry in listening_models(services)]
-    ids.sort(key=lambda model_id: model_id != services.settings.asr_model)
-    for model_id in ids:
-        listener = services.asr.get(model_id)
-        if len(listener.languages) > 1:
-            return listener
-    raise StudioError(
-        "No listening model that knows several languages is installed.",
-        "Get one on the Models tab: Whisper base is small.",
-    )
-
-
-def _language_of(listener: ASREngine, path: Path, cancel: CancelToken) -> tuple[str, float]:
-    options: Any = parse_options(listener.options_type, {"language": "auto"})
-    running: Transcription = listener.transcribe(read_speech(path), options, no_progress, cancel)
-    close = getattr(running.segments, "close", None)  # the words are not wanted
-    if close is not None:
-        close()
-    return running.info.language, running.info.language_probability
 
 
 def _few_of_each_recording(clips: Iterable[MeasuredClip]) -> list[MeasuredClip]:

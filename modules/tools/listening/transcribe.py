@@ -15,7 +15,7 @@ from modules.core_components.ai_models.engines.base import (
     parse_options,
 )
 from modules.core_components.audio.decode import Track, default_track, list_tracks
-from modules.core_components.audio.files import read_speech
+from modules.core_components.audio.files import check_audible, read_speech
 from modules.core_components.audio.speech_regions import speech_regions
 from modules.core_components.dataset.words import fitted_to_speech, in_order
 from modules.core_components.errors import BadInputError
@@ -31,6 +31,7 @@ from modules.core_components.text.segments import (
 )
 from modules.core_components.text.speaker_turns import with_speakers
 from modules.core_components.values import FloatArray, Segment, Speech, Transcript
+from modules.tools.listening.language_check import language_note
 from modules.tools.listening.speaker_voices import Voices
 from modules.tools.listening.speakers import (
     OFF,
@@ -68,7 +69,8 @@ class TranscribeRequest:
     engine's. `track` is the audio track, counted from 1; 0 is the file's default. With `timed`
     the times matter, so that word times are found where the model has them. Without
     `may_fall_back` it is that model or an error. `speakers` says how many speakers are to be told
-    apart, as `parse_speakers` reads it.
+    apart, as `parse_speakers` reads it. With `check_language` a note says when the recording
+    sounds like another language than that of the transcript.
     """
 
     path: Path
@@ -80,6 +82,7 @@ class TranscribeRequest:
     track: int = 0
     timed: bool = False
     speakers: str = OFF
+    check_language: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,7 @@ class CompletedTranscription:
     track: int = 0
     timed: bool = False
     speakers: str = OFF
+    check_language: bool = False
 
 
 def complete_transcription(
@@ -134,6 +138,7 @@ def complete_transcription(
         request.track,
         timed,
         request.speakers,
+        request.check_language,
     )
 
 
@@ -202,6 +207,7 @@ def transcribe_file(
             track=request.track,
             timed=request.timed,
             speakers=request.speakers,
+            check_language=request.check_language,
         )
         other = complete_transcription(services, again, choice)
         speech = _read(services, other, recording, cancel, called)
@@ -277,6 +283,9 @@ def _transcribe(
     segments = fitted_segments(tuple(running.segments), speech, cancel)
     if found is not None:
         segments = with_speakers(segments, found.turns)
+    checked = ""
+    if request.check_language and segments:
+        checked = language_note(services, listener, speech, request.language, cancel)
     return Transcript(
         text="".join(text_parts(segments)),
         language=running.info.language,
@@ -284,7 +293,7 @@ def _transcribe(
         duration_s=speech.duration_s,
         model_id=listener.model_id,
         language_probability=running.info.language_probability,
-        notes=(*filter(None, [request.note]), *speech.notes, *running.notes),
+        notes=(*filter(None, [request.note, checked]), *speech.notes, *running.notes),
         overlaps=found.overlaps if found is not None else (),
     )
 
@@ -400,13 +409,26 @@ def submit_transcription(
     options: Mapping[str, Any] = MappingProxyType({}),
     track: int = 0,
     speakers: str = OFF,
+    called: str = "",
 ) -> Job:
-    """Copies the recording into the cache, completes the request and queues it."""
+    """Copies the recording into the cache, completes the request and queues it.
+
+    `called` is what its owner calls the file. Raises BadInputError for one that cannot be read or
+    is silent: then nothing is queued.
+    """
+    check_audible(recording, track, called)
     kept = keep_upload(services, recording)
     title = title or recording.stem
     given = dict(options)  # a job keeps plain JSON
     request = TranscribeRequest(
-        kept, model_id, language, options=given, track=track, timed=True, speakers=speakers
+        kept,
+        model_id,
+        language,
+        options=given,
+        track=track,
+        timed=True,
+        speakers=speakers,
+        check_language=True,
     )
     completed = complete_transcription(services, request)
     payload = {**asdict(completed), "path": str(kept), "title": title}

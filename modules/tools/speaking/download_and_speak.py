@@ -41,7 +41,9 @@ def permit_download(
     """
     entry = services.tts.entry(model_id)
     if library.needs_consent(services, model_id) and not accepted:
-        raise BadInputError("The licence is not accepted yet.", "Read it, then tick the box.")
+        raise BadInputError(
+            "The licence is not accepted yet.", "Read it, then tick the box.", "licence"
+        )
     if token.strip():
         library.access_token(services).save(token)
     elif services.downloader.needs_token(model_id):

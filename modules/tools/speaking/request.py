@@ -202,7 +202,9 @@ def _complete(
         )
     seed = secrets.randbelow(2**31) if request.seed is None or request.seed < 0 else request.seed
     if seed >= 2**31:
-        raise BadInputError(f"The seed is {seed}.", f"It must lie between 0 and {2**31 - 1}.")
+        raise BadInputError(
+            f"The seed is {seed}.", f"It must lie between 0 and {2**31 - 1}.", "seed"
+        )
     own_language = ""
     if not request.language.strip() and request.kind in ("sample", "preset"):
         own_language = voice_language(services, engine, request.voice, request.kind)

@@ -47,6 +47,7 @@ def add_sample(
         raise BadInputError(
             "A voice may only be cloned when its owner agreed.",
             "Confirm that it is your voice, or that the speaker agreed to this use.",
+            "consent",
         )
     sample = services.samples.add(
         audio, name or audio.stem, ref_text, language, consent, track=track
@@ -89,6 +90,7 @@ def add_samples(
         raise BadInputError(
             "A reference text is what is said in one recording.",
             "Leave it empty, and transcribe each sample once it is added.",
+            "ref_text",
         )
     added: list[Sample] = []
     warnings: list[str] = []

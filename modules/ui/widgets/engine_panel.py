@@ -110,7 +110,9 @@ class EnginePanel:
         require_model(engine, "speech")
         if not voice:
             raise BadInputError(
-                "No voice is selected.", "Select or add a sample, or choose a stock voice."
+                "No voice is selected.",
+                "Select or add a sample, or choose a stock voice.",
+                "voice",
             )
         return SpeechRequest(
             text=text,

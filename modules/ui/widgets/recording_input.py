@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -54,9 +55,21 @@ def all_chosen(
     """The recordings of an input that takes several, and the audio track of a single file."""
     recordings = list(files or ()) or ([spoken] if spoken else [])
     if not recordings:
-        raise BadInputError("There is no recording yet.", "Upload a file or record one.")
+        raise BadInputError(
+            "There is no recording yet.", "Upload a file or record one.", "recording"
+        )
     number = int(track or 0) if files and len(files) == 1 else 0
     return [Path(recording) for recording in recordings], number
+
+
+@contextmanager
+def blamed() -> Iterator[None]:
+    """Errors about a recording are shown at its field."""
+    try:
+        yield
+    except BadInputError as error:
+        about = error.about or "recording"
+        raise BadInputError(error.message, error.hint, about, details=error.details) from error
 
 
 def emptied() -> list[Any]:

@@ -144,9 +144,10 @@ class SamplePanel:
     ) -> Sequence[Any]:
         recordings, number = recording_input.all_chosen(files, spoken, track)
         consent = Consent(speaker=speaker.strip(), agreed=agreed)
-        added = add_samples(
-            self._services, recordings, name, consent, ref_text, language or "", number
-        )
+        with recording_input.blamed():
+            added = add_samples(
+                self._services, recordings, name, consent, ref_text, language or "", number
+            )
         for sample in added.samples:
             prepare_later(self._services, sample.name)
         warn(added.warnings)

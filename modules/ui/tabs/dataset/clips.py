@@ -242,7 +242,9 @@ class ClipEditor:
     def _trim(self, dataset: str, clip: str, start: float | None, end: float | None) -> str:
         if start is None or end is None:
             raise BadInputError(
-                "The trim has no times.", "Select what to keep, or type both times."
+                "The trim has no times.",
+                "Select what to keep, or type both times.",
+                "start",
             )
         cut = editor.trim(self._services, dataset, clip, start, end)
         return f"Trimmed to {cut.duration_s:.2f} s: {cut.text}"

@@ -118,13 +118,15 @@ class RecordingsPanel:
         clean: bool = False,
     ) -> list[Any]:
         if not dataset:
-            raise BadInputError("There is no dataset yet.", "Create one above.")
+            raise BadInputError("There is no dataset yet.", "Create one above.", "dataset")
         model = parts.require_model(model)
         uploads = [*(files or ()), *([spoken] if spoken else ())]
         place = folder.strip()
         if not uploads and not place:
             raise BadInputError(
-                "There are no recordings yet.", "Upload files, name a folder, or record something."
+                "There are no recordings yet.",
+                "Upload files, name a folder, or record something.",
+                "recording",
             )
         job = None
         for inputs, uploaded in ((tuple(uploads), True), ((place,) if place else (), False)):
@@ -152,6 +154,7 @@ def show_summary(job: Job) -> None:
     skipped = f" {known} had been added before." if known else ""
     recordings = "1 recording" if added == 1 else f"{added} recordings"
     notify(f"{recordings} added.{skipped}", f"The dataset now holds {minutes} of speech.")
+    warn([item for item in [str(result.get("language_warning", ""))] if item])
     warn([f"{item['name']}: {item['message']} {item['hint']}" for item in refused[:_MOST_WARNINGS]])
     if unused := result.get("unused", ()):
         warn([f"Not used: {some_of(unused)}."])
@@ -165,7 +168,7 @@ def _existing(typed: str) -> Path:
         place = Path(typed).expanduser().resolve(strict=True)
     except (OSError, RuntimeError, ValueError) as error:
         raise BadInputError(
-            f"There is no folder {typed!r} on this machine.", "Type its full path."
+            f"There is no folder {typed!r} on this machine.", "Type its full path.", "folder"
         ) from error
     return place
 

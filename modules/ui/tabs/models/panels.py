@@ -141,7 +141,9 @@ class TunedModelsPanel:
 
     def _submit_import(self, file: str | None, name: str, accepted: bool) -> list[Any]:
         if not file:
-            raise BadInputError("There is no file yet.", "Upload the zip file of a model.")
+            raise BadInputError(
+                "There is no file yet.", "Upload the zip file of a model.", "recording"
+            )
         job = submit_import(self._services, Path(file), name, accepted)
         return [job.id, None, "", False]
 

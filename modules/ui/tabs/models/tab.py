@@ -156,7 +156,7 @@ class ModelsTab:
         if library.needs_consent(self._services, model_id):
             if not accepted:
                 raise BadInputError(
-                    "The licence is not accepted yet.", "Read it, then tick the box."
+                    "The licence is not accepted yet.", "Read it, then tick the box.", "licence"
                 )
             library.accept_licence(self._services, model_id)
         return submit_download(self._services, model_id).id

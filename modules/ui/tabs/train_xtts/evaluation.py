@@ -174,7 +174,9 @@ class TrainingJudge:
 
     def _submit(self, run: str, checkpoint: str, name: str, half: bool) -> str:
         if not name.strip():
-            raise BadInputError("The voice has no name yet.", "Type one next to the checkpoint.")
+            raise BadInputError(
+                "The voice has no name yet.", "Type one next to the checkpoint.", "name"
+            )
         return submit_publishing(self._services, run, checkpoint, name, half).id
 
     def _after(self, job: Job, run: str) -> list[Any]:

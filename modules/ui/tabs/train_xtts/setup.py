@@ -206,7 +206,7 @@ class TrainingSetup:
             if library.needs_consent(self._services, model_id):
                 if not accepted:
                     raise BadInputError(
-                        "Its licence is not accepted.", "Read it, then tick the box."
+                        "Its licence is not accepted.", "Read it, then tick the box.", "licence"
                     )
                 library.accept_licence(self._services, model_id)
             job_id = submit_download(self._services, model_id).id

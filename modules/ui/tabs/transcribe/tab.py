@@ -90,6 +90,7 @@ class TranscribeTab:
             info="Who says what; name them once, and they are recognized in later recordings.",
         )
         self._hotwords = gr.Textbox(
+            value="",
             label="Expected words",
             info="Names and terms that are hard to recognize, separated by commas.",
             visible=False,
@@ -182,9 +183,19 @@ class TranscribeTab:
         title = path.stem if file else "Recording"
         asked = hotwords.strip() and takes_hotwords(self._services, model)
         options = {HOTWORDS: hotwords.strip()} if asked else {}
-        return submit_transcription(
-            self._services, path, title, model, language or "", options, number, speakers or OFF
-        ).id
+        called = path.name if file else "The recording"
+        with recording_input.blamed():
+            return submit_transcription(
+                self._services,
+                path,
+                title,
+                model,
+                language or "",
+                options,
+                number,
+                speakers or OFF,
+                called,
+            ).id
 
     def _show_job(self, job: Job) -> list[Any]:
         name = Path((job.result or {})["transcript"]).stem

@@ -147,7 +147,9 @@ class VoiceDesignTab:
     def _submit(self, description: str, text: str, count: float, *how: Any) -> str:
         """Queues the tries; their seeds follow each other where one is given."""
         if not description.strip():
-            raise BadInputError("There is no description yet.", "Describe the voice.")
+            raise BadInputError(
+                "There is no description yet.", "Describe the voice.", "description"
+            )
         asked = self._engine.request(text, description, KIND, how)
         jobs = [
             submit_design(

@@ -159,7 +159,7 @@ class VoicePresetsTab:
 
     def _save_mix(self, model_id: str, mix: str, name: str) -> list[Any]:
         if not name.strip():
-            raise BadInputError("The voice has no name yet.", "Type one above the button.")
+            raise BadInputError("The voice has no name yet.", "Type one above the button.", "name")
         kept = save_mix(self._services, checked_mix(mix), name, model_id=model_id)
         notify(f"{kept.label} is saved as {kept.name}.", "It is the first in the list of voices.")
         return [kept.name, ""]

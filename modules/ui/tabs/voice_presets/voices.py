@@ -175,7 +175,7 @@ class VoiceImport:
 
     def _import(self, file: str | None, name: str, language: str, model_id: str) -> list[Any]:
         if not file:
-            raise BadInputError("There is no file yet.", "Upload a voice file.")
+            raise BadInputError("There is no file yet.", "Upload a voice file.", "recording")
         kept = import_voice(self._services, Path(file), name, language or "", model_id or MODEL)
         notify(f"{kept.label} is saved as {kept.name}.")
         return [kept.name, None, "", ""]

@@ -1,0 +1,64 @@
+// Shows an error at the field that it is about; stands in the head. The message in the corner goes
+// away; this stays until the field is changed, or its form is sent once more.
+(() => {
+  const LABELS = FIELD_LABELS;
+  const NAMES = '[data-testid=block-info], [data-testid=block-label], label > span, .studio-options label';
+  const words = node => node.textContent.replace(/\s+/g, ' ').trim();
+  const view = () => [...document.querySelectorAll('#views [role=tabpanel]')].find(one => one.offsetParent);
+  const fieldOf = about => {
+    const shown = [...(view()?.querySelectorAll(NAMES) ?? [])].filter(node => node.offsetParent);
+    for (const label of LABELS[about] ?? []) {
+      const fits = label.endsWith('…')
+        ? node => words(node).startsWith(label.slice(0, -1))
+        : node => words(node) === label;
+      const found = shown.find(fits)?.closest('.option, .block');
+      if (found) return found;
+    }
+    return null;
+  };
+  const inputs = field => field.querySelectorAll('input, textarea, select');
+  const clear = field => {
+    field.querySelector('.studio-field-error')?.remove();
+    for (const input of inputs(field)) {
+      if (input.dataset.refused) input.removeAttribute('aria-invalid');
+      delete input.dataset.refused;
+    }
+  };
+  const show = (field, message) => {
+    clear(field);
+    const note = document.createElement('p');
+    note.className = 'studio-field-error';
+    note.textContent = message;
+    field.append(note);
+    const input = inputs(field)[0];
+    input?.setAttribute('aria-invalid', 'true');
+    if (input) input.dataset.refused = 'yes';
+    field.scrollIntoView({ block: 'nearest' });
+  };
+
+  new MutationObserver(changes => {
+    for (const change of changes) {
+      for (const node of change.addedNodes) {
+        if (!(node instanceof Element)) continue;
+        const error = node.matches('.studio-about') ? node : node.querySelector('.studio-about');
+        const about = [...(error?.classList ?? [])].find(name => name.startsWith('about-'));
+        const field = about && fieldOf(about.slice('about-'.length));
+        if (field) show(field, error.innerText);
+      }
+    }
+  }).observe(document, { childList: true, subtree: true });
+
+  for (const event of ['input', 'change']) {
+    window.addEventListener(event, ({ target }) => {
+      const field = target instanceof Element && target.closest(':has(> .studio-field-error)');
+      if (field) clear(field);
+    }, true);
+  }
+  window.addEventListener('click', ({ target }) => {
+    if (!(target instanceof Element) || !target.closest('button')) return;
+    const own = target.closest(':has(> .studio-field-error)');
+    if (own) clear(own);
+    if (!target.closest('button.primary, button.lg')) return;
+    view()?.querySelectorAll('.studio-field-error').forEach(note => clear(note.parentElement));
+  }, true);
+})();
