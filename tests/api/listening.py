@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from modules.core_components.ai_models.engines.base import Transcription, TranscriptionInfo, option
+from modules.core_components.ai_models.engines.base import Transcription, TranscriptionInfo
+from modules.core_components.ai_models.engines.options import option
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.values import Segment, Speech, Word
 

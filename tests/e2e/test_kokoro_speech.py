@@ -11,7 +11,7 @@ import pytest
 
 from modules.core_components.ai_models.catalog import Catalog
 from modules.core_components.ai_models.engines import whisper
-from modules.core_components.ai_models.engines.base import EngineContext
+from modules.core_components.ai_models.engines.catalog_engine import EngineContext
 from modules.core_components.ai_models.engines.kokoro import engine as kokoro
 from modules.core_components.ai_models.engines.kokoro.engine import KokoroEngine, KokoroOptions
 from modules.core_components.ai_models.engines.kokoro.pipeline import SynthesizedChunk

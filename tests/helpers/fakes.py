@@ -13,12 +13,12 @@ import numpy as np
 
 from modules.core_components.ai_models.catalog import Licence, ModelEntry
 from modules.core_components.ai_models.engines.base import (
-    EngineContext,
     ScriptLine,
     Transcription,
     TranscriptionInfo,
-    option,
 )
+from modules.core_components.ai_models.engines.catalog_engine import EngineContext
+from modules.core_components.ai_models.engines.options import option
 from modules.core_components.ai_models.model_pool import ModelPool, ModelSpec
 from modules.core_components.audio.files import write_speech
 from modules.core_components.errors import BadInputError

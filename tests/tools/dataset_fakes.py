@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from modules.core_components.ai_models.engines.base import Transcription, TranscriptionInfo, option
+from modules.core_components.ai_models.engines.base import Transcription, TranscriptionInfo
+from modules.core_components.ai_models.engines.options import option
 from modules.core_components.audio.encode import audio_sha256
 from modules.core_components.audio.files import write_speech
 from modules.core_components.progress import CancelToken, Progress

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from modules.core_components.ai_models.engines.base import option
+from modules.core_components.ai_models.engines.options import option
 from modules.core_components.audio.files import read_speech
 from modules.core_components.errors import BadInputError, JobCancelled, NotFoundError
 from modules.core_components.library import ConversationLibrary

@@ -8,11 +8,8 @@ from typing import Any
 
 import pytest
 
-from modules.core_components.ai_models.engines.base import (
-    Transcription,
-    TranscriptionInfo,
-    option,
-)
+from modules.core_components.ai_models.engines.base import Transcription, TranscriptionInfo
+from modules.core_components.ai_models.engines.options import option
 from modules.core_components.audio.files import read_speech
 from modules.core_components.dataset.values import Clip, Dataset
 from modules.core_components.errors import BadInputError, NotFoundError

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from modules.core_components.ai_models.engines.base import option
+from modules.core_components.ai_models.engines.options import option
 from modules.core_components.errors import BadInputError
 from modules.tools.services import Services
 from modules.tools.speaking.pronunciations import (

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modules.core_components.ai_models.engines.base import TTSEngine, option
+from modules.core_components.ai_models.engines.base import TTSEngine
+from modules.core_components.ai_models.engines.options import option
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.sentences import split_passages
 from modules.tools.services import Services

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modules.core_components.ai_models.engines.base import Transcription, TranscriptionInfo, option
+from modules.core_components.ai_models.engines.base import Transcription, TranscriptionInfo
+from modules.core_components.ai_models.engines.options import option
 from modules.core_components.audio.files import write_speech
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken

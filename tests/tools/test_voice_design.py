@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from modules.core_components.ai_models.engines.base import option
+from modules.core_components.ai_models.engines.options import option
 from modules.core_components.audio.files import read_speech
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken

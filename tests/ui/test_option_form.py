@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from modules.core_components.ai_models.engines.base import option, parse_options
+from modules.core_components.ai_models.engines.options import option, parse_options
 from modules.ui.widgets.option_form import OptionForm
 from tests.helpers.fakes import SineOptions
 from tests.ui.page_client import FORM

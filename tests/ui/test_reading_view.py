@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from modules.core_components.ai_models.engines.base import option
+from modules.core_components.ai_models.engines.options import option
 from modules.core_components.errors import BadInputError
 from modules.core_components.settings import change
 from modules.core_components.text.reading.front_end import STEP_NAMES

@@ -18,7 +18,7 @@ from typing import Any
 from modules.core_components.access_token import AccessToken
 from modules.core_components.ai_models.catalog import Catalog, ModelEntry
 from modules.core_components.ai_models.downloads import Downloader
-from modules.core_components.ai_models.engines.base import EngineContext
+from modules.core_components.ai_models.engines.catalog_engine import EngineContext
 from modules.core_components.ai_models.engines.registry import (
     EngineMissingError,
     EngineRegistry,

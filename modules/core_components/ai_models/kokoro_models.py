@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from modules.core_components.ai_models import get_tts_manager
-from modules.core_components.ai_models.engines.base import TTSEngine, parse_options
+from modules.core_components.ai_models.engines.base import TTSEngine
 from modules.core_components.ai_models.engines.kokoro.reading.languages import language_of
 from modules.core_components.ai_models.engines.kokoro.wrapper import BUILDS
+from modules.core_components.ai_models.engines.options import parse_options
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken
 

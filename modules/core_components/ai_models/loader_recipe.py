@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modules.core_components.ai_models.engines.base import EngineContext
+from modules.core_components.ai_models.engines.catalog_engine import EngineContext
 from modules.core_components.ai_models.model_pool import ModelPool, ModelSpec, model_key
 from modules.core_components.ai_models.model_utils import (
     get_device,

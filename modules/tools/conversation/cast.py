@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from modules.core_components.ai_models.engines.base import TTSEngine, describe_options
+from modules.core_components.ai_models.engines.base import TTSEngine
+from modules.core_components.ai_models.engines.options import describe_options
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.library.conversations import CastMember, Line
 from modules.core_components.values import VoicePrompt

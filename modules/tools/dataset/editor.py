@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from modules.core_components.ai_models.engines.base import describe_options
+from modules.core_components.ai_models.engines.options import describe_options
 from modules.core_components.audio.files import encode_speech, read_speech
 from modules.core_components.dataset.report_clips import breaks_rows
 from modules.core_components.dataset.trimming import cut_sound, trimmed_clip

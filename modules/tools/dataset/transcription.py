@@ -15,11 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from modules.core_components import atomic
-from modules.core_components.ai_models.engines.base import (
-    ASREngine,
-    describe_options,
-    parse_options,
-)
+from modules.core_components.ai_models.engines.base import ASREngine
+from modules.core_components.ai_models.engines.options import describe_options, parse_options
 from modules.core_components.audio.encode import audio_sha256
 from modules.core_components.audio.resample import resample
 from modules.core_components.audio.speech_regions import speech_regions

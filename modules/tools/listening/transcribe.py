@@ -9,11 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from modules.core_components.ai_models.engines.base import (
-    ASREngine,
-    describe_options,
-    parse_options,
-)
+from modules.core_components.ai_models.engines.base import ASREngine
+from modules.core_components.ai_models.engines.options import describe_options, parse_options
 from modules.core_components.audio.decode import Track, default_track, list_tracks
 from modules.core_components.audio.files import check_audible, read_speech
 from modules.core_components.audio.speech_regions import speech_regions

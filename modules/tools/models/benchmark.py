@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from modules.core_components import atomic
-from modules.core_components.ai_models.engines.base import AttentiveEngine, TTSEngine, parse_options
+from modules.core_components.ai_models.engines.base import AttentiveEngine, TTSEngine
+from modules.core_components.ai_models.engines.options import parse_options
 from modules.core_components.ai_models.model_utils import PeakMemory
 from modules.core_components.errors import BadInputError, JobCancelled, StudioError
 from modules.core_components.jobs import Job, JobContext

@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from modules.core_components.ai_models.base_manager import BaseManager
-from modules.core_components.ai_models.engines.base import (
-    RemoteEngine,
-    describe_options,
-    parse_options,
-)
+from modules.core_components.ai_models.engines.base import RemoteEngine
+from modules.core_components.ai_models.engines.options import describe_options, parse_options
 from modules.core_components.ai_models.engines.xtts.tuned import check_tuned
 from modules.core_components.errors import (
     BadInputError,

@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from modules.core_components.ai_models.engines.base import (
-    PhonemeEngine,
-    TTSEngine,
-    describe_options,
-    parse_options,
-)
+from modules.core_components.ai_models.engines.base import PhonemeEngine, TTSEngine
+from modules.core_components.ai_models.engines.options import describe_options, parse_options
 from modules.core_components.text.language_codes import match_language
 from modules.core_components.text.markup import (
     check_entry,

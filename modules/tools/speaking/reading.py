@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from modules.core_components.ai_models.engines.base import TTSEngine, describe_options
+from modules.core_components.ai_models.engines.base import TTSEngine
 from modules.core_components.ai_models.engines.kokoro.reading.inline_phonemes import (
     PLACEHOLDER,
     extract_given,
 )
+from modules.core_components.ai_models.engines.options import describe_options
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.language_codes import language_tag, match_language
 from modules.core_components.text.languages import is_spaceless

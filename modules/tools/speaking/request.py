@@ -15,11 +15,8 @@ from typing import Any
 import numpy as np
 import regex
 
-from modules.core_components.ai_models.engines.base import (
-    TTSEngine,
-    describe_options,
-    parse_options,
-)
+from modules.core_components.ai_models.engines.base import TTSEngine
+from modules.core_components.ai_models.engines.options import describe_options, parse_options
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.markup import Pause, parse_markup
 from modules.core_components.text.sentences import split_passages

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from modules.core_components.ai_models.engines.base import parse_options
+from modules.core_components.ai_models.engines.options import parse_options
 from modules.core_components.ai_models.engines.speaker_handle import SpeakerEncoderHandle
 from modules.core_components.audio.files import read_speech
 from modules.core_components.audio.measure import loudness_lufs, peak, silence_fraction

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modules.core_components.ai_models.engines.base import describe_options
+from modules.core_components.ai_models.engines.options import describe_options
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.text.languages import language_name
 from modules.core_components.values import Take

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from modules.core_components.ai_models.engines.base import parse_options
+from modules.core_components.ai_models.engines.options import parse_options
 from modules.core_components.ai_models.engines.xtts.checkpoint import (
     VOCABULARY,
     WEIGHTS,

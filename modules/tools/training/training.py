@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from modules.core_components import atomic
-from modules.core_components.ai_models.engines.base import parse_options
+from modules.core_components.ai_models.engines.options import parse_options
 from modules.core_components.ai_models.engines.xtts.checkpoint import CONFIG, WEIGHTS
 from modules.core_components.ai_models.engines.xtts.training.plan import (
     ADAMW,

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from modules.core_components.ai_models.engines.base import TTSEngine, parse_options
+from modules.core_components.ai_models.engines.base import TTSEngine
+from modules.core_components.ai_models.engines.options import parse_options
 from modules.core_components.audio.files import write_speech
 from modules.core_components.jobs import Job, JobContext
 from modules.core_components.progress import CancelToken, Progress, no_progress

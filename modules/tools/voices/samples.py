@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from modules.core_components.ai_models.engines.base import parse_options
 from modules.core_components.ai_models.engines.kokoro.voices import (
     SUFFIXES,
     save_pack,
     voice_of_prompt,
 )
+from modules.core_components.ai_models.engines.options import parse_options
 from modules.core_components.audio.files import encode_speech, read_speech
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.jobs import Job, JobContext

@@ -12,7 +12,7 @@ from typing import Any
 
 import gradio as gr
 
-from modules.core_components.ai_models.engines.base import OptionField, describe_options
+from modules.core_components.ai_models.engines.options import OptionField, describe_options
 from modules.ui.events import script
 
 # A slider with more steps than this, or over a larger factor, cannot be set by hand.

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from modules.core_components.ai_models import TTSManager, engines
-from modules.core_components.ai_models.engines.base import TTSEngine, parse_options
+from modules.core_components.ai_models.engines.base import TTSEngine
+from modules.core_components.ai_models.engines.options import parse_options
 from modules.core_components.ai_models.model_pool import ModelPool
 from modules.core_components.errors import BadInputError, ModelMissingError
 from modules.core_components.progress import CancelToken

@@ -15,7 +15,8 @@ import pytest
 
 from modules.core_components.ai_models import ASRManager, TTSManager
 from modules.core_components.ai_models.downloads import Downloader
-from modules.core_components.ai_models.engines.base import ASREngine, Transcription, parse_options
+from modules.core_components.ai_models.engines.base import ASREngine, Transcription
+from modules.core_components.ai_models.engines.options import parse_options
 from modules.core_components.ai_models.engines.whisper import WhisperOptions
 from modules.core_components.ai_models.model_pool import ModelPool
 from modules.core_components.errors import (

@@ -2,131 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, overload, runtime_checkable
 
-from modules.core_components.ai_models.catalog import Catalog, ModelEntry
-from modules.core_components.ai_models.model_pool import ModelPool, ModelSpec, model_key
-from modules.core_components.ai_models.model_utils import (
-    get_attention_implementation,
-    get_device,
-    get_dtype,
-    usable_cores,
-)
-from modules.core_components.ai_models.voice_prompts import VoicePromptStore
+from modules.core_components.ai_models.catalog import ModelEntry
+from modules.core_components.ai_models.model_pool import ModelSpec
 from modules.core_components.audio.files import read_speech
-from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.progress import CancelToken, Progress, no_progress
-from modules.core_components.units import memory_text
-from modules.core_components.validation import KIND_NAMES, unknown_name
 from modules.core_components.values import Sample, Segment, Speech, Transcript, VoicePrompt
 
 if TYPE_CHECKING:
-    import torch
-
     from modules.core_components.ai_models.engines.remote.health import RemoteHealth
 
 logger = logging.getLogger(__name__)
-
-
-OptionsT = TypeVar("OptionsT")
-
-
-@dataclass(frozen=True)
-class OptionField:
-    """One parameter of an engine, enough to draw a slider, check a request or fill a help text."""
-
-    name: str
-    label: str
-    help: str
-    default: Any
-    minimum: float | None = None
-    maximum: float | None = None
-    step: float | None = None
-    choices: tuple[str, ...] = ()
-
-
-def option(
-    default: Any,
-    label: str,
-    help: str,  # noqa: A002 - the field's own word
-    *,
-    minimum: float | None = None,
-    maximum: float | None = None,
-    step: float | None = None,
-    choices: tuple[str, ...] = (),
-) -> Any:
-    """A dataclass field that carries its range and its help; see `describe_options`."""
-    about = {
-        "label": label,
-        "help": help,
-        "minimum": minimum,
-        "maximum": maximum,
-        "step": step,
-        "choices": choices,
-    }
-    return field(default=default, metadata=about)
-
-
-def as_written_option() -> Any:
-    """The option of engines whose text goes through the front end; see `steps_without` there."""
-    return option(
-        "",
-        "Leave as written",
-        "Steps of the reading that are left out, with commas: money, units. See docs/text.md.",
-    )
-
-
-def describe_options(options_type: type) -> tuple[OptionField, ...]:
-    """The parameters of an engine's options dataclass, in their order."""
-    return tuple(
-        OptionField(name=item.name, default=item.default, **item.metadata)
-        for item in dataclasses.fields(options_type)
-    )
-
-
-def parse_options(options_type: type[OptionsT], given: Mapping[str, Any]) -> OptionsT:
-    """Fills the dataclass from user input, once for page, API and command line.
-
-    Raises BadInputError for an unknown name, a wrong type, or a value outside its range.
-    """
-    fields = {item.name: item for item in describe_options(options_type)}
-    for name in given:
-        if name not in fields:
-            raise unknown_name("option", name, list(fields))
-    return options_type(**{name: _checked(fields[name], value) for name, value in given.items()})
-
-
-def _checked(about: OptionField, value: Any) -> Any:
-    kind = type(about.default)
-    try:
-        if kind is bool and not isinstance(value, bool):
-            raise ValueError
-        value = kind(value)
-    except (TypeError, ValueError):
-        raise BadInputError(
-            f"{about.label} must be {KIND_NAMES[kind]}, not {value!r}.", about.help, about.name
-        ) from None
-    if about.choices and value not in about.choices:
-        raise BadInputError(
-            f"{about.label} cannot be {value!r}.",
-            f"Choose one of {', '.join(about.choices)}.",
-            about.name,
-        )
-    below = about.minimum is not None and value < about.minimum
-    above = about.maximum is not None and value > about.maximum
-    if below or above or value != value:  # the last is NaN
-        raise BadInputError(
-            f"{about.label} is {value}.",
-            f"It must lie between {about.minimum} and {about.maximum}.",
-            about.name,
-        )
-    return value
 
 
 @runtime_checkable
@@ -355,7 +246,7 @@ class ASREngine(Protocol):
 class ListeningEngine:
     """What engines that transcribe share: a file gives the whole transcript."""
 
-    entry: ModelEntry
+    _entry: ModelEntry
     options_type: type
 
     def transcribe_speech(
@@ -398,7 +289,7 @@ class ListeningEngine:
         cancel = cancel or CancelToken()
         if isinstance(recording, Speech):
             return self.transcribe_speech(recording, options, progress, cancel)
-        speech = read_speech(recording, sample_rate_hz=self.entry.sample_rate_hz)
+        speech = read_speech(recording, sample_rate_hz=self._entry.sample_rate_hz)
         running = self.transcribe_speech(speech, options, progress, cancel)
         segments = tuple(running.segments)
         return Transcript(
@@ -406,117 +297,7 @@ class ListeningEngine:
             language=running.info.language,
             segments=segments,
             duration_s=speech.duration_s,
-            model_id=self.entry.id,
+            model_id=self._entry.id,
             language_probability=running.info.language_probability,
             notes=(*speech.notes, *running.notes),
         )
-
-
-ModelT = TypeVar("ModelT")
-
-
-@dataclass(frozen=True)
-class EngineContext:
-    """The surroundings of an engine handle.
-
-    `ensure_model` gives the folder of a model whose files were checked, or raises ModelMissingError
-    or CorruptFileError; call it in `ModelSpec.load`. `engine` gives the handle of another model,
-    such as the speaker encoder's. A thread count of 0 means one per usable core. The user's own
-    voices are in `voices_folder`, prepared ones in `prompts`. The user's settings for one model are
-    applied already; with `keep_loaded` its weights stay loaded when unused. With
-    `low_cpu_mem_usage` they leave no copy in main memory when they make room on a GPU.
-    """
-
-    pool: ModelPool
-    catalog: Catalog
-    device_preference: str
-    attention_preference: str
-    threads: int
-    cache_folder: Path
-    ensure_model: Callable[[str], Path]
-    engine: Callable[[str], Any]
-    prompts: VoicePromptStore
-    precision_preference: str = "auto"
-    voices_folder: Path | None = None
-    voice_match_steps: int = 14
-    keep_loaded: bool = False
-    low_cpu_mem_usage: bool = False
-
-    @property
-    def models_folder(self) -> Path:
-        return self.catalog.models_folder
-
-    @cached_property
-    def device(self) -> str:
-        """ "cuda:0", "mps" or "cpu". Raises StudioError when the preferred one is not here."""
-        return get_device(self.device_preference)
-
-    @cached_property
-    def dtype(self) -> torch.dtype:
-        """The float type for weights on the device: as preferred, else what suits it."""
-        return get_dtype(self.device, self.precision_preference)
-
-    @cached_property
-    def attention(self) -> list[str]:
-        """The attention implementations to try, in order."""
-        return get_attention_implementation(self.attention_preference, self.device)
-
-    @cached_property
-    def cpu_threads(self) -> int:
-        """The threads that one computation on the CPU may use."""
-        return self.threads or usable_cores()
-
-    def model_spec(
-        self,
-        entry: ModelEntry,
-        revision: str,
-        precision: str,
-        load: Callable[[], ModelT],
-        device: str | None = None,
-        **ways: Any,
-    ) -> ModelSpec[ModelT]:
-        """The pool's specification of a model; `ways` are further fields of `ModelSpec`."""
-        device = device or self.device
-        if self.low_cpu_mem_usage:
-            ways = {name: way for name, way in ways.items() if name not in _WAYS_OF_A_COPY}
-        return ModelSpec(
-            key=model_key(entry.id, revision, device, precision),
-            device=device,
-            nbytes=entry.memory_mb * 1_000_000,
-            load=load,
-            label=entry.label,
-            instead=partial(fitting_sizes, self, entry),
-            keep=self.keep_loaded,
-            **ways,
-        )
-
-
-_WAYS_OF_A_COPY = ("to_host", "to_device")
-# The abilities that one size must share with another to be offered instead of it.
-_ESSENTIAL = frozenset({"clone", "voice-match", "stock-voices", "voice-design"})
-_MOST = 3
-
-
-def fitting_sizes(context: EngineContext, entry: ModelEntry) -> tuple[str, ...]:
-    """Other sizes of a model that have its abilities and fit on their devices, largest first."""
-    found = []
-    for other in context.catalog.entries(entry.task):
-        if not _stands_in(other, entry):
-            continue
-        try:
-            engine = context.engine(other.id)
-            if not isinstance(engine, PooledEngine):
-                continue
-            plan = context.pool.plan(engine.model_spec())
-        except StudioError as error:  # a package or its kind of GPU is missing
-            logger.info("%s cannot replace it: %s", other.label, error.message)
-            continue
-        if plan.fits:
-            found.append((plan.nbytes, f"{other.label} ({memory_text(plan.nbytes)})"))
-    return tuple(words for _, words in sorted(found, reverse=True)[:_MOST])
-
-
-def _stands_in(other: ModelEntry, entry: ModelEntry) -> bool:
-    same = other.family == entry.family and other.id != entry.id
-    does = _ESSENTIAL & set(other.abilities) == _ESSENTIAL & set(entry.abilities)
-    return same and does and set(entry.languages) <= set(other.languages)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from modules.core_components.ai_models.catalog import ModelEntry
-from modules.core_components.ai_models.engines.base import EngineContext
+from modules.core_components.ai_models.engines.catalog_engine import EngineContext
 from modules.core_components.ai_models.model_pool import ModelSpec
 from modules.core_components.ai_models.model_utils import module_bytes, seeded
 from modules.core_components.errors import StudioError

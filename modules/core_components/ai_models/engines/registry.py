@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modules.core_components.ai_models.catalog import ModelEntry
-from modules.core_components.ai_models.engines.base import EngineContext
+from modules.core_components.ai_models.engines.catalog_engine import EngineContext
 from modules.core_components.errors import NotFoundError, StudioError
 
 Factory = Callable[[ModelEntry, EngineContext], Any]

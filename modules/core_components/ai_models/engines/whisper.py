@@ -12,12 +12,12 @@ import numpy as np
 
 from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.ai_models.engines.base import (
-    EngineContext,
     ListeningEngine,
     Transcription,
     TranscriptionInfo,
-    option,
 )
+from modules.core_components.ai_models.engines.catalog_engine import CatalogEngine, EngineContext
+from modules.core_components.ai_models.engines.options import option
 from modules.core_components.ai_models.model_pool import ModelSpec, is_out_of_memory
 from modules.core_components.audio.resample import resample
 from modules.core_components.audio.speech_regions import Region, listening_parts, speech_regions
@@ -103,35 +103,11 @@ def create(entry: ModelEntry, context: EngineContext) -> WhisperEngine:
     return WhisperEngine(entry, context)
 
 
-@dataclass(frozen=True)
-class WhisperEngine(ListeningEngine):
+class WhisperEngine(CatalogEngine, ListeningEngine):
     """A handle on one size of Whisper; borrows the model while a transcription runs."""
 
-    entry: ModelEntry
-    context: EngineContext
     options_type: type = WhisperOptions
     configurable: tuple[str, ...] = ()  # its precision is one of its options
-
-    @property
-    def model_id(self) -> str:
-        return self.entry.id
-
-    @property
-    def model_revision(self) -> str:
-        return self.context.catalog.revision(self.entry)
-
-    @property
-    def label(self) -> str:
-        return self.entry.label
-
-    @property
-    def languages(self) -> tuple[str, ...]:
-        return self.entry.languages
-
-    def load(self, cancel: CancelToken | None = None) -> None:
-        """Loads the weights, so that the next transcription starts at once."""
-        with self.context.pool.lease(self.model_spec(), cancel, f"loading {self.label}"):
-            return
 
     def transcribe_speech(
         self, speech: Speech, options: WhisperOptions, progress: Progress, cancel: CancelToken
@@ -168,7 +144,7 @@ class WhisperEngine(ListeningEngine):
     ) -> Iterator[Any]:
         """Yields the TranscriptionInfo, then the Segments."""
         pool, spec, holder = (
-            self.context.pool,
+            self._context.pool,
             self.model_spec(options.precision),
             f"transcribing with {self.label}",
         )
@@ -285,8 +261,8 @@ class WhisperEngine(ListeningEngine):
         swap: Mapping[str, Any] = {}
         if device != "cpu":
             swap = {"to_host": _to_host, "to_device": _to_device}
-        return self.context.model_spec(
-            self.entry,
+        return self._context.model_spec(
+            self._entry,
             self.model_revision,
             compute_type,
             load=lambda: self._load(device, compute_type),
@@ -299,7 +275,7 @@ class WhisperEngine(ListeningEngine):
         """CTranslate2 knows CUDA and the CPU; it may lack CUDA where torch has it."""
         import ctranslate2
 
-        wanted = self.context.device
+        wanted = self._context.device
         return (
             wanted if wanted.startswith("cuda") and ctranslate2.get_cuda_device_count() else "cpu"
         )
@@ -307,7 +283,7 @@ class WhisperEngine(ListeningEngine):
     def _load(self, device: str, compute_type: str) -> WhisperModel:
         from faster_whisper import WhisperModel
 
-        folder = self.context.ensure_model(self.entry.id)
+        folder = self._context.ensure_model(self._entry.id)
         kind, _, index = device.partition(":")
         try:
             return WhisperModel(
@@ -315,7 +291,7 @@ class WhisperEngine(ListeningEngine):
                 device=kind,
                 device_index=int(index or 0),
                 compute_type=compute_type,
-                cpu_threads=self.context.cpu_threads,
+                cpu_threads=self._context.cpu_threads,
                 local_files_only=True,
             )
         except (RuntimeError, ValueError, OSError) as error:

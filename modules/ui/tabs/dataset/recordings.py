@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from modules.core_components.ai_models.engines.base import describe_options
+from modules.core_components.ai_models.engines.options import describe_options
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
 from modules.core_components.text.languages import language_name

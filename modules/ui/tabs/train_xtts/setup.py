@@ -9,7 +9,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from modules.core_components.ai_models.catalog import ModelEntry
-from modules.core_components.ai_models.engines.base import describe_options
+from modules.core_components.ai_models.engines.options import describe_options
 from modules.core_components.ai_models.engines.xtts.preflight.memory_presets import (
     HEADINGS,
     preset_rows,

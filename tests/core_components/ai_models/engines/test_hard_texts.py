@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from modules.core_components.ai_models.catalog import Catalog
-from modules.core_components.ai_models.engines.base import EngineContext, TTSEngine
+from modules.core_components.ai_models.engines.base import TTSEngine
+from modules.core_components.ai_models.engines.catalog_engine import EngineContext
 from modules.core_components.ai_models.engines.kokoro.engine import KokoroEngine, create
 from modules.core_components.ai_models.model_pool import ModelPool
 from modules.core_components.ai_models.tts_manager import TTSManager

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modules.core_components.ai_models.catalog import ModelEntry
-from modules.core_components.ai_models.engines.base import EngineContext
+from modules.core_components.ai_models.engines.catalog_engine import EngineContext
 from modules.core_components.ai_models.engines.diarization.frames import ENCODER, SAMPLE_RATE_HZ
 from modules.core_components.ai_models.engines.diarization.local_voices import (
     LocalVoices,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modules.core_components.ai_models.catalog import ModelEntry
-from modules.core_components.ai_models.engines.base import EngineContext, as_written_option, option
+from modules.core_components.ai_models.engines.catalog_engine import CatalogEngine, EngineContext
 from modules.core_components.ai_models.engines.kokoro.fit.inputs import transcribe_sample
 from modules.core_components.ai_models.engines.kokoro.fit.sample_voice import (
     FitResources,
@@ -46,6 +46,7 @@ from modules.core_components.ai_models.engines.kokoro.wrapper import (
     CONFIG_FILE,
     KokoroV1Wrapper,
 )
+from modules.core_components.ai_models.engines.options import as_written_option, option
 from modules.core_components.ai_models.engines.speaker_handle import SpeakerEncoderHandle
 from modules.core_components.ai_models.model_pool import ModelSpec
 from modules.core_components.ai_models.model_utils import configure_threads
@@ -94,7 +95,7 @@ def create(entry: ModelEntry, context: EngineContext) -> KokoroEngine:
     return KokoroEngine(entry, context)
 
 
-class KokoroEngine:
+class KokoroEngine(CatalogEngine):
     """A handle on a version of Kokoro (see `TTSEngine`); it leases the weights chunk by chunk."""
 
     sample_rate_hz = SAMPLE_RATE_HZ
@@ -102,22 +103,13 @@ class KokoroEngine:
     configurable = ("precision",)
 
     def __init__(self, entry: ModelEntry, context: EngineContext) -> None:
-        self.model_id = entry.id
-        self.label = entry.label
-        self._entry = entry
-        self._context = context
+        super().__init__(entry, context)
         self._build = BUILDS[entry.version]
-        self.languages = tuple(entry.languages)
         self.can_clone = "voice-match" in entry.abilities
         # A fit starts from a stock voice: the user's own voices must not change its result.
         self._stock = VoiceFolder(self._folder / "voices")
         own = VoiceLibrary(context.voices_folder) if context.voices_folder else None
         self._voices = VoiceFolder(self._folder / "voices", own, entry.id)
-
-    @property
-    def model_revision(self) -> str:
-        """Of the weights that are here now."""
-        return self._context.catalog.revision(self._entry)
 
     @property
     def precision(self) -> Precision:

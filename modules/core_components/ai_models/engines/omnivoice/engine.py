@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from modules.core_components.ai_models.catalog import ModelEntry
-from modules.core_components.ai_models.engines.base import EngineContext
+from modules.core_components.ai_models.engines.catalog_engine import CatalogEngine, EngineContext
 from modules.core_components.ai_models.engines.omnivoice.network import Emit, OmniNetwork
 from modules.core_components.ai_models.engines.omnivoice.options import (
     OmniVoiceDesignOptions,
@@ -69,7 +69,7 @@ def create(entry: ModelEntry, context: EngineContext) -> OmniVoiceEngine:
     return OmniVoiceEngine(entry, context)
 
 
-class OmniVoiceEngine:
+class OmniVoiceEngine(CatalogEngine):
     """A handle on a checkpoint of OmniVoice (see `TTSEngine`).
 
     It leases the weights for one piece of text at a time, about 15 seconds of speech that are made
@@ -80,32 +80,18 @@ class OmniVoiceEngine:
     configurable = ("precision", "attention_mechanism")
 
     def __init__(self, entry: ModelEntry, context: EngineContext) -> None:
-        self.model_id = entry.id
-        self.label = entry.label
-        self.languages = tuple(entry.languages)
+        super().__init__(entry, context)
         self.can_clone = "clone" in entry.abilities
         self.options_type: type = OmniVoiceOptions if self.can_clone else OmniVoiceDesignOptions
         self.attention = ""  # with which the weights were loaded last
-        self._entry = entry
-        self._context = context
-
-    @property
-    def model_revision(self) -> str:
-        """Of the weights that are here now."""
-        return self._context.catalog.revision(self._entry)
 
     @property
     def precision(self) -> str:
-        return str(self._context.dtype).removeprefix("torch.")
+        return self._context.dtype_name
 
     def voices(self) -> tuple[str, ...]:
         """None: it speaks in the voices of samples, or in one that is described."""
         return ()
-
-    def load(self, cancel: CancelToken | None = None) -> None:
-        """Loads the weights, so that the next sentence starts at once."""
-        with self._context.pool.lease(self.model_spec(), cancel, f"loading {self.label}"):
-            return
 
     def prompt_parameters(self) -> Mapping[str, Any]:
         """The version of the prompts and how many seconds of a sample are used."""

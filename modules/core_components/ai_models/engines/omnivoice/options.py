@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from modules.core_components.ai_models.engines.base import as_written_option, option
+from modules.core_components.ai_models.engines.options import as_written_option, option
 from modules.core_components.errors import BadInputError
 
 # As the package's omnivoice/utils/voice_design.py has them (a test compares the two); one of each

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from modules.core_components.audio.files import read_speech
+from modules.core_components.ai_models.engines.catalog_engine import read_sample
 from modules.core_components.audio.speech_regions import speech_regions
 from modules.core_components.errors import BadInputError, ModelMissingError
 from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.values import FloatArray, Sample, Speech
 
 SAMPLE_RATE_HZ = 24_000
-SHORTEST_S = 0.5
 # As the package: 3 to 10 seconds are recommended, more than 20 slow it down and clone worse.
 LONGEST_S = 20.0
 _CUT_TO_S = 15.0
@@ -30,12 +29,8 @@ def read_reference(
     none, Whisper writes them down (`engine` gives its handle). Raises BadInputError for a sample
     that is too short or without words, ModelMissingError where Whisper is needed and not here.
     """
-    speech = read_speech(sample.path, SAMPLE_RATE_HZ)
-    if speech.duration_s < SHORTEST_S:
-        raise BadInputError(
-            f"{sample.name} has only {speech.duration_s:.1f} seconds.",
-            "Give OmniVoice at least 3 seconds of the voice, better 5 to 15.",
-        )
+    advice = "Give OmniVoice at least 3 seconds of the voice, better 5 to 15."
+    speech = read_sample(sample.path, sample.name, SAMPLE_RATE_HZ, advice)
     words = sample.ref_text.strip()
     if speech.duration_s > LONGEST_S:
         speech, words = _cut(speech, cancel), ""

@@ -14,7 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from modules.core_components.ai_models.catalog import ModelEntry
-from modules.core_components.ai_models.engines.base import EngineContext, as_written_option, option
+from modules.core_components.ai_models.engines.catalog_engine import (
+    CatalogEngine,
+    EngineContext,
+    read_sample,
+)
+from modules.core_components.ai_models.engines.options import as_written_option, option
 from modules.core_components.ai_models.engines.pocket_tts.network import (
     SAMPLE_RATE_HZ,
     PocketNetwork,
@@ -22,7 +27,6 @@ from modules.core_components.ai_models.engines.pocket_tts.network import (
 from modules.core_components.ai_models.model_pool import ModelSpec
 from modules.core_components.ai_models.model_utils import configure_threads
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
-from modules.core_components.audio.files import read_speech
 from modules.core_components.audio.joining import PARAGRAPH_PAUSE_S, SENTENCE_PAUSE_S, PieceJoiner
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import POLL_S, CancelToken, Progress
@@ -37,7 +41,6 @@ ENGINE = "pocket-tts"
 LANGUAGES = ("en", "fr", "de", "pt", "it", "es", "nl")
 # The package's chunk is 50 tokens of about 3.5 characters; longer pieces it cuts at commas itself.
 _CHARACTER_LIMIT = 160
-_SHORTEST_SAMPLE_S = 0.5
 # As the package's `truncate`: every further second costs memory and time for each frame.
 _LONGEST_SAMPLE_S = 30.0
 _PROMPT_VERSION = 1
@@ -70,7 +73,7 @@ def create(entry: ModelEntry, context: EngineContext) -> PocketEngine:
     return PocketEngine(entry, context)
 
 
-class PocketEngine:
+class PocketEngine(CatalogEngine):
     """A handle on a checkpoint of Pocket TTS (see `TTSEngine`).
 
     It leases the weights for one piece of text at a time. The package generates in threads of its
@@ -84,26 +87,12 @@ class PocketEngine:
     configurable = ()
 
     def __init__(self, entry: ModelEntry, context: EngineContext) -> None:
-        self.model_id = entry.id
-        self.label = entry.label
-        self.languages = tuple(entry.languages)
+        super().__init__(entry, context)
         self.options_type = _options_type(self.languages[0])
-        self._entry = entry
-        self._context = context
-
-    @property
-    def model_revision(self) -> str:
-        """Of the weights that are here now."""
-        return self._context.catalog.revision(self._entry)
 
     def voices(self) -> tuple[str, ...]:
         """None: it speaks in the voices of samples."""
         return ()
-
-    def load(self, cancel: CancelToken | None = None) -> None:
-        """Loads the weights, so that the next sentence starts at once."""
-        with self._context.pool.lease(self.model_spec(), cancel, f"loading {self.label}"):
-            return
 
     def prompt_parameters(self) -> Mapping[str, Any]:
         """The version of the prompts and how many seconds of a sample are used."""
@@ -115,12 +104,8 @@ class PocketEngine:
         Raises BadInputError for a sample that is too short, and JobCancelled.
         """
         progress(0.0, "Preparing the voice")
-        speech = read_speech(sample.path, SAMPLE_RATE_HZ)
-        if speech.duration_s < _SHORTEST_SAMPLE_S:
-            raise BadInputError(
-                f"{sample.name} has only {speech.duration_s:.1f} seconds.",
-                "Give Pocket TTS at least 3 seconds of the voice, better 10 to 30.",
-            )
+        advice = "Give Pocket TTS at least 3 seconds of the voice, better 10 to 30."
+        speech = read_sample(sample.path, sample.name, SAMPLE_RATE_HZ, advice)
         samples = speech.samples[: int(_LONGEST_SAMPLE_S * SAMPLE_RATE_HZ)]
         holder = f"preparing the voice of {sample.name}"
         with self._context.pool.lease(self.model_spec(), cancel, holder, run=True) as network:

@@ -16,7 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from modules.core_components.ai_models.catalog import ModelEntry
-from modules.core_components.ai_models.engines.base import EngineContext
+from modules.core_components.ai_models.engines.catalog_engine import (
+    CatalogEngine,
+    EngineContext,
+    read_sample,
+)
 from modules.core_components.ai_models.engines.qwen3_tts import checkpoint
 from modules.core_components.ai_models.engines.qwen3_tts.checkpoint import built_in_speakers
 from modules.core_components.ai_models.engines.qwen3_tts.graphs import (
@@ -50,7 +54,6 @@ from modules.core_components.ai_models.engines.qwen3_tts.package_calls import (
 from modules.core_components.ai_models.model_pool import ModelSpec
 from modules.core_components.ai_models.model_utils import configure_threads
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
-from modules.core_components.audio.files import read_speech
 from modules.core_components.audio.joining import (
     PARAGRAPH_PAUSE_S,
     SENTENCE_PAUSE_S,
@@ -67,7 +70,6 @@ logger = logging.getLogger(__name__)
 
 REQUIRED_PACKAGES = ("torch", "torchaudio", "qwen_tts", "accelerate")
 
-_SHORTEST_SAMPLE_S = 0.5
 # Every second of the sample is 12.5 frames of the prompt that each frame of speech attends to.
 _LONGEST_SAMPLE_S = 60.0
 
@@ -77,7 +79,7 @@ def create(entry: ModelEntry, context: EngineContext) -> Qwen3TTSEngine:
     return Qwen3TTSEngine(entry, context)
 
 
-class Qwen3TTSEngine(PackageCalls):
+class Qwen3TTSEngine(CatalogEngine, PackageCalls):
     """A handle on a checkpoint of Qwen3-TTS (see `TTSEngine`).
 
     It leases the weights for one piece of text at a time and a run slot for each chunk, so that a
@@ -88,34 +90,21 @@ class Qwen3TTSEngine(PackageCalls):
     configurable = ("precision", "attention_mechanism")
 
     def __init__(self, entry: ModelEntry, context: EngineContext) -> None:
-        self.model_id = entry.id
-        self.label = entry.label
+        super().__init__(entry, context)
         self.languages = (AUTO, *entry.languages)
         self.can_clone = "clone" in entry.abilities
         self.designs_voices = "voice-design" in entry.abilities
         self.options_type = _options_type(entry)
         self.attention = ""  # with which the weights were loaded last
         self._kind = _kind(entry)
-        self._entry = entry
-        self._context = context
-
-    @property
-    def model_revision(self) -> str:
-        """Of the weights that are here now."""
-        return self._context.catalog.revision(self._entry)
 
     @property
     def precision(self) -> str:
-        return str(self._context.dtype).removeprefix("torch.")
+        return self._context.dtype_name
 
     def voices(self) -> tuple[str, ...]:
         """The built-in speakers: CustomVoice has some."""
         return built_in_speakers(self._folder) if self._kind == checkpoint.CUSTOM_VOICE else ()
-
-    def load(self, cancel: CancelToken | None = None) -> None:
-        """Loads the weights, so that the next sentence starts at once."""
-        with self._context.pool.lease(self.model_spec(), cancel, f"loading {self.label}"):
-            return
 
     def prompt_parameters(self) -> Mapping[str, Any]:
         """The version of the prompts."""
@@ -132,12 +121,8 @@ class Qwen3TTSEngine(PackageCalls):
                 f"{self.label} cannot take the voice of a sample.", "Choose a Base model."
             )
         progress(0.0, "Preparing the voice")
-        speech = read_speech(sample.path, SAMPLE_RATE_HZ)
-        if speech.duration_s < _SHORTEST_SAMPLE_S:
-            raise BadInputError(
-                f"{sample.name} has only {speech.duration_s:.1f} seconds.",
-                "Give Qwen3-TTS at least 3 seconds of the voice.",
-            )
+        advice = "Give Qwen3-TTS at least 3 seconds of the voice."
+        speech = read_sample(sample.path, sample.name, SAMPLE_RATE_HZ, advice)
         if sample.ref_text.strip() and speech.duration_s > _LONGEST_SAMPLE_S:
             raise BadInputError(
                 f"{sample.name} is {speech.duration_s:.0f} seconds long.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from modules.core_components.ai_models.engines.base import option
+from modules.core_components.ai_models.engines.options import option
 from modules.core_components.text.languages import guess_language
 
 AUTO = "auto"

@@ -7,7 +7,7 @@ from typing import Any
 
 from modules.core_components.access_token import remote_key
 from modules.core_components.ai_models.catalog import Ability, Licence, ModelEntry
-from modules.core_components.ai_models.engines.base import EngineContext
+from modules.core_components.ai_models.engines.catalog_engine import EngineContext
 from modules.core_components.ai_models.engines.registry import EngineSpec, Factory
 from modules.core_components.ai_models.engines.remote import listening, speech
 from modules.core_components.ai_models.engines.remote.connection import Connection

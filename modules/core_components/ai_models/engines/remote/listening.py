@@ -17,12 +17,12 @@ from pydantic import BaseModel, Field, ValidationError
 
 from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.ai_models.engines.base import (
-    EngineContext,
     ListeningEngine,
     Transcription,
     TranscriptionInfo,
-    option,
 )
+from modules.core_components.ai_models.engines.catalog_engine import EngineContext
+from modules.core_components.ai_models.engines.options import option
 from modules.core_components.ai_models.engines.remote.connection import Call, Connection
 from modules.core_components.ai_models.engines.remote.health import RemoteHealth
 from modules.core_components.audio.encode import encode_speech
@@ -84,7 +84,7 @@ class RemoteListener(ListeningEngine):
     def __init__(
         self, entry: ModelEntry, context: EngineContext, connection: Connection, model: str
     ) -> None:
-        self.entry = entry
+        self._entry = entry
         self.model_id = entry.id
         self.label = entry.label
         self.languages = tuple(entry.languages)

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from modules.core_components.ai_models.catalog import ModelEntry
-from modules.core_components.ai_models.engines.base import EngineContext, option
+from modules.core_components.ai_models.engines.catalog_engine import EngineContext
+from modules.core_components.ai_models.engines.options import option
 from modules.core_components.ai_models.engines.remote.connection import Call, Connection
 from modules.core_components.ai_models.engines.remote.health import RemoteHealth
 from modules.core_components.ai_models.engines.remote.wav_stream import NotWavError, WavStream

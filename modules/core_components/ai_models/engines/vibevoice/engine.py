@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modules.core_components.ai_models.catalog import ModelEntry
-from modules.core_components.ai_models.engines.base import EngineContext, ScriptLine
+from modules.core_components.ai_models.engines.base import ScriptLine
+from modules.core_components.ai_models.engines.catalog_engine import (
+    CatalogEngine,
+    EngineContext,
+    read_sample,
+)
 from modules.core_components.ai_models.engines.registry import EngineMissingError
 from modules.core_components.ai_models.engines.vibevoice.checkpoint import (
     load_checkpoint,
@@ -38,7 +43,6 @@ from modules.core_components.ai_models.model_utils import (
     configure_threads,
 )
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
-from modules.core_components.audio.files import read_speech
 from modules.core_components.audio.joining import SENTENCE_PAUSE_S, LevelMatcher, PieceJoiner
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.progress import CancelToken, Progress
@@ -57,7 +61,6 @@ FOUR_BIT = "4-bit"
 _LATENTS = "latents"
 _PROMPT_VERSION = 1
 _LONGEST_REFERENCE_S = 30.0
-_SHORTEST_REFERENCE_S = 0.5
 # The level of a later part is measured on its first seconds.
 _LEVEL_S = 2.0
 # Characters spoken in a second; a part that takes much longer than that does not end by itself.
@@ -70,7 +73,7 @@ def create(entry: ModelEntry, context: EngineContext) -> VibeVoiceEngine:
     return VibeVoiceEngine(entry, context)
 
 
-class VibeVoiceEngine:
+class VibeVoiceEngine(CatalogEngine):
     """A handle on a VibeVoice (see `ScriptEngine`).
 
     It leases the weights for one part of a script at a time and a run slot for each token, so that
@@ -83,34 +86,20 @@ class VibeVoiceEngine:
     max_speakers = MAX_SPEAKERS
 
     def __init__(self, entry: ModelEntry, context: EngineContext) -> None:
-        self.model_id = entry.id
-        self.label = entry.label
-        self.languages = tuple(entry.languages)
-        self._entry = entry
-        self._context = context
+        super().__init__(entry, context)
         self._four_bit = entry.id.endswith("4bit")
         attention = "attention_mechanism"
         self.configurable = (attention,) if self._four_bit else ("precision", attention)
         self.attention = ""  # with which the weights were loaded last
 
     @property
-    def model_revision(self) -> str:
-        """Of the weights that are here now."""
-        return self._context.catalog.revision(self._entry)
-
-    @property
     def precision(self) -> str:
         """ "4-bit", or the float type of the device."""
-        return FOUR_BIT if self._four_bit else str(self._context.dtype).removeprefix("torch.")
+        return FOUR_BIT if self._four_bit else self._context.dtype_name
 
     def voices(self) -> tuple[str, ...]:
         """None: each speaker has the voice of a sample."""
         return ()
-
-    def load(self, cancel: CancelToken | None = None) -> None:
-        """Loads the weights, so that the next sentence starts at once."""
-        with self._context.pool.lease(self.model_spec(), cancel, f"loading {self.label}"):
-            return
 
     def prompt_parameters(self) -> Mapping[str, Any]:
         """How many seconds of a sample are used."""
@@ -122,13 +111,8 @@ class VibeVoiceEngine:
         Raises BadInputError for a sample that is too short, and JobCancelled.
         """
         progress(0.0, "Preparing the voice")
-        sound = read_speech(sample.path, SAMPLE_RATE_HZ)
-        if sound.duration_s < _SHORTEST_REFERENCE_S:
-            raise BadInputError(
-                f"{sample.name} has only {sound.duration_s:.1f} seconds.",
-                "Give VibeVoice at least 3 seconds of the voice, better 10 to 30.",
-                "voice",
-            )
+        advice = "Give VibeVoice at least 3 seconds of the voice, better 10 to 30."
+        sound = read_sample(sample.path, sample.name, SAMPLE_RATE_HZ, advice)
         reference = sound.samples[: int(_LONGEST_REFERENCE_S * SAMPLE_RATE_HZ)]
         holder = f"preparing the voice of {sample.name}"
         with self._context.pool.lease(self.model_spec(), cancel, holder, run=True) as network:

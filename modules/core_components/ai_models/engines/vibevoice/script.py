@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from modules.core_components.ai_models.engines.base import ScriptLine, option
+from modules.core_components.ai_models.engines.base import ScriptLine
+from modules.core_components.ai_models.engines.options import option
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.languages import is_spaceless
 from modules.core_components.text.sentences import cut_evenly, split_sentences

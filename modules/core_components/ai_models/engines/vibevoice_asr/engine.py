@@ -12,12 +12,12 @@ import numpy as np
 
 from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.ai_models.engines.base import (
-    EngineContext,
     ListeningEngine,
     Transcription,
     TranscriptionInfo,
-    option,
 )
+from modules.core_components.ai_models.engines.catalog_engine import CatalogEngine, EngineContext
+from modules.core_components.ai_models.engines.options import option
 from modules.core_components.ai_models.engines.registry import EngineMissingError
 from modules.core_components.ai_models.engines.speaker_handle import find_speaker_encoder
 from modules.core_components.ai_models.engines.vibevoice.checkpoint import (
@@ -88,35 +88,11 @@ def create(entry: ModelEntry, context: EngineContext) -> VibeVoiceAsrEngine:
     return VibeVoiceAsrEngine(entry, context)
 
 
-@dataclass(frozen=True)
-class VibeVoiceAsrEngine(ListeningEngine):
+class VibeVoiceAsrEngine(CatalogEngine, ListeningEngine):
     """A handle on VibeVoice-ASR; it leases the weights for one window at a time."""
 
-    entry: ModelEntry
-    context: EngineContext
     options_type: type = VibeVoiceAsrOptions
     configurable: tuple[str, ...] = ("precision", "attention_mechanism")
-
-    @property
-    def model_id(self) -> str:
-        return self.entry.id
-
-    @property
-    def model_revision(self) -> str:
-        return self.context.catalog.revision(self.entry)
-
-    @property
-    def label(self) -> str:
-        return self.entry.label
-
-    @property
-    def languages(self) -> tuple[str, ...]:
-        return self.entry.languages
-
-    def load(self, cancel: CancelToken | None = None) -> None:
-        """Loads the weights, so that the next transcription starts at once."""
-        with self.context.pool.lease(self.model_spec(), cancel, f"loading {self.label}"):
-            return
 
     def transcribe_speech(
         self, speech: Speech, options: VibeVoiceAsrOptions, progress: Progress, cancel: CancelToken
@@ -149,7 +125,7 @@ class VibeVoiceAsrEngine(ListeningEngine):
         notes: list[str],
     ) -> Iterator[Any]:
         """Yields the TranscriptionInfo, then the Segments."""
-        embedder = _SpeakerEmbedder(self.context, notes)
+        embedder = _SpeakerEmbedder(self._context, notes)
         names = SpeakerNames(embedder, embedder.same_speaker)
         duration_s = recording.duration_s
         info_sent = False
@@ -191,11 +167,11 @@ class VibeVoiceAsrEngine(ListeningEngine):
     ) -> Answer:
         answers: list[Answer] = []
         holder = f"transcribing with {self.label}"
-        pool, device = self.context.pool, self.context.device
+        pool, device = self._context.pool, self._context.device
         with pool.lease(self.model_spec(), cancel, holder) as network:
 
             def work(emit: Emit) -> None:
-                configure_threads(self.context.threads)
+                configure_threads(self._context.threads)
                 answers.append(
                     network.transcribe(
                         samples, options.hotwords.strip(), options.max_new_tokens, emit,
@@ -219,11 +195,11 @@ class VibeVoiceAsrEngine(ListeningEngine):
 
     def model_spec(self) -> ModelSpec[VibeVoiceAsrNetwork]:
         """The weights, for the pool."""
-        device = self.context.device
-        return self.context.model_spec(
-            self.entry,
+        device = self._context.device
+        return self._context.model_spec(
+            self._entry,
             self.model_revision,
-            str(self.context.dtype).removeprefix("torch."),
+            self._context.dtype_name,
             load=self._load,
             to_host=lambda network: network.move_to("cpu"),
             to_device=lambda network: network.move_to(device),
@@ -233,15 +209,15 @@ class VibeVoiceAsrEngine(ListeningEngine):
     def _load(self) -> VibeVoiceAsrNetwork:
         from transformers import VibeVoiceAsrForConditionalGeneration
 
-        refuse_old_layout(self.entry, self.context.catalog.folder(self.entry))
+        refuse_old_layout(self._entry, self._context.catalog.folder(self._entry))
         model, processor, _ = load_checkpoint(
             VibeVoiceAsrForConditionalGeneration,
             self.label,
-            self.context.ensure_model(self.model_id),
-            self.context.attention,
-            self.context.dtype,
-            self.context.device,
-            low_cpu_mem_usage=self.context.low_cpu_mem_usage,
+            self._context.ensure_model(self.model_id),
+            self._context.attention,
+            self._context.dtype,
+            self._context.device,
+            low_cpu_mem_usage=self._context.low_cpu_mem_usage,
         )
         return VibeVoiceAsrNetwork(model, processor)
 

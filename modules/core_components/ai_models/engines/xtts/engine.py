@@ -10,7 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from modules.core_components.ai_models.catalog import ModelEntry
-from modules.core_components.ai_models.engines.base import EngineContext
+from modules.core_components.ai_models.engines.catalog_engine import (
+    CatalogEngine,
+    EngineContext,
+    read_sample,
+)
 from modules.core_components.ai_models.engines.xtts.checkpoint import (
     CONFIG,
     SPEAKERS,
@@ -43,7 +47,6 @@ from modules.core_components.ai_models.engines.xtts.text_form import (
 from modules.core_components.ai_models.model_pool import ModelSpec
 from modules.core_components.ai_models.model_utils import configure_threads
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
-from modules.core_components.audio.files import read_speech
 from modules.core_components.audio.joining import PARAGRAPH_PAUSE_S, SENTENCE_PAUSE_S, PieceJoiner
 from modules.core_components.errors import BadInputError, DiskFullError
 from modules.core_components.progress import CancelToken, Progress, no_progress
@@ -54,7 +57,6 @@ from modules.core_components.values import FloatArray, Sample, Speech, VoiceProm
 REQUIRED_PACKAGES = ("torch", "torchaudio", "TTS")
 REFERENCE_VOICE = "reference"
 
-_SHORTEST_CLIP_S = 0.5  # coqui ignores what is left of a clip below 0.33 s
 _PROMPT_VERSION = 1
 _NAMED_AT_MOST = 8
 
@@ -80,7 +82,7 @@ def create(entry: ModelEntry, context: EngineContext) -> XttsEngine:
     return XttsEngine(entry, context, model_files)
 
 
-class XttsEngine:
+class XttsEngine(CatalogEngine):
     """A handle on an XTTS (see `TTSEngine`): a version of the catalog or a tuned one.
 
     It leases the weights for one piece of text at a time and a run slot for each chunk, so that a
@@ -94,11 +96,7 @@ class XttsEngine:
     configurable = ()
 
     def __init__(self, entry: ModelEntry, context: EngineContext, model_files: ModelFiles) -> None:
-        self.model_id = entry.id
-        self.label = entry.label
-        self.languages = tuple(entry.languages)
-        self._entry = entry
-        self._context = context
+        super().__init__(entry, context)
         self._files = model_files
 
     @property
@@ -110,11 +108,6 @@ class XttsEngine:
         """The voice of the model's own reference clips, then the studio speakers."""
         own = (REFERENCE_VOICE,) if reference_clips(self._files.folder) else ()
         return (*own, *studio_speakers(self._files.folder / SPEAKERS))
-
-    def load(self, cancel: CancelToken | None = None) -> None:
-        """Loads the weights, so that the next sentence starts at once."""
-        with self._context.pool.lease(self.model_spec(), cancel, f"loading {self.label}"):
-            return
 
     def prompt_parameters(self) -> Mapping[str, Any]:
         """How many seconds of a sample are used, and in which chunks."""
@@ -244,13 +237,8 @@ class XttsEngine:
         self, clips: Sequence[Path], key: str, progress: Progress, cancel: CancelToken
     ) -> VoicePrompt:
         progress(0.0, "Preparing the voice")
-        sounds = [read_speech(clip, CONDITIONING_RATE_HZ) for clip in clips]
-        for clip, sound in zip(clips, sounds, strict=True):
-            if sound.duration_s < _SHORTEST_CLIP_S:
-                raise BadInputError(
-                    f"{clip.name} has only {sound.duration_s:.1f} seconds.",
-                    "Give XTTS at least 3 seconds of the voice, better 6 to 30.",
-                )
+        advice = "Give XTTS at least 3 seconds of the voice, better 6 to 30."
+        sounds = [read_sample(clip, clip.name, CONDITIONING_RATE_HZ, advice) for clip in clips]
         holder = f"preparing the voice of {clips[0].stem}"
         with self._context.pool.lease(self.model_spec(), cancel, holder, run=True) as network:
             configure_threads(self._context.threads)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from modules.core_components.ai_models.engines.base import as_written_option, option
+from modules.core_components.ai_models.engines.options import as_written_option, option
 from modules.core_components.ai_models.engines.xtts.text_form import LANGUAGE
 
 # The languages of XTTS v2, and how much text of each it speaks well at once.

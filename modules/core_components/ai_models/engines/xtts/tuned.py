@@ -9,7 +9,7 @@ from typing import Any
 
 from modules.core_components.ai_models.catalog import Licence, ModelEntry
 from modules.core_components.ai_models.downloads.files import sha256_of
-from modules.core_components.ai_models.engines.base import EngineContext
+from modules.core_components.ai_models.engines.catalog_engine import EngineContext
 from modules.core_components.ai_models.engines.registry import Factory
 from modules.core_components.ai_models.engines.xtts.checkpoint import (
     CONFIG,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from modules.core_components.ai_models.catalog import Catalog
-from modules.core_components.ai_models.engines.base import EngineContext
+from modules.core_components.ai_models.engines.catalog_engine import EngineContext
 from modules.core_components.ai_models.engines.kokoro.engine import KokoroEngine, create
 from modules.core_components.ai_models.model_pool import ModelPool
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore

@@ -14,12 +14,8 @@ import pytest
 import torch
 
 from modules.core_components.ai_models.catalog import Catalog
-from modules.core_components.ai_models.engines.base import (
-    EngineContext,
-    TTSEngine,
-    describe_options,
-    parse_options,
-)
+from modules.core_components.ai_models.engines.base import TTSEngine
+from modules.core_components.ai_models.engines.catalog_engine import EngineContext
 from modules.core_components.ai_models.engines.kokoro import engine as module
 from modules.core_components.ai_models.engines.kokoro.engine import (
     KokoroEngine,
@@ -28,6 +24,7 @@ from modules.core_components.ai_models.engines.kokoro.engine import (
 )
 from modules.core_components.ai_models.engines.kokoro.fit.layers import adain_layers
 from modules.core_components.ai_models.engines.kokoro.voices import pack_bytes, voice_of_prompt
+from modules.core_components.ai_models.engines.options import describe_options, parse_options
 from modules.core_components.ai_models.model_pool import ModelPool
 from modules.core_components.errors import (
     BadInputError,

@@ -15,8 +15,8 @@ import pytest
 import torch
 
 from modules.core_components.ai_models.engines import campplus, ge2e, whisper_features
-from modules.core_components.ai_models.engines.base import EngineContext
 from modules.core_components.ai_models.engines.campplus_network import CampplusEncoder
+from modules.core_components.ai_models.engines.catalog_engine import EngineContext
 from modules.core_components.ai_models.engines.ge2e_network import SpeakerEncoder
 from modules.core_components.ai_models.engines.kokoro.engine import KokoroEngine, create
 from modules.core_components.ai_models.engines.kokoro.fit import (

@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from modules.core_components.ai_models.catalog import Catalog
-from modules.core_components.ai_models.engines.base import EngineContext, TTSEngine
+from modules.core_components.ai_models.engines.base import TTSEngine
+from modules.core_components.ai_models.engines.catalog_engine import EngineContext
 from modules.core_components.ai_models.engines.kokoro.engine import (
     KokoroOptions,
     create,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from modules.core_components.ai_models.engines.omnivoice.engine import OmniVoiceEngine
-from modules.core_components.ai_models.model_pool import ModelPool, ModelSpec
+from modules.core_components.ai_models.model_pool import ModelSpec
 from modules.core_components.ai_models.tts_manager import TTSManager
 from modules.core_components.audio.files import audio_sha256, write_speech
 from modules.core_components.errors import (
@@ -25,8 +25,8 @@ from modules.core_components.errors import (
     ModelMissingError,
 )
 from modules.core_components.progress import CancelToken
-from modules.core_components.settings import Settings, load_settings
 from modules.core_components.values import FloatArray, Sample, Speech, VoicePrompt
+from tests.helpers.engine_studio import EngineStudio, engine_studio, noise_sample
 from tests.helpers.errors import detailed
 from tests.helpers.tiny_omnivoice import MODEL_ID, install_tiny_omnivoice
 
@@ -38,62 +38,37 @@ LONG = " ".join(f"This is sentence number {number}, and it says little." for num
 SEED = 2
 
 
-@dataclass(frozen=True)
-class Studio:
-    settings: Settings
-    catalog_file: Path
-    pool: ModelPool
-
-    def manager(self) -> TTSManager:
-        """A manager as a fresh start of the studio would have it; the pool is kept."""
-        return TTSManager(self.settings, self.pool, self.catalog_file)
-
-    @property
-    def folder(self) -> Path:
-        return self.settings.models_folder / "omnivoice" / "0.6b"
-
-
-def open_studio(tiny: Path, root: Path) -> Studio:
-    choices = {"models_folder": str(root / "models"), "device": "cpu", "torch_threads": 1}
-    settings = load_settings(root, choices)
-    catalog_file = install_tiny_omnivoice(tiny, settings.models_folder)
-    return Studio(settings, catalog_file, ModelPool({"cpu": 2**34}, meter=lambda device: 0))
-
-
 @pytest.fixture(scope="module")
-def studio(tiny_omnivoice: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    opened = open_studio(tiny_omnivoice, tmp_path_factory.mktemp("studio"))
-    yield opened
-    opened.pool.close()
+def studio(
+    tiny_omnivoice: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[EngineStudio]:
+    with engine_studio(
+        tmp_path_factory.mktemp("studio"), partial(install_tiny_omnivoice, tiny_omnivoice)
+    ) as opened:
+        yield opened
 
 
 @pytest.fixture
-def own_studio(tiny_omnivoice: Path, tmp_path: Path) -> Iterator[Studio]:
+def own_studio(tiny_omnivoice: Path, tmp_path: Path) -> Iterator[EngineStudio]:
     """Its files may be harmed."""
-    opened = open_studio(tiny_omnivoice, tmp_path)
-    yield opened
-    opened.pool.close()
+    with engine_studio(tmp_path, partial(install_tiny_omnivoice, tiny_omnivoice)) as opened:
+        yield opened
+
+
+def folder_of(studio: EngineStudio) -> Path:
+    """Of the checkpoint."""
+    return studio.settings.models_folder / "omnivoice" / "0.6b"
 
 
 @pytest.fixture(scope="module")
-def manager(studio: Studio) -> TTSManager:
+def manager(studio: EngineStudio) -> TTSManager:
     return studio.manager()
 
 
 @pytest.fixture(scope="module")
 def voice(manager: TTSManager, tmp_path_factory: pytest.TempPathFactory) -> VoicePrompt:
-    sample = a_sample(tmp_path_factory.mktemp("samples"), "Anna")
+    sample = noise_sample(tmp_path_factory.mktemp("samples"), "Anna", ref_text=WORDS)
     return manager.prepare_voice(MODEL_ID, sample)[0]
-
-
-def a_sample(
-    folder: Path, name: str, seconds: float = 2.0, language: str = "", words: str = WORDS
-) -> Sample:
-    noise = np.random.default_rng(len(name)).normal(scale=0.1, size=int(seconds * RATE_HZ))
-    speech = Speech(noise.astype(np.float32), RATE_HZ)
-    write_speech(folder / f"{name}.wav", speech)
-    sha = audio_sha256(speech)
-    return Sample(name, folder / f"{name}.wav", sha, seconds, words, language=language)
 
 
 def engine_of(manager: TTSManager, model_id: str = MODEL_ID) -> OmniVoiceEngine:
@@ -130,7 +105,9 @@ def test_a_seed_is_a_sound(manager: TTSManager, voice: VoicePrompt) -> None:
 
 def test_each_option_is_heard(manager: TTSManager, voice: VoicePrompt, tmp_path: Path) -> None:
     usual = spoken(manager, voice)
-    other, _ = manager.prepare_voice(MODEL_ID, a_sample(tmp_path, "Bernadette", 3.0))
+    other, _ = manager.prepare_voice(
+        MODEL_ID, noise_sample(tmp_path, "Bernadette", 3.0, ref_text=WORDS)
+    )
     for changed in (
         spoken(manager, other),
         spoken(manager, voice, steps=8),
@@ -166,7 +143,7 @@ def test_the_front_end_reads_the_text(manager: TTSManager, voice: VoicePrompt) -
 
 
 def test_amharic_stays_in_its_script_with_its_numbers_in_words(
-    manager: TTSManager, studio: Studio, voice: VoicePrompt, monkeypatch: pytest.MonkeyPatch
+    manager: TTSManager, studio: EngineStudio, voice: VoicePrompt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with studio.pool.lease(engine_of(manager).model_spec()) as network:
         given: list[tuple[str, Any]] = []
@@ -189,7 +166,7 @@ def test_a_long_text_comes_in_pieces(manager: TTSManager, voice: VoicePrompt) ->
 
 
 def test_a_cancel_in_the_middle_of_a_piece_stops_it(
-    manager: TTSManager, studio: Studio, voice: VoicePrompt
+    manager: TTSManager, studio: EngineStudio, voice: VoicePrompt
 ) -> None:
     cancel, layers = CancelToken(), []
     engine = engine_of(manager)
@@ -229,8 +206,8 @@ def test_two_at_once_do_not_disturb_each_other(manager: TTSManager, voice: Voice
         assert np.array_equal(together[seed], expected)
 
 
-def test_a_prompt_comes_back_from_the_disk(studio: Studio, tmp_path: Path) -> None:
-    sample = a_sample(tmp_path, "Camilla")
+def test_a_prompt_comes_back_from_the_disk(studio: EngineStudio, tmp_path: Path) -> None:
+    sample = noise_sample(tmp_path, "Camilla", ref_text=WORDS)
     prompt, known = studio.manager().prepare_voice(MODEL_ID, sample)
     assert not known
     fresh = studio.manager()
@@ -246,9 +223,9 @@ def test_a_prompt_comes_back_from_the_disk(studio: Studio, tmp_path: Path) -> No
 
 
 def test_a_prompt_is_what_the_package_makes_of_the_recording(
-    manager: TTSManager, studio: Studio, tmp_path: Path
+    manager: TTSManager, studio: EngineStudio, tmp_path: Path
 ) -> None:
-    sample = a_sample(tmp_path, "Dora", 4.0, words="No full stop")
+    sample = noise_sample(tmp_path, "Dora", 4.0, ref_text="No full stop")
     prompt, _ = manager.prepare_voice(MODEL_ID, sample)
     with studio.pool.lease(engine_of(manager).model_spec()) as network:
         theirs = network.model.create_voice_clone_prompt(str(sample.path), "No full stop")
@@ -258,7 +235,7 @@ def test_a_prompt_is_what_the_package_makes_of_the_recording(
 
 
 def test_a_file_of_the_package_becomes_a_prompt_of_ours(
-    manager: TTSManager, studio: Studio, voice: VoicePrompt, tmp_path: Path
+    manager: TTSManager, studio: EngineStudio, voice: VoicePrompt, tmp_path: Path
 ) -> None:
     from modules.core_components.ai_models.engines.omnivoice.prompts import package_prompt
 
@@ -297,13 +274,15 @@ def test_code_in_a_prompt_file_is_not_run(manager: TTSManager, tmp_path: Path) -
 
 def test_a_sample_without_words_needs_a_listener(manager: TTSManager, tmp_path: Path) -> None:
     for sample in (
-        a_sample(tmp_path, "Elena", words=" "),
-        a_sample(tmp_path, "Friederike", 21.0),  # only a part is used, with other words
+        noise_sample(tmp_path, "Elena", ref_text=" "),
+        noise_sample(
+            tmp_path, "Friederike", 21.0, ref_text=WORDS
+        ),  # only a part is used, with other words
     ):
         with pytest.raises(ModelMissingError, match="words of"):
             manager.prepare_voice(MODEL_ID, sample)
     with pytest.raises(BadInputError, match=r"only 0\.2 seconds"):
-        manager.prepare_voice(MODEL_ID, a_sample(tmp_path, "Gia", 0.2))
+        manager.prepare_voice(MODEL_ID, noise_sample(tmp_path, "Gia", 0.2, ref_text=WORDS))
 
 
 def test_a_silent_sample_is_refused(manager: TTSManager, tmp_path: Path) -> None:
@@ -315,12 +294,16 @@ def test_a_silent_sample_is_refused(manager: TTSManager, tmp_path: Path) -> None
 
 
 def test_a_sample_in_another_language_is_noted(manager: TTSManager, tmp_path: Path) -> None:
-    prompt, _ = manager.prepare_voice(MODEL_ID, a_sample(tmp_path, "Hilde", language="de"))
+    prompt, _ = manager.prepare_voice(
+        MODEL_ID, noise_sample(tmp_path, "Hilde", language="de", ref_text=WORDS)
+    )
     first, *others = chunks(manager, prompt)
     assert "German" in first.notes[0]
     assert not any(piece.notes for piece in others)
     for language, code in (("en-gb", "en"), ("ar", "arb")):
-        prompt, _ = manager.prepare_voice(MODEL_ID, a_sample(tmp_path, "I", language=language))
+        prompt, _ = manager.prepare_voice(
+            MODEL_ID, noise_sample(tmp_path, "I", language=language, ref_text=WORDS)
+        )
         assert not chunks(manager, prompt, language=code)[0].notes
 
 
@@ -366,7 +349,7 @@ def test_both_models_share_the_weights(manager: TTSManager) -> None:
 
 
 def test_it_leaves_memory_and_comes_back(
-    manager: TTSManager, studio: Studio, voice: VoicePrompt
+    manager: TTSManager, studio: EngineStudio, voice: VoicePrompt
 ) -> None:
     before = spoken(manager, voice)
     studio.pool.unload_all()
@@ -401,16 +384,16 @@ def test_languages_and_traits_are_those_of_the_package(manager: TTSManager) -> N
         ("config.json", b'{"model_type": "qwen3"}'),
     ],
 )
-def test_a_damaged_file_is_named(own_studio: Studio, name: str, content: bytes) -> None:
-    (own_studio.folder / name).write_bytes(content)
+def test_a_damaged_file_is_named(own_studio: EngineStudio, name: str, content: bytes) -> None:
+    (folder_of(own_studio) / name).write_bytes(content)
     with pytest.raises(CorruptFileError, match="damaged"):
         own_studio.manager().get(MODEL_ID).load()
 
 
-def test_weights_that_are_not_there_are_not_drawn_at_random(own_studio: Studio) -> None:
+def test_weights_that_are_not_there_are_not_drawn_at_random(own_studio: EngineStudio) -> None:
     from safetensors.torch import load_file, save_file
 
-    path = own_studio.folder / "model.safetensors"
+    path = folder_of(own_studio) / "model.safetensors"
     weights = load_file(path)
     del weights["audio_heads.weight"]
     save_file(weights, path, {"format": "pt"})

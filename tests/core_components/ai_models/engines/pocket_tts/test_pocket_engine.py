@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,14 @@ import numpy as np
 import pytest
 import yaml
 
-from modules.core_components.ai_models.engines.base import describe_options
+from modules.core_components.ai_models.engines.options import describe_options
 from modules.core_components.ai_models.engines.pocket_tts.checkpoint import CloningMissingError
-from modules.core_components.ai_models.model_pool import ModelPool
 from modules.core_components.ai_models.tts_manager import TTSManager
-from modules.core_components.audio.files import audio_sha256, write_speech
 from modules.core_components.errors import BadInputError, CorruptFileError, JobCancelled
 from modules.core_components.progress import CancelToken
-from modules.core_components.settings import Settings, app_folder, load_settings
-from modules.core_components.values import FloatArray, Sample, Speech, VoicePrompt
+from modules.core_components.settings import app_folder
+from modules.core_components.values import FloatArray, Speech, VoicePrompt
+from tests.helpers.engine_studio import EngineStudio, engine_studio, noise_sample
 from tests.helpers.errors import detailed, told
 from tests.helpers.tiny_pocket import MODEL_ID, install_tiny_pocket
 
@@ -35,60 +34,35 @@ LONG = " ".join(f"This is sentence number {number}, and it says little." for num
 SEED = 2
 
 
-@dataclass(frozen=True)
-class Studio:
-    settings: Settings
-    catalog_file: Path
-    pool: ModelPool
-
-    def manager(self) -> TTSManager:
-        """A manager as a fresh start of the studio would have it; the pool is kept."""
-        return TTSManager(self.settings, self.pool, self.catalog_file)
-
-    @property
-    def folder(self) -> Path:
-        return self.settings.models_folder / "pocket-tts" / "english"
-
-
-def open_studio(tiny: Path, root: Path) -> Studio:
-    choices = {"models_folder": str(root / "models"), "device": "cpu", "torch_threads": 1}
-    settings = load_settings(root, choices)
-    catalog_file = install_tiny_pocket(tiny, settings.models_folder)
-    return Studio(settings, catalog_file, ModelPool({"cpu": 2**34}, meter=lambda device: 0))
-
-
 @pytest.fixture(scope="module")
-def studio(tiny_pocket: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    opened = open_studio(tiny_pocket, tmp_path_factory.mktemp("studio"))
-    yield opened
-    opened.pool.close()
+def studio(tiny_pocket: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineStudio]:
+    with engine_studio(
+        tmp_path_factory.mktemp("studio"), partial(install_tiny_pocket, tiny_pocket)
+    ) as opened:
+        yield opened
 
 
 @pytest.fixture
-def own_studio(tiny_pocket: Path, tmp_path: Path) -> Iterator[Studio]:
+def own_studio(tiny_pocket: Path, tmp_path: Path) -> Iterator[EngineStudio]:
     """Its files may be harmed."""
-    opened = open_studio(tiny_pocket, tmp_path)
-    yield opened
-    opened.pool.close()
+    with engine_studio(tmp_path, partial(install_tiny_pocket, tiny_pocket)) as opened:
+        yield opened
+
+
+def folder_of(studio: EngineStudio) -> Path:
+    """Of the checkpoint."""
+    return studio.settings.models_folder / "pocket-tts" / "english"
 
 
 @pytest.fixture(scope="module")
-def manager(studio: Studio) -> TTSManager:
+def manager(studio: EngineStudio) -> TTSManager:
     return studio.manager()
 
 
 @pytest.fixture(scope="module")
 def voice(manager: TTSManager, tmp_path_factory: pytest.TempPathFactory) -> VoicePrompt:
-    sample = a_sample(tmp_path_factory.mktemp("samples"), "Anna")
+    sample = noise_sample(tmp_path_factory.mktemp("samples"), "Anna")
     return manager.prepare_voice(MODEL_ID, sample)[0]
-
-
-def a_sample(folder: Path, name: str, seconds: float = 2.0, language: str = "") -> Sample:
-    noise = np.random.default_rng(len(name)).normal(scale=0.1, size=int(seconds * RATE_HZ))
-    speech = Speech(noise.astype(np.float32), RATE_HZ)
-    write_speech(folder / f"{name}.wav", speech)
-    sha = audio_sha256(speech)
-    return Sample(name, folder / f"{name}.wav", sha, seconds, language=language)
 
 
 def chunks(
@@ -103,7 +77,7 @@ def spoken(*arguments: Any, **options: Any) -> FloatArray:
     return np.concatenate([chunk.samples for chunk in chunks(*arguments, **options)])
 
 
-def test_importing_and_loading_leave_the_threads_alone(studio: Studio) -> None:
+def test_importing_and_loading_leave_the_threads_alone(studio: EngineStudio) -> None:
     code = (
         "import sys, torch\n"
         "from pathlib import Path\n"
@@ -113,7 +87,7 @@ def test_importing_and_loading_leave_the_threads_alone(studio: Studio) -> None:
         "assert torch.get_num_threads() == 3, torch.get_num_threads()\n"
     )
     config_file = studio.settings.cache_folder / "threads.yaml"
-    arguments = [sys.executable, "-c", code, str(studio.folder), str(config_file)]
+    arguments = [sys.executable, "-c", code, str(folder_of(studio)), str(config_file)]
     subprocess.run(arguments, check=True, cwd=app_folder())
 
 
@@ -143,7 +117,7 @@ def test_temperature_steps_and_voice_are_heard(
     manager: TTSManager, voice: VoicePrompt, tmp_path: Path
 ) -> None:
     usual = spoken(manager, voice)
-    other_voice, _ = manager.prepare_voice(MODEL_ID, a_sample(tmp_path, "Bernadette", 3.0))
+    other_voice, _ = manager.prepare_voice(MODEL_ID, noise_sample(tmp_path, "Bernadette", 3.0))
     for changed in (
         spoken(manager, voice, temperature=0.9),
         spoken(manager, voice, steps=4),
@@ -166,7 +140,7 @@ def test_speech_comes_chunk_by_chunk(manager: TTSManager, voice: VoicePrompt) ->
 
 
 def test_a_cancel_in_the_middle_stops_at_once(
-    manager: TTSManager, studio: Studio, voice: VoicePrompt
+    manager: TTSManager, studio: EngineStudio, voice: VoicePrompt
 ) -> None:
     cancel = CancelToken()
     engine = manager.get(MODEL_ID)
@@ -205,8 +179,8 @@ def test_two_at_once_do_not_disturb_each_other(manager: TTSManager, voice: Voice
         assert np.array_equal(together[seed], expected)
 
 
-def test_a_prompt_comes_back_from_the_disk(studio: Studio, tmp_path: Path) -> None:
-    sample = a_sample(tmp_path, "Camilla")
+def test_a_prompt_comes_back_from_the_disk(studio: EngineStudio, tmp_path: Path) -> None:
+    sample = noise_sample(tmp_path, "Camilla")
     prompt, known = studio.manager().prepare_voice(MODEL_ID, sample)
     assert not known
     fresh = studio.manager()
@@ -220,9 +194,9 @@ def test_a_prompt_comes_back_from_the_disk(studio: Studio, tmp_path: Path) -> No
 
 
 def test_a_prompt_is_what_the_package_makes_of_the_recording(
-    manager: TTSManager, studio: Studio, tmp_path: Path
+    manager: TTSManager, studio: EngineStudio, tmp_path: Path
 ) -> None:
-    sample = a_sample(tmp_path, "Dora", 4.0)
+    sample = noise_sample(tmp_path, "Dora", 4.0)
     prompt, _ = manager.prepare_voice(MODEL_ID, sample)
     with studio.pool.lease(manager.get(MODEL_ID).model_spec()) as network:
         theirs = network.package_model.get_state_for_audio_prompt(sample.path)
@@ -237,19 +211,19 @@ def test_a_sample_is_cut_to_30_seconds_and_a_snippet_refused(
 ) -> None:
     sizes = set()
     for name, seconds in (("Elena", 30.0), ("Friederike", 40.0)):
-        prompt, _ = manager.prepare_voice(MODEL_ID, a_sample(tmp_path, name, seconds))
+        prompt, _ = manager.prepare_voice(MODEL_ID, noise_sample(tmp_path, name, seconds))
         sizes |= {array.shape for key, array in prompt.tensors.items() if key.endswith("cache")}
     assert max(size[2] for size in sizes) <= 30 * 12.5 + 3
     with pytest.raises(BadInputError, match=r"only 0\.2 seconds"):
-        manager.prepare_voice(MODEL_ID, a_sample(tmp_path, "Gia", 0.2))
+        manager.prepare_voice(MODEL_ID, noise_sample(tmp_path, "Gia", 0.2))
 
 
 def test_a_sample_in_another_language_is_noted(manager: TTSManager, tmp_path: Path) -> None:
-    prompt, _ = manager.prepare_voice(MODEL_ID, a_sample(tmp_path, "Hilde", language="de"))
+    prompt, _ = manager.prepare_voice(MODEL_ID, noise_sample(tmp_path, "Hilde", language="de"))
     first, *others = chunks(manager, prompt)
     assert "German" in first.notes[0]
     assert not any(piece.notes for piece in others)
-    prompt, _ = manager.prepare_voice(MODEL_ID, a_sample(tmp_path, "Irene", language="en-gb"))
+    prompt, _ = manager.prepare_voice(MODEL_ID, noise_sample(tmp_path, "Irene", language="en-gb"))
     assert not chunks(manager, prompt)[0].notes
 
 
@@ -299,17 +273,17 @@ def test_every_entry_has_the_packages_configuration_and_its_revisions(manager: T
             assert ours == path
 
 
-def test_weights_without_cloning_are_named(own_studio: Studio, tmp_path: Path) -> None:
+def test_weights_without_cloning_are_named(own_studio: EngineStudio, tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 
-    path = own_studio.folder / "model.safetensors"
+    path = folder_of(own_studio) / "model.safetensors"
     weights = load_file(path)
     for name, tensor in weights.items():
         if name.startswith("mimi.encoder."):
             tensor.zero_()
     save_file(weights, path)
     with pytest.raises(CloningMissingError, check=detailed("without voice cloning")) as caught:
-        own_studio.manager().prepare_voice(MODEL_ID, a_sample(tmp_path, "Jana"))
+        own_studio.manager().prepare_voice(MODEL_ID, noise_sample(tmp_path, "Jana"))
     assert "access token" in told(caught.value)
 
 
@@ -322,14 +296,14 @@ def test_weights_without_cloning_are_named(own_studio: Studio, tmp_path: Path) -
         ("config.yaml", b"\x80\x04K\x01."),
     ],
 )
-def test_a_damaged_file_is_named(own_studio: Studio, name: str, content: bytes) -> None:
-    (own_studio.folder / name).write_bytes(content)
+def test_a_damaged_file_is_named(own_studio: EngineStudio, name: str, content: bytes) -> None:
+    (folder_of(own_studio) / name).write_bytes(content)
     with pytest.raises(CorruptFileError, check=detailed(name.replace(".", r"\."))):
         own_studio.manager().get(MODEL_ID).load()
 
 
 def test_a_pickle_in_the_place_of_the_weights_is_never_run(
-    own_studio: Studio, tmp_path: Path
+    own_studio: EngineStudio, tmp_path: Path
 ) -> None:
     import torch
 
@@ -339,16 +313,16 @@ def test_a_pickle_in_the_place_of_the_weights_is_never_run(
         def __reduce__(self) -> tuple[Any, tuple[Path]]:
             return Path.touch, (ran,)
 
-    torch.save({"model": Evil()}, own_studio.folder / "model.safetensors")
+    torch.save({"model": Evil()}, folder_of(own_studio) / "model.safetensors")
     with pytest.raises(CorruptFileError, check=detailed(r"model\.safetensors")):
         own_studio.manager().get(MODEL_ID).load()
     assert not ran.exists()
 
 
 def test_no_configuration_can_make_it_fetch_or_load_other_weights(
-    own_studio: Studio, monkeypatch: pytest.MonkeyPatch
+    own_studio: EngineStudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = own_studio.folder / "config.yaml"
+    path = folder_of(own_studio) / "config.yaml"
     config = yaml.safe_load(path.read_text(encoding="utf-8"))
     elsewhere = "https://example.org/evil.safetensors"
     config["weights_path"] = config["weights_path_without_voice_cloning"] = elsewhere
@@ -359,9 +333,9 @@ def test_no_configuration_can_make_it_fetch_or_load_other_weights(
     own_studio.manager().get(MODEL_ID).load()
 
 
-def test_weights_that_were_changed_since_are_refused(own_studio: Studio) -> None:
+def test_weights_that_were_changed_since_are_refused(own_studio: EngineStudio) -> None:
     own_studio.manager().get(MODEL_ID).load()  # records what is here
-    path = own_studio.folder / "model.safetensors"
+    path = folder_of(own_studio) / "model.safetensors"
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(bytes(content))

@@ -11,6 +11,7 @@ import dataclasses
 import json
 import shutil
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,11 @@ from modules.core_components.ai_models.engines.qwen3_tts.engine import Qwen3TTSE
 from modules.core_components.ai_models.engines.qwen3_tts.package import import_qwen_tts
 from modules.core_components.ai_models.model_pool import ModelPool
 from modules.core_components.ai_models.tts_manager import TTSManager
-from modules.core_components.audio.files import audio_sha256, write_speech
 from modules.core_components.errors import BadInputError, CorruptFileError, JobCancelled
 from modules.core_components.progress import CancelToken
-from modules.core_components.settings import Settings, change, load_settings
+from modules.core_components.settings import change
 from modules.core_components.values import FloatArray, Sample, Speech, VoicePrompt
+from tests.helpers.engine_studio import EngineStudio, engine_studio, noise_sample
 from tests.helpers.errors import detailed
 from tests.helpers.tiny_qwen import MODEL_IDS, build_tiny_qwen, install_tiny_qwen
 
@@ -35,17 +36,6 @@ TEXT = "Hello there, you."
 SEED = 3  # draws sentences of some 20 frames
 EVERYBODYS_SEED = 8  # does so with every checkpoint
 BASE, SMALL_BASE = "qwen3-tts-1.7b-base", "qwen3-tts-0.6b-base"
-
-
-@dataclasses.dataclass(frozen=True)
-class Studio:
-    settings: Settings
-    catalog_file: Path
-    pool: ModelPool
-
-    def manager(self) -> TTSManager:
-        """A manager as a fresh start of the studio would have it; the pool is kept."""
-        return TTSManager(self.settings, self.pool, self.catalog_file)
 
 
 @pytest.fixture(scope="module")
@@ -59,31 +49,22 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def studio(tiny: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    root = tmp_path_factory.mktemp("studio")
-    choices = {"models_folder": str(root / "models"), "device": "cpu", "torch_threads": 1}
-    settings = load_settings(root, choices)
-    catalog_file = install_tiny_qwen(tiny, settings.models_folder)
-    pool = ModelPool({"cpu": 2**34}, meter=lambda device: 0)
-    yield Studio(settings, catalog_file, pool)
-    pool.close()
+def studio(
+    tiny: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[EngineStudio]:
+    install = partial(install_tiny_qwen, tiny)
+    with engine_studio(tmp_path_factory.mktemp("studio"), install) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
-def manager(studio: Studio) -> TTSManager:
+def manager(studio: EngineStudio) -> TTSManager:
     return studio.manager()
 
 
 @pytest.fixture
 def sample(tmp_path: Path) -> Sample:
-    return a_sample(tmp_path, "Anna", ref_text="What is said here.")
-
-
-def a_sample(folder: Path, name: str, ref_text: str = "", seconds: float = 2.0) -> Sample:
-    noise = np.random.default_rng(len(name)).normal(scale=0.1, size=int(seconds * RATE_HZ))
-    speech = Speech(noise.astype(np.float32), RATE_HZ)
-    write_speech(folder / f"{name}.wav", speech)
-    return Sample(name, folder / f"{name}.wav", audio_sha256(speech), seconds, ref_text)
+    return noise_sample(tmp_path, "Anna", ref_text="What is said here.")
 
 
 def chunks(
@@ -232,7 +213,7 @@ def test_each_kind_streams_repeats_from_its_seed_and_stops_within_a_frame(
 
 
 def test_prompts_survive_a_restart_and_know_what_they_were_made_from(
-    studio: Studio, sample: Sample, tmp_path: Path
+    studio: EngineStudio, sample: Sample, tmp_path: Path
 ) -> None:
     first = studio.manager()
     sample = dataclasses.replace(sample, ref_text="Nobody prepared this one yet.")
@@ -249,7 +230,10 @@ def test_prompts_survive_a_restart_and_know_what_they_were_made_from(
     )
     assert again.prepared_voice(SMALL_BASE, sample) is None
     assert again.prepared_voice(BASE, dataclasses.replace(sample, ref_text="Other.")) is None
-    assert again.prepared_voice(BASE, a_sample(tmp_path, "Bertha", sample.ref_text)) is None
+    assert (
+        again.prepared_voice(BASE, noise_sample(tmp_path, "Bertha", ref_text=sample.ref_text))
+        is None
+    )
     text = studio.catalog_file.read_text(encoding="utf-8")
     revision = again.catalog.entry(BASE).revision
     newer = tmp_path / "newer.toml"
@@ -260,7 +244,9 @@ def test_prompts_survive_a_restart_and_know_what_they_were_made_from(
     assert updated.prepared_voice(BASE, sample) is None
 
 
-def test_the_names_that_programs_for_earlier_studios_use(studio: Studio, sample: Sample) -> None:
+def test_the_names_that_programs_for_earlier_studios_use(
+    studio: EngineStudio, sample: Sample
+) -> None:
     manager = studio.manager()
     model = manager.get_qwen3_base("1.7B")
     made = model.create_voice_clone_prompt(str(sample.path), ref_text=sample.ref_text)
@@ -318,8 +304,8 @@ def test_what_each_kind_takes(manager: TTSManager, sample: Sample) -> None:
 
 def test_samples_too_short_or_too_long(manager: TTSManager, tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match=r"only 0\.3 seconds"):
-        manager.prepare_voice(BASE, a_sample(tmp_path, "short", seconds=0.3))
-    endless = a_sample(tmp_path, "endless", "Many words.", seconds=61)
+        manager.prepare_voice(BASE, noise_sample(tmp_path, "short", seconds=0.3))
+    endless = noise_sample(tmp_path, "endless", 61, ref_text="Many words.")
     with pytest.raises(BadInputError, match="at most 60 seconds"):
         manager.prepare_voice(BASE, endless)
 
@@ -383,7 +369,7 @@ def test_the_wrong_checkpoint_is_told(tiny: Mapping[str, Path], tmp_path: Path) 
         load(folder)
 
 
-def test_the_settings_choose_the_attention(studio: Studio) -> None:
+def test_the_settings_choose_the_attention(studio: EngineStudio) -> None:
     eager = change(studio.settings, attention_mechanism="eager")
     for settings, expected in ((studio.settings, "sdpa"), (eager, "eager")):
         pool = ModelPool({"cpu": 2**34}, meter=lambda device: 0)

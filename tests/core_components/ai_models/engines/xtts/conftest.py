@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from modules.core_components.ai_models.catalog import Catalog
-from modules.core_components.ai_models.engines.base import EngineContext
+from modules.core_components.ai_models.engines.catalog_engine import EngineContext
 from modules.core_components.ai_models.engines.xtts.engine import XttsEngine, create
 from modules.core_components.ai_models.model_pool import ModelPool
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modules.core_components.ai_models.engines.base import parse_options
+from modules.core_components.ai_models.engines.options import parse_options
 from modules.core_components.ai_models.engines.xtts.training.plan import (
     ABOUT,
     CAREFUL,

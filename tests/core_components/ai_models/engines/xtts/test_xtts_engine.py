@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modules.core_components.ai_models.engines.base import EngineContext
+from modules.core_components.ai_models.engines.catalog_engine import EngineContext
 from modules.core_components.ai_models.engines.xtts import checkpoint
 from modules.core_components.ai_models.engines.xtts.checkpoint import assemble
 from modules.core_components.ai_models.engines.xtts.engine import REFERENCE_VOICE, XttsEngine

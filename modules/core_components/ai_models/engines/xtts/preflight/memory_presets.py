@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from modules.core_components.ai_models.engines.base import describe_options
+from modules.core_components.ai_models.engines.options import describe_options
 from modules.core_components.ai_models.engines.xtts.preflight.machine import (
     gpu_memory_table,
     memory_need,

@@ -10,7 +10,11 @@ from types import MappingProxyType
 from typing import Any
 
 from modules.core_components import atomic
-from modules.core_components.ai_models.engines.base import describe_options, option, parse_options
+from modules.core_components.ai_models.engines.options import (
+    describe_options,
+    option,
+    parse_options,
+)
 from modules.core_components.ai_models.engines.xtts.text_form import NEW_TOKENS, TRANSLITERATION
 from modules.core_components.errors import CorruptFileError
 
