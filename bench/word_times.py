@@ -27,7 +27,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.dataset import Prompt, read_prompts
-from modules.core_components.ai_models.engines.base import parse_options
+from modules.core_components.ai_models.engines.options import parse_options
 from modules.core_components.audio.files import read_speech
 from modules.core_components.audio.measure import sounding_span_s
 from modules.core_components.progress import CancelToken, no_progress
