@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from modules.core_components.ai_models.engines.base import ASREngine, parse_options
+from modules.core_components.ai_models.engines.base import ASREngine
+from modules.core_components.ai_models.engines.options import parse_options
 from modules.core_components.audio.files import read_speech
 from modules.core_components.audio.speech_regions import speech_regions
 from modules.core_components.errors import StudioError
