@@ -19,13 +19,14 @@ from modules.cli.common import (
     print_json,
     working_studio,
 )
+from modules.core_components.buckets import is_address
 from modules.core_components.errors import BadInputError
 
 if TYPE_CHECKING:
     from modules.core_components.progress import CancelToken, Progress
     from modules.core_components.values import Transcript
     from modules.tools.listening.transcribe import TranscribeRequest
-    from modules.tools.listening.transcribe_many import Batch
+    from modules.tools.listening.transcribe_many import Batch, Recording
     from modules.tools.services import Services
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,12 @@ logger = logging.getLogger(__name__)
 
 def transcribe(
     context: typer.Context,
-    files: Annotated[list[Path], typer.Argument(help="Recordings, video too, and folders.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            help="Recordings, video too, folders, and places in buckets (s3://bucket/folder)."
+        ),
+    ],
     model: Annotated[str, typer.Option(help="For example base or large-v3.")] = "",
     language: Annotated[str, typer.Option(help="ISO 639-1; empty detects it.")] = "",
     hotwords: Annotated[str, typer.Option(help="Names and terms to expect.")] = "",
@@ -58,6 +64,8 @@ def transcribe(
             raise BadInputError(f"Unknown format {fmt!r}.", f"Choose {', '.join(FORMATS)}.")
         if cluster and out is None:
             raise BadInputError("With --cluster the texts need a folder.", "Name one with --out.")
+        if out is None and any(map(is_address, files)):
+            raise BadInputError("Texts of a bucket need a folder.", "Name one with --out.")
         if out is not None:
             check_folder(out)
         recordings = many.find_recordings(files)
@@ -73,9 +81,8 @@ def transcribe(
             check_language=True,
         )
         if out is None:
-            done = _print_each(
-                services, recordings, request, fmt, failures, as_json, progress, cancel
-            )
+            paths = [recording for recording, _ in recordings if isinstance(recording, Path)]
+            done = _print_each(services, paths, request, fmt, failures, as_json, progress, cancel)
         else:
             from modules.tools.work.places import choose_executor
 
@@ -93,7 +100,7 @@ def transcribe(
 
 def _print_each(
     services: Services,
-    recordings: Sequence[tuple[Path, Path]],
+    recordings: Sequence[Path],
     request: TranscribeRequest,
     fmt: str,
     failures: FileFailures,
@@ -106,7 +113,7 @@ def _print_each(
     from modules.tools.listening.transcribe import transcribe
 
     done: list[dict[str, Any]] = []
-    for path, _ in recordings:
+    for path in recordings:
         transcript = None
         with failures.collected(path):
             transcript = transcribe(services, replace(request, path=path), progress, cancel)
@@ -139,6 +146,6 @@ def _describe(batch: Batch, as_json: bool) -> list[dict[str, Any]]:
     return done
 
 
-def _warn(path: Path, transcript: Transcript) -> None:
+def _warn(path: Recording, transcript: Transcript) -> None:
     for note in transcript.notes:
         logger.warning("%s: %s", path, note)

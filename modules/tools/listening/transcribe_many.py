@@ -6,15 +6,20 @@ it is not transcribed again, unless the recording or what is wanted of it has ch
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from modules.core_components.atomic import check_writable, write_bytes
 from modules.core_components.audio.decode import MEDIA_SUFFIXES
+from modules.core_components.buckets import StoredFile, fetched, find_files, is_address
 from modules.core_components.errors import BadInputError
+from modules.core_components.library.names import safe_stem
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.text.subtitles import FORMATS, render
 from modules.core_components.values import Transcript
@@ -35,9 +40,14 @@ from modules.tools.work.executor import (
     WorkItem,
     file_facts,
     item_id,
+    make_own_folder,
 )
 
 RESULTS_FOLDER = ".results"
+# A file of this machine, or of a bucket.
+Recording = Path | StoredFile
+# A name that every system takes as one file of a folder, and that is not hidden.
+_PLAIN = re.compile(r"[^.<>:\"/\\|?*\x00-\x1f][^<>:\"/\\|?*\x00-\x1f]{0,200}")
 _OPENER = f"{__name__}:open_transcriber"
 
 
@@ -45,7 +55,7 @@ _OPENER = f"{__name__}:open_transcriber"
 class Transcribed:
     """A recording, the text that was written, and whether it was there before."""
 
-    recording: Path
+    recording: Recording
     written: Path
     result: Path
     was_there: bool
@@ -63,14 +73,22 @@ class Batch:
     failures: tuple[Failure, ...]
 
 
-def find_recordings(places: Iterable[Path]) -> tuple[tuple[Path, Path], ...]:
+def find_recordings(places: Iterable[Path | str]) -> tuple[tuple[Recording, Path], ...]:
     """Each recording with its place below the folder of the texts, sorted within each folder.
 
-    Files are taken as they are, folders with all recordings and videos below them. Raises
-    BadInputError for a folder without any.
+    Files are taken as they are, folders and buckets with all recordings and videos below them; a
+    text is an address (see `buckets`) or a path. Raises BadInputError for a folder without any,
+    and as `find_files`.
     """
-    found: list[tuple[Path, Path]] = []
-    for place in places:
+    found: list[tuple[Recording, Path]] = []
+    for named in places:
+        if isinstance(named, str) and is_address(named):
+            stored = find_files(named, MEDIA_SUFFIXES)
+            if not stored:
+                raise BadInputError(f"There is no recording in {named}.", "Name another place.")
+            found += [(one, _checked(one.place)) for one in stored]
+            continue
+        place = Path(named)
         if not place.is_dir():
             found.append((place, Path(place.name)))
             continue
@@ -88,7 +106,7 @@ def find_recordings(places: Iterable[Path]) -> tuple[tuple[Path, Path], ...]:
 def transcribe_many(
     services: Services,
     executor: Executor,
-    recordings: Sequence[tuple[Path, Path]],
+    recordings: Sequence[tuple[Recording, Path]],
     request: TranscribeRequest,
     fmt: str,
     out: Path,
@@ -108,13 +126,18 @@ def transcribe_many(
     setup = {**asdict(completed), "path": ""}
     wanted = json.dumps(setup, sort_keys=True, default=str)
     items: list[WorkItem] = []
+    sources: dict[Path, Recording] = {}
     targets: dict[Path, Path] = {}
     texts = _targets(recordings, fmt, out.absolute())
     for (recording, _), text in zip(recordings, texts, strict=True):
-        name = item_id(f"{file_facts(recording)}\n{text.with_suffix('')}\n{wanted}")
+        if isinstance(recording, StoredFile):
+            where, facts = recording.address, recording.facts
+        else:
+            where, facts = str(recording.absolute()), file_facts(recording)
+        name = item_id(f"{facts}\n{text.with_suffix('')}\n{wanted}")
         result = results / f"{name}.json"
-        targets[result] = text
-        inputs = {"path": str(recording.absolute()), "text": str(text)}
+        sources[result], targets[result] = recording, text
+        inputs = {"path": where, "text": str(text)}
         items.append(WorkItem(str(recording), inputs, result))
     title = f"Transcribe {len(items)} recordings"
     work = Work(_OPENER, {**setup, "format": fmt}, tuple(items), (completed.model_id,), title)
@@ -125,7 +148,7 @@ def transcribe_many(
     before = {item.result for item in outcome.skipped}
     failed = {failure.item.result for failure in outcome.failures}
     transcribed = tuple(
-        Transcribed(Path(item.name), targets[item.result], item.result, item.result in before)
+        Transcribed(sources[item.result], targets[item.result], item.result, item.result in before)
         for item in items
         if item.result not in failed
     )
@@ -141,8 +164,8 @@ def open_transcriber(services: Services, setup: Mapping[str, Any]) -> Worker:
     def transcribe_one(
         inputs: Inputs, result: Path, progress: Progress, cancel: CancelToken
     ) -> None:
-        recording = Path(inputs["path"])
-        transcript = transcribe_file(services, request, recording, progress, cancel)
+        with _local(services, inputs["path"], cancel) as (recording, called):
+            transcript = transcribe_file(services, request, recording, progress, cancel, called)
         write_transcript(transcript, fmt, _prepared(Path(inputs["text"])))
         # Last: it says that all is done.
         write_bytes(_prepared(result), render(transcript, "json").encode("utf-8"))
@@ -150,12 +173,34 @@ def open_transcriber(services: Services, setup: Mapping[str, Any]) -> Worker:
     return transcribe_one
 
 
+@contextlib.contextmanager
+def _local(services: Services, place: str, cancel: CancelToken) -> Iterator[tuple[Path, str]]:
+    """The file of a recording, and what messages call it; one of a bucket is fetched first."""
+    if not is_address(place):
+        yield Path(place), ""
+        return
+    name = PurePosixPath(place).name
+    suffix = next((one for one in MEDIA_SUFFIXES if name.lower().endswith(one)), "")
+    folder = make_own_folder(services.settings.cache_folder / "work", "fetched-")
+    try:
+        with fetched(place, folder / f"recording{suffix}", cancel) as path:
+            yield path, name
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _checked(place: PurePosixPath) -> Path:
+    """A path below the folder of the texts for a name in a bucket, which may be any: ../x, C:x."""
+    parts = (part for part in place.parts if part not in ("/", ".", ".."))
+    return Path(*(part if _PLAIN.fullmatch(part) else safe_stem(part) for part in parts))
+
+
 def _prepared(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
 
-def _targets(recordings: Sequence[tuple[Path, Path]], fmt: str, out: Path) -> list[Path]:
+def _targets(recordings: Sequence[tuple[Recording, Path]], fmt: str, out: Path) -> list[Path]:
     """Where each text goes; recordings of one name from different folders do not share a file."""
     taken: dict[Path, int] = {}
     targets = []

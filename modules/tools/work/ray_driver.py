@@ -353,12 +353,15 @@ def connection_error(address: str, said: str) -> StudioError:
 
 
 def describe_nodes(workers: Mapping[str, int], busy: Mapping[str, int]) -> list[dict[str, Any]]:
-    """The machines of the cluster that were ever in it, those that are in it now first.
+    """The machines of the cluster that were ever in it, those that are in it now first; one that
+    left and came back is named once.
 
     `workers` are those of this work, `busy` those of them that are at an item, by the machine's id.
     """
     import ray
 
+    known = ray.nodes()
+    back = {node["NodeManagerAddress"] for node in known if node["Alive"]}
     nodes = [
         {
             "name": node["NodeManagerHostname"],
@@ -369,7 +372,8 @@ def describe_nodes(workers: Mapping[str, int], busy: Mapping[str, int]) -> list[
             "workers": workers.get(node["NodeID"], 0),
             "busy": busy.get(node["NodeID"], 0),
         }
-        for node in ray.nodes()
+        for node in known
+        if node["Alive"] or node["NodeManagerAddress"] not in back
     ]
     return sorted(nodes, key=lambda node: not node["here"])
 

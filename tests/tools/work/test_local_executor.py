@@ -7,11 +7,12 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from modules.core_components.atomic import write_bytes
 from modules.core_components.audio.encode import pcm_sha256
@@ -279,6 +280,108 @@ def test_texts_of_a_folder_are_named_by_their_files(tmp_path: Path) -> None:
     for place in (tmp_path / "c.txt", tmp_path / "none.txt"):
         with pytest.raises(BadInputError):
             speak_many.read_texts(place)
+
+
+# -- recordings in buckets ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bucket() -> Iterator[MemoryFileSystem]:
+    store = MemoryFileSystem()
+    store.store.clear()
+    yield store
+    store.store.clear()
+
+
+def test_recordings_of_a_bucket_are_transcribed(
+    services: Services, bucket: MemoryFileSystem, tmp_path: Path
+) -> None:
+    write_speech(tmp_path / "talk.wav", espeak("Good morning."))
+    sound = (tmp_path / "talk.wav").read_bytes()
+    for name in ("a.wav", "deep/b.wav", "notes.txt"):
+        bucket.pipe(f"/talks/{name}", sound)
+
+    def run(*places: Path | str) -> list[tuple[str, bool]]:
+        batch = many.transcribe_many(
+            services,
+            LocalExecutor(services),
+            many.find_recordings(places),
+            TranscribeRequest(Path()),
+            "txt",
+            tmp_path / "out",
+        )
+        assert batch.failures == ()
+        assert all(one.written.read_text().startswith("Good") for one in batch.transcribed)
+        names = [str(one.written.relative_to(tmp_path / "out")) for one in batch.transcribed]
+        return list(zip(names, [one.was_there for one in batch.transcribed], strict=True))
+
+    assert run("memory://talks") == [("a.txt", False), ("deep/b.txt", False)]
+    assert run("memory://talks") == [("a.txt", True), ("deep/b.txt", True)]
+    write_speech(tmp_path / "talk.wav", espeak("Good evening to you."))
+    bucket.pipe("/talks/a.wav", (tmp_path / "talk.wav").read_bytes())
+    assert run("memory://talks/", tmp_path / "talk.wav") == [
+        ("a.txt", False),
+        ("deep/b.txt", True),
+        ("talk.txt", False),
+    ]
+    assert run((tmp_path / "talk.wav").as_uri(), str(tmp_path / "talk.wav")) == [
+        ("talk.txt", False),
+        ("talk-2.txt", False),
+    ]
+    assert not any((services.settings.cache_folder / "work").glob("fetched-*/*"))
+    bucket.rm("/talks/a.wav")
+    with pytest.raises(BadInputError, match="no recording in memory://talks/a"):
+        many.find_recordings(["memory://talks/a.wav"])
+    bucket.pipe("/empty/notes.txt", b"")
+    with pytest.raises(BadInputError, match="no recording in memory://empty"):
+        many.find_recordings(["memory://empty"])
+
+
+def test_a_recording_that_leaves_its_bucket_is_a_failure_of_its_own(
+    services: Services, bucket: MemoryFileSystem, tmp_path: Path
+) -> None:
+    write_speech(tmp_path / "talk.wav", espeak("Good morning."))
+    for name in ("a.wav", "b.wav"):
+        bucket.pipe(f"/talks/{name}", (tmp_path / "talk.wav").read_bytes())
+    found = many.find_recordings(["memory://talks"])
+    bucket.rm("/talks/a.wav")
+    batch = many.transcribe_many(
+        services, LocalExecutor(services), found, TranscribeRequest(Path()), "txt", tmp_path / "out"
+    )
+    assert [one.written.name for one in batch.transcribed] == ["b.txt"]
+    ((name, message),) = [(failure.item.name, failure.message) for failure in batch.failures]
+    assert message == f"There is nothing at {name}."
+
+
+@pytest.mark.parametrize(
+    "key", ["../../up.wav", "/up.wav", "C:up.wav", ".results/x.wav", "a?*.wav"]
+)
+def test_no_name_in_a_bucket_leads_out_of_the_folder_of_the_texts(
+    key: str, bucket: MemoryFileSystem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = {f"/talks/{key}": {"size": 3, "created": "now"}}
+    monkeypatch.setattr(MemoryFileSystem, "find", lambda *_, **__: listed)
+    ((recording, place),) = many.find_recordings(["memory://talks"])
+    target = (tmp_path / place).resolve()
+    assert target.is_relative_to(tmp_path)
+    assert target != tmp_path
+    assert not any(part.startswith(".") for part in place.parts)
+    assert str(recording).endswith(key)
+
+
+def test_what_an_address_needs_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    with pytest.raises(StudioError, match="s3:// needs the package s3fs, which is not inst"):
+        many.find_recordings(["s3://bucket/talks"])
+    for refused in (
+        "simplecache::memory://talks",
+        "memory://a::file:///etc",
+        "github://x:y@main/",
+        "ssh://host/talks",
+        "ftp://host/talks",
+    ):
+        with pytest.raises(BadInputError, match="is no place that recordings are read from"):
+            many.find_recordings([refused])
 
 
 # -- what is told of work that is under way --------------------------------------------------------

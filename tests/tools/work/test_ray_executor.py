@@ -100,6 +100,7 @@ def test_clips_are_transcribed_though_a_worker_is_killed(
         speech = espeak(f"There are {number} lamps on the table in the kitchen.")
         write_speech(clips / f"{place:02}.wav", speech)
     recordings = many.find_recordings([clips])
+    stored = many.find_recordings([clips.as_uri()])  # the workers open them by their addresses
     request = TranscribeRequest(Path(), "whisper-tiny.en")
     told: list[str] = []
     killed: list[psutil.Process] = []
@@ -124,16 +125,19 @@ def test_clips_are_transcribed_though_a_worker_is_killed(
             return super().run(work, on_item=on_item)
 
     executor = Watching(studio, address, workers=2)
-    by_ray = many.transcribe_many(studio, executor, recordings, request, "txt", tmp_path / "ray")
+    by_ray = many.transcribe_many(studio, executor, stored, request, "txt", tmp_path / "ray")
     assert killed
     assert {(items, workers, busy) for _, items, workers, busy in seen} >= {(8, 2, 2)}
     assert under_way(studio) == ()
     assert by_ray.failures == ()
-    assert Counter(told) == Counter(str(path) for path, _ in recordings)
+    assert Counter(told) == Counter(path.as_uri() for path in sorted(clips.iterdir()))
     alone = many.transcribe_many(
         studio, LocalExecutor(studio), recordings, request, "txt", tmp_path / "alone"
     )
-    assert [one.recording for one in by_ray.transcribed] == [path for path, _ in recordings]
+    assert [one.recording for one in by_ray.transcribed] == [file for file, _ in stored]
+    assert [one.written.name for one in by_ray.transcribed] == [
+        one.written.name for one in alone.transcribed
+    ]
     texts = [one.written.read_text() for one in by_ray.transcribed]
     assert texts == [one.written.read_text() for one in alone.transcribed]
     assert all("kitchen" in text for text in texts[:4])
