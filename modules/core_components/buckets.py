@@ -117,9 +117,10 @@ def _kind(address: str) -> str:
     found = _ADDRESS.match(address)
     kind = found[1].lower() if found else ""
     if kind not in STORES or "::" in address:
+        known = [f"{name}://" for name in STORES if name != "memory"]  # that one is for tests
         raise BadInputError(
             f"{address} is no place that recordings are read from.",
-            f"An address begins with one of {', '.join(f'{name}://' for name in STORES if name != 'memory')}.",
+            f"An address begins with one of {', '.join(known)}.",
         )
     return kind
 
