@@ -26,6 +26,9 @@ ROOT = Path(__file__).resolve().parents[1]
 # A test that meets all the cores is slower, not faster: OpenMP's threads spin against each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# As app.py does; these processes hold the objects of all libraries for ten minutes.
+gc.set_threshold(10_000)
+
 # A run of all tests judges a change: its random inputs are the same each time. To look for new
 # faults, `HYPOTHESIS_PROFILE=search bash tests/run.sh` draws others.
 hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)

@@ -92,3 +92,16 @@ def test_the_page_is_built_without_torch(tmp_path: Path) -> None:
         f"build_studio(open_services(Path({str(tmp_path)!r}))); sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+
+
+def test_a_process_that_ends_does_not_look_through_all_objects_once_more() -> None:
+    """With the libraries of the studio that takes seconds."""
+    program = (
+        "import atexit, gc, sys, app; sys.argv = ['app.py', '--help']; "
+        "atexit.register(lambda: print('seen:', len(gc.get_objects()) > 10_000)); app.main()"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.splitlines()[-1] == "seen: False"
