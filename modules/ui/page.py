@@ -24,10 +24,11 @@ from modules.tools.services import Services
 from modules.tools.speaking.live_feed import CANCELLED, DONE, FAILED
 from modules.ui.events import STATIC, script
 from modules.ui.field_labels import labels_for_script
+from modules.ui.not_found import NotFoundPage, asks_for_html
 from modules.ui.pages import Pages
 from modules.ui.recordings import player_routes, recording_routes
 from modules.ui.safety import served_folders
-from modules.ui.studio import VIEWS, build_studio
+from modules.ui.studio import TITLE, VIEWS, build_studio
 from modules.ui.tabs.voice_clone.first_steps import HIDE_DRAWN
 from modules.ui.tabs.voices.routes import voice_file_routes
 from modules.ui.theme import STYLESHEETS, StudioTheme
@@ -54,6 +55,8 @@ def create_page(services: Services, password: str = "") -> FastAPI:
     app.add_middleware(
         HeadFirst, html=lambda: head if first_steps_wanted(services) else head + HIDE_DRAWN
     )
+
+    app.add_middleware(NotFoundPage, title=TITLE)
 
     def check_login(request: Request) -> None:
         if not is_logged_in(mounted.app, request):
@@ -111,7 +114,7 @@ class HeadFirst:
         self._html = html
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not _asks_for_html(scope):
+        if not asks_for_html(scope):
             await self.app(scope, receive, send)
             return
         # Uncompressed, since it is to be changed first.
@@ -143,11 +146,6 @@ class HeadFirst:
             await send({**message, "body": page})
 
         await self.app({**scope, "headers": headers}, receive, insert)
-
-
-def _asks_for_html(scope: Scope) -> bool:
-    is_page = scope["type"] == "http" and scope["method"] == "GET"
-    return is_page and "text/html" in Headers(scope=scope).get("accept", "")
 
 
 def _is_html(start: Message) -> bool:

@@ -16,7 +16,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from modules.core_components.text.languages import language_name
-from modules.core_components.units import device_name
+from modules.core_components.text.lines import shorten
+from modules.core_components.units import device_name, memory_text
+from modules.tools.voices.preset_voices import voice_in_words
 
 TEMPLATES = Path(__file__).parent / "templates"
 GIGABYTE, MEGABYTE = 1e9, 1e6
@@ -49,6 +51,8 @@ def _environment() -> Environment:
         "clock": clock_text,
         "local_time": local_time,
         "size": size_text,
+        "memory": memory_text,
+        "voice": voice_in_words,
         "excerpt": excerpt,
         "figure": figure_text,
         "language": language_name,
@@ -148,6 +152,5 @@ def figure_text(value: float | None, form: str = "{:.2f}") -> str:
 
 
 def excerpt(text: str, length: int = 90) -> str:
-    """The beginning of a text on one line."""
-    line = " ".join(text.split())
-    return line if len(line) <= length else line[: length - 1].rstrip() + "…"
+    """The beginning of a text on one line, up to the end of a word."""
+    return shorten(text, length)

@@ -173,6 +173,12 @@ def test_base_files_that_changed_or_are_missing_stop(studio: Services) -> None:
     assert "Not installed" in check(looked_at(studio), "Base model").message
 
 
+def test_an_empty_dataset_is_one_problem(studio: Services) -> None:
+    studio.datasets.create("Empty", "en", "Anna", True)
+    found = preflight(studio, TrainingRequest("first", "Empty"))
+    assert [item.name for item in found.stops] == ["Rows"]
+
+
 def test_all_that_is_wrong_is_told_before_a_base_is_downloaded(
     studio: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,7 +190,7 @@ def test_all_that_is_wrong_is_told_before_a_base_is_downloaded(
     found = preflight(studio, TrainingRequest("", "Anna"))
     assert {item.name for item in found.checks} == whole
     stops = {item.name for item in found.stops}
-    assert stops == {"Name", "Base model", "Amount of speech", "Batches", "Disk"}
+    assert stops == {"Name", "Base model", "Amount of speech", "Disk"}
     assert check(found, "Base model").message == "Not installed: XTTS v2.0.3."
     assert [row.reason for row in found.rows] == ["it has no text"]
     assert check(found, "Rows").level == WARN

@@ -19,7 +19,12 @@ from modules.tools.speaking.history import make_again
 from modules.tools.speaking.live_speech import complete_live_speech, open_live_speech
 from modules.tools.speaking.request import SpeechRequest
 from modules.tools.speaking.speech import speak, submit_speech
-from modules.tools.voices.refinement import REFINE, resume_refinements, submit_refinement
+from modules.tools.voices.refinement import (
+    REFINE,
+    is_being_refined,
+    resume_refinements,
+    submit_refinement,
+)
 from modules.tools.voices.samples import export_voice
 from tests.helpers.fakes import MATCH, SINE, MatchEngine, add_match, add_noise
 
@@ -59,8 +64,11 @@ def test_a_first_take_waits_for_no_refinement_and_later_ones_have_it(
     engine.may_refine.clear()
     first = spoken_by_job(services)
     assert not engine.refined
+    assert is_being_refined(services, MATCH, "Anna")
+    assert not is_being_refined(services, MATCH, "Ben")
     engine.may_refine.set()
     assert finish_refinements(services) == [DONE]
+    assert not is_being_refined(services, MATCH, "Anna")
     second = spoken_by_job(services)
     assert pitch_hz(second) == pytest.approx(2 * pitch_hz(first), rel=0.02)
     assert first.prompt_key != second.prompt_key

@@ -17,7 +17,7 @@ from tests.ui.page_client import Page, opened
 
 def field_of(page: Page) -> str:
     """What the last error is about."""
-    found = re.search(r'class="studio-about about-(\w+)"', page.errors[-1])
+    found = re.search(r'class="studio-refused about-(\w+)"', page.errors[-1])
     assert found, page.errors[-1]
     return found[1]
 

@@ -9,6 +9,8 @@ import pytest
 
 from modules.core_components.errors import StudioError
 from modules.tools.models import library
+from modules.tools.models.memory import load_plan, memory_needed
+from modules.tools.models.recommendation import recommend
 from modules.tools.services import Services
 from modules.ui.tabs.models.panels import ModelMemoryPanel
 from tests.helpers.fakes import LARGE_TONE, SINE, SMALL_TONE, add_tones
@@ -35,6 +37,20 @@ def test_it_says_what_leaves(shown: ModelMemoryPanel, services: Services) -> Non
     assert "tone-large (0.65 GiB, used just now) is unloaded first" in words(
         shown._show(SMALL_TONE)
     )
+
+
+def test_every_view_has_the_same_figure(services: Services) -> None:
+    add_tones(services, {"cpu": 1000})
+    for _ in range(2):  # before and after it was loaded
+        plan = load_plan(services, LARGE_TONE)
+        assert plan is not None
+        needed = memory_needed(services, services.tts.entry(LARGE_TONE))
+        (advised,) = (one for one in recommend(services) if one.model_id == LARGE_TONE)
+        assert needed == plan.nbytes == advised.memory_bytes
+        library.load(services, LARGE_TONE)
+    (resident,) = (one for one in library.in_memory(services) if one.label == LARGE_TONE)
+    assert resident.nbytes == needed
+    assert memory_needed(services, services.tts.entry(SINE)) == 1_000_000  # it has no weights
 
 
 def test_what_can_never_fit_is_said_in_red(shown: ModelMemoryPanel, services: Services) -> None:

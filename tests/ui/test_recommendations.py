@@ -93,6 +93,21 @@ def test_from_a_refusal_to_a_take_in_one_click(services: Services, page: Page) -
     assert TOKEN not in page.text
 
 
+def test_clones_come_first_and_what_is_not_possible_now_cannot_be_pressed(
+    services: Services,
+) -> None:
+    services.change_settings({"offline_mode": True})
+    with opened(services, "Voice Clone") as page:
+        page.expand(TITLE)
+        assert page.text.index("Clone the voice") < page.text.index("Pocket TTS English")
+        assert page.text.index("Pocket TTS English") < page.text.index("Imitate it (voice match)")
+        assert ">recommended<" not in page.text
+        page.choose_row(MODEL)
+        assert USE not in page.labels("button")
+        assert "Not possible now" in page.labels("button")
+        assert "sample in" not in page.text  # its language is not known
+
+
 def test_two_clicks_are_one_job_which_goes_on_where_it_was_cancelled(
     services: Services,
     page: Page,

@@ -7,12 +7,15 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import uvicorn
 from fastapi.testclient import TestClient
 
 from modules.core_components.access_token import TOKEN_FILE
+from modules.core_components.audio.encode import encode_speech
 from modules.core_components.errors import BadInputError, StudioError
+from modules.core_components.values import Speech
 from modules.tools.models.library import access_token
 from modules.tools.services import Services
 from modules.tools.speaking.request import SpeechRequest
@@ -43,6 +46,18 @@ def test_the_page_answers_with_its_policy(client: TestClient) -> None:
     assert "Voice Clone Studio" in answer.text
     assert "default-src 'self'" in answer.headers["content-security-policy"]
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_browser_gets_a_page_for_an_address_that_does_not_exist(client: TestClient) -> None:
+    answer = client.get("/nothing", headers={"accept": "text/html,*/*"})
+    assert answer.status_code == 404
+    assert answer.headers["content-type"].startswith("text/html")
+    assert 'href="/"' in answer.text
+    assert client.get("/nothing", headers={"accept": "application/json"}).json() == {
+        "detail": "Not Found"
+    }
+    wrong = client.get("/v1/nothing", headers={"accept": "*/*"})
+    assert wrong.json()["error"]["message"]
 
 
 def test_a_rebound_name_is_refused(client: TestClient) -> None:
@@ -110,11 +125,13 @@ def test_only_an_uploaded_file_is_taken_in(
         outcome = fire(client, transcribe["id"], [file, None, None, ECHO, "en", "", ""])
         return bool(outcome["success"])
 
+    tone = 0.1 * np.sin(np.arange(16_000) / 8)
+    sound = encode_speech(Speech(tone.astype(np.float32), 16_000), "wav")
     private = tmp_path.parent / "private.wav"
-    private.write_bytes(b"noise")
+    private.write_bytes(sound)
     assert not ask(str(private))
     assert services.jobs.list() == ()
-    (uploaded,) = client.post("/gradio_api/upload", files={"files": ("a.wav", b"noise")}).json()
+    (uploaded,) = client.post("/gradio_api/upload", files={"files": ("a.wav", sound)}).json()
     assert ask(uploaded)
     assert len(services.jobs.list()) == 1
 

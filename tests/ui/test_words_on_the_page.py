@@ -58,6 +58,12 @@ FORBIDDEN = {
     "a command of the terminal": re.compile(r"`|\b(models|train|dataset) (download|token|list)\b"),
     "a hash or an id": re.compile(r"\b(?=[0-9a-f]*\d)[0-9a-f]{12,}\b|\b[0-9a-f]{12}_\d{4}\b"),
     "the id of a source": re.compile(r"\b(registry|hub):[\w.-]+"),
+    "a unit that few know": re.compile(r"\bLUFS\b"),
+    "a figure of the computation": re.compile(r"\b(distance|loss) \(?-?\d"),
+    "the id of a model": re.compile(
+        r"(?<![\w/-])(whisper-(tiny|base|small|medium|large)|kokoro-v\d)\b"
+    ),
+    "the id of a stock voice": re.compile(r"\b[abefhijpz][fm]_[a-z]+\b"),
     "a temporary file": re.compile(r"(/tmp/|\binbox/|\bgradio/)"),
 }
 # What is put into a message by such an expression is no word for people.
@@ -120,7 +126,9 @@ def said_in_the_source() -> Iterator[Said]:
             name = ast.unparse(node.func).rpartition(".")[2]
             if name not in errors and name not in SHOWN_BY:
                 continue
-            shown = [*node.args[:2], *(k.value for k in node.keywords if k.arg in SHOWN_AS)]
+            # The first of a setting is its default, which is shown by its label.
+            given = node.args[1:] if name == "_setting" else node.args[:2]
+            shown = [*given, *(k.value for k in node.keywords if k.arg in SHOWN_AS)]
             for text in shown:
                 yield Said(f"{place}:{text.lineno}", text_of(text))
 
@@ -169,6 +177,10 @@ def test_a_setting_that_an_error_names_has_that_label() -> None:
         "fake.wav: 3fad77aa0199bc.wav is no recording.",
         "Clip 4f4f970e5865_0000 is left out.",
         "Run `models download kokoro`.",
+        "-25 LUFS",
+        "Fitting, step 3 of 60 (distance 0.39)",
+        "<dd>whisper-base</dd>",
+        "af_alloy: Good evening.",
     ],
 )
 def test_what_is_from_inside_is_found(text: str) -> None:

@@ -7,7 +7,8 @@
     (They sit down.)                       a line in parentheses is not spoken
     [pause:1.5s]                           silence, see `markup`
 
-After an empty line the speaker goes on in a new line. Words before the first speaker belong to "1".
+After an empty line the speaker goes on in a new line. Words before the first speaker belong to
+the narrator.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.text.markup import Pause, parse_markup, without_markup
 from modules.core_components.text.sentences import split_passages
 
-NO_NAME = "1"
+# Who speaks words before the first name; earlier versions called them "1".
+NO_NAME, FORMER_NO_NAME = "Narrator", "1"
 MOST_LINES = 5_000
 
 # A name is short, and a colon that belongs to a time or an address has no space behind it.

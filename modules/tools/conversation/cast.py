@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +12,7 @@ from modules.core_components.ai_models.engines.base import TTSEngine
 from modules.core_components.ai_models.engines.options import describe_options
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.library.conversations import CastMember, Line
+from modules.core_components.text.script import FORMER_NO_NAME, NO_NAME
 from modules.core_components.values import VoicePrompt
 from modules.tools.services import Services
 from modules.tools.speaking.request import SpeechRequest, language_to_speak
@@ -50,6 +51,7 @@ def cast_of(
     voice; ModelMissingError if its model is not installed.
     """
     speakers = tuple(speakers)
+    voices = _with_narrator(speakers, voices)
     given = {name.casefold(): voice for name, voice in voices.items()}
     silent = [name for name in speakers if name.casefold() not in given]
     if silent:
@@ -67,6 +69,15 @@ def cast_of(
             "voice",
         )
     return tuple(_member(services, name, given[name.casefold()]) for name in speakers)
+
+
+def _with_narrator(
+    speakers: Sequence[str], voices: Mapping[str, CastVoice]
+) -> Mapping[str, CastVoice]:
+    """The voices; what was given for "1" is the narrator's, whom earlier versions called so."""
+    if NO_NAME not in speakers or NO_NAME in voices or FORMER_NO_NAME in speakers:
+        return voices
+    return {NO_NAME if name == FORMER_NO_NAME else name: one for name, one in voices.items()}
 
 
 def check_voice_is_the_same(services: Services, member: CastMember) -> None:

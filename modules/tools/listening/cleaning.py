@@ -218,7 +218,8 @@ def gain_to(target_lufs: float, figures: Figures) -> tuple[float | None, str]:
     gain_db, most_db = target_lufs - loudness, headroom_of_db(figures.peak)
     if gain_db <= most_db:
         return gain_db, ""
-    return most_db, f"Its peaks allow {loudness + most_db:.1f} LUFS at most, not {target_lufs:g}."
+    loudest = loudness + most_db
+    return most_db, f"Its peaks allow a loudness of {loudest:.1f} at most, not {target_lufs:g}."
 
 
 def level_step(gain_db: float) -> str:
@@ -232,7 +233,7 @@ def _check(request: CleaningRequest) -> None:
     target = request.target_lufs
     if target is not None and not lowest <= target <= highest:
         raise BadInputError(
-            f"A loudness of {target:g} LUFS is out of range.",
+            f"A loudness of {target:g} is out of range.",
             f"Give {lowest:g} to {highest:g}; -20 is usual for speech.",
             "loudness",
         )

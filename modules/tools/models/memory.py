@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modules.core_components.ai_models.base_manager import BaseManager
+from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.ai_models.engines.base import PooledEngine
 from modules.core_components.ai_models.model_pool import LoadPlan, Way
 from modules.core_components.ai_models.model_pool.budgets import memory_in_use, total_memory_bytes
@@ -45,6 +46,16 @@ def load_plan(services: Services, model_id: str) -> LoadPlan | None:
     engine = pooled_engine(services, model_id)
     pool = manager_of(services, model_id).pool
     return None if engine is None else pool.plan(engine.model_spec())
+
+
+def memory_needed(services: Services, entry: ModelEntry) -> int:
+    """The bytes of memory that a model takes: as measured when it was loaded, else as planned, else
+    as the catalog says. The one figure that every view shows."""
+    try:
+        plan = load_plan(services, entry.id)
+    except StudioError:  # no engine, or its device is not there
+        plan = None
+    return plan.nbytes if plan is not None else entry.memory_mb * 1_000_000
 
 
 def smaller_sizes(services: Services, model_id: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from modules.core_components.audio.files import read_speech, write_speech
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job, JobContext
 from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.text.lines import shorten
 from modules.core_components.values import Take, VoicePrompt
 from modules.tools.services import Services
 from modules.tools.speaking.request import FORMATS, request_of_take
@@ -122,4 +123,4 @@ def submit_another(services: Services, take_id: str) -> Job:
 def submit_again(services: Services, take_id: str) -> Job:
     """Queues making a take again."""
     take = services.takes.get(take_id)
-    return services.jobs.submit(AGAIN, f"Again: {take.text[:60]}", {"take": take.id})
+    return services.jobs.submit(AGAIN, f"Again: {shorten(take.text, 200)}", {"take": take.id})

@@ -25,6 +25,7 @@ from modules.core_components.audio.files import audio_sha256, read_speech
 from modules.core_components.jobs import Job, JobContext
 from modules.core_components.library import TakeLibrary
 from modules.core_components.progress import CancelToken, Progress, no_progress, phase, scaled
+from modules.core_components.text.lines import shorten
 from modules.core_components.values import FloatArray, Sample, Scores, Speech, Take, VoicePrompt
 from modules.core_components.version import APP_VERSION, computing_environment
 from modules.tools.models.fallback import UNUSABLE, replace_broken_model
@@ -39,6 +40,7 @@ from modules.tools.speaking.request import (
 )
 from modules.tools.speaking.scores import score_speech
 from modules.tools.voices.own_voices import fixed_voice
+from modules.tools.voices.preset_voices import voice_in_words
 from modules.tools.voices.refinement import refine_later
 
 logger = logging.getLogger(__name__)
@@ -332,6 +334,7 @@ def read_take(take: Take) -> Speech:
 # Speaking as a job. The kinds tell the tabs of the page apart; all are done in the same way.
 
 SPEAK, SPEAK_PRESET, DESIGN = "speak", "speak_preset", "design_voice"
+_TITLE = 200  # characters of the text; where there is less room it is shortened
 _LIVE = "live"  # whether a page plays the speech while it is made
 
 
@@ -366,5 +369,5 @@ def submit_completed(
     services: Services, completed: CompletedSpeech, live: bool = False, kind: str = SPEAK
 ) -> Job:
     """As `submit_speech`, for a request that is completed already."""
-    title = f"{completed.voice[:60]}: {completed.text[:60]}"
+    title = f"{shorten(voice_in_words(completed.voice), 60)}: {shorten(completed.text, _TITLE)}"
     return services.jobs.submit(kind, title, {**asdict(completed), _LIVE: live})

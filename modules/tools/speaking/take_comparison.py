@@ -12,6 +12,7 @@ from modules.core_components.text.languages import language_name
 from modules.core_components.values import Take
 from modules.tools.services import Services
 from modules.tools.speaking.scores import heard_words
+from modules.tools.voices.preset_voices import voice_in_words
 
 NOTHING = "–"
 
@@ -48,7 +49,7 @@ def compare_takes(services: Services, first_id: str, second_id: str) -> TakeComp
 def take_settings(services: Services, take: Take) -> dict[str, str]:
     """What a take was made with, by labels: voice, engine, language, seed, and every option."""
     known = {
-        "Voice": take.voice,
+        "Voice": voice_in_words(take.voice),
         "Engine": take.engine,
         "Language": language_name(take.language) if take.language else "",
         "Seed": str(take.seed),
@@ -82,7 +83,7 @@ def _scores(take: Take) -> dict[str, str]:
     scores, heard = take.scores, heard_words(take)
     known: Mapping[str, tuple[float | None, Callable[[float], str]]] = {
         "Similarity to the sample": (scores.similarity, "{:.2f}".format),
-        "Loudness": (scores.loudness_lufs, "{:.0f} LUFS".format),
+        "Loudness": (scores.loudness_lufs, "{:.0f} dB".format),
         "Silence": (scores.silence_fraction, "{:.0%}".format),
         "Generated in": (sum(take.timings_s.values()) or None, "{:.1f} s".format),
     }

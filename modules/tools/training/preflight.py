@@ -318,12 +318,21 @@ def _row_checks(
     rejected: list[RejectedRow],
 ) -> list[Check]:
     kept = [*train.kept, *evaluation.kept]
+    rows = _check_rows(len(kept), rejected, train.other_rates + evaluation.other_rates)
+    if not kept:  # nothing else can be said, and one remedy is all it takes
+        return [rows, check_metadata(dataset)]
+    amount = data.check_amount(train.seconds + evaluation.seconds)
     recorded = {str(source.made_with.get("language", "")) for source in dataset.sources}
-    return [
-        _check_rows(len(kept), rejected, train.other_rates + evaluation.other_rates),
+    checks = [
+        rows,
         check_metadata(dataset),
-        data.check_amount(train.seconds + evaluation.seconds),
+        amount,
         data.check_one_language(dataset.language, recorded, [row.text for row in kept]),
+    ]
+    if amount.level == STOP:  # too few rows for batches and evaluation are the same problem
+        return checks
+    return [
+        *checks,
         data.check_batches(len(train.kept), plan.batch_size),
         data.check_evaluation(len(evaluation.kept), plan.batch_size),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,10 @@ from modules.tools.models.ready_models import speaking_models
 from modules.tools.services import Services
 
 _SEXES = {"f": "woman", "m": "man"}
+_KOKORO_VOICE = re.compile(r"[a-z][fm]_([a-z]+)")
+_KOKORO_VOICES = re.compile(
+    r"[a-z][fm]_[a-z]+(\(-?[\d.]+\))?([+-][a-z][fm]_[a-z]+(\(-?[\d.]+\))?)*"
+)
 # So many codes are listed in an error; one engine has hundreds.
 _MOST_CODES = 40
 
@@ -76,6 +81,16 @@ def describe_voice(name: str) -> PresetVoice:
         return PresetVoice(name, name, "unreadable")
     label = f"{rest.capitalize()} · {language.name}, {_SEXES[prefix[1]]}"
     return PresetVoice(name, label, language.code)
+
+
+def voice_in_words(voice: str) -> str:
+    """What people call the voice of a take: "Alloy" for "af_alloy", "Bella (2) + Sky (1)" for a mix
+    of Kokoro's voices; other names as they are."""
+    if not _KOKORO_VOICES.fullmatch(voice):
+        return voice
+    named = _KOKORO_VOICE.sub(lambda found: found[1].replace("_", " ").title(), voice)
+    spaced = re.sub(r"(?<=[a-z)])([+-])", lambda found: f" {found[1]} ", named, flags=re.I)
+    return spaced.replace("(", " (").replace(" - ", " − ")
 
 
 def known_language(engine: TTSEngine, given: str) -> str:

@@ -59,6 +59,12 @@ def refine_later(services: Services, model_id: str, sample_name: str) -> None:
         logger.warning("The voice of %s is not refined: %s", sample_name, error.message)
 
 
+def is_being_refined(services: Services, model_id: str, sample_name: str) -> bool:
+    """Whether the voice of a sample is refined right now, or is about to be."""
+    payload = {"model_id": model_id, "sample": sample_name}
+    return any(job.payload == payload for job in services.jobs.list(ACTIVE, REFINE))
+
+
 def resume_refinements(services: Services) -> None:
     """Queues again what the last stop of the studio interrupted."""
     for job in services.jobs.list((INTERRUPTED,), REFINE):

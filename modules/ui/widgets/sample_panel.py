@@ -128,7 +128,15 @@ class SamplePanel:
         added = listen(started.success, self._keep, form, [self.chosen, *form])
         shown = self.outputs
         asked = [self.chosen, recording.file]
-        listen(added.success, self._show_added, asked, shown, sequence=SAMPLES)
+        # The form lies below the sample: what was added is brought into view.
+        listen(
+            added.success,
+            self._show_added,
+            asked,
+            shown,
+            sequence=SAMPLES,
+            js=script("show_sample"),
+        )
         listen_after(added, lambda: _button_state(False), [], [button])
 
     def _keep(
@@ -262,7 +270,7 @@ def sample_facts(sample: Sample) -> dict[str, str]:
     agreed = "" if consent is None else "agreed" if consent.agreed else "did not agree"
     return {
         "Length": duration_text(sample.duration_s),
-        "Language": language_name(sample.language) if sample.language else "",
+        "Language": language_name(sample.language) if sample.language else "unknown",
         "Speaker": (consent.speaker or "unknown") if consent else "unknown",
         "Consent": agreed or "unknown",
         "Added": sample.created[:10],

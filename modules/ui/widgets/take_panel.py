@@ -11,6 +11,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from modules.core_components.jobs import Job
+from modules.core_components.text.languages import language_name
 from modules.core_components.values import Take
 from modules.tools.recordings import TAKE
 from modules.tools.services import Services
@@ -24,7 +25,9 @@ from modules.tools.speaking.scores import (
 )
 from modules.tools.speaking.speech import CHARACTERS_PER_SECOND, SPEAK, submit_completed
 from modules.tools.speaking.take_comparison import option_texts
+from modules.tools.voices.preset_voices import voice_in_words
 from modules.tools.voices.previews import example_sentence
+from modules.tools.voices.refinement import is_being_refined
 from modules.ui.events import listen, script
 from modules.ui.render import (
     duration_text,
@@ -45,6 +48,7 @@ from modules.ui.widgets.reading_view import ReadingView
 
 TAKES = [("One take", 1), ("2 takes", 2), ("3 takes", 3), ("4 takes", 4), ("6 takes", 6)]
 MOST_HEARD = 300
+_QUIET_LUFS, _LOUD_LUFS = -30.0, -14.0
 
 
 class TakePanel:
@@ -77,13 +81,13 @@ class TakePanel:
         """Values for `outputs`; without a take the panel is hidden. `note` is HTML."""
         if take is None:
             return ["", gr.update(visible=False), *[gr.skip()] * 4]
-        label = f"{excerpt(take.voice, 60)} · {take.engine}"
+        label = f"{excerpt(voice_in_words(take.voice), 60)} · {take.engine}"
         return [
             take.id,
             gr.update(visible=True),
             gr.update(value=note, visible=bool(note)),
             note_html(label) + player_html(TAKE, take.id, label, edits=True),
-            scores_html(take),
+            self._scores_of(take),
             facts_html({**take_facts(take), **option_texts(self._services, take)}),
         ]
 
@@ -95,6 +99,21 @@ class TakePanel:
         return self.show(
             take, again_note(result["identical"], result["reason"]) if is_again else ""
         )
+
+    @property
+    def scores(self) -> tuple[Any, Any]:
+        """The state with the id of the take, and the panel of its scores (see `show_scores`)."""
+        return self.take_id, self._scores
+
+    def show_scores(self, take_id: str) -> Any:
+        """The scores of the take on show once more: its voice may be refined by now."""
+        return self._scores_of(self._services.takes.get(take_id)) if take_id else gr.skip()
+
+    def _scores_of(self, take: Take) -> Markup:
+        is_refining = take.kind == "sample" and is_being_refined(
+            self._services, take.model_id, take.voice
+        )
+        return scores_html(take, is_refining)
 
     def _submit(self, submit: Callable[[Services, str], Job], take_id: str) -> str:
         return submit(self._services, take_id).id
@@ -110,16 +129,15 @@ def take_facts(take: Take) -> dict[str, str]:
     return {
         "Note": " ".join(take.notes),
         "Seed": str(take.seed),
-        "Language": take.language,
+        "Language": language_name(take.language) if take.language else "",
         "Engine": take.engine,
         "Created": local_time(take.created),
         "Attention": take.environment.get("attention", ""),
         "Generated in": _generation_time(take),
-        "File": str(take.path),
     }
 
 
-def scores_html(take: Take) -> Markup:
+def scores_html(take: Take, is_refining: bool = False) -> Markup:
     """Similarity, intelligibility and length side by side, each with what it means."""
     scores = take.scores
     likeness = understood = None
@@ -130,21 +148,28 @@ def scores_html(take: Take) -> Markup:
         understood = max(0.0, 1 - heard.different / heard.words)
         if heard.different and scores.heard:
             words = f"{words} Transcript: “{scores.heard[:MOST_HEARD]}”"
-    about = [f"Seed {take.seed}"]
+    about = [(f"Seed {take.seed}", "")]
     if take.timings_s:
-        about.append(f"generated in {_generation_time(take)}")
+        about.append((f"generated in {_generation_time(take)}", ""))
     if scores.loudness_lufs is not None:
-        about.append(f"{scores.loudness_lufs:.0f} LUFS")
+        about.append(loudness_words(scores.loudness_lufs))
     return render(
         "take_scores",
         take=take,
         likeness=likeness,
+        is_refining=is_refining,
         similarity_words=explain_similarity(scores),
         understood=understood,
         word_figure=heard.figure if heard else "–",
         word_words=words,
-        about=" · ".join(about),
+        about=about,
     )
+
+
+def loudness_words(lufs: float) -> tuple[str, str]:
+    """How loud it is, and the figure behind it; speech is usually spread at -23 to -16 LUFS."""
+    words = "quiet" if lufs < _QUIET_LUFS else "loud" if lufs > _LOUD_LUFS else "usual loudness"
+    return words, f"Loudness {lufs:.0f} LUFS".replace("-", "−")
 
 
 def _generation_time(take: Take) -> str:
@@ -189,21 +214,21 @@ class GeneratePanel:
         self._live_player = parts.scripted_panel("live_player")
         self.jobs = JobsView(self._services, kinds, shared=shared)
         self._empty = parts.panel(empty_html("Your takes appear here."))
-        self._take = TakePanel(self._services, self.jobs, element_id)
+        self.take = TakePanel(self._services, self.jobs, element_id)
         self._latest = LatestTakes(self._services)
         # What `submit` takes as `values`.
         self.inputs = [self._text, self._play, self._count, *self.engine.inputs]
         self.fields = {"text": self._text, "takes": self._count, **self.engine.fields}
         # What `submit` gives values for.
         self.followed = [self.jobs.job_id, self._live_player]
-        shown = [self._empty, *self._take.outputs]
+        shown = [self._empty, *self.take.outputs]
         self.outputs = [*shown, self._latest.panel]
         # The browser keeps the choice: it is about the loudspeaker of that machine.
         restore, keep = script("restore_live_choice"), script("keep_live_choice")
         listen(studio.page.load, None, [], [self._play], js=restore, queue=False)
         listen(self._play.input, None, [self._play], [], js=keep, queue=False)
         self.jobs.find_on_open(studio)
-        chosen = self._take.take_id
+        chosen = self.take.take_id
         studio.on_show(tab, self._latest.html, [chosen], [self._latest.panel], sequence=LATEST)
         self._latest.listen_to(chosen, self._show_take, shown)
 
@@ -244,11 +269,11 @@ class GeneratePanel:
 
     def show(self, job: Job) -> list[Any]:
         """The take that a finished job made."""
-        shown = self._take.show_result(job)
+        shown = self.take.show_result(job)
         return [gr.update(visible=False), *shown, self._latest.html(shown[0])]
 
     def _show_take(self, take: Take | None) -> list[Any]:
-        return [gr.update(visible=take is None), *self._take.show(take)]
+        return [gr.update(visible=take is None), *self.take.show(take)]
 
 
 def _example(text: str, language: str | None) -> Any:

@@ -2,8 +2,8 @@
 // away; this stays until the field is changed, or its form is sent once more.
 (() => {
   const LABELS = FIELD_LABELS;
-  const NAMES = '[data-testid=block-info], [data-testid=block-label], label > span, .studio-options label';
-  const words = node => node.textContent.replace(/\s+/g, ' ').trim();
+  const NAMES = '[data-testid=block-info], [data-testid=block-label], label span, .studio-options label';
+  const words = node => (node.innerText ?? '').replace(/\s+/g, ' ').trim();
   const view = () => [...document.querySelectorAll('#views [role=tabpanel]')].find(one => one.offsetParent);
   const fieldOf = about => {
     const shown = [...(view()?.querySelectorAll(NAMES) ?? [])].filter(node => node.offsetParent);
@@ -40,10 +40,10 @@
     for (const change of changes) {
       for (const node of change.addedNodes) {
         if (!(node instanceof Element)) continue;
-        const error = node.matches('.studio-about') ? node : node.querySelector('.studio-about');
+        const error = node.matches('.studio-refused') ? node : node.querySelector('.studio-refused');
         const about = [...(error?.classList ?? [])].find(name => name.startsWith('about-'));
         const field = about && fieldOf(about.slice('about-'.length));
-        if (field) show(field, error.innerText);
+        if (field) show(field, words(error));
       }
     }
   }).observe(document, { childList: true, subtree: true });
@@ -55,7 +55,8 @@
     }, true);
   }
   window.addEventListener('click', ({ target }) => {
-    if (!(target instanceof Element) || !target.closest('button')) return;
+    // Hidden buttons are pressed by scripts, to keep what is typed.
+    if (!(target instanceof Element) || !target.closest('button:not(.studio-hidden)')) return;
     const own = target.closest(':has(> .studio-field-error)');
     if (own) clear(own);
     if (!target.closest('button.primary, button.lg')) return;

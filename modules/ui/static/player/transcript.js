@@ -8,6 +8,7 @@ import { wordAt } from './words.js';
 
 const UNSURE = 0.5;
 const NO_SOUND = 'The recording was not kept with this transcript. Its words can still be corrected.';
+const MARKED = 'Words with a dotted line are those Whisper was unsure of; a solid line marks your corrections. ';
 const KEYS = 'Enter plays from a word, F2 or a double click corrects it, arrow keys move.';
 
 class StudioTranscript extends DrawnElement {
@@ -45,7 +46,7 @@ class StudioTranscript extends DrawnElement {
     if (this.nodes.length) this.nodes[0].tabIndex = 0;
     else this.body.append(make('div', 'studio-note', 'No speech was found in this recording.'));
     for (const name of ['click', 'dblclick', 'keydown', 'focusin']) this.body.addEventListener(name, this);
-    const help = make('div', 'studio-note', hasSound ? KEYS : NO_SOUND);
+    const help = make('div', 'studio-note', MARKED + (hasSound ? KEYS : NO_SOUND));
     this.replaceChildren(...(this.wave ? [this.wave] : []), this.drawTools(), this.body, help);
   }
 

@@ -17,7 +17,12 @@ from markupsafe import Markup
 from modules.core_components.errors import BadInputError
 from modules.core_components.library.conversations import CastMember
 from modules.core_components.text.languages import language_name
-from modules.core_components.text.script import parse_script, speakers_of
+from modules.core_components.text.script import (
+    FORMER_NO_NAME,
+    NO_NAME,
+    parse_script,
+    speakers_of,
+)
 from modules.tools.conversation.cast import CastVoice, style_option_of
 from modules.tools.models.ready_models import (
     can_clone,
@@ -28,7 +33,7 @@ from modules.tools.models.ready_models import (
     speaks_scripts,
 )
 from modules.tools.services import Services
-from modules.tools.voices.preset_voices import PresetVoice, preset_voices, usual_language
+from modules.tools.voices.preset_voices import preset_voices, usual_language
 from modules.ui.events import listen
 from modules.ui.render import card_html, empty_html, excerpt, note_html
 from modules.ui.widgets.engine_panel import EVERYWHERE
@@ -142,7 +147,7 @@ class CastPanel:
     @staticmethod
     def remembered(cast: Sequence[CastMember]) -> dict[str, Choice]:
         """What `cast` holds after the choices of an earlier conversation."""
-        return {
+        choices: dict[str, Choice] = {
             _fold(member.speaker): {
                 "engine": member.engine,
                 "voice": _key(member.kind, member.voice),
@@ -151,6 +156,9 @@ class CastPanel:
             }
             for member in cast
         }
+        if FORMER_NO_NAME in choices:
+            choices.setdefault(_fold(NO_NAME), choices[FORMER_NO_NAME])
+        return choices
 
     def _listen(self) -> None:
         known = self.inputs
@@ -277,7 +285,7 @@ class CastPanel:
         """The voices that a model can speak with: labels and keys."""
         handle = self._services.tts.get(engine)
         presets = [
-            (_label(voice), _key("preset", voice.name))
+            (voice.label, _key("preset", voice.name))
             for voice in preset_voices(self._services, handle)
         ]
         entry = self._services.tts.entry(engine)
@@ -338,10 +346,6 @@ def _cast_voice(choice: Choice) -> CastVoice:
 def _key(kind: str, name: str) -> str:
     """What stands for a voice in a menu: a sample and a preset may have one name."""
     return f"{kind}:{name}"
-
-
-def _label(voice: PresetVoice) -> str:
-    return voice.name if voice.label == voice.name else f"{voice.label} ({voice.name})"
 
 
 def _fold(name: str) -> str:

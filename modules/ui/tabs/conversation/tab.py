@@ -27,8 +27,9 @@ from modules.ui.widgets.parts import GO, TEXT, choice_list, note, title
 
 EXAMPLE = "Anna: Good morning, Ben.\nBen: (sleepy) Morning. [pause:1s] Is there coffee?"
 ABOUT = (
-    "A line begins with the speaker's name and a colon, and goes on until the next. [pause:1.5s] "
-    "inserts silence; a line in (parentheses) is not spoken."
+    "A line begins with the speaker's name and a colon, and goes on until the next; words before "
+    "the first name are the narrator's. [pause:1.5s] inserts silence; a line in (parentheses) is "
+    "not spoken."
 )
 
 

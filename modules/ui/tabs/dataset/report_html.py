@@ -184,7 +184,7 @@ def _plots(report: DatasetReport) -> tuple[Histogram, ...]:
     telephone = TELEPHONE_HZ / 1000
     return (
         Histogram("Length", "s", [m.duration_s for m in found], 1.0, 11.6),
-        Histogram("Loudness as recorded", "LUFS", _known([m.recorded_lufs for m in found]), -45),
+        Histogram("Loudness as recorded", "dB", _known([m.recorded_lufs for m in found]), -45),
         Histogram("Signal-to-noise ratio", "dB", _known([m.signal_to_noise_db for m in found]), 15),
         Histogram("Bandwidth", "kHz", [m.bandwidth_hz / 1000 for m in found], telephone),
         Histogram("Speaking rate (characters/s)", "", _known([m.letters_per_s for m in found])),

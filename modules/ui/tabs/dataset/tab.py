@@ -29,6 +29,10 @@ from modules.ui.widgets.parts import LOADING, menu, menu_update, panel, title
 SEQUENCE = "dataset-page"
 KINDS = (BUILD_DATASET, REPORT_DATASET)
 NO_DATASET = "Create a dataset, then add recordings of one speaker: 15 to 60 minutes are good."
+NO_CLIPS = (
+    "This dataset is empty. Choose recordings and press “Add to dataset”; the report and the clips "
+    "appear here. 15 to 60 minutes of speech are good."
+)
 NO_SECOND = "none"
 
 
@@ -41,12 +45,14 @@ class DatasetTab:
             with gr.Column(scale=5, min_width=320):
                 self._choice = DatasetChoice(self._services)
                 self._recordings = RecordingsPanel(self._services)
-                build_export(self._services, self._choice.chosen)
+                # What needs clips is shown once there are some.
+                with gr.Column(visible=False) as self._export:
+                    build_export(self._services, self._choice.chosen)
                 self._removal = self._choice.build_removal()
             with gr.Column(scale=7, min_width=340):
                 self._jobs = JobsView(self._services, KINDS)
                 self._build_report()
-        with gr.Row():
+        with gr.Row(visible=False) as self._clip_views:
             with gr.Column(scale=7, min_width=340):
                 title("Clips, worst first")
                 self._clips = ClipList()
@@ -58,7 +64,7 @@ class DatasetTab:
     def _build_report(self) -> None:
         title("Report")
         self._shown = panel(empty_html(LOADING))
-        with gr.Row():
+        with gr.Row(visible=False) as self._checks:
             self._second = menu("Re-transcribe with", NO_SECOND)
             self._check = gr.Button("Check all clips", size="sm", min_width=140)
 
@@ -68,7 +74,7 @@ class DatasetTab:
         menus = [*self._recordings.outputs, editor.model, self._second]
         listing = [clips.filter, clips.search]
         asked = [chosen, clips.pager.page, *listing, editor.clip_id]
-        report = [self._report, self._shown]
+        report = [self._report, self._shown, self._export, self._clip_views, self._checks]
         everything = [*self._choice.outputs, *report, *clips.outputs, *editor.outputs]
         add = self._recordings.build
         studio.on_show(tab, self._models, models, menus, unchecked=True, unlocks=[add])
@@ -128,9 +134,12 @@ class DatasetTab:
     ) -> list[Any]:
         """A quick report, the list as it is now, and the clip once more."""
         report = report_of(self._services, name, quick=True) if name else None
+        has_clips = report is not None and bool(report.clips or report.dropped_clips)
+        shown: Any = empty_html(NO_DATASET if report is None else NO_CLIPS)
         return [
             report,
-            report_html(report) if report else empty_html(NO_DATASET),
+            report_html(report) if report is not None and has_clips else shown,
+            *[gr.update(visible=has_clips)] * 3,
             *self._listed(page, name, report, wanted, search, clip),
             *self._editor.show(name, clip, report, keep_edits),
         ]

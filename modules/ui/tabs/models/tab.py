@@ -11,9 +11,11 @@ from modules.core_components.ai_models.downloads.downloader import FOUND_HERE
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
 from modules.core_components.text.languages import languages_in_words
+from modules.core_components.units import memory_text
 from modules.tools.models import library
 from modules.tools.models.benchmark import BENCHMARK
 from modules.tools.models.library import DOWNLOAD, LOAD, ModelOverview, submit_download, submit_load
+from modules.tools.models.memory import memory_needed
 from modules.tools.models.remotes import is_remote
 from modules.tools.models.tuned_models import EXPORT_TUNED, IMPORT_TUNED, card_facts
 from modules.ui.events import listen, notify
@@ -141,7 +143,7 @@ class ModelsTab:
             return [_about_html(item), *[hidden] * 5]
         here = item.state == "installed"
         return [
-            _about_html(item),
+            _about_html(item, memory_needed(self._services, item.entry)),
             gr.update(visible=item.needs_consent and not here, value=False),
             gr.update(visible=not here, value="Resume" if item.state == "partial" else "Download"),
             gr.update(visible=here and item.usable and not item.in_memory),
@@ -192,7 +194,8 @@ def _source_text(item: ModelOverview) -> str:
     return ", ".join(source.label for source in came_from or sources)
 
 
-def _about_html(item: ModelOverview) -> Markup:
+def _about_html(item: ModelOverview, nbytes: int = 0) -> Markup:
+    """`nbytes` is the memory that it takes; 0 where only the catalog says so."""
     entry = item.entry
     facts = {
         "Abilities": ", ".join(entry.abilities).replace("-", " "),
@@ -200,7 +203,7 @@ def _about_html(item: ModelOverview) -> Markup:
     }
     if not is_remote(entry):
         facts |= {
-            "Memory (approx.)": size_text(entry.memory_mb * 1e6),
+            "Memory": memory_text(nbytes or entry.memory_mb * 1_000_000),
             "On disk": size_text(item.bytes_on_disk),
             "Folder": str(item.folder),
             "Source": _source_text(item),

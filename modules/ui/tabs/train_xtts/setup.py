@@ -35,10 +35,14 @@ from modules.tools.models.library import submit_download
 from modules.tools.services import Services
 from modules.tools.training.base import is_installed
 from modules.tools.training.preflight import (
+    BASE,
+    DATASET,
     OK,
+    ROWS,
     STOP,
     TRAINING_FILES,
     WARN,
+    Check,
     Preflight,
     TrainingRequest,
     preflight,
@@ -282,9 +286,19 @@ def _language_html(language: str) -> Markup:
 
 
 def preflight_html(found: Preflight) -> Markup:
-    """A verdict, then every check and what to do about it."""
-    checks = sorted(found.checks, key=lambda check: list(_LEVELS).index(check.level))
-    return render("preflight", found=found, checks=checks, levels=_LEVELS)
+    """A verdict, then every check and what to do about it; what a button stands under is last."""
+    levels = list(_LEVELS)
+    checks = sorted(found.checks, key=lambda check: (_has_button(check), levels.index(check.level)))
+    return render("preflight", found=found, checks=checks, levels=_LEVELS, to_dataset=_OF_DATASET)
+
+
+def _has_button(check: Check) -> bool:
+    """Whether it is about the base model that can be downloaded right below the checks."""
+    return check.name == BASE and check.level == STOP
+
+
+# Checks that are put right on the Dataset tab.
+_OF_DATASET = frozenset({DATASET, ROWS, "Amount of speech", "Evaluation rows", "Language"})
 
 
 def rejected_html(found: Preflight) -> Markup:

@@ -209,7 +209,7 @@ class TranscribeTab:
             kept.id,
             gr.update(visible=False),
             gr.update(visible=True),
-            facts_html(_facts(kept)),
+            self._facts_html(kept),
             gr.update(value=_words_html(kept), visible=True),
             gr.update(value=kept.transcript.text, visible=False),
             WORDS,
@@ -243,19 +243,27 @@ class TranscribeTab:
             warn([f"{error.message} {error.hint}"])
             kept = get_transcript(self._services, made.key)
             words = _words_html(kept, uuid.uuid4().hex)
-        return [words, facts_html(_facts(kept)), self._earlier_html(kept.id)]
+        return [words, self._facts_html(kept), self._earlier_html(kept.id)]
 
     def _delete_transcript(self, transcript_id: str) -> list[Any]:
         delete_transcript(self._services, transcript_id)
         hidden = [gr.update(visible=True), gr.update(visible=False), "", "", "", WORDS]
         return ["", *hidden, self._earlier_html("")]
 
+    def _facts_html(self, kept: KeptTranscript) -> Markup:
+        model_id = kept.transcript.model_id
+        try:
+            label = self._services.asr.entry(model_id).label
+        except StudioError:  # a model of an earlier version
+            label = model_id
+        return facts_html(_facts(kept, label))
+
     def _earlier_html(self, shown: str) -> Markup:
         rows = [(kept.id, kept) for kept in list_transcripts(self._services)]
         return render("transcripts", rows=rows, chosen=shown)
 
 
-def _facts(kept: KeptTranscript) -> dict[str, str]:
+def _facts(kept: KeptTranscript, model_label: str) -> dict[str, str]:
     transcript = kept.transcript
     sure = (
         f" ({transcript.language_probability:.0%} sure)"
@@ -271,8 +279,7 @@ def _facts(kept: KeptTranscript) -> dict[str, str]:
         "Corrected words": str(len(kept.corrections.words) or ""),
         "Words": f"{len(transcript.text.split()):,}",
         "Note": " ".join(transcript.notes),
-        "Model": transcript.model_id,
-        "File": str(kept.path),
+        "Model": model_label,
     }
 
 

@@ -9,7 +9,7 @@ import gradio as gr
 
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
-from modules.tools.models.recommendation import Recommendation, recommend
+from modules.tools.models.recommendation import CLONE, Recommendation, recommend
 from modules.tools.services import Services
 from modules.tools.speaking.download_and_speak import (
     DOWNLOAD_AND_SPEAK,
@@ -27,6 +27,7 @@ from modules.ui.widgets.take_panel import GeneratePanel
 TITLE = "Recommended engines"
 LOOKING = "Looking at this machine and asking the model hub…"
 SPEAK_NOW, DOWNLOAD = "Speak with it", "Download and speak"
+NOT_NOW = "Not possible now"
 TOKEN, OTHER_TOKEN = "Access token", "Another access token (one is saved)"
 NO_TEXT = "Type a text and press Generate."
 SEQUENCE = "recommended-engines"
@@ -151,15 +152,30 @@ class RecommendationPanel:
         if not by_id:
             hidden = gr.update(visible=False)
             return ["", empty_html("No engine that clones is known."), "", *[hidden] * 3]
-        one = by_id.get(chosen, engines[0])
-        known = one.language if sample else ""
-        listed = render("engines", engines=engines, chosen=one.model_id, language=known)
+        clones = [one for one in engines if one.way == CLONE]
+        usable = [one for one in (*clones, *engines) if not one.problem]
+        one = by_id.get(chosen, (usable or engines)[0])
+        listed = render(
+            "engines",
+            groups=[
+                ("Clone the voice", clones),
+                ("Imitate it (voice match)", [one for one in engines if one.way != CLONE]),
+            ],
+            recommended=next((one.model_id for one in clones if not one.problem), ""),
+            chosen=one.model_id,
+            language=self._services.samples.voice(sample).language if sample else "",
+        )
         return [one.model_id, listed, *_details(one)]
 
 
 def _details(one: Recommendation) -> list[Any]:
     waiting = not one.is_installed
     label = DOWNLOAD if waiting else SPEAK_NOW
+    # A token that the hub refuses can be replaced right here.
+    may_replace = waiting and one.licence.token_required and not one.needs_token
+    is_possible = not one.problem or may_replace
+    if not is_possible:
+        label = NOT_NOW
     return [
         render("engine_needs", one=one),
         gr.update(visible=waiting and one.needs_acceptance, value=False),
@@ -168,5 +184,5 @@ def _details(one: Recommendation) -> list[Any]:
             value="",
             label=TOKEN if one.needs_token else OTHER_TOKEN,
         ),
-        gr.update(visible=True, value=label),
+        gr.update(visible=True, value=label, interactive=is_possible),
     ]

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from modules.core_components.errors import ModelMissingError
 from modules.core_components.jobs import Job
+from modules.core_components.speaker_scale import FIRST_ENCODER, SPEAKER_SCALES
 from modules.core_components.values import VoicePrompt
 from modules.tools.first_steps import first_voice
 from modules.tools.models.ready_models import can_clone, has_stock_voices
@@ -23,12 +25,13 @@ from modules.tools.voices.preset_voices import (
     nearest_language,
     prepared_voice,
     preset_voices,
+    voice_in_words,
 )
 from modules.tools.voices.refinement import REFINE, submit_refinement
 from modules.tools.voices.remedies import IMPROVE
 from modules.tools.voices.samples import DEMO, EXPORT, REFERENCE, submit_export
 from modules.ui.events import listen, notify
-from modules.ui.render import duration_text, facts_html, figure_text
+from modules.ui.render import duration_text, facts_html, figure_text, note_html
 from modules.ui.tabs.voice_clone.first_steps import CHOOSE, HEAR, OWN, FirstSteps
 from modules.ui.tabs.voice_clone.recommendations import RecommendationPanel
 from modules.ui.views import OPENING, Studio, VoiceChooser
@@ -36,7 +39,7 @@ from modules.ui.widgets.engine_panel import NONE
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import NO_TTS_MODEL, menu, menu_update, note, panel, title
 from modules.ui.widgets.sample_panel import SAMPLES, SamplePanel
-from modules.ui.widgets.take_panel import LATEST, GeneratePanel
+from modules.ui.widgets.take_panel import LATEST, GeneratePanel, TakePanel
 
 # What ended longer ago is found by an opened page, and not reported again.
 NEWS_S = 30.0
@@ -47,8 +50,9 @@ EXPORT_FORMATS = (
 )
 # Explains the figures of `match_facts`.
 MEASURED = (
-    "Similarity to a part of the sample that was not used; 1 would be the same recording. A voice "
-    "is matched at once and refined in the background, in some minutes of computing."
+    "How alike two voices are, measured on a part of the sample that the match did not use: "
+    "another speaker reaches about {other:.2f}, a second recording of the same speaker {own:.2f}. "
+    "A voice is matched at once and refined in the background, in some minutes of computing."
 )
 SAMPLE, PRESET = "sample", "preset"
 MATCH = "voice-match"
@@ -62,7 +66,6 @@ class MatchedVoice:
         self._services = studio.services
         with gr.Accordion("Voice match", open=True, visible=False) as self._panel:
             self._facts = panel()
-            note(MEASURED)
             self._refining = JobsView(self._services, (REFINE,), shared=(REFINE,))
             with gr.Row():
                 self._refine = gr.Button("Refine", size="sm", min_width=100)
@@ -73,8 +76,11 @@ class MatchedVoice:
             self._file = gr.File(label="Exported voice", visible=False)
         self._refining.find_on_open(studio)
 
-    def follow_in(self, jobs: JobsView, sample: gr.State, engine: gr.State) -> None:
-        """Shows the voice of the chosen sample and engine; exports run in `jobs`."""
+    def follow_in(
+        self, jobs: JobsView, sample: gr.State, engine: gr.State, take: TakePanel
+    ) -> None:
+        """Shows the voice of the chosen sample and engine; exports run in `jobs`. The scores of
+        `take` say whether the voice is still being refined."""
         chosen = [sample, engine]
         shown = [self._panel, self._facts, self._refine, self._file]
         for component in chosen:
@@ -82,7 +88,13 @@ class MatchedVoice:
         listen(self._export.click, self._submit, [*chosen, self._suffix], [jobs.job_id])
         listen(self._refine.click, self._submit_refinement, chosen, [self._refining.job_id])
         jobs.on_finished(self._after_job, chosen, [*shown, self._refining.job_id], MATCH)
+        take_id, scores = take.scores
+
         self._refining.on_finished(self._after_refinement, chosen, shown, MATCH)
+        # In one sequence with the other answers that change the scores.
+        self._refining.on_finished(
+            lambda job, take_id: take.show_scores(take_id), [take_id], [scores], LATEST
+        )
 
     def _submit(self, sample: str, engine: str, suffix: str) -> str:
         return submit_export(self._services, sample, engine, suffix).id
@@ -97,7 +109,7 @@ class MatchedVoice:
         if prompt is None or not is_matched(prompt):
             return [gr.update(visible=False), "", gr.skip(), hidden]
         button = gr.update(visible=not prompt.info.get("refined", True))
-        return [gr.update(visible=True), facts_html(match_facts(prompt)), button, hidden]
+        return [gr.update(visible=True), match_html(prompt), button, hidden]
 
     def _after_job(self, job: Job, sample: str, engine: str) -> list[Any]:
         *shown, file = self._show(sample, engine)
@@ -121,18 +133,30 @@ def is_matched(prompt: VoicePrompt) -> bool:
     return "start_voice" in prompt.info
 
 
+def match_html(prompt: VoicePrompt) -> Markup:
+    """The figures of a match, and how they are to be read."""
+    measured_by = prompt.info.get("encoder", SPEAKER_SCALES[FIRST_ENCODER].label)
+    scale = next(
+        (one for one in SPEAKER_SCALES.values() if one.label == measured_by),
+        SPEAKER_SCALES[FIRST_ENCODER],
+    )
+    own = prompt.info.get("self_similarity")
+    explained = MEASURED.format(
+        other=scale.other, own=own if isinstance(own, (int, float)) else scale.own
+    )
+    return facts_html(match_facts(prompt)) + note_html(explained)
+
+
 def match_facts(prompt: VoicePrompt) -> dict[str, str]:
     """Start and result of matching or refining, as far as the engine recorded them."""
     info: Mapping[str, Any] = prompt.info
     refined = info.get("refined", True)  # all were, in earlier versions
     return {
-        "Nearest stock voice": str(info.get("start_voice", "")),
-        "Its similarity": _figure(info.get("start_similarity")),
-        "Matched at once": _figure(info.get("matched_similarity")),
-        "Refined": _figure(info.get("held_out_similarity")) if refined else "",
-        "Matched, expected": _figure(info.get("expected_similarity")),
-        "Same speaker": _figure(info.get("self_similarity")),
-        "Similarity by": str(info.get("encoder", "GE2E")),  # in earlier versions always
+        "Nearest stock voice": voice_in_words(str(info.get("start_voice", ""))),
+        "Similarity of that voice": _figure(info.get("start_similarity")),
+        "After the match": _figure(info.get("matched_similarity")),
+        "After refining": _figure(info.get("held_out_similarity")) if refined else "",
+        "Expected of the match": _figure(info.get("expected_similarity")),
         "Computed in": duration_text(info["seconds"]) if "seconds" in info else "",
     }
 
@@ -152,7 +176,8 @@ class VoiceCloneTab:
                 self._generate = GeneratePanel(studio, tab, KINDS, "clone-take", shared=(DEMO,))
         self._engine, jobs = self._generate.engine, self._generate.jobs
         self._samples.follow_in(jobs)
-        self._matched.follow_in(jobs, self._samples.chosen, self._engine.ready)
+        chosen = self._samples.chosen
+        self._matched.follow_in(jobs, chosen, self._engine.ready, self._generate.take)
         self._recommended.follow(self._samples.chosen, jobs)
         self._recommended.on_use(self._generate, self._samples.chosen, self._show_engine)
         self._listen(studio, tab)

@@ -281,8 +281,7 @@ class _Fit:
                 name: torch.stack([r[0][name] for r in results]).mean(dim=0) for name in rates
             }
             state.advance(gradients, rates, options.steps)
-            distance = float(np.mean([r[1].get("campplus", 0.0) for r in results]))
-            message = f"Fitting, step {state.step} of {options.steps} (distance {distance:.2f})"
+            message = f"Refining the voice: step {state.step} of {options.steps}"
             progress(state.step / options.steps, message)
             logger.debug("step %d: %s", state.step, results[0][1])
             if checkpoint is not None and time.monotonic() - saved > _CHECKPOINT_EVERY_S:
