@@ -41,7 +41,7 @@ def test_a_recording_is_transcribed(screen: StudioPage, spoken: Path) -> None:
     screen.open_tab("Transcribe")
     screen.upload(spoken)
     screen.button("Transcribe").dblclick()
-    expect(screen.text("Enter plays from a word")).to_be_visible(timeout=SPEAKING_MS)
+    expect(screen.text("Words with a dotted line")).to_be_visible(timeout=SPEAKING_MS)
     page.get_by_label("Text", exact=True).check()
     shown = page.locator("textarea").locator("visible=true").last
     expect(shown).not_to_be_empty()
@@ -115,8 +115,11 @@ def test_bad_recordings_are_refused_in_words(
     screen.open_tab("Transcribe")
     screen.upload(no_audio)
     screen.button("Transcribe").click()
-    expect(screen.page.locator(".studio-job.bad")).to_contain_text("notes", timeout=SPEAKING_MS)
-    screen.button("Dismiss").click()
+    # Nothing is queued: what is wrong stays at the field until the file is gone.
+    refused = screen.page.locator(".studio-field-error").locator("visible=true")
+    expect(refused).to_contain_text("notes.wav")
+    screen.button("Clear").first.click()
+    expect(refused).to_have_count(0)
     screen.open_tab("Voice Clone")
     for recording, words in ((silent, "silent"), (short, "seconds of speech|Nobody")):
         screen.add_sample(recording, "Nobody", "Nobody")
