@@ -95,7 +95,7 @@ class CountedRequests:
                 refusal = error_response(
                     503, "This studio is closing and takes no new requests.", None, "draining"
                 )
-                # Whoever keeps the connection would ask the same one again.
+                # A client that keeps the connection would ask the same replica again.
                 refusal.headers["Connection"] = "close"
                 await refusal(scope, receive, send_counted)
             else:

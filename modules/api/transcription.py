@@ -343,7 +343,7 @@ def _events(
 ) -> Generator[bytes, None, None]:
     """OpenAI's server-sent events: what each segment adds to the text, then the whole text.
 
-    `count` is told how many seconds were heard, up to the end of the last segment.
+    `count` gets how many seconds were transcribed, up to the end of the last segment.
     """
     text, heard_s = "", 0.0
 

@@ -83,7 +83,7 @@ def test_a_name_from_a_transcript_can_be_taken(services: Services, tmp_path: Pat
     clips = services.datasets.get("talk").clips
     assert clips
     assert all(clip.end_s < 4.2 or clip.start_s > 13.8 for clip in clips)
-    with pytest.raises(BadInputError, match="Nobody is called"):
+    with pytest.raises(BadInputError, match="No speaker is called"):
         build(services, hum(tmp_path / "b.wav", 18.0), "Carla")
 
 

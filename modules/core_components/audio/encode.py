@@ -47,7 +47,7 @@ def to_pcm16(samples: FloatArray) -> NDArray[np.int16]:
 
 
 def file_parameters(fmt: str) -> Mapping[str, Any]:
-    """What libsndfile must be told for a format. Raises BadInputError for none of FORMATS."""
+    """libsndfile's names for a format. Raises BadInputError for none of FORMATS."""
     if fmt not in _LIBSNDFILE:
         raise BadInputError(f"Cannot write {fmt!r} files.", f"Choose {', '.join(FORMATS)}.")
     return _LIBSNDFILE[fmt]

@@ -1,7 +1,7 @@
 """Metadata files of datasets: which column holds the file, the text and the speaker.
 
-Files differ in delimiter and columns, and most have no header, so the columns are told apart by
-what they hold; a file whose columns cannot be told apart is refused. pandas reads the tables; a
+Files differ in delimiter and columns, and most have no header, so the columns are recognized by
+what they hold; a file whose columns cannot be recognized is refused. pandas reads the tables; a
 single line, and a file that pandas takes for broken, is parted by the csv module, field by field:
 a table for each line would take seconds, and its parser gives up where a quotation mark is none.
 """
@@ -53,7 +53,7 @@ _CODE = re.compile(r"([a-z]{2}|[A-Z]{2})([-_][A-Za-z]{2,4})?")
 _SENTENCE_MARKS = tuple(".?!…,;:。！？、，；：।")
 _SIMILAR = 0.5
 _COMPARED = 100
-_LOOKED_AT = 500  # rows of which the columns are told apart
+_LOOKED_AT = 500  # rows by which the columns are recognized
 _MOST_FIELDS = 64  # of a row; what is beyond is one field
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _HEADER_EXAMPLE = "audio_file|text|speaker_name"
@@ -277,7 +277,7 @@ def _rows_by_content(
     if mark in ",;" and len(counted) > 1 and max(counted) > width:
         raise BadInputError(
             f"{name} has rows of {min(counted)} to {max(counted)} fields, so that it cannot be "
-            f"told where a text ends.",
+            "seen where a text ends.",
             f"Put texts that hold a {mark} in double quotes, or part the fields with |.",
         )
     return tuple(_row(record, columns, width, mark) for record in records)
@@ -311,7 +311,7 @@ def _columns_by_content(rows: Sequence[Sequence[str]], file: int, name: str) -> 
         texts = _most_varied(values)
     if len(texts) != 1:
         raise BadInputError(
-            f"In {name} it cannot be told which column holds the text.",
+            f"In {name} it cannot be seen which column holds the text.",
             f"Give it a first line that names the columns, such as {_HEADER_EXAMPLE}.",
         )
     (text,) = texts

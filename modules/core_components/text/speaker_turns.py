@@ -9,7 +9,7 @@ from itertools import groupby
 from modules.core_components.text.segments import part_of, spoken_words
 from modules.core_components.values import Segment, Turn, Word
 
-# A word this far from all turns has nobody's voice.
+# A word this far from all turns belongs to no speaker.
 _NEAR_S = 1.0
 
 
@@ -17,8 +17,8 @@ def with_speakers(segments: Sequence[Segment], turns: Sequence[Turn]) -> tuple[S
     """The segments with who speaks, each parted where the speaker of its words changes.
 
     A word belongs to the turn that it shares most of its time with; where several talk, to who was
-    speaking already. Without word times a segment goes to whoever talks most in it. Speakers are
-    None where nobody is heard near.
+    speaking already. Without word times a segment goes to the speaker who talks most in it.
+    Speakers are None where no speech is near.
     """
     before: str | None = None
     found: list[Segment] = []
@@ -41,7 +41,7 @@ def with_speakers(segments: Sequence[Segment], turns: Sequence[Turn]) -> tuple[S
 
 
 def word_speakers(words: Sequence[Word], turns: Sequence[Turn]) -> list[str | None]:
-    """Who says each word, None where nobody is heard near."""
+    """Who says each word, None where no speech is near."""
     following, before, found = _Following(turns), None, []
     for word in words:
         before = following.speaker(word.start_s, word.end_s, before)

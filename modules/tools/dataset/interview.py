@@ -92,7 +92,7 @@ class Interviews:
         self._named = tuple(named_voices(services))
         if self._take not in (MAIN, EACH, *self._known, *(name for name, _ in self._named)):
             raise BadInputError(
-                f"Nobody is called {take!r}.",
+                f"No speaker is called {take!r}.",
                 f"Give {MAIN}, {EACH}, or the name of a speaker in one of the transcripts.",
                 "take",
             )

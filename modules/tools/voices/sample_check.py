@@ -45,7 +45,7 @@ def sample_findings(services: Services, sample: Sample) -> tuple[SampleFinding, 
     kept.parent.mkdir(parents=True, exist_ok=True)
     try:
         atomic.write_json(kept, {"found": [asdict(finding) for finding in found]})
-    except (OSError, StudioError) as error:  # it is told all the same
+    except (OSError, StudioError) as error:  # the sample is checked all the same
         logger.warning("What was found in %s could not be kept: %s", sample.name, error)
     return found
 

@@ -89,7 +89,7 @@ def test_columns_are_told_apart_by_what_they_hold(
 )  # fmt: skip
 def test_one_row_alone(content: str, row: tuple[str, str, str] | None) -> None:
     if row is None:
-        with pytest.raises(BadInputError, match="cannot be told which column holds the text"):
+        with pytest.raises(BadInputError, match="cannot be seen which column holds the text"):
             read(content)
     else:
         assert read(content) == [row]

@@ -194,7 +194,7 @@ def joined_runs(frames: NDArray[np.bool_], least_pause: int) -> list[tuple[int, 
 def _embed_voices(
     window: FloatArray, active: NDArray[np.bool_], embed: Embed
 ) -> tuple[FloatArray, FloatArray]:
-    """Embeddings [6, 192], from where nobody else talks if that is enough, and its seconds [6]."""
+    """Embeddings [6, 192], from where no one else talks if that is enough, and its seconds [6]."""
     alone = active & (active.sum(axis=1, keepdims=True) == 1)
     clean_s = (alone.sum(axis=0) * FRAME_S).astype(np.float32)
     embeddings = np.zeros((LOCAL_VOICES, EMBEDDING_SIZE), np.float32)

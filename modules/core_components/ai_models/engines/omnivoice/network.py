@@ -35,7 +35,7 @@ _NOTHING = np.zeros(0, np.float32)
 
 
 class _StoppedError(Exception):
-    """Nobody takes the speech any more."""
+    """The caller reads no more speech."""
 
 
 class _Running(threading.local):

@@ -2,7 +2,7 @@
 
 An answer is read in a thread with an event loop of its own. A task in a loop can be ended while it
 looks a name up, connects, waits or reads, and ending it closes the connection, by which the other
-machine learns that nobody listens any more; a blocked socket cannot be left so.
+machine learns that the caller is gone; a blocked socket cannot be left so.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def entry_of(name: str, remote: Remote, model: str) -> ModelEntry:
 
 
 def privacy_note(name: str, remote: Remote, models: Iterable[RemoteModel]) -> str:
-    """What is sent to the other machine by whoever uses these models of it, in frank words."""
+    """What is sent to the other machine when these models of it are used, as a warning."""
     models = tuple(models)
     listens = any(about.task == "speech-to-text" for about in models)
     sent = [

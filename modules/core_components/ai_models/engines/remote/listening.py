@@ -158,7 +158,7 @@ class RemoteListener(ListeningEngine):
 
     def _ask(self, call: Call, cancel: CancelToken) -> _Answer:
         try:
-            told = self._connection.ask(call, cancel, _ANSWER_BYTES)
+            answer = self._connection.ask(call, cancel, _ANSWER_BYTES)
         except BadInputError as error:
             # Some models have the text alone, without times.
             if "response_format" not in error.message and "verbose_json" not in error.message:
@@ -166,9 +166,9 @@ class RemoteListener(ListeningEngine):
             fields: Mapping[str, Any] = call.fields or {}
             plain = {k: v for k, v in fields.items() if not k.startswith("timestamp")}
             plain["response_format"] = "json"
-            told = self._connection.ask(replace(call, fields=plain), cancel, _ANSWER_BYTES)
+            answer = self._connection.ask(replace(call, fields=plain), cancel, _ANSWER_BYTES)
         try:
-            return _Answer.model_validate(told)
+            return _Answer.model_validate(answer)
         except ValidationError as error:
             raise RemoteError(
                 f"{self._connection.name} sent no transcript that can be read.",

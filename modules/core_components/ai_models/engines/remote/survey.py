@@ -82,16 +82,16 @@ def survey(
 def _is_studio(connection: Connection, cancel: CancelToken) -> bool:
     """By what GET /health answers; most other servers have none, or an empty one."""
     try:
-        told = connection.ask(Call("/health"), cancel, 100_000)
+        answer = connection.ask(Call("/health"), cancel, 100_000)
     except (RemoteError, BadInputError):
-        return False  # if nobody answers, the next question says so
-    return isinstance(told, dict) and {"status", "version", "working", "waiting"} <= told.keys()
+        return False  # if there is no answer, the next question says so
+    return isinstance(answer, dict) and {"status", "version", "working", "waiting"} <= answer.keys()
 
 
-def _listed(told: Any) -> Iterator[dict[str, Any]]:
+def _listed(answer: Any) -> Iterator[dict[str, Any]]:
     """The models of a list in OpenAI's form, without other names for the same and without those
     that the remote has from a third machine."""
-    data = told.get("data") if isinstance(told, dict) else None
+    data = answer.get("data") if isinstance(answer, dict) else None
     for model in data if isinstance(data, list) else ():
         name = _word(model.get("id")) if isinstance(model, dict) else ""
         if name and not name.startswith(PREFIX) and model.get("stands_for", name) == name:
@@ -99,12 +99,12 @@ def _listed(told: Any) -> Iterator[dict[str, Any]]:
 
 
 def _task_of(model: Mapping[str, Any], kind: RemoteKind) -> str:
-    name, told = model["id"], model.get("task")
+    name, task = model["id"], model.get("task")
     if kind == "studio":
-        return str(told)
-    if told in (_SPEAKS, "tts") or (not told and _SPEAKING_NAMES.search(name)):
-        return "" if _LISTENING_NAMES.search(name) and not told else _SPEAKS
-    if told in (_LISTENS, "automatic-speech-recognition", "asr") or _LISTENING_NAMES.search(name):
+        return str(task)
+    if task in (_SPEAKS, "tts") or (not task and _SPEAKING_NAMES.search(name)):
+        return "" if _LISTENING_NAMES.search(name) and not task else _SPEAKS
+    if task in (_LISTENS, "automatic-speech-recognition", "asr") or _LISTENING_NAMES.search(name):
         return _LISTENS
     return ""
 
@@ -134,10 +134,10 @@ def _speaking(
 def _voices(connection: Connection, model: str, cancel: CancelToken) -> dict[str, str]:
     """The languages of the voices by their names; none from a server that lists none."""
     try:
-        told = connection.ask(Call("/v1/audio/voices", query={"model": model}), cancel)
+        answer = connection.ask(Call("/v1/audio/voices", query={"model": model}), cancel)
     except (RemoteError, BadInputError):
         return {}
-    listed = told.get("voices", told.get("data")) if isinstance(told, dict) else told
+    listed = answer.get("voices", answer.get("data")) if isinstance(answer, dict) else answer
     found: dict[str, str] = {}
     for voice in (listed if isinstance(listed, list) else ())[:MOST_VOICES]:
         if isinstance(voice, str):
