@@ -279,18 +279,32 @@ def bench(
     sample: Annotated[
         str, typer.Option(help="The voice for models without one of their own.")
     ] = "",
+    cluster: Annotated[
+        str, typer.Option(help="HOST:PORT of a Ray cluster, of which a worker is measured.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Measures how models speak and transcribe: load, first audio, speed, memory, word errors.
 
     The real-time factor is the computing time for a second of audio: below 1 is faster than
-    playback. Memory is the peak of the whole process. The result is kept in the output folder.
+    playback. Memory is the peak of the whole process. The result is kept in the output folder,
+    unless it is that of a cluster's machine.
     """
     with working_studio(context, as_json) as (services, progress, cancel):
         from modules.tools.models import benchmark
 
         request = benchmark.BenchmarkRequest(tuple(models or ()), sample)
-        found = benchmark.run_benchmark(services, request, progress, cancel)
+        if cluster:
+            from modules.tools.models import cluster_benchmark
+            from modules.tools.work.places import choose_executor
+
+            cluster_benchmark.require_other_machine(cluster)
+            executor = choose_executor(services, cluster)
+            found = cluster_benchmark.benchmark_elsewhere(
+                services, executor, request, progress, cancel
+            )
+        else:
+            found = benchmark.run_benchmark(services, request, progress, cancel)
         table = Table(*benchmark.HEADERS, box=None)
         for figures in found.figures:
             table.add_row(*benchmark.cells(figures))

@@ -25,7 +25,9 @@ from modules.tools.models.benchmark import (
     run_benchmark,
     submit_benchmark,
 )
+from modules.tools.models.cluster_benchmark import benchmark_elsewhere, require_other_machine
 from modules.tools.services import Services
+from modules.tools.work.executor import LocalExecutor
 from tests.helpers.fakes import ECHO, SINE, SineEngine, add_noise, fake_entry
 
 VOICELESS, FAILING = "voiceless-1", "failing-1"
@@ -165,3 +167,23 @@ assert held.nbytes == 160_000_000
 assert peak.cpu_bytes - before.cpu_bytes > 100_000_000
 """
     subprocess.run([sys.executable, "-c", program], cwd=app_folder(), check=True)
+
+
+def test_a_worker_measures_without_changing_what_is_known_of_this_machine(
+    services: Services,
+) -> None:
+    plug_in(services, Failing())
+    found = benchmark_elsewhere(
+        services, LocalExecutor(services), BenchmarkRequest((SINE, FAILING))
+    )
+    assert [figures.model_id for figures in found.figures] == [SINE, FAILING]
+    assert row(found, SINE).real_time_factor is not None
+    assert "the driver is too old" in row(found, FAILING).problem
+    assert found.complete
+    assert newest_benchmark(services) is None
+    assert not any((services.settings.cache_folder / "work").iterdir())
+    with pytest.raises(NotFoundError):
+        benchmark_elsewhere(services, LocalExecutor(services), BenchmarkRequest(("nothing",)))
+    for address in ("local", "none"):
+        with pytest.raises(BadInputError, match="only what it has"):
+            require_other_machine(address)

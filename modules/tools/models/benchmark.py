@@ -106,12 +106,16 @@ def newest_benchmark(services: Services) -> Benchmark | None:
     """The last result; None if there is none that can be read."""
     for path in sorted(benchmarks_folder(services).glob("[0-9]*.json"), reverse=True):
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            figures = tuple(ModelFigures(**one) for one in content["figures"])
-            return Benchmark(**{**content, "figures": figures})
+            return read_benchmark(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError) as error:
             logger.warning("The benchmark %s cannot be read: %s", path.name, error)
     return None
+
+
+def read_benchmark(content: Mapping[str, Any]) -> Benchmark:
+    """A benchmark from its JSON. Raises KeyError or TypeError for other content."""
+    figures = tuple(ModelFigures(**one) for one in content["figures"])
+    return Benchmark(**{**content, "figures": figures})
 
 
 def cells(figures: ModelFigures) -> tuple[str, ...]:
@@ -271,14 +275,16 @@ def run_benchmark(
     request: BenchmarkRequest,
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
+    is_kept: bool = True,
 ) -> Benchmark:
-    """Measures the models one after the other; keeps the figures under output/benchmarks.
+    """Measures the models one after the other; keeps the figures under output/benchmarks, unless
+    they are another machine's.
 
     Idle models are unloaded first, so that loading is measured. A model that fails is noted and
     the others go on. Raises BadInputError or NotFoundError for models that cannot be
     measured, before anything begins, and JobCancelled; what was measured until then is kept.
     """
-    speakers, listeners = _models(services, request.models)
+    speakers, listeners = models_to_measure(services, request.models)
     if request.sample:
         services.samples.voice(request.sample)
     run = _Run(services, request.sample, progress, cancel or CancelToken())
@@ -293,13 +299,13 @@ def run_benchmark(
         complete = True
     finally:
         found = run.result(complete)
-        if found.figures:
+        if found.figures and is_kept:
             keep_benchmark(services, found)
     progress(1.0, "Done")
     return found
 
 
-def _models(services: Services, wanted: Sequence[str]) -> tuple[list[str], list[str]]:
+def models_to_measure(services: Services, wanted: Sequence[str]) -> tuple[list[str], list[str]]:
     """Those that speak and those that listen. Raises for what is not installed, or does neither."""
     speakers = [entry.id for entry in speaking_models(services)]
     listeners = [entry.id for entry in listening_models(services)]
