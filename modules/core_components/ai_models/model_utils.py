@@ -25,7 +25,18 @@ logger = logging.getLogger(__name__)
 ModelT = TypeVar("ModelT")
 
 _seeding = threading.RLock()
+_importing = threading.Lock()
 _AMPERE = (8, 0)  # first with bfloat16 units, and what flash-attention 2 is built for
+
+
+def import_transformers() -> None:
+    """Imports transformers, for what imports it next, perhaps in several threads at once.
+
+    The package puts another module in its own place while it is imported. A second thread that
+    asks for it meanwhile gets the one that was replaced, which has no models: "cannot import name".
+    """
+    with _importing:
+        import transformers  # noqa: F401
 
 
 def get_device(preference: str = "auto") -> str:

