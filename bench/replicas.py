@@ -5,7 +5,9 @@ own and with one thread, `bench.small_balancer` before them (no balancer is at h
 clients of `bench/speech_clients.py` by locust. It prints JSON and ends with 1 where a request was
 lost:
 
-- **throughput**: seconds of speech a second with one replica and with two, and their ratio;
+- **throughput**: seconds of speech a second with one replica and with two, their ratio; and, for
+  a machine that others use as well, seconds of speech a second of processor time: where that stays
+  the same, two replicas on free cores carry twice as much;
 - **kill**: SIGKILL for one replica in the middle. What was under way in it is a 502 or breaks off;
   every other request has to be answered whole, and a 502 has to say why in words;
 - **drain**: SIGTERM for one in the middle. Every request has to be answered whole; a client that is
@@ -35,6 +37,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -155,6 +158,12 @@ def warm_up(port: int) -> None:
         httpx.post(f"http://127.0.0.1:{port}/v1/audio/speech", json=body, timeout=300)
 
 
+def cpu_seconds(replicas: list[tuple[int, subprocess.Popen[bytes]]]) -> float:
+    """The seconds of processor time that they have used."""
+    times = [psutil.Process(process.pid).cpu_times() for _, process in replicas]
+    return sum(one.user + one.system for one in times)
+
+
 def figures(answers: Answers, seconds: float) -> dict[str, Any]:
     first = sorted(answers.first_audio_s)
     return {
@@ -195,12 +204,17 @@ def measure(load: Load) -> tuple[dict[str, Any], list[str]]:
         for name, behind in (("one", ports[:1]), ("two", ports)):
             with Balancer(behind) as balancer:
                 await_ready(balancer, len(behind))
+                before_s = cpu_seconds(opened[: len(behind)])
                 answers, seconds = ask(balancer, load)
+                used_s = cpu_seconds(opened[: len(behind)]) - before_s
                 found[name] = figures(answers, seconds)
+                found[name]["speech_seconds_a_cpu_second"] = round(answers.spoken_s / used_s, 3)
                 lost += [f"{name}: {o}" for o in answers.outcomes.values() if o != WHOLE]
                 found[name]["by_replica"] = [len(one.served) for one in balancer.replicas]
         rates = [found[name]["speech_seconds_a_second"] for name in ("one", "two")]
         found["throughput_ratio"] = round(rates[1] / rates[0], 2)
+        efficient = [found[name]["speech_seconds_a_cpu_second"] for name in ("one", "two")]
+        found["ratio_on_free_cores"] = round(2 * efficient[1] / efficient[0], 2)
         with Balancer(ports) as balancer:
             await_ready(balancer, 2)
             found["kill"] = _kill(balancer, opened[1][1], load, lost)
