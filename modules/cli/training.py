@@ -6,7 +6,7 @@ it, and the last line is the result.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -32,6 +32,10 @@ Name = Annotated[str, typer.Argument(help="The name of a training; see 'train st
 Dataset = Annotated[str, typer.Option(help="The dataset to train on; see 'dataset list'.")]
 Run = Annotated[str, typer.Option(help="A name for the training; else the dataset's.")]
 Base = Annotated[str, typer.Option(help="The XTTS model to begin with.")]
+Processes = Annotated[
+    int | None,
+    typer.Option(min=0, help="Processes that train together; 0 is one for each GPU."),
+]
 
 
 @train_app.command()
@@ -40,6 +44,7 @@ def preflight(
     dataset: Dataset,
     run: Run = "",
     base: Base = "xtts-v2.0.3",
+    processes: Processes = None,
     options: Parameters = None,
     as_json: Json = False,
 ) -> None:
@@ -47,7 +52,7 @@ def preflight(
     with studio(context, as_json) as services:
         from modules.tools.training import preflight as tool
 
-        request = tool.TrainingRequest(run or dataset, dataset, base, parse_parameters(options))
+        request = tool.TrainingRequest(run or dataset, dataset, base, _options(options, processes))
         found = tool.preflight(services, request)
     record = {"checks": found.checks, "rejected": found.rows, "seconds": found.seconds}
     record |= {"kept_rows": found.kept_rows, "eval_rows": found.eval_rows}
@@ -67,6 +72,7 @@ def xtts(
     dataset: Dataset,
     run: Run = "",
     base: Base = "xtts-v2.0.3",
+    processes: Processes = None,
     options: Parameters = None,
     as_json: Json = False,
 ) -> None:
@@ -75,7 +81,7 @@ def xtts(
         from modules.tools.training.preflight import TrainingRequest
         from modules.tools.training.training import new_run
 
-        request = TrainingRequest(run or dataset, dataset, base, parse_parameters(options))
+        request = TrainingRequest(run or dataset, dataset, base, _options(options, processes))
         _train(services, new_run(services, request).name, as_json, progress, cancel)
 
 
@@ -84,6 +90,7 @@ def resume(
     context: typer.Context,
     name: Name,
     epochs: Annotated[int, typer.Option(help="So many more epochs.", min=0)] = 0,
+    processes: Processes = None,
     options: Parameters = None,
     as_json: Json = False,
 ) -> None:
@@ -91,7 +98,7 @@ def resume(
     with working_studio(context, as_json) as (services, progress, cancel):
         from modules.tools.training.training import reopen_run
 
-        run = reopen_run(services, name, epochs, parse_parameters(options))
+        run = reopen_run(services, name, epochs, _options(options, processes))
         _train(services, run.name, as_json, progress, cancel)
 
 
@@ -173,6 +180,11 @@ def publish(
         words = f"{model.label} is published as xtts-{model.name}. {tool.result_in_words(model)}"
     record = {"model": f"xtts-{model.name}", "folder": model.folder, "card": model.card}
     output(as_json, record, words)
+
+
+def _options(given: list[str] | None, processes: int | None) -> dict[str, Any]:
+    options = parse_parameters(given)
+    return options if processes is None else {**options, "processes": processes}
 
 
 def _train(

@@ -3,8 +3,10 @@
 It is the truth about a run: the child process writes it, and every reader of how the run
 stands reads it, now, after a reload of the page, or after a crash. Kinds of lines:
 
-- "start": step, epochs, steps_per_epoch, steps_total, clips, resumed (true or false)
-- "step": step, epoch, loss, learning_rate, gradient_norm, step_s, gpu_bytes
+- "start": step, epochs, steps_per_epoch, steps_total, clips, resumed (true or false),
+  processes
+- "step": step, epoch, loss, learning_rate, gradient_norm, clips (of all processes), step_s,
+  gpu_bytes
 - "eval": step, epoch, loss
 - "checkpoint": step, epoch, file (relative to the run's folder), write_s, and for weights that
   are kept eval_loss

@@ -83,6 +83,11 @@ class RunFiles:
         return self.folder / "training.lock"
 
     @property
+    def state_lock(self) -> Path:
+        """Held by the one of several processes that writes the state."""
+        return self.folder / "state.lock"
+
+    @property
     def stop(self) -> Path:
         """Its presence asks the process to stop at once."""
         return self.folder / "stop"

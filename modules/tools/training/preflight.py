@@ -52,6 +52,7 @@ from modules.core_components.ai_models.engines.xtts.text_form import (
 from modules.core_components.ai_models.engines.xtts.training.plan import (
     ADAMW_8BIT,
     AUTO,
+    ONE_PER_GPU,
     TrainingPlan,
 )
 from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import (
@@ -59,9 +60,9 @@ from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import
     row_of,
 )
 from modules.core_components.ai_models.engines.xtts.vocabulary import extended_vocabulary
-from modules.core_components.ai_models.model_utils import get_device
+from modules.core_components.ai_models.model_utils import devices_here, get_device
 from modules.core_components.dataset.values import SAMPLE_RATE_HZ, TRAIN, Dataset
-from modules.core_components.errors import StudioError
+from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.library.names import safe_stem, same_name_key
 from modules.core_components.progress import Progress, no_progress
 from modules.core_components.text.amharic.front_end import AmharicFrontEnd, PreparedText
@@ -74,6 +75,8 @@ __all__ = ["OK", "STOP", "WARN", "Check", "Preflight", "RejectedRow", "preflight
 TRAINING_FILES = "xtts-v2-training"
 NAME, CONSENT, BASE, DATASET, ROWS = "Name", "Consent", "Base model", "Dataset", "Rows"
 TEXTS, PRESET, OPTIMIZER = "Form of the texts", "Memory preset", "Optimizer"
+PROCESSES_CHECK = "Processes"
+PROCESSES = "processes"  # the option
 _NOTHING = ExaminedRows((), (), 0.0, 0.0, 0)
 
 
@@ -144,9 +147,9 @@ def preflight(
     Raises NotFoundError for an unknown dataset or base, BadInputError for an option out of range.
     """
     asked = parse_options(TrainingPlan, request.options)
-    device, gpu = training_device(services, asked.device), None
-    if device.startswith("cuda"):
-        gpu = _gpu(device)
+    devices, gpu = training_devices(services, asked), None
+    if devices[0].startswith("cuda"):
+        gpu = _gpu(devices)
     plan = with_memory_preset(asked, gpu)
     dataset = services.datasets.get(request.dataset) if request.dataset else None
     request = replace(request, base_model=find_model(services.tts, request.base_model))
@@ -173,13 +176,15 @@ def preflight(
             checks.append(Check(ROWS, STOP, error.message, error.hint))
         else:
             rejected = [*train.rejected, *evaluation.rejected]
-            plan = with_memory_preset(asked, gpu, len(train.kept))
+            devices = training_devices(services, plan, len(train.kept))
+            # Of several processes a single clip that is left over goes to another batch.
+            plan = with_memory_preset(asked, gpu, len(train.kept) if len(devices) == 1 else 0)
             checks += form.checks
-            checks += _row_checks(dataset, plan, train, evaluation, rejected)
+            checks += _row_checks(dataset, plan, len(devices), train, evaluation, rejected)
     progress(0.9, "Checking disk and memory")
     clip_s = max(train.longest_s, evaluation.longest_s) or plan.max_clip_s
-    checks += _choice_checks(asked, plan, device, gpu)
-    checks += _machine_checks(services, request.base_model, plan, clip_s, gpu)
+    checks += _choice_checks(asked, plan, devices, gpu)
+    checks += _machine_checks(services, request.base_model, plan, len(devices), clip_s, gpu)
     return Preflight(
         request,
         plan,
@@ -313,6 +318,7 @@ def _vocabulary_file(form: TextForm, of_base: Path) -> Iterator[Path]:
 def _row_checks(
     dataset: Dataset,
     plan: TrainingPlan,
+    processes: int,
     train: ExaminedRows,
     evaluation: ExaminedRows,
     rejected: list[RejectedRow],
@@ -333,7 +339,7 @@ def _row_checks(
         return checks
     return [
         *checks,
-        data.check_batches(len(train.kept), plan.batch_size),
+        data.check_batches(len(train.kept), plan.batch_size, processes),
         data.check_evaluation(len(evaluation.kept), plan.batch_size),
     ]
 
@@ -376,20 +382,37 @@ def _reasons(rejected: Iterable[RejectedRow]) -> str:
 
 
 def _choice_checks(
-    asked: TrainingPlan, plan: TrainingPlan, device: str, gpu: Gpu | None
+    asked: TrainingPlan, plan: TrainingPlan, devices: tuple[str, ...], gpu: Gpu | None
 ) -> list[Check]:
-    """What the memory preset chose, and whether the optimizer can be had on the device."""
+    """What the memory preset chose, on how many devices it trains, and whether the optimizer can
+    be had there."""
     checks = []
     if words := chosen_in_words(asked, plan):
-        checks.append(Check(PRESET, OK, f"auto chose for {device}: {words}."))
+        checks.append(Check(PRESET, OK, f"auto chose for {devices[0]}: {words}."))
+    if len(devices) > 1:
+        checks.append(_check_processes(plan, devices))
     if plan.optimizer == ADAMW_8BIT and not (gpu and gpu.has_8bit):
         checks.append(Check(OPTIMIZER, STOP, "adamw8bit runs on NVIDIA GPUs with bitsandbytes.",
                             "Choose adamw, or another device."))  # fmt: skip
     return checks
 
 
+def _check_processes(plan: TrainingPlan, devices: tuple[str, ...]) -> Check:
+    count, clips = len(devices), len(devices) * plan.batch_size * plan.accumulation
+    words = f"{count} processes train together; a step learns from {clips} clips."
+    if devices[0] == "cpu":
+        hint = "They share the processor: that is hardly faster, and takes more memory."
+        return Check(PROCESSES_CHECK, WARN, words, hint)
+    return Check(PROCESSES_CHECK, OK, f"{words} They take {', '.join(devices)}.")
+
+
 def _machine_checks(
-    services: Services, base_model: str, plan: TrainingPlan, clip_s: float, gpu: Gpu | None
+    services: Services,
+    base_model: str,
+    plan: TrainingPlan,
+    processes: int,
+    clip_s: float,
+    gpu: Gpu | None,
 ) -> list[Check]:
     import psutil
 
@@ -402,7 +425,7 @@ def _machine_checks(
     available = psutil.virtual_memory().available
     return [
         machine.check_disk(free, needed),
-        check_main_memory(*how, available, on_gpu=gpu_bytes is not None),
+        check_main_memory(*how, available, on_gpu=gpu_bytes is not None, processes=processes),
         check_gpu(
             *how,
             gpu_bytes,
@@ -430,13 +453,53 @@ def training_device(services: Services, device: str) -> str:
     return services.tts.context.device if device in ("", AUTO) else get_device(device)
 
 
-def _gpu(device: str) -> Gpu:
-    """A CUDA device: other models leave all its memory before a training begins."""
+def training_devices(services: Services, plan: TrainingPlan, rows: int = 0) -> tuple[str, ...]:
+    """The devices that a plan means, one for each of its processes: all GPUs where it leaves both
+    to us, as many as have a batch of the `rows` to train on.
+
+    Raises StudioError for a device that is not here, BadInputError for too few GPUs.
+    """
+    device, count = training_device(services, plan.device), plan.processes
+    if not device.startswith("cuda"):
+        if count > 1 and device != "cpu":
+            raise BadInputError(
+                f"{device} trains with one process.", "Choose one, or the device cpu.", PROCESSES
+            )
+        return (device,) * max(1, count)
+    gpus = [name for name in devices_here() if name.startswith("cuda")]
+    if plan.device not in ("", AUTO):
+        if count > 1:
+            raise BadInputError(
+                f"Several processes do not fit on {device}: each needs a GPU of its own.",
+                "Leave the device on auto, or train with one process.",
+                PROCESSES,
+            )
+        return (device,)
+    if count > len(gpus):
+        raise BadInputError(
+            f"{count} processes need as many GPUs; this machine has {len(gpus)}.",
+            "0 takes one process for each GPU.",
+            PROCESSES,
+        )
+    if count == ONE_PER_GPU:
+        is_free_to_choose = services.settings.device in ("", AUTO, "cuda")
+        fitting = max(1, rows // plan.batch_size) if rows else len(gpus)
+        count = min(len(gpus), fitting) if is_free_to_choose else 1
+    return tuple(gpus[:count]) if count > 1 else (device,)
+
+
+def _gpu(devices: Iterable[str]) -> Gpu:
+    """CUDA devices, by the least of them: other models leave all their memory before a training
+    begins."""
     import torch
 
-    about = torch.cuda.get_device_properties(device)
+    found = [torch.cuda.get_device_properties(device) for device in dict.fromkeys(devices)]
     has_8bit = importlib.util.find_spec("bitsandbytes") is not None
-    return Gpu(int(about.total_memory), about.major >= _BF16_SINCE, has_8bit)
+    return Gpu(
+        min(int(about.total_memory) for about in found),
+        all(about.major >= _BF16_SINCE for about in found),
+        has_8bit,
+    )
 
 
 _BF16_SINCE = 8  # NVIDIA's compute capability of Ampere

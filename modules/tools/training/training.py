@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict
 from typing import Any
 
@@ -18,9 +19,12 @@ from modules.core_components.ai_models.engines.xtts.training.plan import (
     TrainingSetup,
 )
 from modules.core_components.ai_models.engines.xtts.training.process import TrainingProcess
-from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import row_to_json
+from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import (
+    read_rows,
+    row_to_json,
+)
 from modules.core_components.ai_models.model_pool import ModelPool, whole_device
-from modules.core_components.errors import BadInputError, JobCancelled, StudioError
+from modules.core_components.errors import BadInputError, JobCancelled, ModelBusyError, StudioError
 from modules.core_components.jobs import Job, JobContext, JobRunner
 from modules.core_components.jobs.job import ACTIVE, INTERRUPTED, QUEUED
 from modules.core_components.library import training_events
@@ -33,7 +37,7 @@ from modules.tools.training.preflight import (
     TRAINING_FILES,
     TrainingRequest,
     preflight,
-    training_device,
+    training_devices,
 )
 from modules.tools.training.run_texts import run_front_end, run_vocabulary
 
@@ -43,6 +47,7 @@ LANE = "training"
 _FOLLOW_EVERY_S = 0.2
 # A stopped training ends its batch first; one that hangs is killed.
 _KILL_AFTER_S = 20.0
+_HOLDER = "The training "
 _HINT = (
     "Wait until the training is done, or stop it on the Train XTTS tab: it keeps its state and can "
     "be resumed."
@@ -50,26 +55,30 @@ _HINT = (
 
 
 class TrainingSupervisor(threading.Thread):
-    """Starts the process when the device is free and keeps the device until it ends.
+    """Starts the process when its devices are free and keeps them until it ends.
 
     It is a thread, since a stopped training may still write its state after its job has ended.
     `error` is what kept the process from starting, `exit_code` is that of the process.
     """
 
-    def __init__(self, pool: ModelPool, device: str, run: TrainingRun, cancel: CancelToken) -> None:
+    def __init__(
+        self, pool: ModelPool, devices: Iterable[str], run: TrainingRun, cancel: CancelToken
+    ) -> None:
         super().__init__(name=f"training-{run.name}", daemon=True)
         self.error: BaseException | None = None
         self.exit_code: int | None = None
         self._pool = pool
-        self._device = device
+        self._devices = tuple(dict.fromkeys(devices))
         self._run = run
         self._cancel = cancel
         self._process: TrainingProcess | None = None
 
     def run(self) -> None:
-        holder = f"The training {self._run.name}"
         try:
-            with whole_device(self._pool, self._device, holder, _HINT, self._cancel):
+            with ExitStack() as held:
+                # Always in the same order: two trainings cannot each wait for the other.
+                for device in self._devices:
+                    self._take(device, held)
                 self._process = TrainingProcess(self._run.files)
                 try:
                     self.exit_code = self._process.wait()
@@ -77,6 +86,26 @@ class TrainingSupervisor(threading.Thread):
                     self._process.close()
         except BaseException as error:  # noqa: BLE001 - raised again by `train`
             self.error = error
+
+    def _take(self, device: str, held: ExitStack) -> None:
+        """Takes a device as soon as no other training has it: in one lane are those alone that have
+        the same first device. Raises ModelBusyError for anything else that holds it."""
+        while True:
+            try:
+                holder = f"{_HOLDER}{self._run.name}"
+                held.enter_context(whole_device(self._pool, device, holder, _HINT, self._cancel))
+                return
+            except ModelBusyError:
+                if not self._is_trained_on(device):
+                    raise
+            if self._cancel.wait(_FOLLOW_EVERY_S):
+                raise JobCancelled
+
+    def _is_trained_on(self, device: str) -> bool:
+        return any(
+            resident.device == device and any(name.startswith(_HOLDER) for name in resident.holders)
+            for resident in self._pool.snapshot()
+        )
 
     def kill(self) -> None:
         """Ends a process that does not stop when asked to."""
@@ -150,7 +179,7 @@ def reopen_run(
             "Begin a new training to take another optimizer.",
             "optimizer",
         )
-    training_device(services, plan["device"])  # raises for one that is not here
+    training_devices(services, parse_options(TrainingPlan, plan))  # raises for what is not here
     return services.training_runs.change_plan(name, plan)
 
 
@@ -203,11 +232,12 @@ def train(
     """
     run = services.training_runs.get(payload["run"])
     progress(0.0, "Waiting for the memory of the device")
-    _setup_of(services, run).write(run.files.setup)
+    setup = _setup_of(services, run)
+    setup.write(run.files.setup)
     events = EventReader(run.files.progress)
     events.new()  # what earlier starts wrote
-    device = training_device(services, parse_options(TrainingPlan, run.plan).device)
-    supervisor = TrainingSupervisor(services.tts.pool, device, run, cancel)
+    devices = setup.devices or (setup.device,)
+    supervisor = TrainingSupervisor(services.tts.pool, devices, run, cancel)
     supervisor.start()
     last = _follow(run, supervisor, events, progress, cancel)
     _forget_stop_requests(run)
@@ -266,10 +296,13 @@ def _setup_of(services: Services, run: TrainingRun) -> TrainingSetup:
     base = verified_base(services, run.base_model)
     support = services.downloader.verify(TRAINING_FILES)
     plan = parse_options(TrainingPlan, run.plan)
+    rows = sum(row.for_training for row in read_rows(run.files.rows))
+    devices = training_devices(services, plan, rows)
     return TrainingSetup(
         plan=plan,
         language=run.language,
-        device=training_device(services, plan.device),
+        device=devices[0],
+        devices=devices if len(devices) > 1 else (),
         threads=services.settings.torch_threads,
         dataset_folder=services.datasets.get(run.dataset).folder,
         weights=base / WEIGHTS,
@@ -286,9 +319,9 @@ def _submit(services: Services, run: TrainingRun) -> Job:
 
 
 def _payload(services: Services, run: TrainingRun) -> Mapping[str, Any]:
-    """The device decides in which lane it waits; what it trains on is the plan's."""
-    device = training_device(services, parse_options(TrainingPlan, run.plan).device)
-    return {"run": run.name, "device": device}
+    """The first device decides in which lane it waits; what it trains on is the plan's."""
+    devices = training_devices(services, parse_options(TrainingPlan, run.plan))
+    return {"run": run.name, "device": devices[0]}
 
 
 def lane_of(payload: Mapping[str, Any]) -> str:

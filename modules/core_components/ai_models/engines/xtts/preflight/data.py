@@ -341,12 +341,14 @@ def good_batch_sizes(rows: int, near: int, most: int = _SIZES_NAMED) -> tuple[in
     return tuple(sorted(good, key=lambda size: (abs(size - near), size))[:most])
 
 
-def check_batches(rows: int, batch_size: int) -> Check:
-    """Whether `rows` training rows can be cut into batches of two or more."""
+def check_batches(rows: int, batch_size: int, processes: int = 1) -> Check:
+    """Whether `rows` training rows can be cut into batches of two or more, for each process."""
     check = partial(Check, "Batches")
     if rows < _SMALLEST:
         found = "There is 1 row" if rows == 1 else f"There are {rows} rows"
         return check(STOP, f"{found} to train on.", "Add recordings on the Dataset tab.")
+    if processes > 1:
+        return _check_shared_batches(rows, batch_size, processes)
     good = sorted(good_batch_sizes(rows, batch_size))
     remedy = f"These batch sizes do: {', '.join(map(str, good))}."
     if batch_size < _SMALLEST:
@@ -365,6 +367,20 @@ def check_batches(rows: int, batch_size: int) -> Check:
             remedy,
         )
     return check(OK, f"{rows} rows make {-(-rows // batch_size)} steps an epoch.")
+
+
+def _check_shared_batches(rows: int, batch_size: int, processes: int) -> Check:
+    check = partial(Check, "Batches")
+    together = batch_size * processes
+    if together > rows:
+        return check(
+            STOP,
+            f"Batches of {batch_size} in {processes} processes take {together} clips, more than "
+            f"all {rows} rows.",
+            "Take smaller batches or fewer processes.",
+        )
+    return check(OK, f"{rows} rows make {-(-rows // together)} batches an epoch, each of "
+                     f"{batch_size} clips in {processes} processes.")  # fmt: skip
 
 
 def check_evaluation(rows: int, batch_size: int) -> Check:

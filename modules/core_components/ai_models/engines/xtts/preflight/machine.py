@@ -132,18 +132,23 @@ def check_main_memory(
     model_bytes: int,
     available_bytes: int,
     on_gpu: bool,
+    processes: int = 1,
 ) -> Check:
-    """Whether the computer's own memory is enough; on a GPU only the files pass through it."""
+    """Whether the computer's own memory is enough for so many processes; on a GPU only the files
+    pass through it."""
     check = partial(Check, "Main memory")
     if on_gpu:
         need = model_bytes * _MAIN_TIMES_THE_WEIGHTS / GIGA
     else:
         need = memory_need(precision, batch_size, clip_s, model_bytes).gigabytes
+    need *= processes
     there = available_bytes / GIGA
-    words = f"About {need:.1f} GB of main memory; {there:.1f} GB are free."
+    of_all = f" for {processes} processes" if processes > 1 else ""
+    words = f"About {need:.1f} GB of main memory{of_all}; {there:.1f} GB are free."
     if need <= there:
         return check(OK, words)
-    return check(WARN, words, "Close other programs, or take smaller batches.")
+    fewer = ", or fewer processes" if processes > 1 else ""
+    return check(WARN, words, f"Close other programs, or take smaller batches{fewer}.")
 
 
 # What a state to resume from holds for each byte of the base: the trained part and AdamW's two

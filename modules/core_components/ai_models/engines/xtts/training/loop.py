@@ -15,7 +15,8 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 
@@ -26,6 +27,7 @@ from modules.core_components.ai_models.engines.xtts.training.checkpoints import 
     state_of,
 )
 from modules.core_components.ai_models.engines.xtts.training.plan import TrainingPlan
+from modules.core_components.ai_models.engines.xtts.training.ranks import ALONE, NoRecords, Rank
 from modules.core_components.ai_models.engines.xtts.training.stepping import (
     NotFiniteError,
     OutOfMemoryError,
@@ -33,10 +35,13 @@ from modules.core_components.ai_models.engines.xtts.training.stepping import (
     StopTraining,
 )
 from modules.core_components.ai_models.engines.xtts.training.trainee import (
+    Batch,
+    Order,
     Scalars,
     StopRequests,
     Trainee,
     epoch_order,
+    shards,
     shuffled,
     step_batches,
     steps_in_epoch,
@@ -63,16 +68,21 @@ _BACK_AFTER, _GIVE_UP_AFTER = 2, 5
 
 
 class TrainingLoop:
-    """Trains until the plan is fulfilled or a stop is requested."""
+    """Trains until the plan is fulfilled or a stop is requested.
+
+    With several ranks each of them runs this loop, with the same plan, the same order of clips and
+    so the same position; each learns from its part of every batch.
+    """
 
     def __init__(
         self,
         trainee: Trainee,
         plan: TrainingPlan,
-        store: CheckpointStore,
-        events: EventWriter,
+        store: CheckpointStore | NoRecords,
+        events: EventWriter | NoRecords,
         requests: StopRequests,
         scalars: Scalars,
+        rank: Rank = ALONE,
         gpu_bytes: Callable[[], int | None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -85,7 +95,8 @@ class TrainingLoop:
         self._scalars = scalars
         self._gpu_bytes = gpu_bytes
         self._clock = clock
-        self._stepper = Stepper(trainee, plan, requests)
+        self._rank = rank
+        self._stepper = Stepper(trainee, plan, requests, self._rank)
         self._saved: TrainingPosition | None = None
         self._saved_s = clock()
         self._nonfinite_in_a_row = 0
@@ -110,7 +121,8 @@ class TrainingLoop:
                         "So the training ended early. Compare the checkpoints: the best are kept.",
                     )
                     return DONE
-                if self._requests.after_epoch and self.position.epoch < self._plan.epochs:
+                asked = self._rank.of_first(self._requests.after_epoch)
+                if asked and self.position.epoch < self._plan.epochs:
                     return STOPPED
         except StopTraining:
             self._events.write(SAVING, **self._where())
@@ -123,24 +135,29 @@ class TrainingLoop:
         return DONE
 
     @property
+    def _batch_size(self) -> int:
+        """The clips of a batch of all ranks."""
+        return self._plan.batch_size * self._rank.world
+
+    @property
     def _stale(self) -> bool:
         patience = self._plan.early_stopping
         return 0 < patience <= self.position.stale_epochs
 
     def _begin(self) -> None:
         plan = self._plan
-        resumed = self._store.state_file.exists()
+        resumed = self._rank.of_first(self._store.state_file.exists())
         if resumed:
             self._restore()
         if self._stale:  # it ended early, and was resumed by the user
             self.position = replace(self.position, stale_epochs=0)
-        per_epoch = steps_in_epoch(self._trainee.clips, plan.batch_size, plan.accumulation)
+        per_epoch = steps_in_epoch(self._trainee.clips, self._batch_size, plan.accumulation)
         if not per_epoch:
             raise BadInputError(
                 f"{self._trainee.clips} clips are too few to train on.",
                 "Add recordings to the dataset.",
             )
-        left = len(step_batches(self.position.remaining, plan.batch_size, plan.accumulation))
+        left = len(step_batches(self.position.remaining, self._batch_size, plan.accumulation))
         self._events.write(
             START,
             step=self.position.step,
@@ -151,6 +168,7 @@ class TrainingLoop:
             + (left if self.position.epoch < plan.epochs else 0)
             + per_epoch * max(0, plan.epochs - self.position.epoch - 1),
             clips=self._trainee.clips,
+            processes=self._rank.world,
         )
         if not resumed:
             # There must be a state to restore, and a full disk is better known now.
@@ -175,10 +193,8 @@ class TrainingLoop:
     def _steps(self) -> None:
         """Steps on the remaining clips, until all are used or their order was changed."""
         plan = self._plan
-        groups = step_batches(self.position.remaining, plan.batch_size, plan.accumulation)
-        loader = self._trainee.batches(
-            [batch for group in groups for batch in group], self.position.epoch
-        )
+        groups = step_batches(self.position.remaining, self._batch_size, plan.accumulation)
+        loader = self._own_batches([batch for group in groups for batch in group])
         for group in groups:
             clips = sum(len(batch) for batch in group)
             batches, began_s = islice(loader, len(group)), self._clock()
@@ -201,11 +217,19 @@ class TrainingLoop:
                 loss=taken.loss,
                 learning_rate=taken.learning_rate,
                 gradient_norm=taken.gradient_norm,
+                clips=taken.clips,
                 step_s=self._clock() - began_s,
             )
             if self._clock() - self._saved_s >= plan.checkpoint_minutes * 60:
                 self._save()
         self.position = replace(self.position, remaining=())
+
+    def _own_batches(self, wanted: Sequence[Order]) -> Iterator[Batch]:
+        """This rank's part of each batch; one without inputs where it has none."""
+        rank, size = self._rank, self._plan.batch_size
+        own = [shards(batch, rank.world, size)[rank.number] for batch in wanted]
+        loaded = self._trainee.batches([part for part in own if part], self.position.epoch)
+        return (next(loaded) if part else Batch(None, ()) for part in own)
 
     def _retry_from_checkpoint(self, trouble: NotFiniteError) -> bool:
         """Handles a step that was not finite and not taken: skips it, or restores the last state.
@@ -246,7 +270,19 @@ class TrainingLoop:
         return True
 
     def _evaluate(self) -> float:
-        """The mean loss of a clip of the evaluation set. Raises StopTraining."""
+        """The mean loss of a clip of the evaluation set, which the first rank computes. Raises
+        StopTraining, in all ranks."""
+        loss = None
+        if self._rank.is_first:
+            with suppress(StopTraining):
+                loss = self._mean_evaluation_loss()
+        loss = self._rank.of_first(loss)
+        if loss is None:
+            raise StopTraining
+        return float(loss)
+
+    def _mean_evaluation_loss(self) -> float:
+        """Raises StopTraining, and StudioError where no clip gave a loss."""
         total, clips = 0.0, 0
         reason = ""
         for loss, batch in self._trainee.evaluation():

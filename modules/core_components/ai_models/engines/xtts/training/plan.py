@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -22,6 +22,7 @@ FP32, BF16 = "fp32", "bf16"
 ADAMW, ADAMW_8BIT = "adamw", "adamw8bit"
 AUTO, AS_SET = "auto", "as set"
 AUTOMATIC_WORKERS = -1
+ONE_PER_GPU = 0
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class TrainingPlan:
     """One training. Defaults are those coqui's own recipe uses for fine-tuning, where it has one
     (learning rate, clip length), and otherwise what keeps a short training safe.
 
-    A *step* is one change of the weights: `batch_size` times `accumulation` clips. An *epoch* takes
+    A *step* is one change of the weights: `batch_size` times `accumulation` clips, in each of the
+    `processes`. An *epoch* takes
     every clip of the training set once. Batches of one clip are never made: XTTS masks the part of
     the last clip that it was conditioned on; where that is the whole batch, the loss is NaN.
     """
@@ -87,6 +89,12 @@ class TrainingPlan:
         AUTO, "Device",
         "auto takes the one in Settings; else cpu, cuda:0, cuda:1 and so on. Trainings on two GPUs "
         "run at the same time.",
+    )  # fmt: skip
+    processes: int = option(
+        ONE_PER_GPU, "Processes",
+        "They train together, each with a GPU and batches of its own: a step learns from the clips "
+        "of all. 0: one for each GPU of the machine where Device is auto, else one.",
+        minimum=ONE_PER_GPU, maximum=256, step=1,
     )  # fmt: skip
     gradient_clipping: float = option(
         1.0, "Gradient clipping", "The largest norm of the gradients; 0 leaves them as they are.",
@@ -193,7 +201,8 @@ class TrainingSetup:
     are used. The files are those of the base model: weights, configuration and vocabulary of one
     version, and the DVAE with its normalization, which turn audio into codes. `front_end` is the
     record of the one that reads the texts, {} for coqui's own; with new tokens the vocabulary is
-    the run's own, and the weights get rows for them.
+    the run's own, and the weights get rows for them. `devices` are those of several processes that
+    train together on this machine, one for each; () where a single one trains on `device`.
     """
 
     plan: TrainingPlan
@@ -207,6 +216,19 @@ class TrainingSetup:
     dvae: Path
     mel_norms: Path
     front_end: Mapping[str, Any] = field(default_factory=dict)
+    devices: tuple[str, ...] = ()
+
+    def for_process(self, number: int, processes: int) -> TrainingSetup:
+        """What one of `processes` on this machine needs: a device, and its part of the cores."""
+        from modules.core_components.ai_models.model_utils import usable_cores
+
+        on_gpu = self.device.startswith("cuda")
+        own = f"cuda:{number}" if on_gpu else self.device
+        return replace(
+            self,
+            device=self.devices[number] if number < len(self.devices) else own,
+            threads=self.threads or max(1, usable_cores() // processes),
+        )
 
     def write(self, path: Path) -> None:
         """Raises DiskFullError."""
@@ -227,8 +249,11 @@ class TrainingSetup:
                 record.pop(key) for key in ("language", "device", "threads")
             )
             front_end = dict(record.pop("front_end", {}))
+            devices = tuple(record.pop("devices", ()))
             files = {name: Path(value) for name, value in record.items()}
-            return cls(plan, language, device, threads, **files, front_end=front_end)
+            return cls(
+                plan, language, device, threads, **files, front_end=front_end, devices=devices
+            )
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise CorruptFileError(
                 "The plan of the training cannot be read.",

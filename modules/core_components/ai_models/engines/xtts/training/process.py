@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -51,7 +52,14 @@ class TrainingProcess:
             return None
 
     def kill(self) -> None:
-        """Kills the process; the run can be resumed from its last state."""
+        """Kills the process and those that it started; the run can be resumed from its last
+        state."""
+        import psutil
+
+        with contextlib.suppress(psutil.Error):
+            for child in psutil.Process(self.pid).children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    child.kill()
         self._process.kill()
         self._process.wait()
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -94,6 +97,19 @@ def steps_in_epoch(clips: int, size: int, accumulation: int) -> int:
     return len(step_batches(tuple(range(clips)), size, accumulation))
 
 
+def shards(batch: Order, world: int, size: int) -> tuple[Order, ...]:
+    """A batch of `world` processes cut for each of them: evenly, none of more than `size` clips or
+    of a single one. Where there are too few clips the last processes get (); with batches of two
+    an odd clip is left out until the next epoch."""
+    if world == 1:
+        return (batch,)
+    busy = min(world, len(batch) // LEAST_BATCH)
+    taken = batch[: busy * size]
+    ends = [len(taken) * number // busy for number in range(busy + 1)]
+    cut = [taken[start:end] for start, end in pairwise(ends)]
+    return (*cut, *[()] * (world - busy))
+
+
 @dataclass(frozen=True, eq=False)
 class Batch:
     """`inputs` of the model, None where too few of the clips could be read; `clips` names those in
@@ -161,15 +177,21 @@ class StopRequests:
             self.reason = reason
             self._stop.set()
 
-    def watch_parent(self, descriptor: int) -> None:
-        """Requests a stop when the other end of the pipe, which the studio holds, is closed."""
+    def watch_parent(self, descriptor: int, exit_after_s: float = math.inf) -> None:
+        """Requests a stop when the other end of the pipe, which the studio holds, is closed; the
+        reason is what was written to it before. A process that has not ended `exit_after_s` later
+        is ended."""
 
         def wait_for_end() -> None:
             # Not through sys.stdin: this thread would hold its lock, and a forked process that
             # reads clips closes sys.stdin first of all.
-            while os.read(descriptor, 1024):
-                pass
-            self.stop("The studio was closed.")
+            said = b""
+            while part := os.read(descriptor, 1024):
+                said += part
+            self.stop(said.decode("utf-8") or "The studio was closed.")
+            if exit_after_s < math.inf:
+                time.sleep(exit_after_s)
+                os._exit(1)
 
         threading.Thread(target=wait_for_end, name="studio-lives", daemon=True).start()
 
