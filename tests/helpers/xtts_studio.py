@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,12 +41,15 @@ SENTENCES = (
 BASE = "xtts-v2.0.3"
 
 
-def open_xtts_studio(root: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Services:
+def open_xtts_studio(
+    root: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any
+) -> Services:
     """A studio in `root` whose XTTS v2.0.3 and training files are the tiny ones."""
     catalog = install_tiny_xtts(tiny, root / "models")
     monkeypatch.setenv("VOICE_STUDIO_CATALOG", str(catalog))
     monkeypatch.delenv("VOICE_STUDIO_MODELS", raising=False)
     choices = {"models_folder": str(root / "models"), "device": "cpu", "score_takes": False}
+    choices |= settings
     services = open_services(root, choices)
     register_job_kinds(services)
     return services

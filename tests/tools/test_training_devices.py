@@ -28,12 +28,20 @@ SOON_S = 60.0
 
 
 @pytest.fixture
-def studio(tmp_path: Path, tiny_xtts: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
+def device() -> str:
+    """What the settings say."""
+    return "cpu"
+
+
+@pytest.fixture
+def studio(
+    tmp_path: Path, tiny_xtts: Path, monkeypatch: pytest.MonkeyPatch, device: str
+) -> Iterator[Services]:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     about = SimpleNamespace(total_memory=12 * GIB, major=8)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: about)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device=None: (12 * GIB, 12 * GIB))
-    services = open_xtts_studio(tmp_path, tiny_xtts, monkeypatch)
+    services = open_xtts_studio(tmp_path, tiny_xtts, monkeypatch, device=device)
     add_dataset(services)
     yield services
     services.close()
@@ -165,3 +173,50 @@ def test_the_preflight_says_what_auto_chose_and_the_run_keeps_it(
     on_the_processor = preflight(studio, asked("other", "cpu"))
     assert on_the_processor.plan.batch_size == 4
     assert [one for one in on_the_processor.checks if one.name == "Memory preset"] == []
+
+
+@pytest.mark.parametrize("device", ["auto"])
+def test_one_process_for_each_gpu_and_a_training_on_one_of_them_waits(
+    studio: Services, running: dict[str, threading.Event]
+) -> None:
+    both = start_training(studio, TrainingRequest("both", "Anna"))
+    until(lambda: "cuda:0" in running)
+    setup = TrainingSetup.read(studio.training_runs.get("both").files.setup)
+    assert setup.devices == ("cuda:0", "cuda:1")
+    later = start_training(studio, asked("later", "cuda:1"))
+    until(lambda: studio.jobs.get(later.id).state == "running")
+    assert running.keys() == {"cuda:0"}
+    running["cuda:0"].set()
+    assert studio.jobs.wait(both.id, SOON_S).state == "done"
+    until(lambda: "cuda:1" in running)
+    running["cuda:1"].set()
+    assert studio.jobs.wait(later.id, SOON_S).state == "done"
+    assert not studio.tts.pool.snapshot()
+
+
+@pytest.mark.parametrize("device", ["auto"])
+def test_the_preflight_counts_processes(studio: Services) -> None:
+    def found(name: str, **options: object) -> str:
+        request = TrainingRequest("new", "Anna", options=options)
+        return next(c.message for c in preflight(studio, request).checks if c.name == name)
+
+    assert "8 clips. They take cuda:0, cuda:1." in found("Processes")
+    assert "for 2 processes" in found("Main memory")
+    assert "13 in 2 processes take 26 clips" not in found("Batches", batch_size=13)
+    assert "14 in 2 processes take 28 clips" in found("Batches", batch_size=14, processes=2)
+    alone = preflight(studio, TrainingRequest("new", "Anna", options={"batch_size": 14}))
+    assert "Processes" not in [check.name for check in alone.checks]  # too few clips for two
+    with pytest.raises(BadInputError, match="3 processes need as many GPUs; this machine has 2"):
+        preflight(studio, TrainingRequest("new", "Anna", options={"processes": 3}))
+    with pytest.raises(BadInputError, match="Several processes do not fit on cuda:1"):
+        preflight(
+            studio, TrainingRequest("new", "Anna", options={"processes": 2, "device": "cuda:1"})
+        )
+
+
+def test_on_the_processor_there_are_several_only_where_asked_for(studio: Services) -> None:
+    plain = preflight(studio, TrainingRequest("new", "Anna"))
+    assert "Processes" not in [check.name for check in plain.checks]
+    two = preflight(studio, TrainingRequest("new", "Anna", options={"processes": 2}))
+    (check,) = (one for one in two.checks if one.name == "Processes")
+    assert "hardly faster" in check.hint

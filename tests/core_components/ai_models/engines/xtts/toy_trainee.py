@@ -11,6 +11,11 @@ import torch
 from modules.core_components.ai_models.engines.xtts.training.checkpoints import CheckpointStore
 from modules.core_components.ai_models.engines.xtts.training.loop import TrainingLoop
 from modules.core_components.ai_models.engines.xtts.training.plan import TrainingPlan
+from modules.core_components.ai_models.engines.xtts.training.ranks import (
+    ALONE,
+    NoRecords,
+    Rank,
+)
 from modules.core_components.ai_models.engines.xtts.training.trainee import (
     Batch,
     Order,
@@ -65,13 +70,17 @@ def make_loop(
     requests: StopRequests | None = None,
     free: Callable[[Path], int] = lambda folder: 10**12,
     clock: Callable[[], float] = lambda: 0.0,
+    rank: Rank = ALONE,
 ) -> TrainingLoop:
     """A loop whose files lie in `folder`; it goes on from the state that is there."""
+    requests = requests or StopRequests(folder / "stop", folder / "stop_after_epoch")
+    if not rank.is_first:
+        none = NoRecords(folder / "state.pt")
+        return TrainingLoop(trainee, plan, none, none, requests, none, rank)
     events = EventWriter(folder / "progress.jsonl")
     kept = kept_checkpoints(folder, read_events(folder / "progress.jsonl"))
     store = CheckpointStore(folder, plan.keep_checkpoints, events, kept, free)
-    requests = requests or StopRequests(folder / "stop", folder / "stop_after_epoch")
-    return TrainingLoop(trainee, plan, store, events, requests, NoScalars(), clock=clock)
+    return TrainingLoop(trainee, plan, store, events, requests, NoScalars(), rank, clock=clock)
 
 
 def events(folder: Path, kind: str) -> list[Mapping[str, Any]]:
