@@ -130,6 +130,7 @@ def test_a_killed_process_starts_all_again_from_the_last_state(together: Togethe
     first, again, _ = together.of_kind("two", START)
     assert "Process 2 of 2 ended unexpectedly (SIGKILL)" in note["text"]
     assert (first["processes"], again["processes"]) == (2, 2)
+    assert note["text"] in read_curves(together.services, "two").notes
     assert again["resumed"]
     assert again["step"] > 0
     assert f"start again from step {again['step']}" in note["text"]

@@ -24,8 +24,8 @@ class Curves:
     `train_losses` belong to `steps`, `eval_losses` to `eval_steps`. `step` of `steps_total` are
     done, `epoch` counts from 1. `step_s` is the median of the last steps, `eta_s` what is left by
     it (None before the first step), `gpu_bytes` the most memory taken on the GPU (None without
-    one). `notes` say what happened meanwhile, `log` is the end of `train.log`; `outcome` and
-    `hint` say how it ended, "" while it has not.
+    one), `processes` how many train together. `notes` say what happened meanwhile, `log` is the end
+    of `train.log`; `outcome` and `hint` say how it ended, "" while it has not.
     """
 
     state: str
@@ -40,6 +40,7 @@ class Curves:
     step_s: float | None
     eta_s: float | None
     gpu_bytes: int | None
+    processes: int
     checkpoints: tuple[KeptCheckpoint, ...]
     notes: tuple[str, ...]
     outcome: str
@@ -71,6 +72,7 @@ def read_curves(services: Services, name: str) -> Curves:
         step_s=step_s,
         eta_s=None if step_s is None else step_s * max(0, total - step),
         gpu_bytes=max(memory, default=None),
+        processes=start.get("processes", 1),
         checkpoints=kept_checkpoints(run.folder, events),
         notes=tuple(e["text"] for e in events if e["kind"] == training_events.NOTE),
         outcome=ended.get("text", ""),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import tempfile
 from collections import Counter
@@ -51,8 +50,6 @@ from modules.core_components.ai_models.engines.xtts.text_form import (
 )
 from modules.core_components.ai_models.engines.xtts.training.plan import (
     ADAMW_8BIT,
-    AUTO,
-    ONE_PER_GPU,
     TrainingPlan,
 )
 from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import (
@@ -60,23 +57,21 @@ from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import
     row_of,
 )
 from modules.core_components.ai_models.engines.xtts.vocabulary import extended_vocabulary
-from modules.core_components.ai_models.model_utils import devices_here, get_device
 from modules.core_components.dataset.values import SAMPLE_RATE_HZ, TRAIN, Dataset
-from modules.core_components.errors import BadInputError, StudioError
+from modules.core_components.errors import StudioError
 from modules.core_components.library.names import safe_stem, same_name_key
 from modules.core_components.progress import Progress, no_progress
 from modules.core_components.text.amharic.front_end import AmharicFrontEnd, PreparedText
 from modules.tools.models.model_names import find_model
 from modules.tools.services import Services
 from modules.tools.training.base import base_entry, base_folder, is_installed, verified_base
+from modules.tools.training.devices import check_processes, gpu_of, training_devices
 
 __all__ = ["OK", "STOP", "WARN", "Check", "Preflight", "RejectedRow", "preflight"]
 
 TRAINING_FILES = "xtts-v2-training"
 NAME, CONSENT, BASE, DATASET, ROWS = "Name", "Consent", "Base model", "Dataset", "Rows"
 TEXTS, PRESET, OPTIMIZER = "Form of the texts", "Memory preset", "Optimizer"
-PROCESSES_CHECK = "Processes"
-PROCESSES = "processes"  # the option
 _NOTHING = ExaminedRows((), (), 0.0, 0.0, 0)
 
 
@@ -149,7 +144,7 @@ def preflight(
     asked = parse_options(TrainingPlan, request.options)
     devices, gpu = training_devices(services, asked), None
     if devices[0].startswith("cuda"):
-        gpu = _gpu(devices)
+        gpu = gpu_of(devices)
     plan = with_memory_preset(asked, gpu)
     dataset = services.datasets.get(request.dataset) if request.dataset else None
     request = replace(request, base_model=find_model(services.tts, request.base_model))
@@ -390,20 +385,11 @@ def _choice_checks(
     if words := chosen_in_words(asked, plan):
         checks.append(Check(PRESET, OK, f"auto chose for {devices[0]}: {words}."))
     if len(devices) > 1:
-        checks.append(_check_processes(plan, devices))
+        checks.append(check_processes(plan, devices))
     if plan.optimizer == ADAMW_8BIT and not (gpu and gpu.has_8bit):
         checks.append(Check(OPTIMIZER, STOP, "adamw8bit runs on NVIDIA GPUs with bitsandbytes.",
                             "Choose adamw, or another device."))  # fmt: skip
     return checks
-
-
-def _check_processes(plan: TrainingPlan, devices: tuple[str, ...]) -> Check:
-    count, clips = len(devices), len(devices) * plan.batch_size * plan.accumulation
-    words = f"{count} processes train together; a step learns from {clips} clips."
-    if devices[0] == "cpu":
-        hint = "They share the processor: that is hardly faster, and takes more memory."
-        return Check(PROCESSES_CHECK, WARN, words, hint)
-    return Check(PROCESSES_CHECK, OK, f"{words} They take {', '.join(devices)}.")
 
 
 def _machine_checks(
@@ -445,61 +431,3 @@ def _base_bytes(weights: Path) -> int:
 
 def _existing(folder: Path) -> Path:
     return next(place for place in (folder, *folder.parents) if place.exists())
-
-
-def training_device(services: Services, device: str) -> str:
-    """The device that a plan's `device` means: "cpu", "cuda:1". Raises StudioError for one that is
-    not on this machine; the error names those that are."""
-    return services.tts.context.device if device in ("", AUTO) else get_device(device)
-
-
-def training_devices(services: Services, plan: TrainingPlan, rows: int = 0) -> tuple[str, ...]:
-    """The devices that a plan means, one for each of its processes: all GPUs where it leaves both
-    to us, as many as have a batch of the `rows` to train on.
-
-    Raises StudioError for a device that is not here, BadInputError for too few GPUs.
-    """
-    device, count = training_device(services, plan.device), plan.processes
-    if not device.startswith("cuda"):
-        if count > 1 and device != "cpu":
-            raise BadInputError(
-                f"{device} trains with one process.", "Choose one, or the device cpu.", PROCESSES
-            )
-        return (device,) * max(1, count)
-    gpus = [name for name in devices_here() if name.startswith("cuda")]
-    if plan.device not in ("", AUTO):
-        if count > 1:
-            raise BadInputError(
-                f"Several processes do not fit on {device}: each needs a GPU of its own.",
-                "Leave the device on auto, or train with one process.",
-                PROCESSES,
-            )
-        return (device,)
-    if count > len(gpus):
-        raise BadInputError(
-            f"{count} processes need as many GPUs; this machine has {len(gpus)}.",
-            "0 takes one process for each GPU.",
-            PROCESSES,
-        )
-    if count == ONE_PER_GPU:
-        is_free_to_choose = services.settings.device in ("", AUTO, "cuda")
-        fitting = max(1, rows // plan.batch_size) if rows else len(gpus)
-        count = min(len(gpus), fitting) if is_free_to_choose else 1
-    return tuple(gpus[:count]) if count > 1 else (device,)
-
-
-def _gpu(devices: Iterable[str]) -> Gpu:
-    """CUDA devices, by the least of them: other models leave all their memory before a training
-    begins."""
-    import torch
-
-    found = [torch.cuda.get_device_properties(device) for device in dict.fromkeys(devices)]
-    has_8bit = importlib.util.find_spec("bitsandbytes") is not None
-    return Gpu(
-        min(int(about.total_memory) for about in found),
-        all(about.major >= _BF16_SINCE for about in found),
-        has_8bit,
-    )
-
-
-_BF16_SINCE = 8  # NVIDIA's compute capability of Ampere

@@ -33,11 +33,11 @@ from modules.core_components.library.training_runs import ALIVE, TrainingRun
 from modules.core_components.progress import CancelToken, Progress
 from modules.tools.services import Services
 from modules.tools.training.base import verified_base
+from modules.tools.training.devices import training_devices
 from modules.tools.training.preflight import (
     TRAINING_FILES,
     TrainingRequest,
     preflight,
-    training_devices,
 )
 from modules.tools.training.run_texts import run_front_end, run_vocabulary
 

@@ -132,6 +132,7 @@ def _state_html(name: str, curves: Curves, job: Job | None) -> Markup:
         "Epoch": f"{curves.epoch} of {curves.epochs}" if curves.epoch else "",
         "Step time": f"{curves.step_s:.2f} s" if curves.step_s is not None else "",
         "Time left (approx.)": _time_left(curves),
+        "Processes": str(curves.processes) if curves.processes > 1 else "",
         "GPU memory": size_text(curves.gpu_bytes) if curves.gpu_bytes else "",
         "Evaluation loss": f"{curves.eval_losses[-1]:.4f}" if curves.eval_losses else "",
         "Checkpoints": ", ".join(str(kept.step) for kept in curves.checkpoints),
