@@ -83,8 +83,8 @@ def request(way: str, name: str = "", **options: object) -> TrainingRequest:
 def trained(request: pytest.FixtureRequest, studio: Services) -> Trained:
     way = request.param
     run = new_run(studio, globals()["request"](way))
-    _setup_of(studio, run).write(run.files.setup)
-    assert train(run.files, StopRequests(run.files.stop, run.files.stop_after_epoch)) == "done"
+    requests = StopRequests(run.files.stop, run.files.stop_after_epoch)
+    assert train(run.files, _setup_of(studio, run), requests) == "done"
     best = studio.training_runs.checkpoints(run.name)[0]
     model = publish(studio, run.name, str(best.step), f"Almaz {way}")
     return Trained(way, studio, run, model)

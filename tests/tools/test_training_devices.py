@@ -191,7 +191,7 @@ def test_one_process_for_each_gpu_and_a_training_on_one_of_them_waits(
     until(lambda: "cuda:1" in running)
     running["cuda:1"].set()
     assert studio.jobs.wait(later.id, SOON_S).state == "done"
-    assert not studio.tts.pool.snapshot()
+    until(lambda: not studio.tts.pool.snapshot())
 
 
 @pytest.mark.parametrize("device", ["auto"])

@@ -90,13 +90,15 @@ class TrainingSupervisor(threading.Thread):
     def _take(self, device: str, held: ExitStack) -> None:
         """Takes a device as soon as no other training has it: in one lane are those alone that have
         the same first device. Raises ModelBusyError for anything else that holds it."""
+        holder, waits = f"{_HOLDER}{self._run.name}", False
         while True:
             try:
-                holder = f"{_HOLDER}{self._run.name}"
                 held.enter_context(whole_device(self._pool, device, holder, _HINT, self._cancel))
                 return
             except ModelBusyError:
-                if not self._is_trained_on(device):
+                # Who held it may have ended since: that is looked at twice.
+                waited, waits = waits, self._is_trained_on(device)
+                if not (waited or waits):
                     raise
             if self._cancel.wait(_FOLLOW_EVERY_S):
                 raise JobCancelled
