@@ -30,6 +30,7 @@ from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.settings import app_folder
 from modules.core_components.text.word_errors import word_error_rate
 from modules.core_components.values import Speech
+from modules.tools.listening.language_check import detect_language
 
 pytestmark = pytest.mark.e2e
 
@@ -86,6 +87,16 @@ def heard(listener: WhisperEngine, speech: Speech, language: str) -> str:
     options = WhisperOptions(language=language[:2])
     running = listener.transcribe(speech, options, no_progress, CancelToken())
     return " ".join(segment.text.strip() for segment in running.segments)
+
+
+def test_whisper_says_which_language_it_would_have_detected(
+    speaker: KokoroEngine, listener: WhisperEngine
+) -> None:
+    text = "Buongiorno a tutti. La nave entra nel porto a mezzogiorno, e il mare oggi è calmo."
+    found = detect_language(listener, say(speaker, text, "if_sara", "it"), CancelToken())
+    assert found is not None
+    assert found.contradicts("en")
+    assert not found.contradicts("it")
 
 
 def longest_pause_s(speech: Speech) -> float:

@@ -12,7 +12,7 @@ from modules.core_components.audio.files import write_speech
 from modules.core_components.jobs.job import DONE
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.text.detected_language import DetectedLanguage
-from modules.core_components.values import Speech
+from modules.core_components.values import Consent, Speech
 from modules.tools.dataset.build import (
     DatasetRequest,
     DatasetSummary,
@@ -24,6 +24,7 @@ from modules.tools.dataset.report import report_of
 from modules.tools.listening import language_check
 from modules.tools.listening.transcribe import TranscribeRequest, transcribe
 from modules.tools.services import Services
+from modules.tools.voices.samples import language_warning, submit_reference_text
 from tests.helpers.espeak import espeak
 from tests.helpers.fakes import fake_entry
 from tests.tools.dataset_fakes import COUNTER, CounterListener, CounterOptions
@@ -132,6 +133,20 @@ def test_a_transcript_says_so_in_a_note(
     assert not transcribe(services, replace(request, language="de")).notes
     assert not transcribe(services, replace(request, language="")).notes
     assert not transcribe(services, replace(request, check_language=False)).notes
+
+
+def test_a_sample_that_was_given_another_language_is_named(
+    services: Services, detector: Detector, tmp_path: Path
+) -> None:
+    consent = Consent("Anna", True)
+    recording = spoken(tmp_path / "long.wav", 2)
+    wrong = services.samples.add(recording, "Wrong", "", "en", consent)
+    assert "Wrong sounds like German" in language_warning(services, wrong, CancelToken())
+    job = services.jobs.wait(submit_reference_text(services, "Wrong").id, 60.0)
+    assert job.state == DONE, job.error
+    assert "add the recording again" in (job.result or {})["language_warning"]
+    right = services.samples.add(recording, "Right", "", "de", consent)
+    assert not language_warning(services, right, CancelToken())
 
 
 @pytest.mark.parametrize(

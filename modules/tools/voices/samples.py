@@ -20,7 +20,9 @@ from modules.core_components.audio.files import encode_speech, read_speech
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.jobs import Job, JobContext
 from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.text.languages import language_name
 from modules.core_components.values import Consent, Sample, Speech
+from modules.tools.listening.language_check import other_language
 from modules.tools.listening.transcribe import transcribe_speech
 from modules.tools.services import Services
 from modules.tools.voices.sample_check import sample_findings
@@ -134,6 +136,19 @@ def write_reference_text(
     )
 
 
+def language_warning(services: Services, sample: Sample, cancel: CancelToken) -> str:
+    """What to say of a sample that sounds like another language than the one it was given, in which
+    it is transcribed; "" if nothing."""
+    found = other_language(services, read_speech(sample.path), sample.language, cancel)
+    if found is None:
+        return ""
+    name = language_name(found.language)
+    return (
+        f"{found.warning(sample.name, sample.language)} If it is {name}, add the recording again "
+        "with that language under “More”."
+    )
+
+
 def export_voice(
     services: Services,
     name: str,
@@ -232,7 +247,10 @@ def register(services: Services) -> None:
 
     def run_reference(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
         sample = write_reference_text(services, payload["sample"], job.progress, job.cancel)
-        return {"sample": sample.name}
+        warning = language_warning(services, sample, job.cancel)
+        if warning:
+            job.log(warning)
+        return {"sample": sample.name, "language_warning": warning}
 
     def run_export(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
         name, target = payload["sample"], Path(payload["target"])

@@ -101,6 +101,7 @@ class SamplePanel:
         """The list after a job on a sample: a copy without noise takes the place of its original,
         if that is still chosen."""
         result = job.result or {}
+        warn([text for text in [str(result.get("language_warning", ""))] if text])
         is_copy = result.get(CLEANED_FROM) == chosen
         return self.refresh(result["sample"] if is_copy else chosen)
 
