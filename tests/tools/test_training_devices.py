@@ -9,7 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from modules.cli.main import app
 from modules.core_components.ai_models import reset_managers
 from modules.core_components.ai_models.engines.xtts.training.plan import TrainingSetup
 from modules.core_components.ai_models.model_pool import ModelSpec
@@ -220,3 +222,9 @@ def test_on_the_processor_there_are_several_only_where_asked_for(studio: Service
     two = preflight(studio, TrainingRequest("new", "Anna", options={"processes": 2}))
     (check,) = (one for one in two.checks if one.name == "Processes")
     assert "hardly faster" in check.hint
+
+
+def test_the_terminal_asks_for_processes(studio: Services) -> None:
+    command = ["train", "preflight", "--dataset", "Anna", "--processes", "2", "--set", "device=cpu"]
+    told = CliRunner().invoke(app, ["--data-root", str(studio.settings.root), *command])
+    assert "2 processes train together; a step learns from 8 clips." in told.stdout
