@@ -90,7 +90,7 @@ class Watch:
 
     def run(self, work: Work, *rest: object) -> Outcome:
         def on_item(item: WorkItem, fraction: float, message: str) -> None:
-            if fraction == 1.0 and (not self.done or self.done[-1][1] != item.name):
+            if message == "Done":  # once an item; a worker says 1.0 before its result is written
                 self.done.append((time.monotonic(), item.name))
                 self.at.get(len(self.done), lambda: None)()
 

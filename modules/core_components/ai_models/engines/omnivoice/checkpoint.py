@@ -11,7 +11,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from modules.core_components.ai_models.model_pool import is_out_of_memory
-from modules.core_components.ai_models.model_utils import load_with_attention, seeded
+from modules.core_components.ai_models.model_utils import (
+    import_transformers,
+    load_with_attention,
+    seeded,
+)
 from modules.core_components.errors import CorruptFileError
 
 if TYPE_CHECKING:
@@ -51,6 +55,7 @@ def load_checkpoint(
     The audio tokenizer computes in float32. Raises CorruptFileError for files that are missing,
     broken, or those of another model.
     """
+    import_transformers()
     from safetensors import SafetensorError
     from transformers.utils.logging import disable_progress_bar
 

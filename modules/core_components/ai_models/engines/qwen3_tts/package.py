@@ -23,6 +23,8 @@ import threading
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from modules.core_components.ai_models.model_utils import import_transformers
+
 if TYPE_CHECKING:
     import torch
 
@@ -35,6 +37,7 @@ _USUAL_THETA = 10_000.0
 def import_qwen_tts() -> ModuleType:
     """The module `qwen_tts`; the first call takes seconds. Safe from every thread."""
     with _importing:
+        import_transformers()
         from transformers.utils.logging import disable_progress_bar
 
         disable_progress_bar()  # the studio has its own

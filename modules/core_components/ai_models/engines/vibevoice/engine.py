@@ -41,6 +41,7 @@ from modules.core_components.ai_models.model_utils import (
     RandomStream,
     SteppedWork,
     configure_threads,
+    import_transformers,
 )
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
 from modules.core_components.audio.joining import SENTENCE_PAUSE_S, LevelMatcher, PieceJoiner
@@ -275,6 +276,7 @@ class VibeVoiceEngine(CatalogEngine):
         )
 
     def _load(self) -> VibeVoiceNetwork:
+        import_transformers()
         from transformers import VibeVoiceForConditionalGeneration
 
         refuse_old_layout(self._entry, self._context.catalog.folder(self._entry))

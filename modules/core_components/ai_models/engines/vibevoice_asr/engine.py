@@ -40,6 +40,7 @@ from modules.core_components.ai_models.model_utils import (
     RandomStream,
     SteppedWork,
     configure_threads,
+    import_transformers,
 )
 from modules.core_components.audio.resample import resample
 from modules.core_components.errors import BadInputError, ModelMissingError, StudioError
@@ -207,6 +208,7 @@ class VibeVoiceAsrEngine(CatalogEngine, ListeningEngine):
         )
 
     def _load(self) -> VibeVoiceAsrNetwork:
+        import_transformers()
         from transformers import VibeVoiceAsrForConditionalGeneration
 
         refuse_old_layout(self._entry, self._context.catalog.folder(self._entry))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modules.core_components.ai_models.engines.xtts.text_form import read_front_end
-from modules.core_components.ai_models.model_utils import seeded
+from modules.core_components.ai_models.model_utils import import_transformers, seeded
 from modules.core_components.errors import CorruptFileError, ModelMissingError
 
 if TYPE_CHECKING:
@@ -268,6 +268,7 @@ def _load_network(folder: Path, weights: Mapping[str, torch.Tensor], device: str
 
 
 def _build_untrained(folder: Path) -> Any:
+    import_transformers()
     from TTS.tts.configs.xtts_config import XttsArgs, XttsConfig
     from TTS.tts.models.xtts import Xtts
 
