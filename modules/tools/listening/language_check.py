@@ -1,6 +1,6 @@
 """Whether a recording is in the language it is transcribed in.
 
-Whisper writes fluent text in whatever language it is told to, also of speech in another one: it
+Whisper writes fluent text in the language that was chosen, also of speech in another one: it
 translates, or invents. What it would have detected is asked here, of the first half minute of
 speech: one pass of the encoder.
 """
@@ -30,9 +30,10 @@ logger = logging.getLogger(__name__)
 
 # What is listened to: so much speech, looked for in the first minutes, a minute at a time.
 _EXCERPT_S, _WITHIN_S, _STEP_S = 30.0, 600.0, 60.0
-# Of less speech a guess says little: of 280 telephone prompts of 1 to 3 s in five languages base
-# took 72 for another one, 6 of them with 0.8 or more. Of 249 that were joined to 5 s and more, in
-# five languages, it took none for another one with 0.7 or more, and was 0.8 sure of 238.
+# Of less speech a guess says little: of 280 telephone prompts in five languages, most under 5 s,
+# Whisper base took 72 for another one, 6 of them with 0.8 or more. Of 249 that were joined to 5,
+# 10 and 20 s it took none for another one with 0.7 or more; 92 % (5 s) and 98 % (longer) were right
+# with 0.8 or more.
 LEAST_S = 5.0
 
 
