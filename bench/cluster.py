@@ -110,7 +110,8 @@ class Run:
         ratio = ""
         if other is not None:
             ratio = f"; to one process: time {self.seconds / other.seconds:.2f}, "
-            ratio += f"rate {self.a_second / other.a_second:.2f}"
+            # A dataset built by one process is listened to and cut in turns: it has no such rate.
+            ratio += f"rate {self.a_second / other.a_second:.2f}" if other.a_second else "no rate"
         print(f"{name}: {self.seconds:.1f} s, {self.a_second:.2f} items/s{ratio}", flush=True)
 
 
