@@ -63,7 +63,7 @@ def check_heavy_work(before: Settings, settings: Settings) -> None:
     """Raises StudioError, which says what to do, for a new choice of where heavy work runs that
     cannot be used.
 
-    A choice that stays is not looked at: whoever lost Ray must be able to change all else.
+    A choice that stays is not looked at: users who lost Ray must be able to change all else.
     """
     is_new = any(getattr(before, name) != getattr(settings, name) for name in HEAVY_SETTINGS)
     if settings.heavy_work == HEAVY_HERE or not is_new:

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from modules.tools.services import Services
 from modules.tools.work.executor import Tally, Work, WorkItem
-from modules.tools.work.under_way import Node, told_to_all
+from modules.tools.work.under_way import Node, published_state
 from modules.ui.server import create_app
 from modules.ui.tabs.activity.tab import speed_text
 from modules.ui.widgets.jobs_view import progress_text
@@ -61,11 +61,11 @@ def heavy_work(services: Services, folder: Path) -> Iterator[None]:
     tally = Tally(Work("", {}, items), lambda *_: None, lambda *_: None)
     tally.finish(0)
     tally.fail(1, "It is no good.")
-    with told_to_all(services, "Speak <40> texts", "the cluster", tally) as bulletin:
+    with published_state(services, "Speak <40> texts", "the cluster", tally) as state_file:
         big = Node("big", "10.0.0.1", True, 16, 2, workers=2, busy=1)
         left = Node("<small>", "10.0.0.2", False, 0, 0)
         others = [Node(f"n{n}", "10.0.0.3", True, 1, 0) for n in range(30)]
-        bulletin.update([big, left, *others])
+        state_file.update([big, left, *others])
         yield
 
 

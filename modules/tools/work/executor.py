@@ -1,8 +1,8 @@
 """The contract of an executor, and the one that works in this process.
 
-A tool describes heavy work as items; an executor has them done. Whoever does an item writes its
-result, atomically: an item whose result is there is done, and is skipped when the same work is
-submitted again. What travels is plain JSON: paths, ids and options, never audio.
+A tool describes heavy work as items; an executor has them done. The worker that does an item
+writes its result, atomically: an item whose result is there is done, and is skipped when the same
+work is submitted again. What travels is plain JSON: paths, ids and options, never audio.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ class _Dispatch:
     calls: dict[Any, _Hired] = field(default_factory=dict)
     asked: dict[Any, _Hired] = field(default_factory=dict)
     idle: list[_Hired] = field(default_factory=list)
-    told: list[dict[str, Any]] = field(default_factory=list)
+    reported: list[dict[str, Any]] = field(default_factory=list)
 
     def run(self) -> None:
         """Until every item is done or has failed. Raises StudioError for what stops all."""
@@ -256,8 +256,8 @@ class _Dispatch:
         workers = collections.Counter(one.node for one in opened)
         busy = collections.Counter(one.node for one in opened if one.number is not None)
         state = describe_nodes(workers, busy)
-        if state != self.told:
-            self.told = state
+        if state != self.reported:
+            self.reported = state
             self.events.say("state", nodes=state)
 
     def _dismiss(self) -> None:

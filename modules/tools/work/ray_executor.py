@@ -38,7 +38,7 @@ from modules.tools.work.executor import (
     make_own_folder,
 )
 from modules.tools.work.ray_worker import files_of
-from modules.tools.work.under_way import Node, told_to_all
+from modules.tools.work.under_way import Node, published_state
 
 logger = logging.getLogger(__name__)
 
@@ -110,14 +110,14 @@ class RayExecutor:
             "items": [{"inputs": item.inputs, "result": str(item.result)} for item in items],
         }
 
-        with told_to_all(self._services, work.title, self.label, tally) as bulletin:
+        with published_state(self._services, work.title, self.label, tally) as state_file:
 
             def hear(event: Event) -> None:
                 if event["event"] == "note":
                     logger.warning(event["text"])
                 if "item" in event:
                     _take_in(tally, tally.pending[event["item"]], event)
-                bulletin.update(_nodes(event) if "nodes" in event else None)
+                state_file.update(_nodes(event) if "nodes" in event else None)
 
             self._drive(plan, cancel, hear)
         return tally.outcome()

@@ -1,4 +1,4 @@
-"""What heavy work is under way on Ray, for whoever asks: page and terminal, in any process.
+"""What heavy work is under way on Ray, for the page and the terminal, in any process.
 
 The process that hands out the work keeps its state in a file of the cache; others of the same data
 root read it. So the page shows what was started in the terminal, too.
@@ -67,7 +67,7 @@ class UnderWay:
     is_own: bool = True
 
 
-class Bulletin:
+class WorkStateFile:
     """Keeps the state of one work in a file, anew about every second."""
 
     def __init__(
@@ -126,11 +126,13 @@ class Bulletin:
 
 
 @contextlib.contextmanager
-def told_to_all(services: Services, title: str, where: str, tally: Tally) -> Iterator[Bulletin]:
-    """A bulletin that `under_way` finds until the block ends."""
+def published_state(
+    services: Services, title: str, where: str, tally: Tally
+) -> Iterator[WorkStateFile]:
+    """A state file that `under_way` finds until the block ends."""
     folder = make_own_folder(_folder(services), _PREFIX)
     try:
-        yield Bulletin(folder / _STATE, title, where, tally)
+        yield WorkStateFile(folder / _STATE, title, where, tally)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -35,7 +35,7 @@ from modules.tools.work.executor import LocalExecutor, Tally, Work, Worker, Work
 from modules.tools.work.places import choose_executor
 from modules.tools.work.ray_driver import connection_error, fitting_workers
 from modules.tools.work.ray_executor import RayExecutor, require_address
-from modules.tools.work.under_way import Bulletin, Node, told_to_all, under_way
+from modules.tools.work.under_way import Node, WorkStateFile, published_state, under_way
 from tests.conftest import ROOT
 from tests.helpers.espeak import espeak
 
@@ -392,20 +392,20 @@ def test_speed_and_estimate_are_those_of_the_last_minute(tmp_path: Path) -> None
     for item in work.items[:10]:
         write_bytes(item.result, b"{}")
     tally = Tally(work, lambda *_: None, lambda *_: None)
-    bulletin = Bulletin(tmp_path / "state.json", "Count", "here", tally, lambda: now)
+    state_file = WorkStateFile(tmp_path / "state.json", "Count", "here", tally, lambda: now)
 
     def told() -> dict[str, Any]:
-        bulletin.update()
+        state_file.update()
         found: dict[str, Any] = json.loads((tmp_path / "state.json").read_text())
         return found
 
     now = 30.0  # the workers have taken half a minute to start, which is no speed
-    bulletin.update([Node("a", "10.0.0.1", True, 4, 1, workers=1, busy=1)])
+    state_file.update([Node("a", "10.0.0.1", True, 4, 1, workers=1, busy=1)])
     assert (told()["done"], told()["a_second"], told()["left_s"]) == (10, None, None)
     for number in range(10, 20):
         now += 10.0
         tally.finish(number)
-        bulletin.update()
+        state_file.update()
     tally.fail(20, "It is no good.")
     now += 10.0
     assert (told()["done"], told()["failed"], told()["items"]) == (20, 1, 60)
@@ -414,14 +414,14 @@ def test_speed_and_estimate_are_those_of_the_last_minute(tmp_path: Path) -> None
     for number in range(21, 51):  # ten times as fast from now on
         now += 1.0
         tally.finish(number)
-        bulletin.update()
+        state_file.update()
     now += 31.0
     assert told()["a_second"] == pytest.approx(0.5, rel=0.1)
 
 
 def test_only_what_living_processes_do_is_under_way(services: Services, tmp_path: Path) -> None:
     tally = Tally(work_of(tmp_path, 3), lambda *_: None, lambda *_: None)
-    with told_to_all(services, "Count", "here", tally):
+    with published_state(services, "Count", "here", tally):
         (own,) = under_way(services)
         assert (own.title, own.items, own.is_own) == ("Count", 3, True)
         (folder,) = (services.settings.cache_folder / "work").iterdir()

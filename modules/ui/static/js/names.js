@@ -25,7 +25,7 @@
       const exact = skip.getAttribute('aria-label');
       set(skip, 'aria-label', exact.replace(/\d+\.\d\d+/, figure => Number(figure).toFixed(1)));
     },
-    // Whether they are open is told by an arrow alone.
+    // Whether they are open is shown by an arrow alone.
     '.label-wrap': opener => {
       set(opener, 'aria-expanded', String(opener.classList.contains('open')));
       set(opener.querySelector('.icon'), 'aria-hidden', 'true');

@@ -1,7 +1,7 @@
 """Starts the processes of a training that run on one machine, and starts them again when one of
 them is lost.
 
-Each is told its rank as torchrun does it, by RANK, WORLD_SIZE, LOCAL_RANK and LOCAL_WORLD_SIZE.
+Each gets its rank as from torchrun, by RANK, WORLD_SIZE, LOCAL_RANK and LOCAL_WORLD_SIZE.
 They meet through a file, so that no port has to be free, and talk over the loopback interface.
 torchrun itself is not used: it starts all anew after any error, whatever it was, and gives a
 process that waits for a lost one half a minute to end.
