@@ -99,6 +99,7 @@ def head_html() -> str:
     style = (STATIC / "css" / "shade.css").read_text(encoding="utf-8")
     scripts = [script(name) for name in ("apply_shade", "hold_views", "keyboard", "names")]
     scripts.append(script("field_errors", FIELD_LABELS=labels_for_script()))
+    scripts.append(script("show_progress"))
     head = f"<style>{style}</style>" + "".join(f"<script>{code}</script>" for code in scripts)
     return f"{head}<script>{_LOAD_PLAYERS}</script>"
 

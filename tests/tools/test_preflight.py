@@ -13,6 +13,7 @@ import pytest
 
 from modules.core_components.ai_models import reset_managers
 from modules.core_components.audio.files import write_speech
+from modules.core_components.dataset.recording_languages import OTHER_LANGUAGE
 from modules.core_components.errors import BadInputError, NotFoundError
 from modules.core_components.values import Speech
 from modules.tools.services import Services
@@ -128,6 +129,18 @@ def test_a_dataset_without_rows_stops(studio: Services) -> None:
 def test_two_languages_stop(studio: Services) -> None:
     add_dataset(studio, texts=("They have not been here.", "Questo è il giorno, ma non sono qui."))
     assert check(looked_at(studio), "Language").level == STOP
+
+
+def test_recordings_that_sound_like_another_language_are_named(studio: Services) -> None:
+    dataset = add_dataset(studio)
+    assert check(looked_at(studio), "Language").level == OK
+    (source,) = dataset.sources
+    marked = {**source.made_with, OTHER_LANGUAGE: ["de", 0.97]}
+    studio.datasets.save_source(dataset, replace(source, made_with=marked))
+    found = check(looked_at(studio), "Language")
+    assert found.level == WARN
+    assert "sounds like German" in found.message
+    assert "exclude its clips" in found.hint
 
 
 def test_a_language_that_xtts_does_not_speak_stops(studio: Services) -> None:

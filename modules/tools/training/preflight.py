@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -57,6 +57,11 @@ from modules.core_components.ai_models.engines.xtts.training.xtts_trainee import
     row_of,
 )
 from modules.core_components.ai_models.engines.xtts.vocabulary import extended_vocabulary
+from modules.core_components.dataset.recording_languages import (
+    language_doubts,
+    language_remedy,
+    summarize_doubts,
+)
 from modules.core_components.dataset.values import SAMPLE_RATE_HZ, TRAIN, Dataset
 from modules.core_components.errors import StudioError
 from modules.core_components.library.names import safe_stem, same_name_key
@@ -323,13 +328,8 @@ def _row_checks(
     if not kept:  # nothing else can be said, and one remedy is all it takes
         return [rows, check_metadata(dataset)]
     amount = data.check_amount(train.seconds + evaluation.seconds)
-    recorded = {str(source.made_with.get("language", "")) for source in dataset.sources}
-    checks = [
-        rows,
-        check_metadata(dataset),
-        amount,
-        data.check_one_language(dataset.language, recorded, [row.text for row in kept]),
-    ]
+    texts = [row.text for row in kept]
+    checks = [rows, check_metadata(dataset), amount, _check_language(dataset, texts)]
     if amount.level == STOP:  # too few rows for batches and evaluation are the same problem
         return checks
     return [
@@ -337,6 +337,18 @@ def _row_checks(
         data.check_batches(len(train.kept), plan.batch_size, processes),
         data.check_evaluation(len(evaluation.kept), plan.batch_size),
     ]
+
+
+def _check_language(dataset: Dataset, texts: Sequence[str]) -> Check:
+    """By the texts, and by what the recordings sounded like when they were transcribed."""
+    language = dataset.language
+    recorded = {str(source.made_with.get("language", "")) for source in dataset.sources}
+    check = data.check_one_language(language, recorded, texts)
+    doubts = language_doubts(dataset)
+    if check.level == STOP or not doubts:
+        return check
+    message, hint = summarize_doubts(doubts, language), language_remedy(doubts, language)
+    return replace(check, level=WARN, message=message, hint=hint)
 
 
 def _check_rows(kept: int, rejected: list[RejectedRow], other_rates: int) -> Check:

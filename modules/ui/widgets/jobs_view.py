@@ -257,7 +257,7 @@ def progress_text(job: Job) -> str:
     doing = "Finishing" if job.fraction >= 1 else job.message or "Working"
     percent = f" · {job.fraction:.0%}" if job.fraction else ""
     left = (
-        f" · about {duration_text(job.eta_s)} left in this step"
+        f" · about {duration_text(job.eta_s)} left for this part"
         if job.eta_s and job.eta_s >= 1
         else ""
     )

@@ -1,5 +1,6 @@
 // Shows an error at the field that it is about; stands in the head. The message in the corner goes
-// away; this stays until the field is changed, or its form is sent once more.
+// away; this stays until the field is changed, or its form is sent once more. Messages in the corner
+// that are still there go with the next press of a button, and with the view.
 (() => {
   const LABELS = FIELD_LABELS;
   const NAMES = '[data-testid=block-info], [data-testid=block-label], label span, .studio-options label';
@@ -54,9 +55,14 @@
       if (field) clear(field);
     }, true);
   }
-  window.addEventListener('click', ({ target }) => {
+  const closeMessages = () => {
+    for (const one of document.querySelectorAll('.toast-body:is(.error, .warning) [data-testid=toast-close]')) one.click();
+  };
+  window.addEventListener('hashchange', closeMessages);
+  window.addEventListener('click', ({ target, isTrusted }) => {
     // Hidden buttons are pressed by scripts, to keep what is typed.
     if (!(target instanceof Element) || !target.closest('button:not(.studio-hidden)')) return;
+    if (isTrusted && !target.closest('.toast-wrap')) closeMessages();
     const own = target.closest(':has(> .studio-field-error)');
     if (own) clear(own);
     if (!target.closest('button.primary, button.lg')) return;

@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from modules.core_components.settings import USER_FILE
+from modules.core_components.text.languages import language_name
 from modules.tools.first_steps import show_first_steps_again
 from modules.tools.models.library import access_token
 from modules.tools.settings_fields import SettingField, change_settings, setting_fields
@@ -16,6 +17,7 @@ from modules.ui.events import listen, notify
 from modules.ui.views import Studio
 from modules.ui.widgets.parts import note, title
 
+FIRST_STEPS_GROUP = "Page"
 RESTART = "Takes effect after a restart."
 
 
@@ -25,14 +27,19 @@ class SettingsTab:
         fields = setting_fields(self._services)
         entries = self._services.catalog.entries()
         self._labels = {entry.id: entry.label for entry in entries}
+        for item in fields:
+            if item.about.name == "language":
+                self._labels |= {code: language_name(code) for code in item.choices}
         self._names = [item.about.name for item in fields]
         note(f"Your settings are saved in {self._services.settings.root / USER_FILE}.")
         self._controls: list[Any] = []
         for group, items in groupby(fields, key=lambda item: item.about.group):
             self._build_group(group, list(items))
-        again = gr.Button("Show the first steps again", size="sm")
+            if group == FIRST_STEPS_GROUP:
+                again = gr.Button("Show the first steps again", size="sm")
+                listen(again.click, self._show_first_steps, [], [])
         self._build_token()
-        with gr.Row():
+        with gr.Row(elem_classes=["studio-save"]):
             save = gr.Button("Save", variant="primary", size="lg")
             discard = gr.Button("Discard changes", size="lg")
         # The values as they were read; compared with those shown, they say what the user changed.
@@ -40,7 +47,6 @@ class SettingsTab:
         shown = [*self._controls, read]
         studio.on_show(tab, self._first_values, [read], shown, unlocks=[*self._controls, save])
         listen(save.click, self._save, shown, shown)
-        listen(again.click, self._show_first_steps, [], [])
         listen(discard.click, self._values, [], shown)
 
     def _build_group(self, group: str, items: list[SettingField]) -> None:

@@ -57,7 +57,7 @@ class TrainingJudge:
         self._services = services
         self._run = run
         self._chosen = gr.State("")
-        self._judge = gr.Button("Judge checkpoints", variant="primary", size="sm")
+        self._judge = gr.Button("Judge checkpoints", size="sm")
         self.jobs = JobsView(services, (JUDGE, PUBLISH), shared=(JUDGE, PUBLISH))
         self._verdict = panel(empty_html(LOADING))
         self._table = choice_list()
