@@ -103,7 +103,7 @@ def test_notes_and_speakers_are_kept_and_shown(
     path = keep_transcript(services, transcript, "meeting")
     assert read_transcript(path) == transcript
     kept = get_transcript(services, path.stem)
-    facts = _facts(kept)
+    facts = _facts(kept, "Knowing")
     speakers = [part.speaker or "" for part in transcript.segments]
     assert facts["Speakers"] == ", ".join(sorted({*speakers} - {""}))
     assert "could not be written down" in facts["Note"]

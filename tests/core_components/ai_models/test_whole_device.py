@@ -50,7 +50,11 @@ def test_models_leave_and_come_back(pool: ModelPool) -> None:
         with pool.lease(spec(key)):
             pass
     with whole_device(pool, "gpu", "The training", "Wait."):
-        assert places(pool) == {"a": "host", "b": "host", "all 20 bytes of gpu": "device"}
+        assert places(pool) == {
+            "a": "host",
+            "b": "host",
+            "all 20 bytes of gpu for The training": "device",
+        }
     with pool.lease(spec("a")):
         assert places(pool) == {"a": "device", "b": "host"}
 
@@ -64,6 +68,13 @@ def test_who_asks_meanwhile_is_told_who_holds_it(pool: ModelPool) -> None:
         assert raised.value.hint == "Stop it, or wait."
         with pool.lease(spec("c", device="cpu")) as model:  # another device is not held
             assert model == "c"
+
+
+def test_two_do_not_hold_one_device(pool: ModelPool) -> None:
+    with whole_device(pool, "gpu", "The training Anna", "Wait."), ThreadPoolExecutor(1) as other:
+        second = whole_device(pool, "gpu", "The training Ben", "Wait.")
+        with pytest.raises(ModelBusyError, match="The training Anna has all"):
+            other.submit(second.__enter__).result(SOON_S)
 
 
 def test_it_waits_for_models_in_use_and_can_be_cancelled(pool: ModelPool) -> None:
@@ -88,7 +99,7 @@ def test_another_budget_is_held_whole_too(pool: ModelPool) -> None:
         pass
     pool.configure({"gpu": 30, "cpu": 20, HOST: 100})
     with whole_device(pool, "gpu", "The training", "Wait."):
-        assert places(pool) == {"all 30 bytes of gpu": "device"}
+        assert places(pool) == {"all 30 bytes of gpu for The training": "device"}
 
 
 def test_a_device_that_is_not_here(pool: ModelPool) -> None:

@@ -395,7 +395,8 @@ def whole_device(
     """
     budget = pool.budget(device)
     spec = ModelSpec(
-        key=f"all {budget} bytes of {device}",
+        # Of its own: two holders of one key would share the device.
+        key=f"all {budget} bytes of {device} for {holder}",
         device=device,
         nbytes=budget,
         load=lambda: device,

@@ -129,14 +129,14 @@ def test_an_interrupted_fit_ends_like_one_that_was_not(
     cancel = CancelToken()
 
     def stop_at_two(_fraction: float, message: str) -> None:
-        if message.startswith("Fitting, step 2 "):
+        if message.startswith("Refining the voice: step 2 "):
             cancel.cancel()
 
     with pytest.raises(JobCancelled):
         fit(progress=stop_at_two, cancel=cancel, checkpoint=checkpoint)
     steps: list[str] = []
     resumed = fit(progress=lambda _f, message: steps.append(message), checkpoint=checkpoint)
-    assert not any(message.startswith("Fitting, step 1 ") for message in steps)
+    assert not any(message.startswith("Refining the voice: step 1 ") for message in steps)
     assert np.array_equal(resumed.pack, fitted.pack)
 
 
