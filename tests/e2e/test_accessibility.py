@@ -199,7 +199,8 @@ def test_axe_finds_nothing_serious_where_there_is_everything(filled: Page, tmp_p
             (tmp_path / "notes.wav").write_text("This is no recording at all.")
             screen.upload(tmp_path / "notes.wav")
             screen.button("Transcribe").click()
-            expect(filled.locator(".studio-job.bad").locator("visible=true")).to_be_visible()
+            refused = filled.locator(".studio-field-error").locator("visible=true")
+            expect(refused).to_contain_text("notes.wav")
         found |= serious(filled, f"{view}, dark", {"rules": EVERYTHING})
     screen.button("Light / dark").click()
     for view in VIEWS:

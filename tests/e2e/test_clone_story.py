@@ -68,7 +68,7 @@ def test_a_voice_speaks_at_once_and_its_refinement_survives_reload_and_crash(
     expect(screen.message("is ready")).to_be_visible()
     screen.speak(SENTENCE)
     expect(screen.text("Similarity to the sample")).to_be_visible()
-    expect(screen.text("Matched")).to_be_visible()
+    expect(screen.text("Expected of the match")).to_be_visible()
     expect(screen.button("Refine")).to_be_visible()
     job = page.locator(".studio-job", has_text="Refine the voice of The captain")
     expect(job).to_contain_text(re.compile(r"[1-9]\d?%"), timeout=FITTING_MS)
@@ -87,7 +87,7 @@ def test_a_voice_speaks_at_once_and_its_refinement_survives_reload_and_crash(
     # It goes on by itself.
     job = reopened.locator(".studio-job", has_text="Refine the voice of The captain")
     expect(job).to_contain_text(re.compile(r"\d%"), timeout=FITTING_MS)
-    expect(screen.text(re.compile("^Refined$"))).to_be_visible(timeout=FITTING_MS)
+    expect(screen.text(re.compile("^After refining$"))).to_be_visible(timeout=FITTING_MS)
     expect(screen.button("Refine")).to_have_count(0)
     if folder := os.environ.get("STUDIO_SCREENSHOTS"):
         reopened.screenshot(path=Path(folder) / "refined.png", full_page=True)

@@ -92,7 +92,7 @@ def test_a_dataset_is_built_mended_and_a_change_taken_back(
     expect(screen.message("if the speaker agreed")).to_be_visible()
     page.get_by_label("This is my own voice", exact=False).locator("visible=true").check()
     screen.button("Create dataset").click()
-    expect(screen.text("0.0 minutes")).to_be_visible()
+    expect(screen.text("This dataset is empty.")).to_be_visible()
 
     screen.button("Add to dataset").click()
     expect(screen.message("no recordings yet")).to_be_visible()

@@ -272,10 +272,10 @@ def test_two_pages_speak_at_once_and_each_has_its_own(
         two.button("Try again").click()
         expect(one.job("The text of one")).to_be_visible()
         engine.may_speak.set()
-        for screen in texts:
-            screen.page.get_by_role("button", name="Details").locator("visible=true").click()
+        eventually(lambda: len(services.takes.list()) == len(texts))
         made = {take.text: take.id for take in services.takes.list()}
         for screen, text in texts.items():
-            expect(screen.text(made[text])).to_be_visible()
+            players = screen.page.locator(f'studio-wave[key="{made[text]}"]')
+            expect(players.locator("visible=true").first).to_be_visible()
     services.close()
     reset_managers()
