@@ -11,8 +11,9 @@ from typing import Any
 import gradio as gr
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import RedirectResponse, StreamingResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.status import HTTP_404_NOT_FOUND
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modules.core_components.errors import NotFoundError
@@ -24,9 +25,9 @@ from modules.tools.services import Services
 from modules.tools.speaking.live_feed import CANCELLED, DONE, FAILED
 from modules.ui.events import STATIC, script
 from modules.ui.field_labels import labels_for_script
-from modules.ui.not_found import NotFoundPage, asks_for_html
 from modules.ui.pages import Pages
 from modules.ui.recordings import player_routes, recording_routes
+from modules.ui.render import render
 from modules.ui.safety import served_folders
 from modules.ui.studio import TITLE, VIEWS, build_studio
 from modules.ui.tabs.voice_clone.first_steps import HIDE_DRAWN
@@ -115,7 +116,7 @@ class HeadFirst:
         self._html = html
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not asks_for_html(scope):
+        if not _asks_for_html(scope):
             await self.app(scope, receive, send)
             return
         # Uncompressed, since it is to be changed first.
@@ -147,6 +148,37 @@ class HeadFirst:
             await send({**message, "body": page})
 
         await self.app({**scope, "headers": headers}, receive, insert)
+
+
+class NotFoundPage:
+    """ASGI middleware: answers a browser that asks for a page which is not there.
+
+    `title` is the name of the studio.
+    """
+
+    def __init__(self, app: ASGIApp, title: str) -> None:
+        self.app = app
+        self._title = title
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_replaced = False
+
+        async def replace(message: Message) -> None:
+            nonlocal is_replaced
+            if message["type"] == "http.response.start" and message["status"] == HTTP_404_NOT_FOUND:
+                is_replaced = True
+                html = render("not_found", title=self._title, home=scope.get("root_path") or "/")
+                await HTMLResponse(html, HTTP_404_NOT_FOUND)(scope, receive, send)
+            elif not is_replaced:
+                await send(message)
+
+        await self.app(scope, receive, replace if _asks_for_html(scope) else send)
+
+
+def _asks_for_html(scope: Scope) -> bool:
+    """Whether a request is that of a browser for a page."""
+    is_page = scope["type"] == "http" and scope["method"] == "GET"
+    return is_page and "text/html" in Headers(scope=scope).get("accept", "")
 
 
 def _is_html(start: Message) -> bool:

@@ -28,6 +28,7 @@ from modules.core_components.audio.encode import (
     to_pcm16,
     written_rate_hz,
 )
+from modules.core_components.audio.measure import INAUDIBLE
 from modules.core_components.audio.resample import StreamResampler
 from modules.core_components.audio.speech_regions import speech_seconds
 from modules.core_components.errors import BadInputError
@@ -41,8 +42,6 @@ _CLEARLY_MORE, _LEAST_MORE_S = 1.2, 0.3
 _SPEECHLESS, _LOUD = 0.02, 0.1
 _EXCERPTS_S, _EXCERPTS = 600.0, 10
 _PIECE_S = 5.0
-# A peak below this (-80 dBFS) is silence.
-_INAUDIBLE = 1e-4
 _INVERTED_NOTE = "Its channels cancel each other; one was inverted."
 
 __all__ = [
@@ -107,7 +106,7 @@ def check_audible(path: Path, track: int = 0, called: str = "") -> None:
     facts = ChannelFacts()
     with _opened(path, name) as stream:
         for piece, _ in reading.pieces(stream, Downmix(), facts):
-            if float(np.abs(piece).max(initial=0.0)) > _INAUDIBLE:
+            if float(np.abs(piece).max(initial=0.0)) > INAUDIBLE:
                 return
     if not facts.differ:  # channels that cancel each other are silent as a mean only
         raise BadInputError(

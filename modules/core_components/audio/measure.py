@@ -23,6 +23,8 @@ _FRAME_S = 0.02
 _SILENCE_BELOW_LOUD_DB = 40.0
 # A frame below this is silent.
 SILENT_DBFS = -60.0
+# A recording whose peak is below this (-80 dBFS) holds no sound.
+INAUDIBLE = 1e-4
 # Samples in a row at full scale are clipped.
 FULL_SCALE = 0.999
 SHORTEST_CLIPPED_RUN = 3

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from modules.core_components.audio.joining import faded
+from modules.core_components.audio.measure import INAUDIBLE
 from modules.core_components.audio.resample import resample
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken
@@ -24,7 +25,6 @@ _MIN_SPEECH_MS = 100
 _PADDING_MS = 60
 _LONGEST_PIECE_S = 2.0
 _FRAME = 512  # samples the network takes at once
-_INAUDIBLE = 1e-4
 _DITHER = 3e-4
 
 
@@ -126,7 +126,7 @@ def _with_dither(samples: FloatArray) -> FloatArray:
     """
     whole = len(samples) // _FRAME * _FRAME
     frames = samples[:whole].reshape(-1, _FRAME)
-    silent = np.abs(frames).max(axis=1, initial=0.0) < _INAUDIBLE
+    silent = np.abs(frames).max(axis=1, initial=0.0) < INAUDIBLE
     if not silent.any():
         return samples
     dithered = samples.copy()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from modules.core_components.text.languages import language_name
+from modules.core_components.text.languages import base_language, language_name
 
 # Measured with Whisper base, see tools/listening/language_check.py.
 SURE = 0.8
@@ -21,7 +21,7 @@ class DetectedLanguage:
 
     def contradicts(self, chosen: str) -> bool:
         """Whether it surely is another language than the chosen one ("": none was chosen)."""
-        code = chosen.lower().partition("-")[0]
+        code = base_language(chosen)
         if not code or self.language == code or self.probability < SURE:
             return False
         return not any({code, self.language} <= alike for alike in _ALIKE)
@@ -30,6 +30,6 @@ class DetectedLanguage:
         """A sentence about a recording that was transcribed in the chosen language."""
         return (
             f"{name} sounds like {language_name(self.language)} ({self.probability:.0%} sure) but "
-            f"was transcribed as {language_name(chosen.partition('-')[0])}: the text may be "
+            f"was transcribed as {language_name(base_language(chosen))}: the text may be "
             "translated or invented."
         )

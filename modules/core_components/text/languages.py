@@ -23,9 +23,14 @@ _OTHER_CODES = {"jw": "jv"}
 _RARER = Path(__file__).with_name("rarer_languages.json")
 
 
+def base_language(language: str) -> str:
+    """The code without its region, in small letters: "en" of "en-GB"."""
+    return language.lower().partition("-")[0]
+
+
 def is_spaceless(language: str) -> bool:
     """Whether a language (ISO 639, a region is ignored) has no spaces between words."""
-    return language.lower().partition("-")[0] in SPACELESS
+    return base_language(language) in SPACELESS
 
 
 def is_spaceless_character(character: str) -> bool:

@@ -21,7 +21,7 @@ from modules.core_components.errors import StudioError
 from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.remotes import remote_of
 from modules.core_components.text.detected_language import DetectedLanguage
-from modules.core_components.text.languages import language_name
+from modules.core_components.text.languages import base_language, language_name
 from modules.core_components.values import Speech
 from modules.tools.models.ready_models import listening_models
 from modules.tools.services import Services
@@ -82,7 +82,7 @@ def other_language(
     None too where it cannot be said: no model that detects languages, too little speech, a
     language that the model does not know.
     """
-    code = chosen.lower().partition("-")[0]
+    code = base_language(chosen)
     if not code:
         return None
     try:

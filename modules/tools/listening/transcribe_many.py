@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
@@ -40,7 +39,7 @@ from modules.tools.work.executor import (
     WorkItem,
     file_facts,
     item_id,
-    make_own_folder,
+    own_folder,
 )
 
 RESULTS_FOLDER = ".results"
@@ -181,12 +180,11 @@ def _local(services: Services, place: str, cancel: CancelToken) -> Iterator[tupl
         return
     name = PurePosixPath(place).name
     suffix = next((one for one in MEDIA_SUFFIXES if name.lower().endswith(one)), "")
-    folder = make_own_folder(services.settings.cache_folder / "work", "fetched-")
-    try:
-        with fetched(place, folder / f"recording{suffix}", cancel) as path:
-            yield path, name
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with (
+        own_folder(services.settings.cache_folder / "work", "fetched-") as folder,
+        fetched(place, folder / f"recording{suffix}", cancel) as path,
+    ):
+        yield path, name
 
 
 def _checked(place: PurePosixPath) -> Path:

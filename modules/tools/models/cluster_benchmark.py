@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -27,7 +26,7 @@ from modules.tools.work.executor import (
     Work,
     Worker,
     WorkItem,
-    make_own_folder,
+    own_folder,
 )
 from modules.tools.work.places import THIS_MACHINE
 
@@ -59,18 +58,15 @@ def benchmark_elsewhere(
     speakers, listeners = models_to_measure(services, request.models)
     models = tuple(dict.fromkeys((*speakers, *listeners)))
     named = replace(request, models=request.models and models)
-    folder = make_own_folder(services.settings.cache_folder.absolute() / "work", "bench-")
-    item = WorkItem("Benchmark", {}, folder / "benchmark.json")
     title = f"Measure {len(models)} models"
-    try:
+    with own_folder(services.settings.cache_folder.absolute() / "work", "bench-") as folder:
+        item = WorkItem("Benchmark", {}, folder / "benchmark.json")
         outcome = executor.run(
             Work(_OPENER, asdict(named), (item,), models, title), progress, cancel
         )
         for failure in outcome.failures:
             raise StudioError(failure.message, failure.hint)
         return read_benchmark(json.loads(item.result.read_text(encoding="utf-8")))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def open_measurer(services: Services, setup: Setup) -> Worker:

@@ -66,9 +66,9 @@ def has_stock_voices(entry: ModelEntry) -> bool:
     return "stock-voices" in entry.abilities
 
 
-def speech_model_label(services: Services, model_id: str) -> str:
+def model_label(manager: BaseManager, model_id: str) -> str:
     """What people call a model; its id for one that is gone, such as a fine-tuned one."""
     try:
-        return services.tts.entry(model_id).label
+        return manager.entry(model_id).label
     except StudioError:
         return model_id

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modules.core_components.errors import StudioError
-from modules.tools.models.ready_models import speech_model_label
+from modules.tools.models.ready_models import model_label
 from modules.tools.services import Services
 
 DAMAGED = "damaged files"
@@ -32,7 +32,7 @@ def prepared_voices(services: Services) -> tuple[PreparedVoices, ...]:
     return tuple(
         PreparedVoices(
             item.model_id,
-            speech_model_label(services, item.model_id) if item.model_id else DAMAGED,
+            model_label(services.tts, item.model_id) if item.model_id else DAMAGED,
             item.model_revision,
             _is_current(services, item.model_id, item.model_revision),
             item.count,

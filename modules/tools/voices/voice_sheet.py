@@ -13,7 +13,7 @@ from modules.core_components.library.takes import TakeFilter
 from modules.core_components.text.language_codes import match_language
 from modules.core_components.text.languages import language_name
 from modules.core_components.values import Consent, Sample
-from modules.tools.models.ready_models import can_clone, is_voice_match, speech_model_label
+from modules.tools.models.ready_models import can_clone, is_voice_match, model_label
 from modules.tools.models.tuned_models import SUFFIX, card_facts
 from modules.tools.services import Services
 from modules.tools.voices import voice_cards
@@ -157,7 +157,7 @@ def _origin(services: Services, card: VoiceCard, sample: Sample | None) -> dict[
         model = find_tuned(services, card)
         base = model.base_model
         return {
-            "Fine-tuned from": speech_model_label(services, base) if base else "",
+            "Fine-tuned from": model_label(services.tts, base) if base else "",
             **card_facts(model),
         }
     if sample is None:
@@ -169,7 +169,7 @@ def _origin(services: Services, card: VoiceCard, sample: Sample | None) -> dict[
         return {
             "Made from": "a description",
             "Description": str(design.get("description", "")),
-            "Designed with": speech_model_label(services, str(design.get("model", ""))),
+            "Designed with": model_label(services.tts, str(design.get("model", ""))),
             "Seed": str(design.get("seed", "")),
         }
     if voice_cards.is_synthetic(sample):

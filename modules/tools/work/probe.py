@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import shutil
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -22,7 +21,7 @@ from modules.tools.work.executor import (
     Work,
     Worker,
     WorkItem,
-    make_own_folder,
+    own_folder,
 )
 from modules.tools.work.places import THIS_MACHINE, configured_address
 from modules.tools.work.ray_executor import RayExecutor
@@ -88,16 +87,13 @@ def probe(
     That their results arrive shows that the machines share the folder of the studio. Raises as
     `Executor.run`.
     """
-    folder = make_own_folder(services.settings.cache_folder.absolute() / "work", "test-")
-    items = tuple(WorkItem(f"Test {n + 1}", {}, folder / f"{n}.txt") for n in range(_ITEMS))
     started = time.monotonic()
-    try:
+    with own_folder(services.settings.cache_folder.absolute() / "work", "test-") as folder:
+        items = tuple(WorkItem(f"Test {n + 1}", {}, folder / f"{n}.txt") for n in range(_ITEMS))
         setup = {"seconds": _ITEM_S if executor.has_several_workers else 0.0}
         work = Work(_OPENER, setup, items, title="Test the workers")
         outcome = executor.run(work, progress, cancel)
         done = [item.result.read_text(encoding="utf-8") for item in outcome.done]
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     seconds = round(time.monotonic() - started, 1)
     return ProbeResult(executor.label, seconds, len(done), dict(Counter(done)))
 

@@ -11,7 +11,6 @@ import logging
 import os
 import queue
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -35,7 +34,7 @@ from modules.tools.work.executor import (
     Tally,
     Work,
     ignore_item,
-    make_own_folder,
+    own_folder,
 )
 from modules.tools.work.ray_worker import files_of
 from modules.tools.work.under_way import Node, published_state
@@ -268,15 +267,13 @@ def _has_token() -> bool:
 @contextlib.contextmanager
 def _scratch(services: Services) -> Iterator[tuple[Path, Path]]:
     """A folder for the plan and the log, and one for Ray's own files; both are removed."""
-    folder = make_own_folder(services.settings.cache_folder / "work", "ray-")
-    # Ray's sockets lie in it, whose paths may have about a hundred characters.
+    # Ray's sockets lie in its folder; their paths may have about a hundred characters.
     short = "/tmp" if os.name == "posix" else tempfile.gettempdir()  # noqa: S108 - made for us alone
-    ray_folder = make_own_folder(Path(short), "studio-ray-")
-    try:
+    with (
+        own_folder(services.settings.cache_folder / "work", "ray-") as folder,
+        own_folder(Path(short), "studio-ray-") as ray_folder,
+    ):
         yield folder, ray_folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.rmtree(ray_folder, ignore_errors=True)
 
 
 def _ended_early(log: Path) -> StudioError:

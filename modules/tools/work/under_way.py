@@ -10,7 +10,6 @@ import contextlib
 import json
 import logging
 import os
-import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +20,7 @@ from modules.core_components.atomic import write_json
 from modules.core_components.errors import StudioError
 from modules.core_components.jobs.context import RemainingTime
 from modules.tools.services import Services
-from modules.tools.work.executor import Tally, folder_owner, make_own_folder
+from modules.tools.work.executor import Tally, folder_owner, own_folder
 
 logger = logging.getLogger(__name__)
 
@@ -130,11 +129,8 @@ def published_state(
     services: Services, title: str, where: str, tally: Tally
 ) -> Iterator[WorkStateFile]:
     """A state file that `under_way` finds until the block ends."""
-    folder = make_own_folder(_folder(services), _PREFIX)
-    try:
+    with own_folder(_folder(services), _PREFIX) as folder:
         yield WorkStateFile(folder / _STATE, title, where, tally)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def under_way(services: Services) -> tuple[UnderWay, ...]:

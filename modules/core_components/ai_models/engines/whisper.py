@@ -19,6 +19,7 @@ from modules.core_components.ai_models.engines.base import (
 from modules.core_components.ai_models.engines.catalog_engine import CatalogEngine, EngineContext
 from modules.core_components.ai_models.engines.options import option
 from modules.core_components.ai_models.model_pool import ModelSpec, is_out_of_memory
+from modules.core_components.audio.measure import INAUDIBLE
 from modules.core_components.audio.resample import resample
 from modules.core_components.audio.speech_regions import Region, listening_parts, speech_regions
 from modules.core_components.errors import BadInputError, StudioError
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
 REQUIRED_PACKAGES = ("faster_whisper", "ctranslate2")
 SAMPLE_RATE_HZ = 16_000
-# A peak below this (-80 dBFS) is silence, of which Whisper would invent text.
-_INAUDIBLE = 1e-4
 # Pauses of this length are skipped; this much of them is transcribed with the speech around them.
 _SKIPPED_PAUSE_S, _MARGIN_S = 2.0, 0.4
 _LANGUAGE_S = 30.0
@@ -127,7 +126,8 @@ class WhisperEngine(CatalogEngine, ListeningEngine):
         if not np.isfinite(speech.samples).all():
             raise BadInputError("The recording has samples that are not numbers.")
         samples = resample(speech.samples, speech.sample_rate_hz, SAMPLE_RATE_HZ)
-        if not len(samples) or float(np.abs(samples).max()) < _INAUDIBLE:
+        # Of silence Whisper would invent text.
+        if not len(samples) or float(np.abs(samples).max()) < INAUDIBLE:
             return Transcription(_silence_info(language, speech.duration_s), iter(()))
         # The generator is run up to the info at once: one that never ran could not release its
         # lease when it is closed.

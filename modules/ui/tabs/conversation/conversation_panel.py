@@ -17,7 +17,7 @@ from modules.tools.conversation.conversation import (
     work_on,
 )
 from modules.tools.conversation.joining import EXPORT_FORMATS, export_conversation
-from modules.tools.models.ready_models import speech_model_label
+from modules.tools.models.ready_models import model_label
 from modules.tools.recordings import CONVERSATION, LINE, line_key
 from modules.tools.services import Services
 from modules.ui.events import listen
@@ -149,7 +149,7 @@ class ConversationPanel:
 
     def _line_html(self, conversation: Conversation, line: Line) -> Markup:
         engine = conversation.member(line.speakers[0]).engine
-        label = speech_model_label(self._services, engine)
+        label = model_label(self._services.tts, engine)
         seed = f" · seed {line.seed}" if line.take else ""
         about = f"{_voices(conversation, line)} · {label}{seed}"
         return render("conversation_line", unit=_unit(conversation), line=line, about=about)

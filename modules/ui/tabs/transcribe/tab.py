@@ -32,7 +32,7 @@ from modules.tools.listening.transcripts import (
     name_speaker,
 )
 from modules.tools.models.fallback import choose_listening_model
-from modules.tools.models.ready_models import listening_models
+from modules.tools.models.ready_models import listening_models, model_label
 from modules.tools.models.remotes import privacy_words
 from modules.ui.events import listen, script, warn
 from modules.ui.render import card_html, duration_text, empty_html, facts_html, render
@@ -251,11 +251,7 @@ class TranscribeTab:
         return ["", *hidden, self._earlier_html("")]
 
     def _facts_html(self, kept: KeptTranscript) -> Markup:
-        model_id = kept.transcript.model_id
-        try:
-            label = self._services.asr.entry(model_id).label
-        except StudioError:  # a model of an earlier version
-            label = model_id
+        label = model_label(self._services.asr, kept.transcript.model_id)
         return facts_html(_facts(kept, label))
 
     def _earlier_html(self, shown: str) -> Markup:

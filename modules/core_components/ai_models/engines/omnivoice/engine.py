@@ -50,7 +50,7 @@ from modules.core_components.audio.joining import (
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.text.language_codes import match_language
-from modules.core_components.text.languages import language_name
+from modules.core_components.text.languages import base_language, language_name
 from modules.core_components.text.reading.front_end import spoken_form, steps_without
 from modules.core_components.text.sentences import Piece, plan_pieces
 from modules.core_components.values import FloatArray, Sample, Speech, VoicePrompt
@@ -330,7 +330,7 @@ def _accent_notes(voice: VoicePrompt | str, of_text: str) -> tuple[str, ...]:
     language = "" if isinstance(voice, str) else str(voice.info.get("language", ""))
     if not language or match_language(language, (of_text,)):
         return ()
-    base = language.lower().partition("-")[0]
+    base = base_language(language)
     return (
         f"The sample is in {language_name(base)}: in {language_name(of_text)} the voice keeps its "
         "accent. A sample in the language of the text sounds more natural.",

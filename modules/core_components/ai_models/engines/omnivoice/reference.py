@@ -9,6 +9,7 @@ from modules.core_components.ai_models.engines.catalog_engine import read_sample
 from modules.core_components.audio.speech_regions import speech_regions
 from modules.core_components.errors import BadInputError, ModelMissingError
 from modules.core_components.progress import CancelToken, no_progress
+from modules.core_components.text.languages import base_language
 from modules.core_components.values import FloatArray, Sample, Speech
 
 SAMPLE_RATE_HZ = 24_000
@@ -49,7 +50,7 @@ def _cut(speech: Speech, cancel: CancelToken) -> Speech:
 def _listen(
     speech: Speech, sample: Sample, engine: Callable[[str], Any], cancel: CancelToken
 ) -> str:
-    language = sample.language.lower().partition("-")[0]
+    language = base_language(sample.language)
     for model_id in _WHISPER_MODELS:
         whisper = engine(model_id)
         if language and whisper.languages and language not in whisper.languages:

@@ -30,7 +30,7 @@ from modules.core_components.ai_models.voice_prompts import VoicePromptStore
 from modules.core_components.audio.joining import PARAGRAPH_PAUSE_S, SENTENCE_PAUSE_S, PieceJoiner
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import POLL_S, CancelToken, Progress
-from modules.core_components.text.languages import language_name
+from modules.core_components.text.languages import base_language, language_name
 from modules.core_components.text.reading.front_end import spoken_form, steps_without
 from modules.core_components.text.sentences import Piece, plan_pieces
 from modules.core_components.values import FloatArray, Sample, Speech, VoicePrompt
@@ -243,7 +243,7 @@ def _options_type(language: str) -> type[PocketOptions]:
 
 
 def _accent_notes(of_sample: str, of_text: str) -> tuple[str, ...]:
-    base = of_sample.lower().partition("-")[0]
+    base = base_language(of_sample)
     if base in ("", of_text):
         return ()
     return (

@@ -42,6 +42,7 @@ from modules.core_components.ai_models.model_utils import (
     configure_threads,
     import_transformers,
 )
+from modules.core_components.audio.measure import INAUDIBLE
 from modules.core_components.audio.resample import resample
 from modules.core_components.errors import BadInputError, ModelMissingError, StudioError
 from modules.core_components.progress import CancelToken, Progress
@@ -79,7 +80,6 @@ class VibeVoiceAsrOptions:
 
 
 REQUIRED_PACKAGES = ("torch", "transformers")
-_INAUDIBLE = 1e-4  # -80 dBFS: below this the model would invent text
 _SEED = 0  # of the noise that the acoustic encoder adds; the same recording, the same transcript
 _END = re.compile(r'"End"\s*:\s*([\d.]+)')
 
@@ -109,7 +109,8 @@ class VibeVoiceAsrEngine(CatalogEngine, ListeningEngine):
         samples = resample(speech.samples, speech.sample_rate_hz, SAMPLE_RATE_HZ)
         heard = Speech(samples, SAMPLE_RATE_HZ)
         language = options.language.strip().lower().split("-")[0].replace("auto", "")
-        if not len(samples) or float(np.abs(samples).max()) < _INAUDIBLE:
+        # Of silence the model would invent text.
+        if not len(samples) or float(np.abs(samples).max()) < INAUDIBLE:
             nothing = TranscriptionInfo(language, 0.0, speech.duration_s, 0.0)
             return Transcription(nothing, iter(()))
         notes: list[str] = []

@@ -20,6 +20,7 @@ from modules.core_components.ai_models.engines.whisper_features import (
     SAMPLE_RATE_HZ,
     WhisperFeatures,
 )
+from modules.core_components.audio.measure import INAUDIBLE
 from modules.core_components.audio.mel import mel_filters
 from modules.core_components.audio.sample_quality import MIN_SPEECH_S
 from modules.core_components.errors import BadInputError
@@ -62,7 +63,7 @@ def split_sample(
     if sample.ndim != 1 or not np.isfinite(sample).all():
         raise BadInputError("The sample is not one channel of finite numbers.")
     seconds = len(sample) / sample_rate_hz
-    if seconds < MIN_SPEECH_S or float(np.abs(sample).max(initial=0.0)) < 1e-4:
+    if seconds < MIN_SPEECH_S or float(np.abs(sample).max(initial=0.0)) < INAUDIBLE:
         raise BadInputError(
             f"The recording holds only {seconds:.1f} seconds of speech.",
             f"At least {MIN_SPEECH_S:g} seconds are needed; ten to thirty are best.",
