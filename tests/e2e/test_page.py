@@ -85,6 +85,30 @@ def test_a_take_is_downloaded_in_every_format(screen: StudioPage, spoken: Path) 
         assert abs(heard.duration_s - original.duration_s) < 0.1
 
 
+def test_on_a_phone_a_take_comes_into_view_and_back_closes_it(
+    screen: StudioPage, spoken: Path
+) -> None:
+    page = screen.page
+    page.set_viewport_size({"width": 390, "height": 844})
+    screen.open_tab("History")
+    row = screen.rows().first
+    for cell in row.locator("td").all():
+        box = cell.bounding_box()
+        assert box is not None
+        assert 0 < box["x"] < box["x"] + box["width"] < 390
+    row.click()
+    player = page.locator("studio-wave").locator("visible=true")
+    expect(player).to_be_in_viewport()
+    page.go_back()
+    expect(player).to_have_count(0)
+    expect(row).to_be_in_viewport()
+    assert page.url.endswith("#/history")
+    page.go_forward()
+    expect(player).to_be_in_viewport()
+    screen.page.get_by_role("link", name="All takes").click()
+    expect(player).to_have_count(0)
+
+
 def test_two_takes_are_compared_and_a_deletion_is_taken_back(
     screen: StudioPage, spoken: Path
 ) -> None:

@@ -151,6 +151,10 @@ class Page:
         else:
             self._trigger(self._find("button", label, "value"), "click")
 
+    def is_disabled(self, label: str) -> bool:
+        """Whether a button of Gradio's cannot be pressed now."""
+        return self._props[self._find("button", label, "value")].get("interactive") is False
+
     def expand(self, label: str) -> None:
         """Opens an accordion."""
         self._trigger(self._find("accordion", label, "label"), "expand")

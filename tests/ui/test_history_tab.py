@@ -76,16 +76,32 @@ def test_a_star_is_kept_with_the_take(services: Services, takes: tuple[Take, ...
 def test_two_takes_are_compared_side_by_side(services: Services, takes: tuple[Take, ...]) -> None:
     with opened(services, "History") as page:
         act(page, "mark", takes[0])
-        page.click("Compare")
-        assert "Two takes can be compared" in page.errors.pop()
+        assert "Compare (tick two takes)" in page.labels("button")
+        assert page.is_disabled("Compare (tick two takes)")
         act(page, "mark", takes[1])
         assert "2 selected" in page.text
+        assert not page.is_disabled("Compare")
         page.click("Compare")
         assert page.text.count("<studio-wave") == 2
         assert "Good &lt;b&gt;morning&lt;/b&gt;." in page.text
         assert re.search(r"Voice</th>\s*<td>Anna</td>\s*<td>high</td>", page.text)
         page.send("Close comparison", {"act": "close"})
         assert "<studio-wave" not in page.text
+        assert page.errors == []
+
+
+def test_a_take_is_closed_when_the_address_names_it_no_more(
+    services: Services, takes: tuple[Take, ...]
+) -> None:
+    with opened(services, "History") as page:
+        page.choose_row(takes[0].id)
+        assert f'href="#/history" data-take="{takes[0].id}"' in page.text
+        assert "<studio-wave" in page.text
+        act(page, "close")
+        assert "<studio-wave" not in page.text
+        assert "data-take" not in page.text
+        assert 'class="chosen"' not in page.text
+        assert listed(page, takes) == [take.text for take in takes]
         assert page.errors == []
 
 

@@ -6,7 +6,9 @@ const press = event => {
   if (!control) {
     element.querySelectorAll('[data-id]').forEach(other => other.classList.remove('chosen'));
     row.classList.add('chosen');
-    if (VIEW) history.pushState(null, '', `#/${VIEW}/${encodeURIComponent(id)}`);
+    const address = `#/${VIEW}/${encodeURIComponent(id)}`;
+    if (VIEW && location.hash !== address) history.pushState(null, '', address);
+    document.querySelector(`[data-take="${CSS.escape(id)}"]`)?.scrollIntoView();
     return trigger('select', { act: 'show', id });
   }
   const isPressed = control.getAttribute('aria-pressed') === 'true';
@@ -16,6 +18,18 @@ const press = event => {
 element.addEventListener('click', press);
 element.addEventListener('keydown', event => {
   if (event.key === 'Enter' && !event.target.closest('[data-act]')) press(event);
+});
+// Back at the address of the list, the take that was open is closed.
+window.addEventListener('hashchange', ({ oldURL }) => {
+  const [, view, item] = location.hash.split('/');
+  const [, left, opened] = new URL(oldURL).hash.split('/');
+  if (!VIEW || view !== VIEW || item || left !== VIEW || !opened) return;
+  const row = element.querySelector(`[data-id="${CSS.escape(decodeURIComponent(opened))}"]`);
+  if (row) {
+    row.classList.remove('chosen');
+    row.scrollIntoView({ block: 'nearest' });
+  }
+  trigger('select', { act: 'close', id: '' });
 });
 // The answer draws the list anew: the control that was used keeps the focus.
 let used = '';

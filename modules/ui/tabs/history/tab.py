@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from modules.core_components.errors import BadInputError, NotFoundError
 from modules.core_components.jobs import Job
@@ -29,6 +30,8 @@ PAGE = 12
 SEQUENCE = "history-list"
 NO_TAKES = "No takes yet. Everything you generate is kept here."
 NO_MATCH = "No take matches. Search for other words, or choose “All” in the menus."
+COMPARE = "Compare"
+COMPARE_WHAT = "Compare (tick two takes)"
 ZIP, JOINED = "zip", "joined"
 
 
@@ -40,16 +43,19 @@ class HistoryTab:
         self._services = studio.services
         self._marked = gr.State([])
         self._deleted = gr.State([])
+        self._view = str(tab.id)
         self._comparison = ComparisonPanel(self._services)
         with gr.Row():
             with gr.Column(scale=7, min_width=340):
                 self._filters = Filters()
                 self._list = parts.panel(
-                    empty_html(parts.LOADING), script=script("take_list", VIEW=repr(str(tab.id)))
+                    empty_html(parts.LOADING), script=script("take_list", VIEW=repr(self._view))
                 )
                 self._pager = Pager(PAGE)
                 with gr.Row():
-                    self._compare = gr.Button("Compare", size="sm", min_width=90)
+                    self._compare = gr.Button(
+                        COMPARE_WHAT, size="sm", min_width=90, interactive=False
+                    )
                     several = DownloadButtons((ZIP, JOINED), "history-several-link")
                     self._delete_marked = gr.Button(
                         "Delete selected", size="sm", min_width=90, variant="stop"
@@ -57,6 +63,7 @@ class HistoryTab:
                 self._trash = TrashPanel(studio, tab)
             with gr.Column(scale=5, min_width=320):
                 self._jobs = JobsView(self._services, (AGAIN,))
+                self._close = parts.panel(script=script("opened_take"))
                 self._take = TakePanel(self._services, self._jobs, "history-take")
                 with gr.Column(visible=False) as self._tools:
                     self._delete = ConfirmedButton("Delete take", "It moves to the trash.")
@@ -66,12 +73,12 @@ class HistoryTab:
 
     def _listen(self, studio: Studio, tab: gr.Tab) -> None:
         # One for each of `shown`.
-        self._unchanged = [gr.skip()] * (len(self._take.outputs) + 1)
+        self._unchanged = [gr.skip()] * (len(self._take.outputs) + 2)
         asked = [self._pager.page, self._marked, self._deleted, self._take.take_id]
         asked += self._filters.inputs
-        listing = [self._list, self._marked, self._deleted, *self._filters.outputs]
-        listing += self._pager.outputs
-        shown = [*self._take.outputs, self._tools]
+        listing = [self._list, self._marked, self._deleted, self._compare]
+        listing += [*self._filters.outputs, *self._pager.outputs]
+        shown = [*self._take.outputs, self._close, self._tools]
         every = [*shown, *listing]
         self._jobs.find_on_open(studio)
         self._filters.on_change(self._show_first_page, asked, listing, SEQUENCE)
@@ -113,7 +120,9 @@ class HistoryTab:
         )
         _, _, voice, engine, *_ = sought
         menus = filters.choices(takes.choices(), voice, engine)
-        return [table, marked, deleted, *menus, *self._pager.show(page, count)]
+        pair = len(marked) == 2
+        compare = gr.update(value=COMPARE if pair else COMPARE_WHAT, interactive=pair)
+        return [table, marked, deleted, compare, *menus, *self._pager.show(page, count)]
 
     def _act(
         self,
@@ -124,13 +133,16 @@ class HistoryTab:
         chosen: str,
         *sought: Any,
     ) -> list[Any]:
-        """What was pressed in the list: a row, its box, its star, or a button above."""
+        """What was pressed in the list: a row, its box, its star, or a button above; "close" is
+        sent when the address names no take any more."""
         act = getattr(made, "act", "show")
         shown, trash = self._unchanged, [gr.skip()] * len(self._trash.outputs)
         if act == "show":
-            rest = [gr.skip()] * (5 + len(self._pager.outputs))
+            rest = [gr.skip()] * (6 + len(self._pager.outputs))
             return [*self._show_take(self._services.takes.get(made.id)), *rest, *trash]
-        if act == "mark":
+        if act == "close":
+            shown, chosen = self._show_take(None), ""
+        elif act == "mark":
             marked = [take_id for take_id in marked if take_id != made.id]
             marked += [made.id] if made.on else []
         elif act == "star":
@@ -154,7 +166,12 @@ class HistoryTab:
             return self._show_take(None)
 
     def _show_take(self, take: Take | None) -> list[Any]:
-        return [*self._take.show(take), gr.update(visible=take is not None)]
+        return [*self._take.show(take), *self._around(take.id if take else "")]
+
+    def _around(self, take_id: str) -> list[Any]:
+        """What stands above and below the take that is open."""
+        link = render("opened_take", view=self._view, take_id=take_id) if take_id else Markup()
+        return [link, gr.update(visible=bool(take_id))]
 
     def _show_again(
         self,
@@ -167,7 +184,7 @@ class HistoryTab:
     ) -> list[Any]:
         shown = self._take.show_result(job)
         listing = self._show_page(page, marked, deleted, shown[0], *sought)
-        return [*shown, gr.update(visible=True), *listing]
+        return [*shown, *self._around(shown[0]), *listing]
 
     def _delete_take(
         self, page: int, marked: list[str], deleted: list[str], chosen: str, *sought: Any
