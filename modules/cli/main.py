@@ -34,6 +34,7 @@ from modules.cli.training import train_app
 from modules.cli.trash import trash_app
 from modules.cli.voices import voices_app
 from modules.core_components.settings import app_folder, load_settings
+from modules.core_components.texts import use_language
 
 app = typer.Typer(
     help="Voice Clone Studio. Without a command it opens the studio in the browser.",
@@ -80,6 +81,7 @@ def open_studio(
         if context.invoked_subcommand is None:
             from modules.ui.server import launch
 
+            use_language(settings.page_language)
             chosen_port = settings.port if port is None else port
             show = not no_browser
             launch(context.obj, chosen_port, host, password, show, typer.echo, api_key, drain)

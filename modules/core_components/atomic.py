@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from modules.core_components.errors import DiskFullError, NotWritableError, StudioError
+from modules.core_components.texts import _
 
 logger = logging.getLogger(__name__)
 
@@ -117,8 +118,8 @@ def explain_write_error(error: OSError, folder: Path | None = None) -> StudioErr
         return _no_room(path.name if path and folder is None else "", where)
     reason = _REFUSALS.get(error.errno or 0, error.strerror or str(error))
     return NotWritableError(
-        f"{where or 'The folder'} cannot be written to: {reason}.",
-        "Choose another folder, or make this one writable.",
+        _("{where} cannot be written to: {reason}.", where=where or "The folder", reason=reason),
+        _("Choose another folder, or make this one writable."),
     )
 
 
@@ -130,8 +131,8 @@ def is_refused_write(error: OSError) -> bool:
 def _no_room(name: str, folder: Path | None) -> DiskFullError:
     where = f"where {folder} lies" if folder else "on the disk"
     return DiskFullError(
-        f"There was no room on the disk to write {name or folder or 'the file'}.",
-        f"Free some space {where} and try again.",
+        _("There was no room on the disk to write {name}.", name=name or folder or "the file"),
+        _("Free some space {where} and try again.", where=where),
     )
 
 

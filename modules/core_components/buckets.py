@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from modules.core_components.atomic import full_disk_reported
 from modules.core_components.errors import BadInputError, JobCancelled, StudioError
 from modules.core_components.progress import CancelToken
+from modules.core_components.texts import _
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -119,8 +120,8 @@ def _kind(address: str) -> str:
     if kind not in STORES or "::" in address:
         known = [f"{name}://" for name in STORES if name != "memory"]  # that one is for tests
         raise BadInputError(
-            f"{address} is no place that recordings are read from.",
-            f"An address begins with one of {', '.join(known)}.",
+            _("{address} is no place that recordings are read from.", address=address),
+            _("An address begins with one of {known}.", known=", ".join(known)),
         )
     return kind
 
@@ -142,15 +143,24 @@ def _reading(address: str, read: Callable[[], T]) -> T:
         raise
     except ImportError as error:
         raise StudioError(
-            f"{kind}:// needs the package {STORES[kind]}, which is not installed.",
-            f"Install {STORES[kind]} into the Python of the studio, on every machine that works.",
+            _(
+                "{kind}:// needs the package {stores}, which is not installed.",
+                kind=kind,
+                stores=STORES[kind],
+            ),
+            _(
+                "Install {stores} into the Python of the studio, on every machine that works.",
+                stores=STORES[kind],
+            ),
             details=f".venv/bin/python -m pip install {STORES[kind]}",
         ) from error
     except FileNotFoundError as error:
-        raise BadInputError(f"There is nothing at {address}.", "Check the address.") from error
+        raise BadInputError(
+            _("There is nothing at {address}.", address=address), _("Check the address.")
+        ) from error
     except Exception as error:
         raise StudioError(
-            f"{address} cannot be read.",
-            "Check the address, the network, and the access that this machine has to the store.",
+            _("{address} cannot be read.", address=address),
+            _("Check the address, the network, and the access that this machine has to the store."),
             details=f"{type(error).__name__}: {error}",
         ) from error

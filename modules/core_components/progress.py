@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from modules.core_components.errors import DownloadError, JobCancelled
+from modules.core_components.texts import _
 
 
 class Progress(Protocol):
@@ -105,7 +106,9 @@ def take(box: queue.Queue[T], cancel: CancelToken, timeout_s: float, what: str) 
         except queue.Empty:
             cancel.raise_if_cancelled()
             if time.monotonic() > deadline:
-                raise DownloadError(f"{what} sent nothing for {timeout_s:.0f} s.") from None
+                raise DownloadError(
+                    _("{what} sent nothing for {timeout_s:.0f} s.", what=what, timeout_s=timeout_s)
+                ) from None
 
 
 def call(function: Callable[[], T], cancel: CancelToken, timeout_s: float, what: str) -> T:

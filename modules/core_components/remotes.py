@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from modules.core_components.errors import BadInputError
+from modules.core_components.texts import _
 from modules.core_components.validation import bad_input
 
 PREFIX = "remote:"
@@ -83,7 +84,7 @@ def read_address(given: str) -> str:
     given = given.strip()
     try:
         parts = urlsplit(given)
-        _ = parts.port
+        _unused = parts.port
     except ValueError:
         parts = urlsplit("")
     is_plain = not (parts.query or parts.fragment or re.search(r"[\s\x00-\x1f]", given))
@@ -108,8 +109,8 @@ def check_name(name: str) -> str:
     name = name.strip().lower()
     if not _NAME.fullmatch(name):
         raise BadInputError(
-            f"{name[:50]!r} cannot be the name of a remote.",
-            "Take up to 32 small letters, digits, dashes and underscores.",
+            _("{name!r} cannot be the name of a remote.", name=name[:50]),
+            _("Take up to 32 small letters, digits, dashes and underscores."),
             "name",
         )
     return name
@@ -118,7 +119,9 @@ def check_name(name: str) -> str:
 def parse_remotes(given: Mapping[str, Any]) -> dict[str, Remote]:
     """The remotes by name, from plain JSON. Raises BadInputError that names the remote."""
     if len(given) > MOST_REMOTES:
-        raise BadInputError(f"There are more than {MOST_REMOTES} remotes.")
+        raise BadInputError(
+            _("There are more than {most_remotes} remotes.", most_remotes=MOST_REMOTES)
+        )
     return {check_name(name): _parse_one(name, about) for name, about in given.items()}
 
 

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from modules.core_components import atomic
 from modules.core_components.errors import BadInputError
 from modules.core_components.remotes import Remote, parse_remotes
+from modules.core_components.texts import AUTOMATIC, _, mark
 from modules.core_components.validation import bad_input, bounds_of
 
 logger = logging.getLogger(__name__)
@@ -31,13 +32,16 @@ NO_FALLBACK = "none"
 # Weights are large: several studios, and the tests, may share one folder of them.
 MODELS_FOLDER_VARIABLE = "VOICE_STUDIO_MODELS"
 
+# The codes of `LANGUAGES`.
+PageLanguage = Literal["auto", "en", "de"]
+
 # When the first steps are offered.
-UNTIL_MADE, ALWAYS, NEVER = "until something is made", "always", "never"
+UNTIL_MADE, ALWAYS, NEVER = mark("until something is made"), mark("always"), mark("never")
 FirstSteps = Literal["until something is made", "always", "never"]
 
 # Where heavy work runs.
-HEAVY_HERE, HEAVY_WORKERS = "this machine", "several workers on this machine"
-HEAVY_CLUSTER = "a cluster of machines"
+HEAVY_HERE, HEAVY_WORKERS = mark("this machine"), mark("several workers on this machine")
+HEAVY_CLUSTER = mark("a cluster of machines")
 HeavyWork = Literal["this machine", "several workers on this machine", "a cluster of machines"]
 HEAVY_SETTINGS = ("heavy_work", "heavy_work_workers", "cluster_address")
 
@@ -108,9 +112,9 @@ def _setting(
     )
 
 
-_SPEECH, _LIMITS, _NETWORK = "Speech and transcription", "Limits", "Network"
-_COMPUTING, _FOLDERS, _PAGE = "Computing", "Folders", "Page"
-_HEAVY = "Heavy work"
+_SPEECH, _LIMITS = mark("Speech and transcription"), mark("Limits")
+_NETWORK, _COMPUTING, _HEAVY = mark("Network"), mark("Computing"), mark("Heavy work")
+_FOLDERS, PAGE_GROUP = mark("Folders"), mark("Page")
 
 
 class Settings(BaseModel):
@@ -193,9 +197,16 @@ class Settings(BaseModel):
         restart=True,
     )
 
+    page_language: PageLanguage = _setting(
+        AUTOMATIC,
+        PAGE_GROUP,
+        "Language of the page",
+        "The language of the page and of its messages; auto is that of this machine.",
+        restart=True,
+    )
     first_steps: FirstSteps = _setting(
         UNTIL_MADE,
-        _PAGE,
+        PAGE_GROUP,
         "First steps",
         "When Voice Clone offers the first steps: hear a voice, use your own, this machine.",
     )
@@ -438,7 +449,10 @@ def _gpu_budget(device: str, given: Any) -> tuple[str, float]:
 
 @dataclass(frozen=True)
 class SettingInfo:
-    """What is known about a setting. `default` is as in configs/default.json."""
+    """What is known about a setting, in the language of the page; the group is in English.
+
+    `default` is as in configs/default.json.
+    """
 
     name: str
     label: str
@@ -456,8 +470,8 @@ def describe_settings() -> tuple[SettingInfo, ...]:
     return tuple(
         SettingInfo(
             name,
-            field.title or name,
-            field.description or "",
+            _(field.title or name),
+            _(field.description or ""),
             field.json_schema_extra["group"],  # type: ignore[arg-type]
             field.default,
             *bounds_of(Settings, name),

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from modules.core_components.errors import BadInputError
+from modules.core_components.texts import _
 
 # What a value of a type is called.
 KIND_NAMES: Mapping[type, str] = {
@@ -54,15 +55,31 @@ def bad_input(
         choices = (
             context["expected"].replace("'", "").replace(" or ", ", ").replace('""', "nothing")
         )
-        return BadInputError(f"{label} cannot be {given!r}.", f"Choose {choices}.", name)
+        return BadInputError(
+            _("{label} cannot be {given!r}.", label=label, given=given),
+            _("Choose {choices}.", choices=choices),
+            name,
+        )
     if kind in ("greater_than_equal", "less_than_equal"):
         low, high = bounds_of(model, name)
-        return BadInputError(f"{label} is {given}.", f"It must lie in {low} to {high}.", name)
+        return BadInputError(
+            _("{label} is {given}.", label=label, given=given),
+            _("It must lie in {low} to {high}.", low=low, high=high),
+            name,
+        )
     if kind in _KINDS:
-        return BadInputError(f"{label} must be {_KINDS[kind]}, not {given!r}.", about=name)
+        return BadInputError(
+            _(
+                "{label} must be {kinds}, not {given!r}.",
+                label=label,
+                kinds=_KINDS[kind],
+                given=given,
+            ),
+            about=name,
+        )
     cause = context.get("error")
     if isinstance(cause, Exception):
-        message, _, hint = str(cause).partition("\n")
+        message, _unused, hint = str(cause).partition("\n")
         return BadInputError(f"{label}: {message}", hint, name)
     return BadInputError(f"{label}: {fault['msg']}.", about=name)
 
@@ -70,7 +87,11 @@ def bad_input(
 def unknown_name(noun: str, name: str, known: Sequence[str]) -> BadInputError:
     """For a name that does not exist; the hint lists the near ones, or all."""
     near = difflib.get_close_matches(name, known, n=3) or sorted(known)
-    return BadInputError(f"There is no {noun} {name!r}.", f"There are: {', '.join(near)}.", name)
+    return BadInputError(
+        _("There is no {noun} {name!r}.", noun=noun, name=name),
+        _("There are: {near}.", near=", ".join(near)),
+        name,
+    )
 
 
 def bounds_of(model: type[BaseModel], name: str) -> tuple[float | None, float | None]:

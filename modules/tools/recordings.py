@@ -18,6 +18,7 @@ from modules.core_components.audio.files import read_speech
 from modules.core_components.audio.waveform import waveform
 from modules.core_components.dataset.trimming import cut_sound
 from modules.core_components.errors import BadInputError, NotFoundError, StudioError
+from modules.core_components.texts import _
 from modules.core_components.values import Speech, Word
 from modules.tools.dataset.editor import get_clip
 from modules.tools.listening.transcripts import get_transcript
@@ -56,10 +57,10 @@ def find_recording(services: Services, kind: str, key: str) -> Recording:
     """
     find = _FINDERS.get(kind)
     if find is None:
-        raise NotFoundError(f"There are no recordings of the kind {kind!r}.")
+        raise NotFoundError(_("There are no recordings of the kind {kind!r}.", kind=kind))
     recording = find(services, key)
     if not recording.path.is_file():
-        raise NotFoundError("The recording is not there any more.", "Perhaps it was deleted.")
+        raise NotFoundError(_("The recording is not there any more."), _("Perhaps it was deleted."))
     return recording
 
 
@@ -111,7 +112,7 @@ def cut_part(recording: Recording, start_s: float, end_s: float) -> bytes:
     speech = read_speech(recording.path, called=recording.name)
     start_s, end_s = max(start_s, 0.0), min(end_s, speech.duration_s)
     if not end_s - start_s >= SHORTEST_PART_S:  # nor where a time is no number
-        raise BadInputError("There is nothing to save.", "Select a longer part.")
+        raise BadInputError(_("There is nothing to save."), _("Select a longer part."))
     samples = cut_sound(speech.samples, speech.sample_rate_hz, start_s, end_s)
     return encode_speech(Speech(samples, speech.sample_rate_hz), "wav")
 
@@ -136,12 +137,12 @@ def _sample(services: Services, key: str) -> Recording:
 def _transcript(services: Services, key: str) -> Recording:
     kept = get_transcript(services, key)
     if kept.recording is None:
-        raise NotFoundError("The recording was not kept with this transcript.")
+        raise NotFoundError(_("The recording was not kept with this transcript."))
     return Recording(kept.recording, kept.id)
 
 
 def _clip(services: Services, key: str) -> Recording:
-    dataset_name, _, clip_id = key.rpartition("/")
+    dataset_name, _unused, clip_id = key.rpartition("/")
     clip = get_clip(services, dataset_name, clip_id)
     return Recording(services.datasets.get(dataset_name).wav_of(clip), clip.id, clip.words)
 
@@ -152,11 +153,11 @@ def _conversation(services: Services, key: str) -> Recording:
 
 
 def _line(services: Services, key: str) -> Recording:
-    conversation_id, _, line_id = key.rpartition("/")
+    conversation_id, _unused, line_id = key.rpartition("/")
     conversation = services.conversations.get(conversation_id)
     take_id = conversation.line(line_id).take
     if not take_id:
-        raise NotFoundError("This line is not generated yet.")
+        raise NotFoundError(_("This line is not generated yet."))
     take = services.conversations.takes(conversation).get(take_id)
     return Recording(take.path, take.id)
 

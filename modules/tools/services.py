@@ -42,6 +42,7 @@ from modules.core_components.settings import (
     parse_model_settings,
     save_settings,
 )
+from modules.core_components.texts import _
 from modules.tools.models.model_names import find_model
 from modules.tools.speaking.live_feed import LiveFeeds
 
@@ -71,8 +72,8 @@ def check_heavy_work(before: Settings, settings: Settings) -> None:
     require_ray()
     if settings.heavy_work == HEAVY_CLUSTER and not settings.cluster_address:
         raise BadInputError(
-            "The address of the cluster is missing.",
-            "Give host and port of its head, such as 10.0.0.5:6379.",
+            _("The address of the cluster is missing."),
+            _("Give host and port of its head, such as 10.0.0.5:6379."),
             "cluster_address",
         )
 
@@ -86,8 +87,8 @@ def require_ray() -> None:
     """Raises StudioError, which says how to get Ray, where it is not installed."""
     if not ray_is_installed():
         raise StudioError(
-            "Ray is not installed, which work on several workers or machines needs.",
-            "Run the installer once more, with the option --cluster.",
+            _("Ray is not installed, which work on several workers or machines needs."),
+            _("Run the installer once more, with the option --cluster."),
             details="`bash install.sh --cluster`, on Windows `install.bat --cluster`.",
         )
 

@@ -15,6 +15,7 @@ from modules.core_components.settings import (
     Settings,
     describe_settings,
 )
+from modules.core_components.texts import _
 from modules.tools.services import Services
 
 
@@ -44,7 +45,9 @@ def change_settings(services: Services, given: Mapping[str, Any]) -> tuple[str, 
     fields = {item.about.name: item for item in setting_fields(services)}
     for name, value in given.items():
         if value is None:
-            raise BadInputError(f"{fields[name].about.label} is empty.", "Give a value.", name)
+            raise BadInputError(
+                _("{label} is empty.", label=fields[name].about.label), _("Give a value."), name
+            )
     changes = {
         # A page's number box gives 3.0 where 3 is meant.
         name: int(value) if _is_whole(value) and type(fields[name].value) is int else value
@@ -64,29 +67,37 @@ def default_values() -> str:
 def settings_table() -> str:
     """`docs/settings.md`: every setting with its default, range and meaning."""
     lines = [
-        "# Settings",
+        _("# Settings"),
         "",
-        "On the Settings tab, or as JSON in `config.json` in the data root. Written by "
-        "`configs/generate.py`; ↻ takes effect at the next start.",
+        _(
+            "On the Settings tab, or as JSON in `config.json` in the data root. "
+            "Written by `configs/generate.py`; ↻ takes effect at the next start."
+        ),
         "",
-        "The access token for gated models of the Hugging Face hub is no setting: it is kept in a "
-        "file of its own (`hub_token`, readable for its owner only) and never shown. Save or "
-        "remove it on the Settings tab or with `models token`.",
+        _(
+            "The access token for gated models of the Hugging Face hub is no "
+            "setting: it is kept in a file of its own (`hub_token`, readable for its "
+            "owner only) and never shown. Save or remove it on the Settings tab or "
+            "with `models token`."
+        ),
         "",
-        "Servers on other machines that speak and transcribe for this studio are kept as `remotes` "
-        "(address, kind, longest silence, and what they said they have), their keys in files of "
-        "their own (`remote_keys/`, as the token). Add them on the Models tab or with `remotes "
-        "add`: [remotes.md](remotes.md).",
+        _(
+            "Servers on other machines that speak and transcribe for this studio are "
+            "kept as `remotes` (address, kind, longest silence, and what they said "
+            "they have), their keys in files of their own (`remote_keys/`, as the "
+            "token). Add them on the Models tab or with `remotes add`: "
+            "[remotes.md](remotes.md)."
+        ),
     ]
     group = ""
     for item in describe_settings():
         if item.group != group:
             group = item.group
-            lines += ["", f"## {group}", "", "| setting | name | default | values | meaning |"]
+            lines += ["", f"## {group}", "", _("| setting | name | default | values | meaning |")]
             lines += ["|---|---|---|---|---|"]
         values = ", ".join(item.choices)
         if item.minimum is not None:
-            values = f"{item.minimum:,} to {item.maximum:,}"
+            values = _("{minimum:,} to {maximum:,}", minimum=item.minimum, maximum=item.maximum)
         label = f"{item.label}{' ↻' if item.needs_restart else ''}"
         default = f"`{json.dumps(item.default)}`"
         lines.append(f"| {label} | `{item.name}` | {default} | {values} | {item.meaning} |")

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from modules.core_components.errors import NotFoundError
 from modules.core_components.library.trash import Trash
+from modules.core_components.texts import _
 from modules.tools.listening.transcripts import DeletedTranscripts
 from modules.tools.services import Services
 
@@ -65,13 +66,16 @@ def restore_from_trash(services: Services, item_id: str) -> TrashItem:
         if item.id == item_id:
             KINDS[item.kind](services).restore(item_id)
             return item
-    raise NotFoundError(f"There is no {item_id!r} in the trash.", "List the trash to see its ids.")
+    raise NotFoundError(
+        _("There is no {item_id!r} in the trash.", item_id=item_id),
+        _("List the trash to see its ids."),
+    )
 
 
 def empty_trash(services: Services) -> tuple[int, int]:
     """Deletes everything in the trash for good; returns how many things and how many bytes."""
     items = list_trash(services)
-    for _, library in _libraries(services):
+    for _unused, library in _libraries(services):
         library.trash.empty()
     return len(items), sum(item.size_bytes for item in items)
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_type_hints
 import gradio as gr
 
 from modules.core_components.errors import BadInputError, StudioError
+from modules.core_components.texts import _
 from modules.ui.field_labels import field_labels
 from modules.ui.pages import Pages, asked_by
 from modules.ui.render import error_html
@@ -94,7 +95,7 @@ def show_errors(
         except Exception as error:
             logger.exception("A handler of the page failed")
             raise gr.Error(
-                "Something went wrong that the studio did not expect. See the log for details.",
+                _("Something went wrong that the studio did not expect. See the log for details."),
                 print_exception=False,
             ) from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from modules.core_components.errors import NotFoundError
 from modules.core_components.jobs import Job
 from modules.core_components.jobs import store as jobs
+from modules.core_components.texts import _, page_language, texts_of_scripts
 from modules.tools.first_steps import first_steps_wanted
 from modules.tools.models.memory import free_memory_in_words
 from modules.tools.services import Services
@@ -43,6 +45,7 @@ POLL_S = 0.05
 ASK_JOB_EVERY = 8
 # The elements that play recordings; nothing of the first paint waits for them.
 _LOAD_PLAYERS = "addEventListener('DOMContentLoaded', () => import('./player/players.js'));"
+_LANG = re.compile(rb'(<html\b[^>]*?)\blang="[^"]*"')
 _ENDS = {jobs.DONE: DONE, jobs.CANCELLED: CANCELLED}
 
 
@@ -61,7 +64,7 @@ def create_page(services: Services, password: str = "") -> FastAPI:
 
     def check_login(request: Request) -> None:
         if not is_logged_in(mounted.app, request):
-            raise HTTPException(401, "Log in to the page first.")
+            raise HTTPException(401, _("Log in to the page first."))
 
     for_viewers = [Depends(check_login)]
     app.include_router(live_routes(services), dependencies=for_viewers)
@@ -95,10 +98,13 @@ def create_page(services: Services, password: str = "") -> FastAPI:
 
 
 def head_html() -> str:
-    """What has to be on the page before Gradio's own scripts: the shade, light or dark, that was
-    chosen in this browser, and what corrects focus, keyboard and names of Gradio's controls."""
+    """What has to be on the page before Gradio's own scripts: the words of scripts in the language
+    of the page, the shade, light or dark, that was chosen in this browser, and what corrects focus,
+    keyboard and names of Gradio's controls."""
     style = (STATIC / "css" / "shade.css").read_text(encoding="utf-8")
-    scripts = [script(name) for name in ("apply_shade", "hold_views", "keyboard", "names")]
+    texts = json.dumps(texts_of_scripts()).replace("<", "\\u003c")
+    scripts = [script("translate", TEXTS=texts, LANGUAGE=json.dumps(page_language()))]
+    scripts += [script(name) for name in ("apply_shade", "hold_views", "keyboard", "names")]
     scripts.append(script("field_errors", FIELD_LABELS=labels_for_script()))
     scripts.append(script("show_progress"))
     head = f"<style>{style}</style>" + "".join(f"<script>{code}</script>" for code in scripts)
@@ -138,6 +144,7 @@ class HeadFirst:
                 return
             head = await asyncio.to_thread(self._html)
             page = page.replace(b"<head>", b"<head>" + head.encode(), 1)
+            page = _LANG.sub(rb'\1lang="' + page_language().encode() + b'"', page, 1)
             answer = MutableHeaders(raw=start["headers"])
             if compresses:
                 page = gzip.compress(page, _LEVEL)

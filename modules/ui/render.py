@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from modules.core_components.text.languages import language_name
 from modules.core_components.text.lines import shorten
+from modules.core_components.texts import _, ngettext
 from modules.core_components.units import device_name, memory_text
 from modules.tools.voices.preset_voices import voice_in_words
 
@@ -46,6 +47,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals |= {"_": _, "ngettext": ngettext}
     environment.filters |= {
         "duration": duration_text,
         "clock": clock_text,
@@ -113,7 +115,11 @@ def duration_text(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d} h" if hours else f"{minutes}:{rest:02d} min"
+    return (
+        f"{hours}:{minutes:02d}:{rest:02d} h"
+        if hours
+        else _("{minutes}:{rest:02d} min", minutes=minutes, rest=rest)
+    )
 
 
 def clock_text(seconds: float) -> str:
@@ -135,15 +141,19 @@ def size_text(nbytes: float | None) -> str:
     if not nbytes:
         return UNKNOWN
     if nbytes >= GIGABYTE:
-        return f"{nbytes / GIGABYTE:.1f} GB"
-    return f"{max(nbytes / MEGABYTE, 0.1):.0f} MB" if nbytes >= MEGABYTE else "< 1 MB"
+        return _("{nbytes:.1f} GB", nbytes=nbytes / GIGABYTE)
+    return (
+        _("{nbytes:.0f} MB", nbytes=max(nbytes / MEGABYTE, 0.1))
+        if nbytes >= MEGABYTE
+        else _("< 1 MB")
+    )
 
 
 def device_text(place: str) -> str:
     """Where a model is, from "device (cuda:0)" and the like: GPU 0; moving or swapped out, too."""
-    state, _, device = place.rstrip(")").partition(" (")
+    state, _unused, device = place.rstrip(")").partition(" (")
     name = device_name(device)
-    return {"device": name, "host": "main memory"}.get(state, f"{name}, {state}")
+    return {"device": name, "host": _("main memory")}.get(state, f"{name}, {state}")
 
 
 def figure_text(value: float | None, form: str = "{:.2f}") -> str:

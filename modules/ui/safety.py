@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from modules.api.errors import error_response
 from modules.api.security import is_api_path
 from modules.core_components.errors import BadInputError
+from modules.core_components.texts import _
 from modules.tools.services import Services
 
 LOOPBACK = "127.0.0.1"
@@ -56,9 +57,11 @@ class KnownHosts:
             return
         # Who writes a program may have the settings as a file only.
         called = " (allowed_hosts)" if is_api_path(scope["path"]) else ""
-        message = (
-            f"{given[:100]!r} is not a name of this studio. Use 127.0.0.1, or add the name to "
-            f"“Allowed host names”{called} in the settings."
+        message = _(
+            "{given!r} is not a name of this studio. Use 127.0.0.1, or add the name "
+            "to “Allowed host names”{called} in the settings.",
+            given=given[:100],
+            called=called,
         )
         await _refusal(scope, 400, message, "Host", "host_not_allowed")(scope, receive, send)
 
@@ -93,7 +96,7 @@ class SameOrigin:
             await self.app(scope, receive, send)
             return
         if _is_foreign(Headers(scope=scope)):
-            message = "This request comes from another site."
+            message = _("This request comes from another site.")
             refusal = _refusal(scope, 403, message, "Origin", "origin_not_allowed")
             await refusal(scope, receive, send)
             return
@@ -137,8 +140,8 @@ def check_address(host: str, password: str | None) -> None:
     """Raises BadInputError when `host` is open to other machines and no password guards it."""
     if not is_loopback(host) and not password:
         raise BadInputError(
-            f"On {host} every machine of the network could use this studio.",
-            "Give a password for it, or stay on 127.0.0.1.",
+            _("On {host} every machine of the network could use this studio.", host=host),
+            _("Give a password for it, or stay on 127.0.0.1."),
         )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
+from modules.core_components.texts import _
 from modules.core_components.version import APP_VERSION
 from modules.tools.services import Services
 from modules.ui.endpoints import add_endpoints
@@ -101,7 +102,7 @@ def build_studio(services: Services, pages: Pages | None = None) -> gr.Blocks:
         panel(_navigation_html(), script=script("navigation"), element_id="navigation")
         with gr.Tabs(elem_id="views"):
             # Shown until what was typed is back: then the page shows the view of its address.
-            gr.Tab("Opening", id="opening")
+            gr.Tab(_("Opening"), id="opening")
             for view in VIEWS:
                 with gr.Tab(view.label, id=view.id, elem_id=f"view-{view.id}") as tab:
                     view.draw(studio, tab)

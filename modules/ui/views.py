@@ -16,6 +16,7 @@ from typing import Any
 import gradio as gr
 
 from modules.core_components.errors import StudioError
+from modules.core_components.texts import _
 from modules.tools.services import Services
 from modules.ui.events import listen, listen_after, script, warn
 from modules.ui.widgets.parts import hidden_text
@@ -90,8 +91,8 @@ class Opening:
         for follow in self._waiting:
             follow(restored.success)
         # On the page itself: what stands in a view that was not opened yet reports no change.
-        found = [hidden_text() for _ in self._searches]
-        for box, (_, job_id) in zip(found, self._searches, strict=True):
+        found = [hidden_text() for _unused in self._searches]
+        for box, (_unused, job_id) in zip(found, self._searches, strict=True):
             listen(box.change, lambda job: job, [box], [job_id])
         outputs = [*found, *self._outputs]
         listen_as_opened(restored.success, self._answer, from_browser, self._inputs, outputs)
@@ -105,7 +106,7 @@ class Opening:
         The page looks through all listeners for each of its components when it is opened: one for
         each of the two hundred that are kept would take most of a second.
         """
-        keep = gr.Button("Keep", elem_id=f"keep-{view}", elem_classes="studio-hidden")
+        keep = gr.Button(_("Keep"), elem_id=f"keep-{view}", elem_classes="studio-hidden")
         # Also of what is not typed but brought by an answer (see `parts.mirror`).
         kinds = (gr.Textbox, gr.JSON)
         texts = [part.change for part in components.values() if isinstance(part, kinds)]
@@ -126,7 +127,7 @@ class Opening:
             for name, component in components.items()
         ]
         fields = json.dumps([(view, name, _choices(component)) for view, name, component in kept])
-        components = [component for *_, component in kept]
+        components = [component for *_unused, component in kept]
         restore = script("restore_drafts", FIELDS=fields)
         return listen(page.load, None, [], components, js=restore, queue=False)
 
@@ -139,7 +140,7 @@ class Opening:
         return [component for opened in self._opened for component in opened.outputs]
 
     def _answer(self, *values: Any) -> list[Any]:
-        answers: list[Any] = [search() for search, _ in self._searches]
+        answers: list[Any] = [search() for search, _unused in self._searches]
         rest = list(values)
         for opened in self._opened:
             own, rest = rest[: len(opened.inputs)], rest[len(opened.inputs) :]
@@ -186,7 +187,7 @@ class VoiceChooser:
 def _choices(component: Any) -> list[Any] | None:
     """The values that a component can have; None where all can be, or its choices come later."""
     choices = getattr(component, "choices", None) or ()
-    return [value for _, value in choices] if len(choices) > 1 else None
+    return [value for _unused, value in choices] if len(choices) > 1 else None
 
 
 @dataclass(frozen=True)
@@ -278,7 +279,7 @@ class Studio:
         `work` is also called, with "", when the view is shown without one. Returns the dependencies
         of showing the view and of a changed address, as `listen` does. See `navigation.js`.
         """
-        goto = gr.Button("Open", elem_id=f"item-{tab.id}", elem_classes="studio-hidden")
+        goto = gr.Button(_("Open"), elem_id=f"item-{tab.id}", elem_classes="studio-hidden")
         view = str(tab.id)
         opened = []
         for event in (self._shown(tab), goto.click):

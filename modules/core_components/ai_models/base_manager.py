@@ -35,6 +35,7 @@ from modules.core_components.ai_models.model_pool import (
 from modules.core_components.ai_models.voice_prompts import VoicePromptStore
 from modules.core_components.errors import NotFoundError
 from modules.core_components.settings import Settings, app_folder
+from modules.core_components.texts import _
 
 logger = logging.getLogger(__name__)
 
@@ -157,8 +158,13 @@ class BaseManager(LoaderRecipe):
         spec = self._registry.get(model_id)
         if spec.entry.task != self.task:
             raise NotFoundError(
-                f"{spec.entry.label} is for {spec.entry.task}, not for {self.task}.",
-                f"There are: {', '.join(self.engine_ids())}.",
+                _(
+                    "{label} is for {task}, not for {task_2}.",
+                    label=spec.entry.label,
+                    task=spec.entry.task,
+                    task_2=self.task,
+                ),
+                _("There are: {engine_ids}.", engine_ids=", ".join(self.engine_ids())),
             )
         return self._handle(model_id)
 

@@ -28,6 +28,7 @@ from pydantic import (
 
 from modules.core_components import atomic
 from modules.core_components.errors import NotFoundError, StudioError
+from modules.core_components.texts import _
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -340,12 +341,20 @@ def parse_catalog(path: Path) -> tuple[ModelEntry, ...]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise CatalogError(f"The catalog {path} cannot be read: {error}.") from error
+        raise CatalogError(
+            _("The catalog {path} cannot be read: {error}.", path=path, error=error)
+        ) from error
     licences = content.pop("licence", {})
     families = content.pop("family", {})
     models = content.pop("model", [])
     if content:
-        raise CatalogError(f"In the catalog, {path.name} has the unknown key {min(content)!r}.")
+        raise CatalogError(
+            _(
+                "In the catalog, {name} has the unknown key {content!r}.",
+                name=path.name,
+                content=min(content),
+            )
+        )
     for name, licence in licences.items():
         _validate(_LICENCE, licence, f"licence {name!r}")
     entries = tuple(_entry(item, families, licences) for item in models)
@@ -357,18 +366,28 @@ def _entry(own: Any, families: Mapping[str, Any], licences: Mapping[str, Any]) -
     """A model, which takes what it does not say itself from its family."""
     where = f"model {own.get('id')!r}"
     if own.get("family") not in families:
-        raise CatalogError(f"In the catalog, {where} has no known family ({own.get('family')!r}).")
+        raise CatalogError(
+            _(
+                "In the catalog, {where} has no known family ({get!r}).",
+                where=where,
+                get=own.get("family"),
+            )
+        )
     item = {**families[own["family"]], **own}
     if item.get("licence") not in licences:
         raise CatalogError(
-            f"In the catalog, {where} has the unknown licence {item.get('licence')!r}."
+            _(
+                "In the catalog, {where} has the unknown licence {get!r}.",
+                where=where,
+                get=item.get("licence"),
+            )
         )
     entry: ModelEntry = _validate(_ENTRY, {**item, "licence": licences[item["licence"]]}, where)
     names = [file.name for file in entry.files]
     if len(set(names)) != len(names):
-        raise CatalogError(f"In the catalog, {where} names a file twice.")
+        raise CatalogError(_("In the catalog, {where} names a file twice.", where=where))
     if not all(map(entry.files_from, entry.sources)):
-        raise CatalogError(f"In the catalog, a source of {where} gives no file.")
+        raise CatalogError(_("In the catalog, a source of {where} gives no file.", where=where))
     return entry
 
 
@@ -380,7 +399,13 @@ def _validate(kind: TypeAdapter[Any], content: Any, where: str) -> Any:
         fault = error.errors(include_url=False)[0]
         place = ".".join(map(str, fault["loc"]))
         raise CatalogError(
-            f"In the catalog, {where}: {place}: {fault['msg']} ({fault['input']!r})."
+            _(
+                "In the catalog, {where}: {place}: {fault} ({fault_2!r}).",
+                where=where,
+                place=place,
+                fault=fault["msg"],
+                fault_2=fault["input"],
+            )
         ) from error
 
 
@@ -389,14 +414,19 @@ def _check_unique(entries: tuple[ModelEntry, ...]) -> None:
     folders: dict[str, ModelEntry] = {}
     for entry in entries:
         if entry.id in ids:
-            raise CatalogError(f"In the catalog, the id {entry.id!r} is there twice.")
+            raise CatalogError(_("In the catalog, the id {id!r} is there twice.", id=entry.id))
         ids.add(entry.id)
         other = folders.setdefault(entry.folder, entry)
         # Two ways to load the same weights may share them; anything else would mix them up.
         if (other.files, other.sources) != (entry.files, entry.sources):
             raise CatalogError(
-                f"In the catalog, {other.id!r} and {entry.id!r} share the folder {entry.folder!r} "
-                "but not its files."
+                _(
+                    "In the catalog, {id!r} and {id_2!r} share the folder {folder!r} but not "
+                    "its files.",
+                    id=other.id,
+                    id_2=entry.id,
+                    folder=entry.folder,
+                )
             )
 
 
@@ -418,8 +448,10 @@ class Catalog:
             return self._entries[model_id]
         near = difflib.get_close_matches(model_id, self._entries, n=3, cutoff=0.4)
         raise NotFoundError(
-            f"There is no model {model_id!r}.",
-            f"Did you mean {' or '.join(near)}?" if near else "The Models tab lists them all.",
+            _("There is no model {model_id!r}.", model_id=model_id),
+            _("Did you mean {near}?", near=" or ".join(near))
+            if near
+            else _("The Models tab lists them all."),
             details="`models list` shows the models.",
         )
 
@@ -485,7 +517,7 @@ def starter_ids(catalog: Catalog) -> tuple[str, ...]:
 def _present(folder: Path, item: ModelFile) -> bool:
     if not item.is_pattern:
         return (folder / item.name).is_file()
-    head, _, tail = item.name.rpartition("/")
+    head, _unused, tail = item.name.rpartition("/")
     place = folder / head
     return place.is_dir() and any(
         fnmatchcase(found.name, tail) for found in place.iterdir() if found.is_file()

@@ -14,6 +14,7 @@ from modules.core_components.ai_models.engines.kokoro.wrapper import BUILDS
 from modules.core_components.ai_models.engines.options import parse_options
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken
+from modules.core_components.texts import _
 
 if TYPE_CHECKING:
     import torch
@@ -66,7 +67,10 @@ class ModelManager:
         """The model "v1.0" or "v0.19"; nothing is loaded yet. Raises BadInputError."""
         if version.removeprefix("v") not in BUILDS:
             known = ", ".join(f"v{name}" for name in BUILDS)
-            raise BadInputError(f"There is no Kokoro {version!r}.", f"Choose one of {known}.")
+            raise BadInputError(
+                _("There is no Kokoro {version!r}.", version=version),
+                _("Choose one of {known}.", known=known),
+            )
         if version not in self.models:
             if self._engines is None:
                 self._engines = await asyncio.to_thread(get_tts_manager)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from modules.core_components.ai_models.catalog import Catalog
 from modules.core_components.errors import StudioError
 from modules.core_components.settings import app_folder, load_settings
+from modules.core_components.texts import _
 
 if TYPE_CHECKING:
     import torch
@@ -53,8 +54,8 @@ def get_device(preference: str = "auto") -> str:
     if wanted in here:
         return wanted
     raise StudioError(
-        f"The device {preference!r} is not on this machine.",
-        f"This machine has {', '.join(here)}; auto takes the first.",
+        _("The device {preference!r} is not on this machine.", preference=preference),
+        _("This machine has {here}; auto takes the first.", here=", ".join(here)),
     )
 
 
@@ -91,8 +92,8 @@ def get_attention_implementation(preference: str = "auto", device: str | None = 
     """
     if preference not in ("auto", "flash_attention_2", "sdpa", "eager"):
         raise StudioError(
-            f"Unknown attention mechanism {preference!r}.",
-            "Choose auto, flash_attention_2, sdpa or eager.",
+            _("Unknown attention mechanism {preference!r}.", preference=preference),
+            _("Choose auto, flash_attention_2, sdpa or eager."),
         )
     if preference == "eager":
         return ["eager"]

@@ -34,6 +34,7 @@ from modules.core_components.library.tuned_models import (
 )
 from modules.core_components.progress import CancelToken, Progress, SharedWork, no_progress
 from modules.core_components.settings import Settings
+from modules.core_components.texts import _
 from modules.core_components.values import Sample, VoicePrompt
 
 logger = logging.getLogger(__name__)
@@ -219,7 +220,8 @@ class TTSManager(BaseManager):
         engine = self.get(model_id)
         if not engine.can_clone:
             raise BadInputError(
-                f"{engine.label} cannot take the voice of a sample.", "Choose an engine that can."
+                _("{label} cannot take the voice of a sample.", label=engine.label),
+                _("Choose an engine that can."),
             )
         return engine
 
@@ -293,7 +295,7 @@ class TTSManager(BaseManager):
         than one.
         """
         if len(prompt) != 1:
-            raise BadInputError("A prompt of one recording is kept at a time.")
+            raise BadInputError(_("A prompt of one recording is kept at a time."))
         engine = self.get_qwen3_base(model_size)
         key = self._named_key(sample_hash, model_size)
         made = prompt_of_item(prompt[0], key, engine.model_id, engine.model_revision)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from modules.core_components import atomic
 from modules.core_components.errors import BadInputError
+from modules.core_components.texts import _
 from modules.core_components.values import Sample, VoicePrompt
 
 logger = logging.getLogger(__name__)
@@ -190,7 +191,7 @@ class VoicePromptStore:
 
     def _make_room(self, kept: Path) -> None:
         files = sorted(self._files(), key=lambda file: file[1].st_mtime_ns)
-        total = sum(found.st_size for _, found in files)
+        total = sum(found.st_size for _unused, found in files)
         for path, found in files:
             if total <= self._disk_bytes:
                 return
@@ -204,7 +205,7 @@ class VoicePromptStore:
             self._recent.move_to_end(prompt.key)
             total = sum(_nbytes(known) for known in self._recent.values())
             while total > self._memory_bytes and len(self._recent) > 1:
-                _, oldest = self._recent.popitem(last=False)
+                _unused, oldest = self._recent.popitem(last=False)
                 total -= _nbytes(oldest)
 
     def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
@@ -216,7 +217,7 @@ class VoicePromptStore:
 
     def _path(self, key: str) -> Path:
         if not _KEY.fullmatch(key):
-            raise BadInputError(f"{key!r} is not the key of a prepared voice.")
+            raise BadInputError(_("{key!r} is not the key of a prepared voice.", key=key))
         return self._folder / f"{key}{SUFFIX}"
 
 

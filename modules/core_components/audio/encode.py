@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from modules.core_components.audio.resample import StreamResampler, resample
 from modules.core_components.errors import BadInputError
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray, Speech
 
 FORMATS = ("wav", "flac", "mp3")
@@ -40,7 +41,8 @@ def to_pcm16(samples: FloatArray) -> NDArray[np.int16]:
     """
     if not np.isfinite(samples).all():
         raise BadInputError(
-            "The audio holds values that are not numbers.", "Generate it again, or use other audio."
+            _("The audio holds values that are not numbers."),
+            _("Generate it again, or use other audio."),
         )
     scaled = np.rint(samples.astype(np.float64) * 32768.0)
     return np.clip(scaled, -32768, 32767).astype(np.int16)
@@ -49,7 +51,10 @@ def to_pcm16(samples: FloatArray) -> NDArray[np.int16]:
 def file_parameters(fmt: str) -> Mapping[str, Any]:
     """libsndfile's names for a format. Raises BadInputError for none of FORMATS."""
     if fmt not in _LIBSNDFILE:
-        raise BadInputError(f"Cannot write {fmt!r} files.", f"Choose {', '.join(FORMATS)}.")
+        raise BadInputError(
+            _("Cannot write {fmt!r} files.", fmt=fmt),
+            _("Choose {formats}.", formats=", ".join(FORMATS)),
+        )
     return _LIBSNDFILE[fmt]
 
 
@@ -169,7 +174,7 @@ def encode_pieces(pieces: Iterable[Speech], fmt: str) -> Iterator[bytes]:
 
     Raises BadInputError for a format not in STREAM_FORMATS.
     """
-    for _, content in encode_each(pieces, fmt):
+    for _unused, content in encode_each(pieces, fmt):
         if content:
             yield content
 
@@ -213,7 +218,8 @@ def wav_header(data_bytes: int = _UNKNOWN_BYTES) -> bytes:
 def _encoder(fmt: str, whole: bool) -> _Encoder:
     if fmt not in STREAM_FORMATS:
         raise BadInputError(
-            f"Unknown audio format {fmt!r}.", f"Choose {', '.join(STREAM_FORMATS)}."
+            _("Unknown audio format {fmt!r}.", fmt=fmt),
+            _("Choose {stream_formats}.", stream_formats=", ".join(STREAM_FORMATS)),
         )
     if fmt == "pcm" or (fmt == "wav" and whole):
         return _PcmEncoder(b"")
@@ -347,6 +353,6 @@ def _crc16(content: bytes) -> int:
     crc = 0
     for byte in content:
         crc ^= byte
-        for _ in range(8):
+        for _unused in range(8):
             crc = crc >> 1 ^ (0xA001 if crc & 1 else 0)
     return crc

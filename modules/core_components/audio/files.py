@@ -33,6 +33,7 @@ from modules.core_components.audio.resample import StreamResampler
 from modules.core_components.audio.speech_regions import speech_seconds
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray, Speech
 
 _MOST_CHANNELS = 8
@@ -105,13 +106,13 @@ def check_audible(path: Path, track: int = 0, called: str = "") -> None:
     reading = _Reading(name, raw_format, None, None, track, False)
     facts = ChannelFacts()
     with _opened(path, name) as stream:
-        for piece, _ in reading.pieces(stream, Downmix(), facts):
+        for piece, _unused in reading.pieces(stream, Downmix(), facts):
             if float(np.abs(piece).max(initial=0.0)) > INAUDIBLE:
                 return
     if not facts.differ:  # channels that cancel each other are silent as a mean only
         raise BadInputError(
-            f"{name} is silent: there is no sound in it.",
-            "Play it, or record it again with another microphone.",
+            _("{name} is silent: there is no sound in it.", name=name),
+            _("Play it, or record it again with another microphone."),
         )
 
 
@@ -193,22 +194,28 @@ def _opened(path: Path, name: str) -> Iterator[BinaryIO]:
             yield stream
     except OSError as error:
         raise BadInputError(
-            f"{name} cannot be opened: {error.strerror or error}.",
-            "Check that you may read the file.",
+            _("{name} cannot be opened: {strerror}.", name=name, strerror=error.strerror or error),
+            _("Check that you may read the file."),
         ) from error
 
 
 def _check_is_file(path: Path, name: str) -> None:
     if path.is_dir():
-        raise BadInputError(f"{name} is a folder, not a recording.", "Choose a file in it.")
+        raise BadInputError(
+            _("{name} is a folder, not a recording.", name=name), _("Choose a file in it.")
+        )
     if not path.exists():
         if name != path.name:  # a copy that the studio made
-            raise BadInputError(f"{name} is not kept any more.", "Give it again.")
-        raise BadInputError(f"There is no file {path}.", "Check the name and the folder.")
+            raise BadInputError(_("{name} is not kept any more.", name=name), _("Give it again."))
+        raise BadInputError(
+            _("There is no file {path}.", path=path), _("Check the name and the folder.")
+        )
     if not path.is_file():
-        raise BadInputError(f"{name} is not a file.", HINT_FORMATS)
+        raise BadInputError(_("{name} is not a file.", name=name), HINT_FORMATS)
     if path.stat().st_size == 0:
-        raise BadInputError(f"{name} is empty (0 bytes).", "Record or copy it again.")
+        raise BadInputError(
+            _("{name} is empty (0 bytes).", name=name), _("Record or copy it again.")
+        )
 
 
 @dataclass(frozen=True)
@@ -241,15 +248,18 @@ class _Reading:
 
         `length` is that of the recording in samples.
         """
-        most_s, _ = self._heard(stream, Downmix(), length)
+        most_s, _unused = self._heard(stream, Downmix(), length)
         if facts.cancel:
             plain = Downmix(align=False)
-            plain_s, _ = self._heard(stream, plain, length)
+            plain_s, _unused = self._heard(stream, plain, length)
             is_better = plain_s > _CLEARLY_MORE * most_s + _LEAST_MORE_S
             return (plain, ()) if is_better else (Downmix(), (_INVERTED_NOTE,))
         count = min(facts.count, _MOST_CHANNELS)
         heard = [self._heard(stream, Downmix(number), length) for number in range(count)]
-        spoken_s, power = [seconds for seconds, _ in heard], [power for _, power in heard]
+        spoken_s, power = (
+            [seconds for seconds, _unused in heard],
+            [power for _unused, power in heard],
+        )
         best = int(np.argmax(spoken_s))
         others = [number for number in range(count) if number != best]
         speechless = max(spoken_s[number] for number in others) < _SPEECHLESS * spoken_s[best]
@@ -273,26 +283,35 @@ class _Reading:
                 self.cancel.raise_if_cancelled()
             if not np.isfinite(samples).all():
                 raise BadInputError(
-                    f"{self.name} holds values that are not numbers (NaN or infinity).",
-                    "Export it again from the program that made it, as 16-bit wav for instance.",
+                    _(
+                        "{name} holds values that are not numbers (NaN or infinity).",
+                        name=self.name,
+                    ),
+                    _("Export it again from the program that made it, as 16-bit wav for instance."),
                 )
             duration_s += len(samples) / rate_hz
             if self.max_duration_s is not None and duration_s > self.max_duration_s:
                 raise BadInputError(
-                    f"{self.name} is longer than {_spoken_duration(self.max_duration_s)}.",
-                    "Cut out a shorter part, or raise the limit in the settings.",
+                    _(
+                        "{name} is longer than {spoken_duration}.",
+                        name=self.name,
+                        spoken_duration=_spoken_duration(self.max_duration_s),
+                    ),
+                    _("Cut out a shorter part, or raise the limit in the settings."),
                 )
             piece = resampler.feed(samples, rate_hz)
             length += len(piece)
             yield piece, resampler.to_hz
         rest = resampler.finish()
         if not length + len(rest):
-            raise BadInputError(f"{self.name} holds no sound: its length is zero.", HINT_FORMATS)
+            raise BadInputError(
+                _("{name} holds no sound: its length is zero.", name=self.name), HINT_FORMATS
+            )
         yield rest, resampler.to_hz
 
     def _collect(self, stream: BinaryIO, downmix: Downmix, facts: ChannelFacts) -> Speech:
         pieces = list(self.pieces(stream, downmix, facts))
-        return Speech(np.concatenate([samples for samples, _ in pieces]), pieces[-1][1])
+        return Speech(np.concatenate([samples for samples, _unused in pieces]), pieces[-1][1])
 
     def _heard(self, stream: BinaryIO, downmix: Downmix, length: int) -> tuple[float, float]:
         """How long somebody speaks in a mix, and its mean power; of a long recording, in excerpts
@@ -303,7 +322,7 @@ class _Reading:
         for piece, rate_hz in self.pieces(stream, downmix, ChannelFacts()):
             if not spans:
                 spans = _excerpt_spans(length, rate_hz)
-                excerpts = [[] for _ in spans]
+                excerpts = [[] for _unused in spans]
             energy += float(np.square(piece, dtype=np.float64).sum())
             for excerpt, (first, end) in zip(excerpts, spans, strict=True):
                 part = piece[max(first - at, 0) : max(end - at, 0)]

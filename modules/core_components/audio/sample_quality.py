@@ -23,6 +23,7 @@ from modules.core_components.audio.measure import (
 from modules.core_components.audio.resample import resample
 from modules.core_components.audio.speech_regions import speech_seconds
 from modules.core_components.errors import BadInputError
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray, Speech
 
 MIN_SPEECH_S = 2.0
@@ -55,17 +56,27 @@ def check_sample(speech: Speech) -> tuple[SampleFinding, ...]:
     """
     level_dbfs = loud_level_dbfs(speech)
     if level_dbfs < SILENT_DBFS:
-        raise BadInputError("The recording is silent.", "Check the microphone and record it again.")
+        raise BadInputError(
+            _("The recording is silent."), _("Check the microphone and record it again.")
+        )
     spoken_s = speech_seconds(speech)
     if spoken_s == 0:
         raise BadInputError(
-            "There is no speech in this recording.",
-            f"Give at least {MIN_SPEECH_S:g} seconds of clear speech by one person.",
+            _("There is no speech in this recording."),
+            _(
+                "Give at least {min_speech_s:g} seconds of clear speech by one person.",
+                min_speech_s=MIN_SPEECH_S,
+            ),
         )
     if spoken_s < MIN_SPEECH_S:
         raise BadInputError(
-            f"The recording holds only {spoken_s:.1f} seconds of speech.",
-            f"At least {MIN_SPEECH_S:g} seconds are needed, {_GOOD_SPEECH_S:g} or more are better.",
+            _("The recording holds only {spoken_s:.1f} seconds of speech.", spoken_s=spoken_s),
+            _(
+                "At least {min_speech_s:g} seconds are needed, {good_speech_s:g} or more "
+                "are better.",
+                min_speech_s=MIN_SPEECH_S,
+                good_speech_s=_GOOD_SPEECH_S,
+            ),
         )
     return (*_sound_findings(speech, level_dbfs), *_length_findings(spoken_s))
 
@@ -75,36 +86,45 @@ def _sound_findings(speech: Speech, level_dbfs: float) -> list[SampleFinding]:
     noise_db = signal_to_noise_db(speech)
     if echoes(speech):
         # Its pauses are full of the room, which is no noise that could be removed.
-        sentence = (
-            "It was recorded in a room that echoes, and the voice will sound so too; record it "
-            "nearer to the microphone, or in a room with carpets and curtains."
+        sentence = _(
+            "It was recorded in a room that echoes, and the voice will sound so too; "
+            "record it nearer to the microphone, or in a room with carpets and "
+            "curtains."
         )
         found.append(SampleFinding("reverberation", sentence))
     elif noise_db is not None and noise_db < _NOISY_DB:
-        sentence = (
-            f"It is noisy: the speech is only {noise_db:.0f} dB above the noise; remove the noise, "
-            "or record it in a quieter room."
+        sentence = _(
+            "It is noisy: the speech is only {noise_db:.0f} dB above the noise; "
+            "remove the noise, or record it in a quieter room.",
+            noise_db=noise_db,
         )
         found.append(SampleFinding("noise", sentence, DENOISE))
     if (clipped := clipping_fraction(speech)) > AUDIBLE_CLIPPING:
-        sentence = f"It is overdriven ({clipped:.1%} of it is clipped); record it at a lower level."
+        sentence = _(
+            "It is overdriven ({clipped:.1%} of it is clipped); record it at a lower level.",
+            clipped=clipped,
+        )
         found.append(SampleFinding("clipping", sentence))
     if level_dbfs < _QUIET_DBFS:
-        sentence = (
-            f"It is very quiet ({level_dbfs:.0f} dBFS); raise its level, or better record it at a "
-            "higher one."
+        sentence = _(
+            "It is very quiet ({level_dbfs:.0f} dBFS); raise its level, or better "
+            "record it at a higher one.",
+            level_dbfs=level_dbfs,
         )
         found.append(SampleFinding("level", sentence, LEVEL))
     if (band_hz := bandwidth_hz(speech)) < _TELEPHONE_HZ:
-        sentence = (
-            f"It sounds like a telephone: nothing above {band_hz / 1000:.1f} kHz; a recording "
-            "with a better microphone brings more of the voice."
+        sentence = _(
+            "It sounds like a telephone: nothing above {band_hz:.1f} kHz; a "
+            "recording with a better microphone brings more of the voice.",
+            band_hz=band_hz / 1000,
         )
         found.append(SampleFinding("bandwidth", sentence))
     elif band_hz < _DULL_HZ:
-        sentence = (
-            f"It sounds dull: nothing above {band_hz / 1000:.1f} kHz; a recording with a better "
-            "microphone, or the file before it was compressed, brings more of the voice."
+        sentence = _(
+            "It sounds dull: nothing above {band_hz:.1f} kHz; a recording with a "
+            "better microphone, or the file before it was compressed, brings more of "
+            "the voice.",
+            band_hz=band_hz / 1000,
         )
         found.append(SampleFinding("bandwidth", sentence))
     return found
@@ -112,15 +132,18 @@ def _sound_findings(speech: Speech, level_dbfs: float) -> list[SampleFinding]:
 
 def _length_findings(spoken_s: float) -> list[SampleFinding]:
     if spoken_s < _GOOD_SPEECH_S:
-        sentence = (
-            f"It holds {spoken_s:.1f} seconds of speech; {_GOOD_SPEECH_S:g} or more give a "
-            "better likeness."
+        sentence = _(
+            "It holds {spoken_s:.1f} seconds of speech; {good_speech_s:g} or more "
+            "give a better likeness.",
+            spoken_s=spoken_s,
+            good_speech_s=_GOOD_SPEECH_S,
         )
         return [SampleFinding("short", sentence)]
     if spoken_s > _LONG_SPEECH_S:
-        sentence = (
-            f"It holds {spoken_s / 60:.0f} minutes of speech; half a minute in the voice's usual "
-            "tone is enough, and quicker: shorten it."
+        sentence = _(
+            "It holds {spoken_s:.0f} minutes of speech; half a minute in the voice's "
+            "usual tone is enough, and quicker: shorten it.",
+            spoken_s=spoken_s / 60,
         )
         return [SampleFinding("long", sentence, SHORTEN)]
     return []

@@ -15,6 +15,7 @@ from modules.core_components.audio.measure import INAUDIBLE
 from modules.core_components.audio.resample import resample
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray, Speech
 
 Region = tuple[float, float]
@@ -143,7 +144,7 @@ def _regions_or_error(speech: Speech) -> list[Region]:
     regions = speech_regions(speech)
     if not regions:
         raise BadInputError(
-            "There is no speech in this recording.", "Choose a recording with clear speech."
+            _("There is no speech in this recording."), _("Choose a recording with clear speech.")
         )
     return regions
 

@@ -22,6 +22,7 @@ from itertools import combinations
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.languages import is_spaceless_character, language_name
 from modules.core_components.text.lines import split_lines
+from modules.core_components.texts import _
 
 SUFFIXES = (".csv", ".tsv", ".psv", ".txt", ".list", ".lst", ".jsonl")
 DELIMITERS = ("|", "\t", ";", ",")
@@ -101,7 +102,9 @@ def decode_metadata(content: bytes, name: str) -> str:
     try:
         return content.decode("utf-16" if utf16 else "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise BadInputError(f"{name} cannot be read ({error}).", "Save it as UTF-8.") from error
+        raise BadInputError(
+            _("{name} cannot be read ({error}).", name=name, error=error), _("Save it as UTF-8.")
+        ) from error
 
 
 def has_header(content: bytes) -> bool:
@@ -127,7 +130,10 @@ def read_rows(content: bytes, name: str, is_there: Finder) -> tuple[MetadataRow,
         return _json_rows(lines, name)
     filled = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
     if not filled:
-        raise BadInputError(f"{name} holds no rows.", f"It needs rows such as {_HEADER_EXAMPLE}.")
+        raise BadInputError(
+            _("{name} holds no rows.", name=name),
+            _("It needs rows such as {header_example}.", header_example=_HEADER_EXAMPLE),
+        )
     for known in DELIMITERS:
         columns = _header_columns(_fields(filled[0][1], known))
         if columns is not None:
@@ -137,7 +143,11 @@ def read_rows(content: bytes, name: str, is_there: Finder) -> tuple[MetadataRow,
     mark = _delimiter(filled, is_there)
     if mark is None:
         raise BadInputError(
-            f"{name} holds no rows.", f"It needs rows such as {_HEADER_EXAMPLE}, or id|text."
+            _("{name} holds no rows.", name=name),
+            _(
+                "It needs rows such as {header_example}, or id|text.",
+                header_example=_HEADER_EXAMPLE,
+            ),
         )
     return _rows_by_content(_records(text, filled, mark), mark, name, is_there)
 
@@ -161,13 +171,13 @@ def _json_rows(lines: Sequence[str], name: str) -> tuple[MetadataRow, ...]:
         except ValueError:
             record = None
         if not isinstance(record, dict):
-            rows.append(MetadataRow(number, "", "", problem="The line is no JSON object."))
+            rows.append(MetadataRow(number, "", "", problem=_("The line is no JSON object.")))
             continue
         columns = _header_columns(list(record))
         if columns is None:
             raise BadInputError(
-                f"{name}, line {number}, names no file or no text.",
-                'It needs lines such as {"file_name": "a.wav", "text": "..."}.',
+                _("{name}, line {number}, names no file or no text.", name=name, number=number),
+                _('It needs lines such as {"file_name": "a.wav", "text": "..."}.'),
             )
         fields = tuple("" if value is None else str(value) for value in record.values())
         rows.append(_row(_Record(number, fields), columns, len(fields), ""))
@@ -250,7 +260,7 @@ def _header_columns(fields: Sequence[str]) -> _Columns | None:
 
 def _delimiter(filled: Sequence[tuple[int, str]], is_there: Finder) -> str | None:
     """The mark that parts most rows into a recording that is there and something else."""
-    looked_at = [line for _, line in filled[:_LOOKED_AT]]
+    looked_at = [line for _unused, line in filled[:_LOOKED_AT]]
     found = {}
     for mark in (*DELIMITERS, " "):
         parts = [line.split(mark) for line in looked_at if mark in line.strip()]
@@ -268,7 +278,11 @@ def _rows_by_content(
     counted = Counter(len(record.fields) for record in records if len(record.fields) > 1)
     if not counted:
         raise BadInputError(
-            f"{name} holds no rows.", f"It needs rows such as {_HEADER_EXAMPLE}, or id|text."
+            _("{name} holds no rows.", name=name),
+            _(
+                "It needs rows such as {header_example}, or id|text.",
+                header_example=_HEADER_EXAMPLE,
+            ),
         )
     width = max(counted, key=lambda size: (counted[size], size))
     typical = [record.fields for record in records if len(record.fields) == width][:_LOOKED_AT]
@@ -276,9 +290,17 @@ def _rows_by_content(
     columns = _columns_by_content(typical, file, name)
     if mark in ",;" and len(counted) > 1 and max(counted) > width:
         raise BadInputError(
-            f"{name} has rows of {min(counted)} to {max(counted)} fields, so that it cannot be "
-            "seen where a text ends.",
-            f"Put texts that hold a {mark} in double quotes, or part the fields with |.",
+            _(
+                "{name} has rows of {counted} to {counted_2} fields, so that it cannot "
+                "be seen where a text ends.",
+                name=name,
+                counted=min(counted),
+                counted_2=max(counted),
+            ),
+            _(
+                "Put texts that hold a {mark} in double quotes, or part the fields with |.",
+                mark=mark,
+            ),
         )
     return tuple(_row(record, columns, width, mark) for record in records)
 
@@ -296,7 +318,10 @@ def _columns_by_content(rows: Sequence[Sequence[str]], file: int, name: str) -> 
         if index != file and any(row[index] for row in rows)
     }
     if not values:
-        raise BadInputError(f"{name} holds no texts.", f"It needs rows such as {_HEADER_EXAMPLE}.")
+        raise BadInputError(
+            _("{name} holds no texts.", name=name),
+            _("It needs rows such as {header_example}.", header_example=_HEADER_EXAMPLE),
+        )
     labels = [index for index, column in values.items() if _is_label(column)]
     texts = [index for index in values if index not in labels]
     for first, second in combinations(values, 2):
@@ -311,8 +336,11 @@ def _columns_by_content(rows: Sequence[Sequence[str]], file: int, name: str) -> 
         texts = _most_varied(values)
     if len(texts) != 1:
         raise BadInputError(
-            f"In {name} it cannot be seen which column holds the text.",
-            f"Give it a first line that names the columns, such as {_HEADER_EXAMPLE}.",
+            _("In {name} it cannot be seen which column holds the text.", name=name),
+            _(
+                "Give it a first line that names the columns, such as {header_example}.",
+                header_example=_HEADER_EXAMPLE,
+            ),
         )
     (text,) = texts
     return _Columns(file, text, None, _speaker(values, [i for i in values if i != text]))
@@ -352,7 +380,7 @@ def _most_varied(values: Mapping[int, Sequence[str]]) -> list[int]:
     if len(values) == 1:
         return list(values)
     different = sorted(((len(set(column)), index) for index, column in values.items()))[::-1]
-    (most, index), (next_most, _) = different[:2]
+    (most, index), (next_most, _unused) = different[:2]
     return [index] if most >= 2 * next_most else list(values)
 
 
@@ -379,14 +407,18 @@ def _row(record: _Record, columns: _Columns, width: int, mark: str) -> MetadataR
     file = field(columns.file)
     if len(fields) > width and not _is_normalized_too(fields, columns, width):
         sign = "tab" if mark == "\t" else mark
-        problem = f"The row has a {sign} too many." if mark else "The row has too many fields."
+        problem = (
+            _("The row has a {sign} too many.", sign=sign)
+            if mark
+            else _("The row has too many fields.")
+        )
         return MetadataRow(record.line, file, "", problem=problem)
     normalized = columns.normalized if len(fields) <= width else width
     text = field(normalized) or field(columns.text)
     # Where a column is missing before the text, it is not known which.
     too_short = len(fields) < width and columns.text > 1
     if not file or not text or too_short:
-        return MetadataRow(record.line, file, "", problem="The row has no text or no file.")
+        return MetadataRow(record.line, file, "", problem=_("The row has no text or no file."))
     subset = field(columns.subset).casefold()
     return MetadataRow(record.line, file, " ".join(text.split()), field(columns.speaker), subset)
 

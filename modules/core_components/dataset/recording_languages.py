@@ -10,6 +10,7 @@ from modules.core_components.dataset.report import BAD, Finding
 from modules.core_components.dataset.values import Dataset
 from modules.core_components.text.detected_language import DetectedLanguage
 from modules.core_components.text.languages import language_name
+from modules.core_components.texts import _
 
 # In the `made_with` of a source that sounds like another language than that of its text: the
 # language (ISO 639-1) and its probability.
@@ -49,19 +50,30 @@ def summarize_doubts(doubts: Sequence[LanguageDoubt], chosen: str) -> str:
     if len(counts) == 1:
         languages = language_name(counts[0][0])
     names = ", ".join(doubt.recording for doubt in doubts[:_MOST_NAMES])
-    more = f" and {len(doubts) - _MOST_NAMES} more" if len(doubts) > _MOST_NAMES else ""
-    return (
-        f"{len(doubts)} recordings sound like {languages} but were transcribed as "
-        f"{language_name(chosen)}: {names}{more}. Their texts may be translated or invented."
+    more = (
+        _(" and {count} more", count=len(doubts) - _MOST_NAMES) if len(doubts) > _MOST_NAMES else ""
+    )
+    return _(
+        "{count} recordings sound like {languages} but were transcribed as "
+        "{language_name}: {names}{more}. Their texts may be translated or "
+        "invented.",
+        count=len(doubts),
+        languages=languages,
+        language_name=language_name(chosen),
+        names=names,
+        more=more,
     )
 
 
 def language_remedy(doubts: Sequence[LanguageDoubt], chosen: str) -> str:
     """What to do about recordings in another language."""
     names = " or ".join(dict.fromkeys(language_name(doubt.language) for doubt in doubts))
-    return (
-        f"Play a clip. If it is {names}, add the recording to a dataset of that language and "
-        f"exclude its clips here. If it is {language_name(chosen)}, all is well."
+    return _(
+        "Play a clip. If it is {names}, add the recording to a dataset of that "
+        "language and exclude its clips here. If it is {language_name}, all is "
+        "well.",
+        names=names,
+        language_name=language_name(chosen),
     )
 
 

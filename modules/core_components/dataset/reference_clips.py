@@ -22,6 +22,7 @@ from modules.core_components.audio.measure import clipping_fraction, loud_level_
 from modules.core_components.dataset.values import SAMPLE_RATE_HZ, TRAIN, Clip, Dataset
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray, Speech
 
 SHORTEST_S, WANTED_S, MOST_S = 2.0, 12.0, 30.0
@@ -46,8 +47,8 @@ def choose_reference(dataset: Dataset, cancel: CancelToken | None = None) -> Ref
     candidates = sorted(longer or mine, key=lambda clip: -clip.duration_s)[:_MOST_READ]
     if not candidates:
         raise BadInputError(
-            f"The dataset {dataset.name!r} has no clips to take a reference from.",
-            "Add recordings on the Dataset tab.",
+            _("The dataset {name!r} has no clips to take a reference from.", name=dataset.name),
+            _("Add recordings on the Dataset tab."),
         )
     sounds: dict[str, Speech] = {}
     for clip in candidates:

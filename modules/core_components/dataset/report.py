@@ -16,6 +16,7 @@ import numpy as np
 
 from modules.core_components import atomic
 from modules.core_components.dataset.values import EVAL, Clip, Dataset
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray
 
 logger = logging.getLogger(__name__)
@@ -111,11 +112,21 @@ def describe_noise_removed(dataset: Dataset) -> str:
         for name in ("before_db", "after_db")
     )
     clips, recordings = sum(weights), len(cleaned)
-    of_all = f"{clips} clip{'s' if clips > 1 else ''} of {recordings} recording"
-    return (
-        f"Noise was removed from {of_all}{'s' if recordings > 1 else ''} ({cleaned[0]['method']}): "
-        f"the speech was {before:.0f} dB above the noise and is {after:.0f} dB above it now. The "
-        "recordings are as they were."
+    of_all = _(
+        "{clips} clip{text} of {recordings} recording",
+        clips=clips,
+        text="s" if clips > 1 else "",
+        recordings=recordings,
+    )
+    return _(
+        "Noise was removed from {of_all}{text} ({cleaned}): the speech was "
+        "{before:.0f} dB above the noise and is {after:.0f} dB above it now. The "
+        "recordings are as they were.",
+        of_all=of_all,
+        text="s" if recordings > 1 else "",
+        cleaned=cleaned[0]["method"],
+        before=before,
+        after=after,
     )
 
 
@@ -211,7 +222,7 @@ def listed_clips(
 def kinds_found(report: DatasetReport) -> Mapping[str, int]:
     """In how many clips each kind of finding is, the most frequent first."""
     pairs = {(finding.clip_id, finding.kind) for finding in report.findings if finding.clip_id}
-    return dict(Counter(kind for _, kind in sorted(pairs)).most_common())
+    return dict(Counter(kind for _unused, kind in sorted(pairs)).most_common())
 
 
 def _is_shown(clip: Clip, show: str, found: list[Finding]) -> bool:

@@ -27,6 +27,7 @@ from modules.core_components.dataset.report import (
 from modules.core_components.dataset.values import LONGEST_SAMPLES, SAMPLE_RATE_HZ, SHORTEST_S, Clip
 from modules.core_components.text.languages import language_name
 from modules.core_components.text.word_errors import normalize_words, word_error_rate
+from modules.core_components.texts import _
 from modules.core_components.values import Speech
 
 # Counts in the keys of kept measures: raise it when a figure is computed otherwise.
@@ -179,7 +180,12 @@ def clip_findings(facts: ClipFacts, usual: Usual, language: str) -> Iterator[Fin
     yield from _text_findings(facts, language)
     if facts.measures is None:
         yield Finding(
-            clip.id, "missing", BAD, facts.problem, "Drop the clip, or build the dataset again.", 9
+            clip.id,
+            "missing",
+            BAD,
+            facts.problem,
+            _("Drop the clip, or build the dataset again."),
+            9,
         )
         return
     yield from _sound_findings(facts.measures, usual, clip.gain_db)
@@ -191,19 +197,37 @@ def clip_findings(facts: ClipFacts, usual: Usual, language: str) -> Iterator[Fin
 def _text_findings(facts: ClipFacts, language: str) -> Iterator[Finding]:
     clip_id, text = facts.clip.id, facts.clip.text
     if not text.strip():
-        yield Finding(clip_id, "text", BAD, "It has no text.", "Transcribe it again, or drop it.")
+        yield Finding(
+            clip_id, "text", BAD, _("It has no text."), _("Transcribe it again, or drop it.")
+        )
         return
     if breaks_rows(text):
         yield Finding(
-            clip_id, "text", BAD, "Its text has a | or a line break.", "Take it out of the text."
+            clip_id,
+            "text",
+            BAD,
+            _("Its text has a | or a line break."),
+            _("Take it out of the text."),
         )
     if facts.text_fault:
-        words = f" Words: {', '.join(facts.unknown_words[:5])}." if facts.unknown_words else ""
-        message = f"The trainer would drop it: {facts.text_fault}.{words}"
-        yield Finding(clip_id, "tokenizer", BAD, message, "Write it another way, or drop it.", 5)
+        words = (
+            _(" Words: {unknown_words}.", unknown_words=", ".join(facts.unknown_words[:5]))
+            if facts.unknown_words
+            else ""
+        )
+        message = _(
+            "The trainer would drop it: {text_fault}.{words}",
+            text_fault=facts.text_fault,
+            words=words,
+        )
+        yield Finding(clip_id, "tokenizer", BAD, message, _("Write it another way, or drop it."), 5)
     if odd := odd_characters(text, language):
-        message = f"Unusual in {language_name(language)}: {' '.join(odd[:8])}"
-        hint = "Write these as they are spoken, or take them out."
+        message = _(
+            "Unusual in {language_name}: {odd}",
+            language_name=language_name(language),
+            odd=" ".join(odd[:8]),
+        )
+        hint = _("Write these as they are spoken, or take them out.")
         yield Finding(clip_id, "characters", WARN, message, hint, len(odd))
 
 
@@ -211,27 +235,35 @@ def _sound_findings(found: ClipMeasures, usual: Usual, gain_db: float) -> Iterat
     clip_id = found.clip_id
     samples = round(found.duration_s * SAMPLE_RATE_HZ)
     if samples > LONGEST_SAMPLES or found.duration_s < SHORTEST_S:
-        message = f"It is {found.duration_s:.2f} s long: the engine takes 0.33 to 11.6 s."
-        yield Finding(clip_id, "length", BAD, message, "Trim it, or drop it.", 4)
+        message = _(
+            "It is {duration_s:.2f} s long: the engine takes 0.33 to 11.6 s.",
+            duration_s=found.duration_s,
+        )
+        yield Finding(clip_id, "length", BAD, message, _("Trim it, or drop it."), 4)
     if found.loudness_lufs is None and found.duration_s > SHORTEST_S:
-        yield Finding(clip_id, "silence", BAD, "There is hardly any sound in it.", "Drop it.", 4)
+        yield Finding(
+            clip_id, "silence", BAD, _("There is hardly any sound in it."), _("Drop it."), 4
+        )
         return
     if found.clipping > AUDIBLE_CLIPPING:
         severity = BAD if found.clipping > _BADLY_CLIPPED else WARN
-        message = f"It is overdriven: {found.clipping:.1%} of it is clipped."
-        hint = "Record it at a lower level, or drop it."
+        message = _("It is overdriven: {clipping:.1%} of it is clipped.", clipping=found.clipping)
+        hint = _("Record it at a lower level, or drop it.")
         yield Finding(clip_id, "clipping", severity, message, hint, min(50 * found.clipping, 9))
     noise = found.signal_to_noise_db
     if noise is not None and noise < _NOISY_DB:
         severity = BAD if noise < _VERY_NOISY_DB else WARN
-        message = f"It is noisy: the speech is only {noise:.0f} dB above the noise."
-        hint = "Drop it, or take the noise out of the recording and build again."
+        message = _("It is noisy: the speech is only {noise:.0f} dB above the noise.", noise=noise)
+        hint = _("Drop it, or take the noise out of the recording and build again.")
         yield Finding(clip_id, "noise", severity, message, hint, _NOISY_DB - noise)
     if found.bandwidth_hz < TELEPHONE_HZ < 0.75 * usual.bandwidth_hz:
-        message = (
-            f"It sounds duller than the rest: nothing above {found.bandwidth_hz / 1000:.1f} kHz."
+        message = _(
+            "It sounds duller than the rest: nothing above {bandwidth_hz:.1f} kHz.",
+            bandwidth_hz=found.bandwidth_hz / 1000,
         )
-        yield Finding(clip_id, "bandwidth", WARN, message, "Was it a telephone? Then drop it.", 1)
+        yield Finding(
+            clip_id, "bandwidth", WARN, message, _("Was it a telephone? Then drop it."), 1
+        )
     yield from _loudness_findings(found, usual, gain_db)
 
 
@@ -240,11 +272,11 @@ def _loudness_findings(found: ClipMeasures, usual: Usual, gain_db: float) -> Ite
         apart = found.loudness_lufs - usual.loudness_lufs
         if abs(apart) > _LOUDER_OR_QUIETER_LU:
             how = "louder" if apart > 0 else "quieter"
-            message = f"It is {abs(apart):.0f} LU {how} than the rest."
-            hint = "Is it whispered, shouted, or far away? Then drop it."
+            message = _("It is {apart:.0f} LU {how} than the rest.", apart=abs(apart), how=how)
+            hint = _("Is it whispered, shouted, or far away? Then drop it.")
             yield Finding(found.clip_id, "loudness", WARN, message, hint, abs(apart) / 6)
     if gain_db > _RAISED_DB:
-        message = f"It was recorded very quietly (raised by {gain_db:.0f} dB)."
+        message = _("It was recorded very quietly (raised by {gain_db:.0f} dB).", gain_db=gain_db)
         yield Finding(found.clip_id, "loudness", NOTE, message, _LISTEN, gain_db / 25)
 
 
@@ -253,13 +285,20 @@ def _voice_findings(facts: ClipFacts, language: str) -> Iterator[Finding]:
     likeness = facts.measures.voice if facts.measures else None
     if facts.group and likeness is not None:
         severity = BAD if facts.stranger else WARN
-        message = f"It sounds like another person (likeness {likeness:.2f} to the main voice)."
+        message = _(
+            "It sounds like another person (likeness {likeness:.2f} to the main voice).",
+            likeness=likeness,
+        )
         yield Finding(clip_id, "voice", severity, message, _LISTEN, 10 * (1 - likeness))
     if facts.language is not None:
         code, sure = facts.language
         if code != language and sure >= _SURE_OF_LANGUAGE:
-            message = f"It sounds like {language_name(code)} ({sure:.0%} sure)."
-            hint = f"Drop it if it is not {language_name(language)}."
+            message = _(
+                "It sounds like {language_name} ({sure:.0%} sure).",
+                language_name=language_name(code),
+                sure=sure,
+            )
+            hint = _("Drop it if it is not {language_name}.", language_name=language_name(language))
             yield Finding(clip_id, "language", BAD, message, hint, 5 * sure)
 
 
@@ -270,8 +309,12 @@ def _rate_findings(found: ClipMeasures, usual: Usual) -> Iterator[Finding]:
     spreads = abs(usual.rate_deviation(found.letters_per_s))
     if spreads > _RATE_SPREADS and max(factor, 1 / factor) > _RATE_FACTOR:
         how = "more" if factor > 1 else "fewer"
-        message = f"{found.letters_per_s:.0f} characters/s, {how} than usual."
-        hint = "Often the text says more or less than is heard: compare them."
+        message = _(
+            "{letters_per_s:.0f} characters/s, {how} than usual.",
+            letters_per_s=found.letters_per_s,
+            how=how,
+        )
+        hint = _("Often the text says more or less than is heard: compare them.")
         yield Finding(found.clip_id, "rate", WARN, message, hint, spreads / 3.5)
 
 
@@ -281,6 +324,6 @@ def _heard_findings(facts: ClipFacts, language: str) -> Iterator[Finding]:
     rate = word_error_rate(facts.clip.text, facts.heard, language)
     if rate >= _HEARD_OTHERWISE:
         severity = BAD if rate >= _HEARD_AS_ANOTHER else WARN
-        message = f"Transcribed again, it says: “{facts.heard}”"
-        hint = "Listen, and correct the text."
+        message = _("Transcribed again, it says: “{heard}”", heard=facts.heard)
+        hint = _("Listen, and correct the text.")
         yield Finding(facts.clip.id, "heard", severity, message, hint, 5 * min(rate, 1.0))

@@ -13,6 +13,7 @@ from modules.core_components.dataset.report import BAD, NOTE, WARN, ClipFacts, F
 from modules.core_components.dataset.report_clips import TELEPHONE_HZ, same_texts
 from modules.core_components.dataset.values import EVAL, Clip
 from modules.core_components.text.languages import language_name
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray
 
 # Minutes of speech: below the first there is nothing to learn from, from the last on it is good.
@@ -32,44 +33,65 @@ def dataset_findings(
         return
     if speakers is not None and speakers > 1:
         others = sum(bool(item.group) for item in facts)
-        message = f"{speakers} people speak in it; {others} clips are not the main voice."
-        hint = "Drop the clips of the others: a model learns one voice."
+        message = _(
+            "{speakers} people speak in it; {others} clips are not the main voice.",
+            speakers=speakers,
+            others=others,
+        )
+        hint = _("Drop the clips of the others: a model learns one voice.")
         yield Finding("", "voice", BAD, message, hint, 18)
     spoken = Counter(item.language[0] for item in facts if item.language and item.language[1] > 0.6)
     others_spoken = {code: count for code, count in spoken.items() if code != language}
     if sum(others_spoken.values()) > 1:
         names = ", ".join(language_name(code) for code in others_spoken)
-        message = f"Some of it seems to be in another language: {names}."
-        hint = f"Keep one language in a dataset; this one is {language_name(language)}."
+        message = _("Some of it seems to be in another language: {names}.", names=names)
+        hint = _(
+            "Keep one language in a dataset; this one is {language_name}.",
+            language_name=language_name(language),
+        )
         yield Finding("", "language", BAD, message, hint, 17)
     yield from _sound_findings(usual)
 
 
 def _length_findings(minutes: float, facts: Sequence[ClipFacts]) -> Iterator[Finding]:
     if minutes < SHORTEST_MINUTES:
-        message = f"It is too short: {minutes:.1f} minutes of speech."
-        hint = f"Add recordings: {SHORTEST_MINUTES:g} minutes at least, 15 to 60 are good."
+        message = _("It is too short: {minutes:.1f} minutes of speech.", minutes=minutes)
+        hint = _(
+            "Add recordings: {shortest_minutes:g} minutes at least, 15 to 60 are good.",
+            shortest_minutes=SHORTEST_MINUTES,
+        )
         yield Finding("", "short", BAD, message, hint, 20)
     elif minutes < FEW_MINUTES:
-        message = f"{minutes:.1f} minutes of speech are little."
-        yield Finding("", "short", WARN, message, "15 to 60 minutes are good.", 16)
+        message = _("{minutes:.1f} minutes of speech are little.", minutes=minutes)
+        yield Finding("", "short", WARN, message, _("15 to 60 minutes are good."), 16)
     if facts and not any(item.clip.subset == EVAL for item in facts):
-        message = "No clip is kept for the evaluation."
-        yield Finding("", "evaluation", BAD, message, "Restore those that were dropped.", 16)
+        message = _("No clip is kept for the evaluation.")
+        yield Finding("", "evaluation", BAD, message, _("Restore those that were dropped."), 16)
 
 
 def _sound_findings(usual: Usual) -> Iterator[Finding]:
     kilohertz = usual.bandwidth_hz / 1000
     if usual.bandwidth_hz < TELEPHONE_HZ:
-        message = f"It sounds like a telephone: most clips hold nothing above {kilohertz:.1f} kHz."
-        hint = "The voice will sound so too. Use better recordings if there are any."
+        message = _(
+            "It sounds like a telephone: most clips hold nothing above {kilohertz:.1f} kHz.",
+            kilohertz=kilohertz,
+        )
+        hint = _("The voice will sound so too. Use better recordings if there are any.")
         yield Finding("", "bandwidth", WARN, message, hint, 15)
     elif usual.bandwidth_hz < _NARROW_HZ:
-        message = f"It sounds a little dull: most clips hold nothing above {kilohertz:.1f} kHz."
-        yield Finding("", "bandwidth", NOTE, message, "Better recordings make a clearer voice.", 12)
+        message = _(
+            "It sounds a little dull: most clips hold nothing above {kilohertz:.1f} kHz.",
+            kilohertz=kilohertz,
+        )
+        yield Finding(
+            "", "bandwidth", NOTE, message, _("Better recordings make a clearer voice."), 12
+        )
     if usual.signal_to_noise_db < _NOISY_DB:
-        message = f"It is noisy: the speech is {usual.signal_to_noise_db:.0f} dB above the noise."
-        hint = "The model learns the noise too. Record in a quieter room, or clean it first."
+        message = _(
+            "It is noisy: the speech is {signal_to_noise_db:.0f} dB above the noise.",
+            signal_to_noise_db=usual.signal_to_noise_db,
+        )
+        hint = _("The model learns the noise too. Record in a quieter room, or clean it first.")
         yield Finding("", "noise", WARN, message, hint, 14)
 
 
@@ -78,8 +100,8 @@ def repeated_findings(facts: Sequence[ClipFacts], language: str) -> Iterator[Fin
     twice = Counter(item.sound_sha256 for item in facts if item.sound_sha256)
     same_sound = {item.clip.id for item in facts if twice.get(item.sound_sha256, 0) > 1}
     for clip_id in sorted(same_sound):
-        message = "The same recording is in it twice."
-        yield Finding(clip_id, "duplicate", WARN, message, "Drop one of them.", 3)
+        message = _("The same recording is in it twice.")
+        yield Finding(clip_id, "duplicate", WARN, message, _("Drop one of them."), 3)
     clips = [item.clip for item in facts if item.clip.id not in same_sound]
     for same in same_texts(clips, language).values():
         yield from _same_text(same)
@@ -89,13 +111,17 @@ def _same_text(same: Sequence[Clip]) -> Iterator[Finding]:
     across = len({clip.subset for clip in same}) > 1
     for clip in same:
         others = len(same) - 1
-        message = f"{others} other clip{'s say' if others > 1 else ' says'} the same."
+        message = _(
+            "{others} other clip{text} the same.",
+            others=others,
+            text="s say" if others > 1 else " says",
+        )
         if across and clip.subset != EVAL:
-            message += " One of them is kept for the evaluation, which becomes too easy."
-            yield Finding(clip.id, "duplicate", WARN, message, "Drop this one.", 1)
+            message += _(" One of them is kept for the evaluation, which becomes too easy.")
+            yield Finding(clip.id, "duplicate", WARN, message, _("Drop this one."), 1)
         else:
             severity = WARN if others >= _OFTEN else NOTE
-            hint = "Fine once or twice; drop some if there are many."
+            hint = _("Fine once or twice; drop some if there are many.")
             yield Finding(clip.id, "duplicate", severity, message, hint, others / 10)
 
 
@@ -157,7 +183,7 @@ def _far_apart(embeddings: FloatArray) -> FloatArray:
 
 def _clustered(embeddings: FloatArray, seeds: FloatArray) -> list[NDArray[np.intp]]:
     centroids = seeds
-    for _ in range(_ROUNDS):
+    for _unused in range(_ROUNDS):
         labels = (embeddings @ centroids.T).argmax(axis=1)
         groups = [np.flatnonzero(labels == label) for label in range(len(centroids))]
         groups = [group for group in groups if len(group)]

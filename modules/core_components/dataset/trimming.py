@@ -14,6 +14,7 @@ from modules.core_components.audio.encode import encode_speech
 from modules.core_components.audio.measure import headroom_db, loudness_lufs
 from modules.core_components.dataset.values import SAMPLE_RATE_HZ, SHORTEST_S, Clip
 from modules.core_components.errors import BadInputError
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray, Speech, Word
 
 _FADE_S = 0.005
@@ -31,7 +32,7 @@ def trimmed_clip(clip: Clip, start_s: float, end_s: float) -> Clip:
     kept = [i for i, word in enumerate(clip.words) if start_s <= _middle(word) <= end_s]
     if clip.words and not kept:
         raise BadInputError(
-            "No word would remain in this clip.", "Keep more of it, or drop the clip."
+            _("No word would remain in this clip."), _("Keep more of it, or drop the clip.")
         )
     first, last = (kept[0], kept[-1] + 1) if kept else (0, 0)
     words = tuple(_moved(word, start_s, end_s) for word in clip.words[first:last])
@@ -80,19 +81,23 @@ def cut_sound(samples: FloatArray, rate_hz: int, start_s: float, end_s: float) -
 
 
 def _check(clip: Clip, start_s: float, end_s: float) -> None:
-    times = f"{start_s:g} to {end_s:g} s"
+    times = _("{start_s:g} to {end_s:g} s", start_s=start_s, end_s=end_s)
     if not (math.isfinite(start_s) and math.isfinite(end_s)):
-        raise BadInputError("The trim has no times.", "Give seconds from the clip's start.")
+        raise BadInputError(_("The trim has no times."), _("Give seconds from the clip's start."))
     # A hundredth is what the page shows.
     if start_s < 0 or end_s > clip.duration_s + 0.01 or start_s >= end_s:
         raise BadInputError(
-            f"A clip of {clip.duration_s:.2f} s cannot be cut to {times}.",
-            "Give a start and an end within it.",
+            _(
+                "A clip of {duration_s:.2f} s cannot be cut to {times}.",
+                duration_s=clip.duration_s,
+                times=times,
+            ),
+            _("Give a start and an end within it."),
         )
     if end_s - start_s < SHORTEST_S:
         raise BadInputError(
-            f"{end_s - start_s:.2f} s are too short.",
-            f"Keep at least {SHORTEST_S} s, or drop the clip.",
+            _("{end_s:.2f} s are too short.", end_s=end_s - start_s),
+            _("Keep at least {shortest_s} s, or drop the clip.", shortest_s=SHORTEST_S),
         )
 
 
@@ -107,7 +112,7 @@ def _moved(word: Word, start_s: float, end_s: float) -> Word:
 
 def _place(opcodes: Sequence[tuple[str, int, int, int, int]], at: int, text: str) -> int:
     """Where in `text` the character `at` of what was heard stands, at the edge of a word."""
-    for _, heard_from, heard_to, text_from, text_to in opcodes:
+    for _unused, heard_from, heard_to, text_from, text_to in opcodes:
         if heard_from <= at < heard_to:
             share = (at - heard_from) / (heard_to - heard_from)
             place = text_from + round(share * (text_to - text_from))

@@ -9,6 +9,7 @@ from textwrap import shorten
 from typing import Any
 
 from modules.core_components.errors import CorruptFileError
+from modules.core_components.texts import _
 from modules.core_components.values import Word
 
 # The engine's limits: XTTS reads clips of 22,050 Hz and drops what is longer than 255,995 samples,
@@ -138,8 +139,8 @@ def clip_from_json(record: Mapping[str, Any]) -> Clip:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptFileError(
-            "What is kept of a clip cannot be read.",
-            "Add its recording to the dataset again.",
+            _("What is kept of a clip cannot be read."),
+            _("Add its recording to the dataset again."),
             details=repr(error),
         ) from error
 
@@ -171,8 +172,8 @@ def source_from_json(record: Mapping[str, Any]) -> Source:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptFileError(
-            "What is kept of a recording cannot be read.",
-            "Add it to the dataset again.",
+            _("What is kept of a recording cannot be read."),
+            _("Add it to the dataset again."),
             details=repr(error),
         ) from error
 

@@ -16,6 +16,7 @@ from modules.core_components.errors import BadInputError, JobCancelled, StudioEr
 from modules.core_components.jobs.context import JobContext
 from modules.core_components.jobs.job import CANCELLED, DONE, FAILED, INTERRUPTED, Job
 from modules.core_components.jobs.store import JobStore
+from modules.core_components.texts import _
 
 logger = logging.getLogger(__name__)
 
@@ -146,8 +147,8 @@ class JobRunner:
     def _lane_of(self, kind: str, payload: Mapping[str, Any]) -> str:
         if kind not in self._kinds:
             raise BadInputError(
-                "This version of the studio cannot do this job.",
-                "It was queued by another version; dismiss it.",
+                _("This version of the studio cannot do this job."),
+                _("It was queued by another version; dismiss it."),
                 details=f"Its kind is {kind!r}.",
             )
         lane = self._kinds[kind][1]
@@ -157,7 +158,9 @@ class JobRunner:
         with self._changed:
             if self._closing:
                 self._store.interrupt_queued()
-                raise StudioError("The studio is closing.", "Start it again, then resume the job.")
+                raise StudioError(
+                    _("The studio is closing."), _("Start it again, then resume the job.")
+                )
             for one in (*self._lanes, lane):
                 self._open_lane(one)
             self._changed.notify_all()

@@ -27,6 +27,7 @@ from modules.core_components.jobs.job import (
     Owner,
     this_process,
 )
+from modules.core_components.texts import _
 
 logger = logging.getLogger(__name__)
 
@@ -109,8 +110,8 @@ def _create_tables(path: Path) -> None:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version > VERSION:
             raise StudioError(
-                "The list of jobs was written by a newer version of the studio.",
-                f"Update the studio, or move {path} away.",
+                _("The list of jobs was written by a newer version of the studio."),
+                _("Update the studio, or move {path} away.", path=path),
             )
         if version == 0:
             for statement in _TABLES.split(";\n"):
@@ -160,7 +161,9 @@ class JobStore:
         try:
             packed = json.dumps(dict(payload), allow_nan=False)
         except (TypeError, ValueError) as error:
-            raise BadInputError(f"The job {title!r} cannot be kept: {error}.") from error
+            raise BadInputError(
+                _("The job {title!r} cannot be kept: {error}.", title=title, error=error)
+            ) from error
         with self._writing() as database:
             database.execute(
                 "INSERT INTO jobs (id, place, lane, kind, title, state, created, payload,"
@@ -175,7 +178,9 @@ class JobStore:
         """A job with its log. Raises NotFoundError."""
         row = self._one("SELECT * FROM jobs WHERE id = ?", job_id)
         if row is None:
-            raise NotFoundError("There is no such job.", "It was removed from the list, perhaps.")
+            raise NotFoundError(
+                _("There is no such job."), _("It was removed from the list, perhaps.")
+            )
         lines = self._all("SELECT line FROM job_log WHERE job_id = ? ORDER BY number", job_id)
         return _job(row, tuple(line["line"] for line in lines))
 
@@ -290,7 +295,13 @@ class JobStore:
             ).rowcount
         job = self.get(job_id)
         if not changed:
-            raise BadInputError(f"The job {job.title!r} is {job.state}; it cannot be resumed.")
+            raise BadInputError(
+                _(
+                    "The job {title!r} is {state}; it cannot be resumed.",
+                    title=job.title,
+                    state=job.state,
+                )
+            )
         return job
 
     def dismiss(self, job_id: str) -> None:
@@ -301,7 +312,10 @@ class JobStore:
                 "DELETE FROM jobs WHERE id = ? AND state NOT IN (?, ?)", (job_id, *ACTIVE)
             ).rowcount
         if not gone:
-            raise BadInputError(f"The job {job.title!r} is {job.state}.", "Cancel it first.")
+            raise BadInputError(
+                _("The job {title!r} is {state}.", title=job.title, state=job.state),
+                _("Cancel it first."),
+            )
 
     def ahead(self, job_id: str) -> int:
         """How many jobs of its lane run, or will run, before a waiting job; else 0."""
@@ -407,8 +421,8 @@ def _disk_errors(path: Path) -> Iterator[None]:
         if "full" not in str(error):
             raise
         raise DiskFullError(
-            "There was no room on the disk to keep the list of jobs.",
-            f"Free some space where {path.parent} lies and try again.",
+            _("There was no room on the disk to keep the list of jobs."),
+            _("Free some space where {parent} lies and try again.", parent=path.parent),
         ) from error
 
 

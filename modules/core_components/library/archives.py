@@ -19,6 +19,7 @@ from typing import IO
 from modules.core_components.atomic import atomic_path, full_disk_reported
 from modules.core_components.errors import BadInputError, DiskFullError
 from modules.core_components.progress import CancelToken, Progress, scaled
+from modules.core_components.texts import _
 
 Opener = Callable[[], IO[bytes]]
 
@@ -62,7 +63,13 @@ def unpack(
     ):
         for number, (name, content) in enumerate(members):
             if number >= MOST_FILES:
-                raise BadInputError(f"{shown} holds more than {MOST_FILES:,} files.")
+                raise BadInputError(
+                    _(
+                        "{shown} holds more than {most_files:,} files.",
+                        shown=shown,
+                        most_files=MOST_FILES,
+                    )
+                )
             if not _stays_inside(name) or not wanted(name):
                 continue
             target = folder / f"{number:06d}{_plain_suffix(name)}"
@@ -73,8 +80,12 @@ def unpack(
                     left -= len(block)
                     if left < 0:
                         raise BadInputError(
-                            f"{shown} unpacks to more than {most_bytes / 1e9:g} GB.",
-                            "Unpack it yourself and give the folder.",
+                            _(
+                                "{shown} unpacks to more than {most_bytes:g} GB.",
+                                shown=shown,
+                                most_bytes=most_bytes / 1000000000.0,
+                            ),
+                            _("Unpack it yourself and give the folder."),
                         )
                     written.write(block)
             unpacked[name] = target
@@ -114,14 +125,20 @@ def _damage_reported(name: str) -> Iterator[None]:
         yield
     except DAMAGE as error:
         raise BadInputError(
-            f"{name} is no archive that can be read: it is damaged or of another kind.",
-            "Pack or copy it again.",
+            _(
+                "{name} is no archive that can be read: it is damaged or of another kind.",
+                name=name,
+            ),
+            _("Pack or copy it again."),
             details=str(error),
         ) from error
     except (RuntimeError, NotImplementedError) as error:  # what zipfile says of passwords
         raise BadInputError(
-            f"{name} cannot be unpacked: it is encrypted, or packed in an unusual way.",
-            "Unpack it yourself and give the folder.",
+            _(
+                "{name} cannot be unpacked: it is encrypted, or packed in an unusual way.",
+                name=name,
+            ),
+            _("Unpack it yourself and give the folder."),
             details=str(error),
         ) from error
 
@@ -174,7 +191,9 @@ def extract(
                 done += member.file_size
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OverflowError) as error:
         raise BadInputError(
-            f"{shown} is no zip file, or is damaged.", "Copy it again.", details=str(error)
+            _("{shown} is no zip file, or is damaged.", shown=shown),
+            _("Copy it again."),
+            details=str(error),
         ) from error
     return left_out
 
@@ -199,7 +218,9 @@ def _write(
             cancel.raise_if_cancelled()
             size += len(block)
             if size > most:
-                raise BadInputError(f"{name} is larger than the archive says, and was refused.")
+                raise BadInputError(
+                    _("{name} is larger than the archive says, and was refused.", name=name)
+                )
             file.write(block)
             progress(size / max(member.file_size, 1), f"Unpacking {name}")
 
@@ -209,7 +230,13 @@ def _chosen(
 ) -> tuple[list[zipfile.ZipInfo], tuple[str, ...]]:
     entries = [entry for entry in opened.infolist() if not entry.is_dir()]
     if len(entries) > _MOST_ENTRIES:
-        raise BadInputError(f"{archive} holds {len(entries):,} files; that is no model.")
+        raise BadInputError(
+            _(
+                "{archive} holds {count:,} files; that is no model.",
+                archive=archive,
+                count=len(entries),
+            )
+        )
     for entry in entries:
         _refuse_unsafe(entry, archive)
     known = [e for e in entries if _limit(PurePosixPath(e.filename).name, limits)]
@@ -226,12 +253,26 @@ def _refuse_unsafe(entry: zipfile.ZipInfo, archive: str) -> None:
     parts = name.split("/")
     climbs = name.startswith("/") or "\\" in name or ":" in name or "\0" in name
     if climbs or any(part in ("", ".", "..") for part in parts):
-        raise BadInputError(f"{archive} holds the unsafe name {name!r} and was refused.")
+        raise BadInputError(
+            _(
+                "{archive} holds the unsafe name {name!r} and was refused.",
+                archive=archive,
+                name=name,
+            )
+        )
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):
-        raise BadInputError(f"{archive} holds a link or a device ({name!r}) and was refused.")
+        raise BadInputError(
+            _(
+                "{archive} holds a link or a device ({name!r}) and was refused.",
+                archive=archive,
+                name=name,
+            )
+        )
     if entry.flag_bits & _ENCRYPTED:
-        raise BadInputError(f"{archive} is encrypted.", "Save it without a password.")
+        raise BadInputError(
+            _("{archive} is encrypted.", archive=archive), _("Save it without a password.")
+        )
 
 
 def _check_chosen(
@@ -239,13 +280,20 @@ def _check_chosen(
 ) -> None:
     names = [PurePosixPath(entry.filename).name for entry in chosen]
     if len({PurePosixPath(entry.filename).parent for entry in chosen}) > 1:
-        raise BadInputError(f"{archive} holds more than one model.", "Make a zip of one.")
+        raise BadInputError(
+            _("{archive} holds more than one model.", archive=archive), _("Make a zip of one.")
+        )
     if len({name.casefold() for name in names}) != len(names):
-        raise BadInputError(f"{archive} holds a file twice and was refused.")
+        raise BadInputError(_("{archive} holds a file twice and was refused.", archive=archive))
     for name, entry in zip(names, chosen, strict=True):
         if entry.file_size > _limit(name, limits):
             raise BadInputError(
-                f"{name} in {archive} would take {entry.file_size / 1e6:,.0f} MB and was refused."
+                _(
+                    "{name} in {archive} would take {file_size:,.0f} MB and was refused.",
+                    name=name,
+                    archive=archive,
+                    file_size=entry.file_size / 1000000.0,
+                )
             )
 
 
@@ -257,6 +305,10 @@ def _check_room(target: Path, needed: int) -> None:
     free = shutil.disk_usage(target).free
     if needed > free:
         raise DiskFullError(
-            f"Unpacking needs {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free.",
-            f"Free some space where {target} lies.",
+            _(
+                "Unpacking needs {needed:.1f} GB, and {free:.1f} GB are free.",
+                needed=needed / 1000000000.0,
+                free=free / 1000000000.0,
+            ),
+            _("Free some space where {target} lies.", target=target),
         )

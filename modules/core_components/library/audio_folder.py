@@ -18,6 +18,7 @@ from modules.core_components import atomic
 from modules.core_components.errors import NotFoundError
 from modules.core_components.library.names import free_stem
 from modules.core_components.library.trash import Trash
+from modules.core_components.texts import _
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +96,9 @@ class AudioFolder:
         place = self.trash.place_of(trash_id)
         audio = next(self._audio_in(place), None)
         if audio is None:
-            raise NotFoundError(f"The trash holds no recording under {trash_id}.")
+            raise NotFoundError(
+                _("The trash holds no recording under {trash_id}.", trash_id=trash_id)
+            )
         info = audio.with_suffix(".json")
         with self.lock:
             target = self._reserve(audio.stem)

@@ -24,6 +24,7 @@ from modules.core_components.library.names import display_name, free_stem, safe_
 from modules.core_components.library.takes import TakeLibrary
 from modules.core_components.library.trash import Trash, name_in
 from modules.core_components.text.script import parse_script
+from modules.core_components.texts import _
 from modules.core_components.values import Take, Word
 
 logger = logging.getLogger(__name__)
@@ -132,14 +133,16 @@ class Conversation:
         for member in self.cast:
             if member.speaker == speaker:
                 return member
-        raise NotFoundError(f"This conversation has no speaker {speaker!r}.")
+        raise NotFoundError(_("This conversation has no speaker {speaker!r}.", speaker=speaker))
 
     def line(self, line_id: str) -> Line:
         """Raises NotFoundError."""
         for line in self.lines:
             if line.id == line_id:
                 return line
-        raise NotFoundError(f"The conversation has no line {line_id!r}.", "Open it again.")
+        raise NotFoundError(
+            _("The conversation has no line {line_id!r}.", line_id=line_id), _("Open it again.")
+        )
 
     def file(self, suffix: str) -> Path:
         """The whole with that suffix; it may not be there."""
@@ -208,7 +211,8 @@ class ConversationLibrary:
             if path.parent.name == conversation_id:
                 return _read(path)
         raise NotFoundError(
-            f"There is no conversation {conversation_id!r}.", "It was deleted, perhaps."
+            _("There is no conversation {conversation_id!r}.", conversation_id=conversation_id),
+            _("It was deleted, perhaps."),
         )
 
     def takes(self, conversation: Conversation) -> TakeLibrary:
@@ -296,8 +300,8 @@ def _read(path: Path) -> Conversation:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorruptFileError(
-            f"The conversation in {path.parent} cannot be read.",
-            "Its lines are recordings in that folder.",
+            _("The conversation in {parent} cannot be read.", parent=path.parent),
+            _("Its lines are recordings in that folder."),
             details=f"Restore its {_RECORD}: {error!r}",
         ) from error
 

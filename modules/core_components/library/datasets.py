@@ -47,6 +47,7 @@ from modules.core_components.errors import (
 from modules.core_components.library.names import display_name, free_stem, safe_stem, same_name_key
 from modules.core_components.library.trash import Trash, name_in
 from modules.core_components.text.language_codes import language_tag
+from modules.core_components.texts import _
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -153,8 +154,8 @@ def _change_in(folder: Path) -> dict[str, Any]:
         change: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CorruptFileError(
-            "The record of changes to the dataset cannot be read.",
-            "Remove it from the dataset's folder; this one change can then not be undone.",
+            _("The record of changes to the dataset cannot be read."),
+            _("Remove it from the dataset's folder; this one change can then not be undone."),
             details=f"{path}: {error}",
         ) from error
     return change
@@ -192,16 +193,22 @@ class DatasetLibrary:
         """
         shown = display_name(name, "")
         if not safe_stem(shown, ""):
-            raise BadInputError("The dataset has no name.", "Give it one with a letter.", "name")
+            raise BadInputError(
+                _("The dataset has no name."), _("Give it one with a letter."), "name"
+            )
         code = language_tag(language).partition("-")[0]
         if not code:
             raise BadInputError(
-                f"{language!r} is not a language code.", "Give one such as en or it.", "language"
+                _("{language!r} is not a language code.", language=language),
+                _("Give one such as en or it."),
+                "language",
             )
         with self._thread_lock, self._lock(_LOCKS):
             if same_name_key(shown) in (same_name_key(other.name) for other in self.list()):
                 raise BadInputError(
-                    f"There already is a dataset named {shown!r}.", "Choose another name.", "name"
+                    _("There already is a dataset named {shown!r}.", shown=shown),
+                    _("Choose another name."),
+                    "name",
                 )
             folder = self.folder / free_stem(self.folder, safe_stem(shown, "dataset"))
             with atomic.full_disk_reported(folder):
@@ -252,8 +259,11 @@ class DatasetLibrary:
             for clip in changed:
                 if clip.id not in known:
                     raise NotFoundError(
-                        f"The clip is not in the dataset {dataset_name!r} any more.",
-                        "Look at the dataset again; its recording may have been cut anew.",
+                        _(
+                            "The clip is not in the dataset {dataset_name!r} any more.",
+                            dataset_name=dataset_name,
+                        ),
+                        _("Look at the dataset again; its recording may have been cut anew."),
                         details=f"Clip {clip.id!r}.",
                     )
             before = [known[clip.id] for clip in changed]
@@ -267,7 +277,11 @@ class DatasetLibrary:
         with self._changing(folder) as journal:
             if not journal.actions():
                 raise NotFoundError(
-                    f"Nothing was changed by hand in {dataset_name!r}.", "There is nothing to undo."
+                    _(
+                        "Nothing was changed by hand in {dataset_name!r}.",
+                        dataset_name=dataset_name,
+                    ),
+                    _("There is nothing to undo."),
                 )
             journal.take_back(lambda clips: self._replace_clips(folder, clips))
             return self._derive(folder)
@@ -314,8 +328,8 @@ class DatasetLibrary:
             lock.acquire(timeout=0)
         except Timeout as error:
             raise ModelBusyError(
-                f"Recordings are being added to {name!r} right now.",
-                "Wait until that is done, or stop it.",
+                _("Recordings are being added to {name!r} right now.", name=name),
+                _("Wait until that is done, or stop it."),
             ) from error
         try:
             yield
@@ -331,7 +345,9 @@ class DatasetLibrary:
         for folder in self._folders():
             if same_name_key(_identity(folder)["name"]) == same_name_key(name):
                 return folder
-        raise NotFoundError(f"There is no dataset named {name!r}.", "List them to see their names.")
+        raise NotFoundError(
+            _("There is no dataset named {name!r}.", name=name), _("List them to see their names.")
+        )
 
     @contextlib.contextmanager
     def _changing(self, folder: Path) -> Iterator[EditJournal]:
@@ -413,8 +429,8 @@ def _read_object(path: Path) -> dict[str, Any]:
             raise ValueError("not a JSON object")  # noqa: TRY004 - about file content
     except (OSError, ValueError, RecursionError) as error:
         raise CorruptFileError(
-            f"A file of the dataset {path.parent.name} cannot be read.",
-            "Remove it and add the recording that it belongs to again.",
+            _("A file of the dataset {name} cannot be read.", name=path.parent.name),
+            _("Remove it and add the recording that it belongs to again."),
             details=f"{path}: {error}",
         ) from error
     return content

@@ -21,6 +21,7 @@ from modules.core_components.errors import BadInputError, NotFoundError
 from modules.core_components.library.audio_folder import AudioFolder
 from modules.core_components.library.names import display_name, numbered, safe_stem, same_name_key
 from modules.core_components.library.records import sample_from_json, sample_to_json
+from modules.core_components.texts import _
 from modules.core_components.values import Consent, Sample, Speech
 
 logger = logging.getLogger(__name__)
@@ -84,8 +85,10 @@ class SampleLibrary:
                 return sample
         near = difflib.get_close_matches(name, [sample.name for sample in samples])
         raise NotFoundError(
-            f"There is no sample named {name!r}.",
-            f"Did you mean {', '.join(near)}?" if near else "Add the recording as a sample first.",
+            _("There is no sample named {name!r}.", name=name),
+            _("Did you mean {near}?", near=", ".join(near))
+            if near
+            else _("Add the recording as a sample first."),
         )
 
     def add(
@@ -173,7 +176,7 @@ class SampleLibrary:
         others = (other.name for other in self.list() if other.path != sample.path)
         if same_name_key(name) in map(same_name_key, others):
             raise BadInputError(
-                f"There already is a sample named {name!r}.", "Choose another name."
+                _("There already is a sample named {name!r}.", name=name), _("Choose another name.")
             )
         return replace(sample, name=name)
 

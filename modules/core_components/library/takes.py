@@ -19,6 +19,7 @@ from modules.core_components.errors import NotFoundError
 from modules.core_components.library.audio_folder import AudioFolder
 from modules.core_components.library.names import safe_stem
 from modules.core_components.library.records import take_from_json, take_to_json
+from modules.core_components.texts import _
 from modules.core_components.values import Speech, Take
 
 _STAMP_FORMAT = "%Y%m%d-%H%M%S-%f"
@@ -129,7 +130,7 @@ class TakeLibrary:
 
     def ids(self) -> tuple[str, ...]:
         """The ids of all takes, newest first."""
-        return tuple(take_id for take_id, _ in self._newest_first())
+        return tuple(take_id for take_id, _unused in self._newest_first())
 
     def choices(self) -> TakeChoices:
         """The kinds, voices and engines of the takes."""
@@ -157,7 +158,9 @@ class TakeLibrary:
         for found_id, path in self._newest_first():
             if found_id == take_id:
                 return self._read(found_id, path)
-        raise NotFoundError(f"There is no take {take_id!r}.", "It was deleted, perhaps.")
+        raise NotFoundError(
+            _("There is no take {take_id!r}.", take_id=take_id), _("It was deleted, perhaps.")
+        )
 
     def delete(self, take_id: str) -> str:
         """Moves a take to the trash; returns the id for `restore`. Raises NotFoundError."""

@@ -24,6 +24,7 @@ from modules.core_components.library.training_events import (
     read_events,
 )
 from modules.core_components.library.trash import Trash, name_in
+from modules.core_components.texts import _
 
 logger = logging.getLogger(__name__)
 
@@ -155,7 +156,9 @@ class TrainingRunLibrary:
         for run in self.list():
             if same_name_key(run.name) == same_name_key(name):
                 return run
-        raise NotFoundError(f"There is no training named {name!r}.", "Start one from a dataset.")
+        raise NotFoundError(
+            _("There is no training named {name!r}.", name=name), _("Start one from a dataset.")
+        )
 
     def create(
         self,
@@ -176,8 +179,8 @@ class TrainingRunLibrary:
                 same_name_key(run.folder.name) == same_name_key(folder.name) for run in self.list()
             ):
                 raise BadInputError(
-                    f"There already is a training named {folder.name!r}.",
-                    "Choose another name, resume that one, or delete it.",
+                    _("There already is a training named {name!r}.", name=folder.name),
+                    _("Choose another name, resume that one, or delete it."),
                     "run",
                 )
             folder.mkdir(parents=True, exist_ok=True)
@@ -219,7 +222,9 @@ class TrainingRunLibrary:
         with self._lock:
             run = self.get(name)
             if run.state in ALIVE:
-                raise BadInputError(f"The training {run.name!r} is running.", "Stop it first.")
+                raise BadInputError(
+                    _("The training {name!r} is running.", name=run.name), _("Stop it first.")
+                )
             return self.trash.add_folder(run.folder)
 
     def restore(self, trash_id: str) -> TrainingRun:
@@ -229,7 +234,8 @@ class TrainingRunLibrary:
             folder = self.folder / name_in(trash_id)
             if folder.exists():
                 raise BadInputError(
-                    f"There is another training named {folder.name!r} now.", "Delete that first."
+                    _("There is another training named {name!r} now.", name=folder.name),
+                    _("Delete that first."),
                 )
             place.rename(folder)
         return _read(folder / "run.json")
@@ -280,8 +286,8 @@ def _read(path: Path) -> TrainingRun:
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorruptFileError(
-            f"The training in {folder} cannot be read.",
-            "Restore it, or delete that folder.",
+            _("The training in {folder} cannot be read.", folder=folder),
+            _("Restore it, or delete that folder."),
             details=f"run.json: {error!r}",
         ) from error
     return dataclasses.replace(run, state=_state(run))

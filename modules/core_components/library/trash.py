@@ -10,6 +10,7 @@ from pathlib import Path
 
 from modules.core_components import atomic
 from modules.core_components.errors import NotFoundError
+from modules.core_components.texts import _
 
 _STAMP = "%Y%m%d-%H%M%S-%f"
 
@@ -65,8 +66,8 @@ class Trash:
             if place.name == entry_id:
                 return place
         raise NotFoundError(
-            f"There is no {self._noun} {entry_id!r} in the trash.",
-            "The trash may have been emptied.",
+            _("There is no {noun} {entry_id!r} in the trash.", noun=self._noun, entry_id=entry_id),
+            _("The trash may have been emptied."),
         )
 
     def empty(self) -> int:
@@ -91,7 +92,7 @@ def name_in(entry_id: str) -> str:
 
 
 def _entry(place: Path) -> TrashEntry:
-    stamp, _, name = place.name.partition("_")
+    stamp, _unused, name = place.name.partition("_")
     try:
         deleted = datetime.strptime(stamp, _STAMP).replace(tzinfo=timezone.utc)
     except ValueError:  # a folder that was put here by hand

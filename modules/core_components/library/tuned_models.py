@@ -24,6 +24,7 @@ from modules.core_components.library.names import (
     same_name_key,
 )
 from modules.core_components.library.trash import Trash, name_in
+from modules.core_components.texts import _
 
 logger = logging.getLogger(__name__)
 
@@ -84,8 +85,8 @@ class TunedModelLibrary:
                 return model
         known = ", ".join(model.name for model in self.list())
         raise NotFoundError(
-            f"There is no fine-tuned model named {name!r}.",
-            f"There are: {known}." if known else "Train one, or import one.",
+            _("There is no fine-tuned model named {name!r}.", name=name),
+            _("There are: {known}.", known=known) if known else _("Train one, or import one."),
         )
 
     @contextlib.contextmanager
@@ -104,8 +105,8 @@ class TunedModelLibrary:
                 lacking = [needed for needed in NEEDED if not (place / needed).is_file()]
                 if lacking:
                     raise BadInputError(
-                        "The model is not complete.",
-                        "Give all files of a fine-tuned XTTS model and its reference clips.",
+                        _("The model is not complete."),
+                        _("Give all files of a fine-tuned XTTS model and its reference clips."),
                         details=f"It has no {', '.join(lacking)}; needed: {', '.join(NEEDED)}.",
                     )
                 with self._lock:
@@ -132,7 +133,7 @@ class TunedModelLibrary:
         """
         label = display_name(label, "")
         if not label:
-            raise BadInputError("The voice has no name.", "Write one.")
+            raise BadInputError(_("The voice has no name."), _("Write one."))
         with self._lock:
             model = self.get(name)
             atomic.write_json(model.folder / CARD, {**model.card, "label": label})

@@ -15,6 +15,7 @@ from modules.core_components.errors import BadInputError, CorruptFileError, NotF
 from modules.core_components.library.audio_folder import AudioFolder
 from modules.core_components.library.names import display_name, safe_stem, same_name_key
 from modules.core_components.text.markup import MOST_ENTRIES, check_entry
+from modules.core_components.texts import _
 from modules.core_components.values import OwnVoice
 
 logger = logging.getLogger(__name__)
@@ -45,7 +46,8 @@ class VoiceLibrary:
             if same_name_key(voice.name) == same_name_key(name):
                 return voice
         raise NotFoundError(
-            f"There is no voice of your own named {name!r}.", "Save a mix or import a file."
+            _("There is no voice of your own named {name!r}.", name=name),
+            _("Save a mix or import a file."),
         )
 
     def add(
@@ -65,12 +67,13 @@ class VoiceLibrary:
         label = display_name(label, "")
         name = voice_name(label)
         if not name:
-            raise BadInputError("The voice has no name.", "Give it one with a letter in it.")
+            raise BadInputError(_("The voice has no name."), _("Give it one with a letter in it."))
         with self._files.lock:
             known = {*taken, *(voice.name for voice in self.list())}
             if same_name_key(name) in map(same_name_key, known):
                 raise BadInputError(
-                    f"There already is a voice named {name!r}.", "Choose another name."
+                    _("There already is a voice named {name!r}.", name=name),
+                    _("Choose another name."),
                 )
             info = {
                 "label": label,
@@ -88,13 +91,14 @@ class VoiceLibrary:
         """
         label = display_name(label, "")
         if not label:
-            raise BadInputError("The voice has no name.", "Write one.")
+            raise BadInputError(_("The voice has no name."), _("Write one."))
         with self._files.lock:
             voice = self.get(name)
             others = (other.label for other in self.list() if other.name != voice.name)
             if same_name_key(label) in map(same_name_key, others):
                 raise BadInputError(
-                    f"There already is a voice named {label!r}.", "Choose another name."
+                    _("There already is a voice named {label!r}.", label=label),
+                    _("Choose another name."),
                 )
             self._files.write_info(
                 voice.path, {**self._files.read_info(voice.path), "label": label}
@@ -208,8 +212,12 @@ class PronunciationLibrary:
             entries = all_entries.setdefault(language, {})
             if word not in entries and len(entries) >= MOST_ENTRIES:
                 raise BadInputError(
-                    f"The dictionary holds {MOST_ENTRIES:,} words of {language} already.",
-                    "Remove some first.",
+                    _(
+                        "The dictionary holds {most_entries:,} words of {language} already.",
+                        most_entries=MOST_ENTRIES,
+                        language=language,
+                    ),
+                    _("Remove some first."),
                 )
             entries[word] = sound
             write_json(self._path, all_entries)
@@ -220,7 +228,12 @@ class PronunciationLibrary:
             all_entries = self._read()
             if all_entries.get(language, {}).pop(word.strip(), None) is None:
                 raise NotFoundError(
-                    f"The dictionary has no {word!r} in {language}.", "List it to see its words."
+                    _(
+                        "The dictionary has no {word!r} in {language}.",
+                        word=word,
+                        language=language,
+                    ),
+                    _("List it to see its words."),
                 )
             write_json(self._path, all_entries)
 
@@ -234,8 +247,8 @@ class PronunciationLibrary:
             return {}
         except (ValueError, AttributeError, TypeError, BadInputError) as error:
             raise CorruptFileError(
-                f"The pronunciation dictionary {self._path} cannot be read.",
-                "Correct the file, or delete it to begin anew.",
+                _("The pronunciation dictionary {path} cannot be read.", path=self._path),
+                _("Correct the file, or delete it to begin anew."),
                 details=str(error),
             ) from error
         return dict(content)

@@ -12,6 +12,7 @@ from typing import Any
 
 from modules.core_components.errors import BadInputError, NotFoundError
 from modules.core_components.text.segments import spoken_words
+from modules.core_components.texts import _
 from modules.core_components.values import Segment, Transcript, Word
 
 # In place of the number of a word: the text of a segment whose words have no times.
@@ -74,7 +75,7 @@ def corrected(transcript: Transcript, corrections: Corrections) -> Transcript:
 
 def _corrected_segment(number: int, segment: Segment, corrections: Corrections) -> Segment:
     segment = replace(segment, speaker=corrections.speaker_of(number, segment) or None)
-    if not any(place == number for place, _ in corrections.words):
+    if not any(place == number for place, _unused in corrections.words):
         return segment
     if not spoken_words(segment):
         return replace(segment, text=corrections.words.get((number, WHOLE), segment.text), words=())
@@ -101,11 +102,16 @@ def correct_word(
     segment = _segment(transcript, number)
     known = segment_words(segment)
     if not 0 <= index < len(known):
-        raise NotFoundError("There is no such word in this transcript.", "Open it again.")
+        raise NotFoundError(_("There is no such word in this transcript."), _("Open it again."))
     text = " ".join(text.split())
     if len(text) > MOST_CHARACTERS:
         raise BadInputError(
-            f"A correction has at most {MOST_CHARACTERS:,} characters.", "Write less.", "text"
+            _(
+                "A correction has at most {most_characters:,} characters.",
+                most_characters=MOST_CHARACTERS,
+            ),
+            _("Write less."),
+            "text",
         )
     place = (number, index if spoken_words(segment) else WHOLE)
     words = {key: value for key, value in corrections.words.items() if key != place}
@@ -130,7 +136,7 @@ def name_speaker(
     shown = corrections.speaker_of(number, _segment(transcript, number))
     name = " ".join(name.split())
     if len(name) > MOST_CHARACTERS:
-        raise BadInputError("The name is too long.", "Write a shorter one.", "name")
+        raise BadInputError(_("The name is too long."), _("Write a shorter one."), "name")
     turns, speakers = dict(corrections.turns), dict(corrections.speakers)
     same = [
         (index, segment)
@@ -151,7 +157,7 @@ def name_speaker(
 
 def _segment(transcript: Transcript, number: int) -> Segment:
     if not 0 <= number < len(transcript.segments):
-        raise NotFoundError("There is no such part in this transcript.", "Open it again.")
+        raise NotFoundError(_("There is no such part in this transcript."), _("Open it again."))
     return transcript.segments[number]
 
 
@@ -168,7 +174,7 @@ def from_json(content: Mapping[str, Any]) -> Corrections:
     """What `to_json` wrote. Raises ValueError, TypeError, AttributeError for anything else."""
     words = {}
     for place, text in content.get("words", {}).items():
-        segment, _, word = place.partition(".")
+        segment, _unused, word = place.partition(".")
         words[int(segment), int(word)] = str(text)
     turns = {int(number): str(name) for number, name in content.get("turns", {}).items()}
     speakers = {str(label): str(name) for label, name in content.get("speakers", {}).items()}

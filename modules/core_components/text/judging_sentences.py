@@ -7,6 +7,7 @@ its training data by heart.
 from __future__ import annotations
 
 from modules.core_components.errors import BadInputError
+from modules.core_components.texts import _
 
 _SENTENCES: dict[str, tuple[str, str, str]] = {
     "en": (
@@ -110,7 +111,7 @@ def judging_sentences(language: str) -> tuple[str, ...]:
     code = language.split("-")[0]
     if code not in _SENTENCES:
         raise BadInputError(
-            f"There are no sentences to judge {language!r} by.",
-            f"There are for: {', '.join(_SENTENCES)}.",
+            _("There are no sentences to judge {language!r} by.", language=language),
+            _("There are for: {sentences}.", sentences=", ".join(_SENTENCES)),
         )
     return _SENTENCES[code]

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from modules.core_components.texts import _, page_language
+
 # Written without spaces between words (ISO 639).
 SPACELESS = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km", "bo"})
 # The same by script, as the names of Unicode characters begin. Hangul has spaces.
@@ -45,29 +47,34 @@ def rarer_languages() -> Mapping[str, str]:
     return names
 
 
-@lru_cache(maxsize=2048)
 def language_name(code: str) -> str:
-    """The name in CLDR: "en-gb" is "English (UK)"; a code that is not known is its own name."""
+    """The name in CLDR, in the language of the page: "en-gb" is "English (UK)".
+
+    A code that is not known is its own name.
+    """
+    return _("Automatic") if code == "auto" else _name(code, page_language())
+
+
+@lru_cache(maxsize=2048)
+def _name(code: str, said_in: str) -> str:
     from babel import Locale
 
-    if code == "auto":
-        return "Automatic"
-    english = Locale("en")
-    language, _, region = code.lower().partition("-")
-    name = english.languages.get(_OTHER_CODES.get(language, language))
+    words = Locale(said_in)
+    language, _unused, region = code.lower().partition("-")
+    name = words.languages.get(_OTHER_CODES.get(language, language))
     name = name or rarer_languages().get(language, code)
     # "fr-fr" says nothing that "French" does not.
     if not region or region == language:
         return name
     territory = region.upper()
-    return f"{name} ({_REGIONS.get(territory) or english.territories.get(territory, territory)})"
+    return f"{name} ({_REGIONS.get(territory) or words.territories.get(territory, territory)})"
 
 
 def languages_in_words(codes: Sequence[str], most: int = 30) -> str:
-    """The names of the first `most` languages, and how many more there are."""
+    """The first `most` languages in that of the page, and how many more there are."""
     shown = ", ".join(language_name(code) for code in codes[:most])
     more = len(codes) - most
-    return f"{shown} and {more} more" if more > 0 else shown
+    return _("{names} and {more} more", names=shown, more=more) if more > 0 else shown
 
 
 # Guessing: languages with a script of their own by that script, others by their function words. It

@@ -17,6 +17,7 @@ import regex
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.reading.formatting import without_formatting
 from modules.core_components.text.reading.offset_text import OffsetText
+from modules.core_components.texts import _
 
 LONGEST_PAUSE_S = 60.0
 LONGEST_PAUSES_S = 600.0  # of one text together
@@ -82,8 +83,8 @@ def parse_markup(text: str) -> tuple[SpokenPart | Pause, ...]:
     total_s = sum(part.seconds for part in parts if isinstance(part, Pause))
     if total_s > LONGEST_PAUSES_S:
         raise BadInputError(
-            f"The pauses in this text last {total_s:,.0f} seconds together.",
-            f"At most {LONGEST_PAUSES_S:.0f} are possible.",
+            _("The pauses in this text last {total_s:,.0f} seconds together.", total_s=total_s),
+            _("At most {longest_pauses_s:.0f} are possible.", longest_pauses_s=LONGEST_PAUSES_S),
             "text",
         )
     return tuple(parts)
@@ -139,13 +140,18 @@ def _seconds(tag: str, given: str) -> float:
     value = _PAUSE.fullmatch(given.strip())
     if value is None:
         raise BadInputError(
-            f"{tag} names no time.", "Write a pause like [pause:1.5s] or [pause:500ms].", "text"
+            _("{tag} names no time.", tag=tag),
+            _("Write a pause like [pause:1.5s] or [pause:500ms]."),
+            "text",
         )
     seconds = float(value[1]) / (1000 if (value[2] or "").lower() == "ms" else 1)
     if seconds > LONGEST_PAUSE_S:
         raise BadInputError(
-            f"{tag} is too long.",
-            f"A pause lasts at most {LONGEST_PAUSE_S:.0f} seconds.",
+            _("{tag} is too long.", tag=tag),
+            _(
+                "A pause lasts at most {longest_pause_s:.0f} seconds.",
+                longest_pause_s=LONGEST_PAUSE_S,
+            ),
             "text",
         )
     return seconds
@@ -156,8 +162,12 @@ def _speed(tag: re.Match[str]) -> float:
     speed = float(value) if _SPEED.fullmatch(value) else 0.0
     if not SLOWEST <= speed <= FASTEST:
         raise BadInputError(
-            f"{tag[0]} is no possible speed.",
-            f"Write a number from {SLOWEST} to {FASTEST}, like [speed:1.2].",
+            _("{tag} is no possible speed.", tag=tag[0]),
+            _(
+                "Write a number from {slowest} to {fastest}, like [speed:1.2].",
+                slowest=SLOWEST,
+                fastest=FASTEST,
+            ),
             "text",
         )
     return speed
@@ -177,16 +187,16 @@ def parse_pronunciations(text: str) -> dict[str, str]:
         word, sign, sound = (part.strip() for part in line.partition("="))
         if not sign:
             raise BadInputError(
-                f"“{line[:60]}” says nothing about a pronunciation.",
-                "Write a line like: Nguyen = /nwˈɪn/",
+                _("“{line}” says nothing about a pronunciation.", line=line[:60]),
+                _("Write a line like: Nguyen = /nwˈɪn/"),
                 "pronunciations",
             )
         check_entry(word, sound)
         entries[word] = sound
     if len(entries) > MOST_ENTRIES:
         raise BadInputError(
-            f"{len(entries):,} pronunciations are too many.",
-            f"At most {MOST_ENTRIES:,} are possible.",
+            _("{count:,} pronunciations are too many.", count=len(entries)),
+            _("At most {most_entries:,} are possible.", most_entries=MOST_ENTRIES),
             "pronunciations",
         )
     return entries
@@ -212,19 +222,23 @@ def check_entry(word: str, sound: str) -> None:
     """Raises BadInputError for a word or a pronunciation that cannot be kept."""
     if not any(map(str.isalnum, word)) or any(letter in word for letter in _NOT_IN_WORDS):
         raise BadInputError(
-            f"“{word[:60]}” is no word to be pronounced.",
-            "Give one or more words with letters or digits, without = and square brackets.",
+            _("“{word}” is no word to be pronounced.", word=word[:60]),
+            _("Give one or more words with letters or digits, without = and square brackets."),
             "pronunciations",
         )
     if not any(map(str.isalpha, sound)) or "\n" in sound:
         raise BadInputError(
-            f"“{sound[:60]}” does not say how to pronounce {word[:60]}.",
-            "Give phonemes between slashes (/nwˈɪn/), or words that sound right (win).",
+            _("“{sound}” does not say how to pronounce {word}.", sound=sound[:60], word=word[:60]),
+            _("Give phonemes between slashes (/nwˈɪn/), or words that sound right (win)."),
             "pronunciations",
         )
     if len(word) > LONGEST_WORD or len(sound) > LONGEST_SOUND:
         raise BadInputError(
-            f"The pronunciation of “{word[:60]}” is too long.",
-            f"A word has at most {LONGEST_WORD} characters, its pronunciation {LONGEST_SOUND}.",
+            _("The pronunciation of “{word}” is too long.", word=word[:60]),
+            _(
+                "A word has at most {longest_word} characters, its pronunciation {longest_sound}.",
+                longest_word=LONGEST_WORD,
+                longest_sound=LONGEST_SOUND,
+            ),
             "pronunciations",
         )

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.markup import Pause, parse_markup, without_markup
 from modules.core_components.text.sentences import split_passages
+from modules.core_components.texts import _
 
 # Who speaks words before the first name; earlier versions called them "1".
 NO_NAME, FORMER_NO_NAME = "Narrator", "1"
@@ -62,14 +63,18 @@ def parse_script(script: str) -> tuple[ScriptLine, ...]:
     lines = reader.finish()
     if not lines:
         raise BadInputError(
-            "There is nothing to speak in this script.",
-            "Write lines like “Anna: Good morning.”",
+            _("There is nothing to speak in this script."),
+            _("Write lines like “Anna: Good morning.”"),
             "script",
         )
     if len(lines) > MOST_LINES:
         raise BadInputError(
-            f"The script has {len(lines):,} lines; the limit is {MOST_LINES:,}.",
-            "Make several conversations of it.",
+            _(
+                "The script has {count:,} lines; the limit is {most_lines:,}.",
+                count=len(lines),
+                most_lines=MOST_LINES,
+            ),
+            _("Make several conversations of it."),
             "script",
         )
     return lines
@@ -214,9 +219,13 @@ def split_script(lines: Iterable[ScriptLine], language: str, longest: int) -> tu
                 continue
             if piece.speed != 1.0:
                 raise BadInputError(
-                    f"Line {line.number}, {line.speaker}: a script that is spoken in one go has "
-                    "one speed.",
-                    "Leave the [speed:…] out, or have it spoken line by line.",
+                    _(
+                        "Line {number}, {speaker}: a script that is spoken in one go has one "
+                        "speed.",
+                        number=line.number,
+                        speaker=line.speaker,
+                    ),
+                    _("Leave the [speed:…] out, or have it spoken line by line."),
                     "script",
                 )
             for words in split_passages(piece.text, language, longest):

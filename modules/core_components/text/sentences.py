@@ -23,6 +23,7 @@ from typing import Any
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.languages import is_spaceless
 from modules.core_components.text.markup import link_spans
+from modules.core_components.texts import _
 
 logger = logging.getLogger(__name__)
 
@@ -259,7 +260,9 @@ def plan_pieces(text: str, language: str, limit: int) -> tuple[Piece, ...]:
         pieces += [Piece(part, number == len(packed)) for number, part in enumerate(packed, 1)]
     if not pieces:
         raise BadInputError(
-            "There is nothing in the text that can be spoken.", "Type words or numbers.", "text"
+            _("There is nothing in the text that can be spoken."),
+            _("Type words or numbers."),
+            "text",
         )
     return tuple(pieces)
 

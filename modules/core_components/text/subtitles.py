@@ -15,6 +15,7 @@ from itertools import pairwise
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.lines import split_lines
 from modules.core_components.text.segments import split_at_pauses, spoken_words
+from modules.core_components.texts import _
 from modules.core_components.values import Segment, Transcript
 
 LINE_WIDTH = 42  # as broadcasters' guidelines have it; a CJK character takes two columns
@@ -215,7 +216,10 @@ FORMATS: Mapping[str, Callable[[Transcript], str]] = {
 def render(transcript: Transcript, fmt: str) -> str:
     """The transcript as one of FORMATS. Raises BadInputError for another."""
     if fmt not in FORMATS:
-        raise BadInputError(f"Unknown format {fmt!r}.", f"Choose one of {', '.join(FORMATS)}.")
+        raise BadInputError(
+            _("Unknown format {fmt!r}.", fmt=fmt),
+            _("Choose one of {formats}.", formats=", ".join(FORMATS)),
+        )
     return FORMATS[fmt](transcript)
 
 
@@ -277,7 +281,8 @@ def read_cues(content: bytes, name: str) -> tuple[Cue, ...]:
             found.append(Cue(start_s, end_s, (text,)))
     if not starts:
         raise BadInputError(
-            f"{name} holds no subtitles that can be read.", "Give an .srt or .vtt file."
+            _("{name} holds no subtitles that can be read.", name=name),
+            _("Give an .srt or .vtt file."),
         )
     return tuple(sorted(found, key=lambda cue: cue.start_s))
 

@@ -13,6 +13,7 @@ from modules.core_components.ai_models.engines.options import describe_options
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.library.conversations import CastMember, Line
 from modules.core_components.text.script import FORMER_NO_NAME, NO_NAME
+from modules.core_components.texts import _
 from modules.core_components.values import VoicePrompt
 from modules.tools.services import Services
 from modules.tools.speaking.request import SpeechRequest, language_to_speak
@@ -56,16 +57,16 @@ def cast_of(
     silent = [name for name in speakers if name.casefold() not in given]
     if silent:
         raise BadInputError(
-            f"No voice is chosen for {', '.join(silent)}.",
-            "Give every speaker of the script a voice. If that is no speaker, indent the line.",
+            _("No voice is chosen for {silent}.", silent=", ".join(silent)),
+            _("Give every speaker of the script a voice. If that is no speaker, indent the line."),
             "voice",
         )
     known = {name.casefold() for name in speakers}
     strangers = [name for name in voices if name.casefold() not in known]
     if strangers:
         raise BadInputError(
-            f"The script has no speaker named {', '.join(strangers)}.",
-            f"It has {', '.join(speakers)}.",
+            _("The script has no speaker named {strangers}.", strangers=", ".join(strangers)),
+            _("It has {speakers}.", speakers=", ".join(speakers)),
             "voice",
         )
     return tuple(_member(services, name, given[name.casefold()]) for name in speakers)
@@ -85,8 +86,13 @@ def check_voice_is_the_same(services: Services, member: CastMember) -> None:
     if _voice_key(services, member) != member.voice_key:
         what = "recording" if member.kind == "sample" else "voice"
         raise BadInputError(
-            f"{member.voice!r}, the voice of {member.speaker}, is now a different {what}.",
-            f"Restore the {what} the conversation began with, or begin a new one.",
+            _(
+                "{voice!r}, the voice of {speaker}, is now a different {what}.",
+                voice=member.voice,
+                speaker=member.speaker,
+                what=what,
+            ),
+            _("Restore the {what} the conversation began with, or begin a new one.", what=what),
             "voice",
         )
 
@@ -145,7 +151,9 @@ def _member(services: Services, speaker: str, wanted: CastVoice) -> CastMember:
 
 def _found(services: Services, engine: TTSEngine, wanted: CastVoice) -> NamedVoice:
     if not wanted.voice.strip():
-        raise BadInputError("No voice is chosen.", "Choose a stock voice or a sample.", "voice")
+        raise BadInputError(
+            _("No voice is chosen."), _("Choose a stock voice or a sample."), "voice"
+        )
     if wanted.kind == "sample":
         return find_sample(services, engine, wanted.voice)
     return find_voice(services, engine, wanted.voice)

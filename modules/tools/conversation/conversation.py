@@ -27,6 +27,7 @@ from modules.core_components.text.script import (
     split_style,
     with_style,
 )
+from modules.core_components.texts import _
 from modules.core_components.values import Speech, Word
 from modules.core_components.version import APP_VERSION
 from modules.tools.conversation.cast import (
@@ -115,11 +116,17 @@ def speak_conversation(
     for line, start, end in zip(missing, [0.0, *ends], ends, strict=False):
         cancel.raise_if_cancelled()
         unit = "Part" if conversation.in_one_go else "Line"
-        message = f"{unit} {numbers[line.id]} of {len(numbers)}: {', '.join(line.speakers)}"
+        message = _(
+            "{unit} {numbers} of {count}: {speakers}",
+            unit=unit,
+            numbers=numbers[line.id],
+            count=len(numbers),
+            speakers=", ".join(line.speakers),
+        )
         progress(start, message)
         report = _with_message(scaled(progress, start, end), message)
         conversation = _speak_line(services, conversation, line, report, cancel)
-    progress(0.97, "Joining the lines")
+    progress(0.97, _("Joining the lines"))
     joined = join_conversation(services, conversation.id)
     progress(1.0, "Done")
     return joined
@@ -148,7 +155,7 @@ def speak_line_again(
         check_voice_is_the_same(services, conversation.member(speaker))
     conversation = _speak_line(services, conversation, line, phase(progress, 0.0, 0.9), cancel)
     if conversation.made == len(conversation.lines):
-        progress(0.9, "Joining the lines")
+        progress(0.9, _("Joining the lines"))
         conversation = join_conversation(services, conversation.id)
     progress(1.0, "Done")
     return conversation
@@ -229,7 +236,7 @@ def _checked_script(services: Services, script: str) -> str:
     if len(script) > limit:
         raise BadInputError(
             too_long("script", script, limit),
-            "Make several conversations of it, or raise “Longest text” in the settings.",
+            _("Make several conversations of it, or raise “Longest text” in the settings."),
             "script",
         )
     return script.strip("\n")
@@ -243,7 +250,9 @@ def _check_lines(
 ) -> None:
     members = {member.speaker: member for member in cast}
     for line, written in zip(lines, spoken, strict=True):
-        with errors_naming(f"Line {written.number}, {line.speaker}"):
+        with errors_naming(
+            _("Line {number}, {speaker}", number=written.number, speaker=line.speaker)
+        ):
             complete_speech(services, request_of_line(services, members[line.speaker], line))
 
 
@@ -252,8 +261,11 @@ def check_pauses(pauses: Pauses) -> None:
     for seconds in dataclasses.astuple(pauses):
         if not 0 <= seconds <= LONGEST_PAUSE_S:
             raise BadInputError(
-                f"A pause of {seconds:g} seconds between lines is not possible.",
-                f"It must lie between 0 and {LONGEST_PAUSE_S:g}.",
+                _("A pause of {seconds:g} seconds between lines is not possible.", seconds=seconds),
+                _(
+                    "It must lie between 0 and {longest_pause_s:g}.",
+                    longest_pause_s=LONGEST_PAUSE_S,
+                ),
                 "pauses",
             )
 
@@ -269,12 +281,12 @@ def _line(index: int, line: ScriptLine, seed: int) -> Line:
 
 
 def _with_message(progress: Progress, message: str) -> Progress:
-    return lambda fraction, _: progress(fraction, message)
+    return lambda fraction, _unused: progress(fraction, message)
 
 
 def _title(lines: Sequence[ScriptLine]) -> str:
     speakers = speakers_of(lines)
-    names = ", ".join(speakers[:3]) + (" and others" if len(speakers) > 3 else "")
+    names = ", ".join(speakers[:3]) + (_(" and others") if len(speakers) > 3 else "")
     return f"{names}: {' '.join(without_markup(lines[0].text).split())[:40]}"
 
 
@@ -306,7 +318,7 @@ def register(services: Services) -> None:
         return {"conversation": made.id, "line": payload["line"]}
 
     def run_join(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
-        job.progress(0.0, "Joining the lines")
+        job.progress(0.0, _("Joining the lines"))
         return {"conversation": join_conversation(services, payload["conversation"]).id}
 
     services.jobs.register(CONVERSE, run_converse)
@@ -342,7 +354,7 @@ def delete_conversation(services: Services, conversation_id: str) -> str:
     Raises NotFoundError, BadInputError while it is being worked on.
     """
     if work_on(services, conversation_id) is not None:
-        raise BadInputError("This conversation is being spoken.", "Cancel that first.")
+        raise BadInputError(_("This conversation is being spoken."), _("Cancel that first."))
     return services.conversations.delete(conversation_id)
 
 
@@ -352,7 +364,7 @@ def submit_line(
     """Queues one line again; a resumed job repeats it with the same seed."""
     conversation = services.conversations.get(conversation_id)
     if not line_id:
-        raise BadInputError("No line is chosen.", "Choose one in the list of lines.")
+        raise BadInputError(_("No line is chosen."), _("Choose one in the list of lines."))
     line = changed_line(services, conversation, line_id, text, seed)
     payload = {
         "conversation": conversation.id,
@@ -361,7 +373,12 @@ def submit_line(
         "seed": line.seed,
     }
     unit = "Part" if conversation.in_one_go else "Line"
-    title = f"{unit} {int(line.id)} again: {', '.join(line.speakers)}"
+    title = _(
+        "{unit} {id} again: {speakers}",
+        unit=unit,
+        id=int(line.id),
+        speakers=", ".join(line.speakers),
+    )
     return services.jobs.submit(LINE_AGAIN, title, payload)
 
 
@@ -370,4 +387,4 @@ def submit_joining(services: Services, conversation_id: str, pauses: Pauses) -> 
     check_pauses(pauses)
     conversation = services.conversations.put_pauses(conversation_id, pauses)
     payload = {"conversation": conversation.id}
-    return services.jobs.submit(JOIN, f"Join {conversation.title}", payload)
+    return services.jobs.submit(JOIN, _("Join {title}", title=conversation.title), payload)

@@ -14,6 +14,7 @@ from modules.core_components.library.conversations import Conversation, Line, Wh
 from modules.core_components.text.markup import plain_words
 from modules.core_components.text.script import edge_pauses, parse_script
 from modules.core_components.text.subtitles import Cue, render, srt_of, vtt_of
+from modules.core_components.texts import _
 from modules.core_components.values import Segment, Transcript, Word
 from modules.tools.services import Services
 
@@ -32,8 +33,12 @@ def join_conversation(services: Services, conversation_id: str) -> Conversation:
     missing = len(conversation.lines) - conversation.made
     if missing:
         raise BadInputError(
-            f"{missing} of the {len(conversation.lines)} lines are not spoken yet.",
-            "Speak the rest of the conversation first.",
+            _(
+                "{missing} of the {count} lines are not spoken yet.",
+                missing=missing,
+                count=len(conversation.lines),
+            ),
+            _("Speak the rest of the conversation first."),
         )
     joined = join_parts(list(_parts(services, conversation)))
     write_speech(conversation.file("wav"), joined.speech)
@@ -56,7 +61,10 @@ def join_conversation(services: Services, conversation_id: str) -> Conversation:
 def export_conversation(services: Services, conversation_id: str, fmt: str) -> Path:
     """The whole as a file of that format. Raises BadInputError while lines are missing."""
     if fmt not in EXPORT_FORMATS:
-        raise BadInputError(f"Unknown format {fmt!r}.", f"Choose {', '.join(EXPORT_FORMATS)}.")
+        raise BadInputError(
+            _("Unknown format {fmt!r}.", fmt=fmt),
+            _("Choose {export_formats}.", export_formats=", ".join(EXPORT_FORMATS)),
+        )
     conversation = services.conversations.get(conversation_id)
     if not conversation.is_complete or not conversation.file("wav").is_file():
         conversation = join_conversation(services, conversation_id)

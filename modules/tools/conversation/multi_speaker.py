@@ -16,6 +16,7 @@ from modules.core_components.library.conversations import CastMember, Conversati
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.text.markup import plain_words
 from modules.core_components.text.script import ScriptLine, parse_script, split_script
+from modules.core_components.texts import _
 from modules.tools.conversation.cast import CastVoice, cast_of, errors_naming, request_of_line
 from modules.tools.models.memory import report_load
 from modules.tools.models.ready_models import speaking_models, speaks_scripts
@@ -37,24 +38,35 @@ def cast_in_one_go(
     models = {voice.engine for voice in voices.values() if voice.engine}
     if len(models) > 1:
         raise BadInputError(
-            f"In one go all speak with one engine, and not with {' and '.join(sorted(models))}.",
-            "Choose one engine for all, or have it spoken line by line.",
+            _(
+                "In one go all speak with one engine, and not with {models}.",
+                models=" and ".join(sorted(models)),
+            ),
+            _("Choose one engine for all, or have it spoken line by line."),
             "voice",
         )
     engine = _script_engine(services, next(iter(models), ""))
     if len(speakers) > engine.max_speakers:
         raise BadInputError(
-            f"The script has {len(speakers)} speakers; {engine.label} takes "
-            f"{engine.max_speakers} at most in one go.",
-            "Take speakers out of the script, or have it spoken line by line.",
+            _(
+                "The script has {count} speakers; {label} takes {max_speakers} at most in one go.",
+                count=len(speakers),
+                label=engine.label,
+                max_speakers=engine.max_speakers,
+            ),
+            _("Take speakers out of the script, or have it spoken line by line."),
             "voice",
         )
     for name, voice in voices.items():
         if voice.kind == "preset":
             raise BadInputError(
-                f"{name}: in one go everybody speaks with the voice of a sample, and "
-                f"{voice.voice!r} is a stock voice.",
-                "Choose a sample, or have it spoken line by line.",
+                _(
+                    "{name}: in one go everybody speaks with the voice of a sample, and "
+                    "{voice!r} is a stock voice.",
+                    name=name,
+                    voice=voice.voice,
+                ),
+                _("Choose a sample, or have it spoken line by line."),
                 "voice",
             )
     wanted = {
@@ -66,9 +78,13 @@ def cast_in_one_go(
     for member in cast[1:]:
         if (member.language, member.options) != (first.language, first.options):
             raise BadInputError(
-                f"In one go all speak one language with the same options; those of {first.speaker} "
-                f"and {member.speaker} differ.",
-                "Choose the language that the script is written in, for all of them.",
+                _(
+                    "In one go all speak one language with the same options; those of "
+                    "{speaker} and {speaker_2} differ.",
+                    speaker=first.speaker,
+                    speaker_2=member.speaker,
+                ),
+                _("Choose the language that the script is written in, for all of them."),
                 "language",
             )
     return cast
@@ -98,8 +114,12 @@ def checked_part(conversation: Conversation, text: str) -> str:
     parts = split_script(spoken, conversation.cast[0].language, LONGEST_PART)
     if len(parts) > 1:
         raise BadInputError(
-            f"A part has at most {LONGEST_PART:,} characters, and silence only before and after.",
-            "Shorten it, or begin a new conversation with the changed script.",
+            _(
+                "A part has at most {longest_part:,} characters, and silence only before "
+                "and after.",
+                longest_part=LONGEST_PART,
+            ),
+            _("Shorten it, or begin a new conversation with the changed script."),
             "text",
         )
     return parts[0]
@@ -155,8 +175,8 @@ def _script_engine(services: Services, model_id: str = "") -> ScriptEngine:
     engine = services.tts.get(model_id)
     if not isinstance(engine, ScriptEngine):
         raise BadInputError(
-            f"{engine.label} cannot speak a script in one go.",
-            "Choose VibeVoice, or have it spoken line by line.",
+            _("{label} cannot speak a script in one go.", label=engine.label),
+            _("Choose VibeVoice, or have it spoken line by line."),
             "voice",
         )
     state = services.tts.availability(model_id)
@@ -170,8 +190,8 @@ def _usual_model(services: Services) -> str:
     able = [entry.id for entry in speaking_models(services) if speaks_scripts(entry)]
     if not able:
         raise ModelMissingError(
-            "No model that speaks a script in one go is installed.",
-            "Download VibeVoice on the Models tab, or have it spoken line by line.",
+            _("No model that speaks a script in one go is installed."),
+            _("Download VibeVoice on the Models tab, or have it spoken line by line."),
             details="In the terminal: `models download vibevoice-1.5b`.",
         )
     usual = services.settings.tts_model

@@ -37,6 +37,7 @@ from modules.core_components.errors import (
 )
 from modules.core_components.jobs import Job, JobContext
 from modules.core_components.progress import CancelToken, Progress, no_progress, phase, scaled
+from modules.core_components.texts import _
 from modules.tools.dataset.inputs import Gathered, Recording, Refused, gather
 from modules.tools.dataset.interview import Interviews
 from modules.tools.dataset.language_check import RecordingLanguages
@@ -141,8 +142,8 @@ def create_dataset(
     """
     if not agreed:
         raise BadInputError(
-            "A voice may only be trained on if the speaker agreed.",
-            "Ask them, then tick the box.",
+            _("A voice may only be trained on if the speaker agreed."),
+            _("Ask them, then tick the box."),
             "consent",
         )
     return services.datasets.create(name, language, speaker, agreed)
@@ -182,14 +183,14 @@ def build_dataset(
     with services.datasets.building(dataset.name):
         unpacked = Path(tempfile.mkdtemp(prefix="unpacked-", dir=services.settings.cache_folder))
         try:
-            progress(0.0, "Finding the recordings")
+            progress(0.0, _("Finding the recordings"))
             inputs = [Path(path) for path in request.inputs]
             gathered = gather(inputs, request.names, unpacked, token)
             if not gathered.recordings and not gathered.refused:
                 seen = f" ({some_of(gathered.unused)})" if gathered.unused else ""
                 raise BadInputError(
-                    f"There are no recordings in what was given{seen}.",
-                    "Give recordings, videos, folders or archives of them.",
+                    _("There are no recordings in what was given{seen}.", seen=seen),
+                    _("Give recordings, videos, folders or archives of them."),
                 )
             building = _Building(services, maker, languages, gathered, request.replace)
             heard = [recording for recording in gathered.recordings if recording.row is None]
@@ -266,7 +267,7 @@ class _Building:
         return self._summary(dataset)
 
     def _add(self, recording: Recording, progress: Progress, cancel: CancelToken) -> None:
-        progress(0.0, f"Reading {recording.name}")
+        progress(0.0, _("Reading {name}", name=recording.name))
         try:
             sound = self._maker.read(recording, cancel)
             if sound.key in self._seen or (sound.key in self._known and not self._replace):
@@ -312,7 +313,7 @@ class _Building:
 def some_of(names: Sequence[str], most: int = 10) -> str:
     """The first names, and how many more there are."""
     rest = len(names) - most
-    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
+    return ", ".join(names[:most]) + (_(" and {rest} more", rest=rest) if rest > 0 else "")
 
 
 def contents(dataset: Dataset) -> DatasetContents:
@@ -352,7 +353,7 @@ def register(services: Services) -> None:
         for doubt in summary.other_language:
             job.log(doubt.message(summary.language))
         if summary.unused:
-            job.log(f"Not used: {', '.join(summary.unused)}.")
+            job.log(_("Not used: {unused}.", unused=", ".join(summary.unused)))
         message, hint = summary.language_warning
         warning = {"language_warning": f"{message} {hint}".strip()}
         return {**asdict(summary), **asdict(summary.contents), **warning}
@@ -373,5 +374,5 @@ def submit_build(services: Services, request: DatasetRequest, uploaded: bool = F
             inputs=tuple(str(keep_upload(services, path)) for path in paths),
             names=request.names or tuple(path.name for path in paths),
         )
-    title = f"Add {len(request.inputs)} to {dataset.name}"
+    title = _("Add {count} to {name}", count=len(request.inputs), name=dataset.name)
     return services.jobs.submit(BUILD_DATASET, title, asdict(request))

@@ -16,6 +16,7 @@ from modules.core_components.dataset.trimming import cut_sound, trimmed_clip
 from modules.core_components.dataset.values import Clip, clip_label
 from modules.core_components.errors import BadInputError, NotFoundError
 from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.texts import _
 from modules.core_components.values import Speech
 from modules.tools.listening.transcribe import transcribe_speech
 from modules.tools.services import Services
@@ -30,8 +31,8 @@ def get_clip(services: Services, dataset_name: str, clip_id: str) -> Clip:
         if clip.id == clip_id:
             return clip
     raise NotFoundError(
-        f"The clip is not in the dataset {dataset_name!r} any more.",
-        "Choose another one in the list.",
+        _("The clip is not in the dataset {dataset_name!r} any more.", dataset_name=dataset_name),
+        _("Choose another one in the list."),
         details=f"Clip {clip_id!r}.",
     )
 
@@ -81,7 +82,9 @@ def transcribe_again(
     )
     text = " ".join(said.text.split())
     if not text:
-        raise BadInputError("No words were recognized in this clip.", "Play it, or exclude it.")
+        raise BadInputError(
+            _("No words were recognized in this clip."), _("Play it, or exclude it.")
+        )
     words = tuple(word for segment in said.segments for word in segment.words)
     corrected = replace(clip, text=text, heard=text, words=words, edited=True)
     return _changed(services, dataset_name, corrected, "Transcription")
@@ -115,19 +118,21 @@ def checked_text(text: str) -> str:
     text = text.strip()
     if not any(character.isalnum() for character in text):
         raise BadInputError(
-            "The text is empty." if not text else "The text has no letter to speak.",
-            "Write what is said, or exclude the clip.",
+            _("The text is empty.") if not text else _("The text has no letter to speak."),
+            _("Write what is said, or exclude the clip."),
             "text",
         )
     if breaks_rows(text):
         raise BadInputError(
-            "A text cannot have a | or a line break: they part the rows of the dataset.",
-            "Write it on one line, with a comma instead.",
+            _("A text cannot have a | or a line break: they part the rows of the dataset."),
+            _("Write it on one line, with a comma instead."),
             "text",
         )
     if len(text) > MOST_CHARACTERS:
         raise BadInputError(
-            f"The text has {len(text)} characters.", "A clip holds a sentence or two.", "text"
+            _("The text has {count} characters.", count=len(text)),
+            _("A clip holds a sentence or two."),
+            "text",
         )
     return " ".join(text.split())
 
@@ -137,12 +142,17 @@ def _changed(
 ) -> Clip:
     sounds = {} if sound is None else {clip.id: sound}
     services.datasets.update_clips(
-        dataset_name, [clip], f"{action} of {clip_label(clip.text)}", sounds
+        dataset_name,
+        [clip],
+        _("{action} of {clip_label}", action=action, clip_label=clip_label(clip.text)),
+        sounds,
     )
     return clip
 
 
 def _change_all(services: Services, dataset_name: str, clips: Sequence[Clip], action: str) -> None:
-    what = clip_label(clips[0].text) if len(clips) == 1 else f"{len(clips)} clips"
+    what = clip_label(clips[0].text) if len(clips) == 1 else _("{count} clips", count=len(clips))
     if clips:
-        services.datasets.update_clips(dataset_name, clips, f"{action} of {what}")
+        services.datasets.update_clips(
+            dataset_name, clips, _("{action} of {what}", action=action, what=what)
+        )

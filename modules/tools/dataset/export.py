@@ -11,6 +11,7 @@ from modules.core_components.atomic import atomic_path, full_disk_reported
 from modules.core_components.dataset.values import Dataset, metadata_text
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.texts import _
 from modules.tools.services import Services
 
 METADATA = "metadata.csv"
@@ -31,14 +32,18 @@ def export_ljspeech(
     """
     dataset = services.datasets.get(name)
     if not dataset.rows:
-        raise BadInputError(f"The dataset {dataset.name!r} has no rows yet.", "Add recordings.")
+        raise BadInputError(
+            _("The dataset {name!r} has no rows yet.", name=dataset.name), _("Add recordings.")
+        )
     token = cancel or CancelToken()
     if target.suffix.lower() == ".zip":
         with atomic_path(target) as partial:
             _write_zip(dataset, partial, progress, token)
         return target
     if target.exists():
-        raise BadInputError(f"{target} exists already.", "Give the name of a new folder.")
+        raise BadInputError(
+            _("{target} exists already.", target=target), _("Give the name of a new folder.")
+        )
     draft = target.parent / f".partial-{secrets.token_hex(8)}"
     try:
         with full_disk_reported(target):
@@ -54,7 +59,7 @@ def _write_zip(dataset: Dataset, file: Path, progress: Progress, cancel: CancelT
         packed.writestr(METADATA, _rows(dataset))
         for index, clip in enumerate(dataset.rows):
             cancel.raise_if_cancelled()
-            progress(index / len(dataset.rows), "Packing the clips")
+            progress(index / len(dataset.rows), _("Packing the clips"))
             packed.write(dataset.wav_of(clip), f"wavs/{clip.id}.wav")
 
 
@@ -63,7 +68,7 @@ def _write_folder(dataset: Dataset, folder: Path, progress: Progress, cancel: Ca
     (folder / METADATA).write_text(_rows(dataset), encoding="utf-8")
     for index, clip in enumerate(dataset.rows):
         cancel.raise_if_cancelled()
-        progress(index / len(dataset.rows), "Copying the clips")
+        progress(index / len(dataset.rows), _("Copying the clips"))
         shutil.copyfile(dataset.wav_of(clip), folder / "wavs" / f"{clip.id}.wav")
 
 

@@ -23,6 +23,7 @@ from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.library.archives import is_archive, unpack
 from modules.core_components.progress import CancelToken
 from modules.core_components.text.subtitles import Cue, read_cues
+from modules.core_components.texts import _
 
 SUBTITLE_SUFFIXES = (".srt", ".vtt")
 # Folders next to a metadata file where its recordings are looked for first.
@@ -164,7 +165,7 @@ def gather(
             sorting.refused.append(Refused(name, error.message, error.hint))
             continue
         except OSError as error:
-            reason = f"It cannot be read ({error.strerror or error})."
+            reason = _("It cannot be read ({strerror}).", strerror=error.strerror or error)
             sorting.refused.append(Refused(name, reason))
             continue
         if listing is None:
@@ -259,8 +260,8 @@ class _Sorting:
             index = FileIndex(reachable)
             used[name] = ""
             if not self._add_metadata(name, path, name, index, reachable, "", used):
-                message = "It is no metadata file of recordings that are there."
-                hint = "Give it with its recordings; a row is file|text or file|text|speaker."
+                message = _("It is no metadata file of recordings that are there.")
+                hint = _("Give it with its recordings; a row is file|text or file|text|speaker.")
                 self.refused.append(Refused(name, message, hint))
         self._add_recordings(listing, "", used, tried=set(single))
 
@@ -278,7 +279,7 @@ class _Sorting:
         try:
             content = path.read_bytes() if path.stat().st_size < _LARGEST_METADATA_BYTES else b""
         except OSError as error:
-            reason = f"It cannot be read ({error.strerror or error})."
+            reason = _("It cannot be read ({strerror}).", strerror=error.strerror or error)
             self.refused.append(Refused(prefix + name, reason))
             return True
         is_there = partial(index.has, folder)
@@ -305,24 +306,26 @@ class _Sorting:
         prefix: str,
         used: dict[str, str],
     ) -> None:
-        where = f"{prefix}{metadata}, line {row.line}"
+        where = _(
+            "{prefix}{metadata}, line {line}", prefix=prefix, metadata=metadata, line=row.line
+        )
         found = index.find(row.file, folder)
         if len(found) == 1 and found[0] in used:
             # Lists of one collection name a recording more than once.
             if used[found[0]] != row.text:
-                message = f"{found[0]} is named twice."
-                self.refused.append(Refused(where, message, "Keep one of the rows."))
+                message = _("{found} is named twice.", found=found[0])
+                self.refused.append(Refused(where, message, _("Keep one of the rows.")))
             return
         if len(found) == 1:
             used[found[0]] = row.text
         if row.problem:
-            self.refused.append(Refused(where, row.problem, "Correct or remove the row."))
+            self.refused.append(Refused(where, row.problem, _("Correct or remove the row.")))
         elif not found:
-            message = f"There is no file {row.file}."
-            self.refused.append(Refused(where, message, "Add it or remove the row."))
+            message = _("There is no file {file}.", file=row.file)
+            self.refused.append(Refused(where, message, _("Add it or remove the row.")))
         elif len(found) > 1:
-            message = f"{row.file} may be {' or '.join(found[:3])}."
-            self.refused.append(Refused(where, message, "Name it with its folder."))
+            message = _("{file} may be {found}.", file=row.file, found=" or ".join(found[:3]))
+            self.refused.append(Refused(where, message, _("Name it with its folder.")))
         else:
             recording = Recording(
                 listing[found[0]], prefix + found[0], row=_with_subset(row, metadata)
@@ -354,8 +357,8 @@ class _Sorting:
         self.refused += [
             Refused(
                 prefix + name,
-                "These subtitles have no recording.",
-                "Give the recording or video too, under the same name.",
+                _("These subtitles have no recording."),
+                _("Give the recording or video too, under the same name."),
             )
             for name in sorted(subtitles - matched)
         ]

@@ -19,6 +19,7 @@ from modules.core_components.dataset.cutting import Piece
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.text.speaker_turns import word_speakers
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray, Speech, Turn, Word
 from modules.tools.listening.speaker_voices import same_voices
 from modules.tools.listening.speakers import diarize, parse_speakers, require_models
@@ -80,8 +81,8 @@ class Interviews:
         count = parse_speakers(speakers)
         if count is None:
             raise BadInputError(
-                "Speakers are taken only where they are told apart.",
-                "Give the number of speakers, or auto.",
+                _("Speakers are taken only where they are told apart."),
+                _("Give the number of speakers, or auto."),
                 "speakers",
             )
         require_models(services)
@@ -90,10 +91,14 @@ class Interviews:
         self._path = folder / _FILE
         self._known = _read_voices(self._path)
         self._named = tuple(named_voices(services))
-        if self._take not in (MAIN, EACH, *self._known, *(name for name, _ in self._named)):
+        if self._take not in (MAIN, EACH, *self._known, *(name for name, _unused in self._named)):
             raise BadInputError(
-                f"No speaker is called {take!r}.",
-                f"Give {MAIN}, {EACH}, or the name of a speaker in one of the transcripts.",
+                _("No speaker is called {take!r}.", take=take),
+                _(
+                    "Give {main}, {each}, or the name of a speaker in one of the transcripts.",
+                    main=MAIN,
+                    each=EACH,
+                ),
                 "take",
             )
 
@@ -136,7 +141,7 @@ class Interviews:
 
     def _new_name(self, taken: Mapping[str, str]) -> str:
         used = {*self._known, *taken.values()}
-        return next(name for n in range(1, 10_000) if (name := f"Speaker {n}") not in used)
+        return next(name for n in range(1, 10_000) if (name := _("Speaker {n}", n=n)) not in used)
 
 
 def _read_voices(path: Path) -> dict[str, FloatArray]:

@@ -48,6 +48,7 @@ from modules.core_components.jobs import Job, JobContext
 from modules.core_components.progress import CancelToken, Progress, no_progress, phase
 from modules.core_components.speaker_scale import speaker_scale
 from modules.core_components.text.word_errors import word_error_rate
+from modules.core_components.texts import _
 from modules.tools.dataset.report_measures import (
     MeasuredClip,
     MeasuredClips,
@@ -107,7 +108,7 @@ def _installed_base(services: Services) -> ModelEntry:
         if entry.family == "xtts" and (services.catalog.folder(entry) / _VOCABULARY).is_file():
             return entry
     raise ModelMissingError(
-        "no base model of XTTS is installed.", "Get XTTS v2.0.3 on the Models tab."
+        _("no base model of XTTS is installed."), _("Get XTTS v2.0.3 on the Models tab.")
     )
 
 
@@ -147,7 +148,7 @@ def report_of(
             cache.drop_all_but(texts | {item.sha256 for item in clips})
     finally:
         cache.save()
-    progress(1.0, "Looked at every clip")
+    progress(1.0, _("Looked at every clip"))
     return _report(dataset, measured, asked)
 
 
@@ -191,16 +192,16 @@ def _ask(
             voices = dict(zip(embeddings, groups.by_clip(), strict=True))
             speakers = groups.speakers
     except StudioError as error:
-        not_checked.append(f"Whether one person speaks: {error.message}")
+        not_checked.append(_("Whether one person speaks: {value}", value=error.message))
     try:
         part = phase(progress, 0.6, 0.7)
         languages = detect_languages(services, clips, cache, part, cancel, quick)
     except StudioError as error:
-        not_checked.append(f"Whether it is one language: {error.message}")
+        not_checked.append(_("Whether it is one language: {value}", value=error.message))
     try:
         faults = text_faults(services, dataset.rows, language, cache, quick)
     except StudioError as error:
-        not_checked.append(f"What the tokenizer knows: {error.message}")
+        not_checked.append(_("What the tokenizer knows: {value}", value=error.message))
     words = heard_before(clips, language, cache)
     return _Answers(
         voices, speakers, languages, words, faults, tuple(not_checked), encoder.model_id
@@ -271,7 +272,7 @@ def _facts(
 def _is_stranger(clip: Clip, answers: _Answers) -> bool:
     if clip.id not in answers.voices:
         return False
-    similarity, _ = answers.voices[clip.id]
+    similarity, _unused = answers.voices[clip.id]
     return similarity < speaker_scale(answers.encoder).stranger
 
 
@@ -320,4 +321,4 @@ def submit_report(services: Services, dataset_name: str, second_listener: str = 
     for job in services.jobs.list(states=("queued", "running"), kind=REPORT_DATASET):
         if job.payload == payload:
             return job
-    return services.jobs.submit(REPORT_DATASET, f"Check {name}", payload)
+    return services.jobs.submit(REPORT_DATASET, _("Check {name}", name=name), payload)

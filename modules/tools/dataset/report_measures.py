@@ -25,6 +25,7 @@ from modules.core_components.dataset.report_whole import SHORTEST_S
 from modules.core_components.dataset.values import Clip, Dataset
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray
 from modules.tools.listening.language_check import detect_language, language_detector
 from modules.tools.listening.transcribe import transcribe_speech
@@ -80,7 +81,9 @@ def measure_clips(
         try:
             known = _kept(clip, dataset.wav_of(clip), cache)
         except OSError as error:
-            problems[clip.id] = f"Its recording cannot be read ({error.strerror})."
+            problems[clip.id] = _(
+                "Its recording cannot be read ({strerror}).", strerror=error.strerror
+            )
             continue
         if known is None:
             unknown.append(clip)
@@ -88,7 +91,10 @@ def measure_clips(
             clips[clip.id] = known
     for number, clip in enumerate(unknown[:at_most]):
         cancel.raise_if_cancelled()
-        progress(number / len(unknown), f"Measuring clip {number + 1} of {len(unknown)}")
+        progress(
+            number / len(unknown),
+            _("Measuring clip {number} of {count}", number=number + 1, count=len(unknown)),
+        )
         try:
             clips[clip.id] = _measured(clip, dataset.wav_of(clip), cache)
         except BadInputError as error:
@@ -146,7 +152,10 @@ def embed_clips(
         if kept is None and quick:
             continue
         if kept is None:
-            progress(number / len(clips), f"Comparing voices: {number + 1} of {len(clips)}")
+            progress(
+                number / len(clips),
+                _("Comparing voices: {number} of {count}", number=number + 1, count=len(clips)),
+            )
             kept = packed(encoder.embed(read_speech(measured.path)))
             cache.put(what, measured.sha256, kept)
         embeddings[measured.clip.id] = unpacked(kept)
@@ -176,7 +185,10 @@ def detect_languages(
         if kept is None and quick:
             continue
         if kept is None:
-            progress(number / len(chosen), f"Which language? {number + 1} of {len(chosen)}")
+            progress(
+                number / len(chosen),
+                _("Which language? {number} of {count}", number=number + 1, count=len(chosen)),
+            )
             heard = detect_language(listener, measured.path, cancel)
             kept = [heard.language, heard.probability] if heard else ["", 0.0]
             cache.put(what, measured.sha256, kept)
@@ -200,7 +212,10 @@ def listen_again(
         cancel.raise_if_cancelled()
         text = cache.get(what, measured.sha256)
         if text is None:
-            progress(number / len(clips), f"Transcribing again: {number + 1} of {len(clips)}")
+            progress(
+                number / len(clips),
+                _("Transcribing again: {number} of {count}", number=number + 1, count=len(clips)),
+            )
             speech = read_speech(measured.path)
             said = transcribe_speech(services, speech, model_id, language, no_progress, cancel)
             text = said.text

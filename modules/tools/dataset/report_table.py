@@ -10,6 +10,7 @@ from modules.core_components.atomic import atomic_path
 from modules.core_components.dataset.report import ClipMeasures, DatasetReport
 from modules.core_components.dataset.values import Dataset
 from modules.core_components.errors import BadInputError
+from modules.core_components.texts import _
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +34,9 @@ def report_table(dataset: Dataset, report: DatasetReport) -> pd.DataFrame:
         rows.append(
             {
                 "clip": clip.id,
-                "subset": f"left out: {clip.dropped}" if clip.dropped else clip.subset,
+                "subset": _("left out: {dropped}", dropped=clip.dropped)
+                if clip.dropped
+                else clip.subset,
                 "text": clip.text,
                 "findings": len(found),
                 "worst": found[0].severity if found else "",
@@ -60,8 +63,11 @@ def write_report(table: pd.DataFrame, target: Path) -> Path:
     suffix = target.suffix.lower()
     if suffix not in (CSV, XLSX):
         raise BadInputError(
-            f"A report cannot be written as {target.suffix or 'a file without an ending'}.",
-            f"Give a name that ends in {CSV} or {XLSX}.",
+            _(
+                "A report cannot be written as {suffix}.",
+                suffix=target.suffix or "a file without an ending",
+            ),
+            _("Give a name that ends in {csv} or {xlsx}.", csv=CSV, xlsx=XLSX),
         )
     safe = table.map(_as_text)
     with atomic_path(target) as partial:

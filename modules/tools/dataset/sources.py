@@ -37,6 +37,7 @@ from modules.core_components.dataset.values import (
 from modules.core_components.dataset.words import joined_text, middle_s
 from modules.core_components.progress import CancelToken, Progress, phase
 from modules.core_components.text.subtitles import Cue
+from modules.core_components.texts import _
 from modules.core_components.values import Speech, Word
 from modules.tools.dataset.inputs import Recording
 from modules.tools.dataset.interview import Interviews, Speakers
@@ -186,7 +187,14 @@ class SourceMaker:
             speech = excerpt(sound.speech, piece.start_s, piece.end_s)
             if self._denoise:
                 done = _LISTENING_SHARE + (1 - _LISTENING_SHARE) * index / len(pieces)
-                progress(done, f"Removing noise: clip {index + 1} of {len(pieces)}")
+                progress(
+                    done,
+                    _(
+                        "Removing noise: clip {index} of {count}",
+                        index=index + 1,
+                        count=len(pieces),
+                    ),
+                )
                 noisy, speech = speech, clean_excerpt(sound.speech, piece.start_s, piece.end_s)
                 ratios.append((_above_noise_db(noisy), _above_noise_db(speech)))
             gain_db = gain_to_target_db(speech, loudness)

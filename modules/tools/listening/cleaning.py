@@ -19,6 +19,7 @@ from modules.core_components.audio.running_measures import Figures, RunningMeasu
 from modules.core_components.errors import BadInputError
 from modules.core_components.library.names import numbered
 from modules.core_components.progress import CancelToken, Progress, no_progress, phase
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray, Speech
 
 # An offset below this is not worth a change; many converters leave as much.
@@ -68,7 +69,7 @@ def clean_recording(
     """
     _check(request)
     token = cancel or CancelToken()
-    progress(0.0, f"Reading {request.source.name}")
+    progress(0.0, _("Reading {name}", name=request.source.name))
     recording = PiecewiseRecording(request.source, token)
     _check_length(recording, request)
     cleaning = _Cleaning(recording, request, token)
@@ -77,7 +78,11 @@ def clean_recording(
     notes = [*recording.notes, *cleaning.notes]
     if (clipped := cleaning.before.clipping_fraction) > AUDIBLE_CLIPPING:
         notes.append(
-            f"{clipped:.1%} of it is clipped, which cannot be undone: record it at a lower level."
+            _(
+                "{clipped:.1%} of it is clipped, which cannot be undone: record it at a "
+                "lower level.",
+                clipped=clipped,
+            )
         )
     cleaned = CleanedRecording(
         request.source,
@@ -151,10 +156,10 @@ class _Cleaning:
         pieces = self._reported(progress)
         offset = np.float32(self.before.offset)
         if abs(offset) >= _OFFSET:
-            self.steps.append(f"removed an offset of {offset:.3f}")
+            self.steps.append(_("removed an offset of {offset:.3f}", offset=offset))
             pieces = _moved(pieces, offset)
         if self._request.denoise:
-            self.steps.append(f"removed noise ({METHOD})")
+            self.steps.append(_("removed noise ({method})", method=METHOD))
             gain_db = gain_for_filter_db(self.before.loudness_lufs)
             pieces = without_noise(pieces, self._rate_hz, gain_db)
         return pieces
@@ -188,14 +193,16 @@ def changes(before: Figures, after: Figures) -> str:
     if before.noise_dbfs is not None and after.noise_dbfs is not None:
         lower_db = before.noise_dbfs - after.noise_dbfs
         if lower_db >= _MOST_TOLD_DB:
-            parts.append(f"noise more than {_MOST_TOLD_DB:g} dB lower")
+            parts.append(_("noise more than {most_told_db:g} dB lower", most_told_db=_MOST_TOLD_DB))
         elif lower_db >= 1:
-            parts.append(f"noise {lower_db:.0f} dB lower")
+            parts.append(_("noise {lower_db:.0f} dB lower", lower_db=lower_db))
     if before.loudness_lufs is not None and after.loudness_lufs is not None:
         parts.append(
-            f"loudness {before.loudness_lufs:.1f} to {after.loudness_lufs:.1f} LUFS".replace(
-                "-", "\N{MINUS SIGN}"
-            )
+            _(
+                "loudness {loudness_lufs:.1f} to {loudness_lufs_2:.1f} LUFS",
+                loudness_lufs=before.loudness_lufs,
+                loudness_lufs_2=after.loudness_lufs,
+            ).replace("-", "\N{MINUS SIGN}")
         )
     return ", ".join(parts)
 
@@ -214,17 +221,21 @@ def gain_to(target_lufs: float, figures: Figures) -> tuple[float | None, str]:
     measured."""
     loudness = figures.loudness_lufs
     if loudness is None:
-        return None, "Its loudness cannot be measured: it is silent or shorter than 0.4 s."
+        return None, _("Its loudness cannot be measured: it is silent or shorter than 0.4 s.")
     gain_db, most_db = target_lufs - loudness, headroom_of_db(figures.peak)
     if gain_db <= most_db:
         return gain_db, ""
     loudest = loudness + most_db
-    return most_db, f"Its peaks allow a loudness of {loudest:.1f} at most, not {target_lufs:g}."
+    return most_db, _(
+        "Its peaks allow a loudness of {loudest:.1f} at most, not {target_lufs:g}.",
+        loudest=loudest,
+        target_lufs=target_lufs,
+    )
 
 
 def level_step(gain_db: float) -> str:
     """How a change of the level is named among the steps."""
-    return f"changed the level by {gain_db:+.1f} dB"
+    return _("changed the level by {gain_db:+.1f} dB", gain_db=gain_db)
 
 
 def _check(request: CleaningRequest) -> None:
@@ -233,14 +244,21 @@ def _check(request: CleaningRequest) -> None:
     target = request.target_lufs
     if target is not None and not lowest <= target <= highest:
         raise BadInputError(
-            f"A loudness of {target:g} is out of range.",
-            f"Give {lowest:g} to {highest:g}; -20 is usual for speech.",
+            _("A loudness of {target:g} is out of range.", target=target),
+            _(
+                "Give {lowest:g} to {highest:g}; -20 is usual for speech.",
+                lowest=lowest,
+                highest=highest,
+            ),
             "loudness",
         )
     if request.fmt not in FORMATS:
-        raise BadInputError(f"Unknown format {request.fmt!r}.", f"Choose {', '.join(FORMATS)}.")
+        raise BadInputError(
+            _("Unknown format {fmt!r}.", fmt=request.fmt),
+            _("Choose {formats}.", formats=", ".join(FORMATS)),
+        )
     if not request.denoise and target is None:
-        raise BadInputError("There is nothing to do.", "Remove noise, or give a loudness.")
+        raise BadInputError(_("There is nothing to do."), _("Remove noise, or give a loudness."))
 
 
 def _check_length(recording: PiecewiseRecording, request: CleaningRequest) -> None:
@@ -248,7 +266,8 @@ def _check_length(recording: PiecewiseRecording, request: CleaningRequest) -> No
     if request.fmt == "wav" and 2 * recording.length > _MOST_WAV_BYTES:
         hours = recording.length / recording.sample_rate_hz / 3600
         raise BadInputError(
-            f"A wav file cannot hold the {hours:.0f} hours of this recording.", "Choose flac."
+            _("A wav file cannot hold the {hours:.0f} hours of this recording.", hours=hours),
+            _("Choose flac."),
         )
 
 

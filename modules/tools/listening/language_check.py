@@ -22,6 +22,7 @@ from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.remotes import remote_of
 from modules.core_components.text.detected_language import DetectedLanguage
 from modules.core_components.text.languages import base_language, language_name
+from modules.core_components.texts import _
 from modules.core_components.values import Speech
 from modules.tools.models.ready_models import listening_models
 from modules.tools.services import Services
@@ -53,8 +54,8 @@ def language_detector(services: Services) -> ASREngine:
         if len(listener.languages) > 1:
             return listener
     raise StudioError(
-        "No transcription model that knows several languages is installed.",
-        "Get one on the Models tab: Whisper base is small.",
+        _("No transcription model that knows several languages is installed."),
+        _("Get one on the Models tab: Whisper base is small."),
     )
 
 
@@ -108,9 +109,13 @@ def language_note(
         return ""
     name = language_name(found.language)
     remedy = (
-        f"{listener.label} knows English only: if it is {name}, choose a model without .en"
+        _(
+            "{label} knows English only: if it is {name}, choose a model without .en",
+            label=listener.label,
+            name=name,
+        )
         if english_only
-        else f"If it is {name}, transcribe it again with that language, or with Detect"
+        else _("If it is {name}, transcribe it again with that language, or with Detect", name=name)
     )
     return f"{found.warning('The recording', chosen)} {remedy}."
 

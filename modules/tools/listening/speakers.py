@@ -29,6 +29,7 @@ from modules.core_components.audio.speech_regions import trim_to_speech
 from modules.core_components.errors import BadInputError, CorruptFileError, ModelMissingError
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.speaker_scale import speaker_scale
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray, Speech, Turn
 from modules.tools.listening.speaker_voices import same_voices
 from modules.tools.services import Services
@@ -69,8 +70,11 @@ def parse_speakers(given: str) -> SpeakerCount | None:
         if 1 <= least <= most <= MOST_SPEAKERS:
             return SpeakerCount(least, most)
     raise BadInputError(
-        f"{given!r} is no number of speakers.",
-        f"Give auto, a number such as 2, or bounds such as 2-4, up to {MOST_SPEAKERS}.",
+        _("{given!r} is no number of speakers.", given=given),
+        _(
+            "Give auto, a number such as 2, or bounds such as 2-4, up to {most_speakers}.",
+            most_speakers=MOST_SPEAKERS,
+        ),
         "speakers",
     )
 
@@ -82,8 +86,8 @@ def speakers_between(least: int | None, most: int | None) -> str:
     least, most = least or 1, most or MOST_SPEAKERS
     if least > most:
         raise BadInputError(
-            "There cannot be more speakers at least than at most.",
-            "Give a smaller min_speakers.",
+            _("There cannot be more speakers at least than at most."),
+            _("Give a smaller min_speakers."),
             "min_speakers",
         )
     return f"{least}-{most}"
@@ -95,8 +99,11 @@ def require_models(services: Services) -> None:
         entry = services.catalog.entry(model_id)
         if services.catalog.state(entry) != "installed":
             raise ModelMissingError(
-                f"Telling speakers apart needs {entry.label}, which is not installed.",
-                "Download it on the Models tab (under Other).",
+                _(
+                    "Telling speakers apart needs {label}, which is not installed.",
+                    label=entry.label,
+                ),
+                _("Download it on the Models tab (under Other)."),
             )
 
 
@@ -135,7 +142,7 @@ def diarize_file(
     cancel: CancelToken,
 ) -> tuple[Diarization, float]:
     """As `diarize`, of any recording; also its length in seconds. Raises BadInputError."""
-    speech = read_speech(recording, SAMPLE_RATE_HZ, called="The recording", cancel=cancel)
+    speech = read_speech(recording, SAMPLE_RATE_HZ, called=_("The recording"), cancel=cancel)
     return diarize(services, speech, count, progress, cancel), speech.duration_s
 
 
@@ -152,7 +159,10 @@ def recognize(
     others = []
     for name, content in known.items():
         speech = read_speech(
-            content, SAMPLE_RATE_HZ, _LONGEST_REFERENCE_S, called=f"The recording of {name}"
+            content,
+            SAMPLE_RATE_HZ,
+            _LONGEST_REFERENCE_S,
+            called=_("The recording of {name}", name=name),
         )
         others.append((name, encoder.embed(trim_to_speech(speech))))
     return same_voices(voices, others, speaker_scale(ENCODER).same_speaker)

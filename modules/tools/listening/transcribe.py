@@ -27,6 +27,7 @@ from modules.core_components.text.segments import (
     within_speech,
 )
 from modules.core_components.text.speaker_turns import with_speakers
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray, Segment, Speech, Transcript
 from modules.tools.listening.language_check import language_note
 from modules.tools.listening.speaker_voices import Voices
@@ -150,8 +151,10 @@ def language_to_transcribe(listener: ASREngine, given: str) -> str:
     code = match_language(given, known) if known else language_tag(given).partition("-")[0]
     if not code:
         raise BadInputError(
-            f"{listener.label} does not know the language {given!r}.",
-            f"It knows {', '.join(sorted(known))}." if known else "Give a code such as en or it.",
+            _("{label} does not know the language {given!r}.", label=listener.label, given=given),
+            _("It knows {known}.", known=", ".join(sorted(known)))
+            if known
+            else _("Give a code such as en or it."),
             "language",
         )
     return code
@@ -186,7 +189,7 @@ def transcribe_file(
     A model that turns out to be broken is replaced by the fallback of the settings; the
     transcript's notes say so. Raises JobCancelled between segments once `cancel` is set.
     """
-    progress(0.0, "Reading the recording")
+    progress(0.0, _("Reading the recording"))
     try:
         speech = _read(services, request, recording, cancel, called)
         on_read(speech)
@@ -332,7 +335,12 @@ def _read(
 
 def _track_note(tracks: Sequence[Track], number: int) -> str:
     labels = ", ".join(map(track_label, tracks))
-    return f"Audio track {number or default_track(tracks).number} of {len(tracks)}: {labels}."
+    return _(
+        "Audio track {number} of {count}: {labels}.",
+        number=number or default_track(tracks).number,
+        count=len(tracks),
+        labels=labels,
+    )
 
 
 def track_label(track: Track) -> str:
@@ -373,7 +381,7 @@ def register(services: Services) -> None:
             path,
             job.progress,
             job.cancel,
-            "The recording",
+            _("The recording"),
             read.append,
             voices.update,
         )
@@ -429,4 +437,4 @@ def submit_transcription(
     )
     completed = complete_transcription(services, request)
     payload = {**asdict(completed), "path": str(kept), "title": title}
-    return services.jobs.submit(TRANSCRIBE, f"Transcribe {title}", payload)
+    return services.jobs.submit(TRANSCRIBE, _("Transcribe {title}", title=title), payload)

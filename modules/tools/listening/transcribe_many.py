@@ -21,6 +21,7 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.library.names import safe_stem
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.text.subtitles import FORMATS, render
+from modules.core_components.texts import _
 from modules.core_components.values import Transcript
 from modules.tools.listening.transcribe import (
     TranscribeRequest,
@@ -84,7 +85,9 @@ def find_recordings(places: Iterable[Path | str]) -> tuple[tuple[Recording, Path
         if isinstance(named, str) and is_address(named):
             stored = find_files(named, MEDIA_SUFFIXES)
             if not stored:
-                raise BadInputError(f"There is no recording in {named}.", "Name another place.")
+                raise BadInputError(
+                    _("There is no recording in {named}.", named=named), _("Name another place.")
+                )
             found += [(one, _checked(one.place)) for one in stored]
             continue
         place = Path(named)
@@ -97,7 +100,9 @@ def find_recordings(places: Iterable[Path | str]) -> tuple[tuple[Recording, Path
             if path.suffix.lower() in MEDIA_SUFFIXES and path.is_file()
         )
         if not inside:
-            raise BadInputError(f"There is no recording in {place}.", "Name another folder.")
+            raise BadInputError(
+                _("There is no recording in {place}.", place=place), _("Name another folder.")
+            )
         found += [(path, path.relative_to(place)) for path in inside]
     return tuple(found)
 
@@ -118,9 +123,12 @@ def transcribe_many(
     JobCancelled (what is done is kept), and what `Executor.run` raises.
     """
     if fmt not in FORMATS:
-        raise BadInputError(f"Unknown format {fmt!r}.", f"Choose {', '.join(FORMATS)}.")
+        raise BadInputError(
+            _("Unknown format {fmt!r}.", fmt=fmt),
+            _("Choose {formats}.", formats=", ".join(FORMATS)),
+        )
     results = out.absolute() / RESULTS_FOLDER
-    check_writable(results, "Choose another folder, or make this one writable.")
+    check_writable(results, _("Choose another folder, or make this one writable."))
     completed = complete_transcription(services, request)
     setup = {**asdict(completed), "path": ""}
     wanted = json.dumps(setup, sort_keys=True, default=str)
@@ -128,7 +136,7 @@ def transcribe_many(
     sources: dict[Path, Recording] = {}
     targets: dict[Path, Path] = {}
     texts = _targets(recordings, fmt, out.absolute())
-    for (recording, _), text in zip(recordings, texts, strict=True):
+    for (recording, _unused), text in zip(recordings, texts, strict=True):
         if isinstance(recording, StoredFile):
             where, facts = recording.address, recording.facts
         else:
@@ -138,7 +146,7 @@ def transcribe_many(
         sources[result], targets[result] = recording, text
         inputs = {"path": where, "text": str(text)}
         items.append(WorkItem(str(recording), inputs, result))
-    title = f"Transcribe {len(items)} recordings"
+    title = _("Transcribe {count} recordings", count=len(items))
     work = Work(_OPENER, {**setup, "format": fmt}, tuple(items), (completed.model_id,), title)
     outcome = executor.run(work, progress, cancel)
     for item in outcome.skipped:
@@ -202,7 +210,7 @@ def _targets(recordings: Sequence[tuple[Recording, Path]], fmt: str, out: Path) 
     """Where each text goes; recordings of one name from different folders do not share a file."""
     taken: dict[Path, int] = {}
     targets = []
-    for _, place in recordings:
+    for _unused, place in recordings:
         stem = place.with_suffix("")
         taken[stem] = number = taken.get(stem, 0) + 1
         name = stem if number == 1 else stem.with_name(f"{stem.name}-{number}")

@@ -27,6 +27,7 @@ from modules.core_components.library.trash import Trash, name_in
 from modules.core_components.text import corrections as correcting
 from modules.core_components.text.corrections import Corrections, corrected
 from modules.core_components.text.subtitles import FORMATS, render
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray, Segment, Speech, Transcript, Word
 from modules.tools.listening.speaker_voices import (
     Voices,
@@ -83,7 +84,10 @@ def keep_transcript(
 def write_transcript(transcript: Transcript, fmt: str, target: Path) -> Path:
     """Writes a transcript as txt, srt, vtt or json."""
     if fmt not in FORMATS:
-        raise BadInputError(f"Unknown format {fmt!r}.", f"Choose one of {', '.join(FORMATS)}.")
+        raise BadInputError(
+            _("Unknown format {fmt!r}.", fmt=fmt),
+            _("Choose one of {formats}.", formats=", ".join(FORMATS)),
+        )
     with atomic_path(target) as partial:
         partial.write_text(render(transcript, fmt), encoding="utf-8")
     return target
@@ -121,7 +125,10 @@ def get_transcript(services: Services, transcript_id: str) -> KeptTranscript:
     for path in transcripts_folder(services).glob("*.json"):
         if path.stem == transcript_id:
             return _kept(path)
-    raise NotFoundError(f"There is no transcript {transcript_id!r}.", "It may have been deleted.")
+    raise NotFoundError(
+        _("There is no transcript {transcript_id!r}.", transcript_id=transcript_id),
+        _("It may have been deleted."),
+    )
 
 
 def _kept(path: Path) -> KeptTranscript:
@@ -243,8 +250,8 @@ def read_transcript(path: Path) -> Transcript:
         return _from_json(content)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorruptFileError(
-            "The transcript cannot be read.",
-            "Transcribe the recording again.",
+            _("The transcript cannot be read."),
+            _("Transcribe the recording again."),
             details=f"{path}: {error!r}",
         ) from error
 
@@ -329,7 +336,7 @@ def keep_upload(services: Services, recording: Path) -> Path:
     """Copies a recording into the cache under the hash of its bytes, so that a job does not depend
     on the browser's upload; returns the copy."""
     if not recording.is_file():
-        raise BadInputError("There is no recording.", "Drop in a file or record one.")
+        raise BadInputError(_("There is no recording."), _("Drop in a file or record one."))
     folder = services.settings.cache_folder / "inbox"
     folder.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()

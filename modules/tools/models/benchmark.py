@@ -21,6 +21,7 @@ from modules.core_components.library.names import unique_path
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
 from modules.core_components.remotes import remote_of
 from modules.core_components.text.word_errors import word_error_rate
+from modules.core_components.texts import _
 from modules.core_components.values import Speech, VoicePrompt
 from modules.core_components.version import APP_VERSION, computing_environment
 from modules.tools.listening.transcribe import transcribe_speech
@@ -125,8 +126,8 @@ def cells(figures: ModelFigures) -> tuple[str, ...]:
         _number(figures.load_s, "{:.1f} s"),
         _number(figures.first_s, "{:.2f} s"),
         _number(figures.real_time_factor, "{:.2f}"),
-        _number(figures.peak_cpu_bytes, "{:,.0f} MB", 1e-6),
-        _number(figures.peak_gpu_bytes or None, "{:,.0f} MB", 1e-6),
+        _number(figures.peak_cpu_bytes, _("{:,.0f} MB"), 1e-6),
+        _number(figures.peak_gpu_bytes or None, _("{:,.0f} MB"), 1e-6),
         _number(figures.word_error_rate, "{:.1f} %", 100.0),
         figures.problem or figures.voice,
     )
@@ -161,14 +162,14 @@ def measure_speaker(
     engine = services.tts.get(figures.model_id)
     language = nearest_language(engine, _LANGUAGE)
     if not language:
-        raise BadInputError(f"{engine.label} does not speak English.")
+        raise BadInputError(_("{label} does not speak English.", label=engine.label))
     load_s = _seconds(lambda: engine.load(cancel))
-    progress(0.3, f"{engine.label}: preparing")
+    progress(0.3, _("{label}: preparing", label=engine.label))
     name, voice = _voice(services, engine, sample, cancel)
     options = engine_options(engine, {}, language, SEED)
-    for _ in engine.stream(_WARM_UP, voice, options, cancel):
+    for _unused in engine.stream(_WARM_UP, voice, options, cancel):
         cancel.raise_if_cancelled()
-    progress(0.5, f"{engine.label}: speaking")
+    progress(0.5, _("{label}: speaking", label=engine.label))
     start = time.monotonic()
     heard_s: list[float] = []
     speech = collect_speech(
@@ -177,7 +178,7 @@ def measure_speaker(
         len(TEXT),
         no_progress,
         cancel,
-        lambda _: heard_s.append(time.monotonic() - start),
+        lambda _unused: heard_s.append(time.monotonic() - start),
     )
     computing_s = time.monotonic() - start
     measured = replace(
@@ -205,7 +206,7 @@ def measure_listener(
     """The figures of a listening model for `speech`, which is TEXT."""
     listener = services.asr.get(figures.model_id)
     load_s = _seconds(lambda: listener.load(cancel))
-    progress(0.5, f"{listener.label}: listening")
+    progress(0.5, _("{label}: listening", label=listener.label))
     options: Any = parse_options(listener.options_type, {"language": "en"})
     start, first_s = time.monotonic(), 0.0
     said = []
@@ -238,10 +239,11 @@ def _voice(
     names = [sample] if sample else [known.name for known in services.samples.list()]
     if not names:
         raise BadInputError(
-            f"{engine.label} has no voice of its own.", "Add a sample of a voice to the library."
+            _("{label} has no voice of its own.", label=engine.label),
+            _("Add a sample of a voice to the library."),
         )
     voice = services.samples.voice(names[0])
-    prompt, _ = services.tts.prepare_voice(engine.model_id, voice, cancel=cancel)
+    prompt, _unused = services.tts.prepare_voice(engine.model_id, voice, cancel=cancel)
     return names[0], prompt
 
 
@@ -314,14 +316,15 @@ def models_to_measure(services: Services, wanted: Sequence[str]) -> tuple[list[s
         state = library.model_state(services, model_id).availability
         if model_id not in (*speakers, *listeners):
             raise BadInputError(
-                state.message or f"{model_id} is neither a speaking nor a listening model.",
-                state.hint or "`models list` shows the models.",
+                state.message
+                or _("{model_id} is neither a speaking nor a listening model.", model_id=model_id),
+                state.hint or _("`models list` shows the models."),
             )
     if not wanted:  # nothing is sent to another machine that was not named
         speakers = [model_id for model_id in speakers if not remote_of(model_id)]
         listeners = [model_id for model_id in listeners if not remote_of(model_id)]
     if not (speakers or listeners):
-        raise BadInputError("No model is installed.", "Download one on the Models tab.")
+        raise BadInputError(_("No model is installed."), _("Download one on the Models tab."))
     if not wanted:
         return speakers, listeners
     chosen = [model_id for model_id in listeners if model_id in wanted]
@@ -415,7 +418,7 @@ class _Run:
             if (figures.word_error_rate or 0.0) < _UNDERSTOOD and figures.model_id in self._spoken:
                 return self._spoken[figures.model_id]
         raise BadInputError(
-            "There is no speech to transcribe.", "Measure a speaking model as well."
+            _("There is no speech to transcribe."), _("Measure a speaking model as well.")
         )
 
 
@@ -441,4 +444,4 @@ def register(services: Services) -> None:
 
 def submit_benchmark(services: Services) -> Job:
     """Queues the measuring of every installed model."""
-    return services.jobs.submit(BENCHMARK, "Measure the installed models", {})
+    return services.jobs.submit(BENCHMARK, _("Measure the installed models"), {})

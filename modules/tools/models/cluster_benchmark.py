@@ -10,6 +10,7 @@ from pathlib import Path
 from modules.core_components.atomic import write_json
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.texts import _
 from modules.tools.models.benchmark import (
     Benchmark,
     BenchmarkRequest,
@@ -37,8 +38,8 @@ def require_other_machine(address: str) -> None:
     """Raises BadInputError for a place where workers have nothing but this machine."""
     if address.strip() in (LOCAL, THIS_MACHINE):
         raise BadInputError(
-            "Workers of this machine have only what it has.",
-            "Measure it without --cluster, or name a cluster by HOST:PORT.",
+            _("Workers of this machine have only what it has."),
+            _("Measure it without --cluster, or name a cluster by HOST:PORT."),
         )
 
 
@@ -58,7 +59,7 @@ def benchmark_elsewhere(
     speakers, listeners = models_to_measure(services, request.models)
     models = tuple(dict.fromkeys((*speakers, *listeners)))
     named = replace(request, models=request.models and models)
-    title = f"Measure {len(models)} models"
+    title = _("Measure {count} models", count=len(models))
     with own_folder(services.settings.cache_folder.absolute() / "work", "bench-") as folder:
         item = WorkItem("Benchmark", {}, folder / "benchmark.json")
         outcome = executor.run(

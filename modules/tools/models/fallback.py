@@ -20,6 +20,7 @@ from modules.core_components.errors import (
     StudioError,
 )
 from modules.core_components.settings import NO_FALLBACK
+from modules.core_components.texts import _
 from modules.tools.models.model_names import find_model
 from modules.tools.services import Services
 
@@ -77,7 +78,9 @@ def fit_options(
             continue
         fitting[name] = given[name]
     dropped = ", ".join(name.replace("_", " ") for name in given if name not in fitting)
-    left_out = f" Left out, as it has no such options: {dropped}." if dropped else ""
+    left_out = (
+        _(" Left out, as it has no such options: {dropped}.", dropped=dropped) if dropped else ""
+    )
     return fitting, choice.note + left_out
 
 
@@ -89,7 +92,9 @@ def fallback_mentioned(choice: ModelChoice) -> Iterator[None]:
     except BadInputError as error:
         if not choice.note:
             raise
-        message = f"{choice.note} But that one cannot do this: {error.message}"
+        message = _(
+            "{note} But that one cannot do this: {value}", note=choice.note, value=error.message
+        )
         raise type(error)(message, error.hint, error.about, details=error.details) from error
 
 
@@ -109,7 +114,14 @@ def _choose(
 
 
 def _fall_back(manager: BaseManager, fallback: str, problem: str) -> ModelChoice:
-    return ModelChoice(fallback, f"{problem} {manager.entry(fallback).label} is used instead.")
+    return ModelChoice(
+        fallback,
+        _(
+            "{problem} {label} is used instead.",
+            problem=problem,
+            label=manager.entry(fallback).label,
+        ),
+    )
 
 
 def _find_problem(services: Services, manager: BaseManager, model_id: str) -> str:

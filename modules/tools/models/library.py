@@ -29,6 +29,7 @@ from modules.core_components.jobs import Job, JobContext
 from modules.core_components.jobs.job import RESUMABLE
 from modules.core_components.library.tuned_models import TunedModel
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
+from modules.core_components.texts import _
 from modules.tools.models.fallback import choose_speaking_model
 from modules.tools.models.memory import manager_of, report_load
 from modules.tools.models.model_names import find_entry
@@ -272,8 +273,8 @@ def _refuse_if_used(services: Services, model_id: str, purpose: str) -> None:
     if users:
         label = manager_of(services, model_id).entry(model_id).label
         raise ModelInUseError(
-            f"{label} is in use ({', '.join(users)}).",
-            f"Wait until that is done, or cancel it, then {purpose} the model.",
+            _("{label} is in use ({users}).", label=label, users=", ".join(users)),
+            _("Wait until that is done, or cancel it, then {purpose} the model.", purpose=purpose),
         )
 
 
@@ -296,7 +297,7 @@ def _remote_overviews(services: Services) -> Iterable[ModelOverview]:
                     usable=True,
                     in_memory=False,
                     folder=Path(),
-                    source="another machine",
+                    source=_("another machine"),
                 )
 
 
@@ -312,7 +313,7 @@ def _tuned_overview(services: Services, model: TunedModel, loaded: set[str]) -> 
         usable=services.tts.available(entry.id),
         in_memory=entry.id in loaded,
         folder=model.folder,
-        source=f"fine-tuned from {base}" if base else "fine-tuned",
+        source=_("fine-tuned from {base}", base=base) if base else "fine-tuned",
         tuned=model,
     )
 
@@ -325,7 +326,7 @@ def _overview(services: Services, entry: ModelEntry, loaded: set[str]) -> ModelO
         state=status.state,
         bytes_on_disk=status.bytes_on_disk,
         needs_consent=services.downloader.needs_consent(entry.id),
-        usable=availability.state in ("ready", "not downloaded"),
+        usable=availability.state in ("ready", _("not downloaded")),
         in_memory=entry.id in loaded,
         folder=services.catalog.folder(entry),
         source=status.source,
@@ -371,7 +372,9 @@ def submit_download(services: Services, model_id: str) -> Job:
     for job in services.jobs.list(states=("queued", "running"), kind=DOWNLOAD):
         if job.payload.get("model") == model_id:
             return job
-    return services.jobs.submit(DOWNLOAD, f"Download {entry.label}", {"model": model_id})
+    return services.jobs.submit(
+        DOWNLOAD, _("Download {label}", label=entry.label), {"model": model_id}
+    )
 
 
 def submit_load(services: Services, model_id: str, in_background: bool = False) -> Job:
@@ -383,7 +386,7 @@ def submit_load(services: Services, model_id: str, in_background: bool = False) 
         if job.payload.get("model") == model_id and job.state in RESUMABLE:
             services.jobs.dismiss(job.id)  # this is the new try
     payload = {"model": model_id, _IN_BACKGROUND: in_background}
-    return services.jobs.submit(LOAD, f"Load {entry.label}", payload)
+    return services.jobs.submit(LOAD, _("Load {label}", label=entry.label), payload)
 
 
 def _load_in_background(engine: Any, cancel: CancelToken) -> None:

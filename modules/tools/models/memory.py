@@ -19,6 +19,7 @@ from modules.core_components.settings import (
     ModelSettings,
     parse_model_settings,
 )
+from modules.core_components.texts import _
 from modules.core_components.units import memory_text
 from modules.tools.services import Services
 
@@ -72,10 +73,13 @@ def memory_in_words(services: Services) -> dict[str, str]:
     devices = sorted({resident.device for resident in residents} - {"cpu"})
     return {
         "Studio": memory_text(memory_in_use("cpu")),
-        "Models in it": memory_text(sum(one.nbytes for one in residents if one.device == "cpu")),
+        _("Models in it"): memory_text(sum(one.nbytes for one in residents if one.device == "cpu")),
         "Free": memory_text(psutil.virtual_memory().available),
         "Machine": memory_text(total_memory_bytes()),
-        **{f"Models on {device}": memory_text(memory_in_use(device)) for device in devices},
+        **{
+            _("Models on {device}", device=device): memory_text(memory_in_use(device))
+            for device in devices
+        },
     }
 
 
@@ -84,7 +88,11 @@ def free_memory_in_words() -> str:
     import psutil
 
     memory = psutil.virtual_memory()
-    return f"{memory_text(memory.available)} of {memory_text(memory.total)} of memory free"
+    return _(
+        "{memory} of {memory_2} of memory free",
+        memory=memory_text(memory.available),
+        memory_2=memory_text(memory.total),
+    )
 
 
 def report_load(manager: BaseManager, engine: object, progress: Progress) -> None:

@@ -9,6 +9,7 @@ from modules.core_components.ai_models.asr_manager import NEWEST_WHISPERS
 from modules.core_components.ai_models.base_manager import BaseManager
 from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.errors import NotFoundError
+from modules.core_components.texts import _
 
 # What a family's name alone means, and faster-whisper's names for the newest large models.
 SHORT_NAMES: Mapping[str, str] = {
@@ -49,5 +50,9 @@ def find_entry(entries: Iterable[ModelEntry], name: str, what: str = "model") ->
         return known[wanted]
     similar = difflib.get_close_matches(wanted, known, n=6, cutoff=0.5)
     near = list(dict.fromkeys(known[word] for word in similar))[:3]
-    hint = f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(sorted(ids))}."
-    raise NotFoundError(f"There is no {what} {name!r}.", hint)
+    hint = (
+        _("Did you mean {near}?", near=" or ".join(near))
+        if near
+        else _("There are: {ids}.", ids=", ".join(sorted(ids)))
+    )
+    raise NotFoundError(_("There is no {what} {name!r}.", what=what, name=name), hint)

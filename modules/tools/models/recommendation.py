@@ -12,6 +12,7 @@ from modules.core_components.progress import CancelToken
 from modules.core_components.remotes import remote_of
 from modules.core_components.text.language_codes import match_language
 from modules.core_components.text.languages import language_name, languages_in_words
+from modules.core_components.texts import _
 from modules.core_components.units import size_text
 from modules.tools.models.memory import load_plan, smaller_sizes
 from modules.tools.models.ready_models import can_clone, is_voice_match
@@ -61,17 +62,25 @@ class Recommendation:
     @property
     def facts(self) -> tuple[str, ...]:
         """The line that describes it: way, place, licence, speed, languages."""
-        place = "on another machine" if remote_of(self.model_id) else "on this machine"
+        place = _("on another machine") if remote_of(self.model_id) else _("on this machine")
         if not self.is_installed:
-            rest = "the rest of a download" if self.state == "partial" else "a download"
-            place = f"{rest} of {size_text(self.download_bytes)}"
+            rest = _("the rest of a download") if self.state == "partial" else _("a download")
+            place = _("{rest} of {size}", rest=rest, size=size_text(self.download_bytes))
         licence = self.licence.name + ("" if self.licence.commercial else " (non-commercial)")
-        speed = self.speed.in_words() if self.speed else "speed not known yet"
+        speed = self.speed.in_words() if self.speed else _("speed not known yet")
         return _WORDS[self.way], place, licence, speed, self._languages_in_words()
 
     def _languages_in_words(self) -> str:
-        words = languages_in_words(self.languages, most=3) or "any language"
-        return words if self.speaks_language else f"{words}, not {language_name(self.language)}"
+        words = languages_in_words(self.languages, most=3) or _("any language")
+        return (
+            words
+            if self.speaks_language
+            else _(
+                "{words}, not {language_name}",
+                words=words,
+                language_name=language_name(self.language),
+            )
+        )
 
 
 def recommend(
@@ -139,7 +148,7 @@ def _look_at(
         device=services.tts.context_of(entry.id).device_preference,
         memory_bytes=entry.memory_mb * 1_000_000,
     )
-    if availability.state not in ("ready", "not downloaded"):
+    if availability.state not in ("ready", _("not downloaded")):
         return replace(found, problem=availability.message, hint=availability.hint)
     try:
         plan = load_plan(services, entry.id)
@@ -148,7 +157,7 @@ def _look_at(
             found = replace(found, speed=speeds.of(entry, plan.device))
             if not plan.fits:
                 smaller = ", ".join(smaller_sizes(services, entry.id))
-                hint = f"These would fit: {smaller}." if smaller else ""
+                hint = _("These would fit: {smaller}.", smaller=smaller) if smaller else ""
                 return replace(found, problem=plan.in_words(), hint=hint)
         if ask_hub and not found.is_installed:
             services.downloader.check(entry.id, cancel)

@@ -26,6 +26,7 @@ from modules.core_components.remotes import (
     parse_remotes,
     remote_of,
 )
+from modules.core_components.texts import _
 from modules.tools.services import Services
 
 _SETTING = "remotes"
@@ -101,7 +102,7 @@ def refresh_remote(services: Services, name: str, cancel: CancelToken | None = N
         task: tuple(m for m, about in known if about.task == task and remote.kind != "studio")
         for task in _TASKS
     }
-    clones = any(about.clones for _, about in known)
+    clones = any(about.clones for _unused, about in known)
     speaks, transcribes = named.values()
     request = RemoteRequest(name, remote.url, speaks, transcribes, clones or None, remote.timeout_s)
     _ask_and_keep(services, check_name(name), remote, request, cancel)
@@ -121,8 +122,12 @@ def refuse_remote(model_id: str, purpose: str) -> None:
     """Raises BadInputError for a model of a remote; `purpose` is what cannot be done with it."""
     if name := remote_of(model_id):
         raise BadInputError(
-            f"{model_id} runs on another machine; there is nothing to {purpose} here.",
-            f"Remove {name} among the other machines to be without it.",
+            _(
+                "{model_id} runs on another machine; there is nothing to {purpose} here.",
+                model_id=model_id,
+                purpose=purpose,
+            ),
+            _("Remove {name} among the other machines to be without it.", name=name),
             "model",
         )
 
@@ -166,7 +171,8 @@ def _find(services: Services, name: str) -> Remote:
     remotes = services.settings.remotes
     if name.strip().lower() not in remotes:
         raise NotFoundError(
-            f"There is no remote {name!r}.", f"There are: {', '.join(remotes) or 'none'}."
+            _("There is no remote {name!r}.", name=name),
+            _("There are: {remotes}.", remotes=", ".join(remotes) or "none"),
         )
     return remotes[name.strip().lower()]
 
@@ -181,7 +187,7 @@ def _known(services: Services, name: str) -> KnownRemote:
         has_key=remote_key(services.settings.root, name).saved,
         speaking=_of_task(entries, _TASKS[0]),
         listening=_of_task(entries, _TASKS[1]),
-        voices=sum(len(about.voices) for about, _ in entries),
+        voices=sum(len(about.voices) for about, _unused in entries),
         note=privacy_note(name, remote, remote.models.values()),
     )
 

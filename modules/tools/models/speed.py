@@ -17,6 +17,7 @@ from modules.core_components.ai_models.decoder_step import decoder_step_seconds
 from modules.core_components.ai_models.model_utils import configure_threads
 from modules.core_components.errors import DiskFullError, ModelBusyError
 from modules.core_components.progress import CancelToken
+from modules.core_components.texts import _
 from modules.core_components.version import computing_environment
 from modules.tools.models.benchmark import newest_benchmark
 from modules.tools.services import Services
@@ -42,10 +43,15 @@ class Speed:
 
     def in_words(self) -> str:
         """For people: how long a second of speech takes."""
-        how = "measured here" if self.measured else "estimated"
+        how = _("measured here") if self.measured else "estimated"
         factor = self.real_time_factor
         digits = 2 if factor < 0.1 else 1 if factor < 10 else 0
-        return f"{factor:.{digits}f} s for a second of speech ({how})"
+        return _(
+            "{factor:.{digits}f} s for a second of speech ({how})",
+            digits=digits,
+            factor=factor,
+            how=how,
+        )
 
 
 class SpeedsHere:
@@ -102,7 +108,7 @@ def machine_step_s(services: Services, device: str, cancel: CancelToken) -> floa
     if isinstance(steps_s.get(place), float):
         return float(steps_s[place])
     try:
-        with services.tts.pool.run_slot(device, cancel, "measuring this machine", _WAIT_S):
+        with services.tts.pool.run_slot(device, cancel, _("measuring this machine"), _WAIT_S):
             steps_s[place] = decoder_step_seconds(device)
     except ModelBusyError:
         return None
@@ -122,7 +128,13 @@ def _machine_name(threads: int) -> str:
     import torch
 
     capability = torch.backends.cpu.get_cpu_capability()
-    return f"{platform.node()} ({platform.machine()}, {capability}, {threads} threads)"
+    return _(
+        "{node} ({machine}, {capability}, {threads} threads)",
+        node=platform.node(),
+        machine=platform.machine(),
+        capability=capability,
+        threads=threads,
+    )
 
 
 def _device_name(device: str) -> str:

@@ -28,6 +28,7 @@ from modules.core_components.library.tuned_models import (
     read_tuned_model,
 )
 from modules.core_components.progress import CancelToken, Progress, no_progress, phase
+from modules.core_components.texts import _
 from modules.tools.listening.transcripts import keep_upload
 from modules.tools.models import library
 from modules.tools.services import Services
@@ -94,7 +95,7 @@ def import_tuned(
     unpacking, cancel = phase(progress, 0.0, 0.9), cancel or CancelToken()
     with services.tuned_models.adding(Path(file_name or archive.name).stem) as incoming:
         left_out = extract(archive, incoming.folder, _LIMITS, unpacking, cancel, file_name)
-        progress(0.9, "Reading the model")
+        progress(0.9, _("Reading the model"))
         _name_reference(incoming.folder)
         check_tuned(incoming.folder)
         card = dict(read_tuned_model(incoming.folder).card)
@@ -127,7 +128,7 @@ def export_tuned(
     target.parent.mkdir(parents=True, exist_ok=True)
     ensure_free(target.parent, 2 * (model.folder / WEIGHTS).stat().st_size)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".packing-") as written:
-        progress(0.0, "Writing the weights")
+        progress(0.0, _("Writing the weights"))
         with atomic.full_disk_reported(target):
             write_weights(model.folder / WEIGHTS, Path(written) / WEIGHTS)
         card = dict(model.card)
@@ -146,7 +147,7 @@ def export_tuned(
                         cancel.raise_if_cancelled()
                         file.write(block)
                         done += len(block)
-                        progress(done / total, f"Packing {path.name}")
+                        progress(done / total, _("Packing {name}", name=path.name))
     return target
 
 
@@ -220,11 +221,13 @@ def submit_import(services: Services, archive: Path, name: str, accepted: bool) 
     require_consent(services)
     kept = keep_upload(services, archive)
     payload = {"archive": str(kept), "name": name.strip(), "file_name": archive.name}
-    return services.jobs.submit(IMPORT_TUNED, f"Import {archive.name}", payload)
+    return services.jobs.submit(IMPORT_TUNED, _("Import {name}", name=archive.name), payload)
 
 
 def submit_export(services: Services, model_id: str) -> Job:
     """Queues packing a fine-tuned model. Raises NotFoundError."""
     model = services.tts.tuned_model(model_id)
     name = services.tuned_models.get(model.name if model else model_id).name
-    return services.jobs.submit(EXPORT_TUNED, f"Pack {name}", {"model": model_id, "name": name})
+    return services.jobs.submit(
+        EXPORT_TUNED, _("Pack {name}", name=name), {"model": model_id, "name": name}
+    )

@@ -8,6 +8,7 @@ from typing import Any
 
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job, JobContext
+from modules.core_components.texts import _
 from modules.tools.models import library
 from modules.tools.services import Services
 from modules.tools.speaking.request import SpeechRequest, complete_speech, read_completed
@@ -42,15 +43,21 @@ def permit_download(
     entry = services.tts.entry(model_id)
     if library.needs_consent(services, model_id) and not accepted:
         raise BadInputError(
-            "The licence is not accepted yet.", "Read it, then tick the box.", "licence"
+            _("The licence is not accepted yet."), _("Read it, then tick the box."), "licence"
         )
     if token.strip():
         library.access_token(services).save(token)
     elif services.downloader.needs_token(model_id):
         raise BadInputError(
-            f"{entry.label} is given out for an access token only, and none is saved.",
-            f"Accept the terms at {entry.licence.url} with an account of the hub and paste a token "
-            "of that account.",
+            _(
+                "{label} is given out for an access token only, and none is saved.",
+                label=entry.label,
+            ),
+            _(
+                "Accept the terms at {url} with an account of the hub and paste a token "
+                "of that account.",
+                url=entry.licence.url,
+            ),
             "token",
         )
     if accepted:
@@ -74,7 +81,7 @@ def download_and_speak(
     for job in services.jobs.list(states=("queued", "running"), kind=DOWNLOAD_AND_SPEAK):
         if _asks_for(job.payload) == _asks_for(payload) and not job.cancel_requested:
             return job
-    title = f"Download {services.tts.entry(model_id).label}"
+    title = _("Download {label}", label=services.tts.entry(model_id).label)
     return services.jobs.submit(DOWNLOAD_AND_SPEAK, title, payload)
 
 

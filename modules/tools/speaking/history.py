@@ -15,6 +15,7 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job, JobContext
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.text.lines import shorten
+from modules.core_components.texts import _
 from modules.core_components.values import Take, VoicePrompt
 from modules.tools.services import Services
 from modules.tools.speaking.request import FORMATS, request_of_take
@@ -49,15 +50,15 @@ def make_again(
         sample = services.samples.voice(first.voice)
         if sample.audio_sha256 != first.sample_sha256:
             raise BadInputError(
-                f"The sample {first.voice!r} is now a different recording.",
-                "Add the recording that the take was made from again.",
+                _("The sample {voice!r} is now a different recording.", voice=first.voice),
+                _("Add the recording that the take was made from again."),
             )
     elif first.prompt_key is not None:
         voice = fixed_voice(services.tts.get(first.model_id), first.voice)
         if isinstance(voice, VoicePrompt) and voice.key != first.prompt_key:
             raise BadInputError(
-                f"The voice {first.voice!r} is now a different one.",
-                "Import or mix the voice that the take was made with again, under that name.",
+                _("The voice {voice!r} is now a different one.", voice=first.voice),
+                _("Import or mix the voice that the take was made with again, under that name."),
             )
     second = speak(services, request_of_take(first), progress, cancel)
     identical = second.audio_sha256 == first.audio_sha256
@@ -68,12 +69,12 @@ def _why_different(first: Take, second: Take) -> str:
     now = second.environment
     changed = [name for name, value in first.environment.items() if now.get(name, "") != value]
     if first.model_revision != second.model_revision:
-        changed.append("model revision")
+        changed.append(_("model revision"))
     if first.prompt_key != second.prompt_key:
-        changed.append("voice prompt (reference text or fitting parameters)")
+        changed.append(_("voice prompt (reference text or fitting parameters)"))
     if changed:
-        return f"Changed since the first time: {', '.join(changed)}."
-    return "Nothing known has changed; results on this device are not reproducible."
+        return _("Changed since the first time: {changed}.", changed=", ".join(changed))
+    return _("Nothing known has changed; results on this device are not reproducible.")
 
 
 def copy_take(take: Take, target: Path) -> Path:
@@ -90,7 +91,10 @@ def copy_take(take: Take, target: Path) -> Path:
 def export_take(services: Services, take_id: str, fmt: str) -> Path:
     """The take as a file of that format, made once and kept in the cache."""
     if fmt not in FORMATS:
-        raise BadInputError(f"Unknown audio format {fmt!r}.", f"Choose {', '.join(FORMATS)}.")
+        raise BadInputError(
+            _("Unknown audio format {fmt!r}.", fmt=fmt),
+            _("Choose {formats}.", formats=", ".join(FORMATS)),
+        )
     take = services.takes.get(take_id)
     if take.path.suffix == f".{fmt}":
         return take.path
@@ -123,4 +127,6 @@ def submit_another(services: Services, take_id: str) -> Job:
 def submit_again(services: Services, take_id: str) -> Job:
     """Queues making a take again."""
     take = services.takes.get(take_id)
-    return services.jobs.submit(AGAIN, f"Again: {shorten(take.text, 200)}", {"take": take.id})
+    return services.jobs.submit(
+        AGAIN, _("Again: {text}", text=shorten(take.text, 200)), {"take": take.id}
+    )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from modules.core_components.ai_models.engines.base import PhonemeEngine, PhonemeSentence
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken
+from modules.core_components.texts import _
 from modules.core_components.values import Speech
 from modules.tools.services import Services
 from modules.tools.speaking.live_speech import voice_to_speak_with
@@ -34,7 +35,9 @@ def check_phonemize(
     engine = phoneme_engine(services, model_id)
     check_api_text(services, text)
     if not text.strip():
-        raise BadInputError("There is no text.", "Send the text to show the phonemes of.", "text")
+        raise BadInputError(
+            _("There is no text."), _("Send the text to show the phonemes of."), "text"
+        )
     steps_of(engine, as_written)
     return language_to_speak(services, engine, language)
 
@@ -71,8 +74,8 @@ def phoneme_engine(services: Services, model_id: str) -> PhonemeEngine:
     engine = services.tts.get(model_id)
     if not isinstance(engine, PhonemeEngine):
         raise BadInputError(
-            f"{engine.label} does not work with phonemes.",
-            "Choose a model that does, such as Kokoro.",
+            _("{label} does not work with phonemes.", label=engine.label),
+            _("Choose a model that does, such as Kokoro."),
             "model",
         )
     return engine

@@ -26,6 +26,7 @@ from modules.core_components.text.reading.front_end import (
     steps_without,
 )
 from modules.core_components.text.reading.offset_text import OffsetText
+from modules.core_components.texts import _
 from modules.tools.services import Services
 from modules.tools.speaking.pronunciations import OPTION as PRONUNCIATIONS
 from modules.tools.speaking.request import check_text, language_to_speak
@@ -81,7 +82,9 @@ def language_to_read(services: Services, language: str, model_id: str = "", voic
     code = match_language(language, RULED_LANGUAGES) or language_tag(language)
     if not code:
         raise BadInputError(
-            f"There is no language {language!r}.", "Give a code, such as en-us or it.", "language"
+            _("There is no language {language!r}.", language=language),
+            _("Give a code, such as en-us or it."),
+            "language",
         )
     return code
 
@@ -97,8 +100,11 @@ def steps_of(engine: TTSEngine | None, as_written: str = "") -> tuple[str, ...]:
         return steps_without(as_written)
     if as_written.strip():
         raise BadInputError(
-            f"{engine.label} was trained on text as it is written: no step can be left out.",
-            "Choose another model, such as Kokoro, or leave out no steps.",
+            _(
+                "{label} was trained on text as it is written: no step can be left out.",
+                label=engine.label,
+            ),
+            _("Choose another model, such as Kokoro, or leave out no steps."),
             AS_WRITTEN,
         )
     return tuple(name for name in STEP_NAMES if name in FORMATTING_ONLY)
@@ -170,8 +176,11 @@ def _read_part(
     if entries is not None:
         if PLACEHOLDER in text:
             raise BadInputError(
-                f"The text has the character U+{ord(PLACEHOLDER):04X}, which has no reading.",
-                "Leave it out.",
+                _(
+                    "The text has the character U+{ord:04X}, which has no reading.",
+                    ord=ord(PLACEHOLDER),
+                ),
+                _("Leave it out."),
                 "text",
             )
         extracted, given = extract_given(text, entries, not is_spaceless(language), None)

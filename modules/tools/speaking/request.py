@@ -20,6 +20,7 @@ from modules.core_components.ai_models.engines.options import describe_options, 
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.markup import Pause, parse_markup
 from modules.core_components.text.sentences import split_passages
+from modules.core_components.texts import _
 from modules.core_components.values import Speech, Take
 from modules.tools.models.fallback import (
     ModelChoice,
@@ -195,12 +196,14 @@ def _complete(
     text = check_text(services, request.text)
     if request.kind not in KINDS:
         raise BadInputError(
-            f"A voice is a sample, a preset or a description, not {request.kind!r}."
+            _("A voice is a sample, a preset or a description, not {kind!r}.", kind=request.kind)
         )
     seed = secrets.randbelow(2**31) if request.seed is None or request.seed < 0 else request.seed
     if seed >= 2**31:
         raise BadInputError(
-            f"The seed is {seed}.", f"It must lie between 0 and {2**31 - 1}.", "seed"
+            _("The seed is {seed}.", seed=seed),
+            _("It must lie between 0 and {value}.", value=2**31 - 1),
+            "seed",
         )
     own_language = ""
     if not request.language.strip() and request.kind in ("sample", "preset"):
@@ -213,7 +216,8 @@ def _complete(
     output_format = request.output_format or services.settings.output_format
     if output_format not in FORMATS:
         raise BadInputError(
-            f"Unknown audio format {output_format!r}.", f"Choose {', '.join(FORMATS)}."
+            _("Unknown audio format {output_format!r}.", output_format=output_format),
+            _("Choose {formats}.", formats=", ".join(FORMATS)),
         )
     return CompletedSpeech(
         text=text,
@@ -241,11 +245,13 @@ def check_text(services: Services, text: str) -> str:
     text = text.strip()
     limit = services.settings.max_text_characters
     if not text:
-        raise BadInputError("There is no text to speak.", "Type what the voice should say.", "text")
+        raise BadInputError(
+            _("There is no text to speak."), _("Type what the voice should say."), "text"
+        )
     if len(text) > limit:
         raise BadInputError(
             too_long("text", text, limit),
-            "Speak it in parts, or raise “Longest text” in the settings.",
+            _("Speak it in parts, or raise “Longest text” in the settings."),
             "text",
         )
     return text
@@ -257,13 +263,18 @@ def check_api_text(services: Services, text: str) -> None:
     if len(text.strip()) > limit:
         raise BadInputError(
             too_long("text", text.strip(), limit),
-            "Send it in parts, or raise “Longest text over the API” in the settings.",
+            _("Send it in parts, or raise “Longest text over the API” in the settings."),
             "text",
         )
 
 
 def too_long(what: str, text: str, limit: int) -> str:
-    return f"The {what} has {len(text):,} characters; the limit is {limit:,}."
+    return _(
+        "The {what} has {count:,} characters; the limit is {limit:,}.",
+        what=what,
+        count=len(text),
+        limit=limit,
+    )
 
 
 def read_completed(services: Services, payload: Mapping[str, Any]) -> CompletedSpeech:
@@ -352,7 +363,9 @@ def plan_steps(engine: TTSEngine, text: str, options: Any, may_be_silent: bool =
             count += 1
     if not count and not (may_be_silent and silences):
         raise BadInputError(
-            "There is nothing to speak in this text.", "Write words between the pauses.", "text"
+            _("There is nothing to speak in this text."),
+            _("Write words between the pauses."),
+            "text",
         )
     return tuple(steps)
 
@@ -361,8 +374,8 @@ def _with_speed(engine: TTSEngine, options: Any, factor: float) -> Any:
     given = {item.name: getattr(options, item.name) for item in describe_options(type(options))}
     if "speed" not in given:
         raise BadInputError(
-            f"{engine.label} cannot change its speed.",
-            "Leave the [speed:…] out, or choose another model.",
+            _("{label} cannot change its speed.", label=engine.label),
+            _("Leave the [speed:…] out, or choose another model."),
             "text",
         )
     # Ten digits, so that 0.1 * 3 is 0.3.
@@ -375,18 +388,22 @@ def _check_voice(services: Services, engine: TTSEngine, request: SpeechRequest) 
         sample = services.samples.voice(request.voice)
         if not engine.can_clone:
             raise BadInputError(
-                f"{engine.label} cannot clone a voice.", "Choose a model that can.", "model"
+                _("{label} cannot clone a voice.", label=engine.label),
+                _("Choose a model that can."),
+                "model",
             )
         if sample.parts and not takes_several(entry):
             raise BadInputError(
-                f"{engine.label} takes a voice from one sample only.",
-                "Name one sample, or choose XTTS.",
+                _("{label} takes a voice from one sample only.", label=engine.label),
+                _("Name one sample, or choose XTTS."),
                 "voice",
             )
     elif (request.kind == "description") != designs_voices(entry):
-        can = "cannot make" if request.kind == "description" else "can only make"
+        can = _("cannot make") if request.kind == "description" else _("can only make")
         raise BadInputError(
-            f"{engine.label} {can} a voice from a description.", "Choose another model.", "model"
+            _("{label} {can} a voice from a description.", label=engine.label, can=can),
+            _("Choose another model."),
+            "model",
         )
 
 

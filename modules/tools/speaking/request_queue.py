@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from modules.core_components.errors import StudioError
 from modules.core_components.progress import CancelToken
+from modules.core_components.texts import _
 
 # How often a waiting request checks whether it was cancelled.
 _CHECK_EVERY_S = 0.1
@@ -96,11 +97,14 @@ class RequestQueue:
     def _check(self, request_id: str) -> None:
         if request_id in self._working or request_id in self._waiting:
             raise RequestIdTakenError(
-                f"A request {request_id!r} is being worked on already.",
-                "Give every request an id of its own, or none at all.",
+                _("A request {request_id!r} is being worked on already.", request_id=request_id),
+                _("Give every request an id of its own, or none at all."),
             )
         if len(self._working) + len(self._waiting) >= self.at_once + self.may_wait:
             raise QueueFullError(
-                f"The studio is busy: {len(self._waiting)} requests are waiting already.",
-                "Try again later, or raise “Longest API queue” in the settings.",
+                _(
+                    "The studio is busy: {count} requests are waiting already.",
+                    count=len(self._waiting),
+                ),
+                _("Try again later, or raise “Longest API queue” in the settings."),
             )

@@ -18,6 +18,7 @@ from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.speaker_scale import FIRST_ENCODER, speaker_scale
 from modules.core_components.text.markup import without_markup
 from modules.core_components.text.word_errors import normalize_words, word_error_rate
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray, Sample, Scores, Speech, Take
 from modules.tools.services import Services
 
@@ -106,22 +107,26 @@ def read_back(
 def explain_similarity(scores: Scores) -> str:
     """The similarity in a sentence, between that of another speaker and the speaker's own."""
     if scores.similarity is None:
-        return "Similarity was not measured."
+        return _("Similarity was not measured.")
     scale = speaker_scale(scores.speaker_encoder or FIRST_ENCODER)
     way = likeness_share(scores)
     words = (
-        "could be the same person"
+        _("could be the same person")
         if way >= 0.85
-        else "close: clearly this kind of voice"
+        else _("close: clearly this kind of voice")
         if way >= 0.6
-        else "some likeness"
+        else _("some likeness")
         if way >= 0.3
-        else "another voice"
+        else _("another voice")
     )
-    return (
-        f"{scores.similarity:.2f}: {words}. "
-        f"(By {scale.label} another speaker reaches about {scale.other:.2f}, the speaker's own "
-        f"recordings {_own_similarity(scores):.2f}.)"
+    return _(
+        "{similarity:.2f}: {words}. (By {label} another speaker reaches about "
+        "{other:.2f}, the speaker's own recordings {own_similarity:.2f}.)",
+        similarity=scores.similarity,
+        words=words,
+        label=scale.label,
+        other=scale.other,
+        own_similarity=_own_similarity(scores),
     )
 
 
@@ -149,19 +154,23 @@ class HeardWords:
         """The share that was understood; of few words their number, since one changes much."""
         right = max(0, self.words - self.different)
         if self.words < _FEW_WORDS:
-            return f"{right} of {self.words}"
+            return _("{right} of {words}", right=right, words=self.words)
         return f"{right / self.words:.0%}"
 
     @property
     def sentence(self) -> str:
         """The same in words."""
         if not self.different:
-            return "Every word was understood."
+            return _("Every word was understood.")
         if self.different >= self.words:
-            return "No word was understood."
+            return _("No word was understood.")
         if self.different == 1:
-            return f"One of {self.words} words was heard differently."
-        return f"{self.different} of {self.words} words were heard differently."
+            return _("One of {words} words was heard differently.", words=self.words)
+        return _(
+            "{different} of {words} words were heard differently.",
+            different=self.different,
+            words=self.words,
+        )
 
 
 def heard_words(take: Take) -> HeardWords | None:
@@ -181,7 +190,7 @@ def heard_words(take: Take) -> HeardWords | None:
 def explain_words(take: Take) -> str:
     """How well a take was understood, in a sentence."""
     heard = heard_words(take)
-    return "Not measured." if heard is None else heard.sentence
+    return _("Not measured.") if heard is None else heard.sentence
 
 
 def _rounded(value: float) -> float:

@@ -17,6 +17,7 @@ from modules.core_components.audio.encode import pcm_sha256
 from modules.core_components.audio.files import write_speech
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.texts import _
 from modules.tools.services import Services
 from modules.tools.speaking.request import SpeechRequest, complete_speech
 from modules.tools.speaking.speech import expected_bytes, forget_passages, generate_speech
@@ -71,11 +72,14 @@ def read_texts(place: Path) -> tuple[NamedText, ...]:
             texts = [NamedText(f"{number:05}", line) for number, line in enumerate(lines, 1)]
     except (OSError, UnicodeDecodeError) as error:
         raise BadInputError(
-            f"{place} cannot be read ({error}).", "Give a UTF-8 text file, or a folder of them."
+            _("{place} cannot be read ({error}).", place=place, error=error),
+            _("Give a UTF-8 text file, or a folder of them."),
         ) from error
     found = tuple(text for text in texts if text.text.strip())
     if not found:
-        raise BadInputError(f"There is no text in {place}.", "Write one text a line.")
+        raise BadInputError(
+            _("There is no text in {place}.", place=place), _("Write one text a line.")
+        )
     return found
 
 
@@ -99,7 +103,7 @@ def speak_many(
     characters = sum(len(text.text) for text in texts)
     check_writable(
         folder / RESULTS_FOLDER,
-        "Choose another folder, or make this one writable.",
+        _("Choose another folder, or make this one writable."),
         expected_bytes(" ") * characters,
     )
     # What is wrong with the voice or the model is wrong with all of them.
@@ -117,7 +121,9 @@ def speak_many(
     )
     wanted = json.dumps(setup, sort_keys=True, default=str)
     items = tuple(_item(text, wanted, request.seed, folder, first.output_format) for text in texts)
-    work = Work(_OPENER, setup, items, (first.model_id,), f"Speak {len(items)} texts")
+    work = Work(
+        _OPENER, setup, items, (first.model_id,), _("Speak {count} texts", count=len(items))
+    )
     outcome = executor.run(work, progress, cancel)
     before = {item.result for item in outcome.skipped}
     failed = {failure.item.result for failure in outcome.failures}

@@ -26,6 +26,7 @@ from modules.core_components.jobs import Job, JobContext
 from modules.core_components.library import TakeLibrary
 from modules.core_components.progress import CancelToken, Progress, no_progress, phase, scaled
 from modules.core_components.text.lines import shorten
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray, Sample, Scores, Speech, Take, VoicePrompt
 from modules.core_components.version import APP_VERSION, computing_environment
 from modules.tools.models.fallback import UNUSABLE, replace_broken_model
@@ -100,12 +101,12 @@ def speak_completed(
     Raises StudioError for what cannot be done and JobCancelled when `cancel` is set; a cancelled
     take leaves nothing in the history.
     """
-    hint = "Choose another output folder in the settings, or make this one writable."
+    hint = _("Choose another output folder in the settings, or make this one writable.")
     check_writable(services.settings.output_folder, hint, expected_bytes(request.text))
     unsaved = generate_speech(services, request, progress, cancel, on_piece)
     scores = Scores()
     if request.score:
-        progress(0.9, "Scoring the take")
+        progress(0.9, _("Scoring the take"))
         done = unsaved.request
         scores = timed(
             unsaved.timings_s,

@@ -9,6 +9,7 @@ from typing import Any
 from modules.core_components.ai_models.engines.options import describe_options
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.text.languages import language_name
+from modules.core_components.texts import _
 from modules.core_components.values import Take
 from modules.tools.services import Services
 from modules.tools.speaking.scores import heard_words
@@ -39,7 +40,7 @@ class TakeComparison:
 def compare_takes(services: Services, first_id: str, second_id: str) -> TakeComparison:
     """Raises NotFoundError, and BadInputError for a take and itself."""
     if first_id == second_id:
-        raise BadInputError("These are one and the same take.", "Select another one.")
+        raise BadInputError(_("These are one and the same take."), _("Select another one."))
     first, second = services.takes.get(first_id), services.takes.get(second_id)
     settings = _pairs(take_settings(services, first), take_settings(services, second))
     differing = tuple(pair for pair in settings if pair.first != pair.second)
@@ -53,7 +54,7 @@ def take_settings(services: Services, take: Take) -> dict[str, str]:
         "Engine": take.engine,
         "Language": language_name(take.language) if take.language else "",
         "Seed": str(take.seed),
-        "Reference text": take.ref_text,
+        _("Reference text"): take.ref_text,
     }
     options = option_texts(services, take, leave_out=("seed", "language"))
     return {name: text for name, text in {**known, **options}.items() if text}
@@ -82,13 +83,13 @@ def _option_text(value: Any) -> str:
 def _scores(take: Take) -> dict[str, str]:
     scores, heard = take.scores, heard_words(take)
     known: Mapping[str, tuple[float | None, Callable[[float], str]]] = {
-        "Similarity to the sample": (scores.similarity, "{:.2f}".format),
-        "Loudness": (scores.loudness_lufs, "{:.0f} dB".format),
+        _("Similarity to the sample"): (scores.similarity, "{:.2f}".format),
+        "Loudness": (scores.loudness_lufs, _("{:.0f} dB").format),
         "Silence": (scores.silence_fraction, "{:.0%}".format),
-        "Generated in": (sum(take.timings_s.values()) or None, "{:.1f} s".format),
+        _("Generated in"): (sum(take.timings_s.values()) or None, "{:.1f} s".format),
     }
     measured = {label: form(value) for label, (value, form) in known.items() if value is not None}
-    understood = {} if heard is None else {"Understood by Whisper": heard.figure}
+    understood = {} if heard is None else {_("Understood by Whisper"): heard.figure}
     return {"Length": f"{take.duration_s:.1f} s", **understood, **measured}
 
 

@@ -11,6 +11,7 @@ from modules.core_components.atomic import atomic_path
 from modules.core_components.audio.files import read_speech, write_speech
 from modules.core_components.audio.joining import Part, join_parts
 from modules.core_components.errors import BadInputError
+from modules.core_components.texts import _
 from modules.core_components.values import Take
 from modules.tools.services import Services
 
@@ -41,14 +42,14 @@ def join_takes(services: Services, take_ids: Sequence[str], fmt: str = "wav") ->
         Part(read_speech(take.path), take.voice, before_s=PAUSE_S if number else 0.0)
         for number, take in enumerate(takes)
     ]
-    target = _target(services, "joined takes", fmt)
+    target = _target(services, _("joined takes"), fmt)
     write_speech(target, join_parts(parts).speech)
     return target
 
 
 def _chosen(services: Services, take_ids: Sequence[str]) -> list[Take]:
     if not take_ids:
-        raise BadInputError("No takes are selected.", "Tick the takes in the list first.")
+        raise BadInputError(_("No takes are selected."), _("Tick the takes in the list first."))
     return [services.takes.get(take_id) for take_id in take_ids]
 
 

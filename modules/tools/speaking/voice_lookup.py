@@ -10,6 +10,7 @@ from types import MappingProxyType
 from modules.core_components.ai_models.engines.base import TTSEngine
 from modules.core_components.ai_models.engines.kokoro.voices import is_mix, mix_names, parse_mix
 from modules.core_components.errors import BadInputError, ModelMissingError, StudioError
+from modules.core_components.texts import _
 from modules.tools.models.ready_models import can_clone, speaking_models
 from modules.tools.services import Services
 from modules.tools.voices.preset_voices import nearest_language, preset_voices
@@ -81,10 +82,10 @@ def _find_voice(services: Services, engine: TTSEngine, name: str) -> NamedVoice:
         known = [*presets, *samples]
         near = difflib.get_close_matches(unknown[0], known, n=3) or known[:3]
         raise BadInputError(
-            f"{engine.label} has no voice {unknown[0]!r}.",
-            f"There is for example {', '.join(near)}." if near else "It has none.",
+            _("{label} has no voice {unknown!r}.", label=engine.label, unknown=unknown[0]),
+            _("There is for example {near}.", near=", ".join(near)) if near else _("It has none."),
         )
-    largest, _ = max(parse_mix(name), key=lambda part: part[1])
+    largest, _unused = max(parse_mix(name), key=lambda part: part[1])
     return NamedVoice(name, "preset", _preset_language(services, engine, largest))
 
 
@@ -100,7 +101,9 @@ def voice_language(services: Services, engine: TTSEngine, name: str, kind: str) 
     try:
         if kind == "sample":
             return nearest_language(engine, services.samples.voice(name).language)
-        largest, _ = max(parse_mix(name), key=lambda part: part[1]) if is_mix(name) else (name, 1.0)
+        largest, _unused = (
+            max(parse_mix(name), key=lambda part: part[1]) if is_mix(name) else (name, 1.0)
+        )
         return _preset_language(services, engine, largest)
     except StudioError:
         return ""

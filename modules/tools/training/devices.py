@@ -14,6 +14,7 @@ from modules.core_components.ai_models.engines.xtts.training.plan import (
 )
 from modules.core_components.ai_models.model_utils import devices_here, get_device
 from modules.core_components.errors import BadInputError
+from modules.core_components.texts import _
 from modules.tools.services import Services
 
 PROCESSES = "processes"  # the option
@@ -37,22 +38,31 @@ def training_devices(services: Services, plan: TrainingPlan, rows: int = 0) -> t
     if not device.startswith("cuda"):
         if count > 1 and device != "cpu":
             raise BadInputError(
-                f"{device} trains with one process.", "Choose one, or the device cpu.", PROCESSES
+                _("{device} trains with one process.", device=device),
+                _("Choose one, or the device cpu."),
+                PROCESSES,
             )
         return (device,) * max(1, count)
     gpus = [name for name in devices_here() if name.startswith("cuda")]
     if plan.device not in ("", AUTO):
         if count > 1:
             raise BadInputError(
-                f"Several processes do not fit on {device}: each needs a GPU of its own.",
-                "Leave the device on auto, or train with one process.",
+                _(
+                    "Several processes do not fit on {device}: each needs a GPU of its own.",
+                    device=device,
+                ),
+                _("Leave the device on auto, or train with one process."),
                 PROCESSES,
             )
         return (device,)
     if count > len(gpus):
         raise BadInputError(
-            f"{count} processes need as many GPUs; this machine has {len(gpus)}.",
-            "0 takes one process for each GPU.",
+            _(
+                "{count} processes need as many GPUs; this machine has {count_2}.",
+                count=count,
+                count_2=len(gpus),
+            ),
+            _("0 takes one process for each GPU."),
             PROCESSES,
         )
     if count == ONE_PER_GPU:
@@ -79,8 +89,14 @@ def gpu_of(devices: Iterable[str]) -> Gpu:
 def check_processes(plan: TrainingPlan, devices: tuple[str, ...]) -> Check:
     """How many processes train together, and where."""
     count, clips = len(devices), len(devices) * plan.batch_size * plan.accumulation
-    words = f"{count} processes train together; a step learns from {clips} clips."
+    words = _(
+        "{count} processes train together; a step learns from {clips} clips.",
+        count=count,
+        clips=clips,
+    )
     if devices[0] == "cpu":
-        hint = "They share the processor: that is hardly faster, and takes more memory."
+        hint = _("They share the processor: that is hardly faster, and takes more memory.")
         return Check(_CHECK, WARN, words, hint)
-    return Check(_CHECK, OK, f"{words} They take {', '.join(devices)}.")
+    return Check(
+        _CHECK, OK, _("{words} They take {devices}.", words=words, devices=", ".join(devices))
+    )

@@ -42,6 +42,7 @@ from modules.core_components.library.training_runs import ALIVE, KeptCheckpoint,
 from modules.core_components.library.tuned_models import CARD
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
 from modules.core_components.speaker_scale import FIRST_ENCODER
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray, Sample, Speech, VoicePrompt
 from modules.tools.services import Services
 from modules.tools.speaking.request import engine_options
@@ -127,7 +128,9 @@ class Judge:
             cancel.raise_if_cancelled()
             if text.real:
                 speech = read_speech(self.dataset_folder / text.real)
-                _, rate = read_back(self.services, speech, text.text, self.run.language, cancel)
+                _unused, rate = read_back(
+                    self.services, speech, text.text, self.run.language, cancel
+                )
                 rates += [] if rate is None else [rate]
         return round(fmean(rates), 4) if rates else None
 
@@ -233,16 +236,18 @@ def judge_run(
     cancel = cancel or CancelToken()
     run = services.training_runs.get(run_name)
     if run.state in ALIVE:
-        raise BadInputError(f"{run.name} is being trained.", "Stop it, or wait until it is done.")
+        raise BadInputError(
+            _("{name} is being trained.", name=run.name), _("Stop it, or wait until it is done.")
+        )
     checkpoints = sorted(services.training_runs.checkpoints(run_name), key=lambda kept: kept.step)
     if not checkpoints:
         raise BadInputError(
-            f"The training {run.name!r} has no checkpoint yet.",
-            "One is kept at the end of each epoch.",
+            _("The training {name!r} has no checkpoint yet.", name=run.name),
+            _("One is kept at the end of each epoch."),
         )
     folder = run.folder / FOLDER
     folder.mkdir(exist_ok=True)
-    progress(0.0, "Choosing the reference")
+    progress(0.0, _("Choosing the reference"))
     judge = Judge.open(services, run, cancel)
     texts = texts_of(services, run)
     rows: list[JudgedCheckpoint] = []
@@ -278,8 +283,8 @@ def read_judgement(run: TrainingRun) -> Judgement | None:
         return judgement_from_json(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorruptFileError(
-            f"The judgement of {run.name} cannot be read.",
-            "Judge its checkpoints again.",
+            _("The judgement of {name} cannot be read.", name=run.name),
+            _("Judge its checkpoints again."),
             details=f"{path}: {error!r}",
         ) from error
 
@@ -328,21 +333,25 @@ def _judge(
     """Evaluates one checkpoint, None for the base. All texts are spoken before any is scored, so
     that the models need not replace each other in memory for every sentence."""
     name = BASE if kept is None else str(kept.step)
-    label = "the base model" if kept is None else f"step {name}"
+    label = _("the base model") if kept is None else _("step {name}", name=name)
     identity = services.tts.get(run.base_model).model_revision if kept is None else _identity(kept)
     if precision == HALF:
-        name, label, identity = f"{name}-half", f"{label} in half precision", f"{identity} half"
+        name, label, identity = (
+            f"{name}-half",
+            _("{label} in half precision", label=label),
+            _("{identity} half", identity=identity),
+        )
     folder = TakeFolder(run.folder / FOLDER / name, f"{identity} {judge.reference_sha256}")
     missing = [text for text in texts if not folder.is_spoken(text)]
     if missing:
         with _speaker(services, run, kept, precision) as engine:
             voice = judge.voice(engine, cancel)
             for number, text in enumerate(missing):
-                progress(0.8 * number / len(missing), f"Speaking with {label}")
+                progress(0.8 * number / len(missing), _("Speaking with {label}", label=label))
                 folder.speak(engine, voice, text, run.language, cancel)
     takes = []
     for number, text in enumerate(texts):
-        progress(0.8 + 0.2 * number / len(texts), f"Scoring {label}")
+        progress(0.8 + 0.2 * number / len(texts), _("Scoring {label}", label=label))
         takes.append(folder.judge(text, judge, run.folder, cancel))
     folder.remove_others(texts, judge.encoder.model_id)
     loss = None if kept is None else kept.eval_loss

@@ -67,6 +67,7 @@ from modules.core_components.errors import StudioError
 from modules.core_components.library.names import safe_stem, same_name_key
 from modules.core_components.progress import Progress, no_progress
 from modules.core_components.text.amharic.front_end import AmharicFrontEnd, PreparedText
+from modules.core_components.texts import _
 from modules.tools.models.model_names import find_model
 from modules.tools.services import Services
 from modules.tools.training.base import base_entry, base_folder, is_installed, verified_base
@@ -153,7 +154,7 @@ def preflight(
     plan = with_memory_preset(asked, gpu)
     dataset = services.datasets.get(request.dataset) if request.dataset else None
     request = replace(request, base_model=find_model(services.tts, request.base_model))
-    progress(0.0, "Checking the base model")
+    progress(0.0, _("Checking the base model"))
     base = _check_base(services, request.base_model)
     checks = [_check_name(services, request.run), *base]
     rejected: list[RejectedRow] = []
@@ -161,11 +162,13 @@ def preflight(
     form = TextForm()
     base_is_usable = all(check.level != STOP for check in base)
     if dataset is None:
-        checks.append(Check(DATASET, STOP, "No dataset is chosen.", "Make one on the Dataset tab."))
+        checks.append(
+            Check(DATASET, STOP, _("No dataset is chosen."), _("Make one on the Dataset tab."))
+        )
     else:
         checks.insert(1, _check_consent(dataset))
         try:
-            progress(0.2, "Reading every row")
+            progress(0.2, _("Reading every row"))
             folder = base_folder(services, request.base_model)
             vocabulary = folder / VOCABULARY if base_is_usable else None
             if vocabulary is None and not front_end_for(dataset.language, plan.new_language):
@@ -181,7 +184,7 @@ def preflight(
             plan = with_memory_preset(asked, gpu, len(train.kept) if len(devices) == 1 else 0)
             checks += form.checks
             checks += _row_checks(dataset, plan, len(devices), train, evaluation, rejected)
-    progress(0.9, "Checking disk and memory")
+    progress(0.9, _("Checking disk and memory"))
     clip_s = max(train.longest_s, evaluation.longest_s) or plan.max_clip_s
     checks += _choice_checks(asked, plan, devices, gpu)
     checks += _machine_checks(services, request.base_model, plan, len(devices), clip_s, gpu)
@@ -201,27 +204,29 @@ def preflight(
 def _check_name(services: Services, run: str) -> Check:
     stem = safe_stem(run, "")
     if not stem:
-        hint = "Type one with a letter in it under “Name of the training”."
-        return Check(NAME, STOP, "The training has no name.", hint)
+        hint = _("Type one with a letter in it under “Name of the training”.")
+        return Check(NAME, STOP, _("The training has no name."), hint)
     taken = {same_name_key(other.name) for other in services.training_runs.list()}
     if same_name_key(stem) in taken:
         return Check(
             NAME,
             STOP,
-            f"There already is a training named {stem!r}.",
-            "Choose another name, resume that one, or delete it.",
+            _("There already is a training named {stem!r}.", stem=stem),
+            _("Choose another name, resume that one, or delete it."),
         )
-    return Check(NAME, OK, f"It will be kept as {stem}.")
+    return Check(NAME, OK, _("It will be kept as {stem}.", stem=stem))
 
 
 def _check_consent(dataset: Dataset) -> Check:
     if dataset.agreed:
-        return Check(CONSENT, OK, f"The dataset says that {dataset.speaker} agreed.")
+        return Check(
+            CONSENT, OK, _("The dataset says that {speaker} agreed.", speaker=dataset.speaker)
+        )
     return Check(
         CONSENT,
         WARN,
-        f"The dataset does not say that {dataset.speaker} agreed.",
-        "A voice may only be trained if its owner agreed: ask first.",
+        _("The dataset does not say that {speaker} agreed.", speaker=dataset.speaker),
+        _("A voice may only be trained if its owner agreed: ask first."),
     )
 
 
@@ -231,8 +236,8 @@ def _check_base(services: Services, base_model: str) -> list[Check]:
     missing = [] if is_installed(services, base_model) else [base_entry(services, base_model).label]
     missing += [] if is_installed(services, TRAINING_FILES) else [files.label]
     if missing:
-        message = f"Not installed: {' and '.join(missing)}."
-        return [Check(BASE, STOP, message, "Download them here, or on the Models tab.")]
+        message = _("Not installed: {missing}.", missing=" and ".join(missing))
+        return [Check(BASE, STOP, message, _("Download them here, or on the Models tab."))]
     try:
         folder = verified_base(services, base_model)
         services.downloader.verify(TRAINING_FILES)
@@ -241,9 +246,17 @@ def _check_base(services: Services, base_model: str) -> list[Check]:
         return [Check(BASE, STOP, error.message, error.hint)]
     label = base_entry(services, base_model).label
     if has_own_letters:
-        return [Check(BASE, STOP, f"{label} has letters of its own that no training adds to.",
-                      "Begin with XTTS v2.0.3.")]  # fmt: skip
-    here = Check(BASE, OK, f"{label} and its training files are installed and unchanged.")
+        return [
+            Check(
+                BASE,
+                STOP,
+                _("{label} has letters of its own that no training adds to.", label=label),
+                _("Begin with XTTS v2.0.3."),
+            )
+        ]
+    here = Check(
+        BASE, OK, _("{label} and its training files are installed and unchanged.", label=label)
+    )
     return [here, check_fit(folder)]
 
 
@@ -270,8 +283,14 @@ def _text_form(dataset: Dataset, plan: TrainingPlan, vocab_file: Path | None) ->
     found = PreparedText("", dropped).dropped_in_words
     checks = [Check(TEXTS, OK, front_end.about)]
     if found:
-        checks = [Check(TEXTS, WARN, f"{front_end.about} Not said: {found}.",
-                        "Drop them from the texts, or train without them.")]  # fmt: skip
+        checks = [
+            Check(
+                TEXTS,
+                WARN,
+                _("{about} Not said: {found}.", about=front_end.about, found=found),
+                _("Drop them from the texts, or train without them."),
+            )
+        ]
     if vocab_file is None or not has_new_tokens(front_end):
         return TextForm(front_end, {}, tuple(checks))
     learned_from = [
@@ -354,38 +373,54 @@ def _check_language(dataset: Dataset, texts: Sequence[str]) -> Check:
 def _check_rows(kept: int, rejected: list[RejectedRow], other_rates: int) -> Check:
     if not kept and not rejected:
         return Check(
-            ROWS, STOP, "The dataset has no rows at all.", "Add recordings on the Dataset tab."
+            ROWS,
+            STOP,
+            _("The dataset has no rows at all."),
+            _("Add recordings on the Dataset tab."),
         )
     if not kept:
         return Check(
             ROWS,
             STOP,
-            f"None of the {len(rejected)} rows can be trained on; {_reasons(rejected)}.",
-            "Fix them on the Dataset tab; the reasons are listed below.",
+            _(
+                "None of the {count} rows can be trained on; {reasons}.",
+                count=len(rejected),
+                reasons=_reasons(rejected),
+            ),
+            _("Fix them on the Dataset tab; the reasons are listed below."),
         )
     if rejected:
         return Check(
             ROWS,
             WARN,
-            f"{len(rejected)} of {kept + len(rejected)} rows will be left out; "
-            f"{_reasons(rejected)}.",
-            "Fix them on the Dataset tab, or train without them.",
+            _(
+                "{count} of {kept} rows will be left out; {reasons}.",
+                count=len(rejected),
+                kept=kept + len(rejected),
+                reasons=_reasons(rejected),
+            ),
+            _("Fix them on the Dataset tab, or train without them."),
         )
     if other_rates:
         return Check(
             ROWS,
             WARN,
-            f"{other_rates} clips are not at {SAMPLE_RATE_HZ} Hz and are converted in each epoch.",
-            "Build the dataset again; then training is faster.",
+            _(
+                "{other_rates} clips are not at {sample_rate_hz} Hz and are converted in "
+                "each epoch.",
+                other_rates=other_rates,
+                sample_rate_hz=SAMPLE_RATE_HZ,
+            ),
+            _("Build the dataset again; then training is faster."),
         )
-    return Check(ROWS, OK, f"All {kept} rows will be used.")
+    return Check(ROWS, OK, _("All {kept} rows will be used.", kept=kept))
 
 
 def _reasons(rejected: Iterable[RejectedRow]) -> str:
     """The most frequent reason, shortened to what many rows share."""
     (reason, count), *others = Counter(row.reason.split(" (")[0] for row in rejected).most_common()
-    more = f", and {len(others)} other reasons" if len(others) > 1 else ""
-    return f"{count} because {reason}{more}"
+    more = _(", and {count} other reasons", count=len(others)) if len(others) > 1 else ""
+    return _("{count} because {reason}{more}", count=count, reason=reason, more=more)
 
 
 def _choice_checks(
@@ -395,12 +430,22 @@ def _choice_checks(
     be had there."""
     checks = []
     if words := chosen_in_words(asked, plan):
-        checks.append(Check(PRESET, OK, f"auto chose for {devices[0]}: {words}."))
+        checks.append(
+            Check(
+                PRESET, OK, _("auto chose for {devices}: {words}.", devices=devices[0], words=words)
+            )
+        )
     if len(devices) > 1:
         checks.append(check_processes(plan, devices))
     if plan.optimizer == ADAMW_8BIT and not (gpu and gpu.has_8bit):
-        checks.append(Check(OPTIMIZER, STOP, "adamw8bit runs on NVIDIA GPUs with bitsandbytes.",
-                            "Choose adamw, or another device."))  # fmt: skip
+        checks.append(
+            Check(
+                OPTIMIZER,
+                STOP,
+                _("adamw8bit runs on NVIDIA GPUs with bitsandbytes."),
+                _("Choose adamw, or another device."),
+            )
+        )
     return checks
 
 

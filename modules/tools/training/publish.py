@@ -32,6 +32,7 @@ from modules.core_components.library.tuned_models import CARD, REFERENCE, TunedM
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
 from modules.core_components.speaker_scale import FIRST_ENCODER, speaker_scale
 from modules.core_components.text.languages import language_name
+from modules.core_components.texts import _
 from modules.core_components.units import size_text
 from modules.core_components.version import APP_VERSION
 from modules.tools.services import Services
@@ -105,7 +106,7 @@ def model_card(
         },
         FRONT_END: run_front_end(run)
         or {
-            "name": "coqui-tts VoiceBpeTokenizer",
+            "name": _("coqui-tts VoiceBpeTokenizer"),
             "version": metadata.version("coqui-tts"),
         },
         "bytes": {
@@ -156,42 +157,40 @@ def readme(card: Mapping[str, Any]) -> str:
     parameters = "\n".join(f"| {key} | {value} |" for key, value in training["parameters"].items())
     hashes = "\n".join(f"| {name} | `{value}` |" for name, value in card["base"]["sha256"].items())
     encoder = speaker_scale(card.get("speaker_encoder", FIRST_ENCODER)).label
-    return f"""# {card["name"]}
-
-{card["base"]["label"]}, fine-tuned on {data["minutes"]} minutes of {data["speaker"]}
-({data["clips"]} clips, {language_name(card["language"])}; {data["held_out"]} held out).
-
-The numbers in model.pth are {card[PRECISION]}.
-
-Trained to step {training["step"]} (epoch {training["epoch"]}, evaluation loss \
-{training["evaluation_loss"]:.4f}) with Voice Clone Studio {card["studio"]}, {card["created"]}.
-
-## Evaluation
-
-{_scores_table(card)}
-
-Word errors: of a Whisper transcript against the text. Similarity: cosine of {encoder} speaker
-embeddings with the reference; "speaker" is what the speaker's own clips reach. Length: against
-their own.
-
-## Parameters
-
-| parameter | value |
-|---|---|
-{parameters}
-
-## Base files (SHA-256)
-
-| file | hash |
-|---|---|
-{hashes}
-
-Texts are read by {_front_end(card["text_frontend"])}.
-
-## Licence
-
-{licence["name"]} ({licence["url"]}), that of the base. {licence["note"]}
-"""
+    return _(
+        "# {card}\n\n{card_2}, fine-tuned on {data} minutes of {data_2}\n({data_3} "
+        "clips, {language_name}; {data_4} held out).\n\nThe numbers in model.pth "
+        "are {card_3}.\n\nTrained to step {training} (epoch {training_2}, "
+        "evaluation loss {training_3:.4f}) with Voice Clone Studio {card_4}, "
+        "{card_5}.\n\n## Evaluation\n\n{scores_table}\n\nWord errors: of a Whisper "
+        "transcript against the text. Similarity: cosine of {encoder} speaker\n"
+        'embeddings with the reference; "speaker" is what the speaker\'s own '
+        "clips reach. Length: against\ntheir own.\n\n## Parameters\n\n| parameter | "
+        "value |\n|---|---|\n{parameters}\n\n## Base files (SHA-256)\n\n| file | hash "
+        "|\n|---|---|\n{hashes}\n\nTexts are read by {front_end}.\n\n## Licence\n\n"
+        "{licence} ({licence_2}), that of the base. {licence_3}\n",
+        card=card["name"],
+        card_2=card["base"]["label"],
+        data=data["minutes"],
+        data_2=data["speaker"],
+        data_3=data["clips"],
+        language_name=language_name(card["language"]),
+        data_4=data["held_out"],
+        card_3=card[PRECISION],
+        training=training["step"],
+        training_2=training["epoch"],
+        training_3=training["evaluation_loss"],
+        card_4=card["studio"],
+        card_5=card["created"],
+        scores_table=_scores_table(card),
+        encoder=encoder,
+        parameters=parameters,
+        hashes=hashes,
+        front_end=_front_end(card["text_frontend"]),
+        licence=licence["name"],
+        licence_2=licence["url"],
+        licence_3=licence["note"],
+    )
 
 
 def _front_end(record: Mapping[str, Any]) -> str:
@@ -202,9 +201,9 @@ def _front_end(record: Mapping[str, Any]) -> str:
 
 def _scores_table(card: Mapping[str, Any]) -> str:
     rows = [
-        ("this model", card["scores"]),
-        ("before it was halved", card.get(_BEFORE)),
-        ("the base", card["scores_of_the_base"]),
+        (_("this model"), card["scores"]),
+        (_("before it was halved"), card.get(_BEFORE)),
+        (_("the base"), card["scores_of_the_base"]),
     ]
     lines = [
         f"| {name} | {_figure(found, 'word_error_rate')} | {_figure(found, 'similarity')} "
@@ -213,8 +212,8 @@ def _scores_table(card: Mapping[str, Any]) -> str:
         if found
     ]
     if not lines:
-        return "It was published without an evaluation."
-    head = "| | word errors | similarity | speaker | length |\n|---|---|---|---|---|"
+        return _("It was published without an evaluation.")
+    head = _("| | word errors | similarity | speaker | length |\n|---|---|---|---|---|")
     return "\n".join([head, *lines])
 
 
@@ -251,9 +250,9 @@ def publish(
     ensure_free(services.settings.finetune_folder, kept.path.stat().st_size)
     with services.tuned_models.adding(label) as incoming:
         folder = incoming.folder
-        progress(0.0, "Choosing the reference")
+        progress(0.0, _("Choosing the reference"))
         reference = run_reference(services, run, cancel)
-        progress(0.1, "Removing what only training needs")
+        progress(0.1, _("Removing what only training needs"))
         vocabulary = run_vocabulary(run, base_folder)
         sizes = pack(kept.path, base_folder, vocabulary, folder, HALF if half else FULL)
         shutil.copyfile(reference.sample.path, folder / REFERENCE)
@@ -262,7 +261,7 @@ def publish(
         if half:
             judging = scaled(progress, 0.3, 0.9)
             halving = judge_halving(services, run, kept, judging, cancel)
-        progress(0.9, "Writing the model card")
+        progress(0.9, _("Writing the model card"))
         about = CardFacts(run, kept, services.datasets.get(run.dataset), reference, sizes, halving)
         card = model_card(label, about, base, base_folder, read_judgement(run), cancel)
         card[HASHES] = file_hashes(folder, cancel)
@@ -276,8 +275,12 @@ def _checkpoint(services: Services, run: TrainingRun, checkpoint: str) -> KeptCh
     kept = {str(item.step): item for item in services.training_runs.checkpoints(run.name)}
     if str(checkpoint) not in kept:
         raise NotFoundError(
-            f"The training {run.name!r} has no checkpoint of step {checkpoint}.",
-            f"It has: {', '.join(sorted(kept, key=int)) or 'none yet'}.",
+            _(
+                "The training {name!r} has no checkpoint of step {checkpoint}.",
+                name=run.name,
+                checkpoint=checkpoint,
+            ),
+            _("It has: {kept}.", kept=", ".join(sorted(kept, key=int)) or "none yet"),
         )
     return kept[str(checkpoint)]
 
@@ -285,11 +288,15 @@ def _checkpoint(services: Services, run: TrainingRun, checkpoint: str) -> KeptCh
 def _free_name(services: Services, name: str) -> str:
     label = display_name(name, "")
     if not safe_stem(label, ""):
-        raise BadInputError("The model has no name.", "Give it one with a letter in it.", "name")
+        raise BadInputError(
+            _("The model has no name."), _("Give it one with a letter in it."), "name"
+        )
     taken = {same_name_key(model.name) for model in services.tuned_models.list()}
     if same_name_key(safe_stem(label)) in taken:
         raise BadInputError(
-            f"There already is a model named {label!r}.", "Choose another name.", "name"
+            _("There already is a model named {label!r}.", label=label),
+            _("Choose another name."),
+            "name",
         )
     return label
 
@@ -298,10 +305,10 @@ def proposed_checkpoint(services: Services, run_name: str) -> str:
     """The step that the run's judgement proposes. Raises BadInputError without a proposal."""
     judgement = read_judgement(services.training_runs.get(run_name))
     if judgement is None or not judgement.proposed:
-        why = judgement.reason if judgement else "Evaluate the run first."
+        why = judgement.reason if judgement else _("Evaluate the run first.")
         raise BadInputError(
-            f"No checkpoint of {run_name!r} is proposed.",
-            f"{why} To publish one all the same, name its step.",
+            _("No checkpoint of {run_name!r} is proposed.", run_name=run_name),
+            _("{why} To publish one all the same, name its step.", why=why),
             "checkpoint",
         )
     return judgement.proposed
@@ -311,14 +318,22 @@ def result_in_words(model: TunedModel) -> str:
     """What publishing saved and what halving changed, from the model's card."""
     found = model.card["bytes"]
     before = (found["training_state"] or 0) + found["checkpoint"]
-    sizes = f"{size_text(before)} of training became {size_text(found['published'])}."
+    sizes = _(
+        "{size} of training became {size_2}.",
+        size=size_text(before),
+        size_2=size_text(found["published"]),
+    )
     full, half = model.card.get(_BEFORE), model.card["scores"]
     if not full or not half:
         return sizes
-    return (
-        f"{sizes} Before and after halving: similarity {_figure(full, 'similarity')} and "
-        f"{_figure(half, 'similarity')}, word errors {_figure(full, 'word_error_rate')} and "
-        f"{_figure(half, 'word_error_rate')}."
+    return _(
+        "{sizes} Before and after halving: similarity {figure} and {figure_2}, "
+        "word errors {figure_3} and {figure_4}.",
+        sizes=sizes,
+        figure=_figure(full, "similarity"),
+        figure_2=_figure(half, "similarity"),
+        figure_3=_figure(full, "word_error_rate"),
+        figure_4=_figure(half, "word_error_rate"),
     )
 
 
@@ -353,7 +368,7 @@ def register(services: Services) -> None:
 def submit_judging(services: Services, run: str) -> Job:
     """Queues the evaluation of a run. Raises NotFoundError."""
     name = services.training_runs.get(run).name
-    return services.jobs.submit(JUDGE, f"Evaluate {name}", {"run": name})
+    return services.jobs.submit(JUDGE, _("Evaluate {name}", name=name), {"run": name})
 
 
 def submit_publishing(
@@ -362,4 +377,4 @@ def submit_publishing(
     """Queues the publishing of a checkpoint as a model; see `publish`. Raises NotFoundError."""
     found = services.training_runs.get(run).name
     payload = {"run": found, "checkpoint": checkpoint, "name": name, "half": half}
-    return services.jobs.submit(PUBLISH, f"Publish {name}", payload)
+    return services.jobs.submit(PUBLISH, _("Publish {name}", name=name), payload)

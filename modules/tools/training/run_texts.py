@@ -10,6 +10,7 @@ from typing import Any
 from modules.core_components.ai_models.engines.xtts.checkpoint import VOCABULARY
 from modules.core_components.errors import CorruptFileError
 from modules.core_components.library.training_runs import TrainingRun
+from modules.core_components.texts import _
 
 
 def run_front_end(run: TrainingRun) -> Mapping[str, Any]:
@@ -24,7 +25,8 @@ def run_front_end(run: TrainingRun) -> Mapping[str, Any]:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise CorruptFileError(
-            f"{path} does not say how the texts are read ({error!r}).", "Start the training anew."
+            _("{path} does not say how the texts are read ({error!r}).", path=path, error=error),
+            _("Start the training anew."),
         ) from error
 
 

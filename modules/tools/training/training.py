@@ -31,6 +31,7 @@ from modules.core_components.library import training_events
 from modules.core_components.library.training_events import Event, EventReader, read_events
 from modules.core_components.library.training_runs import ALIVE, TrainingRun
 from modules.core_components.progress import CancelToken, Progress
+from modules.core_components.texts import _
 from modules.tools.services import Services
 from modules.tools.training.base import verified_base
 from modules.tools.training.devices import training_devices
@@ -163,8 +164,8 @@ def reopen_run(
     run = services.training_runs.get(name)
     if _is_under_way(services, run):
         raise BadInputError(
-            f"The training {run.name} is still {run.state}.",
-            "Wait until it has ended, or stop it first.",
+            _("The training {name} is still {state}.", name=run.name, state=run.state),
+            _("Wait until it has ended, or stop it first."),
         )
     # Not when the process starts: a Stop that is pressed while it loads would be lost.
     _forget_stop_requests(run)
@@ -177,8 +178,8 @@ def reopen_run(
     plan = asdict(parse_options(TrainingPlan, {**run.plan, **changes}))
     if plan["optimizer"] != run.plan.get("optimizer", ADAMW):
         raise BadInputError(
-            f"The training {run.name} keeps the moments of its optimizer.",
-            "Begin a new training to take another optimizer.",
+            _("The training {name} keeps the moments of its optimizer.", name=run.name),
+            _("Begin a new training to take another optimizer."),
             "optimizer",
         )
     training_devices(services, parse_options(TrainingPlan, plan))  # raises for what is not here
@@ -233,7 +234,7 @@ def train(
     ModelBusyError, and StudioError for what ended the training early.
     """
     run = services.training_runs.get(payload["run"])
-    progress(0.0, "Waiting for the memory of the device")
+    progress(0.0, _("Waiting for the memory of the device"))
     setup = _setup_of(services, run)
     setup.write(run.files.setup)
     events = EventReader(run.files.progress)
@@ -249,8 +250,8 @@ def train(
         raise JobCancelled
     if last.get("kind") != training_events.END:
         raise StudioError(
-            f"The training {run.name} ended unexpectedly.",
-            "Resume it: it goes on from its last state.",
+            _("The training {name} ended unexpectedly.", name=run.name),
+            _("Resume it: it goes on from its last state."),
             details=f"Exit code {supervisor.exit_code}; train.log in its folder may say why.",
         )
     if last["outcome"] == training_events.FAILED:
@@ -279,8 +280,14 @@ def _follow(
             elif event["kind"] == training_events.STEP:
                 progress(
                     event["step"] / max(total, 1),
-                    f"Epoch {event['epoch']} of {epochs}, step {event['step']} of {total}, "
-                    f"loss {event['loss']:.3f}",
+                    _(
+                        "Epoch {event} of {epochs}, step {event_2} of {total}, loss {event_3:.3f}",
+                        event=event["epoch"],
+                        epochs=epochs,
+                        event_2=event["step"],
+                        total=total,
+                        event_3=event["loss"],
+                    ),
                 )
         saving = last.get("kind") == training_events.SAVING
         if not alive or (cancel.cancelled and saving):
@@ -317,7 +324,7 @@ def _setup_of(services: Services, run: TrainingRun) -> TrainingSetup:
 
 
 def _submit(services: Services, run: TrainingRun) -> Job:
-    return services.jobs.submit(TRAIN, f"Train {run.name}", _payload(services, run))
+    return services.jobs.submit(TRAIN, _("Train {name}", name=run.name), _payload(services, run))
 
 
 def _payload(services: Services, run: TrainingRun) -> Mapping[str, Any]:

@@ -15,6 +15,7 @@ from modules.core_components.jobs import Job
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.text.languages import guess_language
 from modules.core_components.text.markup import without_markup
+from modules.core_components.texts import _
 from modules.core_components.values import Consent, Sample, Take
 from modules.tools.services import Services
 from modules.tools.speaking.request import SpeechRequest
@@ -85,15 +86,15 @@ def keep_voice(services: Services, take_id: str, name: str) -> Sample:
     take = services.takes.get(take_id)
     if take.kind != KIND:
         raise BadInputError(
-            "This take was not made from a description.", "Design a voice, then keep it."
+            _("This take was not made from a description."), _("Design a voice, then keep it.")
         )
     if take.notes:
         raise BadInputError(
-            f"The voice does not say all of its text. {' '.join(take.notes)}",
-            "Design it again with a shorter text or another seed.",
+            _("The voice does not say all of its text. {notes}", notes=" ".join(take.notes)),
+            _("Design it again with a shorter text or another seed."),
         )
     if not name.strip():
-        raise BadInputError("The voice has no name yet.", "Write a name.", "name")
+        raise BadInputError(_("The voice has no name yet."), _("Write a name."), "name")
     words = without_markup(take.text)
     return services.samples.add(
         take.path,

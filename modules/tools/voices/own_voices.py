@@ -16,6 +16,7 @@ from modules.core_components.ai_models.engines.kokoro.voices import (
     voice_of_prompt,
 )
 from modules.core_components.errors import BadInputError
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray, OwnVoice, VoicePrompt
 from modules.tools.services import Services
 from modules.tools.speaking.voice_lookup import find_voice
@@ -71,7 +72,7 @@ def import_voice(
     Raises BadInputError for a file that is no voice, and for a name that is taken.
     """
     pack = load_pack(file)
-    origin = f"imported from {file.name}"
+    origin = _("imported from {name}", name=file.name)
     return _keep(services, pack, label.strip() or file.stem, language, origin, model_id)
 
 
@@ -105,6 +106,7 @@ def _pack_engine(services: Services, model_id: str) -> TTSEngine:
     engine = services.tts.get(model_id)
     if not isinstance(engine, PackEngine):
         raise BadInputError(
-            f"The voices of {engine.label} cannot be mixed or exported.", "Choose Kokoro."
+            _("The voices of {label} cannot be mixed or exported.", label=engine.label),
+            _("Choose Kokoro."),
         )
     return engine

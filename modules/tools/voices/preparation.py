@@ -18,6 +18,7 @@ from modules.core_components.errors import JobCancelled, StudioError
 from modules.core_components.jobs import Job, JobContext
 from modules.core_components.jobs.job import ACTIVE, INTERRUPTED
 from modules.core_components.progress import CancelToken
+from modules.core_components.texts import _
 from modules.tools.models.fallback import choose_speaking_model
 from modules.tools.models.library import DOWNLOAD, LOAD
 from modules.tools.models.memory import load_plan
@@ -58,7 +59,9 @@ def prepare_later(services: Services, sample_name: str, model_id: str = "") -> J
         payload = {"model_id": model_id, "sample": sample.name}
         if is_preparing(services, sample.name):
             return None
-        return services.jobs.submit(PREPARE, f"Prepare the voice of {sample.name}", payload)
+        return services.jobs.submit(
+            PREPARE, _("Prepare the voice of {name}", name=sample.name), payload
+        )
     except StudioError as error:
         logger.warning("The voice of %s is not prepared: %s", sample_name, error.message)
         return None
@@ -96,14 +99,14 @@ def _prepare(services: Services, model_id: str, sample_name: str, job: JobContex
     while services.tts.prepared_voice(model_id, sample) is None:
         _wait_for_quiet(services, model_id, sample.name, job)
         if _would_evict(services, model_id):
-            job.log("Its model would take the room of another one; the first take prepares it.")
+            job.log(_("Its model would take the room of another one; the first take prepares it."))
             return
         with _stopped_by_others(services, model_id, sample.name, job) as token:
             try:
                 services.tts.prepare_voice(model_id, sample, job.progress, token)
             except JobCancelled:
                 job.cancel.raise_if_cancelled()
-                job.log("Others compute; it begins anew afterwards.")
+                job.log(_("Others compute; it begins anew afterwards."))
 
 
 def _wait_for_quiet(services: Services, model_id: str, sample_name: str, job: JobContext) -> None:

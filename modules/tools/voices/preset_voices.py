@@ -13,6 +13,7 @@ from modules.core_components.ai_models.engines.xtts.tuned import FAMILY
 from modules.core_components.errors import BadInputError
 from modules.core_components.library.tuned_models import TunedModel
 from modules.core_components.text.language_codes import match_language
+from modules.core_components.texts import _
 from modules.core_components.values import OwnVoice, VoicePrompt
 from modules.tools.models.ready_models import speaking_models
 from modules.tools.services import Services
@@ -59,20 +60,22 @@ def preset_voices(services: Services, engine: TTSEngine) -> tuple[PresetVoice, .
 
 def describe_own(voice: OwnVoice) -> PresetVoice:
     """An own voice with the label that the user gave it."""
-    label = f"{voice.label} · your own"
+    label = _("{label} · your own", label=voice.label)
     return PresetVoice(voice.name, label, voice.language, True, voice.made_from)
 
 
 def describe_speaker(name: str, tuned: TunedModel | None = None) -> PresetVoice:
     """A speaker of XTTS, for every language; that of a fine-tuned model has its own language."""
     if tuned is not None and name == REFERENCE_VOICE:
-        return PresetVoice(name, f"{tuned.label} · the voice it was trained on", tuned.language)
-    return PresetVoice(name, f"{name} · studio speaker")
+        return PresetVoice(
+            name, _("{label} · the voice it was trained on", label=tuned.label), tuned.language
+        )
+    return PresetVoice(name, _("{name} · studio speaker", name=name))
 
 
 def describe_voice(name: str) -> PresetVoice:
     """Kokoro's names begin with language and sex: "bf_emma" is a British woman."""
-    prefix, _, rest = name.partition("_")
+    prefix, _unused, rest = name.partition("_")
     if not rest or len(prefix) != 2 or prefix[1] not in _SEXES:
         return PresetVoice(name, name)
     languages = {language.letter: language for language in LANGUAGES.values()}
@@ -101,8 +104,8 @@ def known_language(engine: TTSEngine, given: str) -> str:
     code = nearest_language(engine, given)
     if not code:
         raise BadInputError(
-            f"{engine.label} does not speak {given!r}.",
-            f"It speaks {_codes_in_words(engine.languages)}.",
+            _("{label} does not speak {given!r}.", label=engine.label, given=given),
+            _("It speaks {codes}.", codes=_codes_in_words(engine.languages)),
             "language",
         )
     return code
@@ -111,7 +114,7 @@ def known_language(engine: TTSEngine, given: str) -> str:
 def _codes_in_words(codes: Sequence[str]) -> str:
     shown = ", ".join(codes[:_MOST_CODES])
     more = len(codes) - _MOST_CODES
-    return f"{shown} and {more} more" if more > 0 else shown
+    return _("{shown} and {more} more", shown=shown, more=more) if more > 0 else shown
 
 
 def nearest_language(engine: TTSEngine, given: str) -> str:

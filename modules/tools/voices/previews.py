@@ -15,6 +15,7 @@ from modules.core_components.ai_models.engines.options import parse_options
 from modules.core_components.audio.files import write_speech
 from modules.core_components.jobs import Job, JobContext
 from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.texts import _
 from modules.core_components.values import Speech, VoicePrompt
 from modules.tools.services import Services
 from modules.tools.speaking.speech import CHARACTERS_PER_SECOND
@@ -110,7 +111,7 @@ def register(services: Services) -> None:
     """Registers the job of this file."""
 
     def run_preview(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
-        job.progress(0.0, "Loading the model")
+        job.progress(0.0, _("Loading the model"))
         model_id, voice, language = payload["model"], payload["voice"], payload["language"]
         file = make_preview(services, model_id, voice, language, job.progress, job.cancel)
         return {"voice": voice, "file": str(file)}
@@ -121,4 +122,4 @@ def register(services: Services) -> None:
 def submit_preview(services: Services, model_id: str, voice: str, language: str) -> Job:
     """Queues a preview of a voice or mix."""
     payload = {"model": model_id, "voice": voice, "language": language}
-    return services.jobs.submit(PREVIEW, f"Preview of {voice}", payload)
+    return services.jobs.submit(PREVIEW, _("Preview of {voice}", voice=voice), payload)

@@ -9,6 +9,7 @@ from typing import Any
 from modules.core_components.errors import StudioError
 from modules.core_components.jobs import Job, JobContext
 from modules.core_components.jobs.job import ACTIVE, CANCELLED, FAILED, INTERRUPTED
+from modules.core_components.texts import _
 from modules.core_components.values import Sample
 from modules.tools.services import Services
 
@@ -23,7 +24,9 @@ def register(services: Services) -> None:
 
     def run_refine(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
         sample = services.samples.voice(payload["sample"])
-        prompt, _ = services.tts.refine_voice(payload["model_id"], sample, job.progress, job.cancel)
+        prompt, _unused = services.tts.refine_voice(
+            payload["model_id"], sample, job.progress, job.cancel
+        )
         return {"sample": sample.name, "model_id": payload["model_id"], "prompt": prompt.key}
 
     services.jobs.register(REFINE, run_refine, LANE)
@@ -38,7 +41,7 @@ def submit_refinement(services: Services, model_id: str, sample: Sample) -> Job 
     queued = services.jobs.list(ACTIVE, REFINE)
     if any(job.payload == payload for job in queued):
         return None
-    return services.jobs.submit(REFINE, f"Refine the voice of {sample.name}", payload)
+    return services.jobs.submit(REFINE, _("Refine the voice of {name}", name=sample.name), payload)
 
 
 def refine_later(services: Services, model_id: str, sample_name: str) -> None:

@@ -20,6 +20,7 @@ from modules.core_components.audio.speech_regions import speech_regions, trim_to
 from modules.core_components.errors import BadInputError, NotFoundError
 from modules.core_components.jobs import Job, JobContext
 from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.texts import _
 from modules.core_components.values import Sample, Speech
 from modules.tools.listening.cleaning import Figures, changes, measure, with_loudness
 from modules.tools.services import Services
@@ -113,7 +114,7 @@ _OWN_INFO = ("warnings", "steps", "before", "after", "original_sha256")
 
 def _remedy(name: str) -> Remedy:
     if name not in REMEDIES:
-        raise BadInputError(f"Nothing called {name!r} can be done to a sample.")
+        raise BadInputError(_("Nothing called {name!r} can be done to a sample.", name=name))
     return REMEDIES[name]
 
 
@@ -123,7 +124,7 @@ _Way = Callable[[Services, Speech, Progress, CancelToken], tuple[Speech, str]]
 def _without_noise(
     services: Services, speech: Speech, progress: Progress, cancel: CancelToken
 ) -> tuple[Speech, str]:
-    return remove_noise(speech, progress, cancel), f"removed noise ({METHOD})"
+    return remove_noise(speech, progress, cancel), _("removed noise ({method})", method=METHOD)
 
 
 def _louder(
@@ -141,7 +142,7 @@ def _shorter(
     """The half minute in which most is said, from pause to pause."""
     regions = speech_regions(speech, cancel)
     best, most_s = (0.0, speech.duration_s), 0.0
-    for index, (start_s, _) in enumerate(regions):
+    for index, (start_s, _unused) in enumerate(regions):
         inside = [r for r in regions[index:] if r[1] <= start_s + _SHORT_S]
         spoken_s = sum(end - start for start, end in inside)
         if spoken_s > most_s:
@@ -151,7 +152,11 @@ def _shorter(
     rate_hz = speech.sample_rate_hz
     first, end = (round(at_s * rate_hz) for at_s in (best[0] - _MARGIN_S, best[1] + _MARGIN_S))
     kept = faded(speech.samples[max(first, 0) : end], rate_hz)
-    return Speech(kept, rate_hz), f"kept {len(kept) / rate_hz:.0f} of {speech.duration_s:.0f} s"
+    return Speech(kept, rate_hz), _(
+        "kept {count:.0f} of {duration_s:.0f} s",
+        count=len(kept) / rate_hz,
+        duration_s=speech.duration_s,
+    )
 
 
 def _one_voice(
@@ -170,7 +175,11 @@ def _one_voice(
         for first, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
     ]
     kept = replace(spoken, samples=np.concatenate([np.zeros(0, np.float32), *pieces]))
-    step = f"kept the main voice, {kept.duration_s:.0f} of {spoken.duration_s:.0f} s of speech"
+    step = _(
+        "kept the main voice, {duration_s:.0f} of {duration_s_2:.0f} s of speech",
+        duration_s=kept.duration_s,
+        duration_s_2=spoken.duration_s,
+    )
     return kept, step
 
 

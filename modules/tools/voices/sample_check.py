@@ -18,6 +18,7 @@ from modules.core_components.dataset.report_whole import group_voices
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.progress import CancelToken
 from modules.core_components.speaker_scale import speaker_scale
+from modules.core_components.texts import _
 from modules.core_components.values import Sample, Speech
 from modules.tools.services import Services
 
@@ -81,7 +82,7 @@ def voice_windows(
                 cancel.raise_if_cancelled()
             embeddings.append(encoder.embed(speech.samples[start : start + length], rate_hz))
     voices = group_voices(np.stack(embeddings), speaker_scale(handle.model_id).same_group)
-    numbers = [number for _, number in voices.by_clip()]
+    numbers = [number for _unused, number in voices.by_clip()]
     return [((start, start + length), n) for start, n in zip(starts, numbers, strict=True)]
 
 
@@ -95,7 +96,9 @@ def _look(services: Services, speech: Speech) -> tuple[SampleFinding, ...]:
     try:
         numbers = [
             number
-            for _, number in voice_windows(services, trim_to_speech(speech), at_most=_MOST_WINDOWS)
+            for _unused, number in voice_windows(
+                services, trim_to_speech(speech), at_most=_MOST_WINDOWS
+            )
         ]
     except StudioError as error:
         logger.info("Whether one person speaks was not looked at: %s", error)
@@ -104,9 +107,11 @@ def _look(services: Services, speech: Speech) -> tuple[SampleFinding, ...]:
     if people < 2:
         return found
     others = sum(number != 0 for number in numbers) / len(numbers)
-    sentence = (
-        f"{people} people seem to speak in it ({others:.0%} of it is not the main voice); keep the "
-        "main voice only, or a clone becomes a mixture."
+    sentence = _(
+        "{people} people seem to speak in it ({others:.0%} of it is not the main "
+        "voice); keep the main voice only, or a clone becomes a mixture.",
+        people=people,
+        others=others,
     )
     return (SampleFinding("speakers", sentence, ONE_VOICE), *found)
 

@@ -21,6 +21,7 @@ from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.jobs import Job, JobContext
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.text.languages import language_name
+from modules.core_components.texts import _
 from modules.core_components.values import Consent, Sample, Speech
 from modules.tools.listening.language_check import other_language
 from modules.tools.listening.transcribe import transcribe_speech
@@ -47,8 +48,8 @@ def add_sample(
     """
     if not consent.agreed:
         raise BadInputError(
-            "A voice may only be cloned when its owner agreed.",
-            "Confirm that it is your voice, or that the speaker agreed to this use.",
+            _("A voice may only be cloned when its owner agreed."),
+            _("Confirm that it is your voice, or that the speaker agreed to this use."),
             "consent",
         )
     sample = services.samples.add(
@@ -90,8 +91,8 @@ def add_samples(
     several = len(recordings) > 1
     if several and ref_text.strip():
         raise BadInputError(
-            "A reference text is what is said in one recording.",
-            "Leave it empty, and transcribe each sample once it is added.",
+            _("A reference text is what is said in one recording."),
+            _("Leave it empty, and transcribe each sample once it is added."),
             "ref_text",
         )
     added: list[Sample] = []
@@ -130,7 +131,9 @@ def write_reference_text(
         cancel=cancel or CancelToken(),
     )
     if not transcript.text:
-        raise BadInputError("No words were recognized in the sample.", "Type the reference text.")
+        raise BadInputError(
+            _("No words were recognized in the sample."), _("Type the reference text.")
+        )
     return services.samples.update(
         name, ref_text=transcript.text, language=sample.language or transcript.language
     )
@@ -143,9 +146,10 @@ def language_warning(services: Services, sample: Sample, cancel: CancelToken) ->
     if found is None:
         return ""
     name = language_name(found.language)
-    return (
-        f"{found.warning(sample.name, sample.language)} If it is {name}, add the recording again "
-        "with that language under “More”."
+    return _(
+        "{warning} If it is {name}, add the recording again with that language under “More”.",
+        warning=found.warning(sample.name, sample.language),
+        name=name,
     )
 
 
@@ -162,7 +166,7 @@ def export_voice(
     It is refined first where it has not been, which takes minutes.
     """
     sample = services.samples.get(name)
-    prompt, _ = services.tts.refine_voice(engine, sample, progress, cancel or CancelToken())
+    prompt, _unused = services.tts.refine_voice(engine, sample, progress, cancel or CancelToken())
     target.parent.mkdir(parents=True, exist_ok=True)
     return save_pack(voice_of_prompt(prompt).pack, target)
 
@@ -210,7 +214,7 @@ def ensure_demo_sample(
         return None
     engine = services.tts.get(MODEL_ID)
     options: Any = parse_options(engine.options_type, {"language": LANGUAGE, "seed": _SEED})
-    progress(0.0, "Speaking the demo sample")
+    progress(0.0, _("Speaking the demo sample"))
     pieces = engine.stream(TEXT, VOICE, options, cancel or CancelToken())
     samples = np.concatenate([piece.samples for piece in pieces])
     sample = services.samples.add(
@@ -219,9 +223,9 @@ def ensure_demo_sample(
         ref_text=TEXT,
         language=LANGUAGE,
         consent=Consent(
-            speaker="synthetic demo voice",
+            speaker=_("synthetic demo voice"),
             agreed=True,
-            note="Spoken by the studio itself with a mix of Kokoro's voices.",
+            note=_("Spoken by the studio itself with a mix of Kokoro's voices."),
         ),
         info={
             "synthetic": True,
@@ -270,13 +274,15 @@ def submit_demo_sample(services: Services) -> None:
     """Queues making the demo sample if this is the first start."""
     pending = services.jobs.list(states=("queued", "running"), kind=DEMO)
     if demo_sample_wanted(services) and not pending:
-        services.jobs.submit(DEMO, "Make the demo sample", {})
+        services.jobs.submit(DEMO, _("Make the demo sample"), {})
 
 
 def submit_reference_text(services: Services, sample_name: str) -> Job:
     """Queues transcribing a sample."""
     sample = services.samples.get(sample_name)
-    return services.jobs.submit(REFERENCE, f"Transcribe {sample.name}", {"sample": sample.name})
+    return services.jobs.submit(
+        REFERENCE, _("Transcribe {name}", name=sample.name), {"sample": sample.name}
+    )
 
 
 def submit_export(services: Services, sample_name: str, engine: str, suffix: str) -> Job:
@@ -284,8 +290,9 @@ def submit_export(services: Services, sample_name: str, engine: str, suffix: str
     sample = services.samples.get(sample_name)
     if suffix not in SUFFIXES:
         raise BadInputError(
-            f"A voice cannot be a {suffix!r} file.", f"Choose {', '.join(SUFFIXES)}."
+            _("A voice cannot be a {suffix!r} file.", suffix=suffix),
+            _("Choose {suffixes}.", suffixes=", ".join(SUFFIXES)),
         )
     target = services.exports_folder / f"{sample.path.stem}{suffix}"
     payload = {"sample": sample.name, "engine": engine, "target": str(target)}
-    return services.jobs.submit(EXPORT, f"Export {sample.name}", payload)
+    return services.jobs.submit(EXPORT, _("Export {name}", name=sample.name), payload)

@@ -16,6 +16,7 @@ from modules.core_components.errors import BadInputError, NotFoundError, StudioE
 from modules.core_components.library.names import safe_stem
 from modules.core_components.library.trash import Trash
 from modules.core_components.library.tuned_models import TunedModel
+from modules.core_components.texts import _
 from modules.core_components.values import OwnVoice, Sample
 from modules.tools.models import library
 from modules.tools.models.ready_models import has_stock_voices, is_voice_match, speaking_models
@@ -79,7 +80,9 @@ def find_card(services: Services, key: str) -> VoiceCard:
     for card in list_cards(services):
         if card.key == key:
             return card
-    raise NotFoundError("There is no such voice.", "It was deleted, perhaps: look in the trash.")
+    raise NotFoundError(
+        _("There is no such voice."), _("It was deleted, perhaps: look in the trash.")
+    )
 
 
 def find_sample(services: Services, card: VoiceCard) -> Sample:
@@ -109,9 +112,9 @@ def rename(services: Services, key: str, name: str) -> VoiceCard:
     empty name and one that is taken."""
     card = find_card(services, key)
     if card.fixed:
-        raise BadInputError(f"{card.name} cannot be renamed.", card.fixed)
+        raise BadInputError(_("{name} cannot be renamed.", name=card.name), card.fixed)
     if not name.strip():
-        raise BadInputError("The voice has no name.", "Write one.")
+        raise BadInputError(_("The voice has no name."), _("Write one."))
     if card.kind in (SAMPLE, DESIGNED):
         services.samples.update(card.voice, new_name=name)
     elif card.kind == MIXED:
@@ -128,7 +131,7 @@ def delete(services: Services, key: str) -> str:
     """
     card = find_card(services, key)
     if card.fixed:
-        raise BadInputError(f"{card.name} cannot be deleted.", card.fixed)
+        raise BadInputError(_("{name} cannot be deleted.", name=card.name), card.fixed)
     if card.kind in (SAMPLE, DESIGNED):
         return services.samples.delete(card.voice)
     if card.kind == MIXED:
@@ -154,7 +157,7 @@ def sound_of(services: Services, key: str, number: int = 0) -> Path:
     clips = recordings_of(services, card)
     if clips:
         if not 0 <= number < len(clips):
-            raise NotFoundError(f"{card.name} has no recording of that number.")
+            raise NotFoundError(_("{name} has no recording of that number.", name=card.name))
         return clips[number]
     kept = find_preview(services, card.model_id, card.voice, card.language)
     if kept is not None:
@@ -165,7 +168,9 @@ def sound_of(services: Services, key: str, number: int = 0) -> Path:
     job = job or submit_preview(services, card.model_id, card.voice, card.language)
     done = services.jobs.wait(job.id, _PREVIEW_WAIT_S)
     if done.state != "done" or not done.result:
-        raise StudioError(done.error or "The preview was not spoken.", done.hint or "Try again.")
+        raise StudioError(
+            done.error or _("The preview was not spoken."), done.hint or _("Try again.")
+        )
     return Path(done.result["file"])
 
 
@@ -176,7 +181,9 @@ def export(services: Services, key: str, suffix: str) -> Path:
     """
     card = find_card(services, key)
     if suffix not in card.formats:
-        raise BadInputError(f"{card.name} cannot be exported as {suffix!r}.", card.fixed)
+        raise BadInputError(
+            _("{name} cannot be exported as {suffix!r}.", name=card.name, suffix=suffix), card.fixed
+        )
     if suffix == ".wav":
         return find_sample(services, card).path
     target = services.exports_folder / f"{safe_stem(card.name)}{suffix}"
@@ -274,7 +281,7 @@ def _of_tuned(services: Services, model: TunedModel) -> VoiceCard:
         voice=presets[0] if presets else "",
         language=model.language,
         model_id=model_id,
-        engine="Fine-tuned XTTS",
+        engine=_("Fine-tuned XTTS"),
         state=READY if presets else NO_MODEL,
         has_sound=bool(presets or reference_clips(model.folder)),
         created=created if isinstance(created, str) else "",
@@ -286,7 +293,7 @@ def _stock(services: Services, model_id: str, engine: str) -> Iterator[VoiceCard
     formats = SUFFIXES if has_packs(services, model_id) else ()
     for voice in preset_voices(services, handle):
         if not voice.is_own:
-            name, _, about = voice.label.partition(" · ")
+            name, _unused, about = voice.label.partition(" · ")
             yield VoiceCard(
                 key=f"{STOCK}:{model_id}:{voice.name}",
                 kind=STOCK,

@@ -12,6 +12,7 @@ from modules.core_components.errors import NotFoundError, StudioError
 from modules.core_components.library.takes import TakeFilter
 from modules.core_components.text.language_codes import match_language
 from modules.core_components.text.languages import language_name
+from modules.core_components.texts import _
 from modules.core_components.values import Consent, Sample
 from modules.tools.models.ready_models import can_clone, is_voice_match, model_label
 from modules.tools.models.tuned_models import SUFFIX, card_facts
@@ -99,7 +100,7 @@ def packed_voice(services: Services, key: str, suffix: str = SUFFIX) -> Path:
     """The exported file of a trained voice. Raises NotFoundError where it was not exported."""
     found = _packed(services, find_card(services, key))
     if found is None or found.suffix != suffix:
-        raise NotFoundError("This voice is not exported yet.", "Press Export first.")
+        raise NotFoundError(_("This voice is not exported yet."), _("Press Export first."))
     return found
 
 
@@ -123,14 +124,14 @@ def _of_prompt(services: Services, card: VoiceCard, sample: Sample | None) -> di
     is_refined = bool(about.get("refined", True))
     matched = about.get("matched_similarity")
     figures = {
-        "Its nearest stock voice": about.get("start_similarity"),
-        "Matched at once": matched,
-        "Matched, expected": about.get("expected_similarity") if matched is None else None,
+        _("Its nearest stock voice"): about.get("start_similarity"),
+        _("Matched at once"): matched,
+        _("Matched, expected"): about.get("expected_similarity") if matched is None else None,
         "Refined": about.get("held_out_similarity") if is_refined else None,
     }
     measured = {name: f"{value:.2f}" for name, value in figures.items() if _is_number(value)}
     same = about.get("self_similarity")
-    return {**measured, "The same speaker": f"{same:.2f}"} if measured and same else measured
+    return {**measured, _("The same speaker"): f"{same:.2f}"} if measured and same else measured
 
 
 def _is_number(value: object) -> bool:
@@ -147,9 +148,13 @@ def _of_takes(services: Services, card: VoiceCard) -> tuple[dict[str, str], int]
     measured = [take.scores.similarity for take in found if take.scores.similarity is not None]
     if not measured:
         return {}, len(found)
-    words = f"{max(measured):.2f} at best, {sum(measured) / len(measured):.2f} on average"
-    count = f"{len(measured)} takes" if len(measured) > 1 else "one take"
-    return {f"Of {count}": words}, len(found)
+    words = _(
+        "{measured:.2f} at best, {measured_2:.2f} on average",
+        measured=max(measured),
+        measured_2=sum(measured) / len(measured),
+    )
+    count = _("{count} takes", count=len(measured)) if len(measured) > 1 else _("one take")
+    return {_("Of {count}", count=count): words}, len(found)
 
 
 def _origin(services: Services, card: VoiceCard, sample: Sample | None) -> dict[str, str]:
@@ -157,33 +162,35 @@ def _origin(services: Services, card: VoiceCard, sample: Sample | None) -> dict[
         model = find_tuned(services, card)
         base = model.base_model
         return {
-            "Fine-tuned from": model_label(services.tts, base) if base else "",
+            _("Fine-tuned from"): model_label(services.tts, base) if base else "",
             **card_facts(model),
         }
     if sample is None:
         licence = services.tts.entry(card.model_id).licence
-        made = {STOCK: "It comes with the model.", MIXED: card.about}[card.kind]
-        return {"Made from": made, "Licence of the model": licence.name}
+        made = {STOCK: _("It comes with the model."), MIXED: card.about}[card.kind]
+        return {_("Made from"): made, _("Licence of the model"): licence.name}
     if card.kind == DESIGNED:
         design = sample.info["design"]
         return {
-            "Made from": "a description",
+            _("Made from"): _("a description"),
             "Description": str(design.get("description", "")),
-            "Designed with": model_label(services.tts, str(design.get("model", ""))),
+            _("Designed with"): model_label(services.tts, str(design.get("model", ""))),
             "Seed": str(design.get("seed", "")),
         }
     if voice_cards.is_synthetic(sample):
-        return {"Made from": "It was spoken by the studio itself."}
+        return {_("Made from"): _("It was spoken by the studio itself.")}
     if source := sample.info.get(CLEANED_FROM):
-        return {"Made from": str(source), "Changed": what_changed(sample)}
-    return {"Made from": "a recording", "File": str(sample.info.get("original_name", ""))}
+        return {_("Made from"): str(source), "Changed": what_changed(sample)}
+    return {_("Made from"): _("a recording"), "File": str(sample.info.get("original_name", ""))}
 
 
 def _engines(services: Services, card: VoiceCard, sample: Sample | None) -> Iterable[EngineUse]:
     if sample is None:
         entry = services.tts.entry(card.model_id)
         is_here = services.tts.available(card.model_id)
-        yield EngineUse(entry.label, "its own voice", "ready" if is_here else "not here", is_here)
+        yield EngineUse(
+            entry.label, _("its own voice"), "ready" if is_here else _("not here"), is_here
+        )
         return
     entries = [services.tts.entry(model_id) for model_id in services.tts.engine_ids()]
     cloning = [
@@ -204,15 +211,15 @@ def _engines(services: Services, card: VoiceCard, sample: Sample | None) -> Iter
 
 def _use_of_sample(services: Services, entry: ModelEntry, sample: Sample) -> EngineUse:
     is_here = services.tts.available(entry.id)
-    state = "not installed"
+    state = _("not installed")
     if is_here:
         is_prepared = services.tts.prepared_voice(entry.id, sample) is not None
-        state = "prepared" if is_prepared else "prepared with its first take"
-    way = "voice match" if is_voice_match(entry) else "clones it"
+        state = "prepared" if is_prepared else _("prepared with its first take")
+    way = _("voice match") if is_voice_match(entry) else _("clones it")
     speaks = not sample.language or not entry.languages
     speaks = speaks or bool(match_language(sample.language, entry.languages))
     if not speaks:
-        way += f", does not speak {language_name(sample.language)}"
+        way += _(", does not speak {language_name}", language_name=language_name(sample.language))
     return EngineUse(entry.label, way, state, is_here, speaks)
 
 

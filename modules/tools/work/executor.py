@@ -28,6 +28,7 @@ from modules.core_components.errors import (
     StudioError,
 )
 from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.texts import _
 
 if TYPE_CHECKING:
     from modules.tools.services import Services
@@ -199,7 +200,16 @@ class Tally:
         self._fractions[number] = fraction
         self._on_item(item, fraction, message)
         finished, total = self.done + self.failed, len(self.pending)
-        self._progress(self.fraction, f"{finished} of {total} done. {item.name}: {message}")
+        self._progress(
+            self.fraction,
+            _(
+                "{finished} of {total} done. {name}: {value}",
+                finished=finished,
+                total=total,
+                name=item.name,
+                value=message,
+            ),
+        )
 
 
 class LocalExecutor:
@@ -250,9 +260,9 @@ class LocalExecutor:
 def open_worker(services: Services, opener: str, setup: Setup) -> Worker:
     """The worker that an opener makes. Raises what it raises, and BadInputError for an opener that
     is none of the studio's."""
-    module, _, name = opener.partition(":")
+    module, _unused, name = opener.partition(":")
     if not module.startswith("modules.tools."):
-        raise BadInputError("This version of the studio cannot do this work.", details=opener)
+        raise BadInputError(_("This version of the studio cannot do this work."), details=opener)
     worker: Worker = getattr(importlib.import_module(module), name)(services, setup)
     return worker
 
@@ -308,6 +318,6 @@ def failure_words(error: Exception, name: str) -> tuple[str, str]:
         return error.message, error.hint
     logger.error("%s failed", name, exc_info=error)
     return (
-        f"Something went wrong inside the studio ({type(error).__name__}).",
-        "Try again. If it happens again, please report it with the log.",
+        _("Something went wrong inside the studio ({name}).", name=type(error).__name__),
+        _("Try again. If it happens again, please report it with the log."),
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from modules.core_components.atomic import write_bytes
 from modules.core_components.progress import CancelToken, Progress, no_progress
+from modules.core_components.texts import _
 from modules.tools.services import Services, ray_is_installed
 from modules.tools.work.executor import (
     LOCAL,
@@ -67,7 +68,7 @@ def describe_place(
     wanted = address.strip() or configured_address(services)
     ray = metadata.version("ray") if ray_is_installed() else ""
     workers = services.settings.heavy_work_workers
-    here = {THIS_MACHINE: "this machine", LOCAL: "several workers on this machine"}
+    here = {THIS_MACHINE: _("this machine"), LOCAL: _("several workers on this machine")}
     now = under_way(services)
     if wanted in here:
         return Place(here[wanted], ray, platform.python_version(), workers, under_way=now)
@@ -89,9 +90,11 @@ def probe(
     """
     started = time.monotonic()
     with own_folder(services.settings.cache_folder.absolute() / "work", "test-") as folder:
-        items = tuple(WorkItem(f"Test {n + 1}", {}, folder / f"{n}.txt") for n in range(_ITEMS))
+        items = tuple(
+            WorkItem(_("Test {n}", n=n + 1), {}, folder / f"{n}.txt") for n in range(_ITEMS)
+        )
         setup = {"seconds": _ITEM_S if executor.has_several_workers else 0.0}
-        work = Work(_OPENER, setup, items, title="Test the workers")
+        work = Work(_OPENER, setup, items, title=_("Test the workers"))
         outcome = executor.run(work, progress, cancel)
         done = [item.result.read_text(encoding="utf-8") for item in outcome.done]
     seconds = round(time.monotonic() - started, 1)

@@ -25,6 +25,7 @@ from typing import Any, TextIO
 from modules.core_components.errors import StudioError
 from modules.core_components.progress import CancelToken
 from modules.core_components.settings import app_folder
+from modules.core_components.texts import _
 from modules.tools.work.executor import LOCAL
 from modules.tools.work.ray_worker import CANCELLED, DONE, FAILED, RayWorker
 
@@ -107,7 +108,7 @@ class _Dispatch:
                 if not waited_for:
                     self.cancel.wait(_WAIT_S)
                     continue
-                ready, _ = ray.wait(waited_for, timeout=_WAIT_S)
+                ready, _unused = ray.wait(waited_for, timeout=_WAIT_S)
                 for call in ready:
                     self._take_answer(call)
         finally:
@@ -119,7 +120,7 @@ class _Dispatch:
             return
         hired = len(self.calls) + len(self.idle)
         wanted = min(self._wanted(), self.left) - len(self.refused)
-        for _ in range(hired, wanted):
+        for _unused in range(hired, wanted):
             worker = _Hired(self._new_actor())
             self.calls[worker.actor.open.remote()] = worker
 
@@ -224,8 +225,11 @@ class _Dispatch:
             is_alone = not any(other.is_open for other in (*self.calls.values(), *self.idle))
             if self.lost_unopened >= MOST_LOST_WORKERS and is_alone:
                 raise StudioError(
-                    f"{self.lost_unopened} workers ended before they could begin.",
-                    "There may be too little memory; use fewer workers. The log has more.",
+                    _(
+                        "{lost_unopened} workers ended before they could begin.",
+                        lost_unopened=self.lost_unopened,
+                    ),
+                    _("There may be too little memory; use fewer workers. The log has more."),
                 )
             return
         self.lost_with[number] += 1
@@ -235,12 +239,15 @@ class _Dispatch:
             self._finish(
                 "failed",
                 item=number,
-                message=f"{MOST_LOST_WORKERS} workers ended while they were at it.",
-                hint="It may need more memory than a worker has; use fewer workers.",
+                message=_(
+                    "{most_lost_workers} workers ended while they were at it.",
+                    most_lost_workers=MOST_LOST_WORKERS,
+                ),
+                hint=_("It may need more memory than a worker has; use fewer workers."),
             )
         else:
             self.waiting.appendleft(number)
-            self.events.say("note", text="A worker has ended; another one does its item again.")
+            self.events.say("note", text=_("A worker has ended; another one does its item again."))
             if self.idle:
                 self._give(self.idle.pop())
 
@@ -339,15 +346,21 @@ def connection_error(address: str, said: str) -> StudioError:
     if "mismatch" in said and len(found) == 2:
         (ray_there, python_there), (ray_here, python_here) = found
         return StudioError(
-            f"The cluster has Ray {ray_there} and Python {python_there}, this studio has Ray "
-            f"{ray_here} and Python {python_here}.",
-            "Use the same versions of both on every machine.",
+            _(
+                "The cluster has Ray {ray_there} and Python {python_there}, this studio "
+                "has Ray {ray_here} and Python {python_here}.",
+                ray_there=ray_there,
+                python_there=python_there,
+                ray_here=ray_here,
+                python_here=python_here,
+            ),
+            _("Use the same versions of both on every machine."),
         )
     if address == LOCAL:
-        return StudioError("Ray could not be started on this machine.", details=said)
+        return StudioError(_("Ray could not be started on this machine."), details=said)
     return StudioError(
-        f"This machine could not join the work of the cluster at {address}.",
-        "It must be a machine of the cluster itself, and have the token of the cluster.",
+        _("This machine could not join the work of the cluster at {address}.", address=address),
+        _("It must be a machine of the cluster itself, and have the token of the cluster."),
         details=f"Run `ray start --address={address}` here first; docs/cluster.md says how. {said}",
     )
 

@@ -25,6 +25,7 @@ from modules.core_components.atomic import write_json
 from modules.core_components.errors import StudioError
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.settings import app_folder
+from modules.core_components.texts import _
 from modules.core_components.version import APP_VERSION
 from modules.tools.services import Services, require_ray
 from modules.tools.work.executor import (
@@ -60,13 +61,13 @@ class RayState:
 
 def require_address(address: str) -> None:
     """Raises StudioError unless something answers at HOST:PORT; Ray would try for minutes."""
-    host, _, port = address.rpartition(":")
+    host, _unused, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), timeout=_ANSWER_S).close()
     except (OSError, ValueError, OverflowError) as error:
         raise StudioError(
-            f"No Ray cluster answers at {address}.",
-            "Give host and port of its head; the usual port is 6379.",
+            _("No Ray cluster answers at {address}.", address=address),
+            _("Give host and port of its head; the usual port is 6379."),
             details=f"{error}. The head is started with `ray start --head`.",
         ) from error
 
@@ -87,7 +88,11 @@ class RayExecutor:
         self._address = address
         self._workers = workers
         self.helps_a_single_item = address != LOCAL
-        self.label = "workers on this machine" if address == LOCAL else f"the cluster at {address}"
+        self.label = (
+            _("workers on this machine")
+            if address == LOCAL
+            else _("the cluster at {address}", address=address)
+        )
 
     def run(
         self,
@@ -100,7 +105,7 @@ class RayExecutor:
         tally = Tally(work, progress, on_item)
         if not tally.pending:
             return tally.outcome()
-        progress(0.0, "Starting workers")
+        progress(0.0, _("Starting workers"))
         items = [work.items[number] for number in tally.pending]
         plan = {
             "opener": work.opener,
@@ -280,7 +285,7 @@ def _ended_early(log: Path) -> StudioError:
     tail = log.read_text(encoding="utf-8", errors="replace")[-_LOG_TAIL_CHARACTERS:]
     logger.info("The process that talks to Ray ended: %s", tail)
     return StudioError(
-        "The process that hands out the work ended.",
-        "Run the same command again: what is done is kept.",
+        _("The process that hands out the work ended."),
+        _("Run the same command again: what is done is kept."),
         details=tail.strip().splitlines()[-1] if tail.strip() else "",
     )

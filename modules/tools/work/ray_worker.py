@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from modules.core_components.errors import CorruptFileError, JobCancelled, StudioError
 from modules.core_components.progress import CancelToken
+from modules.core_components.texts import _
 from modules.core_components.version import APP_VERSION
 from modules.tools.work.executor import (
     STOPS_ALL,
@@ -56,9 +57,14 @@ class RayWorker:
         try:
             if self._plan["version"] != APP_VERSION:
                 raise StudioError(
-                    f"The studio on {platform.node()} is version {APP_VERSION}; the one that asks "
-                    f"is {self._plan['version']}.",
-                    "Update the studio so that all machines have the same version.",
+                    _(
+                        "The studio on {node} is version {app_version}; the one that asks is "
+                        "{plan}.",
+                        node=platform.node(),
+                        app_version=APP_VERSION,
+                        plan=self._plan["version"],
+                    ),
+                    _("Update the studio so that all machines have the same version."),
                 )
             from modules.tools.services import open_services
 
@@ -71,7 +77,7 @@ class RayWorker:
         except StudioError as error:
             return IMPOSSIBLE, error.message, error.hint
         except Exception as error:  # noqa: BLE001 - answered, since not every error can be pickled
-            return IMPOSSIBLE, *failure_words(error, "Opening a worker")
+            return IMPOSSIBLE, *failure_words(error, _("Opening a worker"))
         return DONE, platform.node(), ""
 
     def do(self, number: int, inputs: Mapping[str, Any], result: str) -> Answer:
@@ -85,7 +91,7 @@ class RayWorker:
 
         try:
             if self._worker is None:
-                raise StudioError("The worker was not opened.")
+                raise StudioError(_("The worker was not opened."))
             self._worker(inputs, path, report, self._cancel)
         except JobCancelled:
             return CANCELLED, "", ""
@@ -145,7 +151,11 @@ def require_same_files(services: Services, model_id: str, wanted: Files) -> None
     different = sorted(name for name, digest in wanted.items() if here.get(name) != digest)
     if different:
         raise CorruptFileError(
-            f"{model_id} has other files on {platform.node()} than on the machine that asks: "
-            f"{', '.join(different)}.",
-            "Keep the models in a folder that all machines share, or download the model there.",
+            _(
+                "{model_id} has other files on {node} than on the machine that asks: {different}.",
+                model_id=model_id,
+                node=platform.node(),
+                different=", ".join(different),
+            ),
+            _("Keep the models in a folder that all machines share, or download the model there."),
         )

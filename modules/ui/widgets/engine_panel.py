@@ -11,6 +11,7 @@ from markupsafe import Markup
 from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.languages import language_name
+from modules.core_components.texts import _
 from modules.tools.models.fallback import choose_speaking_model
 from modules.tools.models.ready_models import (
     designs_voices,
@@ -51,10 +52,10 @@ class EnginePanel:
             self.engine = menu("Engine")
             self.language = menu("Language")
         self._about = panel()
-        with gr.Accordion("Options", open=False):
+        with gr.Accordion(_("Options"), open=False):
             self._seed = gr.Number(
-                label="Seed",
-                info="The same seed gives the same take. Empty or -1: a new one each time.",
+                label=_("Seed"),
+                info=_("The same seed gives the same take. Empty or -1: a new one each time."),
                 value=-1,
                 precision=0,
             )
@@ -110,8 +111,8 @@ class EnginePanel:
         require_model(engine, "speech")
         if not voice:
             raise BadInputError(
-                "No voice is selected.",
-                "Select or add a sample, or choose a stock voice.",
+                _("No voice is selected."),
+                _("Select or add a sample, or choose a stock voice."),
                 "voice",
             )
         return SpeechRequest(
@@ -127,7 +128,11 @@ class EnginePanel:
 
 
 def _label(entry: ModelEntry, is_cloning: bool) -> str:
-    return f"{entry.label} (voice match)" if is_cloning and is_voice_match(entry) else entry.label
+    return (
+        _("{label} (voice match)", label=entry.label)
+        if is_cloning and is_voice_match(entry)
+        else entry.label
+    )
 
 
 def _about_html(entry: ModelEntry, is_cloning: bool) -> Markup:

@@ -26,6 +26,7 @@ from modules.core_components.jobs.job import (
     RESUMABLE,
     RUNNING,
 )
+from modules.core_components.texts import _
 from modules.tools.services import Services
 from modules.ui.events import listen
 from modules.ui.pages import is_left_behind, is_own
@@ -166,7 +167,7 @@ class JobsView:
         """The panel while the job runs, and a text that changes with the job's state."""
         job = self._job(job_id)
         if job is None:
-            return gr.skip(), f"{job_id} gone"
+            return gr.skip(), _("{job_id} gone", job_id=job_id)
         ahead = self._services.jobs.ahead(job_id)
         # With its end: one that is tried again may fail again before the next poll.
         seen = f"{job_id} {job.state} {job.cancel_requested} {ahead} {job.finished}"
@@ -210,17 +211,21 @@ def job_html(job: Job, ahead: int = 0, waiting: int = 0) -> Markup:
     if job.cancel_requested and job.is_active:
         message = "Cancelling…"
     elif job.state == RUNNING:
-        more = f" · {waiting} more in the queue" if waiting else ""
+        more = _(" · {waiting} more in the queue", waiting=waiting) if waiting else ""
         message = progress_text(job) + more
     elif job.state == QUEUED:
         fraction = 0.0
-        message = f"Waiting: {ahead} ahead of you." if ahead else "Waiting: next in the queue."
+        message = (
+            _("Waiting: {ahead} ahead of you.", ahead=ahead)
+            if ahead
+            else _("Waiting: next in the queue.")
+        )
     elif job.state == INTERRUPTED:
         kind = "warn"
-        message = "The studio was closed while this ran. Resume it: what was finished is kept."
+        message = _("The studio was closed while this ran. Resume it: what was finished is kept.")
     elif job.state == FAILED:
         fraction, kind = None, "bad"
-        message, hint = job.error or "It failed.", job.hint
+        message, hint = job.error or _("It failed."), job.hint
     else:
         fraction, message = None, "Done." if job.state == DONE else "Cancelled."
     return render("job", title=job.title, kind=kind, fraction=fraction, message=message, hint=hint)
@@ -233,7 +238,7 @@ def job_buttons_html(job: Job | None, dismiss: str = "Dismiss") -> Markup:
         labels[CANCEL] = "Cancel"
     elif job is not None:
         if job.state in RESUMABLE:
-            labels[RESUME] = "Resume" if job.state == INTERRUPTED else "Try again"
+            labels[RESUME] = "Resume" if job.state == INTERRUPTED else _("Try again")
         labels[DISMISS] = dismiss
     disabled = [CANCEL] if job is not None and job.cancel_requested else []
     return render("buttons", labels=labels, stops=[CANCEL], disabled=disabled)
@@ -257,7 +262,7 @@ def progress_text(job: Job) -> str:
     doing = "Finishing" if job.fraction >= 1 else job.message or "Working"
     percent = f" · {job.fraction:.0%}" if job.fraction else ""
     left = (
-        f" · about {duration_text(job.eta_s)} left for this part"
+        _(" · about {duration} left for this part", duration=duration_text(job.eta_s))
         if job.eta_s and job.eta_s >= 1
         else ""
     )

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
+from modules.core_components.texts import _
 from modules.core_components.values import Take
 from modules.tools.services import Services
 from modules.ui.events import listen, notify, script
@@ -58,7 +59,7 @@ class LatestTakes:
                 restored, deleted = takes.restore(deleted), ""
                 if not chosen:  # nothing is on show since it was deleted
                     now, chosen = show(restored), restored.id
-                notify("The take is restored.")
+                notify(_("The take is restored."))
             return [*now, self.html(chosen, deleted), comparison, deleted]
 
         outputs = [*shown, self.panel, self._comparison.panel, self._deleted]

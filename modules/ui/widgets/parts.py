@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from modules.core_components.errors import BadInputError
+from modules.core_components.texts import _
 from modules.ui.events import listen, script
 from modules.ui.render import empty_html, note_html, part, render
 
@@ -90,14 +91,16 @@ def menu(label: str, nothing: str = LOADING, min_width: int = 160) -> Any:
 def menu_update(choices: Sequence[tuple[str, str]], value: str | None, nothing: str) -> Any:
     """New choices; the value stays if it is still one of them, else the first is taken."""
     known = list(choices) or [(nothing, "")]
-    values = [key for _, key in known]
+    values = [key for _unused, key in known]
     return gr.update(choices=known, value=value if value in values else values[0])
 
 
 def require_model(model: str | None, task: str = "transcription") -> str:
     """The id that a menu of models sent. Raises BadInputError where none is installed."""
     if not model:
-        raise BadInputError(f"No {task} model is installed.", "Download one on the Models tab.")
+        raise BadInputError(
+            _("No {task} model is installed.", task=task), _("Download one on the Models tab.")
+        )
     return model
 
 
@@ -137,10 +140,10 @@ def text_to_speak() -> Any:
     """Where the text of a take is typed."""
     return gr.Textbox(
         value="",
-        label="Text to speak",
+        label=_("Text to speak"),
         lines=5,
         max_lines=16,
-        placeholder="Type what the voice should say.",
+        placeholder=_("Type what the voice should say."),
         elem_classes=TEXT,
     )
 
@@ -191,7 +194,7 @@ class DownloadButtons:
     """
 
     def __init__(self, formats: Sequence[str], element_id: str) -> None:
-        labels = {fmt: f"Download {fmt}" for fmt in formats}
+        labels = {fmt: _("Download {fmt}", fmt=fmt) for fmt in formats}
         self._panel = button_panel(render("buttons", labels=labels, stops=(), disabled=()))
         self._link = gr.DownloadButton(elem_id=element_id, elem_classes="studio-hidden")
         # After a moment, which the browser needs to give the link its new address.
@@ -214,9 +217,9 @@ class Pager:
         self._size = size
         self.page = gr.State(0)
         with gr.Row():
-            self._previous = gr.Button("Previous", size="sm", min_width=90)
+            self._previous = gr.Button(_("Previous"), size="sm", min_width=90)
             self._number = panel()
-            self._next = gr.Button("Next", size="sm", min_width=90)
+            self._next = gr.Button(_("Next"), size="sm", min_width=90)
         self.outputs = [self.page, self._previous, self._number, self._next]
 
     def span(self, page: int, count: int) -> tuple[int, int]:

@@ -10,6 +10,7 @@ import gradio as gr
 from modules.core_components.ai_models.engines.base import PhonemeEngine
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.text.reading.front_end import STEPS, steps_without
+from modules.core_components.texts import _
 from modules.tools.models.ready_models import speaking_models
 from modules.tools.services import Services
 from modules.tools.speaking.phonemes import phonemize
@@ -54,11 +55,11 @@ class ReadingView:
             self._steps = gr.CheckboxGroup(
                 [(step.name.capitalize(), step.name) for step in STEPS],
                 value=[step.name for step in STEPS],
-                label="Steps of the reading",
-                info="A step that is not checked leaves the text as it is written.",
+                label=_("Steps of the reading"),
+                info=_("A step that is not checked leaves the text as it is written."),
                 visible=False,
             )
-            update = gr.Button("Update", size="sm")
+            update = gr.Button(_("Update"), size="sm")
         asked = [text, engine.engine, engine.language, form]
         shown = [self._spoken, self._phonemes, self._steps]
         for event in (view.expand, update.click):
@@ -124,7 +125,7 @@ class ReadingView:
         if model_id:
             kind = self._services.tts.get(model_id).options_type
             filled = options = self._options.fill(options, kind, {AS_WRITTEN: named_steps(steps)})
-        spoken, phonemes, _ = self._show(text, model_id, language, options)
+        spoken, phonemes, _unused = self._show(text, model_id, language, options)
         return [filled, spoken, phonemes]
 
     def _as_written(self, model_id: str, options: Form) -> str:
@@ -134,4 +135,4 @@ class ReadingView:
 
 
 def _error(error: StudioError) -> Any:
-    return card_html(error.message, error.hint, "bad")
+    return card_html(error.message, error.hint, _("bad"))

@@ -12,6 +12,7 @@ import gradio as gr
 
 from modules.core_components.audio.decode import Track, default_track, list_tracks
 from modules.core_components.errors import BadInputError
+from modules.core_components.texts import _
 from modules.tools.listening.transcribe import track_label
 from modules.ui.events import listen, warn
 from modules.ui.widgets.parts import audio_recorder
@@ -28,14 +29,14 @@ class RecordingInput:
 
     def __init__(self, label: str = "Audio or video", several: bool = False) -> None:
         with gr.Tabs():
-            with gr.Tab("File"):
+            with gr.Tab(_("File")):
                 self.file = gr.File(
                     label=label, height=150, file_count="multiple" if several else "single"
                 )
                 self.track = gr.Dropdown(
-                    label="Audio track", choices=_DEFAULT, value="0", visible=False
+                    label=_("Audio track"), choices=_DEFAULT, value="0", visible=False
                 )
-            with gr.Tab("Microphone"):
+            with gr.Tab(_("Microphone")):
                 self.spoken = audio_recorder("Record", ["microphone"])
         # In the order in which `chosen` takes their values and `emptied` gives new ones.
         self.inputs = [self.file, self.spoken, self.track]
@@ -56,7 +57,7 @@ def all_chosen(
     recordings = list(files or ()) or ([spoken] if spoken else [])
     if not recordings:
         raise BadInputError(
-            "There is no recording yet.", "Upload a file or record one.", "recording"
+            _("There is no recording yet."), _("Upload a file or record one."), "recording"
         )
     number = int(track or 0) if files and len(files) == 1 else 0
     return [Path(recording) for recording in recordings], number
@@ -100,7 +101,11 @@ def show_tracks(file: str | Sequence[str] | None) -> Any:
 
 
 def _label(track: Track) -> str:
-    return f"{track_label(track)}, default" if track.is_default else track_label(track)
+    return (
+        _("{track_label}, default", track_label=track_label(track))
+        if track.is_default
+        else track_label(track)
+    )
 
 
 def _no_choice() -> Any:

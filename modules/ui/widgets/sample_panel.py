@@ -12,6 +12,7 @@ from modules.core_components.audio.sample_quality import DENOISE
 from modules.core_components.errors import StudioError
 from modules.core_components.jobs import Job
 from modules.core_components.text.languages import language_name
+from modules.core_components.texts import _
 from modules.core_components.values import Consent, Sample
 from modules.tools.recordings import SAMPLE
 from modules.tools.services import Services
@@ -67,18 +68,18 @@ class SamplePanel:
             with gr.Column(visible=False) as self._details:
                 self._ref_text = gr.Textbox(
                     value="",
-                    label="Reference text",
-                    info="What is said in the sample. XTTS and voice match do not need it.",
+                    label=_("Reference text"),
+                    info=_("What is said in the sample. XTTS and voice match do not need it."),
                     lines=3,
                 )
                 with gr.Row():
-                    self._transcribe = gr.Button("Transcribe sample", size="sm", min_width=100)
-                    self._clean = gr.Button("Remove noise", size="sm", min_width=100)
-                    save = gr.Button("Save text", size="sm", min_width=100)
-                delete = ConfirmedButton("Delete sample", "It moves to the trash.")
+                    self._transcribe = gr.Button(_("Transcribe sample"), size="sm", min_width=100)
+                    self._clean = gr.Button(_("Remove noise"), size="sm", min_width=100)
+                    save = gr.Button(_("Save text"), size="sm", min_width=100)
+                delete = ConfirmedButton(_("Delete sample"), _("It moves to the trash."))
         about = [self._loading, self._player, self._compared, self._about]
         self._shown = [self.chosen, self.name, *about, self._details, self._ref_text]
-        with gr.Accordion("New sample", open=False, elem_id="new-sample") as self._add:
+        with gr.Accordion(_("New sample"), open=False, elem_id="new-sample") as self._add:
             # What `refresh` gives values for.
             self.outputs = [*self._shown, self._add]
             self._build_form()
@@ -114,15 +115,15 @@ class SamplePanel:
         recording = RecordingInput(several=True)
         with gr.Row():
             name = gr.Textbox(
-                value="", label="Name (optional)", placeholder="As the file", min_width=140
+                value="", label=_("Name (optional)"), placeholder=_("As the file"), min_width=140
             )
             speaker = gr.Textbox(
-                value="", label=SPEAKER, placeholder="As the sample", min_width=140
+                value="", label=SPEAKER, placeholder=_("As the sample"), min_width=140
             )
         agreed = gr.Checkbox(label=CONSENT, value=False)
-        with gr.Accordion("More", open=False):
-            ref_text = gr.Textbox(value="", label="Reference text (optional)", lines=2)
-            language = gr.Dropdown(label="Language", choices=sample_language_choices(), value="")
+        with gr.Accordion(_("More"), open=False):
+            ref_text = gr.Textbox(value="", label=_("Reference text (optional)"), lines=2)
+            language = gr.Dropdown(label=_("Language"), choices=sample_language_choices(), value="")
         button = gr.Button(ADD, variant="primary")
         form = [*recording.inputs, name, speaker, agreed, ref_text, language]
         started = listen(button.click, lambda: _button_state(True), [], [button])
@@ -164,9 +165,13 @@ class SamplePanel:
         if not added.samples:
             return [gr.skip()] * 9
         *others, last = (sample.name for sample in added.samples)
-        notify(f"{', '.join(others)} and {last} are ready." if others else f"{last} is ready.")
+        notify(
+            _("{others} and {last} are ready.", others=", ".join(others), last=last)
+            if others
+            else _("{last} is ready.", last=last)
+        )
         if added.refused:  # they stay in the form, with what was said about them
-            left = [str(path) for path, _ in added.refused]
+            left = [str(path) for path, _unused in added.refused]
             return [last, left, *[gr.skip()] * 7]
         return [last, *recording_input.emptied(), "", "", False, "", ""]
 
@@ -221,7 +226,7 @@ class SamplePanel:
 
     def _save_text(self, name: str, ref_text: str) -> None:
         self._services.samples.update(name, ref_text=ref_text)
-        notify("The reference text is saved.")
+        notify(_("The reference text is saved."))
 
     def _submit_transcription(self, name: str) -> str:
         return submit_reference_text(self._services, name).id
@@ -242,7 +247,7 @@ def _refused(name: str, error: StudioError) -> str:
 
 def _button_state(is_adding: bool) -> Any:
     return gr.update(
-        value="Checking the recording…" if is_adding else ADD, interactive=not is_adding
+        value=_("Checking the recording…") if is_adding else ADD, interactive=not is_adding
     )
 
 
@@ -268,14 +273,14 @@ def about_html(services: Services, sample: Sample, is_checked: bool) -> Markup:
 def sample_facts(sample: Sample) -> dict[str, str]:
     """Length, language, speaker and consent."""
     consent = sample.consent
-    agreed = "" if consent is None else "agreed" if consent.agreed else "did not agree"
+    agreed = "" if consent is None else "agreed" if consent.agreed else _("did not agree")
     return {
         "Length": duration_text(sample.duration_s),
         "Language": language_name(sample.language) if sample.language else "unknown",
         "Speaker": (consent.speaker or "unknown") if consent else "unknown",
         "Consent": agreed or "unknown",
         "Added": sample.created[:10],
-        "Made from": str(sample.info.get(CLEANED_FROM, "")),
+        _("Made from"): str(sample.info.get(CLEANED_FROM, "")),
     }
 
 

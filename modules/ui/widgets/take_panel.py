@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from modules.core_components.jobs import Job
 from modules.core_components.text.languages import language_name
+from modules.core_components.texts import _
 from modules.core_components.values import Take
 from modules.tools.recordings import TAKE
 from modules.tools.services import Services
@@ -66,9 +67,9 @@ class TakePanel:
             self._scores = parts.panel()
             with gr.Row():
                 downloads = parts.DownloadButtons(FORMATS, f"{element_id}-link")
-                again = gr.Button("Generate again", size="sm", min_width=110)
-                another = gr.Button("Another take", size="sm", min_width=110)
-            with gr.Accordion("Details", open=False):
+                again = gr.Button(_("Generate again"), size="sm", min_width=110)
+                another = gr.Button(_("Another take"), size="sm", min_width=110)
+            with gr.Accordion(_("Details"), open=False):
                 self._facts = parts.panel()
         shown = [self._note, self._player, self._scores, self._facts]
         self.outputs = [self.take_id, self._group, *shown]
@@ -133,7 +134,7 @@ def take_facts(take: Take) -> dict[str, str]:
         "Engine": take.engine,
         "Created": local_time(take.created),
         "Attention": take.environment.get("attention", ""),
-        "Generated in": _generation_time(take),
+        _("Generated in"): _generation_time(take),
     }
 
 
@@ -147,10 +148,12 @@ def scores_html(take: Take, is_refining: bool = False) -> Markup:
     if heard is not None:
         understood = max(0.0, 1 - heard.different / heard.words)
         if heard.different and scores.heard:
-            words = f"{words} Transcript: “{scores.heard[:MOST_HEARD]}”"
-    about = [(f"Seed {take.seed}", "")]
+            words = _("{words} Transcript: “{heard}”", words=words, heard=scores.heard[:MOST_HEARD])
+    about = [(_("Seed {seed}", seed=take.seed), "")]
     if take.timings_s:
-        about.append((f"generated in {_generation_time(take)}", ""))
+        about.append(
+            (_("generated in {generation_time}", generation_time=_generation_time(take)), "")
+        )
     if scores.loudness_lufs is not None:
         about.append(loudness_words(scores.loudness_lufs))
     return render(
@@ -168,8 +171,8 @@ def scores_html(take: Take, is_refining: bool = False) -> Markup:
 
 def loudness_words(lufs: float) -> tuple[str, str]:
     """How loud it is, and the figure behind it; speech is usually spread at -23 to -16 LUFS."""
-    words = "quiet" if lufs < _QUIET_LUFS else "loud" if lufs > _LOUD_LUFS else "usual loudness"
-    return words, f"Loudness {lufs:.0f} LUFS".replace("-", "−")
+    words = "quiet" if lufs < _QUIET_LUFS else "loud" if lufs > _LOUD_LUFS else _("usual loudness")
+    return words, _("Loudness {lufs:.0f} LUFS", lufs=lufs).replace("-", "−")
 
 
 def _generation_time(take: Take) -> str:
@@ -195,7 +198,7 @@ class GeneratePanel:
         parts.title("Text")
         self._text = parts.text_to_speak()
         length = parts.panel()
-        example = gr.Button("Example text", size="sm", min_width=110)
+        example = gr.Button(_("Example text"), size="sm", min_width=110)
         self.engine = EnginePanel(self._services)
         listen(example.click, _example, [self._text, self.engine.language], [self._text])
         measure = script("text_length", PER_SECOND=CHARACTERS_PER_SECOND)
@@ -205,15 +208,15 @@ class GeneratePanel:
         self._voice = parts.note("")
         with gr.Row():
             self._play = gr.Checkbox(
-                label="Play while generating", value=True, container=False, scale=2
+                label=_("Play while generating"), value=True, container=False, scale=2
             )
             self._count = gr.Dropdown(
-                TAKES, value=TAKES[0][1], label="Takes at once", show_label=False, min_width=110
+                TAKES, value=TAKES[0][1], label=_("Takes at once"), show_label=False, min_width=110
             )
-        self.button = gr.Button("Generate", variant="primary", size="lg", elem_classes=parts.GO)
+        self.button = gr.Button(_("Generate"), variant="primary", size="lg", elem_classes=parts.GO)
         self._live_player = parts.scripted_panel("live_player")
         self.jobs = JobsView(self._services, kinds, shared=shared)
-        self._empty = parts.panel(empty_html("Your takes appear here."))
+        self._empty = parts.panel(empty_html(_("Your takes appear here.")))
         self.take = TakePanel(self._services, self.jobs, element_id)
         self._latest = LatestTakes(self._services)
         # What `submit` takes as `values`.
@@ -261,7 +264,7 @@ class GeneratePanel:
         takes = [
             complete_speech(self._services, dataclasses.replace(first, seed=seed)) for seed in seeds
         ]
-        job, *_ = [
+        job, *_unused = [
             submit_completed(self._services, take, live and number == 0, job_kind)
             for number, take in enumerate(takes)
         ]

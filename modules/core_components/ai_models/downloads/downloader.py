@@ -45,6 +45,7 @@ from modules.core_components.errors import (
     StudioError,
 )
 from modules.core_components.progress import CancelToken, Progress, SharedWork, no_progress
+from modules.core_components.texts import _
 from modules.core_components.units import size_text
 
 logger = logging.getLogger(__name__)
@@ -165,8 +166,8 @@ def _here(folder: Path, item: ModelFile) -> list[str]:
 
 def _corrupt(entry: ModelEntry, path: Path, what: str) -> CorruptFileError:
     return CorruptFileError(
-        f"A file of {entry.label} is damaged.",
-        "Delete the model on the Models tab and download it again.",
+        _("A file of {label} is damaged.", label=entry.label),
+        _("Delete the model on the Models tab and download it again."),
         details=f"{path} {what}: put the right file there, or `models delete {entry.id}`, then "
         f"`models download {entry.id}`.",
     )
@@ -281,8 +282,8 @@ class Downloader:
         root = self._catalog.models_folder
         if folder.resolve() == root or not folder.resolve().is_relative_to(root):
             raise BadInputError(
-                f"{folder} does not lie in the models folder {root}.",
-                "It is a link to another place: remove the link by hand.",
+                _("{folder} does not lie in the models folder {root}.", folder=folder, root=root),
+                _("It is a link to another place: remove the link by hand."),
             )
         with process_lock(self._lock_path(entry), CancelToken()):
             freed = sum(_remove(path) for path in _own_files(entry, folder))
@@ -338,9 +339,17 @@ class Downloader:
         shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
         offline = self._offline()
         return ModelMissingError(
-            f"{entry.label} is not installed{', and the studio is offline' if offline else ''}.",
-            f"{'Turn off “Offline” on the Settings tab, then download' if offline else 'Download'} "
-            "it on the Models tab.",
+            _(
+                "{label} is not installed{text}.",
+                label=entry.label,
+                text=", and the studio is offline" if offline else "",
+            ),
+            _(
+                "{text} it on the Models tab.",
+                text="Turn off “Offline” on the Settings tab, then download"
+                if offline
+                else "Download",
+            ),
             details=f"Missing: {shown}. Download it with `models download {entry.id}` (not in "
             f"offline mode). {self._by_hand(entry)}",
         )
@@ -352,7 +361,7 @@ class Downloader:
         known = dict.fromkeys(reason.details for reason in reasons if reason.details)
         return DownloadError(
             f"{entry.label} {what}. {' '.join(said)}".strip(),
-            "Check the network and try again; what arrived is kept.",
+            _("Check the network and try again; what arrived is kept."),
             details=" ".join([*known, self._by_hand(entry)]),
         )
 

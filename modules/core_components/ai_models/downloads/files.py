@@ -37,6 +37,7 @@ from modules.core_components.errors import (
     DiskFullError,
 )
 from modules.core_components.progress import POLL_S, CancelToken, Progress, no_progress
+from modules.core_components.texts import _
 from modules.core_components.units import size_text
 
 MARGIN_BYTES = 64 * 1024 * 1024  # the studio's own notes, logs and takes keep working
@@ -50,9 +51,13 @@ def ensure_free(folder: Path, needed_bytes: int) -> None:
     free = shutil.disk_usage(place).free
     if needed_bytes and free < needed_bytes + MARGIN_BYTES:
         raise DiskFullError(
-            f"The disk of {folder} has {size_text(free)} free; "
-            f"{size_text(needed_bytes + MARGIN_BYTES)} are needed.",
-            "Free some space, or choose another models folder in the settings.",
+            _(
+                "The disk of {folder} has {size} free; {size_2} are needed.",
+                folder=folder,
+                size=size_text(free),
+                size_2=size_text(needed_bytes + MARGIN_BYTES),
+            ),
+            _("Free some space, or choose another models folder in the settings."),
         )
 
 
@@ -65,8 +70,8 @@ def disk_errors(target: Path) -> Iterator[None]:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise DiskFullError(
-            f"The disk became full while {target.name} was written.",
-            "Free some space and start again: what arrived so far is kept.",
+            _("The disk became full while {name} was written.", name=target.name),
+            _("Free some space and start again: what arrived so far is kept."),
         ) from error
 
 
@@ -189,8 +194,11 @@ class PartFile:
             self._file.close()
             self.path.unlink()
             raise CorruptFileError(
-                "A file arrived with another content than the studio expects, and was thrown away.",
-                "Try again, or use another source.",
+                _(
+                    "A file arrived with another content than the studio expects, and was "
+                    "thrown away."
+                ),
+                _("Try again, or use another source."),
                 details=f"{expected.name} arrived with {self.size} bytes and SHA-256 {digest}, not "
                 f"{expected.bytes or self.size} bytes and {expected.sha256 or digest}.",
             )
@@ -276,7 +284,7 @@ class Arrival:
 def inside(folder: Path, name: str) -> Path:
     """`folder / name`. Raises CorruptFileError for a name that leads out of the folder."""
     if not is_safe_name(name):
-        raise CorruptFileError("An unsafe file name was refused.", details=repr(name))
+        raise CorruptFileError(_("An unsafe file name was refused."), details=repr(name))
     return folder / name
 
 

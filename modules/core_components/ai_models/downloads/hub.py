@@ -41,6 +41,7 @@ from modules.core_components.ai_models.downloads.files import (
 )
 from modules.core_components.errors import CorruptFileError, DownloadError
 from modules.core_components.progress import CancelToken, call, take
+from modules.core_components.texts import _
 
 if TYPE_CHECKING:
     import httpx
@@ -203,7 +204,15 @@ def _pull(remote: HttpFile, offset: int, box: queue.Queue[Any], stop: threading.
     except DownloadError as error:
         put(error)
     except (httpx.HTTPError, OSError) as error:
-        put(_RetryableError(f"The connection to {remote.source} failed ({_brief(error)})."))
+        put(
+            _RetryableError(
+                _(
+                    "The connection to {source} failed ({brief}).",
+                    source=remote.source,
+                    brief=_brief(error),
+                )
+            )
+        )
 
 
 def _start_of(response: Any, remote: HttpFile, offset: int) -> int:
@@ -212,18 +221,25 @@ def _start_of(response: Any, remote: HttpFile, offset: int) -> int:
         content_range = response.headers.get("Content-Range", "")
         if not content_range.startswith(f"bytes {offset}-"):
             raise DownloadError(
-                f"{remote.source} sent another part of the file than was asked for.",
+                _(
+                    "{source} sent another part of the file than was asked for.",
+                    source=remote.source,
+                ),
                 details=f"Content-Range: {content_range}, asked from {offset}.",
             )
         return offset
     if status == 200:
         return 0
     if status == 416:
-        raise CorruptFileError(f"{remote.source} has a shorter file than the studio began with.")
+        raise CorruptFileError(
+            _("{source} has a shorter file than the studio began with.", source=remote.source)
+        )
     if status in _REFUSALS:
         message = f"{remote.source} {_REFUSALS[status]} (HTTP {status})."
         raise _RefusedError(message, status) if status in _NO_PERMISSION else DownloadError(message)
-    raise _RetryableError(f"{remote.source} answered with HTTP {status}.")
+    raise _RetryableError(
+        _("{source} answered with HTTP {status}.", source=remote.source, status=status)
+    )
 
 
 def _brief(error: Exception) -> str:
@@ -353,8 +369,12 @@ class HubTransport:
             what = f"Accept the terms at {page} with the account of your access token, which may be"
             what += " saved again"
         return DownloadError(
-            f"The Hugging Face hub refuses {source.repository} (HTTP {status}). {what} "
-            "(Settings tab).",
+            _(
+                "The Hugging Face hub refuses {repository} (HTTP {status}). {what} (Settings tab).",
+                repository=source.repository,
+                status=status,
+                what=what,
+            ),
             details="In the terminal: `models token`.",
         )
 
@@ -366,7 +386,7 @@ class HubTransport:
 
         if constants.HF_HUB_OFFLINE:
             raise DownloadError(
-                "The Hugging Face hub is not asked: this machine is set to be offline.",
+                _("The Hugging Face hub is not asked: this machine is set to be offline."),
                 details="HF_HUB_OFFLINE is set.",
             )
         endpoint = self._endpoint or constants.ENDPOINT
@@ -387,7 +407,7 @@ class HubTransport:
         except (httpx.TransportError, DownloadError) as error:
             self.unreachable = True
             raise DownloadError(
-                "The Hugging Face hub cannot be reached.", details=str(error)
+                _("The Hugging Face hub cannot be reached."), details=str(error)
             ) from error
         self.unreachable = False
         return answer
@@ -399,8 +419,11 @@ class HubTransport:
             raise self._refused(source, answer.status_code)
         if answer.status_code != 200:
             raise DownloadError(
-                f"The Hugging Face hub does not give {source.repository} (HTTP "
-                f"{answer.status_code}).",
+                _(
+                    "The Hugging Face hub does not give {repository} (HTTP {status_code}).",
+                    repository=source.repository,
+                    status_code=answer.status_code,
+                ),
                 details=f"Asked for revision {revision}.",
             )
         content = answer.json()
@@ -420,7 +443,7 @@ def _listed(file: ModelFile, source: HubSource, listing: _Listing) -> list[Model
     paths = sorted(path for path in listing.files if fnmatchcase(path, wanted))
     if not paths:
         raise DownloadError(
-            f"{source.repository} lacks a file of the model.",
+            _("{repository} lacks a file of the model.", repository=source.repository),
             details=f"No {wanted} at {listing.commit}.",
         )
     found = []
@@ -428,13 +451,16 @@ def _listed(file: ModelFile, source: HubSource, listing: _Listing) -> list[Model
         size, sha256 = listing.files[path]
         if (file.bytes or size) != size or (file.sha256 or sha256) != (sha256 or file.sha256):
             raise CorruptFileError(
-                f"{source.repository} has another file than the one that the studio knows: its "
-                "owner replaced it.",
+                _(
+                    "{repository} has another file than the one that the studio knows: its "
+                    "owner replaced it.",
+                    repository=source.repository,
+                ),
                 details=f"{path} has {size} bytes, SHA-256 {sha256}.",
             )
         name = path[len(source.path) + 1 :] if source.path else path
         if not is_safe_name(name):
-            raise CorruptFileError("An unsafe file name was refused.", details=repr(name))
+            raise CorruptFileError(_("An unsafe file name was refused."), details=repr(name))
         found.append(replace(file, name=name, bytes=size, sha256=file.sha256 or sha256))
     return found
 

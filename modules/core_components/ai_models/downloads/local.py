@@ -23,6 +23,7 @@ from modules.core_components.ai_models.downloads.files import (
 )
 from modules.core_components.errors import DownloadError
 from modules.core_components.progress import CancelToken
+from modules.core_components.texts import _
 
 LOCAL_MODELS = "VOICE_STUDIO_LOCAL_MODELS"
 
@@ -67,7 +68,7 @@ class LocalTransport:
         found = self._found(entry, source, delivery.folder)
         arrival = Arrival(delivery.folder, source, source.revision)
         origins = {item.name: path for path, item in found}
-        wanted = [delivery.pins.expected(source, item) for _, item in found]
+        wanted = [delivery.pins.expected(source, item) for _unused, item in found]
         coming = [item for item in wanted if not arrival.has(item, cancel)]
         total = sum(origins[item.name].stat().st_size for item in coming)
         ensure_free(delivery.folder, total)
@@ -84,7 +85,9 @@ class LocalTransport:
     ) -> list[tuple[Path, ModelFile]]:
         found = self._find(entry, source, target)
         if found is None:
-            raise DownloadError(f"No folder on this machine holds all files of {entry.label}.")
+            raise DownloadError(
+                _("No folder on this machine holds all files of {label}.", label=entry.label)
+            )
         return found
 
     def _find(
@@ -101,7 +104,7 @@ class LocalTransport:
                 for folder, file in zip(folders, entry.files, strict=True)
                 for item in _expanded(folder, file)
             ]
-            if all(path.is_file() for path, _ in files):
+            if all(path.is_file() for path, _unused in files):
                 return files
         return None
 

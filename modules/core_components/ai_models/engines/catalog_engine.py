@@ -22,6 +22,7 @@ from modules.core_components.ai_models.voice_prompts import VoicePromptStore
 from modules.core_components.audio.files import read_speech
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.progress import CancelToken
+from modules.core_components.texts import _
 from modules.core_components.units import memory_text
 from modules.core_components.values import Speech
 
@@ -140,7 +141,7 @@ def fitting_sizes(context: EngineContext, entry: ModelEntry) -> tuple[str, ...]:
             continue
         if plan.fits:
             found.append((plan.nbytes, f"{other.label} ({memory_text(plan.nbytes)})"))
-    return tuple(words for _, words in sorted(found, reverse=True)[:_MOST])
+    return tuple(words for _unused, words in sorted(found, reverse=True)[:_MOST])
 
 
 def _stands_in(other: ModelEntry, entry: ModelEntry) -> bool:
@@ -181,5 +182,9 @@ def read_sample(path: Path, name: str, sample_rate_hz: int, advice: str) -> Spee
     """
     speech = read_speech(path, sample_rate_hz)
     if speech.duration_s < _SHORTEST_SAMPLE_S:
-        raise BadInputError(f"{name} has only {speech.duration_s:.1f} seconds.", advice, "voice")
+        raise BadInputError(
+            _("{name} has only {duration_s:.1f} seconds.", name=name, duration_s=speech.duration_s),
+            advice,
+            "voice",
+        )
     return speech

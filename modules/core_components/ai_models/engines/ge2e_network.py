@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from modules.core_components.ai_models.engines.listening_network import reading_weights
 from modules.core_components.audio.mel import mel_filters
 from modules.core_components.errors import StudioError
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray
 
 SAMPLE_RATE_HZ = 16_000
@@ -57,7 +58,7 @@ class SpeakerEncoder(nn.Module):
 
     def forward(self, mels: Tensor) -> Tensor:
         """Embeddings [batch, 256] of unit length for mel windows [batch, frames, 40]."""
-        _, (hidden, _) = self.lstm(mels)
+        _unused, (hidden, _unused) = self.lstm(mels)
         raw = torch.relu(self.linear(hidden[-1]))
         return raw / raw.norm(dim=1, keepdim=True).clamp_min(1e-8)
 
@@ -92,8 +93,8 @@ class SpeakerEncoder(nn.Module):
             samples = soxr.resample(samples, sample_rate_hz, SAMPLE_RATE_HZ, quality="HQ")
         if samples.size < 0.2 * SAMPLE_RATE_HZ or not float(np.abs(samples).max()) > 1e-5:
             raise StudioError(
-                "There is no speech to recognise a speaker by.",
-                hint="Use a recording with a few seconds of clear speech.",
+                _("There is no speech to recognise a speaker by."),
+                hint=_("Use a recording with a few seconds of clear speech."),
             )
         tensor = torch.from_numpy(np.ascontiguousarray(samples, dtype=np.float32))
         result = self.embed_tensor(tensor.to(self.mel_basis.device))

@@ -13,6 +13,7 @@ from modules.core_components.ai_models.engines.catalog_engine import EngineConte
 from modules.core_components.ai_models.model_pool import ModelSpec
 from modules.core_components.ai_models.model_utils import module_bytes, seeded
 from modules.core_components.errors import StudioError
+from modules.core_components.texts import _
 
 
 class TorchModule(Protocol):
@@ -66,7 +67,7 @@ def reading_weights(weights: Path, what: str) -> Iterator[Any]:
         pickle.UnpicklingError,
     ) as error:  # fmt: skip
         raise StudioError(
-            f"The file of the {what} is damaged.",
-            hint="Delete the model on the Models tab (under Other) and download it again.",
+            _("The file of the {what} is damaged.", what=what),
+            hint=_("Delete the model on the Models tab (under Other) and download it again."),
             details=f"{weights}: {error}",
         ) from error

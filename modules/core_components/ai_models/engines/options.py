@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from modules.core_components.errors import BadInputError
+from modules.core_components.texts import _
 from modules.core_components.validation import KIND_NAMES, unknown_name
 
 OptionsT = TypeVar("OptionsT")
@@ -59,11 +60,15 @@ def as_written_option() -> Any:
 
 
 def describe_options(options_type: type) -> tuple[OptionField, ...]:
-    """The parameters of an engine's options dataclass, in their order."""
+    """The parameters of an engine's options dataclass, in their order and the page's language."""
     return tuple(
-        OptionField(name=item.name, default=item.default, **item.metadata)
+        OptionField(name=item.name, default=item.default, **_translated(item.metadata))
         for item in dataclasses.fields(options_type)
     )
+
+
+def _translated(about: Mapping[str, Any]) -> dict[str, Any]:
+    return {**about, "label": _(about["label"]), "help": _(about["help"])}
 
 
 def parse_options(options_type: type[OptionsT], given: Mapping[str, Any]) -> OptionsT:
@@ -86,20 +91,31 @@ def _checked(about: OptionField, value: Any) -> Any:
         value = kind(value)
     except (TypeError, ValueError):
         raise BadInputError(
-            f"{about.label} must be {KIND_NAMES[kind]}, not {value!r}.", about.help, about.name
+            _(
+                "{label} must be {kind_names}, not {value!r}.",
+                label=about.label,
+                kind_names=KIND_NAMES[kind],
+                value=value,
+            ),
+            about.help,
+            about.name,
         ) from None
     if about.choices and value not in about.choices:
         raise BadInputError(
-            f"{about.label} cannot be {value!r}.",
-            f"Choose one of {', '.join(about.choices)}.",
+            _("{label} cannot be {value!r}.", label=about.label, value=value),
+            _("Choose one of {choices}.", choices=", ".join(about.choices)),
             about.name,
         )
     below = about.minimum is not None and value < about.minimum
     above = about.maximum is not None and value > about.maximum
     if below or above or value != value:  # the last is NaN
         raise BadInputError(
-            f"{about.label} is {value}.",
-            f"It must lie between {about.minimum} and {about.maximum}.",
+            _("{label} is {value}.", label=about.label, value=value),
+            _(
+                "It must lie between {minimum} and {maximum}.",
+                minimum=about.minimum,
+                maximum=about.maximum,
+            ),
             about.name,
         )
     return value

@@ -12,6 +12,7 @@ from typing import Any
 from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.ai_models.engines.catalog_engine import EngineContext
 from modules.core_components.errors import NotFoundError, StudioError
+from modules.core_components.texts import _
 
 Factory = Callable[[ModelEntry, EngineContext], Any]
 
@@ -39,8 +40,8 @@ class EngineSpec:
         """Raises EngineMissingError when the engine cannot work here, with what to do."""
         if self.factory == "":
             raise EngineMissingError(
-                f"The engine for {self.entry.label} comes in a later version.",
-                "Choose another model for now.",
+                _("The engine for {label} comes in a later version.", label=self.entry.label),
+                _("Choose another model for now."),
             )
         try:
             module = sys.modules[self._resolved().__module__]
@@ -53,13 +54,16 @@ class EngineSpec:
     def _resolved(self) -> Factory:
         if callable(self.factory):
             return self.factory
-        module, _, function = self.factory.partition(":")
+        module, _unused, function = self.factory.partition(":")
         return getattr(importlib.import_module(module), function)
 
     def _lacks(self, package: str) -> EngineMissingError:
         return EngineMissingError(
-            f"{self.entry.label} cannot run: a part of the studio that it needs is not installed.",
-            "Run the installer again.",
+            _(
+                "{label} cannot run: a part of the studio that it needs is not installed.",
+                label=self.entry.label,
+            ),
+            _("Run the installer again."),
             details=f"The Python package {package} is missing; install.sh or install.bat brings "
             "it.",
         )
@@ -86,8 +90,8 @@ class EngineRegistry:
         """Raises NotFoundError."""
         if model_id not in self._specs:
             raise NotFoundError(
-                f"There is no model {model_id!r} for this task.",
-                f"There are: {', '.join(self.ids())}.",
+                _("There is no model {model_id!r} for this task.", model_id=model_id),
+                _("There are: {ids}.", ids=", ".join(self.ids())),
             )
         return self._specs[model_id]
 

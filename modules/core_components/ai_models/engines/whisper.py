@@ -24,6 +24,7 @@ from modules.core_components.audio.resample import resample
 from modules.core_components.audio.speech_regions import Region, listening_parts, speech_regions
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.progress import CancelToken, Progress
+from modules.core_components.texts import _
 from modules.core_components.units import clock_text
 from modules.core_components.values import FloatArray, Segment, Speech, Word
 
@@ -120,11 +121,11 @@ class WhisperEngine(CatalogEngine, ListeningEngine):
         language = self._language(options)
         if options.batched and not options.vad_filter:
             raise BadInputError(
-                "Batched transcription finds its parts by skipping silence.",
-                "Turn Skip silence on, or Batched off.",
+                _("Batched transcription finds its parts by skipping silence."),
+                _("Turn Skip silence on, or Batched off."),
             )
         if not np.isfinite(speech.samples).all():
-            raise BadInputError("The recording has samples that are not numbers.")
+            raise BadInputError(_("The recording has samples that are not numbers."))
         samples = resample(speech.samples, speech.sample_rate_hz, SAMPLE_RATE_HZ)
         # Of silence Whisper would invent text.
         if not len(samples) or float(np.abs(samples).max()) < INAUDIBLE:
@@ -204,7 +205,7 @@ class WhisperEngine(CatalogEngine, ListeningEngine):
                 return iter(()), _silence_info(language, duration_s)
             sure = 1.0
             if language is None and _begins_sparsely(parts):
-                language, sure, _ = model.detect_language(_excerpts(samples, parts))
+                language, sure, _unused = model.detect_language(_excerpts(samples, parts))
             clips = [time_s for part in parts for time_s in part]
             pieces, info = model.transcribe(
                 samples, language=language, vad_filter=False, clip_timestamps=clips, **given
@@ -238,17 +239,21 @@ class WhisperEngine(CatalogEngine, ListeningEngine):
         english_only = self.languages == ("en",)
         if english_only and options.task == "translate":
             raise BadInputError(
-                f"{self.label} knows English only and cannot translate.",
-                "Choose a model without .en in its name.",
+                _("{label} knows English only and cannot translate.", label=self.label),
+                _("Choose a model without .en in its name."),
             )
         if code in ("auto", ""):
             return "en" if english_only else None
         if self.languages and code not in self.languages:
             raise BadInputError(
-                f"{self.label} does not know the language {options.language!r}.",
-                "It knows English only; choose a model without .en in its name."
+                _(
+                    "{label} does not know the language {language!r}.",
+                    label=self.label,
+                    language=options.language,
+                ),
+                _("It knows English only; choose a model without .en in its name.")
                 if english_only
-                else f"It knows {', '.join(self.languages)}.",
+                else _("It knows {languages}.", languages=", ".join(self.languages)),
             )
         return code
 
@@ -284,7 +289,7 @@ class WhisperEngine(CatalogEngine, ListeningEngine):
         from faster_whisper import WhisperModel
 
         folder = self._context.ensure_model(self._entry.id)
-        kind, _, index = device.partition(":")
+        kind, _unused, index = device.partition(":")
         try:
             return WhisperModel(
                 str(folder),
@@ -298,8 +303,11 @@ class WhisperEngine(CatalogEngine, ListeningEngine):
             if is_out_of_memory(error):
                 raise
             raise StudioError(
-                f"{self.label} could not be loaded: its files are damaged or incomplete.",
-                "Delete the model on the Models tab and download it again.",
+                _(
+                    "{label} could not be loaded: its files are damaged or incomplete.",
+                    label=self.label,
+                ),
+                _("Delete the model on the Models tab and download it again."),
                 details=f"{folder}: {error}",
             ) from error
 
@@ -360,13 +368,20 @@ def _compute_type(device: str, precision: str) -> str:
 
     # On two cores int8 takes half the time and a third of the memory of float32, at the same word
     # error rate (LibriVox clips, tiny.en 4.2 % and base 1.4 % either way).
-    kind, _, index = device.partition(":")
+    kind, _unused, index = device.partition(":")
     supported = ctranslate2.get_supported_compute_types(kind, int(index or 0))
     if precision != "auto":
         if precision not in supported:
             raise BadInputError(
-                f"This machine cannot compute with {precision} on its {kind}.",
-                f"Choose auto or {', '.join(p for p in PRECISIONS if p in supported)}.",
+                _(
+                    "This machine cannot compute with {precision} on its {kind}.",
+                    precision=precision,
+                    kind=kind,
+                ),
+                _(
+                    "Choose auto or {names}.",
+                    names=", ".join(p for p in PRECISIONS if p in supported),
+                ),
                 "precision",
             )
         return precision

@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from modules.core_components.audio.mel import mel_filters
 from modules.core_components.errors import StudioError
+from modules.core_components.texts import _
 
 SAMPLE_RATE_HZ = 16_000
 FRAME_SAMPLES = 320  # one feature frame is 20 ms
@@ -110,8 +111,8 @@ def load_whisper_features(
         return WhisperFeatures(encoder, check)
     except (OSError, KeyError, ValueError, struct.error) as error:
         raise StudioError(
-            "The files of the Whisper model that voices are matched with are damaged.",
-            hint="Delete Whisper tiny.en on the Models tab and download it again.",
+            _("The files of the Whisper model that voices are matched with are damaged."),
+            hint=_("Delete Whisper tiny.en on the Models tab and download it again."),
             details=f"{folder}: {error}",
         ) from error
 
@@ -135,9 +136,9 @@ def _read_ctranslate2(data: bytes) -> dict[str, np.ndarray]:
 
     number("I"), text(), number("I")  # format version, name of the specification, its revision
     variables: dict[str, np.ndarray] = {}
-    for _ in range(number("I")):
+    for _unused in range(number("I")):
         name = text()
-        shape = [number("I") for _ in range(number("B"))]
+        shape = [number("I") for _unused in range(number("B"))]
         dtype = np.dtype(_DTYPES[number("B")])
         size = number("I")
         variables[name] = np.frombuffer(data, dtype, math.prod(shape), offset).reshape(shape)

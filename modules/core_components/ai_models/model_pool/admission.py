@@ -21,6 +21,7 @@ from modules.core_components.ai_models.model_pool.ledger import (
 from modules.core_components.ai_models.model_pool.plans import LoadPlan, Way, plan_load
 from modules.core_components.errors import LeaseDeadlockError, ModelBusyError, ModelTooLargeError
 from modules.core_components.progress import CancelToken
+from modules.core_components.texts import _
 from modules.core_components.units import memory_text
 
 logger = logging.getLogger(__name__)
@@ -80,18 +81,26 @@ class WaitingRoom:
             request.cancel.raise_if_cancelled()
         if request.deadline_s is not None and self._clock() >= request.deadline_s:
             raise ModelBusyError(
-                f"{request.holder} waited too long for {obstacle.what}; "
-                f"in use by {_names(obstacle.users())}.",
-                "Wait until that is done or cancel it, or raise the memory budget in Settings.",
+                _(
+                    "{holder} waited too long for {what}; in use by {names}.",
+                    holder=request.holder,
+                    what=obstacle.what,
+                    names=_names(obstacle.users()),
+                ),
+                _("Wait until that is done or cancel it, or raise the memory budget in Settings."),
             )
         self._waiting[request.owner] = obstacle
         try:
             if request.owner in self._stuck():
                 raise LeaseDeadlockError(
-                    f"{request.holder} waits for {obstacle.what}, "
-                    f"which its own leases keep from coming free; "
-                    f"in use by {_names(obstacle.users())}.",
-                    "Raise the memory budget in Settings or choose a smaller model.",
+                    _(
+                        "{holder} waits for {what}, which its own leases keep from coming free; "
+                        "in use by {names}.",
+                        holder=request.holder,
+                        what=obstacle.what,
+                        names=_names(obstacle.users()),
+                    ),
+                    _("Raise the memory budget in Settings or choose a smaller model."),
                 )
             self.lock.wait(_LOOK_AGAIN_S)
         finally:
@@ -185,8 +194,12 @@ class Admission:
             if entry.spec.busy_hint and entry.leases and entry.spec.key != spec.key:
                 holders = ", ".join(lease.holder for lease in entry.leases)
                 raise ModelBusyError(
-                    f"{holders} has all the memory of {spec.device}, so {request.holder} has to "
-                    "wait.",
+                    _(
+                        "{holders} has all the memory of {device}, so {holder} has to wait.",
+                        holders=holders,
+                        device=spec.device,
+                        holder=request.holder,
+                    ),
                     entry.spec.busy_hint,
                 )
 

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 from modules.core_components import atomic
 from modules.core_components.errors import DiskFullError, StudioError
 from modules.core_components.progress import CancelToken
+from modules.core_components.texts import _
 
 logger = logging.getLogger(__name__)
 
@@ -181,8 +182,11 @@ class MemoryLedger:
         if account == HOST:
             return 0
         raise StudioError(
-            f"There is no memory set aside for models on {account}.",
-            f"Choose a device in Settings that is here: {', '.join(sorted(self._budgets))}.",
+            _("There is no memory set aside for models on {account}.", account=account),
+            _(
+                "Choose a device in Settings that is here: {budgets}.",
+                budgets=", ".join(sorted(self._budgets)),
+            ),
         )
 
     def add(self, entry: Entry) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.amharic.phonemes import word_to_ipa
+from modules.core_components.texts import _
 
 TRANSPHONE, EPITRAN, RULES = "transphone", "epitran", "rules"
 # Changes with whatever changes what the rules make of a word.
@@ -62,8 +63,11 @@ def open_backend(name: str = "") -> Backend:
     name = name or here[0]
     if name not in here:
         raise BadInputError(
-            f"Amharic is to be read by {LABELS.get(name, name)}, which is not installed.",
-            f"Install the package {name}; here are: {', '.join(here)}.",
+            _(
+                "Amharic is to be read by {get}, which is not installed.",
+                get=LABELS.get(name, name),
+            ),
+            _("Install the package {name}; here are: {here}.", name=name, here=", ".join(here)),
         )
     if name == RULES:
         return Backend(RULES, RULES_VERSION, word_to_ipa)

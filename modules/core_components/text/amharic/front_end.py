@@ -26,6 +26,7 @@ from modules.core_components.text.reading.front_end import (
     without_sound,
 )
 from modules.core_components.text.reading.words import UNSPOKEN, unspoken_characters
+from modules.core_components.texts import _
 
 LANGUAGE = "am"
 NAME = "amharic"
@@ -95,18 +96,30 @@ class AmharicFrontEnd:
             return None
         if record.get("version") != VERSION or record.get("way") not in ABOUT:
             raise BadInputError(
-                "This model was trained with another version of the Amharic front end "
-                f"({record.get('version')!r}, {record.get('way')!r}).",
-                f"This studio has version {VERSION}; use the version that trained it.",
+                _(
+                    "This model was trained with another version of the Amharic front end "
+                    "({get!r}, {get_2!r}).",
+                    get=record.get("version"),
+                    get_2=record.get("way"),
+                ),
+                _(
+                    "This studio has version {version}; use the version that trained it.",
+                    version=VERSION,
+                ),
             )
         if record["way"] == ETHIOPIC:
             return cls(ETHIOPIC)
         backend = open_backend(str(record.get("backend")))
         if backend.version != record.get("backend_version"):
             raise BadInputError(
-                f"This model was trained on Amharic as {backend.name} "
-                f"{record.get('backend_version')} reads it; here is {backend.version}.",
-                f"Install {backend.name}=={record.get('backend_version')}.",
+                _(
+                    "This model was trained on Amharic as {name} {get} reads it; here is "
+                    "{version}.",
+                    name=backend.name,
+                    get=record.get("backend_version"),
+                    version=backend.version,
+                ),
+                _("Install {name}=={get}.", name=backend.name, get=record.get("backend_version")),
             )
         return cls(LATIN, backend)
 
@@ -132,10 +145,15 @@ class AmharicFrontEnd:
         """
         if _LETTER.search(text) and not _ETHIOPIC.search(text):
             raise BadInputError(
-                "This model takes Amharic in Ethiopic script, and this text has not one letter "
-                "of it.",
-                "Write it in Ethiopic (ሰላም), or choose another language. It is brought into "
-                f"the form that the model learned: {ABOUT[self.way]}.",
+                _(
+                    "This model takes Amharic in Ethiopic script, and this text has not one "
+                    "letter of it."
+                ),
+                _(
+                    "Write it in Ethiopic (ሰላም), or choose another language. It is brought "
+                    "into the form that the model learned: {about}.",
+                    about=ABOUT[self.way],
+                ),
                 "text",
             )
 

@@ -23,6 +23,7 @@ from modules.core_components.text.script import (
     parse_script,
     speakers_of,
 )
+from modules.core_components.texts import _
 from modules.tools.conversation.cast import CastVoice, style_option_of
 from modules.tools.models.ready_models import (
     can_clone,
@@ -70,7 +71,7 @@ class CastPanel:
     def __init__(self, services: Services) -> None:
         self._services = services
         self.way = gr.Radio(
-            [LINE_BY_LINE, IN_ONE_GO], value=LINE_BY_LINE, label="Generate", info=ABOUT_WAYS
+            [LINE_BY_LINE, IN_ONE_GO], value=LINE_BY_LINE, label=_("Generate"), info=ABOUT_WAYS
         )
         self.cast = gr.State({})
         self.kept = mirror(self.cast)
@@ -79,15 +80,17 @@ class CastPanel:
         self._rows: list[Any] = []
         self._engines: list[Any] = []
         self._voices: list[Any] = []
-        for _ in range(MOST_SPEAKERS):
+        for _unused in range(MOST_SPEAKERS):
             with gr.Row(visible=False) as row:
                 # Custom values: a mix is typed, and a voice in the menu may be deleted by now.
                 self._voices.append(
-                    gr.Dropdown([], label="Voice", allow_custom_value=True, min_width=190, scale=3)
+                    gr.Dropdown(
+                        [], label=_("Voice"), allow_custom_value=True, min_width=190, scale=3
+                    )
                 )
                 self._engines.append(menu("Engine", min_width=190))
             self._rows.append(row)
-        with gr.Accordion("Language and options", open=False, visible=False) as self._more:
+        with gr.Accordion(_("Language and options"), open=False, visible=False) as self._more:
             with gr.Row():
                 self._speaker = menu("Speaker")
                 self._language = menu("Language", OWN_LANGUAGE)
@@ -108,7 +111,7 @@ class CastPanel:
     def _show(
         self, speakers: list[str], cast: Mapping[str, Choice], way: str, speaker: str = ""
     ) -> list[Any]:
-        models = [model_id for _, model_id in self._models(way)]
+        models = [model_id for _unused, model_id in self._models(way)]
         cast = self._complete(speakers, cast, way, models)
         shown = speakers[:MOST_SPEAKERS]
         rows = [gr.update(visible=bool(models) and n < len(shown)) for n in range(MOST_SPEAKERS)]
@@ -268,7 +271,7 @@ class CastPanel:
 
     def _proposal(self, name: str, number: int, engine: str, cast: Mapping[str, Choice]) -> Choice:
         """A voice that bears the speaker's name, or else a free one of their language."""
-        offered = [value for _, value in self._offered(engine)]
+        offered = [value for _unused, value in self._offered(engine)]
         named = [value for value in offered if _fold(value.partition(":")[2]) == _fold(name)]
         handle = self._services.tts.get(engine)
         language = usual_language(self._services, handle)
@@ -291,21 +294,21 @@ class CastPanel:
         entry = self._services.tts.entry(engine)
         if not can_clone(entry):
             return presets
-        how = "sample, voice match" if is_voice_match(entry) else "sample"
+        how = _("sample, voice match") if is_voice_match(entry) else "sample"
         samples = self._services.samples.list()
         return [*((f"{s.name} ({how})", _key("sample", s.name)) for s in samples), *presets]
 
     def _voice_menu(self, name: str, choice: Choice) -> Any:
         offered = self._offered(choice["engine"])
         voice = choice["voice"]
-        if voice not in (key for _, key in offered):  # a mix is shown as it was typed
+        if voice not in (key for _unused, key in offered):  # a mix is shown as it was typed
             voice = voice.removeprefix("preset:")
-        return gr.update(label=f"Voice of {name}", choices=offered, value=voice)
+        return gr.update(label=_("Voice of {name}", name=name), choices=offered, value=voice)
 
     def _engine_menu(self, name: str, choice: Choice, way: str, is_first: bool) -> Any:
         speaker = ALL_SPEAKERS.lower() if way == IN_ONE_GO else name
         return gr.update(
-            label=f"Engine of {speaker}",
+            label=_("Engine of {speaker}", speaker=speaker),
             choices=self._models(way),
             value=choice["engine"],
             visible=is_first or way != IN_ONE_GO,
@@ -361,17 +364,23 @@ def _note(speakers: Sequence[str], models: Sequence[str], way: str) -> Any:
     if len(speakers) <= MOST_SPEAKERS:
         return gr.update(visible=False)
     names = excerpt(", ".join(speakers[MOST_SPEAKERS:]), 200)
-    words = (
-        f"The script has {len(speakers)} speakers, and only {MOST_SPEAKERS} voices can be chosen. "
-        f"{names} get proposed ones. Begin a line that names no speaker with a space."
+    words = _(
+        "The script has {count} speakers, and only {most_speakers} voices can be "
+        "chosen. {names} get proposed ones. Begin a line that names no speaker "
+        "with a space.",
+        count=len(speakers),
+        most_speakers=MOST_SPEAKERS,
+        names=names,
     )
     return gr.update(value=card_html(words, kind="warn"), visible=True)
 
 
 def _styles_note(label: str, has_styles: bool) -> Markup:
     words = (
-        f"{label} speaks in the style given in parentheses at the start of a line."
+        _("{label} speaks in the style given in parentheses at the start of a line.", label=label)
         if has_styles
-        else f"{label} has no styles: parentheses at the start of a line are ignored."
+        else _(
+            "{label} has no styles: parentheses at the start of a line are ignored.", label=label
+        )
     )
     return note_html(words)

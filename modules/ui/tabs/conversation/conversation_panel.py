@@ -10,6 +10,7 @@ from markupsafe import Markup
 from modules.core_components.errors import NotFoundError
 from modules.core_components.library.conversations import Conversation, Line, Pauses
 from modules.core_components.text.script import with_style
+from modules.core_components.texts import _
 from modules.tools.conversation.conversation import (
     submit_joining,
     submit_line,
@@ -44,14 +45,16 @@ class ConversationPanel:
             self._player = parts.panel(visible=False)
             with gr.Row(visible=False) as self._downloads:
                 downloads = parts.DownloadButtons(EXPORT_FORMATS, "conversation-link")
-            self._rest = gr.Button("Generate missing lines", size="sm", visible=False)
+            self._rest = gr.Button(_("Generate missing lines"), size="sm", visible=False)
             parts.title("Lines")
             with gr.Column(elem_classes="studio-short"):
                 self._lines = parts.choice_list()
             with gr.Column(visible=False) as self._editor:
                 self._build_editor()
-            self._join = gr.Button("Apply new pauses", size="sm")
-            self.delete = parts.ConfirmedButton("Delete conversation", "It moves to the trash.")
+            self._join = gr.Button(_("Apply new pauses"), size="sm")
+            self.delete = parts.ConfirmedButton(
+                _("Delete conversation"), _("It moves to the trash.")
+            )
         # What `show_progress` gives values for.
         self.progress_outputs = [self._facts, self._lines]
         self._line_outputs = [
@@ -109,13 +112,17 @@ class ConversationPanel:
         self._about = parts.panel()
         self._line_player = parts.panel(visible=False)
         self._text = gr.Textbox(
-            value="", label="Text of the line", info=ABOUT_LINE, lines=2, max_lines=8
+            value="", label=_("Text of the line"), info=ABOUT_LINE, lines=2, max_lines=8
         )
         with gr.Row(equal_height=True):
             self._seed = gr.Number(
-                label="Seed of the line", value=-1, precision=0, info="-1: random", min_width=120
+                label=_("Seed of the line"),
+                value=-1,
+                precision=0,
+                info=_("-1: random"),
+                min_width=120,
             )
-            self._again = gr.Button("Generate line again", variant="primary", min_width=160)
+            self._again = gr.Button(_("Generate line again"), variant="primary", min_width=160)
 
     def _listen(self, jobs: JobsView) -> None:
         line = self._line_outputs
@@ -140,17 +147,17 @@ class ConversationPanel:
             gr.update(value=sound, visible=bool(sound)),
             gr.update(
                 value=with_style(line.text, line.style),
-                label=f"Text of the {unit}",
+                label=_("Text of the {unit}", unit=unit),
                 info=ABOUT_PART if conversation.in_one_go else ABOUT_LINE,
             ),
-            gr.update(value=-1, label=f"Seed of the {unit}"),
-            gr.update(value=f"Generate {unit} again"),
+            gr.update(value=-1, label=_("Seed of the {unit}", unit=unit)),
+            gr.update(value=_("Generate {unit} again", unit=unit)),
         ]
 
     def _line_html(self, conversation: Conversation, line: Line) -> Markup:
         engine = conversation.member(line.speakers[0]).engine
         label = model_label(self._services.tts, engine)
-        seed = f" · seed {line.seed}" if line.take else ""
+        seed = _(" · seed {seed}", seed=line.seed) if line.take else ""
         about = f"{_voices(conversation, line)} · {label}{seed}"
         return render("conversation_line", unit=_unit(conversation), line=line, about=about)
 
@@ -185,7 +192,9 @@ def _player_html(conversation: Conversation) -> Markup:
 def _facts_html(conversation: Conversation) -> Markup:
     whole = conversation.whole
     lines, made = len(conversation.lines), conversation.made
-    generated = f"{made} of {lines} generated" if made < lines else str(lines)
+    generated = (
+        _("{made} of {lines} generated", made=made, lines=lines) if made < lines else str(lines)
+    )
     return facts_html(
         {
             "Conversation": conversation.title,

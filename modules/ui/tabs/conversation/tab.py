@@ -10,6 +10,7 @@ from markupsafe import Markup
 from modules.core_components.errors import NotFoundError
 from modules.core_components.jobs import Job
 from modules.core_components.library.conversations import Conversation, Pauses
+from modules.core_components.texts import _
 from modules.tools.conversation.conversation import (
     KINDS,
     LONGEST_PAUSE_S,
@@ -42,7 +43,7 @@ class ConversationTab:
             with gr.Column(scale=6, min_width=340):
                 self._jobs = JobsView(self._services, KINDS)
                 self._panel = ConversationPanel(self._services, self._jobs)
-        title("Earlier conversations")
+        title(_("Earlier conversations"))
         with gr.Column(elem_classes="studio-short"):
             self._earlier = choice_list()
         self._panel.on_join(self._jobs, self._pauses)
@@ -56,7 +57,7 @@ class ConversationTab:
         title("Script")
         self._script = gr.Textbox(
             value="",
-            label="Script",
+            label=_("Script"),
             show_label=False,
             lines=10,
             max_lines=24,
@@ -69,21 +70,21 @@ class ConversationTab:
         standard = Pauses()
         with gr.Row():
             self._pauses = [
-                _pause_slider("Pause between lines", standard.lines_s),
-                _pause_slider("Pause between speakers", standard.speakers_s),
+                _pause_slider(_("Pause between lines"), standard.lines_s),
+                _pause_slider(_("Pause between speakers"), standard.speakers_s),
             ]
-        with gr.Accordion("Seed and title", open=False), gr.Row():
+        with gr.Accordion(_("Seed and title"), open=False), gr.Row():
             self._seed = gr.Number(
-                label="Seed",
-                info="The seed of each line follows from it. -1: a new one.",
+                label=_("Seed"),
+                info=_("The seed of each line follows from it. -1: a new one."),
                 value=-1,
                 precision=0,
             )
             self._title = gr.Textbox(
-                value="", label="Title", info="Empty: the first words of the script."
+                value="", label=_("Title"), info=_("Empty: the first words of the script.")
             )
         self._generate = gr.Button(
-            "Generate conversation", variant="primary", size="lg", elem_classes=GO
+            _("Generate conversation"), variant="primary", size="lg", elem_classes=GO
         )
 
     def _listen(self, studio: Studio, tab: gr.Tab) -> None:
@@ -183,7 +184,7 @@ class ConversationTab:
 
     def _delete(self, shown: str) -> list[Any]:
         delete_conversation(self._services, shown)
-        notify("The conversation is deleted.")
+        notify(_("The conversation is deleted."))
         return [*self._panel.show(None), self._earlier_html("")]
 
     def _earlier_html(self, shown: str) -> Markup:
@@ -196,5 +197,5 @@ class ConversationTab:
 
 def _pause_slider(label: str, seconds: float) -> Any:
     return gr.Slider(
-        0, LONGEST_PAUSE_S, value=seconds, step=0.05, label=label, info="Seconds", min_width=150
+        0, LONGEST_PAUSE_S, value=seconds, step=0.05, label=label, info=_("Seconds"), min_width=150
     )

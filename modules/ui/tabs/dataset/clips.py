@@ -21,6 +21,7 @@ from modules.core_components.dataset.report import (
 )
 from modules.core_components.dataset.values import Clip, Dataset
 from modules.core_components.errors import BadInputError, StudioError
+from modules.core_components.texts import _
 from modules.tools.dataset import editor
 from modules.tools.recordings import CLIP, clip_key
 from modules.tools.services import Services
@@ -44,14 +45,14 @@ class ClipList:
             self.filter = gr.Dropdown(
                 [(label, key) for key, label in _ALWAYS],
                 value=EVERY,
-                label="Show",
+                label=_("Show"),
                 filterable=False,
                 min_width=150,
             )
             self.search = gr.Textbox(
                 value="",
-                label="Search",
-                placeholder="Words in the text",
+                label=_("Search"),
+                placeholder=_("Words in the text"),
                 max_lines=1,
                 min_width=150,
             )
@@ -70,7 +71,7 @@ class ClipList:
     ) -> list[Any]:
         """A page of the matching clips; the last one if there are fewer pages."""
         choices = _choices(report)
-        wanted = wanted if wanted in [key for _, key in choices] else EVERY
+        wanted = wanted if wanted in [key for _unused, key in choices] else EVERY
         clips = listed_clips(dataset, report, wanted, search) if dataset else ()
         listed = clips[slice(*self.pager.span(page, len(clips)))]
         empty = NO_MATCH if dataset and dataset.clips else NO_CLIPS
@@ -107,9 +108,11 @@ class ClipPlayer:
     def __init__(self) -> None:
         self._stage = parts.panel(script=script("selection"))
         with gr.Row():
-            self.start = gr.Number(value=0.0, label="From (s)", minimum=0, step=0.01, min_width=90)
-            self.end = gr.Number(value=0.0, label="To (s)", minimum=0, step=0.01, min_width=90)
-            self.trim = gr.Button("Trim", size="sm", min_width=110)
+            self.start = gr.Number(
+                value=0.0, label=_("From (s)"), minimum=0, step=0.01, min_width=90
+            )
+            self.end = gr.Number(value=0.0, label=_("To (s)"), minimum=0, step=0.01, min_width=90)
+            self.trim = gr.Button(_("Trim"), size="sm", min_width=110)
         marked = [self.start, self.end]
         self.outputs = [self._stage, self.start, self.end]
         listen(self._stage.select, _read_selection, [], marked, queue=False)
@@ -145,16 +148,16 @@ class ClipEditor:
         with gr.Column(visible=False) as self._group:
             self._findings = parts.panel()
             self._player = ClipPlayer()
-            self._text = gr.Textbox(value="", label="Text", lines=3, max_lines=6)
+            self._text = gr.Textbox(value="", label=_("Text"), lines=3, max_lines=6)
             with gr.Row():
-                self._save = gr.Button("Save text", variant="primary", size="sm")
-                self._use_transcript = gr.Button("Use new transcript", size="sm", visible=False)
+                self._save = gr.Button(_("Save text"), variant="primary", size="sm")
+                self._use_transcript = gr.Button(_("Use new transcript"), size="sm", visible=False)
             with gr.Row():
-                self._drop = gr.Button("Exclude", size="sm", min_width=100)
-                self._restore = gr.Button("Include", size="sm", visible=False)
-                self._undo = gr.Button("Undo", size="sm", min_width=100)
+                self._drop = gr.Button(_("Exclude"), size="sm", min_width=100)
+                self._restore = gr.Button(_("Include"), size="sm", visible=False)
+                self._undo = gr.Button(_("Undo"), size="sm", min_width=100)
             with gr.Row():
-                self.model = parts.menu("Transcription model")
+                self.model = parts.menu(_("Transcription model"))
                 self._again = gr.Button(TRANSCRIBE, size="sm", min_width=110)
             self._facts = parts.panel()
         self.outputs = [
@@ -181,7 +184,7 @@ class ClipEditor:
         heard = report.heard.get(clip.id, "") if report else ""
         differs = bool(heard) and heard != clip.text
         actions = self._services.datasets.actions(dataset)
-        last = f"Undo: {actions[0]}" if actions else "Undo"
+        last = _("Undo: {actions}", actions=actions[0]) if actions else "Undo"
         return [
             clip.id,
             gr.update(visible=False),
@@ -207,8 +210,12 @@ class ClipEditor:
         source = next((item.name for item in dataset.sources if item.key == clip.source), "")
         facts = {
             "Recording": source,
-            "Position": f"{clock_text(clip.start_s)}, {duration_text(clip.duration_s)} long",
-            "First transcript": clip.heard if clip.heard != clip.text else "",
+            "Position": _(
+                "{clock}, {duration} long",
+                clock=clock_text(clip.start_s),
+                duration=duration_text(clip.duration_s),
+            ),
+            _("First transcript"): clip.heard if clip.heard != clip.text else "",
         }
         return render("clip_facts", clip=clip, values=facts)
 
@@ -237,33 +244,33 @@ class ClipEditor:
 
     def _save_text(self, dataset: str, clip: str, text: str) -> str:
         editor.fix_text(self._services, dataset, clip, text)
-        return "The text is saved."
+        return _("The text is saved.")
 
     def _trim(self, dataset: str, clip: str, start: float | None, end: float | None) -> str:
         if start is None or end is None:
             raise BadInputError(
-                "The trim has no times.",
-                "Select what to keep, or type both times.",
+                _("The trim has no times."),
+                _("Select what to keep, or type both times."),
                 "start",
             )
         cut = editor.trim(self._services, dataset, clip, start, end)
-        return f"Trimmed to {cut.duration_s:.2f} s: {cut.text}"
+        return _("Trimmed to {duration_s:.2f} s: {text}", duration_s=cut.duration_s, text=cut.text)
 
     def _exclude(self, dataset: str, clip: str) -> str:
         editor.drop_clips(self._services, dataset, [clip])
-        return "The clip is excluded; its recording stays on the disk."
+        return _("The clip is excluded; its recording stays on the disk.")
 
     def _include(self, dataset: str, clip: str) -> str:
         editor.restore_clips(self._services, dataset, [clip])
-        return "The clip is in the dataset again."
+        return _("The clip is in the dataset again.")
 
     def _undo_change(self, dataset: str, _clip: str) -> str:
-        return f"Undone: {editor.undo(self._services, dataset)}"
+        return _("Undone: {undo}", undo=editor.undo(self._services, dataset))
 
     def _transcribe(self, dataset: str, clip: str, model: str | None) -> str:
         model = parts.require_model(model)
         clip_now = editor.transcribe_again(self._services, dataset, clip, model)
-        return f"Transcribed: {clip_now.text}"
+        return _("Transcribed: {text}", text=clip_now.text)
 
 
 def _new_transcript(report: DatasetReport | None, clip_id: str) -> Any:

@@ -12,6 +12,7 @@ from modules.core_components.ai_models.engines.options import describe_options
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
 from modules.core_components.text.languages import language_name
+from modules.core_components.texts import _
 from modules.tools.dataset.build import DatasetRequest, create_dataset, some_of, submit_build
 from modules.tools.dataset.export import export_ljspeech
 from modules.tools.dataset.interview import EACH, MAIN
@@ -47,34 +48,34 @@ class RecordingsPanel:
         self._services = services
         parts.title("Recordings")
         with gr.Tabs():
-            with gr.Tab("Files"):
-                self._files = gr.File(label="Recordings", file_count="multiple", height=150)
-            with gr.Tab("Folder"):
+            with gr.Tab(_("Files")):
+                self._files = gr.File(label=_("Recordings"), file_count="multiple", height=150)
+            with gr.Tab(_("Folder")):
                 self._folder = gr.Textbox(
                     value="",
-                    label="Folder on this machine",
-                    placeholder="/home/me/recordings",
-                    info="A folder, an archive, or a metadata file next to its recordings.",
+                    label=_("Folder on this machine"),
+                    placeholder=_("/home/me/recordings"),
+                    info=_("A folder, an archive, or a metadata file next to its recordings."),
                 )
-            with gr.Tab("Microphone"):
+            with gr.Tab(_("Microphone")):
                 self._spoken = parts.audio_recorder("Record", ["microphone"])
         parts.note(WHAT)
         self._no_model = parts.panel(visible=False)
         with gr.Row():
-            self.model = parts.menu("Transcription model")
+            self.model = parts.menu(_("Transcription model"))
             self.precision = parts.menu("Precision", AUTO)
         self._speakers = gr.Dropdown(
             SPEAKERS,
             value=ONE,
-            label="Speakers in a recording",
-            info="What two say at once is left out. Everybody whose voice is kept must agree.",
+            label=_("Speakers in a recording"),
+            info=_("What two say at once is left out. Everybody whose voice is kept must agree."),
         )
         self._clean = gr.Checkbox(
             value=False,
-            label="Remove noise from the clips",
-            info="After transcribing. The recordings stay as they are.",
+            label=_("Remove noise from the clips"),
+            info=_("After transcribing. The recordings stay as they are."),
         )
-        self.build = gr.Button("Add to dataset", variant="primary", size="lg")
+        self.build = gr.Button(_("Add to dataset"), variant="primary", size="lg")
         # What `choices` gives values for.
         self.outputs = [self._no_model, self.model, self.precision]
         menus = {"model": self.model, "precision": self.precision}
@@ -118,14 +119,14 @@ class RecordingsPanel:
         clean: bool = False,
     ) -> list[Any]:
         if not dataset:
-            raise BadInputError("There is no dataset yet.", "Create one above.", "dataset")
+            raise BadInputError(_("There is no dataset yet."), _("Create one above."), "dataset")
         model = parts.require_model(model)
         uploads = [*(files or ()), *([spoken] if spoken else ())]
         place = folder.strip()
         if not uploads and not place:
             raise BadInputError(
-                "There are no recordings yet.",
-                "Upload files, name a folder, or record something.",
+                _("There are no recordings yet."),
+                _("Upload files, name a folder, or record something."),
                 "recording",
             )
         job = None
@@ -151,15 +152,25 @@ def show_summary(job: Job) -> None:
     added, known = len(result.get("added", ())), len(result.get("already_there", ()))
     refused = result.get("refused", ())
     minutes = duration_text(result.get("kept_s", 0.0))
-    skipped = f" {known} had been added before." if known else ""
-    recordings = "1 recording" if added == 1 else f"{added} recordings"
-    notify(f"{recordings} added.{skipped}", f"The dataset now holds {minutes} of speech.")
+    skipped = _(" {known} had been added before.", known=known) if known else ""
+    recordings = _("1 recording") if added == 1 else _("{added} recordings", added=added)
+    notify(
+        _("{recordings} added.{skipped}", recordings=recordings, skipped=skipped),
+        _("The dataset now holds {minutes} of speech.", minutes=minutes),
+    )
     warn([item for item in [str(result.get("language_warning", ""))] if item])
     warn([f"{item['name']}: {item['message']} {item['hint']}" for item in refused[:_MOST_WARNINGS]])
     if unused := result.get("unused", ()):
-        warn([f"Not used: {some_of(unused)}."])
+        warn([_("Not used: {some}.", some=some_of(unused))])
     if len(refused) > _MOST_WARNINGS:
-        warn([f"{len(refused) - _MOST_WARNINGS} more could not be used; the job's log names them."])
+        warn(
+            [
+                _(
+                    "{count} more could not be used; the job's log names them.",
+                    count=len(refused) - _MOST_WARNINGS,
+                )
+            ]
+        )
 
 
 def _existing(typed: str) -> Path:
@@ -168,7 +179,9 @@ def _existing(typed: str) -> Path:
         place = Path(typed).expanduser().resolve(strict=True)
     except (OSError, RuntimeError, ValueError) as error:
         raise BadInputError(
-            f"There is no folder {typed!r} on this machine.", "Type its full path.", "folder"
+            _("There is no folder {typed!r} on this machine.", typed=typed),
+            _("Type its full path."),
+            "folder",
         ) from error
     return place
 
@@ -189,14 +202,14 @@ class DatasetChoice:
         self.chosen = gr.State("")
         self.kept = parts.mirror(self.chosen)
         self.name = parts.menu("Dataset")
-        with gr.Accordion("New dataset", open=False) as self._new:
+        with gr.Accordion(_("New dataset"), open=False) as self._new:
             self._build_form()
         self._tools: Any = None
 
     def build_removal(self) -> parts.ConfirmedButton:
         """Draws the button that deletes the chosen dataset."""
         with gr.Column(visible=False) as self._tools:
-            return parts.ConfirmedButton("Delete dataset", "It moves to the trash.")
+            return parts.ConfirmedButton(_("Delete dataset"), _("It moves to the trash."))
 
     @property
     def outputs(self) -> list[Any]:
@@ -220,20 +233,20 @@ class DatasetChoice:
     def remove(self, name: str) -> None:
         """Moves the dataset to the trash."""
         self._services.datasets.delete(name)
-        notify(f"{name} is in the trash.")
+        notify(_("{name} is in the trash.", name=name))
 
     def _build_form(self) -> None:
         with gr.Row():
-            name = gr.Textbox(value="", label="Name of the dataset", min_width=140)
+            name = gr.Textbox(value="", label=_("Name of the dataset"), min_width=140)
             language = gr.Dropdown(
                 sorted((language_name(code), code) for code in LANGUAGES),
                 value="en",
-                label="Language",
+                label=_("Language"),
                 min_width=140,
             )
-        speaker = gr.Textbox(value="", label=SPEAKER, placeholder="As the dataset")
+        speaker = gr.Textbox(value="", label=SPEAKER, placeholder=_("As the dataset"))
         agreed = gr.Checkbox(label=CONSENT, value=False)
-        button = gr.Button("Create dataset", variant="primary")
+        button = gr.Button(_("Create dataset"), variant="primary")
         form = [name, language, speaker, agreed]
         # What the browser keeps of a form that was not sent; consent is given anew.
         self.fields = {"dataset": self.kept, "name": name, "language": language}
@@ -244,7 +257,7 @@ class DatasetChoice:
 
     def _create(self, name: str, language: str, speaker: str, agreed: bool) -> list[Any]:
         dataset = create_dataset(self._services, name, language, speaker, agreed)
-        notify(f"{dataset.name} is ready for recordings.")
+        notify(_("{name} is ready for recordings.", name=dataset.name))
         return [dataset.name, "", language, "", False]
 
 
@@ -256,7 +269,7 @@ def build_export(services: Services, dataset: Any) -> None:
 
     def export(_fmt: str, name: str) -> Path:
         if not name:
-            raise BadInputError("There is no dataset yet.", "Create one first.")
+            raise BadInputError(_("There is no dataset yet."), _("Create one first."))
         folder = services.exports_folder
         folder.mkdir(parents=True, exist_ok=True)
         stem = services.datasets.get(name).folder.name

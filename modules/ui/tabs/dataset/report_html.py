@@ -22,6 +22,7 @@ from modules.core_components.dataset.report_whole import (
     SHORTEST_MINUTES,
 )
 from modules.core_components.speaker_scale import speaker_scale
+from modules.core_components.texts import _
 from modules.ui.render import render
 
 BADGES = {BAD: "bad", WARN: "warn"}
@@ -97,7 +98,13 @@ class Histogram:
 
     @property
     def description(self) -> str:
-        return f"{self.title}: {len(self.values)} clips, median {self.median} {self.unit}"
+        return _(
+            "{title}: {count} clips, median {median} {unit}",
+            title=self.title,
+            count=len(self.values),
+            median=self.median,
+            unit=self.unit,
+        )
 
     @property
     def bars(self) -> list[Bar]:
@@ -109,10 +116,16 @@ class Histogram:
 
     def _bar(self, left: float, step: float, index: int, count: int, most: int) -> Bar:
         is_doubtful = not self.low <= left + step / 2 <= self.high
-        clips = "1 clip" if count == 1 else f"{count} clips"
+        clips = _("1 clip") if count == 1 else _("{count} clips", count=count)
         # At least two pixels, so that even a single clip is seen.
         height = max(round(count / most * self.HEIGHT, 1), 2.0)
-        words = f"{left:g} to {left + step:g} {self.unit}: {clips}"
+        words = _(
+            "{left:g} to {left_2:g} {unit}: {clips}",
+            left=left,
+            left_2=left + step,
+            unit=self.unit,
+            clips=clips,
+        )
         return Bar(index, count, height, is_doubtful, words)
 
 
@@ -150,13 +163,33 @@ class Gauge:
 def gauge(minutes: float) -> Gauge:
     """The amount of speech, judged."""
     if minutes < SHORTEST_MINUTES:
-        words, kind = f"Too little to train on: at least {SHORTEST_MINUTES:g} are needed.", "bad"
+        words, kind = (
+            _(
+                "Too little to train on: at least {shortest_minutes:g} are needed.",
+                shortest_minutes=SHORTEST_MINUTES,
+            ),
+            "bad",
+        )
     elif minutes < FEW_MINUTES:
-        words, kind = f"Enough for a try; {GOOD_MINUTES:g} to {MANY_MINUTES:g} are good.", "warn"
+        words, kind = (
+            _(
+                "Enough for a try; {good_minutes:g} to {many_minutes:g} are good.",
+                good_minutes=GOOD_MINUTES,
+                many_minutes=MANY_MINUTES,
+            ),
+            "warn",
+        )
     elif minutes < GOOD_MINUTES:
-        words, kind = f"Nearly there; {GOOD_MINUTES:g} to {MANY_MINUTES:g} are good.", "good"
+        words, kind = (
+            _(
+                "Nearly there; {good_minutes:g} to {many_minutes:g} are good.",
+                good_minutes=GOOD_MINUTES,
+                many_minutes=MANY_MINUTES,
+            ),
+            "good",
+        )
     else:
-        words, kind = "A good amount.", "good"
+        words, kind = _("A good amount."), "good"
     return Gauge(minutes, words, kind)
 
 
@@ -164,7 +197,9 @@ def report_html(report: DatasetReport) -> Markup:
     """The whole report; only the gauge while there are no clips."""
     not_checked = [*report.not_checked]
     if report.waiting:
-        not_checked.insert(0, f"{report.waiting} clips have not been checked yet.")
+        not_checked.insert(
+            0, _("{waiting} clips have not been checked yet.", waiting=report.waiting)
+        )
     troubled = {f.clip_id for f in report.findings if f.clip_id and f.severity in BADGES}
     return render(
         "dataset_report",
@@ -184,15 +219,17 @@ def _plots(report: DatasetReport) -> tuple[Histogram, ...]:
     telephone = TELEPHONE_HZ / 1000
     return (
         Histogram("Length", "s", [m.duration_s for m in found], 1.0, 11.6),
-        Histogram("Loudness as recorded", "dB", _known([m.recorded_lufs for m in found]), -45),
-        Histogram("Signal-to-noise ratio", "dB", _known([m.signal_to_noise_db for m in found]), 15),
-        Histogram("Bandwidth", "kHz", [m.bandwidth_hz / 1000 for m in found], telephone),
-        Histogram("Speaking rate (characters/s)", "", _known([m.letters_per_s for m in found])),
+        Histogram(_("Loudness as recorded"), "dB", _known([m.recorded_lufs for m in found]), -45),
         Histogram(
-            "Similarity to the main speaker", "", _known([m.voice for m in found]),
+            _("Signal-to-noise ratio"), "dB", _known([m.signal_to_noise_db for m in found]), 15
+        ),
+        Histogram("Bandwidth", "kHz", [m.bandwidth_hz / 1000 for m in found], telephone),
+        Histogram(_("Speaking rate (characters/s)"), "", _known([m.letters_per_s for m in found])),
+        Histogram(
+            _("Similarity to the main speaker"), "", _known([m.voice for m in found]),
             speaker_scale(report.speaker_encoder).same_group - 0.1, decimals=2,
         ),
-        Histogram("Differences in second transcript", "%", different, high=10.0, decimals=0),
+        Histogram(_("Differences in second transcript"), "%", different, high=10.0, decimals=0),
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import gradio as gr
 from modules.core_components.dataset.report import DatasetReport
 from modules.core_components.errors import BadInputError, NotFoundError
 from modules.core_components.jobs import Job
+from modules.core_components.texts import _
 from modules.tools.dataset.build import BUILD_DATASET
 from modules.tools.dataset.report import REPORT_DATASET, report_of, submit_report
 from modules.ui.events import listen
@@ -54,7 +55,7 @@ class DatasetTab:
                 self._build_report()
         with gr.Row(visible=False) as self._clip_views:
             with gr.Column(scale=7, min_width=340):
-                title("Clips, worst first")
+                title(_("Clips, worst first"))
                 self._clips = ClipList()
             with gr.Column(scale=5, min_width=320):
                 self._editor = ClipEditor(self._services, self._choice.chosen, self._report)
@@ -65,8 +66,8 @@ class DatasetTab:
         title("Report")
         self._shown = panel(empty_html(LOADING))
         with gr.Row(visible=False) as self._checks:
-            self._second = menu("Re-transcribe with", NO_SECOND)
-            self._check = gr.Button("Check all clips", size="sm", min_width=140)
+            self._second = menu(_("Re-transcribe with"), NO_SECOND)
+            self._check = gr.Button(_("Check all clips"), size="sm", min_width=140)
 
     def _listen(self, studio: Studio, tab: gr.Tab) -> None:
         chosen, clips, editor = self._choice.chosen, self._clips, self._editor
@@ -111,7 +112,7 @@ class DatasetTab:
         labels = self._recordings.labels()
         default = self._services.settings.asr_model
         return [
-            menu_update(labels, again or default, "None installed"),
+            menu_update(labels, again or default, _("None installed")),
             menu_update([(NO_SECOND, ""), *labels], second, NO_SECOND),
         ]
 
@@ -153,7 +154,7 @@ class DatasetTab:
 
     def _submit_check(self, name: str, second: str | None) -> str:
         if not name:
-            raise BadInputError("There is no dataset yet.", "Create one first.")
+            raise BadInputError(_("There is no dataset yet."), _("Create one first."))
         return submit_report(self._services, name, second or "").id
 
     def _after_job(
@@ -169,6 +170,6 @@ class DatasetTab:
 
     def _delete(self, name: str) -> list[Any]:
         if not name:
-            raise NotFoundError("There is no dataset to delete.")
+            raise NotFoundError(_("There is no dataset to delete."))
         self._choice.remove(name)
         return self._choose("")

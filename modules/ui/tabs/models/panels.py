@@ -12,6 +12,7 @@ from markupsafe import Markup
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.jobs import Job
 from modules.core_components.settings import ATTENTIONS, PRECISIONS
+from modules.core_components.texts import _
 from modules.tools.models import tuned_models
 from modules.tools.models.benchmark import HEADERS, cells, newest_benchmark, submit_benchmark
 from modules.tools.models.memory import configure_model, load_plan, model_choices, smaller_sizes
@@ -46,9 +47,9 @@ class BenchmarkPanel:
 
     def __init__(self, studio: Studio, tab: gr.Tab, jobs: JobsView) -> None:
         self._services = studio.services
-        with gr.Accordion("Benchmark", open=False):
+        with gr.Accordion(_("Benchmark"), open=False):
             self._table = panel()
-            measure = gr.Button("Run benchmark", size="sm")
+            measure = gr.Button(_("Run benchmark"), size="sm")
         studio.on_show(tab, self._show, [], [self._table])
         listen(measure.click, self._submit, [], [jobs.job_id])
         jobs.on_finished(lambda job: self._show(), [], [self._table])
@@ -61,7 +62,7 @@ class BenchmarkPanel:
         rows = [(figures.model_id, cells(figures)) for figures in (found.figures if found else ())]
         about = ""
         if found is not None:
-            state = "" if found.complete else ", stopped before the end"
+            state = "" if found.complete else _(", stopped before the end")
             about = f"{local_time(found.created)}{state}. {ABOUT_FACTOR}"
         return render("benchmark", headers=HEADERS, rows=rows, empty=NO_BENCHMARK, about=about)
 
@@ -71,10 +72,10 @@ class PromptCachePanel:
 
     def __init__(self, studio: Studio, tab: gr.Tab) -> None:
         self._services = studio.services
-        title("Voice prompts")
+        title(_("Voice prompts"))
         self._table = panel()
         clear = ConfirmedButton(
-            "Delete voice prompts", "Each is computed again when its voice is next used."
+            _("Delete voice prompts"), _("Each is computed again when its voice is next used.")
         )
         studio.on_show(tab, self._show, [], [self._table])
         clear.on_confirm(self._clear, [], [self._table])
@@ -90,7 +91,7 @@ class PromptCachePanel:
         )
 
     def _clear(self) -> Markup:
-        notify(f"{size_text(clear_prepared_voices(self._services))} freed.")
+        notify(_("{size} freed.", size=size_text(clear_prepared_voices(self._services))))
         return self._show()
 
 
@@ -102,23 +103,25 @@ class TunedModelsPanel:
 
     def build_export(self) -> None:
         """The button and the download; part of the model's details."""
-        self.export = gr.Button("Export as zip", size="sm", visible=False)
-        self._exported = gr.File(label="Exported model", visible=False, interactive=False)
+        self.export = gr.Button(_("Export as zip"), size="sm", visible=False)
+        self._exported = gr.File(label=_("Exported model"), visible=False, interactive=False)
 
     def build_import(self) -> None:
         """The form, closed at first."""
-        with gr.Accordion("Import a fine-tuned XTTS model", open=False):
+        with gr.Accordion(_("Import a fine-tuned XTTS model"), open=False):
             note(ABOUT_IMPORT)
             self._file = gr.File(
-                label="Zip file of the model", file_types=[tuned_models.SUFFIX], height=130
+                label=_("Zip file of the model"), file_types=[tuned_models.SUFFIX], height=130
             )
-            self._name = gr.Textbox(value="", label="Name", placeholder="Name in its model card")
+            self._name = gr.Textbox(
+                value="", label=_("Name"), placeholder=_("Name in its model card")
+            )
             self._accept = gr.Checkbox(
-                label="I accept the Coqui Public Model License (non-commercial use only)",
+                label=_("I accept the Coqui Public Model License (non-commercial use only)"),
                 value=False,
                 visible=tuned_models.needs_consent(self._services),
             )
-            self._import = gr.Button("Import", variant="primary")
+            self._import = gr.Button(_("Import"), variant="primary")
 
     @property
     def outputs(self) -> list[Any]:
@@ -142,7 +145,7 @@ class TunedModelsPanel:
     def _submit_import(self, file: str | None, name: str, accepted: bool) -> list[Any]:
         if not file:
             raise BadInputError(
-                "There is no file yet.", "Upload the zip file of a model.", "recording"
+                _("There is no file yet."), _("Upload the zip file of a model."), "recording"
             )
         job = submit_import(self._services, Path(file), name, accepted)
         return [job.id, None, "", False]
@@ -168,15 +171,15 @@ class ModelMemoryPanel:
     def build(self) -> None:
         """The plan, and the options under it, closed at first."""
         self._plan = panel(visible=False)
-        with gr.Accordion("Loading options", open=False, visible=False) as self._group:
+        with gr.Accordion(_("Loading options"), open=False, visible=False) as self._group:
             self._device = gr.Textbox(
-                label="Device", info="Such as cuda:1 or cpu; empty: as for all models."
+                label=_("Device"), info=_("Such as cuda:1 or cpu; empty: as for all models.")
             )
             self._precision = _menu("Precision", PRECISIONS)
             self._attention = _menu("Attention", ATTENTIONS)
-            self._keep = gr.Checkbox(label="Keep in memory when idle")
-            self._preload = gr.Checkbox(label="Load at the start")
-            self._save = gr.Button("Save", size="sm")
+            self._keep = gr.Checkbox(label=_("Keep in memory when idle"))
+            self._preload = gr.Checkbox(label=_("Load at the start"))
+            self._save = gr.Button(_("Save"), size="sm")
 
     @property
     def _fields(self) -> list[Any]:
@@ -211,19 +214,19 @@ class ModelMemoryPanel:
         try:
             plan = load_plan(self._services, model_id)
         except StudioError as error:  # its device is missing, or one it cannot use
-            return card_html(error.message, error.hint, "bad")
+            return card_html(error.message, error.hint, _("bad"))
         if plan is None:
             return Markup()
         if plan.fits:
             return card_html(plan.in_words())
         smaller = smaller_sizes(self._services, model_id)
-        hint = f"These would fit: {', '.join(smaller)}." if smaller else ""
-        return card_html(plan.in_words(), hint, "bad")
+        hint = _("These would fit: {smaller}.", smaller=", ".join(smaller)) if smaller else ""
+        return card_html(plan.in_words(), hint, _("bad"))
 
     def _save_choices(self, model_id: str, *values: Any) -> list[Any]:
         given = dict(zip(_NAMES, values, strict=True))
         configure_model(self._services, model_id, {**given, "device": given["device"].strip()})
-        notify("Saved.", "It takes effect when the model is next used.")
+        notify(_("Saved."), _("It takes effect when the model is next used."))
         return self._show(model_id)
 
 

@@ -8,6 +8,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from modules.core_components.errors import BadInputError
+from modules.core_components.texts import _
 from modules.tools.models.remotes import (
     RemoteRequest,
     add_remote,
@@ -33,18 +34,18 @@ class RemotesPanel:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        with gr.Accordion("Use the models of another machine", open=False):
+        with gr.Accordion(_("Use the models of another machine"), open=False):
             note(ABOUT)
             self._list = button_panel(self.html())
             with gr.Row():
-                self._name = gr.Textbox(value="", label="Name for it", placeholder="big-pc")
+                self._name = gr.Textbox(value="", label=_("Name for it"), placeholder=_("big-pc"))
                 self._address = gr.Textbox(
-                    value="", label="Its address", placeholder="http://192.168.1.20:7860"
+                    value="", label=_("Its address"), placeholder=_("http://192.168.1.20:7860")
                 )
             self._key = gr.Textbox(
-                value="", label="Its key", type="password", placeholder="If it needs one"
+                value="", label=_("Its key"), type="password", placeholder=_("If it needs one")
             )
-            self._add = gr.Button("Add this machine", variant="primary")
+            self._add = gr.Button(_("Add this machine"), variant="primary")
 
     @property
     def output(self) -> Any:
@@ -61,20 +62,27 @@ class RemotesPanel:
 
         def add(name: str, address: str, key: str, *asked: Any) -> list[Any]:
             known = add_remote(self._services, RemoteRequest(name, address), key.strip())
-            notify(f"{known.name} is added.", known.note)
+            notify(_("{name} is added.", name=known.name), known.note)
             return ["", "", "", *show(*asked)]
 
         def press(pressed: gr.EventData, *asked: Any) -> list[Any]:
-            purpose, _, name = str(pressed.id).partition(":")
+            purpose, _unused, name = str(pressed.id).partition(":")
             if purpose == "ask":
                 known = refresh_remote(self._services, name)
                 count = len(known.speaking) + len(known.listening)
-                notify(f"{name} answers.", f"It has {count} models and {known.voices} voices.")
+                notify(
+                    _("{name} answers.", name=name),
+                    _(
+                        "It has {count} models and {voices} voices.",
+                        count=count,
+                        voices=known.voices,
+                    ),
+                )
             elif purpose == "remove":
                 remove_remote(self._services, name)
-                notify(f"{name} is removed.")
+                notify(_("{name} is removed.", name=name))
             else:
-                raise BadInputError("There is no such button.")
+                raise BadInputError(_("There is no such button."))
             return list(show(*asked))
 
         listen(self._add.click, add, [*form, *inputs], [*form, *outputs], sequence=sequence)

@@ -11,6 +11,7 @@ from modules.core_components.ai_models.downloads.downloader import FOUND_HERE
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
 from modules.core_components.text.languages import languages_in_words
+from modules.core_components.texts import _
 from modules.core_components.units import memory_text
 from modules.tools.models import library
 from modules.tools.models.benchmark import BENCHMARK
@@ -52,7 +53,7 @@ class ModelsTab:
         with gr.Row():
             with gr.Column(scale=7, min_width=340):
                 self._task = gr.Radio(
-                    TASKS, value=TASKS[0][1], label="Task", show_label=False, container=False
+                    TASKS, value=TASKS[0][1], label=_("Task"), show_label=False, container=False
                 )
                 self._list = choice_list()
                 self._tuned = TunedModelsPanel(self._services)
@@ -69,23 +70,23 @@ class ModelsTab:
 
     def _build_details(self) -> None:
         self._about = panel(empty_html(NO_CHOICE))
-        self._accept = gr.Checkbox(label="I accept this licence", value=False, visible=False)
+        self._accept = gr.Checkbox(label=_("I accept this licence"), value=False, visible=False)
         with gr.Row():
-            self._download = gr.Button("Download", variant="primary", size="sm", visible=False)
-            self._load = gr.Button("Load into memory", size="sm", visible=False)
-            self._unload = gr.Button("Unload", size="sm", visible=False)
+            self._download = gr.Button(_("Download"), variant="primary", size="sm", visible=False)
+            self._load = gr.Button(_("Load into memory"), size="sm", visible=False)
+            self._unload = gr.Button(_("Unload"), size="sm", visible=False)
             self._tuned.build_export()
         self._memory_of_one.build()
         with gr.Column(visible=False) as self._removal:
             self._delete = ConfirmedButton(
-                "Delete model",
-                "A fine-tuned model moves to the trash; any other can be downloaded again.",
+                _("Delete model"),
+                _("A fine-tuned model moves to the trash; any other can be downloaded again."),
             )
 
     def _build_memory(self) -> None:
-        title("In memory")
+        title(_("In memory"))
         self._memory = polling_panel(POLL_S)
-        self._unload_all = gr.Button("Unload idle models", size="sm")
+        self._unload_all = gr.Button(_("Unload idle models"), size="sm")
 
     def _listen(self, studio: Studio, tab: gr.Tab) -> None:
         asked = [self._task, self._chosen]
@@ -158,7 +159,9 @@ class ModelsTab:
         if library.needs_consent(self._services, model_id):
             if not accepted:
                 raise BadInputError(
-                    "The licence is not accepted yet.", "Read it, then tick the box.", "licence"
+                    _("The licence is not accepted yet."),
+                    _("Read it, then tick the box."),
+                    "licence",
                 )
             library.accept_licence(self._services, model_id)
         return submit_download(self._services, model_id).id
@@ -176,7 +179,11 @@ class ModelsTab:
 
     def _delete_model(self, task: str, chosen: str) -> list[Any]:
         freed = library.delete(self._services, chosen)
-        notify(f"Deleted; {size_text(freed)} freed." if freed else "It is in the trash.")
+        notify(
+            _("Deleted; {size} freed.", size=size_text(freed))
+            if freed
+            else _("It is in the trash.")
+        )
         return self._show(task, chosen)
 
 
@@ -186,7 +193,7 @@ def _source_text(item: ModelOverview) -> str:
     if item.tuned:
         return item.source
     if item.source == FOUND_HERE:
-        return "copied into the models folder"
+        return _("copied into the models folder")
     # A catalog of before may have had another revision of the same packages.
     came_from = [source for source in sources if source.id == item.source] or [
         source for source in sources if source.kind == item.source.partition(":")[0]
@@ -204,7 +211,7 @@ def _about_html(item: ModelOverview, nbytes: int = 0) -> Markup:
     if not is_remote(entry):
         facts |= {
             "Memory": memory_text(nbytes or entry.memory_mb * 1_000_000),
-            "On disk": size_text(item.bytes_on_disk),
+            _("On disk"): size_text(item.bytes_on_disk),
             "Folder": str(item.folder),
             "Source": _source_text(item),
             **(card_facts(item.tuned) if item.tuned else {}),

@@ -8,17 +8,15 @@ from typing import Any
 
 import gradio as gr
 
-from modules.core_components.settings import USER_FILE
+from modules.core_components.settings import PAGE_GROUP, USER_FILE
 from modules.core_components.text.languages import language_name
+from modules.core_components.texts import AUTOMATIC, LANGUAGES, _
 from modules.tools.first_steps import show_first_steps_again
 from modules.tools.models.library import access_token
 from modules.tools.settings_fields import SettingField, change_settings, setting_fields
 from modules.ui.events import listen, notify
 from modules.ui.views import Studio
 from modules.ui.widgets.parts import note, title
-
-FIRST_STEPS_GROUP = "Page"
-RESTART = "Takes effect after a restart."
 
 
 class SettingsTab:
@@ -30,18 +28,20 @@ class SettingsTab:
         for item in fields:
             if item.about.name == "language":
                 self._labels |= {code: language_name(code) for code in item.choices}
+            elif item.about.name == "page_language":
+                self._labels |= {AUTOMATIC: _("auto"), **LANGUAGES}
         self._names = [item.about.name for item in fields]
-        note(f"Your settings are saved in {self._services.settings.root / USER_FILE}.")
+        note(_("Your settings are saved in {root}.", root=self._services.settings.root / USER_FILE))
         self._controls: list[Any] = []
         for group, items in groupby(fields, key=lambda item: item.about.group):
             self._build_group(group, list(items))
-            if group == FIRST_STEPS_GROUP:
-                again = gr.Button("Show the first steps again", size="sm")
+            if group == PAGE_GROUP:
+                again = gr.Button(_("Show the first steps again"), size="sm")
                 listen(again.click, self._show_first_steps, [], [])
         self._build_token()
         with gr.Row(elem_classes=["studio-save"]):
-            save = gr.Button("Save", variant="primary", size="lg")
-            discard = gr.Button("Discard changes", size="lg")
+            save = gr.Button(_("Save"), variant="primary", size="lg")
+            discard = gr.Button(_("Discard changes"), size="lg")
         # The values as they were read; compared with those shown, they say what the user changed.
         read = gr.State(None)
         shown = [*self._controls, read]
@@ -50,7 +50,7 @@ class SettingsTab:
         listen(discard.click, self._values, [], shown)
 
     def _build_group(self, group: str, items: list[SettingField]) -> None:
-        title(group)
+        title(_(group))
         for start in range(0, len(items), 2):
             with gr.Row(equal_height=True):
                 self._controls += [
@@ -59,33 +59,37 @@ class SettingsTab:
 
     def _build_token(self) -> None:
         """The access token is written, never read back: the page does not get it."""
-        title("Access to gated models")
+        title(_("Access to gated models"))
         with gr.Row(equal_height=True):
             token = gr.Textbox(
-                label="Access token of the Hugging Face hub",
-                info="For models whose terms have to be accepted there, such as Pocket TTS. Kept "
-                "in a file that only you can read, and never shown.",
+                label=_("Access token of the Hugging Face hub"),
+                info=_(
+                    "For models whose terms have to be accepted there, such as Pocket TTS. "
+                    "Kept in a file that only you can read, and never shown."
+                ),
                 type="password",
-                placeholder="hf_…",
+                placeholder=_("hf_…"),
             )
             with gr.Column():
-                keep = gr.Button("Save the token")
-                forget = gr.Button("Remove the token")
+                keep = gr.Button(_("Save the token"))
+                forget = gr.Button(_("Remove the token"))
         listen(keep.click, self._save_token, [token], [token])
         listen(forget.click, self._remove_token, [], [token])
 
     def _show_first_steps(self) -> None:
         show_first_steps_again(self._services)
-        notify("The first steps are on Voice Clone again.", "They stay until you dismiss them.")
+        notify(
+            _("The first steps are on Voice Clone again."), _("They stay until you dismiss them.")
+        )
 
     def _save_token(self, given: str) -> str:
         access_token(self._services).save(given or "")
-        notify("The access token is saved.")
+        notify(_("The access token is saved."))
         return ""
 
     def _remove_token(self) -> str:
         removed = access_token(self._services).remove()
-        notify("The access token is removed." if removed else "No access token was saved.")
+        notify(_("The access token is removed.") if removed else _("No access token was saved."))
         return ""
 
     def _first_values(self, read: list[Any] | None) -> list[Any]:
@@ -103,14 +107,19 @@ class SettingsTab:
         compared = zip(self._names, values, read, strict=True)
         given = {name: _from_table(value) for name, value, before in compared if value != before}
         waiting = change_settings(self._services, given)
-        notify("Saved.", f"After a restart: {', '.join(waiting)}." if waiting else "")
+        notify(
+            _("Saved."),
+            _("After a restart: {waiting}.", waiting=", ".join(waiting)) if waiting else "",
+        )
         return self._values()
 
 
 def setting_control(item: SettingField, labels: Mapping[str, str]) -> Any:
     """A checkbox, menu, number, text box or table; the ranges are too wide for sliders."""
     about, value = item.about, shown_value(item)
-    info = f"{about.meaning} {RESTART}" if about.needs_restart else about.meaning
+    info = about.meaning
+    if about.needs_restart:
+        info = f"{info} {_('Takes effect after a restart.')}"
     if isinstance(value, list):
         return gr.Dataframe(
             value,
@@ -124,7 +133,7 @@ def setting_control(item: SettingField, labels: Mapping[str, str]) -> Any:
     if isinstance(value, bool):
         return gr.Checkbox(**common)
     if item.choices:
-        return gr.Dropdown([(labels.get(key, key), key) for key in item.choices], **common)
+        return gr.Dropdown([(labels.get(key) or _(key), key) for key in item.choices], **common)
     if isinstance(value, (int, float)):
         return gr.Number(precision=0 if isinstance(value, int) else None, **common)
     return gr.Textbox(**common)

@@ -14,6 +14,7 @@ from modules.core_components.errors import StudioError
 from modules.core_components.jobs import Job
 from modules.core_components.text import subtitles
 from modules.core_components.text.languages import language_name
+from modules.core_components.texts import _
 from modules.core_components.units import clock_text
 from modules.tools.listening.speakers import AUTO, OFF
 from modules.tools.listening.transcribe import (
@@ -65,7 +66,7 @@ class TranscribeTab:
             with gr.Column(scale=7, min_width=340):
                 self._jobs = JobsView(self._services, (TRANSCRIBE,))
                 self._build_result()
-        parts.title("Earlier transcripts")
+        parts.title(_("Earlier transcripts"))
         self._earlier = parts.choice_list()
         self._listen(studio, tab)
         studio.keep(
@@ -86,16 +87,16 @@ class TranscribeTab:
         self._speakers = gr.Dropdown(
             SPEAKERS,
             value=OFF,
-            label="Speakers",
-            info="Who says what; name them once, and they are recognized in later recordings.",
+            label=_("Speakers"),
+            info=_("Who says what; name them once, and they are recognized in later recordings."),
         )
         self._hotwords = gr.Textbox(
             value="",
-            label="Expected words",
-            info="Names and terms that are hard to recognize, separated by commas.",
+            label=_("Expected words"),
+            info=_("Names and terms that are hard to recognize, separated by commas."),
             visible=False,
         )
-        self._start = gr.Button("Transcribe", variant="primary", size="lg")
+        self._start = gr.Button(_("Transcribe"), variant="primary", size="lg")
 
     def _build_result(self) -> None:
         self._shown_id = gr.State("")
@@ -103,12 +104,12 @@ class TranscribeTab:
         with gr.Column(visible=False) as self._result:
             self._facts = parts.panel()
             self._view = gr.Radio(
-                VIEWS, value=WORDS, label="Format", show_label=False, container=False
+                VIEWS, value=WORDS, label=_("Format"), show_label=False, container=False
             )
             self._words = parts.panel(script=script("transcript_edits"))
             self._text = gr.Textbox(
                 value="",
-                label="Transcript",
+                label=_("Transcript"),
                 lines=12,
                 max_lines=24,
                 buttons=["copy"],
@@ -116,7 +117,9 @@ class TranscribeTab:
             )
             with gr.Row():
                 downloads = parts.DownloadButtons(FORMATS, "transcript-link")
-            self._delete = parts.ConfirmedButton("Delete transcript", "It moves to the trash.")
+            self._delete = parts.ConfirmedButton(
+                _("Delete transcript"), _("It moves to the trash.")
+            )
         downloads.on_download(
             lambda fmt, kept: export_transcript(self._services, kept, fmt), self._shown_id
         )
@@ -183,7 +186,7 @@ class TranscribeTab:
         title = path.stem if file else "Recording"
         asked = hotwords.strip() and takes_hotwords(self._services, model)
         options = {HOTWORDS: hotwords.strip()} if asked else {}
-        called = path.name if file else "The recording"
+        called = path.name if file else _("The recording")
         with recording_input.blamed():
             return submit_transcription(
                 self._services,
@@ -262,7 +265,10 @@ class TranscribeTab:
 def _facts(kept: KeptTranscript, model_label: str) -> dict[str, str]:
     transcript = kept.transcript
     sure = (
-        f" ({transcript.language_probability:.0%} sure)"
+        _(
+            " ({language_probability:.0%} sure)",
+            language_probability=transcript.language_probability,
+        )
         if transcript.language_probability < 1
         else ""
     )
@@ -271,8 +277,8 @@ def _facts(kept: KeptTranscript, model_label: str) -> dict[str, str]:
         "Language": language_name(transcript.language) + sure if transcript.language else "unknown",
         "Length": duration_text(transcript.duration_s),
         "Speakers": ", ".join(sorted(speakers)) if len(speakers) < 7 else str(len(speakers)),
-        "Several at once": _overlap_text(transcript.overlaps),
-        "Corrected words": str(len(kept.corrections.words) or ""),
+        _("Several at once"): _overlap_text(transcript.overlaps),
+        _("Corrected words"): str(len(kept.corrections.words) or ""),
         "Words": f"{len(transcript.text.split()):,}",
         "Note": " ".join(transcript.notes),
         "Model": model_label,
@@ -283,9 +289,9 @@ def _overlap_text(overlaps: Sequence[tuple[float, float]]) -> str:
     if not overlaps:
         return ""
     seconds = sum(end_s - start_s for start_s, end_s in overlaps)
-    first = ", ".join(clock_text(start_s) for start_s, _ in overlaps[:3])
+    first = ", ".join(clock_text(start_s) for start_s, _unused in overlaps[:3])
     more = ", …" if len(overlaps) > 3 else ""
-    return f"{seconds:.0f} s, at {first}{more}"
+    return _("{seconds:.0f} s, at {first}{more}", seconds=seconds, first=first, more=more)
 
 
 def _words_html(kept: KeptTranscript, version: str = "") -> Markup:

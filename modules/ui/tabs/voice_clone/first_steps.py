@@ -9,6 +9,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from modules.core_components.errors import StudioError
+from modules.core_components.texts import _
 from modules.tools.first_steps import (
     Machine,
     dismiss_first_steps,
@@ -68,7 +69,7 @@ class FirstSteps:
                 self._machine, self._engine = this_machine(), self._recommended()
             if action == _DISMISS:
                 dismiss_first_steps(self._services)
-                notify("The first steps are dismissed.", "Settings can show them again.")
+                notify(_("The first steps are dismissed."), _("Settings can show them again."))
             # What is said now is the first thing that is made.
             hides = action in (HEAR, _DISMISS)
             shown = gr.update(visible=False) if hides else self._show()

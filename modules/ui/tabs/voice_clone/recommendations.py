@@ -9,6 +9,7 @@ import gradio as gr
 
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
+from modules.core_components.texts import _
 from modules.tools.models.recommendation import CLONE, Recommendation, recommend
 from modules.tools.services import Services
 from modules.tools.speaking.download_and_speak import (
@@ -43,7 +44,7 @@ class RecommendationPanel:
         with gr.Accordion(TITLE, open=False, elem_id="recommended-engines") as self._panel:
             self._list = choice_list()
             self._about = panel()
-            self._accept = gr.Checkbox(label="I accept this licence", value=False, visible=False)
+            self._accept = gr.Checkbox(label=_("I accept this licence"), value=False, visible=False)
             self._token = gr.Textbox(
                 value="", label=TOKEN, type="password", visible=False, max_lines=1
             )
@@ -90,7 +91,7 @@ class RecommendationPanel:
                 return [gr.skip(), *unchanged]
             result = job.result or {}
             if "job" not in result:
-                notify("The model is downloaded.", NO_TEXT)
+                notify(_("The model is downloaded."), NO_TEXT)
             live = result["job"] if result.get("live") else gr.skip()
             return [live, *show(result["model"], sample)]
 
@@ -111,7 +112,7 @@ class RecommendationPanel:
     ) -> Job | None:
         """The job that was queued; None where there is no text and nothing to download."""
         if not model_id:
-            raise BadInputError("No engine is selected.", "Select one in the list.")
+            raise BadInputError(_("No engine is selected."), _("Select one in the list."))
         text, live, _takes, _engine, _language, *how = values
         request = None
         if text.strip():
@@ -119,7 +120,9 @@ class RecommendationPanel:
             request = generate.engine.request(text, sample, "sample", [model_id, "", *how])
         if self._services.tts.available(model_id):
             if request is None:
-                notify(f"{self._services.tts.entry(model_id).label} is chosen.", NO_TEXT)
+                notify(
+                    _("{label} is chosen.", label=self._services.tts.entry(model_id).label), NO_TEXT
+                )
                 return None
             return submit_speech(self._services, request, live)
         permit_download(self._services, model_id, accepted, token)
@@ -151,15 +154,15 @@ class RecommendationPanel:
         by_id = {one.model_id: one for one in engines}
         if not by_id:
             hidden = gr.update(visible=False)
-            return ["", empty_html("No engine that clones is known."), "", *[hidden] * 3]
+            return ["", empty_html(_("No engine that clones is known.")), "", *[hidden] * 3]
         clones = [one for one in engines if one.way == CLONE]
         usable = [one for one in (*clones, *engines) if not one.problem]
         one = by_id.get(chosen, (usable or engines)[0])
         listed = render(
             "engines",
             groups=[
-                ("Clone the voice", clones),
-                ("Imitate it (voice match)", [one for one in engines if one.way != CLONE]),
+                (_("Clone the voice"), clones),
+                (_("Imitate it (voice match)"), [one for one in engines if one.way != CLONE]),
             ],
             recommended=next((one.model_id for one in clones if not one.problem), ""),
             chosen=one.model_id,

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from modules.core_components.errors import ModelMissingError
 from modules.core_components.jobs import Job
 from modules.core_components.speaker_scale import FIRST_ENCODER, SPEAKER_SCALES
+from modules.core_components.texts import _
 from modules.core_components.values import VoicePrompt
 from modules.tools.first_steps import first_voice
 from modules.tools.models.ready_models import can_clone, has_stock_voices
@@ -64,16 +65,16 @@ class MatchedVoice:
 
     def __init__(self, studio: Studio) -> None:
         self._services = studio.services
-        with gr.Accordion("Voice match", open=True, visible=False) as self._panel:
+        with gr.Accordion(_("Voice match"), open=True, visible=False) as self._panel:
             self._facts = panel()
             self._refining = JobsView(self._services, (REFINE,), shared=(REFINE,))
             with gr.Row():
-                self._refine = gr.Button("Refine", size="sm", min_width=100)
+                self._refine = gr.Button(_("Refine"), size="sm", min_width=100)
                 self._suffix = gr.Dropdown(
-                    EXPORT_FORMATS, value=".pt", label="Kokoro voice format", min_width=140
+                    EXPORT_FORMATS, value=".pt", label=_("Kokoro voice format"), min_width=140
                 )
-                self._export = gr.Button("Export", size="sm", min_width=100)
-            self._file = gr.File(label="Exported voice", visible=False)
+                self._export = gr.Button(_("Export"), size="sm", min_width=100)
+            self._file = gr.File(label=_("Exported voice"), visible=False)
         self._refining.find_on_open(studio)
 
     def follow_in(
@@ -121,10 +122,10 @@ class MatchedVoice:
         is_news = time.time() - (job.finished or 0.0) < NEWS_S
         if is_news and (job.result or {}).get("sample") == sample:
             notify(
-                f"The voice of {sample} is refined.",
-                "Takes sound more like it from now on; those you have stay as they are.",
+                _("The voice of {sample} is refined.", sample=sample),
+                _("Takes sound more like it from now on; those you have stay as they are."),
             )
-        *shown, _ = self._show(sample, engine)
+        *shown, _unused = self._show(sample, engine)
         return [*shown, gr.skip()]
 
 
@@ -152,12 +153,12 @@ def match_facts(prompt: VoicePrompt) -> dict[str, str]:
     info: Mapping[str, Any] = prompt.info
     refined = info.get("refined", True)  # all were, in earlier versions
     return {
-        "Nearest stock voice": voice_in_words(str(info.get("start_voice", ""))),
-        "Similarity of that voice": _figure(info.get("start_similarity")),
-        "After the match": _figure(info.get("matched_similarity")),
-        "After refining": _figure(info.get("held_out_similarity")) if refined else "",
-        "Expected of the match": _figure(info.get("expected_similarity")),
-        "Computed in": duration_text(info["seconds"]) if "seconds" in info else "",
+        _("Nearest stock voice"): voice_in_words(str(info.get("start_voice", ""))),
+        _("Similarity of that voice"): _figure(info.get("start_similarity")),
+        _("After the match"): _figure(info.get("matched_similarity")),
+        _("After refining"): _figure(info.get("held_out_similarity")) if refined else "",
+        _("Expected of the match"): _figure(info.get("expected_similarity")),
+        _("Computed in"): duration_text(info["seconds"]) if "seconds" in info else "",
     }
 
 
@@ -190,15 +191,15 @@ class VoiceCloneTab:
 
     def _build_voice(self, studio: Studio) -> None:
         title("Voice")
-        kinds = [("My sample", SAMPLE), ("Stock voice", PRESET)]
-        self._kind = gr.Radio(kinds, value=SAMPLE, label="Kind of voice", show_label=False)
+        kinds = [(_("My sample"), SAMPLE), (_("Stock voice"), PRESET)]
+        self._kind = gr.Radio(kinds, value=SAMPLE, label=_("Kind of voice"), show_label=False)
         with gr.Column() as self._sample_group:
             self._samples = SamplePanel(self._services)
             self._recommended = RecommendationPanel(self._services)
             self._matched = MatchedVoice(studio)
         with gr.Column(visible=False) as self._preset_group:
-            self._preset = menu("Stock voice")
-            note("Voices that come with the model, and your own.")
+            self._preset = menu(_("Stock voice"))
+            note(_("Voices that come with the model, and your own."))
 
     def _listen(self, studio: Studio, tab: gr.Tab) -> None:
         engine, language = self._engine.engine, self._engine.language
@@ -245,7 +246,7 @@ class VoiceCloneTab:
             if action == HEAR:
                 voice = first_voice(self._services)
                 if voice is None:
-                    raise ModelMissingError("No speech model is installed.", NO_TTS_MODEL)
+                    raise ModelMissingError(_("No speech model is installed."), NO_TTS_MODEL)
                 request = voice.request(self._services.settings.score_takes)
                 job = submit_speech(self._services, request, live=True)
                 shown = self._choices(PRESET, voice.model_id, voice.language, voice.name)
@@ -291,9 +292,9 @@ class VoiceCloneTab:
         if kind != SAMPLE:
             return ""
         if sample:
-            return f"Voice: {sample}"
+            return _("Voice: {sample}", sample=sample)
         # Until the list of samples has arrived none is chosen, which says nothing.
-        return "" if self._services.samples.list() else "No voice is chosen yet."
+        return "" if self._services.samples.list() else _("No voice is chosen yet.")
 
     def _submit(self, kind: str, sample: str, preset: str, *values: Any) -> list[Any]:
         return self._generate.submit(sample if kind == SAMPLE else preset, kind, values)

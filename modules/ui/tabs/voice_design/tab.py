@@ -8,6 +8,7 @@ import gradio as gr
 
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs.job import DONE
+from modules.core_components.texts import _
 from modules.tools.models.library import DOWNLOAD, submit_download
 from modules.tools.models.ready_models import designs_voices
 from modules.tools.recordings import TAKE
@@ -57,8 +58,8 @@ class VoiceDesignTab:
         title("Description")
         self._description = gr.Textbox(
             value="",
-            label="Description of the voice",
-            info="Age, sex, pitch, pace, mood, accent: in your own words.",
+            label=_("Description of the voice"),
+            info=_("Age, sex, pitch, pace, mood, accent: in your own words."),
             lines=4,
             max_lines=8,
             placeholder=EXAMPLE,
@@ -68,12 +69,12 @@ class VoiceDesignTab:
         self._text.value = SUGGESTED_TEXT
         with gr.Column(visible=False) as self._missing:
             self._why = panel()
-            self._download = gr.Button("Download model", variant="primary")
+            self._download = gr.Button(_("Download model"), variant="primary")
             self._downloads = JobsView(self._services, (DOWNLOAD,), shared=(DOWNLOAD,))
         with gr.Column(visible=False) as self._ready:
             self._engine = EnginePanel(self._services)
-            self._count = gr.Slider(1, MOST_TRIES, value=2, step=1, label="Tries")
-            self._design = gr.Button("Design", variant="primary", size="lg", elem_classes=GO)
+            self._count = gr.Slider(1, MOST_TRIES, value=2, step=1, label=_("Tries"))
+            self._design = gr.Button(_("Design"), variant="primary", size="lg", elem_classes=GO)
 
     def _build_tries(self) -> None:
         title("Tries")
@@ -83,20 +84,20 @@ class VoiceDesignTab:
         self._players: list[Any] = []
         self._notes: list[Any] = []
         self._keeps: list[Any] = []
-        for _ in range(0, MOST_TRIES, 2):
+        for _unused in range(0, MOST_TRIES, 2):
             with gr.Row():
-                for _ in range(2):
+                for _unused in range(2):
                     with gr.Column(visible=False, min_width=240) as slot:
                         self._players.append(panel())
                         self._notes.append(panel())
-                        self._keeps.append(gr.Button("Save as sample", size="sm"))
+                        self._keeps.append(gr.Button(_("Save as sample"), size="sm"))
                     self._slots.append(slot)
         with gr.Column(visible=False) as self._naming:
             self._name = gr.Textbox(
                 value="",
-                label="Name of the voice",
-                info="It becomes a sample for every engine that clones.",
-                placeholder="Type a name, then save one of the tries.",
+                label=_("Name of the voice"),
+                info=_("It becomes a sample for every engine that clones."),
+                placeholder=_("Type a name, then save one of the tries."),
             )
 
     def _listen(self, studio: Studio, tab: gr.Tab) -> None:
@@ -128,7 +129,7 @@ class VoiceDesignTab:
         """The models that design voices; without one, why, and a button that downloads it."""
         shown = self._engine.show(designs_voices, engine, language, is_cloning=False)
         state, entry = self._services.tts.availability(MODEL), self._services.tts.entry(MODEL)
-        why = card_html(state.message, state.hint, "warn")
+        why = card_html(state.message, state.hint, _("warn"))
         if self._services.catalog.state(entry) != "installed":
             why = card_html(MISSING.format(label=entry.label), kind="warn")
         is_ready = bool(shown[0])
@@ -148,7 +149,7 @@ class VoiceDesignTab:
         """Queues the tries; their seeds follow each other where one is given."""
         if not description.strip():
             raise BadInputError(
-                "There is no description yet.", "Describe the voice.", "description"
+                _("There is no description yet."), _("Describe the voice."), "description"
             )
         asked = self._engine.request(text, description, KIND, how)
         jobs = [
@@ -173,7 +174,7 @@ class VoiceDesignTab:
         takes = takes[:MOST_TRIES]
         empty = MOST_TRIES - len(takes)
         slots = [gr.update(visible=number < len(takes)) for number in range(MOST_TRIES)]
-        seeds = [(take.id, f"Seed {take.seed}") for take in takes]
+        seeds = [(take.id, _("Seed {seed}", seed=take.seed)) for take in takes]
         players = [note_html(seed) + player_html(TAKE, key, seed) for key, seed in seeds]
         return [
             [take.id for take in takes],
@@ -191,7 +192,10 @@ class VoiceDesignTab:
             sample = keep_voice(self._services, ids[number], name)
             prepare_later(self._services, sample.name)
             warn(sample.info.get("warnings", ()))
-            notify(f"{sample.name} is saved.", "It is among the samples on the Voice Clone tab.")
+            notify(
+                _("{name} is saved.", name=sample.name),
+                _("It is among the samples on the Voice Clone tab."),
+            )
             return ""
 
         return keep

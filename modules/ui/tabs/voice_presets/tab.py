@@ -8,6 +8,7 @@ import gradio as gr
 
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.languages import language_name
+from modules.core_components.texts import _
 from modules.tools.models.ready_models import has_stock_voices
 from modules.tools.speaking.history import AGAIN
 from modules.tools.speaking.speech import SPEAK_PRESET
@@ -54,18 +55,20 @@ class VoicePresetsTab:
 
     def _build_voice(self) -> None:
         title("Voice")
-        kinds = [("One voice", ONE), ("Mix of voices", MIX)]
-        self._kind = gr.Radio(kinds, value=ONE, label="Kind of voice", show_label=False)
+        kinds = [(_("One voice"), ONE), (_("Mix of voices"), MIX)]
+        self._kind = gr.Radio(kinds, value=ONE, label=_("Kind of voice"), show_label=False)
         with gr.Column() as self._one_group:
             self._list = VoiceList(self._services)
         with gr.Column(visible=False) as self._mix_group:
             self._mixer = VoiceMixer()
-            self._play_mix = gr.Button("Play mix")
+            self._play_mix = gr.Button(_("Play mix"))
         self._preview = VoicePreview(self._services)
         self._file_place = gr.Column()
         with gr.Column(visible=False) as self._save_group:
-            self._name = gr.Textbox(value="", label="Name of the new voice", placeholder="Name")
-            self._save = gr.Button("Save as voice", size="sm")
+            self._name = gr.Textbox(
+                value="", label=_("Name of the new voice"), placeholder=_("Name")
+            )
+            self._save = gr.Button(_("Save as voice"), size="sm")
         self._import_place = gr.Column()
 
     def _listen(self, studio: Studio, tab: gr.Tab) -> None:
@@ -129,7 +132,7 @@ class VoicePresetsTab:
         """Mixing and voice files, where the model's voices are packs of numbers."""
         if not model_id or has_packs(self._services, model_id):
             return [gr.update(visible=True), *_show_kind(kind), gr.update(visible=True)]
-        one, mix, save, _ = _show_kind(ONE)
+        one, mix, save, _unused = _show_kind(ONE)
         hidden = gr.update(visible=False)
         return [gr.update(value=ONE, visible=False), one, mix, save, hidden, hidden]
 
@@ -159,24 +162,33 @@ class VoicePresetsTab:
 
     def _save_mix(self, model_id: str, mix: str, name: str) -> list[Any]:
         if not name.strip():
-            raise BadInputError("The voice has no name yet.", "Type one above the button.", "name")
+            raise BadInputError(
+                _("The voice has no name yet."), _("Type one above the button."), "name"
+            )
         kept = save_mix(self._services, checked_mix(mix), name, model_id=model_id)
-        notify(f"{kept.label} is saved as {kept.name}.", "It is the first in the list of voices.")
+        notify(
+            _("{label} is saved as {name}.", label=kept.label, name=kept.name),
+            _("It is the first in the list of voices."),
+        )
         return [kept.name, ""]
 
     def _deleted(self, name: str, model_id: str, language: str) -> list[Any]:
-        notify(f"{name} is deleted.")
+        notify(_("{name} is deleted.", name=name))
         return self._show(model_id, language, "")
 
     def _chosen_voice(self, kind: str, chosen: str, model_id: str) -> str:
         if kind == MIX:
-            return "Voice: the mix"
+            return _("Voice: the mix")
         if not model_id and has_models(self._services):
             return ""  # they have not arrived
         labels = {voice.name: voice.label for voice in self._list.voices(model_id)}
         if labels and not chosen:
             return ""  # the list has not
-        return f"Voice: {labels[chosen]}" if chosen in labels else "No voice is chosen yet."
+        return (
+            _("Voice: {labels}", labels=labels[chosen])
+            if chosen in labels
+            else _("No voice is chosen yet.")
+        )
 
     def _submit(self, kind: str, chosen: str, mix: str, *values: Any) -> list[Any]:
         voice = checked_mix(mix) if kind == MIX else chosen

@@ -9,6 +9,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from modules.core_components.errors import BadInputError
+from modules.core_components.texts import _
 from modules.tools.voices.own_voices import format_mix, parse_mix
 from modules.tools.voices.preset_voices import PresetVoice
 from modules.ui.events import listen
@@ -35,7 +36,7 @@ class VoiceMixer:
         self._weights: list[Any] = []
         for number in range(MOST_VOICES):
             self._build_row(number)
-        self._more = gr.Button("Add a voice", size="sm")
+        self._more = gr.Button(_("Add a voice"), size="sm")
         self._text = panel(_mix_html([]))
         note(ABOUT)
         parts = [*self.menus, *self._weights]
@@ -53,7 +54,7 @@ class VoiceMixer:
                 gr.Dropdown(
                     [],
                     value="",
-                    label=f"Voice {number + 1}",
+                    label=_("Voice {number}", number=number + 1),
                     allow_custom_value=True,
                     min_width=150,
                 )
@@ -64,7 +65,7 @@ class VoiceMixer:
                     MOST_WEIGHT,
                     value=1.0,
                     step=0.05,
-                    label=f"Weight {number + 1}",
+                    label=_("Weight {number}", number=number + 1),
                     min_width=150,
                 )
             )
@@ -73,13 +74,13 @@ class VoiceMixer:
     def offer(self, voices: Sequence[PresetVoice]) -> list[Any]:
         """Updates for `menus`: every voice can be chosen in each."""
         choices = [("–", ""), *((_short_label(voice), voice.name) for voice in voices)]
-        return [gr.update(choices=choices) for _ in self.menus]
+        return [gr.update(choices=choices) for _unused in self.menus]
 
 
 def checked_mix(mix: str) -> str:
     """The mix if it can be spoken. Raises BadInputError."""
     if not mix:
-        raise BadInputError("The mix has no voice yet.", "Choose at least one.")
+        raise BadInputError(_("The mix has no voice yet."), _("Choose at least one."))
     parse_mix(mix)
     return mix
 

@@ -13,6 +13,7 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
 from modules.core_components.library.names import safe_stem
 from modules.core_components.text.languages import language_name
+from modules.core_components.texts import _
 from modules.tools.models.ready_models import has_stock_voices, speaking_models
 from modules.tools.services import Services
 from modules.tools.voices.own_voices import MODEL, SUFFIXES, export_preset, import_voice
@@ -43,7 +44,7 @@ class VoiceList:
         self.chosen = gr.State(FIRST_CHOICE)
         self.kept = parts.mirror(self.chosen)
         self.language = gr.Dropdown(
-            [ALL_LANGUAGES], value=ALL_LANGUAGES, label="Show voices for", filterable=False
+            [ALL_LANGUAGES], value=ALL_LANGUAGES, label=_("Show voices for"), filterable=False
         )
         with gr.Column(elem_classes="studio-short"):
             self.rows = parts.choice_list()
@@ -130,7 +131,7 @@ class VoiceFiles:
         with gr.Row():
             downloads = parts.DownloadButtons(FORMATS, "preset-voice-link")
         with gr.Column(visible=False) as self.own_tools:
-            self._delete = parts.ConfirmedButton("Delete voice", "It moves to the trash.")
+            self._delete = parts.ConfirmedButton(_("Delete voice"), _("It moves to the trash."))
         downloads.on_download(self._export, chosen, model)
 
     def on_deleted(
@@ -156,26 +157,26 @@ class VoiceImport:
         self._services = services
         self.kept = gr.State("")
         spoken = services.catalog.entry(MODEL).languages
-        with gr.Accordion("Import a voice", open=False):
+        with gr.Accordion(_("Import a voice"), open=False):
             parts.note(ABOUT_FILES)
-            file = gr.File(label="Voice file", file_types=list(SUFFIXES), height=130)
+            file = gr.File(label=_("Voice file"), file_types=list(SUFFIXES), height=130)
             with gr.Row():
                 name = gr.Textbox(
-                    value="", label="Name", placeholder="Name of the file", min_width=140
+                    value="", label=_("Name"), placeholder=_("Name of the file"), min_width=140
                 )
                 language = gr.Dropdown(
                     [("Unknown", ""), *((language_name(code), code) for code in spoken)],
                     value="",
-                    label="Language of the voice",
+                    label=_("Language of the voice"),
                     min_width=140,
                 )
-            button = gr.Button("Import", variant="primary")
+            button = gr.Button(_("Import"), variant="primary")
         form = [file, name, language]
         listen(button.click, self._import, [*form, model], [self.kept, *form])
 
     def _import(self, file: str | None, name: str, language: str, model_id: str) -> list[Any]:
         if not file:
-            raise BadInputError("There is no file yet.", "Upload a voice file.", "recording")
+            raise BadInputError(_("There is no file yet."), _("Upload a voice file."), "recording")
         kept = import_voice(self._services, Path(file), name, language or "", model_id or MODEL)
-        notify(f"{kept.label} is saved as {kept.name}.")
+        notify(_("{label} is saved as {name}.", label=kept.label, name=kept.name))
         return [kept.name, None, "", ""]

@@ -25,6 +25,7 @@ from modules.core_components.ai_models.engines.diarization.frames import (
 from modules.core_components.atomic import atomic_path
 from modules.core_components.audio.joining import faded
 from modules.core_components.errors import CorruptFileError
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray
 
 # Speech of one voice that is enough for an embedding, and as much as is worth embedding.
@@ -92,8 +93,8 @@ def load_voices(path: Path) -> LocalVoices:
         raise
     except (OSError, KeyError, ValueError, TypeError, EOFError, BadZipFile) as error:
         raise CorruptFileError(
-            "What was heard of a recording's speakers cannot be read.",
-            "It will be made again.",
+            _("What was heard of a recording's speakers cannot be read."),
+            _("It will be made again."),
             details=f"{path}: {error!r}",
         ) from error
 

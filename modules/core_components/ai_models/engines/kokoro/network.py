@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from modules.core_components.ai_models.model_utils import import_transformers, seeded
 from modules.core_components.errors import CorruptFileError, ModelMissingError, StudioError
+from modules.core_components.texts import _
 
 if TYPE_CHECKING:
     import torch
@@ -40,8 +41,8 @@ def import_kmodel() -> Any:
             from kokoro.model import KModel
     except ImportError as error:
         raise StudioError(
-            "A part of the studio that Kokoro needs does not load.",
-            "Run the installer again; it repairs what is missing.",
+            _("A part of the studio that Kokoro needs does not load."),
+            _("Run the installer again; it repairs what is missing."),
             details=f"The package kokoro: {error}",
         ) from error
     return KModel
@@ -161,8 +162,8 @@ def _fill(module: Any, state: Mapping[str, torch.Tensor], name: str, path: Path)
 
 def _missing(path: Path) -> ModelMissingError:
     return ModelMissingError(
-        "A file of Kokoro is missing.",
-        "Delete the model on the Models tab and download it again.",
+        _("A file of Kokoro is missing."),
+        _("Delete the model on the Models tab and download it again."),
         details=f"{path.name} is not in {path.parent}.",
     )
 
@@ -170,7 +171,7 @@ def _missing(path: Path) -> ModelMissingError:
 def _corrupt(path: Path, reason: object) -> CorruptFileError:
     first_lines = " ".join(str(reason).split())[:200]
     return CorruptFileError(
-        "A file of Kokoro is damaged.",
-        "Delete the model on the Models tab and download it again.",
+        _("A file of Kokoro is damaged."),
+        _("Delete the model on the Models tab and download it again."),
         details=f"{path}: {first_lines}.",
     )

@@ -28,6 +28,7 @@ from modules.core_components.ai_models.engines.kokoro.network import (
 from modules.core_components.atomic import atomic_path
 from modules.core_components.errors import StudioError
 from modules.core_components.progress import CancelToken, Progress
+from modules.core_components.texts import _
 
 Array = npt.NDArray[Any]
 
@@ -263,8 +264,8 @@ def _write_atomically(target: Path, write: Callable[[Path], object]) -> Path:
 
 def _mismatch(what: str) -> StudioError:
     return StudioError(
-        "Kokoro's starter files do not look as expected.",
-        hint="Delete the model on the Models tab and download it again.",
+        _("Kokoro's starter files do not look as expected."),
+        hint=_("Delete the model on the Models tab and download it again."),
         details=what,
     )
 

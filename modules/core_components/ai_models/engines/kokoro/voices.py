@@ -18,6 +18,7 @@ import numpy as np
 from modules.core_components.atomic import atomic_path
 from modules.core_components.errors import BadInputError, CorruptFileError, ModelMissingError
 from modules.core_components.library import VoiceLibrary
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray, VoicePrompt
 
 if TYPE_CHECKING:
@@ -50,24 +51,24 @@ def parse_mix(text: str) -> tuple[tuple[str, float], ...]:
     voice more than `MOST_TIMES` over.
     """
     weights = _weights(text)
-    total = sum(weight for _, weight in weights)
+    total = sum(weight for _unused, weight in weights)
     if total <= 0:
         raise BadInputError(
-            f"The weights in {text!r} add up to {total:g}.",
-            "What is added must weigh more than what is taken away.",
+            _("The weights in {text!r} add up to {total:g}.", text=text, total=total),
+            _("What is added must weigh more than what is taken away."),
         )
     shares = tuple((name, weight / total) for name, weight in weights)
-    if any(abs(share) > MOST_TIMES for _, share in shares):
+    if any(abs(share) > MOST_TIMES for _unused, share in shares):
         raise BadInputError(
-            f"{text!r} takes away nearly all that it adds; what is left is no voice.",
-            "Take away less.",
+            _("{text!r} takes away nearly all that it adds; what is left is no voice.", text=text),
+            _("Take away less."),
         )
     return shares
 
 
 def mix_names(text: str) -> tuple[str, ...]:
     """The names in a mix, whatever their weights. Raises BadInputError when it cannot be read."""
-    return tuple(name for name, _ in _weights(text))
+    return tuple(name for name, _unused in _weights(text))
 
 
 def format_mix(weights: Iterable[tuple[str, float]]) -> str:
@@ -86,9 +87,12 @@ def _weights(text: str) -> list[tuple[str, float]]:
     while position < len(text) or not weights:
         match = _PART.match(text, position)
         if match is None or (weights and not match[1]):
-            raise BadInputError(f"{text[:200]!r} names no voice.", _EXAMPLE)
+            raise BadInputError(_("{text!r} names no voice.", text=text[:200]), _EXAMPLE)
         if len(weights) == MOST_VOICES:
-            raise BadInputError(f"A mix can have {MOST_VOICES} voices, not more.", _EXAMPLE)
+            raise BadInputError(
+                _("A mix can have {most_voices} voices, not more.", most_voices=MOST_VOICES),
+                _EXAMPLE,
+            )
         weight = float(match[3] or 1)
         weights.append((match[2], -weight if match[1] == "-" else weight))
         position = match.end()
@@ -147,10 +151,13 @@ def load_pack(path: Path) -> FloatArray:
     except (*_UNREADABLE, SafetensorError) as error:
         reason = str(error).partition("\n")[0][:200]  # torch explains itself at length
         raise BadInputError(
-            f"{path.name} cannot be read as a voice ({reason}).", "Choose a Kokoro voice file."
+            _("{name} cannot be read as a voice ({reason}).", name=path.name, reason=reason),
+            _("Choose a Kokoro voice file."),
         ) from error
     if pack is None:
-        raise BadInputError(f"{path.name} does not hold one voice.", "Choose a Kokoro voice file.")
+        raise BadInputError(
+            _("{name} does not hold one voice.", name=path.name), _("Choose a Kokoro voice file.")
+        )
     return checked_pack(pack, path.name)
 
 
@@ -188,14 +195,18 @@ def checked_pack(pack: FloatArray, label: str) -> FloatArray:
     if pack.shape != PACK_SHAPE:
         shape = " x ".join(map(str, pack.shape))
         raise BadInputError(
-            f"{label} has the shape {shape}, and a Kokoro voice has 510 x 1 x 256.",
-            "Choose a Kokoro voice file.",
+            _(
+                "{label} has the shape {shape}, and a Kokoro voice has 510 x 1 x 256.",
+                label=label,
+                shape=shape,
+            ),
+            _("Choose a Kokoro voice file."),
         )
     pack = np.ascontiguousarray(pack, dtype=np.float32)
     if not np.isfinite(pack).all():
-        raise BadInputError(f"{label} holds numbers that are not finite.")
+        raise BadInputError(_("{label} holds numbers that are not finite.", label=label))
     if np.abs(pack).max() > _MOST:
-        raise BadInputError(f"{label} holds numbers beyond those of any voice.")
+        raise BadInputError(_("{label} holds numbers beyond those of any voice.", label=label))
     return pack
 
 
@@ -208,8 +219,13 @@ def _read_raw(path: Path) -> FloatArray:
     content = path.read_bytes()
     if len(content) != _RAW_BYTES:
         raise BadInputError(
-            f"{path.name} has {len(content):,} bytes; a bare voice has {_RAW_BYTES:,}.",
-            "It must hold exactly 510 x 256 numbers of four bytes.",
+            _(
+                "{name} has {count:,} bytes; a bare voice has {raw_bytes:,}.",
+                name=path.name,
+                count=len(content),
+                raw_bytes=_RAW_BYTES,
+            ),
+            _("It must hold exactly 510 x 256 numbers of four bytes."),
         )
     return np.frombuffer(content, dtype=_RAW_TYPE).reshape(PACK_SHAPE)
 
@@ -217,7 +233,8 @@ def _read_raw(path: Path) -> FloatArray:
 def _check_size(path: Path) -> None:
     if path.stat().st_size > _MOST_BYTES:
         raise BadInputError(
-            f"{path.name} is too large to be a voice.", "A Kokoro voice takes half a megabyte."
+            _("{name} is too large to be a voice.", name=path.name),
+            _("A Kokoro voice takes half a megabyte."),
         )
 
 
@@ -225,7 +242,8 @@ def _checked_suffix(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise BadInputError(
-            f"{path.name} is no voice file.", f"Voice files end in {', '.join(SUFFIXES)}."
+            _("{name} is no voice file.", name=path.name),
+            _("Voice files end in {suffixes}.", suffixes=", ".join(SUFFIXES)),
         )
     return suffix
 
@@ -269,14 +287,15 @@ class VoiceFolder:
     def _single(self, name: str, paths: dict[str, Path]) -> FloatArray:
         if not paths:
             raise ModelMissingError(
-                "There are no voices of Kokoro yet.",
-                "Download the model on the Models tab.",
+                _("There are no voices of Kokoro yet."),
+                _("Download the model on the Models tab."),
                 details=f"None in {self._folder}.",
             )
         if name not in paths:
             near = difflib.get_close_matches(name, paths, n=3) or [*paths][:3]
             raise BadInputError(
-                f"Kokoro has no voice {name!r}.", f"Did you mean {', '.join(near)}?"
+                _("Kokoro has no voice {name!r}.", name=name),
+                _("Did you mean {near}?", near=", ".join(near)),
             )
         return self._read(paths[name])
 
@@ -305,7 +324,9 @@ class VoiceFolder:
             else "Delete it on the Voice Presets tab and import it again."
         )
         reason = error.message if isinstance(error, BadInputError) else str(error)
-        return CorruptFileError(f"The voice {path.stem} cannot be used: {reason}", remedy)
+        return CorruptFileError(
+            _("The voice {stem} cannot be used: {reason}", stem=path.stem, reason=reason), remedy
+        )
 
 
 # -- Voices in the form that synthesis takes -------------------------------------------------------
@@ -355,8 +376,8 @@ def voice_of_prompt(prompt: VoicePrompt) -> SpeakingVoice:
     """The voice in a prompt. Raises BadInputError for a prompt that is not Kokoro's."""
     if prompt.engine != ENGINE or STYLE_TENSOR not in prompt.tensors:
         raise BadInputError(
-            f"This voice was prepared for {prompt.engine}, not for Kokoro.",
-            "Prepare the sample again with this engine.",
+            _("This voice was prepared for {engine}, not for Kokoro.", engine=prompt.engine),
+            _("Prepare the sample again with this engine."),
         )
     return SpeakingVoice(
         pack=checked_pack(prompt.tensors[STYLE_TENSOR], "The prepared voice"),

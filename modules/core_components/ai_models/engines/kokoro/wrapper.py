@@ -28,6 +28,7 @@ from modules.core_components.ai_models.engines.kokoro.symbols import (
 from modules.core_components.ai_models.engines.kokoro.voices import SpeakingVoice, VoiceFolder
 from modules.core_components.ai_models.model_utils import module_bytes
 from modules.core_components.errors import BadInputError
+from modules.core_components.texts import _
 
 if TYPE_CHECKING:
     import torch
@@ -71,7 +72,7 @@ def predict_prosody(kmodel: Any, ids: Tensor, style: Tensor, speed: float) -> Pr
     encoded = kmodel.bert_encoder(encoded).transpose(-1, -2)
     predictor = kmodel.predictor
     features = predictor.text_encoder(encoded, manner, lengths, nothing_hidden)
-    hidden, _ = predictor.lstm(features)
+    hidden, _unused = predictor.lstm(features)
     spans = torch.sigmoid(predictor.duration_proj(hidden)).sum(-1) / speed
     durations = torch.round(spans).clamp(min=1).long().reshape(-1)
     positions = torch.arange(length, device=ids.device)
@@ -198,12 +199,18 @@ class KokoroV1Wrapper:
         unknown = sorted(set(phonemes) - set(self.vocabulary))
         if unknown:
             raise BadInputError(
-                f"Kokoro has no sound for {', '.join(map(repr, unknown))}.",
-                "Use the phonemes of its vocabulary.",
+                _("Kokoro has no sound for {map}.", map=", ".join(map(repr, unknown))),
+                _("Use the phonemes of its vocabulary."),
             )
         most = int(self.model.context_length) - 2  # two places mark the ends
         if not 0 < len(phonemes) <= most:
-            raise BadInputError(f"Kokoro speaks 1 to {most} phonemes at once, not {len(phonemes)}.")
+            raise BadInputError(
+                _(
+                    "Kokoro speaks 1 to {most} phonemes at once, not {count}.",
+                    most=most,
+                    count=len(phonemes),
+                )
+            )
         return phonemes
 
     def _of_phonemes(self, phonemes: str, durations_frames: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -17,6 +17,7 @@ from modules.core_components.ai_models.model_utils import (
     seeded,
 )
 from modules.core_components.errors import CorruptFileError
+from modules.core_components.texts import _
 
 if TYPE_CHECKING:
     import torch
@@ -116,7 +117,7 @@ def _check_complete(model: Any, folder: Path) -> None:
 
     with safe_open(folder / WEIGHTS, framework="pt") as file:
         there = set(file.keys())
-    own = {name for name, _ in model.named_parameters() if not name.startswith(TOKENIZER)}
+    own = {name for name, _unused in model.named_parameters() if not name.startswith(TOKENIZER)}
     missing = sorted(own - there)
     if missing:
         raise _damaged(f"{folder / WEIGHTS} lacks {len(missing)} weights, such as {missing[0]}.")
@@ -124,7 +125,7 @@ def _check_complete(model: Any, folder: Path) -> None:
 
 def _damaged(details: str) -> CorruptFileError:
     return CorruptFileError(
-        "The files of OmniVoice are damaged or incomplete.",
-        "Delete the model on the Models tab and download it again.",
+        _("The files of OmniVoice are damaged or incomplete."),
+        _("Delete the model on the Models tab and download it again."),
         details=" ".join(details.split())[:400],
     )

@@ -53,6 +53,7 @@ from modules.core_components.text.language_codes import match_language
 from modules.core_components.text.languages import base_language, language_name
 from modules.core_components.text.reading.front_end import spoken_form, steps_without
 from modules.core_components.text.sentences import Piece, plan_pieces
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray, Sample, Speech, VoicePrompt
 
 REQUIRED_PACKAGES = ("torch", "torchaudio", "transformers", "omnivoice", "pydub", "accelerate")
@@ -106,7 +107,8 @@ class OmniVoiceEngine(CatalogEngine):
         """
         if not self.can_clone:
             raise BadInputError(
-                f"{self.label} cannot take the voice of a sample.", "Choose OmniVoice."
+                _("{label} cannot take the voice of a sample.", label=self.label),
+                _("Choose OmniVoice."),
             )
         progress(0.0, "Preparing the voice")
         samples, words = read_reference(sample, self._context.engine, cancel)
@@ -128,7 +130,9 @@ class OmniVoiceEngine(CatalogEngine):
         BadInputError for any other file, and for a model that does not clone.
         """
         if not self.can_clone:
-            raise BadInputError(f"{self.label} does not clone.", "Choose OmniVoice.")
+            raise BadInputError(
+                _("{label} does not clone.", label=self.label), _("Choose OmniVoice.")
+            )
         tensors, info = read_package_file(path)
         content = tensors[CODES].tobytes().hex() + str(tensors[CODES].shape)
         key = VoicePromptStore.key_of_recording(
@@ -153,8 +157,12 @@ class OmniVoiceEngine(CatalogEngine):
         """
         if options.language not in self.languages:
             raise BadInputError(
-                f"{self.label} does not speak {options.language!r}.",
-                "Choose one of its languages.",
+                _(
+                    "{label} does not speak {language!r}.",
+                    label=self.label,
+                    language=options.language,
+                ),
+                _("Choose one of its languages."),
                 "language",
             )
         traits = self._check_voice(voice, options)
@@ -167,26 +175,33 @@ class OmniVoiceEngine(CatalogEngine):
         if not self.can_clone:
             if not isinstance(voice, str):
                 raise BadInputError(
-                    f"{self.label} cannot take the voice of a sample.", "Choose OmniVoice.", "voice"
+                    _("{label} cannot take the voice of a sample.", label=self.label),
+                    _("Choose OmniVoice."),
+                    "voice",
                 )
             traits = read_traits(voice, "voice")
             if not traits:
                 raise BadInputError(
-                    "The voice is not described yet.",
-                    "Name traits with commas: female, young adult, low pitch, british accent.",
+                    _("The voice is not described yet."),
+                    _("Name traits with commas: female, young adult, low pitch, british accent."),
                     "voice",
                 )
             return traits
         if isinstance(voice, str):
             raise BadInputError(
-                f"{self.label} has no voices of its own.", "Give it a sample.", "voice"
+                _("{label} has no voices of its own.", label=self.label),
+                _("Give it a sample."),
+                "voice",
             )
         mine = (voice.engine, voice.model_id) == (ENGINE, self.model_id)
         if not mine or CODES not in voice.tensors or not {TEXT, LEVEL} <= voice.info.keys():
             raise BadInputError(
-                f"This voice was prepared for {voice.model_id or voice.engine}, "
-                f"not for {self.label}.",
-                "Prepare it again.",
+                _(
+                    "This voice was prepared for {model_id}, not for {label}.",
+                    model_id=voice.model_id or voice.engine,
+                    label=self.label,
+                ),
+                _("Prepare it again."),
                 "voice",
             )
         return read_traits(getattr(options, "traits", ""), "traits")
@@ -225,7 +240,10 @@ class OmniVoiceEngine(CatalogEngine):
                     yield Speech(chunk, SAMPLE_RATE_HZ, notes=notes)
                     notes = ()
         if not spoken:
-            raise StudioError(f"{self.label} made no speech of {text[:60]!r}.", "Try another seed.")
+            raise StudioError(
+                _("{label} made no speech of {text!r}.", label=self.label, text=text[:60]),
+                _("Try another seed."),
+            )
 
     def _piece(
         self,
@@ -259,7 +277,9 @@ class OmniVoiceEngine(CatalogEngine):
         finally:
             steps.close()
         if made is None:
-            raise StudioError(f"{self.label} made no speech.", "Try another seed.")
+            raise StudioError(
+                _("{label} made no speech.", label=self.label), _("Try another seed.")
+            )
         return made
 
     def model_spec(self) -> ModelSpec[OmniNetwork]:
@@ -301,10 +321,17 @@ def _plan(
         speed = usual_s / options.length_s
         if not 1 / _MOST_STRETCHED <= speed <= _MOST_STRETCHED:
             raise BadInputError(
-                f"The text takes about {usual_s:.1f} seconds, and cannot be spoken in "
-                f"{options.length_s:g}.",
-                f"Choose a length between {usual_s / _MOST_STRETCHED:.1f} and "
-                f"{usual_s * _MOST_STRETCHED:.1f} seconds, or 0.",
+                _(
+                    "The text takes about {usual_s:.1f} seconds, and cannot be spoken in "
+                    "{length_s:g}.",
+                    usual_s=usual_s,
+                    length_s=options.length_s,
+                ),
+                _(
+                    "Choose a length between {usual_s:.1f} and {usual_s_2:.1f} seconds, or 0.",
+                    usual_s=usual_s / _MOST_STRETCHED,
+                    usual_s_2=usual_s * _MOST_STRETCHED,
+                ),
                 "length_s",
             )
     limit = network.characters(text, prompt, speed)

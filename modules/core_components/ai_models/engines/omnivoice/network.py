@@ -19,6 +19,7 @@ from modules.core_components.ai_models.engines.omnivoice.options import OmniVoic
 from modules.core_components.ai_models.model_utils import module_bytes
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray
 
 if TYPE_CHECKING:
@@ -105,8 +106,8 @@ class OmniNetwork:
                 if "empty after silence removal" not in str(error):
                     raise
                 raise BadInputError(
-                    "There is nothing to be heard in the sample.",
-                    "Choose a recording with clear speech.",
+                    _("There is nothing to be heard in the sample."),
+                    _("Choose a recording with clear speech."),
                     "voice",
                 ) from error
 

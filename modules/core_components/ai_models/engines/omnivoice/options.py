@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from modules.core_components.ai_models.engines.options import as_written_option, option
 from modules.core_components.errors import BadInputError
+from modules.core_components.texts import _
 
 # As the package's omnivoice/utils/voice_design.py has them (a test compares the two); one of each
 # kind at most. Accents are for English text, dialects for Chinese.
@@ -89,14 +90,16 @@ def read_traits(words: str, parameter: str) -> str:
     for word in given:
         if word not in known:
             raise BadInputError(
-                f"OmniVoice does not know the trait “{word}”.",
-                f"With commas between them, it knows: {', '.join(known)}.",
+                _("OmniVoice does not know the trait “{word}”.", word=word),
+                _("With commas between them, it knows: {known}.", known=", ".join(known)),
                 parameter,
             )
     for kind in (*TRAITS, (*_ACCENTS, *_DIALECTS)):
         found = [word for word in dict.fromkeys(given) if word in kind]
         if len(found) > 1:
             raise BadInputError(
-                f"A voice cannot be {' and '.join(found)} at once.", "Keep one of them.", parameter
+                _("A voice cannot be {found} at once.", found=" and ".join(found)),
+                _("Keep one of them."),
+                parameter,
             )
     return ", ".join(dict.fromkeys(given))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modules.core_components.errors import BadInputError
+from modules.core_components.texts import _
 from modules.core_components.values import VoicePrompt
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ def read_package_file(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, An
         OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError, pickle.UnpicklingError,
     ) as error:  # fmt: skip
         raise BadInputError(
-            f"{path.name} is no voice prompt of OmniVoice.",
-            "Choose a voice that OmniVoice itself saved.",
+            _("{name} is no voice prompt of OmniVoice.", name=path.name),
+            _("Choose a voice that OmniVoice itself saved."),
             details=" ".join(str(error).split())[:300],
         ) from error
 

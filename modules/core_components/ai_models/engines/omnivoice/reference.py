@@ -10,6 +10,7 @@ from modules.core_components.audio.speech_regions import speech_regions
 from modules.core_components.errors import BadInputError, ModelMissingError
 from modules.core_components.progress import CancelToken, no_progress
 from modules.core_components.text.languages import base_language
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray, Sample, Speech
 
 SAMPLE_RATE_HZ = 24_000
@@ -42,7 +43,7 @@ def read_reference(
 
 def _cut(speech: Speech, cancel: CancelToken) -> Speech:
     """Its beginning, up to the last pause within 15 seconds."""
-    ends = [end for _, end in speech_regions(speech, cancel) if end <= _CUT_TO_S]
+    ends = [end for _unused, end in speech_regions(speech, cancel) if end <= _CUT_TO_S]
     end_s = ends[-1] if ends and ends[-1] >= _LEAST_CUT_S else _CUT_TO_S
     return Speech(speech.samples[: int(end_s * SAMPLE_RATE_HZ)], SAMPLE_RATE_HZ)
 
@@ -65,13 +66,15 @@ def _listen(
         words = " ".join(segment.text.strip() for segment in heard.segments).strip()
         if not words:
             raise BadInputError(
-                f"No words were understood in {sample.name}.",
-                "Write down what it says, or choose a clearer recording.",
+                _("No words were understood in {name}.", name=sample.name),
+                _("Write down what it says, or choose a clearer recording."),
                 "voice",
             )
         return words
     raise ModelMissingError(
-        f"OmniVoice needs the words of {sample.name}, and no listening model here can write them "
-        "down.",
-        "Write down what the sample says, or download Whisper base on the Models tab.",
+        _(
+            "OmniVoice needs the words of {name}, and no listening model here can write them down.",
+            name=sample.name,
+        ),
+        _("Write down what the sample says, or download Whisper base on the Models tab."),
     )

@@ -12,6 +12,7 @@ import yaml
 from modules.core_components import atomic
 from modules.core_components.ai_models.model_utils import seeded
 from modules.core_components.errors import CorruptFileError, StudioError
+from modules.core_components.texts import _
 
 WEIGHTS, CONFIG = "model.safetensors", "config.yaml"
 # The form in which the package's configurations name them.
@@ -32,7 +33,7 @@ def corrupt(path: Path, reason: object) -> CorruptFileError:
     """The error for a file that does not hold what it must."""
     detail = " ".join(str(reason).split())[:300].rstrip(".")
     return CorruptFileError(
-        "A file of Pocket TTS is damaged.", _REMEDY, details=f"{path}: {detail}."
+        _("A file of Pocket TTS is damaged."), _REMEDY, details=f"{path}: {detail}."
     )
 
 
@@ -88,7 +89,7 @@ def _check_cloning(model: Any, folder: Path) -> None:
     silent = not any(weight.any() for weight in model.mimi.encoder.parameters())
     if silent or not model.has_voice_cloning:
         raise CloningMissingError(
-            "These weights of Pocket TTS are those without voice cloning.",
+            _("These weights of Pocket TTS are those without voice cloning."),
             _NO_CLONING_REMEDY,
             details=str(folder),
         )

@@ -33,6 +33,7 @@ from modules.core_components.progress import POLL_S, CancelToken, Progress
 from modules.core_components.text.languages import base_language, language_name
 from modules.core_components.text.reading.front_end import spoken_form, steps_without
 from modules.core_components.text.sentences import Piece, plan_pieces
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray, Sample, Speech, VoicePrompt
 
 REQUIRED_PACKAGES = ("torch", "pocket_tts", "sentencepiece")
@@ -128,19 +129,28 @@ class PocketEngine(CatalogEngine):
         """
         if options.language not in self.languages:
             raise BadInputError(
-                f"{self.label} does not speak {options.language!r}.",
-                f"It speaks {', '.join(self.languages)}.",
+                _(
+                    "{label} does not speak {language!r}.",
+                    label=self.label,
+                    language=options.language,
+                ),
+                _("It speaks {languages}.", languages=", ".join(self.languages)),
                 "language",
             )
         if isinstance(voice, str):
             raise BadInputError(
-                f"{self.label} has no voices of its own.", "Give it a sample.", "voice"
+                _("{label} has no voices of its own.", label=self.label),
+                _("Give it a sample."),
+                "voice",
             )
         if (voice.engine, voice.model_id) != (ENGINE, self.model_id):
             raise BadInputError(
-                f"This voice was prepared for {voice.model_id or voice.engine}, "
-                f"not for {self.label}.",
-                "Prepare it again.",
+                _(
+                    "This voice was prepared for {model_id}, not for {label}.",
+                    model_id=voice.model_id or voice.engine,
+                    label=self.label,
+                ),
+                _("Prepare it again."),
                 "voice",
             )
         text = spoken_form(text, options.language, steps_without(options.as_written))

@@ -64,6 +64,7 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.text.reading.front_end import FORMATTING_ONLY, spoken_form
 from modules.core_components.text.sentences import Piece, plan_pieces
+from modules.core_components.texts import _
 from modules.core_components.values import Sample, Speech, VoicePrompt
 
 logger = logging.getLogger(__name__)
@@ -118,16 +119,24 @@ class Qwen3TTSEngine(CatalogEngine, PackageCalls):
         """
         if not self.can_clone:
             raise BadInputError(
-                f"{self.label} cannot take the voice of a sample.", "Choose a Base model."
+                _("{label} cannot take the voice of a sample.", label=self.label),
+                _("Choose a Base model."),
             )
         progress(0.0, "Preparing the voice")
         advice = "Give Qwen3-TTS at least 3 seconds of the voice."
         speech = read_sample(sample.path, sample.name, SAMPLE_RATE_HZ, advice)
         if sample.ref_text.strip() and speech.duration_s > _LONGEST_SAMPLE_S:
             raise BadInputError(
-                f"{sample.name} is {speech.duration_s:.0f} seconds long.",
-                f"Qwen3-TTS takes at most {_LONGEST_SAMPLE_S:.0f} seconds with their text: "
-                "cut the sample, or leave its text empty to have the timbre alone taken.",
+                _(
+                    "{name} is {duration_s:.0f} seconds long.",
+                    name=sample.name,
+                    duration_s=speech.duration_s,
+                ),
+                _(
+                    "Qwen3-TTS takes at most {longest_sample_s:.0f} seconds with their text: "
+                    "cut the sample, or leave its text empty to have the timbre alone taken.",
+                    longest_sample_s=_LONGEST_SAMPLE_S,
+                ),
             )
         key = VoicePromptStore.key(
             sample, ENGINE, self.model_id, self.model_revision, self.prompt_parameters()
@@ -149,15 +158,19 @@ class Qwen3TTSEngine(CatalogEngine, PackageCalls):
         """
         if options.language not in self.languages:
             raise BadInputError(
-                f"{self.label} does not speak {options.language!r}.",
-                f"It speaks {', '.join(self.languages)}.",
+                _(
+                    "{label} does not speak {language!r}.",
+                    label=self.label,
+                    language=options.language,
+                ),
+                _("It speaks {languages}.", languages=", ".join(self.languages)),
                 "language",
             )
         replay_possible = can_use_graphs(self._context.device)
         if options.backend == "accelerated" and not replay_possible:
             raise BadInputError(
-                "The accelerated backend needs an NVIDIA GPU and the package faster-qwen3-tts.",
-                "Choose auto or plain.",
+                _("The accelerated backend needs an NVIDIA GPU and the package faster-qwen3-tts."),
+                _("Choose auto or plain."),
                 "backend",
             )
         self._check_voice(voice, options)
@@ -183,27 +196,33 @@ class Qwen3TTSEngine(CatalogEngine, PackageCalls):
         if isinstance(options, CloneOptions):
             if isinstance(voice, str):
                 raise BadInputError(
-                    f"{self.label} has no voices of its own.", "Give it a sample.", "voice"
+                    _("{label} has no voices of its own.", label=self.label),
+                    _("Give it a sample."),
+                    "voice",
                 )
             check_prompt(voice, "" if options.likeness == BEST else options.likeness)
             return
         if not isinstance(voice, str):
             raise BadInputError(
-                f"{self.label} cannot take the voice of a sample.", "Choose a Base model.", "voice"
+                _("{label} cannot take the voice of a sample.", label=self.label),
+                _("Choose a Base model."),
+                "voice",
             )
         if self.designs_voices:
             if not voice.strip():
                 raise BadInputError(
-                    "The voice is not described yet.",
-                    "Say what it is like: age, sex, timbre, pace, mood.",
+                    _("The voice is not described yet."),
+                    _("Say what it is like: age, sex, timbre, pace, mood."),
                     "voice",
                 )
             return
         known = self.voices()
         if voice.lower() not in (name.lower() for name in known):
             raise BadInputError(
-                f"{self.label} has no voice {voice!r}.",
-                f"It has {', '.join(known)}." if known else "Download the model first.",
+                _("{label} has no voice {voice!r}.", label=self.label, voice=voice),
+                _("It has {known}.", known=", ".join(known))
+                if known
+                else _("Download the model first."),
                 "voice",
             )
 

@@ -15,6 +15,7 @@ from modules.core_components.ai_models.engines.qwen3_tts.options import IN_CONTE
 from modules.core_components.ai_models.engines.qwen3_tts.package import import_qwen_tts
 from modules.core_components.ai_models.model_utils import seeded
 from modules.core_components.errors import BadInputError
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray, VoicePrompt
 
 
@@ -136,14 +137,14 @@ def check_prompt(prompt: VoicePrompt, mode: str = "") -> None:
     """Raises BadInputError as `item_of_prompt`; loads nothing."""
     if prompt.engine != ENGINE or _VECTOR not in prompt.tensors:
         raise BadInputError(
-            f"This voice was prepared for {prompt.engine}, not for Qwen3-TTS.",
-            "Prepare the sample for this engine.",
+            _("This voice was prepared for {engine}, not for Qwen3-TTS.", engine=prompt.engine),
+            _("Prepare the sample for this engine."),
             "voice",
         )
     if mode == IN_CONTEXT and _CODES not in prompt.tensors:
         raise BadInputError(
-            "The words of the sample are not known, and in-context cloning needs them.",
-            "Write down what the sample says (the studio can do it), or choose voice-only.",
+            _("The words of the sample are not known, and in-context cloning needs them."),
+            _("Write down what the sample says (the studio can do it), or choose voice-only."),
             "likeness",
         )
 

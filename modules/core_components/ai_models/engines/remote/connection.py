@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from modules.core_components.errors import BadInputError, RemoteError
 from modules.core_components.progress import POLL_S, CancelToken
 from modules.core_components.remotes import Remote, is_this_machine
+from modules.core_components.texts import _
 
 if TYPE_CHECKING:
     import httpx
@@ -75,8 +76,8 @@ class Connection:
             return json.loads(content)
         except (ValueError, RecursionError) as error:
             raise RemoteError(
-                f"{self.name} did not answer as a server for speech does.",
-                "Check its address.",
+                _("{name} did not answer as a server for speech does.", name=self.name),
+                _("Check its address."),
                 details=f"{self.remote.url}{call.path} sent no JSON.",
             ) from error
 
@@ -101,8 +102,8 @@ class Connection:
     def too_large(self) -> RemoteError:
         """For an answer above its limit."""
         return RemoteError(
-            f"{self.name} sent more than such an answer can have, and was cut off.",
-            "Try again; if it goes on, the server there has a fault.",
+            _("{name} sent more than such an answer can have, and was cut off.", name=self.name),
+            _("Try again; if it goes on, the server there has a fault."),
         )
 
 
@@ -157,8 +158,8 @@ class _Exchange:
             raise self._unreachable(str(error)) from error
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
             raise RemoteError(
-                f"The connection to {self._connection.name} broke off.",
-                "Try again.",
+                _("The connection to {name} broke off.", name=self._connection.name),
+                _("Try again."),
                 details=f"{self._connection.remote.url}: {type(error).__name__}",
             ) from error
 
@@ -226,35 +227,52 @@ class _Exchange:
         details = f"{self._connection.remote.url}{self._call.path} answered {status}."
         if status in _NO_PERMISSION:
             hint = "Give the key anew, as the other machine has it (Models)."
-            return RemoteError(f"{name} does not accept the key.", hint, details=details)
+            return RemoteError(
+                _("{name} does not accept the key.", name=name), hint, details=details
+            )
         if status in (404, 405):
             reason = message or "It has no such model, or no such service."
             hint = "Ask it anew what it has (Models)."
-            return RemoteError(f"{name} does not have this: {reason}", hint, details=details)
+            return RemoteError(
+                _("{name} does not have this: {reason}", name=name, reason=reason),
+                hint,
+                details=details,
+            )
         if status in _BUSY:
             reason = message or "It cannot answer now."
-            return RemoteError(f"{name} is busy: {reason}", "Try again later.", details=details)
+            return RemoteError(
+                _("{name} is busy: {reason}", name=name, reason=reason),
+                _("Try again later."),
+                details=details,
+            )
         if status >= 500:
             reason = message or f"Its server failed (HTTP {status})."
             hint = "Look at the other machine, or try again."
-            return RemoteError(f"{name} failed: {reason}", hint, details=details)
+            return RemoteError(
+                _("{name} failed: {reason}", name=name, reason=reason), hint, details=details
+            )
         reason = message or f"HTTP {status}."
-        return BadInputError(f"{name} refuses the request: {reason}", details=details)
+        return BadInputError(
+            _("{name} refuses the request: {reason}", name=name, reason=reason), details=details
+        )
 
     def _redirected(self, place: str) -> RemoteError:
         host = urlsplit(place).netloc[:100] or "another place"
         return RemoteError(
-            f"{self._connection.name} passes the request on to {host}, which the studio does not "
-            "follow.",
-            "If you trust that address, add it in place of the other.",
+            _(
+                "{name} passes the request on to {host}, which the studio does not follow.",
+                name=self._connection.name,
+                host=host,
+            ),
+            _("If you trust that address, add it in place of the other."),
             details=f"{self._connection.remote.url}{self._call.path} redirects.",
         )
 
     def _unreachable(self, reason: str) -> RemoteError:
         remote = self._connection.remote
         return RemoteError(
-            f"{self._connection.name} cannot be reached.",
-            "Is the other machine on, and its server open for this one?",
+            _("{name} cannot be reached.", name=self._connection.name),
+            _("Is the other machine on, and its server open for this one?"),
             details=f"{remote.url}: {reason}",
         )
 
@@ -263,8 +281,12 @@ class _Exchange:
             return self._unreachable(f"no connection within {CONNECT_TIMEOUT_S:.0f} s")
         remote = self._connection.remote
         return RemoteError(
-            f"{self._connection.name} sent nothing for {remote.timeout_s:.0f} s.",
-            "Perhaps it is loading a model: try again later.",
+            _(
+                "{name} sent nothing for {timeout_s:.0f} s.",
+                name=self._connection.name,
+                timeout_s=remote.timeout_s,
+            ),
+            _("Perhaps it is loading a model: try again later."),
             details=remote.url,
         )
 

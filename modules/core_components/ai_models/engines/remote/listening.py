@@ -30,6 +30,7 @@ from modules.core_components.audio.speech_regions import speech_regions
 from modules.core_components.errors import BadInputError, RemoteError
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.text.language_codes import language_tag
+from modules.core_components.texts import _
 from modules.core_components.units import clock_text
 from modules.core_components.values import Segment, Speech, Word
 
@@ -108,7 +109,7 @@ class RemoteListener(ListeningEngine):
         JobCancelled.
         """
         if not np.isfinite(speech.samples).all():
-            raise BadInputError("The recording has samples that are not numbers.")
+            raise BadInputError(_("The recording has samples that are not numbers."))
         parts = parts_at_pauses(speech, cancel)
         if not parts:
             return Transcription(TranscriptionInfo("", 0.0, speech.duration_s, 0.0), iter(()))
@@ -171,8 +172,8 @@ class RemoteListener(ListeningEngine):
             return _Answer.model_validate(answer)
         except ValidationError as error:
             raise RemoteError(
-                f"{self._connection.name} sent no transcript that can be read.",
-                "Check that the chosen model transcribes.",
+                _("{name} sent no transcript that can be read.", name=self._connection.name),
+                _("Check that the chosen model transcribes."),
                 details=str(error.errors(include_url=False, include_input=False)[0]["msg"]),
             ) from error
 

@@ -28,6 +28,7 @@ from modules.core_components.errors import BadInputError, RemoteError
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.remotes import REMOTE_FAMILY, RemoteModel
 from modules.core_components.text.languages import language_name
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray, Sample, Speech, VoicePrompt
 
 SAMPLE_RATE_HZ = 24_000
@@ -156,17 +157,24 @@ class RemoteSpeaker:
     def _voice_fields(self, voice: VoicePrompt | str) -> dict[str, Any]:
         if isinstance(voice, str):
             if not voice:
-                raise BadInputError(f"{self.label} needs a voice.", "Choose one.", "voice")
+                raise BadInputError(
+                    _("{label} needs a voice.", label=self.label), _("Choose one."), "voice"
+                )
             return {"voice": voice}
         if not self.can_clone:
             raise BadInputError(
-                f"{self.label} cannot clone a voice.", "Choose one of its own voices.", "voice"
+                _("{label} cannot clone a voice.", label=self.label),
+                _("Choose one of its own voices."),
+                "voice",
             )
         if (voice.engine, voice.model_id) != (REMOTE_FAMILY, self.model_id):
             raise BadInputError(
-                f"This voice was prepared for {voice.model_id or voice.engine}, "
-                f"not for {self.label}.",
-                "Prepare it again.",
+                _(
+                    "This voice was prepared for {model_id}, not for {label}.",
+                    model_id=voice.model_id or voice.engine,
+                    label=self.label,
+                ),
+                _("Prepare it again."),
                 "voice",
             )
         recording = encode_speech(Speech(voice.tensors["samples"], SAMPLE_RATE_HZ), "wav")
@@ -200,12 +208,18 @@ class RemoteSpeaker:
                 wav.finish()
             except NotWavError as error:
                 raise RemoteError(
-                    f"{self._connection.name} sent no sound that can be read: {error}.",
-                    "Check that its server speaks, and that its address is right.",
+                    _(
+                        "{name} sent no sound that can be read: {error}.",
+                        name=self._connection.name,
+                        error=error,
+                    ),
+                    _("Check that its server speaks, and that its address is right."),
                 ) from error
             held.append(resampler.finish())
             rest = np.concatenate(held)
             if not spoken_s:
-                raise RemoteError(f"{self._connection.name} sent no sound.", "Try again.")
+                raise RemoteError(
+                    _("{name} sent no sound.", name=self._connection.name), _("Try again.")
+                )
         if len(rest):
             yield Speech(rest, SAMPLE_RATE_HZ)

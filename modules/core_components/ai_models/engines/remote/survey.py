@@ -19,6 +19,7 @@ from modules.core_components.remotes import (
     RemoteKind,
     RemoteModel,
 )
+from modules.core_components.texts import _
 
 _SPEAKS, _LISTENS = "text-to-speech", "speech-to-text"
 # Servers with OpenAI's API do not say what their models do; their names do.
@@ -72,8 +73,8 @@ def survey(
     if not models:
         has = ", ".join(list(about)[:10]) or "none"
         raise BadInputError(
-            f"{connection.name} names no model that speaks or transcribes.",
-            "Say which of its models do.",
+            _("{name} names no model that speaks or transcribes.", name=connection.name),
+            _("Say which of its models do."),
             details=f"It has: {has}. Name them with --speaks MODEL or --transcribes MODEL.",
         )
     return connection.remote.model_copy(update={"kind": kind, "models": models})

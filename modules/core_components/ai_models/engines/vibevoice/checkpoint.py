@@ -12,6 +12,7 @@ from modules.core_components.ai_models.catalog import HubSource, ModelEntry
 from modules.core_components.ai_models.model_pool import is_out_of_memory
 from modules.core_components.ai_models.model_utils import load_with_attention
 from modules.core_components.errors import CorruptFileError
+from modules.core_components.texts import _
 
 if TYPE_CHECKING:
     import torch
@@ -35,9 +36,16 @@ def refuse_old_layout(entry: ModelEntry, folder: Path) -> None:
         return
     wanted = next((s.repository for s in entry.sources if isinstance(s, HubSource)), "the hub")
     raise CorruptFileError(
-        f"{entry.label} is installed in the old layout of Microsoft's own repository, which "
-        "cannot be loaded.",
-        f"Delete it and download {wanted} on the Models tab: the same weights in another layout.",
+        _(
+            "{label} is installed in the old layout of Microsoft's own repository, "
+            "which cannot be loaded.",
+            label=entry.label,
+        ),
+        _(
+            "Delete it and download {wanted} on the Models tab: the same weights in "
+            "another layout.",
+            wanted=wanted,
+        ),
         details=f"It lies in {folder}. In the terminal: `models download {entry.id}`.",
     )
 
@@ -99,7 +107,7 @@ def cast_audio(inputs: Mapping[str, Any], model: Any) -> dict[str, Any]:
 
 def _damaged(label: str, folder: Path, reason: str) -> CorruptFileError:
     return CorruptFileError(
-        f"{label} could not be loaded: its files are damaged or incomplete.",
-        "Delete the model on the Models tab and download it again.",
+        _("{label} could not be loaded: its files are damaged or incomplete.", label=label),
+        _("Delete the model on the Models tab and download it again."),
         details=f"{folder}: {reason.strip().splitlines()[0]}",
     )

@@ -48,6 +48,7 @@ from modules.core_components.audio.joining import SENTENCE_PAUSE_S, LevelMatcher
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.text.reading.front_end import FORMATTING_ONLY, spoken_form
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray, Sample, Speech, VoicePrompt
 
 if TYPE_CHECKING:
@@ -135,7 +136,9 @@ class VibeVoiceEngine(CatalogEngine):
         """
         if isinstance(voice, str):
             raise BadInputError(
-                f"{self.label} has no voice {voice!r}.", "Give it a sample of a voice.", "voice"
+                _("{label} has no voice {voice!r}.", label=self.label, voice=voice),
+                _("Give it a sample of a voice."),
+                "voice",
             )
         paragraphs = _plain(text, options).splitlines()
         return self._stream([ScriptLine(0, one) for one in paragraphs], (voice,), options, cancel)
@@ -162,8 +165,12 @@ class VibeVoiceEngine(CatalogEngine):
         self.check_device()
         if options.language not in self.languages:
             raise BadInputError(
-                f"{self.label} does not speak {options.language!r}.",
-                f"It speaks {', '.join(self.languages)}.",
+                _(
+                    "{label} does not speak {language!r}.",
+                    label=self.label,
+                    language=options.language,
+                ),
+                _("It speaks {languages}.", languages=", ".join(self.languages)),
                 "language",
             )
         latents = [self._latents(voice) for voice in voices]
@@ -189,8 +196,12 @@ class VibeVoiceEngine(CatalogEngine):
                     yield from _as_speech(joiner.feed(levels.feed(chunk)))
             if not spoken:
                 raise StudioError(
-                    f"{self.label} made no speech of {part.lines[0].text[:60]!r}.",
-                    "Try another seed, or a longer text.",
+                    _(
+                        "{label} made no speech of {text!r}.",
+                        label=self.label,
+                        text=part.lines[0].text[:60],
+                    ),
+                    _("Try another seed, or a longer text."),
                 )
             levels.end_piece()
             yield from _as_speech(joiner.end_piece(0.0 if last else SENTENCE_PAUSE_S))
@@ -233,8 +244,8 @@ class VibeVoiceEngine(CatalogEngine):
     def _latents(self, voice: VoicePrompt) -> FloatArray:
         if voice.engine != ENGINE or voice.model_id != self.model_id:
             raise BadInputError(
-                f"The voice was prepared for another model than {self.label}.",
-                "Prepare the sample again with this model.",
+                _("The voice was prepared for another model than {label}.", label=self.label),
+                _("Prepare the sample again with this model."),
                 "voice",
             )
         latents: FloatArray = voice.tensors[_LATENTS]
@@ -246,13 +257,20 @@ class VibeVoiceEngine(CatalogEngine):
             return
         if not self._context.device.startswith("cuda"):
             raise StudioError(
-                f"{self.label} needs an NVIDIA GPU; the device here is {self._context.device}.",
-                "Choose VibeVoice 1.5B, or VibeVoice Large if there is memory for it.",
+                _(
+                    "{label} needs an NVIDIA GPU; the device here is {device}.",
+                    label=self.label,
+                    device=self._context.device,
+                ),
+                _("Choose VibeVoice 1.5B, or VibeVoice Large if there is memory for it."),
             )
         if importlib.util.find_spec("bitsandbytes") is None:
             raise EngineMissingError(
-                f"{self.label} cannot run: a part of the studio that it needs is not installed.",
-                "Run the installer again.",
+                _(
+                    "{label} cannot run: a part of the studio that it needs is not installed.",
+                    label=self.label,
+                ),
+                _("Run the installer again."),
                 details="The Python package bitsandbytes is missing; install.sh or install.bat "
                 "brings it.",
             )

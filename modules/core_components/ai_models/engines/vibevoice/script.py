@@ -11,6 +11,7 @@ from modules.core_components.ai_models.engines.options import option
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.languages import is_spaceless
 from modules.core_components.text.sentences import cut_evenly, split_sentences
+from modules.core_components.texts import _
 
 MAX_SPEAKERS = 4
 LONGEST_SCRIPT = 200_000  # characters: some four hours of speech
@@ -47,29 +48,39 @@ def check_script(lines: Sequence[ScriptLine], voices: int) -> tuple[ScriptLine, 
     speakers = {line.speaker for line in lines}
     if len(speakers) > MAX_SPEAKERS:
         raise BadInputError(
-            f"The script has {len(speakers)} speakers; VibeVoice knows {MAX_SPEAKERS} at most.",
-            "Speak it in parts with fewer speakers, or with another engine line by line.",
+            _(
+                "The script has {count} speakers; VibeVoice knows {max_speakers} at most.",
+                count=len(speakers),
+                max_speakers=MAX_SPEAKERS,
+            ),
+            _("Speak it in parts with fewer speakers, or with another engine line by line."),
             "voice",
         )
     without = sorted(speaker for speaker in speakers if not 0 <= speaker < voices)
     if without:
         raise BadInputError(
-            f"Speaker {without[0] + 1} of the script has no voice.",
-            "Give each speaker a sample.",
+            _("Speaker {without} of the script has no voice.", without=without[0] + 1),
+            _("Give each speaker a sample."),
             "voice",
         )
     length = sum(len(line.text) for line in lines)
     if length > LONGEST_SCRIPT:
         raise BadInputError(
-            f"The script has {length:,} characters; the limit is {LONGEST_SCRIPT:,}.",
-            "Speak it in parts.",
+            _(
+                "The script has {length:,} characters; the limit is {longest_script:,}.",
+                length=length,
+                longest_script=LONGEST_SCRIPT,
+            ),
+            _("Speak it in parts."),
             "text",
         )
     cleaned = (ScriptLine(line.speaker, _speakable(line.text)) for line in lines)
     kept = tuple(line for line in cleaned if any(map(str.isalnum, line.text)))
     if not kept:
         raise BadInputError(
-            "There is nothing in the text that can be spoken.", "Type words or numbers.", "text"
+            _("There is nothing in the text that can be spoken."),
+            _("Type words or numbers."),
+            "text",
         )
     return kept
 

@@ -48,6 +48,7 @@ from modules.core_components.errors import BadInputError, ModelMissingError, Stu
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.speaker_scale import speaker_scale
 from modules.core_components.text.languages import guess_language
+from modules.core_components.texts import _
 from modules.core_components.units import clock_text
 from modules.core_components.values import FloatArray, Segment, Speech
 
@@ -105,7 +106,7 @@ class VibeVoiceAsrEngine(CatalogEngine, ListeningEngine):
         broken audio, and JobCancelled.
         """
         if not np.isfinite(speech.samples).all():
-            raise BadInputError("The recording has samples that are not numbers.")
+            raise BadInputError(_("The recording has samples that are not numbers."))
         samples = resample(speech.samples, speech.sample_rate_hz, SAMPLE_RATE_HZ)
         heard = Speech(samples, SAMPLE_RATE_HZ)
         language = options.language.strip().lower().split("-")[0].replace("auto", "")
@@ -213,7 +214,7 @@ class VibeVoiceAsrEngine(CatalogEngine, ListeningEngine):
         from transformers import VibeVoiceAsrForConditionalGeneration
 
         refuse_old_layout(self._entry, self._context.catalog.folder(self._entry))
-        model, processor, _ = load_checkpoint(
+        model, processor, _unused = load_checkpoint(
             VibeVoiceAsrForConditionalGeneration,
             self.label,
             self._context.ensure_model(self.model_id),

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from modules.core_components.ai_models.engines.xtts.text_form import read_front_end
 from modules.core_components.ai_models.model_utils import import_transformers, seeded
 from modules.core_components.errors import CorruptFileError, ModelMissingError
+from modules.core_components.texts import _
 
 if TYPE_CHECKING:
     import torch
@@ -39,7 +40,7 @@ _REMEDY = "Delete the model on the Models tab, then download or import it again.
 def missing(path: Path) -> ModelMissingError:
     """The error for a file that is not there."""
     return ModelMissingError(
-        "A file of the XTTS model is missing.",
+        _("A file of the XTTS model is missing."),
         _REMEDY,
         details=f"{path.name} is not in {path.parent}.",
     )
@@ -49,7 +50,7 @@ def corrupt(path: Path, reason: object) -> CorruptFileError:
     """The error for a file that does not hold what it must."""
     detail = " ".join(str(reason).split())[:300].rstrip(".")
     return CorruptFileError(
-        "A file of the XTTS model is damaged.", _REMEDY, details=f"{path}: {detail}."
+        _("A file of the XTTS model is damaged."), _REMEDY, details=f"{path}: {detail}."
     )
 
 
@@ -184,8 +185,8 @@ def check_pair(weights: State, weights_path: Path, vocabulary_path: Path) -> Non
     tokens = max(read_vocabulary(vocabulary_path).values()) + 1
     if rows != tokens:
         raise CorruptFileError(
-            "The vocabulary and the weights of the XTTS model belong to different versions.",
-            "Take both from one version, or delete the model and download it again.",
+            _("The vocabulary and the weights of the XTTS model belong to different versions."),
+            _("Take both from one version, or delete the model and download it again."),
             details=f"{vocabulary_path} has {tokens} tokens, but {weights_path} was made for "
             f"{rows}; 2.0.3 has 6681, the versions before it 6153.",
         )

@@ -52,6 +52,7 @@ from modules.core_components.errors import BadInputError, DiskFullError
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.text.reading.front_end import spoken_form, steps_without
 from modules.core_components.text.sentences import Piece, plan_pieces
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray, Sample, Speech, VoicePrompt
 
 REQUIRED_PACKAGES = ("torch", "torchaudio", "TTS")
@@ -140,8 +141,12 @@ class XttsEngine(CatalogEngine):
         """
         if options.language not in self.languages:
             raise BadInputError(
-                f"{self.label} does not speak {options.language!r}.",
-                f"It speaks {', '.join(self.languages)}.",
+                _(
+                    "{label} does not speak {language!r}.",
+                    label=self.label,
+                    language=options.language,
+                ),
+                _("It speaks {languages}.", languages=", ".join(self.languages)),
                 "language",
             )
         self._check_text(text, options.language)
@@ -180,8 +185,15 @@ class XttsEngine(CatalogEngine):
         """Raises BadInputError, before anything is heard, that names letters without a token."""
         if unknown := network.unknown_letters(" ".join(one.text for one in pieces), language):
             raise BadInputError(
-                f"{self.label} cannot say {', '.join(unknown[:_NAMED_AT_MOST])} in this language.",
-                "Choose the language that the text is written in, or leave these characters out.",
+                _(
+                    "{label} cannot say {unknown} in this language.",
+                    label=self.label,
+                    unknown=", ".join(unknown[:_NAMED_AT_MOST]),
+                ),
+                _(
+                    "Choose the language that the text is written in, or leave these "
+                    "characters out."
+                ),
                 "text",
             )
 
@@ -213,8 +225,10 @@ class XttsEngine(CatalogEngine):
         if voice not in speakers:
             known = ", ".join(self.voices()[:3])
             raise BadInputError(
-                f"{self.label} has no voice {voice!r}.",
-                f"There is for example {known}." if known else "Give it a sample of a voice.",
+                _("{label} has no voice {voice!r}.", label=self.label, voice=voice),
+                _("There is for example {known}.", known=known)
+                if known
+                else _("Give it a sample of a voice."),
                 "voice",
             )
         return speakers[voice]

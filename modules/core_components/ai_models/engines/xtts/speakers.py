@@ -16,6 +16,7 @@ from modules.core_components.ai_models.engines.xtts.checkpoint import (
 )
 from modules.core_components.ai_models.engines.xtts.network import Latents
 from modules.core_components.errors import BadInputError
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray, VoicePrompt
 
 ENGINE = "xtts"
@@ -53,11 +54,12 @@ def latents_of_prompt(prompt: VoicePrompt, width: int) -> Latents:
     gpt, decoder = prompt.tensors.get(_GPT), prompt.tensors.get(_DECODER)
     if prompt.engine != ENGINE or gpt is None or decoder is None:
         raise BadInputError(
-            f"This voice was prepared for {prompt.engine}, not for XTTS.", "Prepare it again."
+            _("This voice was prepared for {engine}, not for XTTS.", engine=prompt.engine),
+            _("Prepare it again."),
         )
     if gpt.ndim != 3 or gpt.shape[-1] != width:
         raise BadInputError(
-            "This voice was prepared by an XTTS of another size.", "Prepare it again."
+            _("This voice was prepared by an XTTS of another size."), _("Prepare it again.")
         )
     return Latents(np.asarray(gpt, np.float32), np.asarray(decoder, np.float32))
 

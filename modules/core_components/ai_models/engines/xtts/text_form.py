@@ -22,6 +22,7 @@ from modules.core_components.text.amharic.front_end import (
     LATIN,
     AmharicFrontEnd,
 )
+from modules.core_components.texts import _
 
 TRANSLITERATION, NEW_TOKENS = "transliteration", "vocabulary"
 _WAYS = {TRANSLITERATION: LATIN, NEW_TOKENS: ETHIOPIC}
@@ -75,8 +76,8 @@ def language_token(front_end: AmharicFrontEnd) -> str:
 def missing_reader(error: ImportError) -> BadInputError:
     """The error where the package that reads a language (Japanese, Mandarin) is not installed."""
     return BadInputError(
-        "A part of the studio that reads this language is missing.",
-        "Run the installer again; it brings the languages.",
+        _("A part of the studio that reads this language is missing."),
+        _("Run the installer again; it brings the languages."),
         "language",
         details=str(error),
     )
@@ -89,7 +90,7 @@ def check_speakable(front_end: AmharicFrontEnd, text: str, vocabulary: Collectio
     unknown = [one for one in letters if not one.isspace() and one not in vocabulary]
     if unknown:
         raise BadInputError(
-            f"This model has no sound for {' '.join(unknown[:10])}.",
-            "Leave them out, or write what is to be said in Ethiopic.",
+            _("This model has no sound for {unknown}.", unknown=" ".join(unknown[:10])),
+            _("Leave them out, or write what is to be said in Ethiopic."),
             "text",
         )

@@ -19,6 +19,7 @@ from modules.core_components.ai_models.engines.xtts.text_form import HOST, LANGU
 from modules.core_components.errors import CorruptFileError
 from modules.core_components.text.amharic.phonemes import to_latin
 from modules.core_components.text.amharic.syllables import homophones, syllables
+from modules.core_components.texts import _
 
 if TYPE_CHECKING:
     import torch
@@ -84,8 +85,8 @@ def _parts(vocabulary: Mapping[str, Any]) -> tuple[dict[str, int], list[Any], li
         return numbers, merges, added
     except (KeyError, TypeError) as error:
         raise CorruptFileError(
-            f"The vocabulary of the base cannot be extended ({error!r}).",
-            "Download the base model again.",
+            _("The vocabulary of the base cannot be extended ({error!r}).", error=error),
+            _("Download the base model again."),
         ) from error
 
 

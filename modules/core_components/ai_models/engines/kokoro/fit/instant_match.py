@@ -34,6 +34,7 @@ from modules.core_components.ai_models.engines.kokoro.fit.timbre_encoder import 
     TimbreEncoder,
 )
 from modules.core_components.errors import CorruptFileError, StudioError
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray
 
 WEIGHTS_FILE = Path(__file__).with_suffix(".safetensors")
@@ -165,8 +166,8 @@ def match_instantly(
     known = _known_voices(model, voices)
     if not known:
         raise StudioError(
-            "The instant match knows none of these voices.",
-            "Fit the voice instead, or download the voices of Kokoro v1.0.",
+            _("The instant match knows none of these voices."),
+            _("Fit the voice instead, or download the voices of Kokoro v1.0."),
         )
     with torch.no_grad():
         halves = [campplus.embed_tensor(normalize_level(part)) for part in (first, second)]
@@ -198,7 +199,7 @@ def match_instantly(
 
 def _describe(timbre: TimbreEncoder, embedding: Tensor, samples: Tensor) -> Vector:
     samples = normalize_level(samples)
-    log_pitch, _ = pitch_statistics(samples)
+    log_pitch, _unused = pitch_statistics(samples)
     parts = (timbre.embed_long(samples), embedding, torch.tensor([log_pitch]))
     return np.asarray(torch.cat(parts).numpy(), np.float64)
 
@@ -221,7 +222,7 @@ def _mix(speech: Vector, english: npt.NDArray[np.bool_], wanted: Vector) -> Vect
     Projected gradient ascent on the objective above; shares below a hundredth are dropped.
     """
     shares = np.full(len(speech), 1 / len(speech))
-    for _ in range(_STEPS):
+    for _unused in range(_STEPS):
         mixed = shares @ speech
         ahead = -_FOREIGN_WEIGHT * ~english - 2 * _EVENNESS * shares
         for part in (TIMBRE, CAMPPLUS):
@@ -267,7 +268,7 @@ def _cosine(a: Vector, b: Vector) -> float:
 
 def _corrupt(path: Path, reason: str) -> CorruptFileError:
     return CorruptFileError(
-        "A file that the studio matches voices with is damaged.",
-        "Install the studio again: the file comes with it.",
+        _("A file that the studio matches voices with is damaged."),
+        _("Install the studio again: the file comes with it."),
         details=f"{path}: {reason}.",
     )

@@ -24,6 +24,7 @@ from modules.core_components.audio.measure import INAUDIBLE
 from modules.core_components.audio.mel import mel_filters
 from modules.core_components.audio.sample_quality import MIN_SPEECH_S
 from modules.core_components.errors import BadInputError
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray
 
 LEVEL = 0.06  # RMS that audio is brought to before it is compared
@@ -61,12 +62,15 @@ def split_sample(
     import soxr
 
     if sample.ndim != 1 or not np.isfinite(sample).all():
-        raise BadInputError("The sample is not one channel of finite numbers.")
+        raise BadInputError(_("The sample is not one channel of finite numbers."))
     seconds = len(sample) / sample_rate_hz
     if seconds < MIN_SPEECH_S or float(np.abs(sample).max(initial=0.0)) < INAUDIBLE:
         raise BadInputError(
-            f"The recording holds only {seconds:.1f} seconds of speech.",
-            f"At least {MIN_SPEECH_S:g} seconds are needed; ten to thirty are best.",
+            _("The recording holds only {seconds:.1f} seconds of speech.", seconds=seconds),
+            _(
+                "At least {min_speech_s:g} seconds are needed; ten to thirty are best.",
+                min_speech_s=MIN_SPEECH_S,
+            ),
         )
     x = sample[: int(_LONGEST_S * sample_rate_hz)].astype(np.float32)
     if sample_rate_hz != SAMPLE_RATE_HZ:
@@ -264,7 +268,7 @@ def nearest_aim(features: WhisperFeatures, frames: SampleFrames, rendering: Tens
 
 def envelope_distance(samples: Tensor, aim: EnvelopeAim, bands: Tensor) -> Tensor:
     """Mean Huber distance of the log envelopes of a rendering [n] from its aim, with gradient."""
-    envelope, _ = _envelopes(samples)
+    envelope, _unused = _envelopes(samples)
     count = min(len(envelope), len(aim.weight))
     off = (_without_level(envelope[:count], bands) - aim.envelope[:count]) * bands
     each = functional.huber_loss(off, torch.zeros_like(off), reduction="none")

@@ -26,6 +26,7 @@ from modules.core_components.ai_models.engines.kokoro.fit.target import (
 )
 from modules.core_components.ai_models.engines.whisper_features import WhisperFeatures
 from modules.core_components.errors import StudioError
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray, Segment, Word
 
 logger = logging.getLogger(__name__)
@@ -70,7 +71,9 @@ class Reading:
         sounds = [p for p in phonemes if p in kmodel.vocab]
         known = [kmodel.vocab[p] for p in sounds]
         if not known or len(known) + 2 > kmodel.context_length:
-            raise StudioError(f"Kokoro cannot speak the phonemes {phonemes!r}.")
+            raise StudioError(
+                _("Kokoro cannot speak the phonemes {phonemes!r}.", phonemes=phonemes)
+            )
         self.row = min(len(phonemes), 510) - 1  # the row of a style pack for this length
         self._ids = torch.tensor([[0, *known, 0]])
         self._is_sound = torch.tensor([False, *(p not in _MARKS for p in sounds), False])
@@ -121,7 +124,7 @@ class Reading:
 
     @staticmethod
     def _durations(kmodel: Any, features: Tensor) -> Tensor:
-        x, _ = kmodel.predictor.lstm(features)
+        x, _unused = kmodel.predictor.lstm(features)
         return torch.sigmoid(kmodel.predictor.duration_proj(x)).sum(-1).reshape(-1)
 
     def _duration_features(self, kmodel: Any, prosody: Tensor) -> Tensor:
@@ -181,7 +184,7 @@ def aligned_aim(
         ours = describe_frames(features, rendering, bands)
         theirs = describe_frames(features, phrase.samples, bands)
         distance = 1 - ours.content @ theirs.content.T
-        _, path = librosa.sequence.dtw(C=distance.double().numpy())
+        _unused, path = librosa.sequence.dtw(C=distance.double().numpy())
         envelope = torch.zeros_like(ours.envelopes)
         closeness, count = torch.zeros(len(envelope)), torch.zeros(len(envelope))
         for ours_at, theirs_at in path:

@@ -15,6 +15,7 @@ from modules.core_components.ai_models.engines.kokoro.reading.inline_phonemes im
 from modules.core_components.ai_models.engines.kokoro.reading.languages import Language
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.reading.offset_text import OffsetText
+from modules.core_components.texts import _
 
 # espeak-ng cuts words at 160 bytes (up to 3 a letter in Devanagari). misaki's time grows with the
 # cube of the number of parts in a word: hyphens, digits between letters, capitals within.
@@ -79,7 +80,7 @@ def may_have_voice(text: str) -> bool:
 def nothing_to_speak() -> BadInputError:
     """The error for a text of which nothing is left."""
     return BadInputError(
-        "There is nothing to speak in this text.", "Type at least one word or number."
+        _("There is nothing to speak in this text."), _("Type at least one word or number.")
     )
 
 
@@ -90,8 +91,13 @@ def no_phonemes(language: Language, characters: Iterable[str]) -> BadInputError:
     hidden = len(different) - len(named)
     more = f" and {hidden} more" if hidden else ""
     return BadInputError(
-        f"{language.name} has no phonemes for {', '.join(named)}{more}.",
-        "Choose the language that the text is written in, or leave these characters out.",
+        _(
+            "{name} has no phonemes for {named}{more}.",
+            name=language.name,
+            named=", ".join(named),
+            more=more,
+        ),
+        _("Choose the language that the text is written in, or leave these characters out."),
     )
 
 

@@ -22,6 +22,7 @@ from modules.core_components.ai_models.engines.kokoro.reading.phoneme_spans impo
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.markup import LINK
 from modules.core_components.text.reading.offset_text import OffsetText
+from modules.core_components.texts import _
 
 # Stands in the cleaned text where such a word was; a private-use character.
 PLACEHOLDER = "\ue000"
@@ -99,14 +100,18 @@ def check_phonemes(word: str, phonemes: str, vocabulary: Collection[str]) -> Non
     unknown = sorted(set(phonemes) - set(vocabulary))
     if unknown:
         raise BadInputError(
-            f"Kokoro has no sound for {', '.join(unknown)}, given for “{word}”.",
-            "Use the phonemes of its vocabulary.",
+            _(
+                "Kokoro has no sound for {unknown}, given for “{word}”.",
+                unknown=", ".join(unknown),
+                word=word,
+            ),
+            _("Use the phonemes of its vocabulary."),
             "text",
         )
     if not any(map(str.isalpha, phonemes)):
         raise BadInputError(
-            f"The phonemes given for “{word}” make no sound.",
-            "Write them between the slashes: [word](/wˈɜɹd/).",
+            _("The phonemes given for “{word}” make no sound.", word=word),
+            _("Write them between the slashes: [word](/wˈɜɹd/)."),
             "text",
         )
 
@@ -161,7 +166,7 @@ class WrittenWords:
                 (written.starts[word.start()], written.ends[word.end() - 1])
                 for word in _WORD.finditer(written.text)
             ]
-        self._starts = [start for start, _ in self._spans or ()]
+        self._starts = [start for start, _unused in self._spans or ()]
         self._found_up_to = 0
 
     def of_sentence(
@@ -171,7 +176,7 @@ class WrittenWords:
         found: list[tuple[int, int, int, int]] = []
         for start, end, sounds in self._read(offset, pieces, spoken.spans):
             if found and start < found[-1][1]:
-                a, b, first, _ = found[-1]
+                a, b, first, _unused = found[-1]
                 found[-1] = (a, max(b, end), first, sounds[1])
             else:
                 found.append((start, end, *sounds))

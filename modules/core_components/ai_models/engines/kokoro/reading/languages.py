@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.language_codes import match_language
+from modules.core_components.texts import _
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,9 @@ def get_language(code: str) -> Language:
     """The language of that code; BadInputError for any other."""
     if code not in LANGUAGES:
         raise BadInputError(
-            f"Kokoro does not speak {code!r}.", f"Choose one of {', '.join(LANGUAGES)}.", "language"
+            _("Kokoro does not speak {code!r}.", code=code),
+            _("Choose one of {languages}.", languages=", ".join(LANGUAGES)),
+            "language",
         )
     return LANGUAGES[code]
 

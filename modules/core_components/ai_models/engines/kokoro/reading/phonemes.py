@@ -43,6 +43,7 @@ from modules.core_components.text.reading.front_end import (
     read_as_spoken,
 )
 from modules.core_components.text.sentences import split_sentences
+from modules.core_components.texts import _
 
 # Reads a text, in which each PLACEHOLDER stands for given phonemes, in order.
 Reader = Callable[[str, Sequence[GivenPhonemes]], list[PhonemeSpan]]
@@ -174,8 +175,12 @@ class Phonemizer:
                 self._readers[language.code] = self._build_reader(language)
             except (ImportError, OSError, RuntimeError) as error:
                 raise StudioError(
-                    f"The pronunciation of {language.name} cannot be loaded ({error}).",
-                    "Run the installer again; it repairs what is missing.",
+                    _(
+                        "The pronunciation of {name} cannot be loaded ({error}).",
+                        name=language.name,
+                        error=error,
+                    ),
+                    _("Run the installer again; it repairs what is missing."),
                 ) from error
         return self._readers[language.code]
 
@@ -235,8 +240,12 @@ def _has_voice(phonemes: str, text: str, language: Language, vocabulary: Collect
     unknown = sorted(set(phonemes) - set(vocabulary))
     if unknown:
         raise BadInputError(
-            f"Kokoro has no sound for {', '.join(unknown)}, read in “{text[:60]}”.",
-            "Write it differently, or choose another language.",
+            _(
+                "Kokoro has no sound for {unknown}, read in “{text}”.",
+                unknown=", ".join(unknown),
+                text=text[:60],
+            ),
+            _("Write it differently, or choose another language."),
         )
     if _sounds(phonemes):
         return True
@@ -253,8 +262,8 @@ def sentences_of_phonemes(phonemes: str, vocabulary: Collection[str]) -> tuple[s
     unknown = sorted(set("".join(phonemes.split())) - set(vocabulary))
     if unknown:
         raise BadInputError(
-            f"Kokoro has no sound for {', '.join(map(repr, unknown))}.",
-            "Use the phonemes of its vocabulary; /dev/phonemize shows those of a text.",
+            _("Kokoro has no sound for {map}.", map=", ".join(map(repr, unknown))),
+            _("Use the phonemes of its vocabulary; /dev/phonemize shows those of a text."),
         )
     if not _sounds(phonemes):
         raise nothing_to_speak()

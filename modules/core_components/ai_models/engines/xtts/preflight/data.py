@@ -33,6 +33,7 @@ from modules.core_components.dataset.values import (
 from modules.core_components.errors import BadInputError, CorruptFileError
 from modules.core_components.text.amharic.front_end import AmharicFrontEnd
 from modules.core_components.text.languages import foreign_texts, language_name
+from modules.core_components.texts import _
 
 if TYPE_CHECKING:
     from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
@@ -87,8 +88,8 @@ def load_tokenizer(vocab_file: Path, front_end: AmharicFrontEnd | None = None) -
         return TrainingTokenizer(vocab_file, front_end)
     except Exception as error:  # the tokenizers library raises bare Exception
         raise CorruptFileError(
-            "The vocabulary of the base model is damaged.",
-            "Delete the base model on the Models tab and download it again.",
+            _("The vocabulary of the base model is damaged."),
+            _("Delete the base model on the Models tab and download it again."),
             details=f"{vocab_file}: {error}",
         ) from error
 
@@ -106,8 +107,8 @@ def check_language(tokenizer: VoiceBpeTokenizer, language: str) -> None:
         raise missing_reader(error) from error
     except (KeyError, NotImplementedError) as error:
         raise BadInputError(
-            "XTTS cannot read texts in this language.",
-            "Choose a dataset in one of the languages of XTTS.",
+            _("XTTS cannot read texts in this language."),
+            _("Choose a dataset in one of the languages of XTTS."),
             details=repr(error),
         ) from error
 
@@ -115,8 +116,11 @@ def check_language(tokenizer: VoiceBpeTokenizer, language: str) -> None:
 def unknown_language(language: str) -> BadInputError:
     """The error for a dataset in a language that the base model does not have."""
     return BadInputError(
-        f"The base model does not know the language of the dataset, {language_name(language)}.",
-        "Choose XTTS v2.0.3, which has 17 languages, or a dataset in another language.",
+        _(
+            "The base model does not know the language of the dataset, {language_name}.",
+            language_name=language_name(language),
+        ),
+        _("Choose XTTS v2.0.3, which has 17 languages, or a dataset in another language."),
     )
 
 
@@ -152,7 +156,7 @@ def examine_rows(
 def text_fault(tokenizer: VoiceBpeTokenizer | None, text: str, language: str) -> str:
     """Why the trainer would drop a row with this text; "" if it would not."""
     if not text.strip():
-        return "it has no text"
+        return _("it has no text")
     if tokenizer is None:
         return ""
     front_end = _front_end(tokenizer, language)
@@ -161,14 +165,21 @@ def text_fault(tokenizer: VoiceBpeTokenizer | None, text: str, language: str) ->
             front_end.check(text)
         tokens = tokenizer.encode(text, language)
     except BadInputError as error:
-        return f"its text is not in Ethiopic script ({error.message})"
+        return _("its text is not in Ethiopic script ({value})", value=error.message)
     except Exception as error:  # noqa: BLE001 - the trainer drops a row for any of them
         logger.info("%r cannot be read: %r", text, error)
-        return "its text cannot be read in this language"
+        return _("its text cannot be read in this language")
     if tokenizer.tokenizer.token_to_id(UNKNOWN) in tokens:
-        return f"the tokenizer does not know {_unknown_characters(tokenizer, text, language)}"
+        return _(
+            "the tokenizer does not know {unknown_characters}",
+            unknown_characters=_unknown_characters(tokenizer, text, language),
+        )
     if len(tokens) > MOST_TEXT_TOKENS:
-        return f"its text has {len(tokens)} tokens, more than {MOST_TEXT_TOKENS}"
+        return _(
+            "its text has {count} tokens, more than {most_text_tokens}",
+            count=len(tokens),
+            most_text_tokens=MOST_TEXT_TOKENS,
+        )
     return ""
 
 
@@ -184,7 +195,7 @@ def _unknown_characters(tokenizer: VoiceBpeTokenizer, text: str, language: str) 
         for character in dict.fromkeys(cleaned)
         if not character.isspace() and unknown in tokenizer.tokenizer.encode(character).ids
     ]
-    return " ".join(odd) or "a part of its text"
+    return " ".join(odd) or _("a part of its text")
 
 
 def _inspect_recording(path: Path, most_samples: int) -> tuple[float, int, str]:
@@ -192,18 +203,30 @@ def _inspect_recording(path: Path, most_samples: int) -> tuple[float, int, str]:
     import soundfile
 
     if not path.is_file():
-        return 0.0, SAMPLE_RATE_HZ, "its recording is missing"
+        return 0.0, SAMPLE_RATE_HZ, _("its recording is missing")
     try:
         header: Any = soundfile.info(str(path))
     except (OSError, RuntimeError) as error:
         logger.info("%s cannot be read: %s", path, error)
-        return 0.0, SAMPLE_RATE_HZ, "its recording cannot be read"
+        return 0.0, SAMPLE_RATE_HZ, _("its recording cannot be read")
     duration_s, rate_hz = header.frames / header.samplerate, int(header.samplerate)
     if duration_s < SHORTEST_TRAINED_S:
-        return duration_s, rate_hz, f"it is shorter than {SHORTEST_TRAINED_S:g} s"
+        return (
+            duration_s,
+            rate_hz,
+            _("it is shorter than {shortest_trained_s:g} s", shortest_trained_s=SHORTEST_TRAINED_S),
+        )
     if duration_s * SAMPLE_RATE_HZ > most_samples:
         longest_s = most_samples / SAMPLE_RATE_HZ
-        return duration_s, rate_hz, f"it is longer than {longest_s:.1f} s ({duration_s:.1f} s)"
+        return (
+            duration_s,
+            rate_hz,
+            _(
+                "it is longer than {longest_s:.1f} s ({duration_s:.1f} s)",
+                longest_s=longest_s,
+                duration_s=duration_s,
+            ),
+        )
     return duration_s, rate_hz, ""
 
 
@@ -217,14 +240,14 @@ def check_metadata(dataset: Dataset) -> Check:
     hand has no effect. coqui reads them with Python's csv module, where a `|` cuts a text short, a
     quotation mark at its start joins rows, and a line break splits one, all without an error.
     """
-    check = partial(Check, "Metadata files")
+    check = partial(Check, _("Metadata files"))
     faults = [fault for subset in (TRAIN, EVAL) if (fault := _difference(dataset, subset))]
     if not faults:
-        return check(OK, "They match the dataset's records.")
+        return check(OK, _("They match the dataset's records."))
     return check(
         WARN,
-        f"{' '.join(faults)} The training follows the dataset's own records.",
-        "If the changed file is the right one, import it as a dataset of its own.",
+        _("{faults} The training follows the dataset's own records.", faults=" ".join(faults)),
+        _("If the changed file is the right one, import it as a dataset of its own."),
     )
 
 
@@ -232,7 +255,11 @@ def broken_lines(text: str) -> dict[int, str]:
     """What is wrong with the lines of a metadata file, by their number from 1."""
     header, *lines = text.splitlines() or [""]
     if header != HEADER:
-        return {1: f"it does not begin with {HEADER}" if header else "the file is empty"}
+        return {
+            1: _("it does not begin with {header}", header=HEADER)
+            if header
+            else _("the file is empty")
+        }
     faults = {number: _fault(line.split("|")) for number, line in enumerate(lines, start=2) if line}
     return {number: fault for number, fault in faults.items() if fault}
 
@@ -243,22 +270,24 @@ def _difference(dataset: Dataset, subset: str) -> str:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        return f"{file.name} cannot be read ({type(error).__name__})."
+        return _("{name} cannot be read ({name_2}).", name=file.name, name_2=type(error).__name__)
     if text == expected:
         return ""
     for number, fault in broken_lines(text).items():
-        return f"{file.name}, line {number}: {fault}."
+        return _("{name}, line {number}: {fault}.", name=file.name, number=number, fault=fault)
     changed = set(text.splitlines()) ^ set(expected.splitlines())
-    return f"{file.name} was changed outside the studio ({len(changed)} lines)."
+    return _(
+        "{name} was changed outside the studio ({count} lines).", name=file.name, count=len(changed)
+    )
 
 
 def _fault(cells: list[str]) -> str:
     if len(cells) > _COLUMNS:
-        return "its text has a | in it, which ends the text there"
+        return _("its text has a | in it, which ends the text there")
     if len(cells) < _COLUMNS:
-        return "it was broken by a line break in its text"
+        return _("it was broken by a line break in its text")
     if any(cell.startswith('"') for cell in cells):
-        return "its text begins with a quotation mark, which joins it with the next row"
+        return _("its text begins with a quotation mark, which joins it with the next row")
     return ""
 
 
@@ -271,16 +300,27 @@ def check_new_tokens(vocabulary: Mapping[str, Any], base: Mapping[str, Any], hou
     Those who reported success had about a hundred hours from dozens of speakers; ten is the least
     that we would try.
     """
-    check = partial(Check, "New tokens")
+    check = partial(Check, _("New tokens"))
     new = len(vocabulary["model"]["vocab"]) - len(base["model"]["vocab"])
     longer = len(vocabulary["model"]["merges"]) - len(base["model"]["merges"])
-    found = f"The vocabulary grows by {new} tokens, {longer} of them of several signs."
+    found = _(
+        "The vocabulary grows by {new} tokens, {longer} of them of several signs.",
+        new=new,
+        longer=longer,
+    )
     if hours >= _LEAST_HOURS_OF_A_LANGUAGE:
         return check(OK, found)
     return check(
         WARN,
-        f"{found} {hours:.1f} hours of speech are too few to learn a language from.",
-        f"With less than {_LEAST_HOURS_OF_A_LANGUAGE} hours choose transliteration.",
+        _(
+            "{found} {hours:.1f} hours of speech are too few to learn a language from.",
+            found=found,
+            hours=hours,
+        ),
+        _(
+            "With less than {least_hours_of_a_language} hours choose transliteration.",
+            least_hours_of_a_language=_LEAST_HOURS_OF_A_LANGUAGE,
+        ),
     )
 
 
@@ -292,16 +332,22 @@ _FOREIGN_SHARE, _FOREIGN_ROWS = 0.05, 3
 
 def check_amount(seconds: float) -> Check:
     """`seconds` of the rows that can be trained on and evaluated with."""
-    check = partial(Check, "Amount of speech")
+    check = partial(Check, _("Amount of speech"))
     if seconds < LEAST_S:
         return check(
             STOP,
-            f"Only {seconds:.0f} s of speech can be used; the least is two minutes.",
-            "Add recordings on the Dataset tab. For less, clone the voice from a sample instead.",
+            _(
+                "Only {seconds:.0f} s of speech can be used; the least is two minutes.",
+                seconds=seconds,
+            ),
+            _(
+                "Add recordings on the Dataset tab. For less, clone the voice from a "
+                "sample instead."
+            ),
         )
-    minutes = f"{seconds / 60:.1f} minutes of speech."
+    minutes = _("{seconds:.1f} minutes of speech.", seconds=seconds / 60)
     if seconds < FEW_S:
-        return check(WARN, minutes, "Fifteen minutes or more give a much better voice.")
+        return check(WARN, minutes, _("Fifteen minutes or more give a much better voice."))
     return check(OK, minutes)
 
 
@@ -313,19 +359,26 @@ def check_one_language(language: str, recorded: Collection[str], texts: Sequence
     foreign = foreign_texts(texts, language)
     rows = sum(map(len, foreign.values()))
     if others:
-        fault = f"recordings in {', '.join(map(language_name, others))} are among it"
+        fault = _("recordings in {map} are among it", map=", ".join(map(language_name, others)))
     elif rows >= max(_FOREIGN_ROWS, _FOREIGN_SHARE * len(texts)):
         code = max(foreign, key=lambda other: len(foreign[other]))
-        fault = (
-            f"{rows} of {len(texts)} rows read like {language_name(code)}, "
-            f"such as “{foreign[code][0][:60]}”"
+        fault = _(
+            "{rows} of {count} rows read like {language_name}, such as “{foreign}”",
+            rows=rows,
+            count=len(texts),
+            language_name=language_name(code),
+            foreign=foreign[code][0][:60],
         )
     if not fault:
-        return check(OK, f"All in {language_name(language)}.")
+        return check(OK, _("All in {language_name}.", language_name=language_name(language)))
     return check(
         STOP,
-        f"This dataset is in {language_name(language)}, but {fault}.",
-        "Drop those clips on the Dataset tab, or make a dataset of its own for each language.",
+        _(
+            "This dataset is in {language_name}, but {fault}.",
+            language_name=language_name(language),
+            fault=fault,
+        ),
+        _("Drop those clips on the Dataset tab, or make a dataset of its own for each language."),
     )
 
 
@@ -345,28 +398,51 @@ def check_batches(rows: int, batch_size: int, processes: int = 1) -> Check:
     """Whether `rows` training rows can be cut into batches of two or more, for each process."""
     check = partial(Check, "Batches")
     if rows < _SMALLEST:
-        found = "There is 1 row" if rows == 1 else f"There are {rows} rows"
-        return check(STOP, f"{found} to train on.", "Add recordings on the Dataset tab.")
+        found = _("There is 1 row") if rows == 1 else _("There are {rows} rows", rows=rows)
+        return check(
+            STOP, _("{found} to train on.", found=found), _("Add recordings on the Dataset tab.")
+        )
     if processes > 1:
         return _check_shared_batches(rows, batch_size, processes)
     good = sorted(good_batch_sizes(rows, batch_size))
-    remedy = f"These batch sizes do: {', '.join(map(str, good))}."
+    remedy = _("These batch sizes do: {map}.", map=", ".join(map(str, good)))
     if batch_size < _SMALLEST:
-        return check(STOP, "A batch of a single clip makes the loss NaN.", remedy)
+        return check(STOP, _("A batch of a single clip makes the loss NaN."), remedy)
     if batch_size > rows:
-        return check(STOP, f"A batch of {batch_size} is more than all {rows} rows.", remedy)
+        return check(
+            STOP,
+            _(
+                "A batch of {batch_size} is more than all {rows} rows.",
+                batch_size=batch_size,
+                rows=rows,
+            ),
+            remedy,
+        )
     if batch_size == _SMALLEST and rows % batch_size == 1:
         steps = rows // batch_size
-        return check(OK, f"{rows} rows make {steps} steps an epoch and leave one clip out, "
-                         "another one each time.")  # fmt: skip
+        return check(
+            OK,
+            _(
+                "{rows} rows make {steps} steps an epoch and leave one clip out, another "
+                "one each time.",
+                rows=rows,
+                steps=steps,
+            ),
+        )
     if rows % batch_size == 1:
         return check(
             STOP,
-            f"{rows} rows in batches of {batch_size} leave a last batch of a single clip, "
-            "which makes the loss NaN.",
+            _(
+                "{rows} rows in batches of {batch_size} leave a last batch of a single "
+                "clip, which makes the loss NaN.",
+                rows=rows,
+                batch_size=batch_size,
+            ),
             remedy,
         )
-    return check(OK, f"{rows} rows make {-(-rows // batch_size)} steps an epoch.")
+    return check(
+        OK, _("{rows} rows make {value} steps an epoch.", rows=rows, value=-(-rows // batch_size))
+    )
 
 
 def _check_shared_batches(rows: int, batch_size: int, processes: int) -> Check:
@@ -375,27 +451,44 @@ def _check_shared_batches(rows: int, batch_size: int, processes: int) -> Check:
     if together > rows:
         return check(
             STOP,
-            f"Batches of {batch_size} in {processes} processes take {together} clips, more than "
-            f"all {rows} rows.",
-            "Take smaller batches or fewer processes.",
+            _(
+                "Batches of {batch_size} in {processes} processes take {together} clips, "
+                "more than all {rows} rows.",
+                batch_size=batch_size,
+                processes=processes,
+                together=together,
+                rows=rows,
+            ),
+            _("Take smaller batches or fewer processes."),
         )
-    return check(OK, f"{rows} rows make {-(-rows // together)} batches an epoch, each of "
-                     f"{batch_size} clips in {processes} processes.")  # fmt: skip
+    return check(
+        OK,
+        _(
+            "{rows} rows make {value} batches an epoch, each of {batch_size} clips "
+            "in {processes} processes.",
+            rows=rows,
+            value=-(-rows // together),
+            batch_size=batch_size,
+            processes=processes,
+        ),
+    )
 
 
 def check_evaluation(rows: int, batch_size: int) -> Check:
     """Evaluation batches shrink to the rows there are, so only none at all stops."""
-    check = partial(Check, "Evaluation rows")
+    check = partial(Check, _("Evaluation rows"))
     if rows == 0:
         return check(
             STOP,
-            "No row is left to evaluate on, so overfitting could not be noticed.",
-            "Add recordings on the Dataset tab, or fix the rejected rows.",
+            _("No row is left to evaluate on, so overfitting could not be noticed."),
+            _("Add recordings on the Dataset tab, or fix the rejected rows."),
         )
     if rows < _FEW_EVALUATED:
         return check(
             WARN,
-            f"Only {rows} rows to evaluate on: the evaluation loss will vary a lot.",
-            "More recordings give more of them.",
+            _("Only {rows} rows to evaluate on: the evaluation loss will vary a lot.", rows=rows),
+            _("More recordings give more of them."),
         )
-    return check(OK, f"{rows} rows, in batches of {min(rows, batch_size)}.")
+    return check(
+        OK, _("{rows} rows, in batches of {rows_2}.", rows=rows, rows_2=min(rows, batch_size))
+    )

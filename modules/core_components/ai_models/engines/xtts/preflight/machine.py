@@ -21,6 +21,7 @@ from modules.core_components.ai_models.engines.xtts.checkpoint import (
 from modules.core_components.ai_models.engines.xtts.preflight.data import OK, STOP, WARN, Check
 from modules.core_components.ai_models.engines.xtts.training.plan import ADAMW_8BIT
 from modules.core_components.errors import StudioError
+from modules.core_components.texts import _
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -94,20 +95,27 @@ def check_gpu(
     eight_bit: bool = False,
 ) -> Check:
     """Whether the GPU is large enough; `gpu_bytes` is all it has, None where there is none."""
-    check = partial(Check, "GPU memory")
+    check = partial(Check, _("GPU memory"))
     if gpu_bytes is None:
         return check(
             WARN,
-            "There is no GPU: the training runs on the processor, many times slower.",
-            "For a full-size base use a machine with an NVIDIA GPU of 12 GB or more.",
+            _("There is no GPU: the training runs on the processor, many times slower."),
+            _("For a full-size base use a machine with an NVIDIA GPU of 12 GB or more."),
         )
     how_taken = {"checkpointing": checkpointing, "eight_bit": eight_bit}
     need = memory_need(precision, batch_size, clip_s, model_bytes, **how_taken)
     there = gpu_bytes * (1 - _KEPT_FREE) / GIGA
-    how = "measured" if need.measured else "an estimate"
-    words = (
-        f"About {need.gigabytes:.1f} GB ({how}) for batches of {batch_size} with clips of up to "
-        f"{clip_s:.1f} s in {precision}; the GPU has {there:.1f} GB for it."
+    how = "measured" if need.measured else _("an estimate")
+    words = _(
+        "About {gigabytes:.1f} GB ({how}) for batches of {batch_size} with clips "
+        "of up to {clip_s:.1f} s in {precision}; the GPU has {there:.1f} GB for "
+        "it.",
+        gigabytes=need.gigabytes,
+        how=how,
+        batch_size=batch_size,
+        clip_s=clip_s,
+        precision=precision,
+        there=there,
     )
     if need.gigabytes <= there:
         return check(OK, words)
@@ -118,9 +126,12 @@ def check_gpu(
         and memory_need(precision, size, clip_s, model_bytes, **how_taken).gigabytes <= there
     ]
     hint = (
-        f"Take batches of {fitting[0]} and more accumulation: the result is the same."
+        _(
+            "Take batches of {fitting} and more accumulation: the result is the same.",
+            fitting=fitting[0],
+        )
         if fitting
-        else "Take bf16, gradient checkpointing and shorter clips, or a GPU with more memory."
+        else _("Take bf16, gradient checkpointing and shorter clips, or a GPU with more memory.")
     )
     return check(STOP if need.measured else WARN, words, hint)
 
@@ -136,19 +147,26 @@ def check_main_memory(
 ) -> Check:
     """Whether the computer's own memory is enough for so many processes; on a GPU only the files
     pass through it."""
-    check = partial(Check, "Main memory")
+    check = partial(Check, _("Main memory"))
     if on_gpu:
         need = model_bytes * _MAIN_TIMES_THE_WEIGHTS / GIGA
     else:
         need = memory_need(precision, batch_size, clip_s, model_bytes).gigabytes
     need *= processes
     there = available_bytes / GIGA
-    of_all = f" for {processes} processes" if processes > 1 else ""
-    words = f"About {need:.1f} GB of main memory{of_all}; {there:.1f} GB are free."
+    of_all = _(" for {processes} processes", processes=processes) if processes > 1 else ""
+    words = _(
+        "About {need:.1f} GB of main memory{of_all}; {there:.1f} GB are free.",
+        need=need,
+        of_all=of_all,
+        there=there,
+    )
     if need <= there:
         return check(OK, words)
-    fewer = ", or fewer processes" if processes > 1 else ""
-    return check(WARN, words, f"Close other programs, or take smaller batches{fewer}.")
+    fewer = _(", or fewer processes") if processes > 1 else ""
+    return check(
+        WARN, words, _("Close other programs, or take smaller batches{fewer}.", fewer=fewer)
+    )
 
 
 # What a state to resume from holds for each byte of the base: the trained part and AdamW's two
@@ -174,17 +192,22 @@ def run_bytes(base_bytes: int, keep_checkpoints: int) -> int:
 def check_disk(free_bytes: int, needed_bytes: int) -> Check:
     """`free_bytes` where the runs are kept."""
     check = partial(Check, "Disk")
-    figures = (
-        f"The run writes up to {needed_bytes / 1e9:.1f} GB and {RESERVE_BYTES / 1e9:.0f} GB stay "
-        f"free; there are {free_bytes / 1e9:.1f} GB."
+    figures = _(
+        "The run writes up to {needed_bytes:.1f} GB and {reserve_bytes:.0f} GB "
+        "stay free; there are {free_bytes:.1f} GB.",
+        needed_bytes=needed_bytes / 1000000000.0,
+        reserve_bytes=RESERVE_BYTES / 1000000000.0,
+        free_bytes=free_bytes / 1000000000.0,
     )
     if free_bytes >= needed_bytes + RESERVE_BYTES:
         return check(OK, figures)
     return check(
         STOP,
         figures,
-        "Free some space, keep fewer checkpoints, delete old runs, or choose another training "
-        "folder in Settings.",
+        _(
+            "Free some space, keep fewer checkpoints, delete old runs, or choose "
+            "another training folder in Settings."
+        ),
     )
 
 
@@ -194,10 +217,10 @@ def check_fit(folder: Path) -> Check:
     With the vocabulary of another version the trainer fails with an unclear error about shapes, or
     reads every text as another one.
     """
-    check = partial(Check, "Base files")
+    check = partial(Check, _("Base files"))
     weights = folder / WEIGHTS
     try:
         check_pair(read_weights(weights), weights, folder / VOCABULARY)
     except StudioError as error:
         return check(STOP, error.message, error.hint)
-    return check(OK, "Weights and vocabulary are of one version.")
+    return check(OK, _("Weights and vocabulary are of one version."))

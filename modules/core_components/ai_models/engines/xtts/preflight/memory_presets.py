@@ -19,6 +19,7 @@ from modules.core_components.ai_models.engines.xtts.training.plan import (
     TrainingPlan,
 )
 from modules.core_components.ai_models.engines.xtts.training.trainee import LEAST_BATCH
+from modules.core_components.texts import _
 
 # A GPU sold with 12 GB reports 11.6 to 12 GiB.
 _OF_ITS_NAME = 0.94
@@ -126,15 +127,17 @@ def preset_rows() -> tuple[tuple[str, ...], ...]:
     presets = memory_presets()
     return tuple(
         (
-            f"{row.gpu_gb} GB" + (" and more" if row is presets[-1] else ""),
+            _("{gpu_gb} GB", gpu_gb=row.gpu_gb) + (_(" and more") if row is presets[-1] else ""),
             str(row.batch_size),
             str(row.accumulation),
             row.precision,
             f"{row.max_clip_s:g} s",
             _said(row.gpt_checkpointing),
             row.optimizer,
-            f"{row.estimated_gb:.1f} GB",
-            f"{row.measured_gb:.1f} GB" if row.measured_gb else "not yet",
+            _("{estimated_gb:.1f} GB", estimated_gb=row.estimated_gb),
+            _("{measured_gb:.1f} GB", measured_gb=row.measured_gb)
+            if row.measured_gb
+            else _("not yet"),
         )
         for row in presets
     )

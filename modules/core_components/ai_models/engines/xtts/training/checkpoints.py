@@ -22,6 +22,7 @@ from modules.core_components.ai_models.engines.xtts.training.trainee import Orde
 from modules.core_components.errors import CorruptFileError, DiskFullError
 from modules.core_components.library.training_events import CHECKPOINT, NOTE, EventWriter
 from modules.core_components.library.training_runs import KeptCheckpoint
+from modules.core_components.texts import _
 from modules.core_components.units import size_text
 
 if TYPE_CHECKING:
@@ -76,8 +77,8 @@ def restore_state(
         return TrainingPosition(**{**position, "remaining": tuple(position["remaining"])})
     except Exception as error:  # torch raises many types for damaged files
         raise CorruptFileError(
-            "The saved state of the training cannot be used.",
-            "Begin a new training, or take the last checkpoint as it is.",
+            _("The saved state of the training cannot be used."),
+            _("Begin a new training, or take the last checkpoint as it is."),
             details=f"{path}: {type(error).__name__}: {error}",
         ) from error
 
@@ -170,9 +171,15 @@ class CheckpointStore:
         while self._free(self._folder) < needed + MARGIN_BYTES:
             if len(self._kept) <= 1:
                 raise DiskFullError(
-                    f"The disk of {self._folder} has {size_text(self._free(self._folder))} free; "
-                    f"{size_text(needed + MARGIN_BYTES)} are needed to write {name}.",
-                    "Free some space, then resume: the training continues from its last state.",
+                    _(
+                        "The disk of {folder} has {size} free; {size_2} are needed to write "
+                        "{name}.",
+                        folder=self._folder,
+                        size=size_text(self._free(self._folder)),
+                        size_2=size_text(needed + MARGIN_BYTES),
+                        name=name,
+                    ),
+                    _("Free some space, then resume: the training continues from its last state."),
                 )
             victim = self._ranked()[-1]
             self._discard(victim)
@@ -180,8 +187,11 @@ class CheckpointStore:
                 NOTE,
                 step=victim.step,
                 epoch=victim.epoch,
-                text=f"The disk is nearly full: the checkpoint of step {victim.step} was deleted.",
-                hint="Free some space, or keep fewer checkpoints.",
+                text=_(
+                    "The disk is nearly full: the checkpoint of step {step} was deleted.",
+                    step=victim.step,
+                ),
+                hint=_("Free some space, or keep fewer checkpoints."),
             )
 
     def _ranked(self) -> list[KeptCheckpoint]:

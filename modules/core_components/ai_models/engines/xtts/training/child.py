@@ -46,6 +46,7 @@ from modules.core_components.library.training_events import (
     read_events,
 )
 from modules.core_components.library.training_runs import RunFiles, kept_checkpoints
+from modules.core_components.texts import _
 
 logger = logging.getLogger(__name__)
 
@@ -129,11 +130,11 @@ def run_rank(
         logger.exception("The training failed in process %d of %d", rank.number + 1, rank.world)
         if rank.world > 1:
             return BROKE_OFF
-        text = f"The training broke off: {type(error).__name__}: {error}"
-        hint = "The log shows where. Resume it: it continues from its last state."
+        text = _("The training broke off: {name}: {error}", name=type(error).__name__, error=error)
+        hint = _("The log shows where. Resume it: it continues from its last state.")
         return _record_failure(files, StudioError(text, hint))
     if rank.is_first:
-        text = "All epochs are done." if outcome == DONE else requests.reason or EPOCH_ENDED
+        text = _("All epochs are done.") if outcome == DONE else requests.reason or EPOCH_ENDED
         EventWriter(files.progress).write(END, outcome=outcome, text=text, hint="")
     return 0
 
@@ -155,7 +156,7 @@ def main(folder: Path, rendezvous: str = "") -> int:
     files = RunFiles(folder)
     logging.basicConfig(
         level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        format=_("%(asctime)s %(levelname)s %(name)s: %(message)s"),
         stream=sys.stderr,
     )
     requests = StopRequests(files.stop, files.stop_after_epoch)

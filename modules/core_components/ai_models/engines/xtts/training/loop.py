@@ -58,6 +58,7 @@ from modules.core_components.library.training_events import (
     STOPPED,
     EventWriter,
 )
+from modules.core_components.texts import _
 
 logger = logging.getLogger(__name__)
 
@@ -116,9 +117,14 @@ class TrainingLoop:
                 self._epoch()
                 if self._stale:
                     self._note(
-                        "The evaluation loss has not fallen for "
-                        f"{self.position.stale_epochs} epochs.",
-                        "So the training ended early. Compare the checkpoints: the best are kept.",
+                        _(
+                            "The evaluation loss has not fallen for {stale_epochs} epochs.",
+                            stale_epochs=self.position.stale_epochs,
+                        ),
+                        _(
+                            "So the training ended early. Compare the checkpoints: the best "
+                            "are kept."
+                        ),
                     )
                     return DONE
                 asked = self._rank.of_first(self._requests.after_epoch)
@@ -154,8 +160,8 @@ class TrainingLoop:
         per_epoch = steps_in_epoch(self._trainee.clips, self._batch_size, plan.accumulation)
         if not per_epoch:
             raise BadInputError(
-                f"{self._trainee.clips} clips are too few to train on.",
-                "Add recordings to the dataset.",
+                _("{clips} clips are too few to train on.", clips=self._trainee.clips),
+                _("Add recordings to the dataset."),
             )
         left = len(step_batches(self.position.remaining, self._batch_size, plan.accumulation))
         self._events.write(
@@ -244,24 +250,42 @@ class TrainingLoop:
         number = self.position.step + 1
         if self._nonfinite_in_a_row >= _GIVE_UP_AFTER:
             raise StudioError(
-                f"The {trouble.what} was no finite number {self._nonfinite_in_a_row} times in a "
-                f"row, last in step {number} (clips {clips}).",
-                "Resume with a lower learning rate and the precision fp32, and listen to these "
-                "clips.",
+                _(
+                    "The {what} was no finite number {nonfinite_in_a_row} times in a row, "
+                    "last in step {number} (clips {clips}).",
+                    what=trouble.what,
+                    nonfinite_in_a_row=self._nonfinite_in_a_row,
+                    number=number,
+                    clips=clips,
+                ),
+                _(
+                    "Resume with a lower learning rate and the precision fp32, and listen to "
+                    "these clips."
+                ),
             )
         parameters = self._trainee.trainable.parameters()
         sound = all(bool(torch.isfinite(weights).all()) for weights in parameters)
         if sound and self._nonfinite_in_a_row < _BACK_AFTER:
             self._note(
-                f"The {trouble.what} of step {number} was no finite number: the step was not "
-                f"taken, and its clips come again in the next epoch ({clips}).",
-                "If these clips come up again, listen to them.",
+                _(
+                    "The {what} of step {number} was no finite number: the step was not "
+                    "taken, and its clips come again in the next epoch ({clips}).",
+                    what=trouble.what,
+                    number=number,
+                    clips=clips,
+                ),
+                _("If these clips come up again, listen to them."),
             )
             return False
         self._note(
-            f"The {trouble.what} of step {number} was no finite number again (clips {clips}): "
-            "the last state was restored, and the clips follow in another order.",
-            "If it stays, stop and resume with a lower learning rate.",
+            _(
+                "The {what} of step {number} was no finite number again (clips {clips}): "
+                "the last state was restored, and the clips follow in another order.",
+                what=trouble.what,
+                number=number,
+                clips=clips,
+            ),
+            _("If it stays, stop and resume with a lower learning rate."),
         )
         self._restore()
         self._events.write(BACK, **self._where())
@@ -290,20 +314,22 @@ class TrainingLoop:
                 raise StopTraining
             self._report_rejected(batch.rejected)
             for clip, why in batch.rejected[:1]:
-                reason = reason or f" Of clip {clip}: {why}."
+                reason = reason or _(" Of clip {clip}: {why}.", clip=clip, why=why)
             if math.isfinite(loss):
                 total += loss * len(batch.clips)
                 clips += len(batch.clips)
             else:
                 self._note(
-                    "An evaluation loss was no finite number and is left out "
-                    f"(clips {', '.join(batch.clips)}).",
-                    "Listen to these clips.",
+                    _(
+                        "An evaluation loss was no finite number and is left out (clips {clips}).",
+                        clips=", ".join(batch.clips),
+                    ),
+                    _("Listen to these clips."),
                 )
         if not clips:
             raise StudioError(
-                f"None of the evaluation clips gave a loss.{reason}",
-                "Look at the evaluation set in the dataset's report.",
+                _("None of the evaluation clips gave a loss.{reason}", reason=reason),
+                _("Look at the evaluation set in the dataset's report."),
             )
         loss = total / clips
         self._events.write(EVAL, **self._where(), loss=loss)
@@ -344,7 +370,10 @@ class TrainingLoop:
         for clip, reason in rejected:
             if clip not in self._known_rejects:
                 self._known_rejects.add(clip)
-                self._note(f"Clip {clip} is left out: {reason}", "Fix it, or drop it.")
+                self._note(
+                    _("Clip {clip} is left out: {reason}", clip=clip, reason=reason),
+                    _("Fix it, or drop it."),
+                )
 
     def _note(self, text: str, hint: str) -> None:
         logger.warning("%s %s", text, hint)

@@ -17,6 +17,7 @@ from modules.core_components.ai_models.engines.options import (
 )
 from modules.core_components.ai_models.engines.xtts.text_form import NEW_TOKENS, TRANSLITERATION
 from modules.core_components.errors import CorruptFileError
+from modules.core_components.texts import _
 
 FP32, BF16 = "fp32", "bf16"
 ADAMW, ADAMW_8BIT = "adamw", "adamw8bit"
@@ -256,8 +257,8 @@ class TrainingSetup:
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise CorruptFileError(
-                "The plan of the training cannot be read.",
-                "Resume the training.",
+                _("The plan of the training cannot be read."),
+                _("Resume the training."),
                 details=f"{path}: {error!r}",
             ) from error
 

@@ -36,6 +36,7 @@ from modules.core_components.library.training_events import (
     read_events,
 )
 from modules.core_components.library.training_runs import RunFiles
+from modules.core_components.texts import _
 
 logger = logging.getLogger(__name__)
 
@@ -148,19 +149,24 @@ def train_together(
             return 0
         lost = [(n, code) for n, code in enumerate(codes, start=1) if code not in _NOT_LOST]
         if not lost:
-            text = "The training broke off in several processes."
-            hint = "The log shows where. Resume it: it continues from its last state."
+            text = _("The training broke off in several processes.")
+            hint = _("The log shows where. Resume it: it continues from its last state.")
             break
         number, code = lost[0]
-        text = f"Process {number} of {len(codes)} ended unexpectedly ({_how(code)})"
+        text = _(
+            "Process {number} of {count} ended unexpectedly ({how})",
+            number=number,
+            count=len(codes),
+            how=_how(code),
+        )
         if restarts < MOST_RESTARTS:
             where = _last_state(files)
             logger.warning("%s: restart %d", text, restarts + 1)
-            text += f": all start again from step {where['step']}."
+            text += _(": all start again from step {where}.", where=where["step"])
             events.write(NOTE, **where, text=text, hint=_MEMORY)
         else:
-            text += f", after {MOST_RESTARTS} restarts."
-            hint = f"{_MEMORY} Resumed, it continues from its last state."
+            text += _(", after {most_restarts} restarts.", most_restarts=MOST_RESTARTS)
+            hint = _("{memory} Resumed, it continues from its last state.", memory=_MEMORY)
     events.write(END, outcome=FAILED, text=text, hint=hint)
     return 1
 
@@ -185,7 +191,7 @@ def _how(code: int | None) -> str:
     if code is not None and code < 0:
         with contextlib.suppress(ValueError):
             return signal.Signals(-code).name
-    return f"exit code {code}"
+    return _("exit code {code}", code=code)
 
 
 def _last_state(files: RunFiles) -> dict[str, int]:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from modules.core_components.ai_models.engines.xtts.training.trainee import Batch, Trainee
 from modules.core_components.errors import StudioError
+from modules.core_components.texts import _
 
 if TYPE_CHECKING:
     import torch
@@ -53,12 +54,12 @@ class Rank:
         from torch import distributed
 
         content = torch.frombuffer(bytearray(json.dumps(said).encode()), dtype=torch.uint8)
-        sizes = [torch.zeros(1, dtype=torch.int64) for _ in range(self.world)]
+        sizes = [torch.zeros(1, dtype=torch.int64) for _unused in range(self.world)]
         distributed.all_gather(sizes, torch.tensor([len(content)]))
         lengths = [int(size) for size in sizes]
         padded = torch.zeros(max(lengths), dtype=torch.uint8)
         padded[: len(content)] = content
-        parts = [torch.empty_like(padded) for _ in range(self.world)]
+        parts = [torch.empty_like(padded) for _unused in range(self.world)]
         distributed.all_gather(parts, padded)
         return [
             json.loads(bytes(part[:length].tolist()))
@@ -111,7 +112,7 @@ def join(rank: Rank, rendezvous: str, device: str) -> None:
     except (RuntimeError, ValueError, OSError) as error:
         raise StudioError(
             _CANNOT_JOIN,
-            "Resume it with one process, or look into the log.",
+            _("Resume it with one process, or look into the log."),
             details=f"{rendezvous}: {error}",
         ) from error
 

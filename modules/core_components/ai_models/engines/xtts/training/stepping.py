@@ -23,6 +23,7 @@ from modules.core_components.ai_models.engines.xtts.training.trainee import (
 from modules.core_components.ai_models.model_pool import is_out_of_memory
 from modules.core_components.ai_models.model_utils import empty_cuda_cache
 from modules.core_components.errors import StudioError
+from modules.core_components.texts import _
 
 if TYPE_CHECKING:
     import torch
@@ -107,8 +108,14 @@ class Stepper:
         empty_cuda_cache()
         plan = self._plan
         raise OutOfMemoryError(
-            f"There was not enough memory for step {step + 1}, with batches of {plan.batch_size} "
-            f"clips of up to {plan.max_clip_s:g} s in {plan.precision}.",
+            _(
+                "There was not enough memory for step {step}, with batches of "
+                "{batch_size} clips of up to {max_clip_s:g} s in {precision}.",
+                step=step + 1,
+                batch_size=plan.batch_size,
+                max_clip_s=plan.max_clip_s,
+                precision=plan.precision,
+            ),
             out_of_memory_remedy(plan),
             self._changing,
         )
@@ -222,22 +229,30 @@ def out_of_memory_remedy(plan: TrainingPlan) -> str:
     if plan.batch_size > LEAST_BATCH:
         size = max(LEAST_BATCH, plan.batch_size // 2)
         accumulation = math.ceil(plan.batch_size * plan.accumulation / size)
-        return (
-            f"Resume it with a batch size of {size} and an accumulation of {accumulation}: each "
-            "step still learns from as many clips, and fewer are in memory at a time."
+        return _(
+            "Resume it with a batch size of {size} and an accumulation of "
+            "{accumulation}: each step still learns from as many clips, and fewer "
+            "are in memory at a time.",
+            size=size,
+            accumulation=accumulation,
         )
     if not plan.gpt_checkpointing:
-        return (
-            "Resume it with gradient checkpointing: the same training in less memory, about a "
-            "third slower."
+        return _(
+            "Resume it with gradient checkpointing: the same training in less "
+            "memory, about a third slower."
         )
     if plan.precision != BF16:
-        return "Resume it with the precision bf16, if the GPU has it (NVIDIA from 2020 on)."
+        return _("Resume it with the precision bf16, if the GPU has it (NVIDIA from 2020 on).")
     shorter_s = max(_SHORTEST_LIMIT_S, plan.max_clip_s * 0.7)
-    remedy = f"Resume it with a longest clip of {shorter_s:.1f} s; longer ones are left out."
+    remedy = _(
+        "Resume it with a longest clip of {shorter_s:.1f} s; longer ones are left out.",
+        shorter_s=shorter_s,
+    )
     if plan.optimizer != ADAMW_8BIT:
-        remedy += " Or begin a new training with the optimizer adamw8bit, which needs 2.6 GB less."
-    return f"{remedy} Close other programs that use the GPU."
+        remedy += _(
+            " Or begin a new training with the optimizer adamw8bit, which needs 2.6 GB less."
+        )
+    return _("{remedy} Close other programs that use the GPU.", remedy=remedy)
 
 
 def _joined(clips: Iterable[Iterable[str]]) -> tuple[str, ...]:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from modules.core_components.texts import _
+
 if TYPE_CHECKING:
     import torch
 
@@ -164,7 +166,7 @@ class StopRequests:
     @property
     def at_once(self) -> bool:
         if not self._stop.is_set() and self._stop_file.exists():
-            self.stop("It was stopped.")
+            self.stop(_("It was stopped."))
         return self._stop.is_set()
 
     @property
@@ -188,7 +190,7 @@ class StopRequests:
             said = b""
             while part := os.read(descriptor, 1024):
                 said += part
-            self.stop(said.decode("utf-8") or "The studio was closed.")
+            self.stop(said.decode("utf-8") or _("The studio was closed."))
             if exit_after_s < math.inf:
                 time.sleep(exit_after_s)
                 os._exit(1)
@@ -199,7 +201,7 @@ class StopRequests:
         """Makes SIGTERM (a system that shuts down) and SIGINT (Ctrl-C) requests to stop at once."""
 
         def on_signal(number: int, frame: FrameType | None) -> None:
-            self.stop("The system asked it to stop.")
+            self.stop(_("The system asked it to stop."))
 
         signal.signal(signal.SIGTERM, on_signal)
         signal.signal(signal.SIGINT, on_signal)

@@ -49,6 +49,7 @@ from modules.core_components.dataset.values import (
 )
 from modules.core_components.errors import CorruptFileError, StudioError
 from modules.core_components.text.amharic.front_end import AmharicFrontEnd
+from modules.core_components.texts import _
 
 if TYPE_CHECKING:
     import torch
@@ -93,8 +94,8 @@ def read_rows(path: Path) -> tuple[TrainingRow, ...]:
         return tuple(TrainingRow(**row) for row in content["rows"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorruptFileError(
-            "The rows of the training cannot be read.",
-            "Start a new training from the same dataset.",
+            _("The rows of the training cannot be read."),
+            _("Start a new training from the same dataset."),
             details=f"{path}: {error!r}",
         ) from error
 
@@ -296,8 +297,8 @@ def make_optimizer(trainer: GPTTrainer, plan: TrainingPlan) -> torch.optim.Optim
         from bitsandbytes.optim import AdamW8bit
     except Exception as error:  # it fails in many ways where its CUDA library does not load
         raise StudioError(
-            "The optimizer adamw8bit needs the package bitsandbytes, which does not load.",
-            "Install the studio for CUDA again (install.sh --cuda), or choose adamw.",
+            _("The optimizer adamw8bit needs the package bitsandbytes, which does not load."),
+            _("Install the studio for CUDA again (install.sh --cuda), or choose adamw."),
             details=repr(error),
         ) from error
     groups = [{**group, "params": list(group["params"])} for group in adamw.param_groups]
@@ -345,7 +346,7 @@ class XttsTrainee:
 
     def loss(self, batch: Batch) -> torch.Tensor:
         self.trainable.train()  # the rest stays as it is: only the GPT learns
-        _, losses = self._forward(batch, self._trainer.train_step)
+        _unused, losses = self._forward(batch, self._trainer.train_step)
         return losses["loss"]
 
     def evaluation(self) -> Iterator[tuple[float, Batch]]:
@@ -356,7 +357,7 @@ class XttsTrainee:
                 yield float("nan"), batch
                 continue
             self.trainable.eval()
-            _, losses = self._forward(batch, self._trainer.eval_step)
+            _unused, losses = self._forward(batch, self._trainer.eval_step)
             yield float(losses["loss"]), batch
 
     def weights(self) -> Mapping[str, Any]:
@@ -382,13 +383,13 @@ class XttsTrainee:
         loaded = self._trainer.xtts.load_state_dict(weights, strict=False)
         lacking = [name for name in loaded.missing_keys if name.startswith("gpt.")]
         if lacking:
-            raise corrupt(self._setup.weights, f"it has no {lacking[0]}")
+            raise corrupt(self._setup.weights, _("it has no {lacking}", lacking=lacking[0]))
         # coqui takes what it finds in the DVAE's file and leaves the rest random.
         codes = [n for n in self._trainer.dvae.state_dict() if n.startswith(_MAKES_CODES)]
         given = read_checkpoint(self._setup.dvae)
         lacking = [name for name in codes if name not in given]
         if lacking:
-            raise corrupt(self._setup.dvae, f"it has no {lacking[0]}")
+            raise corrupt(self._setup.dvae, _("it has no {lacking}", lacking=lacking[0]))
 
     def _clips(self, rows: Sequence[TrainingRow], is_eval: bool) -> Clips:
         from TTS.tts.layers.xtts.trainer.dataset import XTTSDataset
