@@ -471,7 +471,7 @@ def describe_settings() -> tuple[SettingInfo, ...]:
         SettingInfo(
             name,
             _(field.title or name),
-            _(field.description or ""),
+            _(field.description) if field.description else "",
             field.json_schema_extra["group"],  # type: ignore[arg-type]
             field.default,
             *bounds_of(Settings, name),
