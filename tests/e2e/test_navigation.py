@@ -105,7 +105,7 @@ def test_on_a_phone_the_last_views_are_in_a_menu(page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     on = StudioPage(page)
     on.open_tab("Train XTTS")
-    expect(on.button("Train")).to_be_visible()
+    expect(page.get_by_role("tab", name="5 · Listen and publish")).to_be_visible()
     more = on.button("More")
     more.click()
     expect(page.get_by_role("link", name="Models")).to_be_visible()

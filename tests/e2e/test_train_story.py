@@ -125,7 +125,12 @@ def set_number(page: Page, label: str, value: str) -> None:
 def prepare_and_train(screen: StudioPage) -> None:
     page = screen.page
     screen.open_tab("Train XTTS")
+    screen.button("Next").click()
+    expect(screen.text("The training has no name.")).to_be_visible()
     page.get_by_label("Name of the training").fill(FIRST)
+    photograph(page, "story_training")
+    screen.button("Next").click()
+    expect(page.get_by_role("tab", name="2 · Settings")).to_be_focused()
     page.get_by_label("Quick", exact=True).check()
     expect(screen.text("It sets: Epochs 3")).to_be_visible()
     page.get_by_role("button", name=re.compile("All options")).click()
@@ -136,15 +141,27 @@ def prepare_and_train(screen: StudioPage) -> None:
     set_number(page, "Early stopping", "0")
     set_number(page, "Learning rate", "0.001")
     expect(screen.text("Epochs: 40 instead of 3")).to_be_visible()
+    photograph(page, "story_settings")
+    screen.button("Next").click()
+    expect(screen.button("Train")).to_be_disabled()
     screen.button("Run preflight").click()
     expect(screen.text(re.compile(r"Ready: \d+ rows"))).to_be_visible()
     photograph(page, "story_preflight")
+    # What was checked is what is trained: a look back changes nothing, another option does.
+    screen.button("Back").click()
+    expect(number(page, "Epochs")).to_have_value("40")
+    page.get_by_role("tab", name="1 · Dataset").press("Enter")
+    expect(page.get_by_label("Name of the training")).to_have_value(FIRST)
+    page.get_by_role("tab", name="3 · Check").press("Enter")
+    expect(screen.button("Train")).to_be_enabled()
     screen.button("Train").click()
     expect(page.locator("svg.studio-curves polyline.train").first).to_be_visible(
         timeout=SPEAKING_MS
     )
     page.reload()
     screen.open_tab("Train XTTS")
+    # A training that runs is shown at once.
+    expect(page.get_by_role("tab", name="4 · Train", selected=True)).to_be_visible()
     expect(page.locator("svg.studio-curves polyline.train").first).to_be_visible()
     screen.button("Stop now").click()
     expect(screen.button("Resume")).to_be_visible()
@@ -159,7 +176,8 @@ def prepare_and_train(screen: StudioPage) -> None:
 
 def judge_and_publish(screen: StudioPage) -> None:
     page = screen.page
-    page.get_by_role("tab", name="3 · Judge and publish").click()
+    screen.button("Next").click()
+    expect(page.get_by_role("tab", name="5 · Listen and publish")).to_be_focused()
     screen.button("Judge checkpoints").click()
     expect(screen.text("Compare two checkpoints")).to_be_visible(timeout=SPEAKING_MS)
     expect(screen.rows().first).to_be_visible()

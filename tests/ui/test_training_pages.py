@@ -21,6 +21,7 @@ from modules.tools.training.preflight import OK, STOP, Check, Preflight, Trainin
 from modules.ui.tabs.train_xtts.evaluation import TrainingJudge
 from modules.ui.tabs.train_xtts.live import LiveTraining, loss_curves_html
 from modules.ui.tabs.train_xtts.setup import TrainingSetup, preflight_html, rejected_html
+from modules.ui.tabs.train_xtts.steps import Steps
 from tests.ui.page_client import opened
 
 ASKED = (TrainingRequest("Anna_v1", "Anna"), TrainingPlan(), "en")
@@ -52,8 +53,8 @@ def visible(update: Any) -> bool:
 def test_an_interrupted_run_is_shown_with_its_curves_and_can_be_resumed(
     services: Services, page: gr.Blocks, run: TrainingRun
 ) -> None:
-    live = LiveTraining(services, gr.State(""))
-    head, curves, log, stop, after, resume, more, _, timer = live.show("first")
+    live = LiveTraining(services, gr.State(""), Steps())
+    head, curves, log, stop, after, resume, more, _, onward, timer = live.show("first")
     assert "interrupted: its state is kept" in head
     assert "4 of 8" in head
     assert "<b>careful" not in head
@@ -65,6 +66,7 @@ def test_an_interrupted_run_is_shown_with_its_curves_and_can_be_resumed(
         True,
         False,
     ]
+    assert not onward["interactive"], "there is no checkpoint to listen to"
     assert not timer.active
     assert len(live.outputs) == len(live.show("first")) == len(live.show(""))
 
@@ -73,7 +75,7 @@ def test_a_run_that_is_done_can_be_trained_on(
     services: Services, page: gr.Blocks, run: TrainingRun
 ) -> None:
     EventWriter(run.files.progress).write("end", step=8, epoch=2, outcome="done", text="", hint="")
-    *_, resume, more, _, _ = LiveTraining(services, gr.State("")).show("first")
+    *_, resume, more, _, _, _ = LiveTraining(services, gr.State(""), Steps()).show("first")
     assert (visible(resume), visible(more)) == (False, True)
 
 
@@ -118,6 +120,26 @@ def test_a_preset_is_changed_and_the_users_own_value_stays(services: Services) -
         assert "No dataset is chosen." in page.text
 
 
+def test_the_first_step_leads_on_once_there_is_a_dataset(
+    services: Services, page: gr.Blocks
+) -> None:
+    setup = TrainingSetup(services, Steps())
+    assert not setup.refresh()[-1]["interactive"]
+    services.datasets.create("Anna", "en", "Anna")
+    assert setup.refresh()[-1]["interactive"]
+    assert len(setup.refresh()) == len(setup.outputs)
+
+
+def test_the_first_step_asks_for_a_name(services: Services) -> None:
+    with opened(services, "Train XTTS") as page:
+        page.click("Next")
+        assert "The training has no name." in page.errors[-1]
+        page.errors.clear()
+        page.fill("Name of the training", "first")
+        page.click("Next")
+        assert not page.errors
+
+
 def test_a_judgement_fills_table_menus_and_players(
     services: Services, page: gr.Blocks, run: TrainingRun
 ) -> None:
@@ -155,6 +177,6 @@ def test_a_judgement_fills_table_menus_and_players(
 def test_a_dataset_in_amharic_says_how_xtts_learns_it(services: Services, page: gr.Blocks) -> None:
     services.datasets.create("Almaz", "am", "Almaz")
     services.datasets.create("Anna", "en", "Anna")
-    setup = TrainingSetup(services)
+    setup = TrainingSetup(services, Steps())
     assert "Long consonants are not written" in setup.refresh("Almaz")[1]
     assert "Amharic" not in setup.refresh("Anna")[1]

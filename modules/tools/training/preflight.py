@@ -156,7 +156,7 @@ def preflight(
     request = replace(request, base_model=find_model(services.tts, request.base_model))
     progress(0.0, _("Checking the base model"))
     base = _check_base(services, request.base_model)
-    checks = [_check_name(services, request.run), *base]
+    checks = [check_name(services, request.run), *base]
     rejected: list[RejectedRow] = []
     train = evaluation = _NOTHING
     form = TextForm()
@@ -201,7 +201,8 @@ def preflight(
     )
 
 
-def _check_name(services: Services, run: str) -> Check:
+def check_name(services: Services, run: str) -> Check:
+    """Whether a new training can have this name."""
     stem = safe_stem(run, "")
     if not stem:
         hint = _("Type one with a letter in it under “Name of the training”.")

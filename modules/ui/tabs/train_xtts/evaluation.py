@@ -169,7 +169,7 @@ class TrainingJudge:
 
     def _start(self, name: str) -> str:
         if not name:
-            raise BadInputError("There is no training yet.", "Start one under Prepare.")
+            raise BadInputError("There is no training yet.", "The first three steps lead to one.")
         return submit_judging(self._services, name).id
 
     def _submit(self, run: str, checkpoint: str, name: str, half: bool) -> str:

@@ -23,10 +23,11 @@ from modules.tools.training.curves import Curves, read_curves
 from modules.tools.training.training import TRAIN, resume_training, stop_after_epoch, stop_training
 from modules.ui.events import listen, notify
 from modules.ui.render import duration_text, empty_html, render, size_text
-from modules.ui.widgets.parts import LOADING, ConfirmedButton, panel
+from modules.ui.tabs.train_xtts.steps import CHECK_STEP, JUDGE_STEP, Steps
+from modules.ui.widgets.parts import LOADING, ConfirmedButton, note, panel
 
 POLL_S = 1.5
-NO_RUN = "No training yet. Start one under Prepare."
+NO_RUN = "No training yet. The first three steps lead to one."
 _KINDS = dict.fromkeys((*ALIVE, "done"), "good") | {"failed": "bad", "interrupted": "warn"}
 _ENDED_EARLY = ("stopped", "failed", "interrupted")
 # More points than the drawing has pixels only cost time.
@@ -40,7 +41,7 @@ Point = tuple[float, float]
 class LiveTraining:
     """Follows the run whose name is in `run`; `outputs` and `show` belong together."""
 
-    def __init__(self, services: Services, run: gr.State) -> None:
+    def __init__(self, services: Services, run: gr.State, steps: Steps) -> None:
         self._services = services
         self._run = run
         self._state = panel(empty_html(LOADING))
@@ -58,9 +59,14 @@ class LiveTraining:
             self._log = panel()
         with gr.Column(visible=False) as self._removal:
             self._delete = ConfirmedButton("Delete training", "It moves to the trash.")
+        with gr.Row():
+            steps.back(CHECK_STEP)
+            self._next = gr.Button("Next", variant="primary", interactive=False, min_width=90)
+        steps.open_on(self._next.click, JUDGE_STEP)
+        note("Next opens once there is a checkpoint to listen to.")
         self._timer = gr.Timer(POLL_S, active=False)
         buttons = [self._stop, self._after, self._resume, self._more_group, self._removal]
-        self.outputs = [self._state, self._curves, self._log, *buttons, self._timer]
+        self.outputs = [self._state, self._curves, self._log, *buttons, self._next, self._timer]
 
     def listen(self) -> None:
         run = [self._run]
@@ -82,11 +88,11 @@ class LiveTraining:
 
     def show(self, name: str) -> list[Any]:
         """The run as its event log tells: the same after a reload or a crash."""
-        hidden = gr.update(visible=False)
+        hidden, locked = gr.update(visible=False), gr.update(interactive=False)
         try:
             curves = read_curves(self._services, name)
         except NotFoundError:
-            return [empty_html(NO_RUN), "", "", *[hidden] * 5, gr.Timer(active=False)]
+            return [empty_html(NO_RUN), "", "", *[hidden] * 5, locked, gr.Timer(active=False)]
         job = self._job(name)
         waits = job is not None and job.state == QUEUED
         runs = curves.state in ALIVE or (job is not None and job.is_active)
@@ -102,6 +108,7 @@ class LiveTraining:
             gr.update(visible=resumable),
             gr.update(visible=not runs and curves.state == "done"),
             gr.update(visible=not runs),
+            gr.update(interactive=bool(curves.checkpoints)),
             gr.Timer(active=runs),
         ]
 

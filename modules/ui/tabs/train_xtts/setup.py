@@ -1,4 +1,4 @@
-"""Preparing a training: dataset, base model, options, and the preflight checks."""
+"""Before a training: dataset, base model and name, settings, and the preflight checks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from modules.core_components.text.amharic.backends import preferred_label
 from modules.core_components.text.amharic.front_end import LANGUAGE, NOT_WRITTEN
 from modules.core_components.text.languages import language_name
 from modules.tools.models import library
-from modules.tools.models.library import submit_download
+from modules.tools.models.library import DOWNLOAD, submit_download
 from modules.tools.services import Services
 from modules.tools.training.base import is_installed
 from modules.tools.training.preflight import (
@@ -45,13 +45,16 @@ from modules.tools.training.preflight import (
     Check,
     Preflight,
     TrainingRequest,
+    check_name,
     preflight,
 )
 from modules.tools.training.training import start_training
 from modules.ui.events import listen, script
 from modules.ui.render import duration_text, empty_html, facts_html, note_html, render, size_text
+from modules.ui.tabs.train_xtts.steps import CHECK_STEP, DATASET_STEP, SETTINGS_STEP, Steps
+from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.option_form import Form, OptionForm
-from modules.ui.widgets.parts import hidden_text, menu, menu_update, note, panel, title
+from modules.ui.widgets.parts import hidden_text, menu, menu_update, note, panel
 
 # Words and colours of the levels of a check, worst first.
 _LEVELS = {STOP: ("stop", "bad"), WARN: ("check", "warn"), OK: ("ok", "good")}
@@ -69,23 +72,19 @@ OPENS = "Train can be pressed once the preflight finds nothing to fix."
 
 
 class TrainingSetup:
-    """`inputs` and `request` belong together; `started` changes to the name of each new run."""
+    """The first three steps. `inputs` and `request` belong together; `started` changes to the name
+    of each new run."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, steps: Steps) -> None:
         self._services = services
+        self._steps = steps
         self.started = gr.State("")
-        with gr.Row():
-            with gr.Column(scale=5, min_width=320):
-                self._build_choices()
-            with gr.Column(scale=7, min_width=340):
-                title("Preflight")
-                self._report = panel(empty_html(NOT_CHECKED))
-                # What is missing can be had here, once all else was checked.
-                self._accept = gr.Checkbox(
-                    label="I accept this licence", value=False, visible=False
-                )
-                self._download = gr.Button(DOWNLOAD_BASE, size="sm", visible=False)
-                self._rejected = panel()
+        with steps.draw(DATASET_STEP):
+            self._build_choices()
+        with steps.draw(SETTINGS_STEP):
+            self._build_options()
+        with steps.draw(CHECK_STEP):
+            self._build_check()
         self.inputs = [self._name, self._dataset, self._base, self._device, self._form]
         chosen = {"name": self._name, "dataset": self._dataset, "base": self._base}
         presets = {"preset": self._preset, "preset_in_use": self._preset_in_use}
@@ -94,16 +93,23 @@ class TrainingSetup:
         # What `refresh` gives values for.
         about_base = [self._base_note, self._accept, self._download]
         shown = [self._dataset, self._dataset_facts, self._base]
-        self.outputs = [*shown, *about_base, self._device]
+        self.outputs = [*shown, *about_base, self._device, self._to_settings]
 
     def _build_choices(self) -> None:
-        title("Training")
-        self._dataset = menu("Dataset")
-        self._dataset_facts = panel()
-        self._base = menu("Base model")
-        self._base_note = panel()
-        self._name = gr.Textbox(value="", label="Name of the training", placeholder="anna-first")
-        title("Options")
+        with gr.Row():
+            with gr.Column(min_width=300):
+                self._dataset = menu("Dataset")
+                self._dataset_facts = panel()
+            with gr.Column(min_width=300):
+                self._base = menu("Base model")
+                self._base_note = panel()
+                self._name = gr.Textbox(
+                    value="", label="Name of the training", placeholder="anna-first"
+                )
+        with gr.Row():
+            self._to_settings = gr.Button("Next", variant="primary", interactive=False)
+
+    def _build_options(self) -> None:
         self._preset = gr.Radio(
             [(name.capitalize(), name) for name in PRESETS], value=STANDARD, label="Preset"
         )
@@ -116,12 +122,23 @@ class TrainingSetup:
             self._options = OptionForm([TrainingPlan], TrainingPlan, start, leave_out=[DEVICE])
             self._form = self._options.component
         with gr.Row():
-            self.check = gr.Button("Run preflight")
-            self._train = gr.Button("Train", variant="primary", interactive=False)
+            self._steps.back(DATASET_STEP)
+            self._to_check = gr.Button("Next", variant="primary", min_width=90)
+
+    def _build_check(self) -> None:
+        self.check = gr.Button("Run preflight")
+        self._report = panel(empty_html(NOT_CHECKED))
+        # What is missing can be had here, once all else was checked.
+        self._accept = gr.Checkbox(label="I accept this licence", value=False, visible=False)
+        self._download = gr.Button(DOWNLOAD_BASE, size="sm", visible=False)
+        self.downloads = JobsView(self._services, (DOWNLOAD,), shared=(DOWNLOAD,))
+        self._rejected = panel()
+        with gr.Row():
+            self._steps.back(SETTINGS_STEP)
+            self._train = gr.Button("Train", variant="primary", interactive=False, min_width=90)
         note(OPENS)
 
-    def listen(self, jobs: gr.State) -> None:
-        """Downloads run as the job whose id goes to `jobs`."""
+    def listen(self) -> None:
         chosen = [self._dataset, self._base]
         for component in chosen:
             listen(
@@ -137,13 +154,20 @@ class TrainingSetup:
             [self._preset_note],
             sequence="training-preset",
         )
-        listen(self._download.click, self._submit_download, [self._base, self._accept], [jobs])
+        consent, jobs = [self._base, self._accept], [self.downloads.job_id]
+        listen(self._download.click, self._submit_download, consent, jobs)
+        self.downloads.on_finished(
+            lambda job, *now: self.refresh(*now), chosen, self.outputs, SETUP
+        )
         report = [self._report, self._rejected, self._accept, self._download, self._train]
         listen(self.check.click, self._preflight, self.inputs, report, show_progress="minimal")
         # What was checked is what is trained.
         lock = script("disable", COUNT=1)
         for component in [*self.inputs, self._preset]:
             listen(component.change, None, [], [self._train], js=lock, queue=False)
+        named = listen(self._to_settings.click, self._require_name, [self._name], [])
+        self._steps.open_on(named.success, SETTINGS_STEP)
+        self._steps.open_on(self._to_check.click, CHECK_STEP)
         listen(self._train.click, self._start, self.inputs, [self.started], show_progress="minimal")
 
     def refresh(self, dataset: str | None = None, base: str | None = None) -> list[Any]:
@@ -164,7 +188,13 @@ class TrainingSetup:
             menu_update([(item.entry.label, item.entry.id) for item in bases], base, "None"),
             *self._about_base(base),
             gr.update(choices=[(_device_label(one), one) for one in (AUTO, *devices_here())]),
+            gr.update(interactive=bool(chosen)),
         ]
+
+    def _require_name(self, name: str) -> None:
+        check = check_name(self._services, name)
+        if check.level == STOP:
+            raise BadInputError(check.message, check.hint, "run")
 
     def _dataset_html(self, name: str) -> Markup:
         if not name:
