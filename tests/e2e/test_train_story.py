@@ -147,7 +147,7 @@ def prepare_and_train(screen: StudioPage) -> None:
     screen.button("Run preflight").click()
     expect(screen.text(re.compile(r"Ready: \d+ rows"))).to_be_visible()
     photograph(page, "story_preflight")
-    # What was checked is what is trained: a look back changes nothing, another option does.
+    # Looking back keeps what was typed, and the preflight holds.
     screen.button("Back").click()
     expect(number(page, "Epochs")).to_have_value("40")
     page.get_by_role("tab", name="1 · Dataset").press("Enter")
