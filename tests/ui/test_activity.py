@@ -13,10 +13,10 @@ from modules.tools.services import Services
 from modules.tools.work.executor import Tally, Work, WorkItem
 from modules.tools.work.under_way import Node, published_state
 from modules.ui.server import create_app
-from modules.ui.tabs.activity.tab import speed_text
+from modules.ui.tabs.activity.tab import jobs_in_order, speed_text
 from modules.ui.widgets.jobs_view import progress_text
 from tests.ui.conftest import Fake
-from tests.ui.page_client import HERE, Page
+from tests.ui.page_client import HERE, Page, opened
 from tests.ui.test_jobs_view import WAIT_S, submit
 
 
@@ -94,6 +94,34 @@ def test_a_job_of_another_page_is_cancelled_resumed_and_removed(fake: Fake) -> N
         assert [job.id for job in services.jobs.list()] == [first.id]
         assert "second text" not in page.text
         assert page.errors == []
+
+
+def test_what_runs_comes_first_then_what_waits_then_what_ended_last(fake: Fake) -> None:
+    services, engine = fake
+    done = [submit(services, "early text"), submit(services, "late text")]
+    for job in done:
+        services.jobs.wait(job.id, WAIT_S)
+    engine.speaking.clear()
+    engine.may_speak.clear()
+    again = submit(services, "again text")
+    services.jobs.cancel(again.id)
+    services.jobs.wait(again.id, WAIT_S)
+    running = submit(services, "running text")
+    waiting = submit(services, "waiting text")
+    services.jobs.resume(again.id)  # it was queued before the others, and comes after them
+    while services.jobs.get(running.id).state == "queued":
+        pass
+    order = [running.id, waiting.id, again.id, done[1].id, done[0].id]
+    assert [job.id for job in jobs_in_order(services)] == order
+    engine.may_speak.set()
+    for job in (running, waiting, again):
+        services.jobs.wait(job.id, WAIT_S)
+    order = [again.id, waiting.id, running.id, done[1].id, done[0].id]
+    assert [job.id for job in jobs_in_order(services)] == order
+    with opened(services, "Activity") as page:
+        places = [page.text.index(f'data-id="{job_id}"') for job_id in order]
+        assert places == sorted(places)
+        assert "<small>ended " in page.text
 
 
 def test_a_speed_is_told_in_the_unit_in_which_it_is_at_least_one() -> None:

@@ -10,8 +10,9 @@ import gradio as gr
 
 from modules.core_components.errors import NotFoundError
 from modules.core_components.jobs import Job
-from modules.core_components.jobs.job import QUEUED, RUNNING
+from modules.core_components.jobs.job import ACTIVE, FINISHED, INTERRUPTED, RUNNING
 from modules.tools.models.memory import memory_in_words
+from modules.tools.services import Services
 from modules.tools.work.under_way import under_way
 from modules.ui.events import listen
 from modules.ui.pages import is_own
@@ -29,6 +30,8 @@ from modules.ui.widgets.parts import (
 
 POLL_S = 2.0
 MOST_JOBS = 60
+# More than there are: the store forgets the oldest of those that have ended.
+ALL_JOBS = 1000
 MOST_MACHINES = 20
 SEQUENCE = "activity"
 NO_JOBS = "Nothing has been started yet. Everything that takes a while is listed here."
@@ -77,7 +80,7 @@ class ActivityTab:
 
     def _show(self, chosen: str) -> list[Any]:
         """All jobs, what is unfinished first, and one of them with its log."""
-        jobs = sorted(self._services.jobs.list(limit=MOST_JOBS), key=_place)
+        jobs = jobs_in_order(self._services)[:MOST_JOBS]
         running = next((job.id for job in jobs if job.state == RUNNING), "")
         job = self._find(chosen) or self._find(running)
         table = render(
@@ -85,7 +88,7 @@ class ActivityTab:
             rows=[(each.id, each) for each in jobs],
             chosen=job.id if job else "",
             origin=_origin,
-            queued=_queued,
+            time=_time,
             empty=NO_JOBS,
         )
         return [
@@ -116,15 +119,19 @@ class ActivityTab:
         )
 
 
-def _place(job: Job) -> tuple[int, float]:
-    """What runs comes first, then what waits, in its order; then the others, the latest first."""
-    if job.state == RUNNING:
-        return (0, job.created)
-    return (1, job.created) if job.state == QUEUED else (2, -(job.finished or job.created))
+def jobs_in_order(services: Services) -> list[Job]:
+    """What runs comes first, then what waits, in the order in which it will run; then what has
+    ended, the latest first."""
+    active = reversed(services.jobs.list(ACTIVE, limit=ALL_JOBS))
+    ended = services.jobs.list((*FINISHED, INTERRUPTED), limit=ALL_JOBS)
+    return [
+        *sorted(active, key=lambda job: job.state != RUNNING),
+        *sorted(ended, key=lambda job: job.finished or job.created, reverse=True),
+    ]
 
 
-def _queued(job: Job) -> str:
-    return local_time(datetime.fromtimestamp(job.created, UTC).isoformat())
+def _time(moment: float) -> str:
+    return local_time(datetime.fromtimestamp(moment, UTC).isoformat())
 
 
 def speed_text(a_second: float) -> str:
