@@ -16,6 +16,7 @@ from modules.tools.services import Services
 logger = logging.getLogger(__name__)
 
 REFINE = "refine_voice"
+_MOST_JOBS = 1000
 LANE = "refining"  # of its own: it takes minutes, and pauses while others compute
 
 
@@ -64,8 +65,15 @@ def refine_later(services: Services, model_id: str, sample_name: str) -> None:
 
 def is_being_refined(services: Services, model_id: str, sample_name: str) -> bool:
     """Whether the voice of a sample is refined right now, or is about to be."""
+    job = find_refinement(services, model_id, sample_name)
+    return job is not None and job.is_active
+
+
+def find_refinement(services: Services, model_id: str, sample_name: str) -> Job | None:
+    """The last job that refined the voice of a sample, whatever became of it."""
     payload = {"model_id": model_id, "sample": sample_name}
-    return any(job.payload == payload for job in services.jobs.list(ACTIVE, REFINE))
+    jobs = services.jobs.list(kind=REFINE, limit=_MOST_JOBS)
+    return next((job for job in jobs if job.payload == payload), None)
 
 
 def resume_refinements(services: Services) -> None:

@@ -48,7 +48,8 @@ class JobsView:
     `job_id` is the job shown: write a new job's id there and the panel follows it. `finished`
     changes to the id of each followed job once it is done; listen to it to show the result. With
     `failures_first` an opened page shows what failed lately before what was done since. Jobs of
-    the `shared` kinds are work on what all pages have, and followed by each.
+    the `shared` kinds are work on what all pages have, and followed by each. With `moves_on`
+    False only the job in `job_id` is shown, and no other takes its place when it has ended.
     """
 
     def __init__(
@@ -57,8 +58,10 @@ class JobsView:
         kinds: Sequence[str],
         failures_first: bool = False,
         shared: Sequence[str] = (),
+        moves_on: bool = True,
     ) -> None:
         self._services = services
+        self._moves_on = moves_on
         self._kinds = tuple(kinds)
         self._shared = tuple(shared)
         self._failures_first = failures_first
@@ -161,7 +164,9 @@ class JobsView:
 
     def _press(self, job_id: str, pressed: gr.EventData) -> tuple[Any, ...]:
         following = act_on_job(self._services, job_id, pressed.id)
-        return self._show(following or self._unfinished(self._is_followed))
+        if not following and self._moves_on:
+            following = self._unfinished(self._is_followed)
+        return self._show(following)
 
     def _poll(self, job_id: str) -> tuple[Any, str]:
         """The panel while the job runs, and a text that changes with the job's state."""
@@ -179,7 +184,7 @@ class JobsView:
         """The job's state on every part of the panel; moves on to the next one in the queue."""
         job = self._job(job_id)
         finished = job.id if job and job.state == DONE else gr.skip()
-        active_jobs = self._jobs(ACTIVE, self._is_followed)
+        active_jobs = self._followed()
         # A failure is shown until it is dismissed; any other ended job makes room for the next.
         if job is None or job.state in (QUEUED, DONE, CANCELLED):
             job = _next_of(active_jobs) or job
@@ -198,7 +203,10 @@ class JobsView:
 
     def _waiting(self, shown: Job) -> int:
         """How many more jobs of this page run or wait."""
-        return sum(job.id != shown.id for job in self._jobs(ACTIVE, self._is_followed))
+        return sum(job.id != shown.id for job in self._followed())
+
+    def _followed(self) -> list[Job]:
+        return self._jobs(ACTIVE, self._is_followed) if self._moves_on else []
 
     def _panel_html(self, job: Job, waiting: int) -> Markup:
         return job_html(job, self._services.jobs.ahead(job.id), waiting)

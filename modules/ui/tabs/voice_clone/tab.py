@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from modules.core_components.errors import ModelMissingError
 from modules.core_components.jobs import Job
+from modules.core_components.jobs.job import FAILED, INTERRUPTED
 from modules.core_components.speaker_scale import FIRST_ENCODER, SPEAKER_SCALES
 from modules.core_components.texts import _
 from modules.core_components.values import VoicePrompt
@@ -28,7 +29,7 @@ from modules.tools.voices.preset_voices import (
     preset_voices,
     voice_in_words,
 )
-from modules.tools.voices.refinement import REFINE, submit_refinement
+from modules.tools.voices.refinement import REFINE, find_refinement, submit_refinement
 from modules.tools.voices.remedies import IMPROVE
 from modules.tools.voices.samples import DEMO, EXPORT, REFERENCE, submit_export
 from modules.ui.events import listen, notify
@@ -63,11 +64,12 @@ KINDS = (SPEAK, AGAIN, DOWNLOAD_AND_SPEAK, REFERENCE, IMPROVE, EXPORT, DEMO)
 class MatchedVoice:
     """The voice that an engine matched to a sample: how close it is, its refinement and export."""
 
-    def __init__(self, studio: Studio) -> None:
-        self._services = studio.services
+    def __init__(self, services: Services) -> None:
+        self._services = services
         with gr.Accordion(_("Voice match"), open=True, visible=False) as self._panel:
             self._facts = panel()
-            self._refining = JobsView(self._services, (REFINE,), shared=(REFINE,))
+            # That of the chosen sample and engine, which `_show` looks up.
+            self._refining = JobsView(self._services, (REFINE,), moves_on=False)
             with gr.Row():
                 self._refine = gr.Button(_("Refine"), size="sm", min_width=100)
                 self._suffix = gr.Dropdown(
@@ -75,7 +77,6 @@ class MatchedVoice:
                 )
                 self._export = gr.Button(_("Export"), size="sm", min_width=100)
             self._file = gr.File(label=_("Exported voice"), visible=False)
-        self._refining.find_on_open(studio)
 
     def follow_in(
         self, jobs: JobsView, sample: gr.State, engine: gr.State, take: TakePanel
@@ -84,11 +85,12 @@ class MatchedVoice:
         `take` say whether the voice is still being refined."""
         chosen = [sample, engine]
         shown = [self._panel, self._facts, self._refine, self._file]
+        shown.append(self._refining.job_id)
         for component in chosen:
             listen(component.change, self._show, chosen, shown, sequence=MATCH)
         listen(self._export.click, self._submit, [*chosen, self._suffix], [jobs.job_id])
         listen(self._refine.click, self._submit_refinement, chosen, [self._refining.job_id])
-        jobs.on_finished(self._after_job, chosen, [*shown, self._refining.job_id], MATCH)
+        jobs.on_finished(self._after_job, chosen, shown, MATCH)
         take_id, scores = take.scores
 
         self._refining.on_finished(self._after_refinement, chosen, shown, MATCH)
@@ -102,21 +104,27 @@ class MatchedVoice:
 
     def _submit_refinement(self, sample: str, engine: str) -> Any:
         job = submit_refinement(self._services, engine, self._services.samples.voice(sample))
-        return job.id if job else self._refining.find()
+        return job.id if job else self._find_refinement(sample, engine)
 
     def _show(self, sample: str, engine: str) -> list[Any]:
         prompt = prepared_voice(self._services, sample, engine)
         hidden = gr.update(value=None, visible=False)
         if prompt is None or not is_matched(prompt):
-            return [gr.update(visible=False), "", gr.skip(), hidden]
+            return [gr.update(visible=False), "", gr.skip(), hidden, ""]
         button = gr.update(visible=not prompt.info.get("refined", True))
-        return [gr.update(visible=True), match_html(prompt), button, hidden]
+        refining = self._find_refinement(sample, engine)
+        return [gr.update(visible=True), match_html(prompt), button, hidden, refining]
+
+    def _find_refinement(self, sample: str, engine: str) -> str:
+        """The job that refines this voice, or could not; "" where there is nothing to show."""
+        job = find_refinement(self._services, engine, sample)
+        return job.id if job and (job.is_active or job.state in (FAILED, INTERRUPTED)) else ""
 
     def _after_job(self, job: Job, sample: str, engine: str) -> list[Any]:
-        *shown, file = self._show(sample, engine)
+        *shown, file, refining = self._show(sample, engine)
         if job.kind == EXPORT and job.result:
             file = gr.update(value=str(Path(job.result["file"])), visible=True)
-        return [*shown, file, self._refining.find()]
+        return [*shown, file, refining]
 
     def _after_refinement(self, job: Job, sample: str, engine: str) -> list[Any]:
         is_news = time.time() - (job.finished or 0.0) < NEWS_S
@@ -125,8 +133,8 @@ class MatchedVoice:
                 _("The voice of {sample} is refined.", sample=sample),
                 _("Takes sound more like it from now on; those you have stay as they are."),
             )
-        *shown, _unused = self._show(sample, engine)
-        return [*shown, gr.skip()]
+        *shown, _unused, refining = self._show(sample, engine)
+        return [*shown, gr.skip(), refining]
 
 
 def is_matched(prompt: VoicePrompt) -> bool:
@@ -172,7 +180,7 @@ class VoiceCloneTab:
         self._first_steps = FirstSteps(self._services)
         with gr.Row():
             with gr.Column(scale=5, min_width=320):
-                self._build_voice(studio)
+                self._build_voice()
             with gr.Column(scale=7, min_width=340):
                 self._generate = GeneratePanel(studio, tab, KINDS, "clone-take", shared=(DEMO,))
         self._engine, jobs = self._generate.engine, self._generate.jobs
@@ -189,14 +197,14 @@ class VoiceCloneTab:
         voice = {"kind": self._kind, "sample": self._samples.kept, "preset": self._preset}
         studio.keep(tab, **voice, **self._generate.fields)
 
-    def _build_voice(self, studio: Studio) -> None:
+    def _build_voice(self) -> None:
         title("Voice")
         kinds = [(_("My sample"), SAMPLE), (_("Stock voice"), PRESET)]
         self._kind = gr.Radio(kinds, value=SAMPLE, label=_("Kind of voice"), show_label=False)
         with gr.Column() as self._sample_group:
             self._samples = SamplePanel(self._services)
             self._recommended = RecommendationPanel(self._services)
-            self._matched = MatchedVoice(studio)
+            self._matched = MatchedVoice(self._services)
         with gr.Column(visible=False) as self._preset_group:
             self._preset = menu(_("Stock voice"))
             note(_("Voices that come with the model, and your own."))
