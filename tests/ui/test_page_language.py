@@ -16,10 +16,13 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from modules.core_components.texts import ENGLISH, use_translations
+from modules.core_components.text.languages import language_name
+from modules.core_components.texts import ENGLISH, LANGUAGES, use_translations
 from modules.tools.services import Services
+from modules.tools.voices.preset_voices import preset_voices
 from modules.ui.server import create_app
-from tests.helpers.fakes import add_noise
+from modules.ui.studio import TITLE
+from tests.helpers.fakes import SINE, add_noise
 from tests.ui.page_client import FORM, HERE, open_page
 
 LEFT, RIGHT = "⟦", "⟧"
