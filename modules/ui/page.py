@@ -174,7 +174,12 @@ class NotFoundPage:
             nonlocal is_replaced
             if message["type"] == "http.response.start" and message["status"] == HTTP_404_NOT_FOUND:
                 is_replaced = True
-                html = render("not_found", title=self._title, home=scope.get("root_path") or "/")
+                html = render(
+                    "not_found",
+                    title=self._title,
+                    home=scope.get("root_path") or "/",
+                    language=page_language(),
+                )
                 await HTMLResponse(html, HTTP_404_NOT_FOUND)(scope, receive, send)
             elif not is_replaced:
                 await send(message)

@@ -16,11 +16,11 @@ const make = (tag, css, text = '') => {
 const stage = make('div', 'studio-live');
 const bar = stage.appendChild(make('div', 'studio-live-bar'));
 const status = bar.appendChild(make('span', 'studio-note'));
-const toggle = bar.appendChild(make('button', 'studio-button', 'Pause'));
-const stop = bar.appendChild(make('button', 'studio-button', 'Stop playing'));
+const toggle = bar.appendChild(make('button', 'studio-button', translate('Pause')));
+const stop = bar.appendChild(make('button', 'studio-button', translate('Stop playing')));
 const words = stage.appendChild(make('div', 'studio-live-text'));
 stage.setAttribute('role', 'group');
-stage.setAttribute('aria-label', 'Playing while generating');
+stage.setAttribute('aria-label', translate('Playing while generating'));
 status.setAttribute('aria-live', 'polite');
 words.tabIndex = 0;
 
@@ -40,7 +40,7 @@ const showState = (state, text) => {
   status.textContent = text;
   const live = ['waiting', 'playing', 'paused'].includes(state);
   toggle.hidden = stop.hidden = !live;
-  toggle.textContent = state === 'paused' ? 'Continue' : 'Pause';
+  toggle.textContent = state === 'paused' ? translate('Continue') : translate('Pause');
   if (!element.contains(stage)) element.append(stage);
 };
 
@@ -106,10 +106,10 @@ const mark = job => {
     const out = span.offsetTop < words.scrollTop || span.offsetTop > words.scrollTop + words.clientHeight - 40;
     if (out) words.scrollTop = span.offsetTop - words.clientHeight / 3;
   }
-  if (job.started && stage.dataset.state === 'waiting') showState('playing', 'Speaking');
+  if (job.started && stage.dataset.state === 'waiting') showState('playing', translate('Speaking'));
   const silenced = context.state === 'suspended' && performance.now() - woken > WAKE_MS;
   if (silenced && !job.paused && job.started) pause(job, true);
-  if (job.end === 'done' && now >= job.next) finish(job, 'done', 'Finished.');
+  if (job.end === 'done' && now >= job.next) finish(job, 'done', translate('Finished.'));
 };
 
 const finish = (job, state, text) => {
@@ -127,15 +127,19 @@ const finish = (job, state, text) => {
 const pause = (job, paused) => {
   job.paused = paused;
   if (paused) context.suspend(); else wake();
-  showState(paused ? 'paused' : 'playing', paused ? 'Paused; the take is still generated' : 'Speaking');
+  showState(
+    paused ? 'paused' : 'playing',
+    paused ? translate('Paused; the take is still generated') : translate('Speaking'),
+  );
 };
 toggle.addEventListener('click', () => run && pause(run, !run.paused));
-stop.addEventListener('click', () => run && finish(run, 'stopped', 'Stopped; the take is still generated.'));
+const stopPlaying = () => finish(run, 'stopped', translate('Stopped; the take is still generated.'));
+stop.addEventListener('click', () => run && stopPlaying());
 
 const ENDS = {
-  cancelled: 'Cancelled.',
-  failed: 'The take failed.',
-  'left behind': 'The text is too long to play while it is generated; the take will have all of it.',
+  cancelled: translate('Cancelled.'),
+  failed: translate('The take failed.'),
+  'left behind': translate('The text is too long to play while it is generated; the take will have all of it.'),
 };
 const receive = (job, message) => {
   if (message.text !== undefined) {
@@ -145,7 +149,7 @@ const receive = (job, message) => {
     schedule(job, message);
   } else if (message.end === 'done') {
     job.end = 'done';
-    if (!job.started) finish(job, 'done', 'There was nothing to play.');
+    if (!job.started) finish(job, 'done', translate('There was nothing to play.'));
   } else {
     finish(job, message.end === 'cancelled' ? 'stopped' : 'failed', ENDS[message.end] || message.end);
     // Nothing was heard: the panel of the job says why, until it is dismissed, and here it would stay.
@@ -167,11 +171,11 @@ const playJob = async id => {
   words.replaceChildren(job.rest);
   stage.dataset.gaps = 0;
   window.dispatchEvent(new CustomEvent('studio-live', { detail: stage }));
-  showState('waiting', 'Waiting for the first words');
+  showState('waiting', translate('Waiting for the first words'));
   job.timer = setInterval(() => mark(job), MARK_EVERY_MS);
   try {
     const answer = await fetch(`live/${encodeURIComponent(id)}`, { signal: job.reading.signal });
-    if (!answer.ok) throw new Error(`the studio answered ${answer.status}`);
+    if (!answer.ok) throw new Error(translate('the studio answered {status}', { status: answer.status }));
     const reader = answer.body.getReader();
     const decoder = new TextDecoder();
     let open = '';
@@ -185,15 +189,16 @@ const playJob = async id => {
         await new Promise(resolve => setTimeout(resolve, 1000));
       }
     }
-    if (!job.end) finish(job, 'failed', 'The connection was lost; the take may still arrive.');
+    if (!job.end) finish(job, 'failed', translate('The connection was lost; the take may still arrive.'));
   } catch (error) {
-    if (run === job) finish(job, 'failed', `It cannot be played now (${error.message}).`);
+    const why = translate('It cannot be played now ({reason}).', { reason: error.message });
+    if (run === job) finish(job, 'failed', why);
   }
 };
 
 // Only one player of the page plays at a time.
 window.addEventListener('studio-live', event => {
-  if (event.detail !== stage && run) finish(run, 'stopped', 'Stopped; the take is still generated.');
+  if (event.detail !== stage && run) stopPlaying();
 });
 watch('value', () => {
   if (stage.dataset.state) element.append(stage);

@@ -14,16 +14,24 @@
       const shown = words(area);
       if (shown) set(area, 'aria-label', label ? `${label}: ${shown}` : shown);
     },
-    '.playback': speed => set(speed, 'aria-label', `Playback speed: ${words(speed)}`),
+    '.playback': speed => set(
+      speed, 'aria-label', translate('Playback speed: {speed}', { speed: words(speed) })
+    ),
     // One label stands at a slider, at its box for numbers, and at the button that resets both.
     'input[type=range][data-testid=range-input]': slider => set(slider, 'aria-label', label(slider)),
-    '[data-testid=number-input]': box => set(box, 'aria-label', `${label(box)}, as a number`),
-    '[data-testid=reset-button]': reset => set(reset, 'aria-label', `Reset ${label(reset)}`),
+    '[data-testid=number-input]': box => set(
+      box, 'aria-label', translate('{label}, as a number', { label: label(box) })
+    ),
+    '[data-testid=reset-button]': reset => set(
+      reset, 'aria-label', translate('Reset {label}', { label: label(reset) })
+    ),
     'fieldset.block': group => set(group, 'aria-label', label(group)),
     // In seconds, with seven decimals.
     ':is(.rewind, .skip)[aria-label]': skip => {
       const exact = skip.getAttribute('aria-label');
-      set(skip, 'aria-label', exact.replace(/\d+\.\d\d+/, figure => Number(figure).toFixed(1)));
+      const digits = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
+      const short = figure => Number(figure).toLocaleString(window.studioLanguage, digits);
+      set(skip, 'aria-label', exact.replace(/\d+\.\d\d+/, short));
     },
     // Whether they are open is shown by an arrow alone.
     '.label-wrap': opener => {
@@ -37,7 +45,7 @@
     },
     'button.studio-go': button => {
       set(button, 'aria-keyshortcuts', 'Control+Enter');
-      set(button, 'title', 'Ctrl+Enter in the text');
+      set(button, 'title', translate('Ctrl+Enter in the text'));
     },
   };
   const correct = node => {

@@ -124,11 +124,12 @@ const askWhatRuns = async () => {
     if (!answer.ok) return;
     const { running, waiting, title: job, doing, fraction, memory } = await answer.json();
     for (const count of counts) count.textContent = running + waiting ? String(running + waiting) : '';
-    activity.title = running ? `${job}${waiting ? ` · ${waiting} waiting` : ''}` : '';
+    const queued = waiting ? translate('{count} waiting', { count: waiting }) : '';
+    activity.title = running ? `${job}${queued && ` · ${queued}`}` : '';
     now.hidden = !running;
     say('strong', job);
     say('.doing', doing);
-    say('.waiting', waiting ? `${waiting} waiting` : '');
+    say('.waiting', queued);
     now.querySelector('progress').value = fraction;
     element.querySelector('.memory').textContent = memory;
   } catch (error) { /* the studio is closed, which the page says */ }

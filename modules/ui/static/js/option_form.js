@@ -57,7 +57,7 @@ const CONTROLS = {
     });
     box.addEventListener('change', () => { show(chosen(field)); say(); });
     if (slider) {
-      box.setAttribute('aria-label', `${field.label}, as a number`);
+      box.setAttribute('aria-label', translate('{label}, as a number', { label: field.label }));
       slider.addEventListener('input', () => { keep(field, taken(slider.value)); box.value = slider.value; });
       slider.addEventListener('change', say);
       nodes.push(slider);
@@ -67,7 +67,13 @@ const CONTROLS = {
       if (slider) slider.value = value;
     };
     const outside = value => value < (field.minimum ?? -Infinity) || value > (field.maximum ?? Infinity);
-    const refuse = value => (outside(value) ? `It must lie between ${field.minimum} and ${field.maximum}.` : '');
+    const limit = value => Number(value).toLocaleString(
+      window.studioLanguage, { useGrouping: false, maximumFractionDigits: 20 }
+    );
+    const refuse = value => (outside(value) ? translate(
+      'It must lie between {minimum} and {maximum}.',
+      { minimum: limit(field.minimum), maximum: limit(field.maximum) },
+    ) : '');
     return { nodes, show, refuse, box };
   },
 };
@@ -79,7 +85,8 @@ const drawRow = (field, position) => {
   const { nodes, show, refuse = () => '', box = nodes[0] } = CONTROLS[field.type](field, id);
   const wrong = make('p', { class: 'wrong', role: 'alert' });
   const arrow = make('span', { 'aria-hidden': 'true' }, '↺');
-  const reset = make('button', { type: 'button', class: 'reset' }, arrow, make('span', {}, `Reset ${field.label}`));
+  const name = make('span', {}, translate('Reset {label}', { label: field.label }));
+  const reset = make('button', { type: 'button', class: 'reset' }, arrow, name);
   const help = make('p', { id: `${id}-help`, class: 'help' }, field.help);
   box.setAttribute('aria-describedby', help.id);
   const mark = () => {

@@ -5,8 +5,14 @@ text => {
   // As speech.py estimates; a character that is a syllable takes longer than a letter.
   const seconds = Math.ceil((letters.length - syllables.length) / PER_SECOND + syllables.length / 4.5);
   const minutes = Math.floor(seconds / 60);
-  const time = minutes ? `${minutes} min ${seconds % 60} s` : `${seconds} s`;
-  const length = `${letters.length.toLocaleString('en')} character${letters.length === 1 ? '' : 's'}`;
-  const note = letters.length ? `<div class="studio-note">${length}, about ${time} of speech</div>` : '';
+  const rest = seconds % 60;
+  const time = minutes
+    ? translate('{minutes} min {seconds} s', { minutes, seconds: rest })
+    : translate('{seconds} s', { seconds });
+  const count = letters.length.toLocaleString(window.studioLanguage);
+  const words = letters.length === 1
+    ? translate('{count} character, about {time} of speech', { count, time })
+    : translate('{count} characters, about {time} of speech', { count, time });
+  const note = letters.length ? `<div class="studio-note">${words}</div>` : '';
   return [{ __type__: 'update', visible: !letters.length }, note];
 }

@@ -66,7 +66,7 @@ const play = async button => {
     if (playing !== address) return;
     stop();
     if (error.name === 'AbortError') return;
-    try { tell((await (await fetch(address)).json()).detail); } catch (unreadable) { tell('This voice cannot be played now.'); }
+    try { tell((await (await fetch(address)).json()).detail); } catch (unreadable) { tell(translate('This voice cannot be played now.')); }
   }
 };
 sound.addEventListener('ended', stop);
@@ -79,12 +79,12 @@ const rename = button => {
   form.className = 'rename';
   const input = document.createElement('input');
   input.value = name.textContent.trim();
-  input.setAttribute('aria-label', 'New name');
+  input.setAttribute('aria-label', translate('New name'));
   input.maxLength = 100;
   const save = document.createElement('button');
   save.type = 'submit';
   save.className = 'chip main';
-  save.textContent = 'Save';
+  save.textContent = translate('Save');
   form.append(input, save);
   const close = () => { form.remove(); name.hidden = false; name.focus(); };
   form.addEventListener('submit', event => {

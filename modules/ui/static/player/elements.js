@@ -17,14 +17,19 @@ export const address = (kind, what, query) =>
 export const ask = async (...where) => {
   const answer = await fetch(address(...where), { cache: 'no-store' });
   const content = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(content.detail || 'The studio did not answer.');
+  if (!answer.ok) throw new Error(content.detail || translate('The studio did not answer.'));
   return content;
 };
+
+// A number as the language of the page writes it; `translate` stands in the head of the page.
+export const decimal = (value, digits) => value.toLocaleString(window.studioLanguage, {
+  minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: false,
+});
 
 export const clock = seconds => {
   const whole = Math.round(10 * Math.max(0, seconds)) / 10;
   const minutes = Math.floor(whole / 60);
-  const rest = (whole % 60).toFixed(1).padStart(4, '0');
+  const rest = decimal(whole % 60, 1).padStart(4, '0');
   return minutes < 60 ? `${minutes}:${rest}` : `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, '0')}:${rest}`;
 };
 

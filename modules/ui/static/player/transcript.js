@@ -7,9 +7,6 @@ import { DrawnElement, ask, button, clock, make } from './elements.js';
 import { wordAt } from './words.js';
 
 const UNSURE = 0.5;
-const NO_SOUND = 'The recording was not kept with this transcript. Its words can still be corrected.';
-const MARKED = 'Words with a dotted line are those Whisper was unsure of; a solid line marks your corrections. ';
-const KEYS = 'Enter plays from a word, F2 or a double click corrects it, arrow keys move.';
 
 class StudioTranscript extends DrawnElement {
   disconnectedCallback() {
@@ -32,29 +29,32 @@ class StudioTranscript extends DrawnElement {
   draw({ segments, hasSound, language }) {
     this.segments = segments;
     this.wave = hasSound
-      ? make('studio-wave', '', '', { kind: 'transcript', key: this.key, label: 'Recording' })
+      ? make('studio-wave', '', '', { kind: 'transcript', key: this.key, label: translate('Recording') })
       : null;
     this.wave?.addEventListener('studio-time', event => this.heard(event.detail));
     this.body = make('div', 'turns', '', { lang: language || '' });
     this.body.setAttribute('role', 'region');
-    this.body.setAttribute('aria-label', 'Transcript');
+    this.body.setAttribute('aria-label', translate('Transcript'));
     this.nodes = [];
     this.rows = [];
     segments.forEach((segment, number) => this.body.append(this.drawSegment(segment, number)));
     this.showSpeakers();
     this.current = 0;
     if (this.nodes.length) this.nodes[0].tabIndex = 0;
-    else this.body.append(make('div', 'studio-note', 'No speech was found in this recording.'));
+    else this.body.append(make('div', 'studio-note', translate('No speech was found in this recording.')));
     for (const name of ['click', 'dblclick', 'keydown', 'focusin']) this.body.addEventListener(name, this);
-    const help = make('div', 'studio-note', MARKED + (hasSound ? KEYS : NO_SOUND));
+    const marks = translate('Words with a dotted line are those Whisper was unsure of; a solid line marks your corrections.');
+    const more = hasSound
+      ? translate('Enter plays from a word, F2 or a double click corrects it, arrow keys move.')
+      : translate('The recording was not kept with this transcript. Its words can still be corrected.');
+    const help = make('div', 'studio-note', `${marks} ${more}`);
     this.replaceChildren(...(this.wave ? [this.wave] : []), this.drawTools(), this.body, help);
   }
 
   drawTools() {
     const bar = make('div', 'studio-live-bar');
-    this.query = make('input', '', '', {
-      type: 'search', placeholder: 'Search in the transcript', 'aria-label': 'Search in the transcript',
-    });
+    const find = translate('Search in the transcript');
+    this.query = make('input', '', '', { type: 'search', placeholder: find, 'aria-label': find });
     this.found = make('span', 'studio-note', '', { role: 'status' });
     this.query.addEventListener('input', () => this.search());
     this.query.addEventListener('keydown', event => {
@@ -63,10 +63,10 @@ class StudioTranscript extends DrawnElement {
     });
     bar.append(
       this.query, this.found,
-      button('‹', () => this.showMatch(-1), { 'aria-label': 'Previous match' }),
-      button('›', () => this.showMatch(1), { 'aria-label': 'Next match' }),
-      button('Correct word', () => this.edit(this.current), { 'aria-keyshortcuts': 'F2' }),
-      button('Name speaker', () => this.nameSpeaker(this.segmentOf(this.current))),
+      button('‹', () => this.showMatch(-1), { 'aria-label': translate('Previous match') }),
+      button('›', () => this.showMatch(1), { 'aria-label': translate('Next match') }),
+      button(translate('Correct word'), () => this.edit(this.current), { 'aria-keyshortcuts': 'F2' }),
+      button(translate('Name speaker'), () => this.nameSpeaker(this.segmentOf(this.current))),
     );
     return bar;
   }
@@ -99,9 +99,11 @@ class StudioTranscript extends DrawnElement {
     node.classList.toggle('removed', corrected === '');
     const isUnsure = !isChanged && probability < UNSURE;
     node.classList.toggle('unsure', isUnsure);
-    if (isChanged) node.title = corrected ? `Recognized: ${text}` : 'Taken out';
-    else if (isUnsure) node.title = `Recognized with ${Math.round(100 * probability)} % confidence`;
-    else node.removeAttribute('title');
+    if (isChanged) node.title = corrected ? translate('Recognized: {text}', { text }) : translate('Taken out');
+    else if (isUnsure) {
+      const percent = Math.round(100 * probability);
+      node.title = translate('Recognized with {percent} % confidence', { percent });
+    } else node.removeAttribute('title');
   }
 
   segmentOf(word) {
@@ -113,7 +115,7 @@ class StudioTranscript extends DrawnElement {
       const name = this.segments[number].speaker;
       const before = number ? this.segments[number - 1].speaker : '';
       who.textContent = name;
-      who.setAttribute('aria-label', `${name}: name this speaker`);
+      who.setAttribute('aria-label', translate('{name}: name this speaker', { name }));
       who.hidden = !name || name === before;
     });
   }
@@ -184,7 +186,8 @@ class StudioTranscript extends DrawnElement {
     if (!node || node.querySelector('input')) return;
     this.settle(word);
     const row = this.rows[word];
-    const box = make('input', '', '', { type: 'text', 'aria-label': `Correct “${row[0]}”` });
+    const label = translate('Correct “{word}”', { word: row[0] });
+    const box = make('input', '', '', { type: 'text', 'aria-label': label });
     box.value = row[3] ?? row[0];
     box.size = Math.max(6, box.value.length + 1);
     node.replaceChildren(box);
@@ -222,7 +225,8 @@ class StudioTranscript extends DrawnElement {
     const known = [...new Set(this.segments.map(segment => segment.speaker).filter(Boolean))];
     const list = make('datalist', '', '', { id: `speakers-${Math.random().toString(36).slice(2)}` });
     list.append(...known.map(name => make('option', '', '', { value: name })));
-    const box = make('input', '', '', { type: 'text', 'aria-label': 'Name of the speaker', list: list.id });
+    const label = translate('Name of the speaker');
+    const box = make('input', '', '', { type: 'text', 'aria-label': label, list: list.id });
     box.value = this.segments[number].speaker;
     const close = () => { form.remove(); this.focusSegment(this.nodes.findIndex(one => one.dataset.place === `${number}.0`), 0); };
     const save = everywhere => {
@@ -242,7 +246,10 @@ class StudioTranscript extends DrawnElement {
       if (event.key === 'Escape') close();
     });
     form.append(
-      box, list, button('Everywhere', () => save(true)), button('Only here', () => save(false)), button('Cancel', close),
+      box, list,
+      button(translate('Everywhere'), () => save(true)),
+      button(translate('Only here'), () => save(false)),
+      button(translate('Cancel'), close),
     );
     turn.querySelector('.about').append(form);
     box.focus();
@@ -278,7 +285,7 @@ class StudioTranscript extends DrawnElement {
   showMatch(by) {
     const count = this.hits?.length || 0;
     if (!count) {
-      this.found.textContent = this.query.value.trim() ? 'Nothing found' : '';
+      this.found.textContent = this.query.value.trim() ? translate('Nothing found') : '';
       return;
     }
     this.hits[this.match]?.forEach(word => this.nodes[word].classList.remove('found-now'));
@@ -288,7 +295,7 @@ class StudioTranscript extends DrawnElement {
     this.settle(words[0]);
     const [place, own] = [this.body.getBoundingClientRect(), this.nodes[words[0]].getBoundingClientRect()];
     if (own.top < place.top || own.bottom > place.bottom) this.body.scrollTop += own.top - place.top - place.height / 3;
-    this.found.textContent = `${this.match + 1} of ${count}`;
+    this.found.textContent = translate('{number} of {count}', { number: this.match + 1, count });
   }
 }
 

@@ -5,7 +5,7 @@
 // It sends `studio-time` with `now` while the position moves. Space plays, arrow keys move the
 // position, + and - zoom, [ and ] move the selection's ends to the position.
 import { words as follow } from './words.js';
-import { DrawnElement, address, ask, button, clock, make } from './elements.js';
+import { DrawnElement, address, ask, button, clock, decimal, make } from './elements.js';
 
 const STEP_S = 1;
 const FINE_S = 0.01;
@@ -46,7 +46,7 @@ class StudioWave extends DrawnElement {
   }
 
   get edits() { return this.hasAttribute('edits'); }
-  get label() { return this.getAttribute('label') || 'Recording'; }
+  get label() { return this.getAttribute('label') || translate('Recording'); }
   get now() { return this.wave ? this.wave.getCurrentTime() : 0; }
   get isPlaying() { return Boolean(this.wave && this.wave.isPlaying()); }
 
@@ -78,15 +78,15 @@ class StudioWave extends DrawnElement {
   build() {
     this.stage = make('div', 'stage');
     this.bar = make('div', 'studio-live-bar');
-    this.times = make('span', 'studio-note times', 'Loading…');
-    this.play = button('Play', () => this.toggle(), { 'aria-keyshortcuts': 'Space' });
-    this.speed = make('select', 'speed', '', { 'aria-label': 'Playback speed' });
-    for (const rate of SPEEDS) this.speed.add(new Option(`${rate}×`, rate, rate === 1, rate === 1));
+    this.times = make('span', 'studio-note times', translate('Loading…'));
+    this.play = button(translate('Play'), () => this.toggle(), { 'aria-keyshortcuts': 'Space' });
+    this.speed = make('select', 'speed', '', { 'aria-label': translate('Playback speed') });
+    for (const rate of SPEEDS) this.speed.add(new Option(`${rate.toLocaleString(window.studioLanguage)}×`, rate, rate === 1, rate === 1));
     this.speed.addEventListener('change', () => this.wave?.setPlaybackRate(Number(this.speed.value)));
     const zoom = make('span', 'pair');
     zoom.append(
-      button('−', () => this.zoom(1 / ZOOM), { 'aria-label': 'Zoom out', 'aria-keyshortcuts': '-' }),
-      button('+', () => this.zoom(ZOOM), { 'aria-label': 'Zoom in', 'aria-keyshortcuts': '+' }),
+      button('−', () => this.zoom(1 / ZOOM), { 'aria-label': translate('Zoom out'), 'aria-keyshortcuts': '-' }),
+      button('+', () => this.zoom(ZOOM), { 'aria-label': translate('Zoom in'), 'aria-keyshortcuts': '+' }),
     );
     this.bar.append(this.play, this.times, zoom, this.speed);
     this.tools = make('div', 'studio-live-bar tools');
@@ -94,15 +94,15 @@ class StudioWave extends DrawnElement {
     this.parts.hidden = true;
     this.partName = make('span', 'studio-note');
     this.parts.append(
-      button('‹', () => this.choosePart(-1), { 'aria-label': 'Previous part' }),
+      button('‹', () => this.choosePart(-1), { 'aria-label': translate('Previous part') }),
       this.partName,
-      button('›', () => this.choosePart(1), { 'aria-label': 'Next part' }),
+      button('›', () => this.choosePart(1), { 'aria-label': translate('Next part') }),
     );
     this.tools.append(
-      button('Select all', () => this.mark(0, this.seconds)),
-      button('Split at silence', () => this.split(), { 'aria-pressed': 'false' }),
+      button(translate('Select all'), () => this.mark(0, this.seconds)),
+      button(translate('Split at silence'), () => this.split(), { 'aria-pressed': 'false' }),
       this.parts,
-      button('Save selection', () => this.save()),
+      button(translate('Save selection'), () => this.save()),
     );
     this.tools.hidden = !this.edits;
     this.words = make('div', 'words');
@@ -126,7 +126,7 @@ class StudioWave extends DrawnElement {
     this.wave.on('timeupdate', () => this.moved());
     this.wave.on('play', () => this.shown(true));
     this.wave.on('pause', () => this.shown(false));
-    this.wave.on('error', () => this.say('It cannot be played.'));
+    this.wave.on('error', () => this.say(translate('It cannot be played.')));
     this.follow = follow(this.words, about.words, {
       jump: at => this.playFrom(at),
       select: (from, to) => this.edits && this.mark(from, to),
@@ -160,7 +160,8 @@ class StudioWave extends DrawnElement {
       handle.style[side === 'left' ? 'borderLeft' : 'borderRight'] = '3px solid #0f766e';
       handle.tabIndex = 0;
       handle.setAttribute('role', 'slider');
-      handle.setAttribute('aria-label', name === 'start' ? 'Start of the selection' : 'End of the selection');
+      const words = name === 'start' ? translate('Start of the selection') : translate('End of the selection');
+      handle.setAttribute('aria-label', words);
       handle.addEventListener('focus', () => { handle.style.outline = '2px solid #0d9488'; });
       handle.addEventListener('blur', () => { handle.style.outline = ''; });
       handle.addEventListener('keydown', event => this.moveHandle(event, name));
@@ -204,7 +205,7 @@ class StudioWave extends DrawnElement {
       handle.setAttribute('aria-valuemin', '0');
       handle.setAttribute('aria-valuemax', this.seconds.toFixed(2));
       handle.setAttribute('aria-valuenow', at.toFixed(2));
-      handle.setAttribute('aria-valuetext', `${at.toFixed(2)} seconds`);
+      handle.setAttribute('aria-valuetext', translate('{seconds} seconds', { seconds: decimal(at, 2) }));
     }
     this.follow?.keep(start, end);
     this.moved();
@@ -242,7 +243,7 @@ class StudioWave extends DrawnElement {
   choosePart(by) {
     const count = this.parted.length;
     this.chosen = Math.min(Math.max(this.chosen + by, 0), count - 1);
-    this.partName.textContent = `Part ${this.chosen + 1} of ${count}`;
+    this.partName.textContent = translate('Part {number} of {count}', { number: this.chosen + 1, count });
     const [start, end] = this.parted[this.chosen];
     this.mark(start, end);
     this.wave.setTime(start);
@@ -278,7 +279,7 @@ class StudioWave extends DrawnElement {
     try {
       await this.wave.play();
     } catch (error) {
-      if (error.name !== 'AbortError') this.say('It cannot be played.');
+      if (error.name !== 'AbortError') this.say(translate('It cannot be played.'));
     }
   }
 
@@ -286,7 +287,7 @@ class StudioWave extends DrawnElement {
   playOnceDrawn(at) {
     if (!this.play || this.play.disabled) return; // it could not be opened
     this.pending = at;
-    this.play.textContent = at === null ? 'Play' : 'Pause';
+    this.play.textContent = at === null ? translate('Play') : translate('Pause');
   }
 
   pause() {
@@ -302,14 +303,16 @@ class StudioWave extends DrawnElement {
       this.wave.setTime(this.marked[0]);
     }
     const [start, end] = this.marked;
-    const marked = this.edits ? ` · ${start.toFixed(2)} to ${end.toFixed(2)} s` : '';
-    this.times.textContent = `${clock(now)} of ${clock(this.seconds)}${marked}`;
+    const ends = { start: decimal(start, 2), end: decimal(end, 2) };
+    const marked = this.edits ? translate(' · {start} to {end} s', ends) : '';
+    const place = translate('{now} of {length}', { now: clock(now), length: clock(this.seconds) });
+    this.times.textContent = place + marked;
     this.follow?.at(this.isPlaying ? now : -1);
     this.dispatchEvent(new CustomEvent('studio-time', { detail: { now, playing: this.isPlaying } }));
   }
 
   shown(playing) {
-    this.play.textContent = playing ? 'Pause' : 'Play';
+    this.play.textContent = playing ? translate('Pause') : translate('Play');
     this.moved();
   }
 

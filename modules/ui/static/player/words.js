@@ -39,7 +39,7 @@ export const words = (place, rows, { jump, select }) => {
   place.replaceChildren(...nodes);
   place.hidden = !nodes.length;
   place.setAttribute('role', 'group');
-  place.setAttribute('aria-label', 'Words');
+  place.setAttribute('aria-label', translate('Words'));
   roam(place, nodes);
   let anchor = 0;
   let heard = -1;
