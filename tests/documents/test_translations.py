@@ -121,10 +121,15 @@ def test_a_text_is_given_the_values_that_it_names() -> None:
             given |= {"count"} if ast.unparse(node.func) == "ngettext" else set()
             texts = [one.value for one in node.args if isinstance(one, ast.Constant)]
             named = {
-                name for text in texts if isinstance(text, str) for name in re.findall(r"\{(\w+)", text)
+                name
+                for text in texts
+                if isinstance(text, str)
+                for name in re.findall(r"\{(\w+)", text)
             }
             if None not in given and node.keywords and given - {"count"} != named - {"count"}:
-                wrong.append(f"{place}:{node.lineno}: {sorted(named)}, not {sorted(map(str, given))}")
+                wrong.append(
+                    f"{place}:{node.lineno}: {sorted(named)}, not {sorted(map(str, given))}"
+                )
     assert not wrong, "\n".join(wrong)
 
 
@@ -165,7 +170,11 @@ def test_errors_are_translated() -> None:
         if place.split("/")[0] not in NOT_TRANSLATED
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in errors
-        for text in [*node.args[:2], *(k.value for k in node.keywords if k.arg in ("message", "hint"))]
-        if isinstance(text, (ast.Constant, ast.JoinedStr)) and re.search(r"[A-Za-z]{3}", ast.unparse(text)[1:])
+        for text in [
+            *node.args[:2],
+            *(k.value for k in node.keywords if k.arg in ("message", "hint")),
+        ]
+        if isinstance(text, (ast.Constant, ast.JoinedStr))
+        and re.search(r"[A-Za-z]{3}", ast.unparse(text)[1:])
     ]
     assert not wrong, "\n".join(wrong)

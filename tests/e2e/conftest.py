@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from modules.core_components.texts import LANGUAGE_VARIABLE
 from tests.e2e.studio_page import StudioPage
 
 if TYPE_CHECKING:
@@ -57,13 +58,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class StudioProcess:
     """`python app.py` over a data root; can be killed and started again."""
 
-    def __init__(self, root: Path, models: Path, catalog: Path | None = None) -> None:
+    def __init__(
+        self, root: Path, models: Path, catalog: Path | None = None, language: str = "en"
+    ) -> None:
         self.root = root
         self.url = ""
         self._environment = {
             **os.environ,
             "VOICE_STUDIO_MODELS": str(models),
             "PYTHONUNBUFFERED": "1",
+            # Without one that of the settings decides.
+            LANGUAGE_VARIABLE: language,
         }
         if catalog is not None:
             self._environment["VOICE_STUDIO_CATALOG"] = str(catalog)

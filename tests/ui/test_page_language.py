@@ -107,5 +107,9 @@ def test_every_text_of_the_page_is_translated(services: Services, marked: None) 
                 shown |= dict.fromkeys(texts, "an answer")
     assert sum(LEFT in text for text in shown) > 300
     left = {text: without_marked(text) for text in shown}
-    english = [f"{shown[text]}: {text}" for text in shown if left[text].strip() not in names and WORD.search(left[text])]
+    english = [
+        f"{shown[text]}: {text}"
+        for text in shown
+        if left[text].strip() not in names and WORD.search(left[text])
+    ]
     assert not english, "\n".join(english)
