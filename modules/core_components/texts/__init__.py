@@ -94,6 +94,20 @@ def use_language(language: str) -> None:
     use_translations(code, _translations(code))
 
 
+def use_language_of_studio() -> None:
+    """In a process that the studio has started: has all texts from now on in the studio's language.
+
+    `language_variable` gives it to the process; without it, as under torchrun, texts are English.
+    """
+    if os.environ.get(LANGUAGE_VARIABLE):
+        use_language(AUTOMATIC)
+
+
+def language_variable() -> dict[str, str]:
+    """The environment variable that says to a process of the studio which language it has now."""
+    return {LANGUAGE_VARIABLE: page_language()}
+
+
 def use_translations(language: str, translations: gettext.NullTranslations) -> None:
     """Has all texts from now on from `translations`."""
     global _words  # the one place: see above

@@ -14,11 +14,11 @@ from modules.core_components.ai_models.engines.xtts.training.plan import (
 )
 from modules.core_components.ai_models.model_utils import devices_here, get_device
 from modules.core_components.errors import BadInputError
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.tools.services import Services
 
 PROCESSES = "processes"  # the option
-_CHECK = "Processes"
+_CHECK = mark("Processes")
 _BF16_SINCE = 8  # NVIDIA's compute capability of Ampere
 
 
@@ -58,9 +58,9 @@ def training_devices(services: Services, plan: TrainingPlan, rows: int = 0) -> t
     if count > len(gpus):
         raise BadInputError(
             _(
-                "{count} processes need as many GPUs; this machine has {count_2}.",
+                "{count} processes need as many GPUs; this machine has {gpus}.",
                 count=count,
-                count_2=len(gpus),
+                gpus=len(gpus),
             ),
             _("0 takes one process for each GPU."),
             PROCESSES,

@@ -270,7 +270,7 @@ def judge_run(
         speaker_encoder=judge.encoder.model_id,
     )
     atomic.write_json(folder / RESULT, asdict(found))
-    progress(1.0, "Evaluated")
+    progress(1.0, _("Evaluated"))
     return found
 
 
@@ -333,13 +333,13 @@ def _judge(
     """Evaluates one checkpoint, None for the base. All texts are spoken before any is scored, so
     that the models need not replace each other in memory for every sentence."""
     name = BASE if kept is None else str(kept.step)
-    label = _("the base model") if kept is None else _("step {name}", name=name)
+    label = _("the base model") if kept is None else _("step {number}", number=name)
     identity = services.tts.get(run.base_model).model_revision if kept is None else _identity(kept)
     if precision == HALF:
         name, label, identity = (
             f"{name}-half",
             _("{label} in half precision", label=label),
-            _("{identity} half", identity=identity),
+            f"{identity} half",
         )
     folder = TakeFolder(run.folder / FOLDER / name, f"{identity} {judge.reference_sha256}")
     missing = [text for text in texts if not folder.is_spoken(text)]

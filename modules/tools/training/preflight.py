@@ -67,7 +67,7 @@ from modules.core_components.errors import StudioError
 from modules.core_components.library.names import safe_stem, same_name_key
 from modules.core_components.progress import Progress, no_progress
 from modules.core_components.text.amharic.front_end import AmharicFrontEnd, PreparedText
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.tools.models.model_names import find_model
 from modules.tools.services import Services
 from modules.tools.training.base import base_entry, base_folder, is_installed, verified_base
@@ -76,8 +76,9 @@ from modules.tools.training.devices import check_processes, gpu_of, training_dev
 __all__ = ["OK", "STOP", "WARN", "Check", "Preflight", "RejectedRow", "preflight"]
 
 TRAINING_FILES = "xtts-v2-training"
-NAME, CONSENT, BASE, DATASET, ROWS = "Name", "Consent", "Base model", "Dataset", "Rows"
-TEXTS, PRESET, OPTIMIZER = "Form of the texts", "Memory preset", "Optimizer"
+NAME, CONSENT, BASE = mark("Name"), mark("Consent"), mark("Base model")
+DATASET, ROWS, TEXTS = mark("Dataset"), mark("Rows"), mark("Form of the texts")
+PRESET, OPTIMIZER = mark("Memory preset"), mark("Optimizer")
 _NOTHING = ExaminedRows((), (), 0.0, 0.0, 0)
 
 
@@ -237,7 +238,7 @@ def _check_base(services: Services, base_model: str) -> list[Check]:
     missing = [] if is_installed(services, base_model) else [base_entry(services, base_model).label]
     missing += [] if is_installed(services, TRAINING_FILES) else [files.label]
     if missing:
-        message = _("Not installed: {missing}.", missing=" and ".join(missing))
+        message = _("Not installed: {missing}.", missing=_(" and ").join(missing))
         return [Check(BASE, STOP, message, _("Download them here, or on the Models tab."))]
     try:
         folder = verified_base(services, base_model)
@@ -407,10 +408,9 @@ def _check_rows(kept: int, rejected: list[RejectedRow], other_rates: int) -> Che
             ROWS,
             WARN,
             _(
-                "{other_rates} clips are not at {sample_rate_hz} Hz and are converted in "
-                "each epoch.",
-                other_rates=other_rates,
-                sample_rate_hz=SAMPLE_RATE_HZ,
+                "{count} clips are not at {rate_hz} Hz and are converted in each epoch.",
+                count=other_rates,
+                rate_hz=SAMPLE_RATE_HZ,
             ),
             _("Build the dataset again; then training is faster."),
         )
@@ -418,7 +418,8 @@ def _check_rows(kept: int, rejected: list[RejectedRow], other_rates: int) -> Che
 
 
 def _reasons(rejected: Iterable[RejectedRow]) -> str:
-    """The most frequent reason, shortened to what many rows share."""
+    """The most frequent reason, shortened to what many rows share: up to its brackets, which every
+    language has at its end."""
     (reason, count), *others = Counter(row.reason.split(" (")[0] for row in rejected).most_common()
     more = _(", and {count} other reasons", count=len(others)) if len(others) > 1 else ""
     return _("{count} because {reason}{more}", count=count, reason=reason, more=more)

@@ -106,7 +106,7 @@ def model_card(
         },
         FRONT_END: run_front_end(run)
         or {
-            "name": _("coqui-tts VoiceBpeTokenizer"),
+            "name": "coqui-tts VoiceBpeTokenizer",
             "version": metadata.version("coqui-tts"),
         },
         "bytes": {
@@ -157,40 +157,42 @@ def readme(card: Mapping[str, Any]) -> str:
     parameters = "\n".join(f"| {key} | {value} |" for key, value in training["parameters"].items())
     hashes = "\n".join(f"| {name} | `{value}` |" for name, value in card["base"]["sha256"].items())
     encoder = speaker_scale(card.get("speaker_encoder", FIRST_ENCODER)).label
-    return _(
-        "# {card}\n\n{card_2}, fine-tuned on {data} minutes of {data_2}\n({data_3} "
-        "clips, {language_name}; {data_4} held out).\n\nThe numbers in model.pth "
-        "are {card_3}.\n\nTrained to step {training} (epoch {training_2}, "
-        "evaluation loss {training_3:.4f}) with Voice Clone Studio {card_4}, "
-        "{card_5}.\n\n## Evaluation\n\n{scores_table}\n\nWord errors: of a Whisper "
-        "transcript against the text. Similarity: cosine of {encoder} speaker\n"
-        'embeddings with the reference; "speaker" is what the speaker\'s own '
-        "clips reach. Length: against\ntheir own.\n\n## Parameters\n\n| parameter | "
-        "value |\n|---|---|\n{parameters}\n\n## Base files (SHA-256)\n\n| file | hash "
-        "|\n|---|---|\n{hashes}\n\nTexts are read by {front_end}.\n\n## Licence\n\n"
-        "{licence} ({licence_2}), that of the base. {licence_3}\n",
-        card=card["name"],
-        card_2=card["base"]["label"],
-        data=data["minutes"],
-        data_2=data["speaker"],
-        data_3=data["clips"],
-        language_name=language_name(card["language"]),
-        data_4=data["held_out"],
-        card_3=card[PRECISION],
-        training=training["step"],
-        training_2=training["epoch"],
-        training_3=training["evaluation_loss"],
-        card_4=card["studio"],
-        card_5=card["created"],
-        scores_table=_scores_table(card),
-        encoder=encoder,
-        parameters=parameters,
-        hashes=hashes,
-        front_end=_front_end(card["text_frontend"]),
-        licence=licence["name"],
-        licence_2=licence["url"],
-        licence_3=licence["note"],
-    )
+    return f"""# {card["name"]}
+
+{card["base"]["label"]}, fine-tuned on {data["minutes"]} minutes of {data["speaker"]}
+({data["clips"]} clips, {language_name(card["language"])}; {data["held_out"]} held out).
+
+The numbers in model.pth are {card[PRECISION]}.
+
+Trained to step {training["step"]} (epoch {training["epoch"]}, evaluation loss \
+{training["evaluation_loss"]:.4f}) with Voice Clone Studio {card["studio"]}, {card["created"]}.
+
+## Evaluation
+
+{_scores_table(card)}
+
+Word errors: of a Whisper transcript against the text. Similarity: cosine of {encoder} speaker
+embeddings with the reference; "speaker" is what the speaker's own clips reach. Length: against
+their own.
+
+## Parameters
+
+| parameter | value |
+|---|---|
+{parameters}
+
+## Base files (SHA-256)
+
+| file | hash |
+|---|---|
+{hashes}
+
+Texts are read by {_front_end(card["text_frontend"])}.
+
+## Licence
+
+{licence["name"]} ({licence["url"]}), that of the base. {licence["note"]}
+"""
 
 
 def _front_end(record: Mapping[str, Any]) -> str:
@@ -201,9 +203,9 @@ def _front_end(record: Mapping[str, Any]) -> str:
 
 def _scores_table(card: Mapping[str, Any]) -> str:
     rows = [
-        (_("this model"), card["scores"]),
-        (_("before it was halved"), card.get(_BEFORE)),
-        (_("the base"), card["scores_of_the_base"]),
+        ("this model", card["scores"]),
+        ("before it was halved", card.get(_BEFORE)),
+        ("the base", card["scores_of_the_base"]),
     ]
     lines = [
         f"| {name} | {_figure(found, 'word_error_rate')} | {_figure(found, 'similarity')} "
@@ -212,8 +214,8 @@ def _scores_table(card: Mapping[str, Any]) -> str:
         if found
     ]
     if not lines:
-        return _("It was published without an evaluation.")
-    head = _("| | word errors | similarity | speaker | length |\n|---|---|---|---|---|")
+        return "It was published without an evaluation."
+    head = "| | word errors | similarity | speaker | length |\n|---|---|---|---|---|"
     return "\n".join([head, *lines])
 
 
@@ -267,7 +269,7 @@ def publish(
         card[HASHES] = file_hashes(folder, cancel)
         atomic.write_json(folder / CARD, card)
         atomic.write_bytes(folder / README, readme(card).encode("utf-8"))
-    progress(1.0, "Published")
+    progress(1.0, _("Published"))
     return services.tuned_models.get(incoming.folder.name)
 
 
@@ -280,7 +282,7 @@ def _checkpoint(services: Services, run: TrainingRun, checkpoint: str) -> KeptCh
                 name=run.name,
                 checkpoint=checkpoint,
             ),
-            _("It has: {kept}.", kept=", ".join(sorted(kept, key=int)) or "none yet"),
+            _("It has: {kept}.", kept=", ".join(sorted(kept, key=int)) or _("none yet")),
         )
     return kept[str(checkpoint)]
 
@@ -319,21 +321,21 @@ def result_in_words(model: TunedModel) -> str:
     found = model.card["bytes"]
     before = (found["training_state"] or 0) + found["checkpoint"]
     sizes = _(
-        "{size} of training became {size_2}.",
-        size=size_text(before),
-        size_2=size_text(found["published"]),
+        "{before} of training became {after}.",
+        before=size_text(before),
+        after=size_text(found["published"]),
     )
     full, half = model.card.get(_BEFORE), model.card["scores"]
     if not full or not half:
         return sizes
     return _(
-        "{sizes} Before and after halving: similarity {figure} and {figure_2}, "
-        "word errors {figure_3} and {figure_4}.",
+        "{sizes} Before and after halving: similarity {similarity} and {similarity_half}, word "
+        "errors {errors} and {errors_half}.",
         sizes=sizes,
-        figure=_figure(full, "similarity"),
-        figure_2=_figure(half, "similarity"),
-        figure_3=_figure(full, "word_error_rate"),
-        figure_4=_figure(half, "word_error_rate"),
+        similarity=_figure(full, "similarity"),
+        similarity_half=_figure(half, "similarity"),
+        errors=_figure(full, "word_error_rate"),
+        errors_half=_figure(half, "word_error_rate"),
     )
 
 

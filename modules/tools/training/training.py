@@ -31,7 +31,7 @@ from modules.core_components.library import training_events
 from modules.core_components.library.training_events import Event, EventReader, read_events
 from modules.core_components.library.training_runs import ALIVE, TrainingRun
 from modules.core_components.progress import CancelToken, Progress
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.tools.services import Services
 from modules.tools.training.base import verified_base
 from modules.tools.training.devices import training_devices
@@ -48,8 +48,7 @@ LANE = "training"
 _FOLLOW_EVERY_S = 0.2
 # A stopped training ends its batch first; one that hangs is killed.
 _KILL_AFTER_S = 20.0
-_HOLDER = "The training "
-_HINT = (
+_HINT = mark(
     "Wait until the training is done, or stop it on the Train XTTS tab: it keeps its state and can "
     "be resumed."
 )
@@ -70,6 +69,7 @@ class TrainingSupervisor(threading.Thread):
         self.exit_code: int | None = None
         self._pool = pool
         self._devices = tuple(dict.fromkeys(devices))
+        self._holder = _("The training {name}", name=run.name)
         self._run = run
         self._cancel = cancel
         self._process: TrainingProcess | None = None
@@ -91,10 +91,12 @@ class TrainingSupervisor(threading.Thread):
     def _take(self, device: str, held: ExitStack) -> None:
         """Takes a device as soon as no other training has it: in one lane are those alone that have
         the same first device. Raises ModelBusyError for anything else that holds it."""
-        holder, waits = f"{_HOLDER}{self._run.name}", False
+        waits = False
         while True:
             try:
-                held.enter_context(whole_device(self._pool, device, holder, _HINT, self._cancel))
+                held.enter_context(
+                    whole_device(self._pool, device, self._holder, _(_HINT), self._cancel)
+                )
                 return
             except ModelBusyError:
                 # Who held it may have ended since: that is looked at twice.
@@ -105,8 +107,13 @@ class TrainingSupervisor(threading.Thread):
                 raise JobCancelled
 
     def _is_trained_on(self, device: str) -> bool:
+        trainings = {
+            thread._holder
+            for thread in threading.enumerate()
+            if isinstance(thread, TrainingSupervisor)
+        }
         return any(
-            resident.device == device and any(name.startswith(_HOLDER) for name in resident.holders)
+            resident.device == device and not trainings.isdisjoint(resident.holders)
             for resident in self._pool.snapshot()
         )
 
@@ -281,12 +288,12 @@ def _follow(
                 progress(
                     event["step"] / max(total, 1),
                     _(
-                        "Epoch {event} of {epochs}, step {event_2} of {total}, loss {event_3:.3f}",
-                        event=event["epoch"],
+                        "Epoch {epoch} of {epochs}, step {step} of {total}, loss {loss:.3f}",
+                        epoch=event["epoch"],
                         epochs=epochs,
-                        event_2=event["step"],
+                        step=event["step"],
                         total=total,
-                        event_3=event["loss"],
+                        loss=event["loss"],
                     ),
                 )
         saving = last.get("kind") == training_events.SAVING

@@ -25,7 +25,7 @@ from typing import Any, TextIO
 from modules.core_components.errors import StudioError
 from modules.core_components.progress import CancelToken
 from modules.core_components.settings import app_folder
-from modules.core_components.texts import _
+from modules.core_components.texts import _, language_variable, mark, use_language_of_studio
 from modules.tools.work.executor import LOCAL
 from modules.tools.work.ray_worker import CANCELLED, DONE, FAILED, RayWorker
 
@@ -39,7 +39,7 @@ _MOST_THREADS = 8
 # An item during which so many workers have ended, or so many that ended before they could begin.
 MOST_LOST_WORKERS = 3
 _PATIENCE_S = 60.0
-_NO_WORKER_YET = (
+_NO_WORKER_YET = mark(
     "No worker has begun yet: there may be no free cores or GPUs for one. Still waiting."
 )
 _WAIT_S, _ASK_EVERY_S, _STOP_S = 0.5, 1.0, 5.0
@@ -99,7 +99,7 @@ class _Dispatch:
                 self._hire()
                 if not self.has_opened and time.monotonic() > patience_ends:
                     patience_ends = float("inf")
-                    self.events.say("note", text=_NO_WORKER_YET)
+                    self.events.say("note", text=_(_NO_WORKER_YET))
                 if time.monotonic() - asked_at > _ASK_EVERY_S:
                     asked_at = time.monotonic()
                     self._ask_progress()
@@ -143,6 +143,7 @@ class _Dispatch:
         plan["overrides"] = {**plan["overrides"], "torch_threads": threads}
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         environment |= {
+            **language_variable(),
             "PYTHONPATH": str(app_folder()),
             "OMP_NUM_THREADS": str(threads),
         }
@@ -411,6 +412,7 @@ def main(plan_path: Path) -> int:
     events = Events(os.fdopen(os.dup(1), "w", encoding="utf-8"))
     os.dup2(2, 1)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+    use_language_of_studio()
     cancel = CancelToken()
 
     def watch_studio() -> None:

@@ -25,7 +25,7 @@ from modules.core_components.atomic import write_json
 from modules.core_components.errors import StudioError
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.settings import app_folder
-from modules.core_components.texts import _
+from modules.core_components.texts import _, language_variable
 from modules.core_components.version import APP_VERSION
 from modules.tools.services import Services, require_ray
 from modules.tools.work.executor import (
@@ -203,6 +203,7 @@ class _Child:
         path = filter(None, (str(app_folder()), os.environ.get("PYTHONPATH", "")))
         environment = {
             **os.environ,
+            **language_variable(),
             "PYTHONPATH": os.pathsep.join(path),
             "RAY_USAGE_STATS_ENABLED": "0",
         }

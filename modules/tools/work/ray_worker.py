@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from modules.core_components.errors import CorruptFileError, JobCancelled, StudioError
 from modules.core_components.progress import CancelToken
-from modules.core_components.texts import _
+from modules.core_components.texts import _, use_language_of_studio
 from modules.core_components.version import APP_VERSION
 from modules.tools.work.executor import (
     STOPS_ALL,
@@ -45,6 +45,7 @@ class RayWorker:
     """
 
     def __init__(self, plan: Mapping[str, Any]) -> None:
+        use_language_of_studio()
         self._plan = plan
         self._worker: Worker | None = None
         self._cancel = CancelToken()

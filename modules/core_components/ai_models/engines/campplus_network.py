@@ -273,7 +273,7 @@ def _deviation(x: Tensor) -> Tensor:
 
 def load_campplus(weights: Path, device: str = "cpu") -> CampplusEncoder:
     """Loads 3D-Speaker's `campplus_cn_en_common.pt`."""
-    with reading_weights(weights, "speaker encoder") as state:
+    with reading_weights(weights, _("speaker encoder")) as state:
         encoder = CampplusEncoder()
         encoder.load_state_dict(state)
     return encoder.to(device).eval().requires_grad_(False)

@@ -167,7 +167,9 @@ class CatalogEngine:
 
     def load(self, cancel: CancelToken | None = None) -> None:
         """Loads the weights, so that the next call starts at once."""
-        with self._context.pool.lease(self.model_spec(), cancel, f"loading {self.label}"):
+        with self._context.pool.lease(
+            self.model_spec(), cancel, _("loading {label}", label=self.label)
+        ):
             return
 
     def model_spec(self) -> ModelSpec[Any]:

@@ -103,7 +103,7 @@ class SpeakerEncoder(nn.Module):
 
 def load_speaker_encoder(weights: Path, device: str = "cpu") -> SpeakerEncoder:
     """Loads resemblyzer's `pretrained.pt`."""
-    with reading_weights(weights, "speaker encoder") as kept:
+    with reading_weights(weights, _("speaker encoder")) as kept:
         state = kept["model_state"]
         encoder = SpeakerEncoder(hidden_size=state["lstm.weight_hh_l0"].shape[1])
         # The file also holds the training loss's two scalars.

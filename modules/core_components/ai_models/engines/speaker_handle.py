@@ -14,6 +14,7 @@ from modules.core_components.ai_models.engines.listening_network import TorchMod
 from modules.core_components.ai_models.model_pool import ModelSpec
 from modules.core_components.progress import CancelToken
 from modules.core_components.speaker_scale import SPEAKER_ENCODERS
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray, Speech
 
 
@@ -73,7 +74,7 @@ class SpeakerEncoderHandle(Generic[NetworkT]):
     @contextmanager
     def borrowed(self, cancel: CancelToken | None = None) -> Iterator[NetworkT]:
         """The module itself with a run slot, for work that needs its gradient."""
-        holder = "comparing voices"
+        holder = _("comparing voices")
         with self.context.pool.lease(self.model_spec(), cancel, holder, run=True) as encoder:
             yield encoder
 

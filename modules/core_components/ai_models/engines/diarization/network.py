@@ -24,6 +24,7 @@ from modules.core_components.ai_models.engines.diarization.frames import (
     SAMPLE_RATE_HZ,
 )
 from modules.core_components.ai_models.engines.listening_network import reading_weights
+from modules.core_components.texts import _
 
 _FORMAT_VERSION = 1
 _BANDS, _TAPS, _STRIDE = 40, 251, 10
@@ -128,7 +129,7 @@ def load_segmentation(weights: Path, device: str = "cpu") -> SegmentationNetwork
 
     Raises StudioError for a file that is damaged or of another network.
     """
-    with reading_weights(weights, "speaker segmentation") as kept:
+    with reading_weights(weights, _("speaker segmentation")) as kept:
         if kept["format_version"] != _FORMAT_VERSION:
             raise ValueError(f"format version {kept['format_version']}")
         network = SegmentationNetwork()

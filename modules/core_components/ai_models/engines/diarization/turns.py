@@ -15,6 +15,7 @@ from modules.core_components.ai_models.engines.diarization.frames import (
     HOP_FRAMES,
 )
 from modules.core_components.ai_models.engines.diarization.local_voices import joined_runs
+from modules.core_components.texts import _
 from modules.core_components.values import Turn
 
 # A shorter pause of a speaker does not part a turn, a shorter turn is none.
@@ -42,10 +43,10 @@ def find_turns(
         if start_s < duration_s
     )
     order: dict[int, int] = {}
-    for _, _, speaker in found:
+    for _start_s, _end_s, speaker in found:
         order.setdefault(speaker, len(order) + 1)
-    turns = [Turn(a, b, f"Speaker {order[speaker]}") for a, b, speaker in found]
-    return turns, [speaker for _, _, speaker in found]
+    turns = [Turn(a, b, _("Speaker {number}", number=order[speaker])) for a, b, speaker in found]
+    return turns, [speaker for _start_s, _end_s, speaker in found]
 
 
 def _talking(

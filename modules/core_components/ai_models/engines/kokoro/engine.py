@@ -55,6 +55,7 @@ from modules.core_components.library import VoiceLibrary
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.text.markup import parse_pronunciations
 from modules.core_components.text.reading.front_end import steps_without
+from modules.core_components.texts import _
 from modules.core_components.values import Sample, Speech, VoicePrompt
 
 if TYPE_CHECKING:
@@ -132,7 +133,9 @@ class KokoroEngine(CatalogEngine):
         with ThreadPoolExecutor(1, "pronunciation") as executor:
             # The dictionaries take as long as the weights, on another core.
             prepared = executor.submit(get_phonemizer().prepare, self.languages[0])
-            with self._context.pool.lease(self.model_spec(), cancel, f"loading {self.label}"):
+            with self._context.pool.lease(
+                self.model_spec(), cancel, _("loading {label}", label=self.label)
+            ):
                 prepared.result()
 
     def prompt_parameters(self) -> Mapping[str, Any]:
@@ -150,9 +153,9 @@ class KokoroEngine(CatalogEngine):
         """
         prompt = self._empty_prompt(sample, self.prompt_parameters())
         whisper_folder = self._context.ensure_model(_FIT_WHISPER)
-        progress(0.0, "Matching the voice")
+        progress(0.0, _("Matching the voice"))
         encoder = self._encoder_on_cpu("campplus")
-        holder = f"matching a voice to {sample.name}"
+        holder = _("matching a voice to {name}", name=sample.name)
         with self._context.pool.lease(encoder.model_spec(), cancel, holder, run=True) as campplus:
             return match_sample(sample, prompt, self._stock, campplus, whisper_folder, cancel)
 
@@ -168,7 +171,7 @@ class KokoroEngine(CatalogEngine):
                 if cancel.wait(_PAUSE_S):
                     cancel.raise_if_cancelled()
 
-        holder = f"refining the voice of {sample.name}"
+        holder = _("refining the voice of {name}", name=sample.name)
         with self._on_cpu()._fit_resources(sample, holder, cancel, give_way) as resources:
             return fit_sample(sample, prompt, resources, progress, cancel)
 
@@ -346,5 +349,5 @@ class _LeasedSpeaker:
     ) -> SynthesizedChunk:
         stop = self.cancel.raise_if_cancelled
         stop()
-        with self.engine.borrowed("speaking", self.cancel) as model:
+        with self.engine.borrowed(_("speaking"), self.cancel) as model:
             return model.synthesize(phonemes, style, speed, seed, layer_offsets, stop)

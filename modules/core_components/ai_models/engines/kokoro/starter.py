@@ -278,12 +278,12 @@ def assemble(materials: Path, folder: Path, progress: Progress, cancel: CancelTo
     """
     config = folder / "config.json"
     shutil.copyfile(materials / "config.json", config)
-    progress(0.1, "Converting Kokoro's weights (once)")
+    progress(0.1, _("Converting Kokoro's weights (once)"))
     convert_onnx_weights(materials / "kokoro.int8.onnx", folder / "kokoro-v1_0.pth", config)
-    progress(0.8, "Converting Kokoro's voices (once)")
+    progress(0.8, _("Converting Kokoro's voices (once)"))
     for voice in sorted((materials / "voices").glob("*.bin")):
         cancel.raise_if_cancelled()
         convert_voice(voice, folder / "voices" / f"{voice.stem}.pt")
     if (materials / "voices.npz").is_file():
         convert_voices_npz(materials / "voices.npz", folder / "voices")
-    progress(1.0, "Kokoro is assembled")
+    progress(1.0, _("Kokoro is assembled"))

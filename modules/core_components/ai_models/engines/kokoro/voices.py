@@ -18,7 +18,7 @@ import numpy as np
 from modules.core_components.atomic import atomic_path
 from modules.core_components.errors import BadInputError, CorruptFileError, ModelMissingError
 from modules.core_components.library import VoiceLibrary
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.core_components.values import FloatArray, VoicePrompt
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MOST_TIMES = 10.0
 MOST_VOICES = 12
 _PART = re.compile(r"\s*([+-]?)\s*([^\s()+\-]+)\s*(?:\(\s*(\d{1,9}(?:\.\d{1,9})?)\s*\))?\s*")
-_EXAMPLE = 'Write a name, or a mix like "af_bella(2)+af_sky(1)" or "af_heart-af_nicole(0.5)".'
+_EXAMPLE = mark('Write a name, or a mix like "af_bella(2)+af_sky(1)" or "af_heart-af_nicole(0.5)".')
 
 
 def is_mix(text: str) -> bool:
@@ -87,11 +87,11 @@ def _weights(text: str) -> list[tuple[str, float]]:
     while position < len(text) or not weights:
         match = _PART.match(text, position)
         if match is None or (weights and not match[1]):
-            raise BadInputError(_("{text!r} names no voice.", text=text[:200]), _EXAMPLE)
+            raise BadInputError(_("{text!r} names no voice.", text=text[:200]), _(_EXAMPLE))
         if len(weights) == MOST_VOICES:
             raise BadInputError(
                 _("A mix can have {most_voices} voices, not more.", most_voices=MOST_VOICES),
-                _EXAMPLE,
+                _(_EXAMPLE),
             )
         weight = float(match[3] or 1)
         weights.append((match[2], -weight if match[1] == "-" else weight))
@@ -182,7 +182,7 @@ def pack_bytes(pack: FloatArray) -> bytes:
     """The pack as the content of a `.safetensors` file."""
     from safetensors.numpy import save
 
-    return save({_TENSOR_NAME: checked_pack(pack, "The voice")})
+    return save({_TENSOR_NAME: checked_pack(pack, _("The voice"))})
 
 
 def checked_pack(pack: FloatArray, label: str) -> FloatArray:
@@ -319,9 +319,9 @@ class VoiceFolder:
 
     def _unusable(self, path: Path, error: Exception) -> CorruptFileError:
         remedy = (
-            "Delete the model on the Models tab and download it again."
+            _("Delete the model on the Models tab and download it again.")
             if path.parent == self._folder
-            else "Delete it on the Voice Presets tab and import it again."
+            else _("Delete it on the Voice Presets tab and import it again.")
         )
         reason = error.message if isinstance(error, BadInputError) else str(error)
         return CorruptFileError(
@@ -380,7 +380,7 @@ def voice_of_prompt(prompt: VoicePrompt) -> SpeakingVoice:
             _("Prepare the sample again with this engine."),
         )
     return SpeakingVoice(
-        pack=checked_pack(prompt.tensors[STYLE_TENSOR], "The prepared voice"),
+        pack=checked_pack(prompt.tensors[STYLE_TENSOR], _("The prepared voice")),
         layer_offsets=prompt.tensors.get(OFFSETS_TENSOR),
         speed=float(prompt.info.get("speed", 1.0)),
     )

@@ -110,13 +110,13 @@ class OmniVoiceEngine(CatalogEngine):
                 _("{label} cannot take the voice of a sample.", label=self.label),
                 _("Choose OmniVoice."),
             )
-        progress(0.0, "Preparing the voice")
+        progress(0.0, _("Preparing the voice"))
         samples, words = read_reference(sample, self._context.engine, cancel)
-        holder = f"preparing the voice of {sample.name}"
+        holder = _("preparing the voice of {name}", name=sample.name)
         with self._context.pool.lease(self.model_spec(), cancel, holder, run=True) as network:
             configure_threads(self._context.threads)
             tensors, info = parts_of(network.make_prompt(samples, words, cancel))
-        progress(1.0, "The voice is prepared")
+        progress(1.0, _("The voice is prepared"))
         key = VoicePromptStore.key(
             sample, ENGINE, self.model_id, self.model_revision, self.prompt_parameters()
         )
@@ -216,20 +216,20 @@ class OmniVoiceEngine(CatalogEngine):
     ) -> Iterator[Speech]:
         prompt = package_prompt(voice) if isinstance(voice, VoicePrompt) else None
         notes = _accent_notes(voice, options.language)
-        with self._context.pool.lease(self.model_spec(), cancel, "speaking") as network:
+        with self._context.pool.lease(self.model_spec(), cancel, _("speaking")) as network:
             pieces = _plan(network, text, prompt, options)
             frames = _frames(network, pieces, prompt, options)
         joiner = PieceJoiner(SAMPLE_RATE_HZ, options.speed)
         spoken = False
         for number, (piece, exact) in enumerate(zip(pieces, frames, strict=True)):
             seed = (options.seed + number) % 2**31
-            with self._context.pool.lease(self.model_spec(), cancel, "speaking") as network:
+            with self._context.pool.lease(self.model_spec(), cancel, _("speaking")) as network:
                 samples = self._piece(
                     network, piece.text, prompt, traits, exact, options, seed, cancel
                 )
                 if prompt is None and number + 1 < len(pieces) and samples.any():
                     # The next pieces go on in the voice that this one got.
-                    with self._context.pool.run_slot(self._context.device, cancel, "speaking"):
+                    with self._context.pool.run_slot(self._context.device, cancel, _("speaking")):
                         prompt = network.make_prompt(samples, piece.text, cancel)
             ready = faded(samples, SAMPLE_RATE_HZ) if exact else joiner.feed(samples)
             pause_s = PARAGRAPH_PAUSE_S if piece.ends_paragraph else SENTENCE_PAUSE_S
@@ -269,7 +269,10 @@ class OmniVoiceEngine(CatalogEngine):
         try:
             while True:
                 cancel.raise_if_cancelled()
-                with self._context.pool.run_slot(device, cancel, "speaking"), randomness.drawing():
+                with (
+                    self._context.pool.run_slot(device, cancel, _("speaking")),
+                    randomness.drawing(),
+                ):
                     step = next(steps, None)
                 if step is None:
                     break
@@ -359,6 +362,10 @@ def _accent_notes(voice: VoicePrompt | str, of_text: str) -> tuple[str, ...]:
         return ()
     base = base_language(language)
     return (
-        f"The sample is in {language_name(base)}: in {language_name(of_text)} the voice keeps its "
-        "accent. A sample in the language of the text sounds more natural.",
+        _(
+            "The sample is in {of_sample}: in {of_text} the voice keeps its accent. A sample "
+            "in the language of the text sounds more natural.",
+            of_sample=language_name(base),
+            of_text=language_name(of_text),
+        ),
     )

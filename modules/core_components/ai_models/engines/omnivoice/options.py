@@ -98,7 +98,7 @@ def read_traits(words: str, parameter: str) -> str:
         found = [word for word in dict.fromkeys(given) if word in kind]
         if len(found) > 1:
             raise BadInputError(
-                _("A voice cannot be {found} at once.", found=" and ".join(found)),
+                _("A voice cannot be {found} at once.", found=_(" and ").join(found)),
                 _("Keep one of them."),
                 parameter,
             )

@@ -31,7 +31,7 @@ def read_reference(
     none, Whisper writes them down (`engine` gives its handle). Raises BadInputError for a sample
     that is too short or without words, ModelMissingError where Whisper is needed and not here.
     """
-    advice = "Give OmniVoice at least 3 seconds of the voice, better 5 to 15."
+    advice = _("Give OmniVoice at least 3 seconds of the voice, better 5 to 15.")
     speech = read_sample(sample.path, sample.name, SAMPLE_RATE_HZ, advice)
     words = sample.ref_text.strip()
     if speech.duration_s > LONGEST_S:

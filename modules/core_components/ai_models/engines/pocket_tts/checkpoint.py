@@ -12,14 +12,14 @@ import yaml
 from modules.core_components import atomic
 from modules.core_components.ai_models.model_utils import seeded
 from modules.core_components.errors import CorruptFileError, StudioError
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 
 WEIGHTS, CONFIG = "model.safetensors", "config.yaml"
 # The form in which the package's configurations name them.
 TOKENIZERS = ("tokenizer.json", "tokenizer.model")
 
-_REMEDY = "Delete the model on the Models tab and download it again."
-_NO_CLONING_REMEDY = (
+_REMEDY = mark("Delete the model on the Models tab and download it again.")
+_NO_CLONING_REMEDY = mark(
     "Accept the terms at https://huggingface.co/kyutai/pocket-tts, save an access token of that "
     "account on the Settings tab, delete the model and download it again."
 )
@@ -33,7 +33,7 @@ def corrupt(path: Path, reason: object) -> CorruptFileError:
     """The error for a file that does not hold what it must."""
     detail = " ".join(str(reason).split())[:300].rstrip(".")
     return CorruptFileError(
-        _("A file of Pocket TTS is damaged."), _REMEDY, details=f"{path}: {detail}."
+        _("A file of Pocket TTS is damaged."), _(_REMEDY), details=f"{path}: {detail}."
     )
 
 
@@ -90,7 +90,7 @@ def _check_cloning(model: Any, folder: Path) -> None:
     if silent or not model.has_voice_cloning:
         raise CloningMissingError(
             _("These weights of Pocket TTS are those without voice cloning."),
-            _NO_CLONING_REMEDY,
+            _(_NO_CLONING_REMEDY),
             details=str(folder),
         )
 

@@ -104,15 +104,15 @@ class PocketEngine(CatalogEngine):
 
         Raises BadInputError for a sample that is too short, and JobCancelled.
         """
-        progress(0.0, "Preparing the voice")
-        advice = "Give Pocket TTS at least 3 seconds of the voice, better 10 to 30."
+        progress(0.0, _("Preparing the voice"))
+        advice = _("Give Pocket TTS at least 3 seconds of the voice, better 10 to 30.")
         speech = read_sample(sample.path, sample.name, SAMPLE_RATE_HZ, advice)
         samples = speech.samples[: int(_LONGEST_SAMPLE_S * SAMPLE_RATE_HZ)]
-        holder = f"preparing the voice of {sample.name}"
+        holder = _("preparing the voice of {name}", name=sample.name)
         with self._context.pool.lease(self.model_spec(), cancel, holder, run=True) as network:
             configure_threads(self._context.threads)
             tensors = network.condition(samples)
-        progress(1.0, "The voice is prepared")
+        progress(1.0, _("The voice is prepared"))
         key = VoicePromptStore.key(
             sample, ENGINE, self.model_id, self.model_revision, self.prompt_parameters()
         )
@@ -168,7 +168,7 @@ class PocketEngine(CatalogEngine):
         notes = _accent_notes(str(voice.info.get("language", "")), options.language)
         for number, piece in enumerate(pieces):
             seed = (options.seed + number) % 2**31
-            with self._context.pool.lease(self.model_spec(), cancel, "speaking") as network:
+            with self._context.pool.lease(self.model_spec(), cancel, _("speaking")) as network:
                 for chunk in self._chunks(network, piece, voice, options, seed, cancel):
                     ready = joiner.feed(chunk)
                     if len(ready):
@@ -195,7 +195,7 @@ class PocketEngine(CatalogEngine):
 
         def work() -> None:
             try:
-                with self._context.pool.run_slot(self._context.device, own_cancel, "speaking"):
+                with self._context.pool.run_slot(self._context.device, own_cancel, _("speaking")):
                     configure_threads(self._context.threads)
                     network.speak(
                         piece.text, voice.tensors, options.temperature, options.steps, seed,
@@ -257,6 +257,10 @@ def _accent_notes(of_sample: str, of_text: str) -> tuple[str, ...]:
     if base in ("", of_text):
         return ()
     return (
-        f"The sample is in {language_name(base)}: in {language_name(of_text)} the voice keeps its "
-        "accent. A sample in the language of the text sounds more natural.",
+        _(
+            "The sample is in {of_sample}: in {of_text} the voice keeps its accent. A sample "
+            "in the language of the text sounds more natural.",
+            of_sample=language_name(base),
+            of_text=language_name(of_text),
+        ),
     )

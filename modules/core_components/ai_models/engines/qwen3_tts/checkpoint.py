@@ -12,6 +12,7 @@ from modules.core_components.ai_models.engines.qwen3_tts.package import import_q
 from modules.core_components.ai_models.model_pool import is_out_of_memory
 from modules.core_components.ai_models.model_utils import load_with_attention
 from modules.core_components.errors import CorruptFileError
+from modules.core_components.texts import _, mark
 
 if TYPE_CHECKING:
     import torch
@@ -27,9 +28,9 @@ _OTHERS = (
     "speech_tokenizer/config.json", "speech_tokenizer/preprocessor_config.json",
 )  # fmt: skip
 _SIZES = {"0b6": "0.6B", "1b7": "1.7B"}
-_AGAIN = "Delete the model on the Models tab and download it again."
-_DAMAGED = "The files of the Qwen3-TTS model are damaged or incomplete."
-_OTHER = "The files in the folder of the Qwen3-TTS model are those of another model."
+_AGAIN = mark("Delete the model on the Models tab and download it again.")
+_DAMAGED = mark("The files of the Qwen3-TTS model are damaged or incomplete.")
+_OTHER = mark("The files in the folder of the Qwen3-TTS model are those of another model.")
 
 
 def load_checkpoint(
@@ -66,7 +67,7 @@ def load_checkpoint(
         if is_out_of_memory(error):
             raise
         raise CorruptFileError(
-            _DAMAGED, _AGAIN, details=f"Those in {folder} do not belong together: {error}"
+            _(_DAMAGED), _(_AGAIN), details=f"Those in {folder} do not belong together: {error}"
         ) from error
     logger.info("Qwen3-TTS from %s: %s on %s, attention %s", folder.name, dtype, device, attention)
     return model, attention
@@ -76,17 +77,21 @@ def check_checkpoint(folder: Path, kind: str, size: str) -> None:
     """Raises CorruptFileError as `load_checkpoint`; reads next to nothing."""
     for name in (*_OTHERS, *_WEIGHTS):
         if not (folder / name).is_file():
-            raise CorruptFileError(_DAMAGED, _AGAIN, details=f"{name} is missing in {folder}.")
+            raise CorruptFileError(
+                _(_DAMAGED), _(_AGAIN), details=f"{name} is missing in {folder}."
+            )
     config = read_config(folder)
     if config.get("model_type") != "qwen3_tts":
         raise CorruptFileError(
-            _OTHER, _AGAIN, details=f"{folder / CONFIG} is that of a {config.get('model_type')!r}."
+            _(_OTHER),
+            _(_AGAIN),
+            details=f"{folder / CONFIG} is that of a {config.get('model_type')!r}.",
         )
     found = (config.get("tts_model_type"), _SIZES.get(str(config.get("tts_model_size"))))
     if found != (kind, size):
         raise CorruptFileError(
-            _OTHER,
-            _AGAIN,
+            _(_OTHER),
+            _(_AGAIN),
             details=f"{folder} holds a {found[0]} checkpoint of size {found[1]}; "
             f"a {kind} one of {size} belongs there.",
         )
@@ -102,9 +107,9 @@ def read_config(folder: Path) -> Mapping[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise CorruptFileError(_DAMAGED, _AGAIN, details=f"{path}: {error}") from error
+        raise CorruptFileError(_(_DAMAGED), _(_AGAIN), details=f"{path}: {error}") from error
     if not isinstance(config, dict):
-        raise CorruptFileError(_DAMAGED, _AGAIN, details=f"{path} is no JSON object.")
+        raise CorruptFileError(_(_DAMAGED), _(_AGAIN), details=f"{path} is no JSON object.")
     return config
 
 
@@ -122,7 +127,7 @@ def _check_weights(path: Path) -> None:
             return
     except (OSError, SafetensorError) as error:
         raise CorruptFileError(
-            _DAMAGED,
-            _AGAIN,
+            _(_DAMAGED),
+            _(_AGAIN),
             details=f"{path} is not whole ({path.stat().st_size:,} bytes): {error}",
         ) from error

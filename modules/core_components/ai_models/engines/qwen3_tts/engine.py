@@ -122,8 +122,8 @@ class Qwen3TTSEngine(CatalogEngine, PackageCalls):
                 _("{label} cannot take the voice of a sample.", label=self.label),
                 _("Choose a Base model."),
             )
-        progress(0.0, "Preparing the voice")
-        advice = "Give Qwen3-TTS at least 3 seconds of the voice."
+        progress(0.0, _("Preparing the voice"))
+        advice = _("Give Qwen3-TTS at least 3 seconds of the voice.")
         speech = read_sample(sample.path, sample.name, SAMPLE_RATE_HZ, advice)
         if sample.ref_text.strip() and speech.duration_s > _LONGEST_SAMPLE_S:
             raise BadInputError(
@@ -142,9 +142,9 @@ class Qwen3TTSEngine(CatalogEngine, PackageCalls):
             sample, ENGINE, self.model_id, self.model_revision, self.prompt_parameters()
         )
         samples = speech.samples[: int(_LONGEST_SAMPLE_S * SAMPLE_RATE_HZ)]
-        with self._borrow(f"preparing the voice of {sample.name}", cancel) as network:
+        with self._borrow(_("preparing the voice of {name}", name=sample.name), cancel) as network:
             item = network.prompt_item(samples, sample.ref_text)
-        progress(1.0, "The voice is prepared")
+        progress(1.0, _("The voice is prepared"))
         return prompt_of_item(item, key, self.model_id, self.model_revision)
 
     def stream(
@@ -183,7 +183,7 @@ class Qwen3TTSEngine(CatalogEngine, PackageCalls):
     @contextmanager
     def borrowed(self) -> Iterator[QwenNetwork]:
         """The network, with a run slot of its device, for the length of a block."""
-        with self._borrow(f"speaking with {self.label}", None) as network:
+        with self._borrow(_("speaking with {label}", label=self.label), None) as network:
             yield network
 
     @contextmanager
@@ -271,10 +271,10 @@ class Qwen3TTSEngine(CatalogEngine, PackageCalls):
     ) -> Iterator[Speech]:
         """With `may_wait` earlier pieces are still playing, and the first chunk may be long."""
         generation: QwenGeneration | None = None
-        with self._context.pool.lease(self.model_spec(), cancel, "speaking") as network:
+        with self._context.pool.lease(self.model_spec(), cancel, _("speaking")) as network:
             replay = options.backend != "plain" and network.can_replay
             while generation is None or not generation.finished:
-                with self._context.pool.run_slot(self._context.device, cancel, "speaking"):
+                with self._context.pool.run_slot(self._context.device, cancel, _("speaking")):
                     configure_threads(self._context.threads)
                     generation = generation or network.generate(
                         piece.text, voice_settings, options, seed, replay, may_wait
@@ -285,9 +285,10 @@ class Qwen3TTSEngine(CatalogEngine, PackageCalls):
                     yield Speech(samples, SAMPLE_RATE_HZ, notes=notes)
 
     def _cut_off(self, piece: Piece, options: QwenOptions) -> tuple[str, ...]:
-        note = (
-            f"Cut off after {options.max_new_tokens / FRAMES_PER_S:.0f} seconds, the limit of a "
-            f"piece, in “{piece.text[:40]}…”."
+        note = _(
+            "Cut off after {seconds:.0f} seconds, the limit of a piece, in “{text}…”.",
+            seconds=options.max_new_tokens / FRAMES_PER_S,
+            text=piece.text[:40],
         )
         logger.warning("%s: %s", self.label, note)
         return (note,)

@@ -226,28 +226,28 @@ class _Exchange:
         name = self._connection.name
         details = f"{self._connection.remote.url}{self._call.path} answered {status}."
         if status in _NO_PERMISSION:
-            hint = "Give the key anew, as the other machine has it (Models)."
+            hint = _("Give the key anew, as the other machine has it (Models).")
             return RemoteError(
                 _("{name} does not accept the key.", name=name), hint, details=details
             )
         if status in (404, 405):
-            reason = message or "It has no such model, or no such service."
-            hint = "Ask it anew what it has (Models)."
+            reason = message or _("It has no such model, or no such service.")
+            hint = _("Ask it anew what it has (Models).")
             return RemoteError(
                 _("{name} does not have this: {reason}", name=name, reason=reason),
                 hint,
                 details=details,
             )
         if status in _BUSY:
-            reason = message or "It cannot answer now."
+            reason = message or _("It cannot answer now.")
             return RemoteError(
                 _("{name} is busy: {reason}", name=name, reason=reason),
                 _("Try again later."),
                 details=details,
             )
         if status >= 500:
-            reason = message or f"Its server failed (HTTP {status})."
-            hint = "Look at the other machine, or try again."
+            reason = message or _("Its server failed (HTTP {status}).", status=status)
+            hint = _("Look at the other machine, or try again.")
             return RemoteError(
                 _("{name} failed: {reason}", name=name, reason=reason), hint, details=details
             )
@@ -257,7 +257,7 @@ class _Exchange:
         )
 
     def _redirected(self, place: str) -> RemoteError:
-        host = urlsplit(place).netloc[:100] or "another place"
+        host = urlsplit(place).netloc[:100] or _("another place")
         return RemoteError(
             _(
                 "{name} passes the request on to {host}, which the studio does not follow.",

@@ -13,6 +13,7 @@ from modules.core_components.ai_models.engines.remote import listening, speech
 from modules.core_components.ai_models.engines.remote.connection import Connection
 from modules.core_components.remotes import REMOTE_FAMILY, Remote, RemoteModel, model_id_of
 from modules.core_components.settings import Settings
+from modules.core_components.texts import _
 
 
 def remote_specs(settings: Settings) -> Iterator[EngineSpec]:
@@ -37,12 +38,12 @@ def entry_of(name: str, remote: Remote, model: str) -> ModelEntry:
         family=REMOTE_FAMILY,
         version="",
         task=about.task,
-        label=f"{about.label or model} on {name}",
+        label=_("{model} on {machine}", model=about.label or model, machine=name),
         folder="",
         files=(),
         sources=(),
         # Who may use what it says is for the other side to tell; until then, as for the strictest.
-        licence=Licence("Licence not known here", "", commercial=False),
+        licence=Licence(_("Licence not known here"), "", commercial=False),
         languages=about.languages,
         sample_rate_hz=speech.SAMPLE_RATE_HZ if speaks else listening.SAMPLE_RATE_HZ,
         memory_mb=0,
@@ -56,15 +57,26 @@ def privacy_note(name: str, remote: Remote, models: Iterable[RemoteModel]) -> st
     models = tuple(models)
     listens = any(about.task == "speech-to-text" for about in models)
     sent = [
-        "the texts that you have it speak"
+        _("the texts that you have it speak")
         if any(m.task != "speech-to-text" for m in models)
         else "",
-        "the samples in whose voices it speaks" if any(m.clones for m in models) else "",
-        "the recordings that you have it transcribe" if listens else "",
+        _("the samples in whose voices it speaks") if any(m.clones for m in models) else "",
+        _("the recordings that you have it transcribe") if listens else "",
     ]
-    how = ", unencrypted" if remote.is_readable_on_the_way else ""
-    what = " and ".join(filter(None, sent))
-    return f"Runs on another machine. Sent to {name} ({remote.host}){how}: {what}."
+    what = _(" and ").join(filter(None, sent))
+    if remote.is_readable_on_the_way:
+        return _(
+            "Runs on another machine. Sent to {name} ({host}), unencrypted: {what}.",
+            name=name,
+            host=remote.host,
+            what=what,
+        )
+    return _(
+        "Runs on another machine. Sent to {name} ({host}): {what}.",
+        name=name,
+        host=remote.host,
+        what=what,
+    )
 
 
 def _abilities(about: RemoteModel) -> tuple[Ability, ...]:

@@ -113,7 +113,7 @@ class RemoteListener(ListeningEngine):
         parts = parts_at_pauses(speech, cancel)
         if not parts:
             return Transcription(TranscriptionInfo("", 0.0, speech.duration_s, 0.0), iter(()))
-        progress(0.0, f"{self._connection.name} transcribes")
+        progress(0.0, _("{name} transcribes", name=self._connection.name))
         first = self._send(parts[0], options, cancel)
         language = language_tag(first.language or "").partition("-")[0]
         known = options.language not in ("", "auto")
@@ -135,7 +135,10 @@ class RemoteListener(ListeningEngine):
             answer = self._send(part, options, cancel) if number else first
             start_s, speech = part
             end_s = start_s + speech.duration_s
-            progress(end_s / whole_s, f"Transcribed {clock_text(end_s)} of {clock_text(whole_s)}")
+            progress(
+                end_s / whole_s,
+                _("Transcribed {at} of {whole}", at=clock_text(end_s), whole=clock_text(whole_s)),
+            )
             yield from segments_of(answer, start_s, speech.duration_s)
 
     def _send(

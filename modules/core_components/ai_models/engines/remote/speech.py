@@ -109,7 +109,7 @@ class RemoteSpeaker:
         """The first 30 seconds of a sample as they will be sent; nothing is sent yet."""
         speech = read_speech(sample.path, SAMPLE_RATE_HZ, cancel=cancel)
         samples = speech.samples[: int(_LONGEST_SAMPLE_S * SAMPLE_RATE_HZ)]
-        progress(1.0, "The voice is prepared")
+        progress(1.0, _("The voice is prepared"))
         key = VoicePromptStore.key(
             sample, REMOTE_FAMILY, self.model_id, self.model_revision, self.prompt_parameters()
         )

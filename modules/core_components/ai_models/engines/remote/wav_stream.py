@@ -11,6 +11,7 @@ import struct
 
 import numpy as np
 
+from modules.core_components.texts import _
 from modules.core_components.values import FloatArray
 
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
@@ -49,17 +50,17 @@ class WavStream:
     def finish(self) -> None:
         """Raises NotWavError where the file breaks off: in its header, or before its length."""
         if self._left is None or (self._left and not self._is_endless):
-            raise NotWavError("it breaks off")
+            raise NotWavError(_("it breaks off"))
 
     def _read_header(self) -> bool:
         """Goes on to the sound; False where more bytes are needed."""
         held = self._held
         if not b"RIFF".startswith(held[:4]) and held[:4] not in (b"RIFF", b"RF64"):
-            raise NotWavError("it does not begin as one")
+            raise NotWavError(_("it does not begin as one"))
         if len(held) < 12:
             return False
         if held[8:12] != b"WAVE":
-            raise NotWavError("it is another kind of RIFF file")
+            raise NotWavError(_("it is another kind of RIFF file"))
         at = 12
         while len(held) >= at + 8:
             name, size = struct.unpack_from("<4sI", held, at)
@@ -68,7 +69,7 @@ class WavStream:
                 self._held = held[at + 8 :]
                 return True
             if at + 8 + size > _LONGEST_HEADER:
-                raise NotWavError("its header is too long")
+                raise NotWavError(_("its header is too long"))
             if len(held) < at + 8 + size:
                 return False
             if name == b"fmt ":
@@ -78,20 +79,27 @@ class WavStream:
 
     def _read_format(self, chunk: bytes) -> None:
         if len(chunk) < 16:
-            raise NotWavError("its header is damaged")
-        kind, channels, rate_hz, _, _, bits = struct.unpack_from("<HHIIHH", chunk)
+            raise NotWavError(_("its header is damaged"))
+        kind, channels, rate_hz, _bytes_a_s, _frame, bits = struct.unpack_from("<HHIIHH", chunk)
         if kind == _EXTENSIBLE and len(chunk) >= 26:
             kind = struct.unpack_from("<H", chunk, 24)[0]
         known = bits in (16, 24, 32) if kind == _PCM else (kind, bits) == (_FLOAT, 32)
         if not known or not 1 <= channels <= 8 or rate_hz not in _RATES_HZ:
             raise NotWavError(
-                f"format {kind} with {bits} bits, {channels} channels and {rate_hz} Hz is not known"
+                _(
+                    "format {kind} with {bits} bits, {channels} channels and {rate_hz} Hz is not "
+                    "known",
+                    kind=kind,
+                    bits=bits,
+                    channels=channels,
+                    rate_hz=rate_hz,
+                )
             )
         self._kind, self.sample_rate_hz = (kind, channels, bits), rate_hz
 
     def _start(self, size: int) -> None:
         if not self.sample_rate_hz:
-            raise NotWavError("its header has no format")
+            raise NotWavError(_("its header has no format"))
         self._is_endless = size in _UNKNOWN
         self._left = 2**62 if self._is_endless else size
 
@@ -113,5 +121,5 @@ class WavStream:
             whole = np.frombuffer(content, "<i2" if bits == 16 else "<i4")
             samples = (whole / 2.0 ** (bits - 1)).astype(np.float32)
         if not np.isfinite(samples).all():
-            raise NotWavError("it holds values that are not numbers")
+            raise NotWavError(_("it holds values that are not numbers"))
         return samples.reshape(-1, channels).mean(axis=1, dtype=np.float32)

@@ -34,7 +34,7 @@ def refuse_old_layout(entry: ModelEntry, folder: Path) -> None:
         return  # verification gives the better error
     if not isinstance(config, dict) or not _OLD_KEYS & config.keys():
         return
-    wanted = next((s.repository for s in entry.sources if isinstance(s, HubSource)), "the hub")
+    wanted = next((s.repository for s in entry.sources if isinstance(s, HubSource)), _("the hub"))
     raise CorruptFileError(
         _(
             "{label} is installed in the old layout of Microsoft's own repository, "

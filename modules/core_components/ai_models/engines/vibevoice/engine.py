@@ -112,15 +112,15 @@ class VibeVoiceEngine(CatalogEngine):
 
         Raises BadInputError for a sample that is too short, and JobCancelled.
         """
-        progress(0.0, "Preparing the voice")
-        advice = "Give VibeVoice at least 3 seconds of the voice, better 10 to 30."
+        progress(0.0, _("Preparing the voice"))
+        advice = _("Give VibeVoice at least 3 seconds of the voice, better 10 to 30.")
         sound = read_sample(sample.path, sample.name, SAMPLE_RATE_HZ, advice)
         reference = sound.samples[: int(_LONGEST_REFERENCE_S * SAMPLE_RATE_HZ)]
-        holder = f"preparing the voice of {sample.name}"
+        holder = _("preparing the voice of {name}", name=sample.name)
         with self._context.pool.lease(self.model_spec(), cancel, holder, run=True) as network:
             configure_threads(self._context.threads)
             latents = network.encode_voice(reference)
-        progress(1.0, "The voice is prepared")
+        progress(1.0, _("The voice is prepared"))
         revision = self.model_revision
         key = VoicePromptStore.key(
             sample, ENGINE, self.model_id, revision, self.prompt_parameters()
@@ -189,7 +189,7 @@ class VibeVoiceEngine(CatalogEngine):
             last = number == len(parts) - 1
             spoken = False
             seed = (options.seed + number) % 2**31
-            with self._context.pool.lease(self.model_spec(), cancel, "speaking") as network:
+            with self._context.pool.lease(self.model_spec(), cancel, _("speaking")) as network:
                 chunks = self._chunks(network, part, voices, options, seed, cancel)
                 for chunk in _with_long_start(chunks, _LEVEL_S if number else 0.0):
                     spoken = True
@@ -232,7 +232,10 @@ class VibeVoiceEngine(CatalogEngine):
         try:
             while True:
                 cancel.raise_if_cancelled()
-                with self._context.pool.run_slot(device, cancel, "speaking"), randomness.drawing():
+                with (
+                    self._context.pool.run_slot(device, cancel, _("speaking")),
+                    randomness.drawing(),
+                ):
                     chunk = next(steps, None)
                 if chunk is None:
                     return

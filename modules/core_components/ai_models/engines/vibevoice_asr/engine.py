@@ -139,7 +139,12 @@ class VibeVoiceAsrEngine(CatalogEngine, ListeningEngine):
             def report(at_s: float) -> None:
                 at_s = min(start_s + at_s, end_s)
                 progress(
-                    at_s / duration_s, f"Transcribed {clock_text(at_s)} of {clock_text(duration_s)}"
+                    at_s / duration_s,
+                    _(
+                        "Transcribed {at} of {whole}",
+                        at=clock_text(at_s),
+                        whole=clock_text(duration_s),
+                    ),
                 )
 
             return self._transcribe_window(recording.samples[first:last], options, report, cancel)
@@ -159,7 +164,7 @@ class VibeVoiceAsrEngine(CatalogEngine, ListeningEngine):
                     yield _segment(one, speakers)
         if not info_sent:
             yield TranscriptionInfo(language, 0.0, duration_s, 0.0)
-        progress(1.0, "Transcribed")
+        progress(1.0, _("Transcribed"))
 
     def _transcribe_window(
         self,
@@ -169,7 +174,7 @@ class VibeVoiceAsrEngine(CatalogEngine, ListeningEngine):
         cancel: CancelToken,
     ) -> Answer:
         answers: list[Answer] = []
-        holder = f"transcribing with {self.label}"
+        holder = _("transcribing with {label}", label=self.label)
         pool, device = self._context.pool, self._context.device
         with pool.lease(self.model_spec(), cancel, holder) as network:
 
@@ -248,8 +253,11 @@ class _SpeakerEmbedder:
         except (ModelMissingError, EngineMissingError) as error:
             self._missing = True
             self._notes.append(
-                "The speakers are numbered anew after each break, since the speaker encoder is "
-                f"missing. {error.hint}".strip()
+                _(
+                    "The speakers are numbered anew after each break, since the speaker encoder is "
+                    "missing. {hint}",
+                    hint=error.hint,
+                ).strip()
             )
             return None
         except StudioError:  # too short or too quiet

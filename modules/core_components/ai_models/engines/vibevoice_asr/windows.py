@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from modules.core_components.ai_models.engines.vibevoice_asr.network import Answer, SpeakerTurn
+from modules.core_components.texts import _
 from modules.core_components.units import clock_text
 from modules.core_components.values import FloatArray, Speech
 
@@ -81,11 +82,17 @@ def _drop_cut_turn(
 
 
 def _broken_off(at_s: float) -> str:
-    return f"The answer was too long at {clock_text(at_s)}; the rest was transcribed separately."
+    return _(
+        "The answer was too long at {at}; the rest was transcribed separately.", at=clock_text(at_s)
+    )
 
 
 def _lost(start_s: float, end_s: float) -> str:
-    return f"{clock_text(start_s)} to {clock_text(end_s)} could not be transcribed."
+    return _(
+        "{start} to {end} could not be transcribed.",
+        start=clock_text(start_s),
+        end=clock_text(end_s),
+    )
 
 
 # -- Speaker names across windows ------------------------------------------------------------------
@@ -156,7 +163,7 @@ class SpeakerNames:
         return found
 
     def _add_voice(self, clip: Speech) -> _Voice:
-        voice = _Voice(f"Speaker {len(self._known) + 1}", clip)
+        voice = _Voice(_("Speaker {number}", number=len(self._known) + 1), clip)
         self._known.append(voice)
         return voice
 

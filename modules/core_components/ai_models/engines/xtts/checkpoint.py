@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from modules.core_components.ai_models.engines.xtts.text_form import read_front_end
 from modules.core_components.ai_models.model_utils import import_transformers, seeded
 from modules.core_components.errors import CorruptFileError, ModelMissingError
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 
 if TYPE_CHECKING:
     import torch
@@ -34,14 +34,14 @@ SPEAKERS = "speakers_xtts.pth"
 REFERENCES = "reference*.wav"
 NEEDED = (CONFIG, WEIGHTS, VOCABULARY)
 
-_REMEDY = "Delete the model on the Models tab, then download or import it again."
+_REMEDY = mark("Delete the model on the Models tab, then download or import it again.")
 
 
 def missing(path: Path) -> ModelMissingError:
     """The error for a file that is not there."""
     return ModelMissingError(
         _("A file of the XTTS model is missing."),
-        _REMEDY,
+        _(_REMEDY),
         details=f"{path.name} is not in {path.parent}.",
     )
 
@@ -50,7 +50,7 @@ def corrupt(path: Path, reason: object) -> CorruptFileError:
     """The error for a file that does not hold what it must."""
     detail = " ".join(str(reason).split())[:300].rstrip(".")
     return CorruptFileError(
-        _("A file of the XTTS model is damaged."), _REMEDY, details=f"{path}: {detail}."
+        _("A file of the XTTS model is damaged."), _(_REMEDY), details=f"{path}: {detail}."
     )
 
 

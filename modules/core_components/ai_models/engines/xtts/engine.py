@@ -167,11 +167,11 @@ class XttsEngine(CatalogEngine):
     ) -> Iterator[Speech]:
         joiner = PieceJoiner(SAMPLE_RATE_HZ, options.speed)
         seed = options.seed
-        with self._context.pool.lease(self.model_spec(), cancel, "speaking") as network:
+        with self._context.pool.lease(self.model_spec(), cancel, _("speaking")) as network:
             self._check_letters(network, pieces, options.language)
         for number, piece in enumerate(pieces, start=1):
             pause_s = PARAGRAPH_PAUSE_S if piece.ends_paragraph else SENTENCE_PAUSE_S
-            with self._context.pool.lease(self.model_spec(), cancel, "speaking") as network:
+            with self._context.pool.lease(self.model_spec(), cancel, _("speaking")) as network:
                 text = network.without_unknown_signs(piece.text)
                 parts = network.fitting_parts(text, options.language)
                 for part_number, part in enumerate(parts, start=1):
@@ -208,7 +208,7 @@ class XttsEngine(CatalogEngine):
     ) -> Iterator[FloatArray]:
         generation: XttsGeneration | None = None
         while generation is None or not generation.finished:
-            with self._context.pool.run_slot(self._context.device, cancel, "speaking"):
+            with self._context.pool.run_slot(self._context.device, cancel, _("speaking")):
                 configure_threads(self._context.threads)
                 generation = generation or network.generate(text, voice, options, seed)
                 chunk = generation.next_chunk(cancel)
@@ -250,14 +250,14 @@ class XttsEngine(CatalogEngine):
     def _prompt(
         self, clips: Sequence[Path], key: str, progress: Progress, cancel: CancelToken
     ) -> VoicePrompt:
-        progress(0.0, "Preparing the voice")
-        advice = "Give XTTS at least 3 seconds of the voice, better 6 to 30."
+        progress(0.0, _("Preparing the voice"))
+        advice = _("Give XTTS at least 3 seconds of the voice, better 6 to 30.")
         sounds = [read_sample(clip, clip.name, CONDITIONING_RATE_HZ, advice) for clip in clips]
-        holder = f"preparing the voice of {clips[0].stem}"
+        holder = _("preparing the voice of {name}", name=clips[0].stem)
         with self._context.pool.lease(self.model_spec(), cancel, holder, run=True) as network:
             configure_threads(self._context.threads)
             latents = network.condition([sound.samples for sound in sounds])
-        progress(1.0, "The voice is prepared")
+        progress(1.0, _("The voice is prepared"))
         tensors = prompt_tensors(latents)
         return VoicePrompt(key, ENGINE, self.model_id, self.model_revision, tensors)
 

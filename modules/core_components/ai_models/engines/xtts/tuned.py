@@ -41,6 +41,7 @@ from modules.core_components.library.tuned_models import TunedModel, read_tuned_
 from modules.core_components.progress import CancelToken
 from modules.core_components.text.amharic.front_end import ABOUT
 from modules.core_components.text.amharic.front_end import NAME as AMHARIC
+from modules.core_components.texts import _
 
 __all__ = [
     "REQUIRED_PACKAGES",
@@ -141,13 +142,20 @@ def _check_hashes(folder: Path) -> None:
 
 
 def _note(model: TunedModel) -> str:
-    made = f"Fine-tuned from {model.base_model}." if model.base_model else "Fine-tuned."
+    made = _("Fine-tuned.")
+    if model.base_model:
+        made = _("Fine-tuned from {base}.", base=model.base_model)
     record = _own_front_end(model)
     if not record:
         return made
-    by = f" by {record['backend']} {record['backend_version']}" if "backend" in record else ""
-    return (
-        f"{made} It takes Amharic in Ethiopic script, {ABOUT.get(str(record.get('way')), '')}{by}."
+    how = _(ABOUT.get(str(record.get("way")), ""))
+    if "backend" not in record:
+        return _("{made} It takes Amharic in Ethiopic script, {how}.", made=made, how=how)
+    return _(
+        "{made} It takes Amharic in Ethiopic script, {how} by {program}.",
+        made=made,
+        how=how,
+        program=f"{record['backend']} {record['backend_version']}",
     )
 
 

@@ -77,6 +77,7 @@ from modules.core_components.ai_models.engines.whisper_features import load_whis
 from modules.core_components.audio.sample_quality import MIN_SPEECH_S
 from modules.core_components.errors import StudioError
 from modules.core_components.progress import CancelToken, Progress, scaled
+from modules.core_components.texts import _
 from modules.core_components.values import Speech
 
 logger = logging.getLogger(__name__)
@@ -163,7 +164,7 @@ def fit_voice(
 
         def on_voice(done: int) -> None:
             cancel.raise_if_cancelled()
-            progress(0.2 * done / len(voices), f"Measuring the stock voices ({done})")
+            progress(0.2 * done / len(voices), _("Measuring the stock voices ({done})", done=done))
 
         scan = read_sentences(kmodel, phonemize, SCAN_SENTENCES)
         stock = scan_stock_voices(
@@ -178,7 +179,7 @@ def fit_voice(
         if features is not None and options.envelope > 0:
             frames = sample_frames(features, torch.from_numpy(fit_part))
         encoders = FitEncoders(kmodel, decoder, encoder, campplus, stock.timbre, features, frames)
-        progress(0.2, f"Starting from {name}")
+        progress(0.2, _("Starting from {name}", name=name))
         transcribed = TranscribedSample((), phonemize)
         if transcribe is not None and frames is not None:
             transcribed = transcribe(Speech(fit_part, SAMPLE_RATE_HZ))
@@ -202,7 +203,7 @@ def fit_voice(
         key = _fit_key(options, fit_part, name, base, stock.timbre is not None)
         state = fit.run(scaled(progress, 0.25, 0.93), cancel, checkpoint, key)
         fitted_s = time.monotonic() - began
-        progress(0.93, "Choosing the strength")
+        progress(0.93, _("Choosing the strength"))
         cancel.raise_if_cancelled()
         choice = choose_strength(encoders, target, guarding, state.average(), spread,
                         torch.from_numpy(held_part), options, pool)  # fmt: skip
@@ -281,7 +282,9 @@ class _Fit:
                 name: torch.stack([r[0][name] for r in results]).mean(dim=0) for name in rates
             }
             state.advance(gradients, rates, options.steps)
-            message = f"Refining the voice: step {state.step} of {options.steps}"
+            message = _(
+                "Refining the voice: step {step} of {steps}", step=state.step, steps=options.steps
+            )
             progress(state.step / options.steps, message)
             logger.debug("step %d: %s", state.step, results[0][1])
             if checkpoint is not None and time.monotonic() - saved > _CHECKPOINT_EVERY_S:

@@ -89,11 +89,11 @@ def no_phonemes(language: Language, characters: Iterable[str]) -> BadInputError:
     different = list(dict.fromkeys(characters))
     named = [c if c.isprintable() else f"U+{ord(c):04X}" for c in different[:_NAMED_AT_MOST]]
     hidden = len(different) - len(named)
-    more = f" and {hidden} more" if hidden else ""
+    more = _(" and {count} more", count=hidden) if hidden else ""
     return BadInputError(
         _(
             "{name} has no phonemes for {named}{more}.",
-            name=language.name,
+            name=_(language.name),
             named=", ".join(named),
             more=more,
         ),

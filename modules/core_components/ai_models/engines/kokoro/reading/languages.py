@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.language_codes import match_language
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 
 
 @dataclass(frozen=True)
 class Language:
-    """A language as Kokoro knows it.
+    """A language as Kokoro knows it; `name` is shown by `_`.
 
     `letter` begins the names of its voices and is its code in the package `kokoro`; `scripts` are
     the Unicode scripts whose letters have phonemes in it; `parted_by_spaces` says whether words
@@ -34,15 +34,15 @@ class Language:
 LANGUAGES: Mapping[str, Language] = {
     language.code: language
     for language in (
-        Language("en-us", "American English", "a"),
-        Language("en-gb", "British English", "b"),
-        Language("es", "Spanish", "e"),
-        Language("fr-fr", "French", "f"),
-        Language("hi", "Hindi", "h", ("Devanagari", "Latin")),
-        Language("it", "Italian", "i"),
-        Language("pt-br", "Brazilian Portuguese", "p"),
-        Language("ja", "Japanese", "j", ("Han", "Hiragana", "Katakana", "Latin"), False),
-        Language("zh", "Mandarin Chinese", "z", ("Han", "Latin"), False),
+        Language("en-us", mark("American English"), "a"),
+        Language("en-gb", mark("British English"), "b"),
+        Language("es", mark("Spanish"), "e"),
+        Language("fr-fr", mark("French"), "f"),
+        Language("hi", mark("Hindi"), "h", ("Devanagari", "Latin")),
+        Language("it", mark("Italian"), "i"),
+        Language("pt-br", mark("Brazilian Portuguese"), "p"),
+        Language("ja", mark("Japanese"), "j", ("Han", "Hiragana", "Katakana", "Latin"), False),
+        Language("zh", mark("Mandarin Chinese"), "z", ("Han", "Latin"), False),
     )
 }
 

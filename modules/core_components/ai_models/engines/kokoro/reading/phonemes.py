@@ -177,7 +177,7 @@ class Phonemizer:
                 raise StudioError(
                     _(
                         "The pronunciation of {name} cannot be loaded ({error}).",
-                        name=language.name,
+                        name=_(language.name),
                         error=error,
                     ),
                     _("Run the installer again; it repairs what is missing."),

@@ -33,7 +33,7 @@ from modules.core_components.dataset.values import (
 from modules.core_components.errors import BadInputError, CorruptFileError
 from modules.core_components.text.amharic.front_end import AmharicFrontEnd
 from modules.core_components.text.languages import foreign_texts, language_name
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark, ngettext
 
 if TYPE_CHECKING:
     from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
@@ -46,7 +46,8 @@ OK, WARN, STOP = "ok", "warn", "stop"
 
 @dataclass(frozen=True)
 class Check:
-    """The result of one check. `level` is "ok", "warn" or "stop"; `hint` says what to do."""
+    """The result of one check. `name` is shown by `_`, `level` is "ok", "warn" or
+    "stop", `hint` says what to do."""
 
     name: str
     level: str
@@ -117,8 +118,8 @@ def unknown_language(language: str) -> BadInputError:
     """The error for a dataset in a language that the base model does not have."""
     return BadInputError(
         _(
-            "The base model does not know the language of the dataset, {language_name}.",
-            language_name=language_name(language),
+            "The base model does not know the language of the dataset, {language}.",
+            language=language_name(language),
         ),
         _("Choose XTTS v2.0.3, which has 17 languages, or a dataset in another language."),
     )
@@ -165,20 +166,20 @@ def text_fault(tokenizer: VoiceBpeTokenizer | None, text: str, language: str) ->
             front_end.check(text)
         tokens = tokenizer.encode(text, language)
     except BadInputError as error:
-        return _("its text is not in Ethiopic script ({value})", value=error.message)
+        return _("its text is not in Ethiopic script ({reason})", reason=error.message)
     except Exception as error:  # noqa: BLE001 - the trainer drops a row for any of them
         logger.info("%r cannot be read: %r", text, error)
         return _("its text cannot be read in this language")
     if tokenizer.tokenizer.token_to_id(UNKNOWN) in tokens:
         return _(
-            "the tokenizer does not know {unknown_characters}",
-            unknown_characters=_unknown_characters(tokenizer, text, language),
+            "the tokenizer does not know {characters}",
+            characters=_unknown_characters(tokenizer, text, language),
         )
     if len(tokens) > MOST_TEXT_TOKENS:
         return _(
-            "its text has {count} tokens, more than {most_text_tokens}",
+            "its text has {count} tokens, more than {most}",
             count=len(tokens),
-            most_text_tokens=MOST_TEXT_TOKENS,
+            most=MOST_TEXT_TOKENS,
         )
     return ""
 
@@ -214,7 +215,7 @@ def _inspect_recording(path: Path, most_samples: int) -> tuple[float, int, str]:
         return (
             duration_s,
             rate_hz,
-            _("it is shorter than {shortest_trained_s:g} s", shortest_trained_s=SHORTEST_TRAINED_S),
+            _("it is shorter than {seconds:g} s", seconds=SHORTEST_TRAINED_S),
         )
     if duration_s * SAMPLE_RATE_HZ > most_samples:
         longest_s = most_samples / SAMPLE_RATE_HZ
@@ -240,7 +241,7 @@ def check_metadata(dataset: Dataset) -> Check:
     hand has no effect. coqui reads them with Python's csv module, where a `|` cuts a text short, a
     quotation mark at its start joins rows, and a line break splits one, all without an error.
     """
-    check = partial(Check, _("Metadata files"))
+    check = partial(Check, mark("Metadata files"))
     faults = [fault for subset in (TRAIN, EVAL) if (fault := _difference(dataset, subset))]
     if not faults:
         return check(OK, _("They match the dataset's records."))
@@ -270,11 +271,11 @@ def _difference(dataset: Dataset, subset: str) -> str:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        return _("{name} cannot be read ({name_2}).", name=file.name, name_2=type(error).__name__)
+        return _("{file} cannot be read ({error}).", file=file.name, error=type(error).__name__)
     if text == expected:
         return ""
     for number, fault in broken_lines(text).items():
-        return _("{name}, line {number}: {fault}.", name=file.name, number=number, fault=fault)
+        return _("{file}, line {number}: {fault}.", file=file.name, number=number, fault=fault)
     changed = set(text.splitlines()) ^ set(expected.splitlines())
     return _(
         "{name} was changed outside the studio ({count} lines).", name=file.name, count=len(changed)
@@ -300,7 +301,7 @@ def check_new_tokens(vocabulary: Mapping[str, Any], base: Mapping[str, Any], hou
     Those who reported success had about a hundred hours from dozens of speakers; ten is the least
     that we would try.
     """
-    check = partial(Check, _("New tokens"))
+    check = partial(Check, mark("New tokens"))
     new = len(vocabulary["model"]["vocab"]) - len(base["model"]["vocab"])
     longer = len(vocabulary["model"]["merges"]) - len(base["model"]["merges"])
     found = _(
@@ -318,8 +319,8 @@ def check_new_tokens(vocabulary: Mapping[str, Any], base: Mapping[str, Any], hou
             hours=hours,
         ),
         _(
-            "With less than {least_hours_of_a_language} hours choose transliteration.",
-            least_hours_of_a_language=_LEAST_HOURS_OF_A_LANGUAGE,
+            "With less than {hours} hours choose transliteration.",
+            hours=_LEAST_HOURS_OF_A_LANGUAGE,
         ),
     )
 
@@ -332,7 +333,7 @@ _FOREIGN_SHARE, _FOREIGN_ROWS = 0.05, 3
 
 def check_amount(seconds: float) -> Check:
     """`seconds` of the rows that can be trained on and evaluated with."""
-    check = partial(Check, _("Amount of speech"))
+    check = partial(Check, mark("Amount of speech"))
     if seconds < LEAST_S:
         return check(
             STOP,
@@ -353,29 +354,32 @@ def check_amount(seconds: float) -> Check:
 
 def check_one_language(language: str, recorded: Collection[str], texts: Sequence[str]) -> Check:
     """`recorded` are the languages of the recordings, `texts` the texts of the rows."""
-    check = partial(Check, "Language")
+    check = partial(Check, mark("Language"))
     fault = ""
     others = sorted({code for code in recorded if code and code != language})
     foreign = foreign_texts(texts, language)
     rows = sum(map(len, foreign.values()))
     if others:
-        fault = _("recordings in {map} are among it", map=", ".join(map(language_name, others)))
+        fault = _(
+            "recordings in {languages} are among it",
+            languages=", ".join(map(language_name, others)),
+        )
     elif rows >= max(_FOREIGN_ROWS, _FOREIGN_SHARE * len(texts)):
         code = max(foreign, key=lambda other: len(foreign[other]))
         fault = _(
-            "{rows} of {count} rows read like {language_name}, such as “{foreign}”",
+            "{rows} of {count} rows read like {language}, such as “{text}”",
             rows=rows,
             count=len(texts),
-            language_name=language_name(code),
-            foreign=foreign[code][0][:60],
+            language=language_name(code),
+            text=foreign[code][0][:60],
         )
     if not fault:
-        return check(OK, _("All in {language_name}.", language_name=language_name(language)))
+        return check(OK, _("All in {language}.", language=language_name(language)))
     return check(
         STOP,
         _(
-            "This dataset is in {language_name}, but {fault}.",
-            language_name=language_name(language),
+            "This dataset is in {language}, but {fault}.",
+            language=language_name(language),
             fault=fault,
         ),
         _("Drop those clips on the Dataset tab, or make a dataset of its own for each language."),
@@ -396,16 +400,19 @@ def good_batch_sizes(rows: int, near: int, most: int = _SIZES_NAMED) -> tuple[in
 
 def check_batches(rows: int, batch_size: int, processes: int = 1) -> Check:
     """Whether `rows` training rows can be cut into batches of two or more, for each process."""
-    check = partial(Check, "Batches")
+    check = partial(Check, mark("Batches"))
     if rows < _SMALLEST:
-        found = _("There is 1 row") if rows == 1 else _("There are {rows} rows", rows=rows)
         return check(
-            STOP, _("{found} to train on.", found=found), _("Add recordings on the Dataset tab.")
+            STOP,
+            ngettext(
+                "There is {count} row to train on.", "There are {count} rows to train on.", rows
+            ),
+            _("Add recordings on the Dataset tab."),
         )
     if processes > 1:
         return _check_shared_batches(rows, batch_size, processes)
     good = sorted(good_batch_sizes(rows, batch_size))
-    remedy = _("These batch sizes do: {map}.", map=", ".join(map(str, good)))
+    remedy = _("These batch sizes do: {sizes}.", sizes=", ".join(map(str, good)))
     if batch_size < _SMALLEST:
         return check(STOP, _("A batch of a single clip makes the loss NaN."), remedy)
     if batch_size > rows:
@@ -441,12 +448,12 @@ def check_batches(rows: int, batch_size: int, processes: int = 1) -> Check:
             remedy,
         )
     return check(
-        OK, _("{rows} rows make {value} steps an epoch.", rows=rows, value=-(-rows // batch_size))
+        OK, _("{rows} rows make {steps} steps an epoch.", rows=rows, steps=-(-rows // batch_size))
     )
 
 
 def _check_shared_batches(rows: int, batch_size: int, processes: int) -> Check:
-    check = partial(Check, "Batches")
+    check = partial(Check, mark("Batches"))
     together = batch_size * processes
     if together > rows:
         return check(
@@ -464,10 +471,10 @@ def _check_shared_batches(rows: int, batch_size: int, processes: int) -> Check:
     return check(
         OK,
         _(
-            "{rows} rows make {value} batches an epoch, each of {batch_size} clips "
+            "{rows} rows make {batches} batches an epoch, each of {batch_size} clips "
             "in {processes} processes.",
             rows=rows,
-            value=-(-rows // together),
+            batches=-(-rows // together),
             batch_size=batch_size,
             processes=processes,
         ),
@@ -476,7 +483,7 @@ def _check_shared_batches(rows: int, batch_size: int, processes: int) -> Check:
 
 def check_evaluation(rows: int, batch_size: int) -> Check:
     """Evaluation batches shrink to the rows there are, so only none at all stops."""
-    check = partial(Check, _("Evaluation rows"))
+    check = partial(Check, mark("Evaluation rows"))
     if rows == 0:
         return check(
             STOP,
@@ -489,6 +496,4 @@ def check_evaluation(rows: int, batch_size: int) -> Check:
             _("Only {rows} rows to evaluate on: the evaluation loss will vary a lot.", rows=rows),
             _("More recordings give more of them."),
         )
-    return check(
-        OK, _("{rows} rows, in batches of {rows_2}.", rows=rows, rows_2=min(rows, batch_size))
-    )
+    return check(OK, _("{rows} rows, in batches of {size}.", rows=rows, size=min(rows, batch_size)))

@@ -21,7 +21,7 @@ from modules.core_components.ai_models.engines.xtts.checkpoint import (
 from modules.core_components.ai_models.engines.xtts.preflight.data import OK, STOP, WARN, Check
 from modules.core_components.ai_models.engines.xtts.training.plan import ADAMW_8BIT
 from modules.core_components.errors import StudioError
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -95,7 +95,7 @@ def check_gpu(
     eight_bit: bool = False,
 ) -> Check:
     """Whether the GPU is large enough; `gpu_bytes` is all it has, None where there is none."""
-    check = partial(Check, _("GPU memory"))
+    check = partial(Check, mark("GPU memory"))
     if gpu_bytes is None:
         return check(
             WARN,
@@ -105,7 +105,7 @@ def check_gpu(
     how_taken = {"checkpointing": checkpointing, "eight_bit": eight_bit}
     need = memory_need(precision, batch_size, clip_s, model_bytes, **how_taken)
     there = gpu_bytes * (1 - _KEPT_FREE) / GIGA
-    how = "measured" if need.measured else _("an estimate")
+    how = _("measured") if need.measured else _("an estimate")
     words = _(
         "About {gigabytes:.1f} GB ({how}) for batches of {batch_size} with clips "
         "of up to {clip_s:.1f} s in {precision}; the GPU has {there:.1f} GB for "
@@ -147,26 +147,29 @@ def check_main_memory(
 ) -> Check:
     """Whether the computer's own memory is enough for so many processes; on a GPU only the files
     pass through it."""
-    check = partial(Check, _("Main memory"))
+    check = partial(Check, mark("Main memory"))
     if on_gpu:
         need = model_bytes * _MAIN_TIMES_THE_WEIGHTS / GIGA
     else:
         need = memory_need(precision, batch_size, clip_s, model_bytes).gigabytes
     need *= processes
     there = available_bytes / GIGA
-    of_all = _(" for {processes} processes", processes=processes) if processes > 1 else ""
     words = _(
-        "About {need:.1f} GB of main memory{of_all}; {there:.1f} GB are free.",
-        need=need,
-        of_all=of_all,
-        there=there,
+        "About {need:.1f} GB of main memory; {there:.1f} GB are free.", need=need, there=there
     )
+    hint = _("Close other programs, or take smaller batches.")
+    if processes > 1:
+        words = _(
+            "About {need:.1f} GB of main memory for {processes} processes; {there:.1f} GB are "
+            "free.",
+            need=need,
+            processes=processes,
+            there=there,
+        )
+        hint = _("Close other programs, or take smaller batches, or fewer processes.")
     if need <= there:
         return check(OK, words)
-    fewer = _(", or fewer processes") if processes > 1 else ""
-    return check(
-        WARN, words, _("Close other programs, or take smaller batches{fewer}.", fewer=fewer)
-    )
+    return check(WARN, words, hint)
 
 
 # What a state to resume from holds for each byte of the base: the trained part and AdamW's two
@@ -191,13 +194,13 @@ def run_bytes(base_bytes: int, keep_checkpoints: int) -> int:
 
 def check_disk(free_bytes: int, needed_bytes: int) -> Check:
     """`free_bytes` where the runs are kept."""
-    check = partial(Check, "Disk")
+    check = partial(Check, mark("Disk"))
     figures = _(
-        "The run writes up to {needed_bytes:.1f} GB and {reserve_bytes:.0f} GB "
-        "stay free; there are {free_bytes:.1f} GB.",
-        needed_bytes=needed_bytes / 1000000000.0,
-        reserve_bytes=RESERVE_BYTES / 1000000000.0,
-        free_bytes=free_bytes / 1000000000.0,
+        "The run writes up to {needed:.1f} GB and {reserve:.0f} GB stay free; there are "
+        "{free:.1f} GB.",
+        needed=needed_bytes / GIGA,
+        reserve=RESERVE_BYTES / GIGA,
+        free=free_bytes / GIGA,
     )
     if free_bytes >= needed_bytes + RESERVE_BYTES:
         return check(OK, figures)
@@ -217,7 +220,7 @@ def check_fit(folder: Path) -> Check:
     With the vocabulary of another version the trainer fails with an unclear error about shapes, or
     reads every text as another one.
     """
-    check = partial(Check, _("Base files"))
+    check = partial(Check, mark("Base files"))
     weights = folder / WEIGHTS
     try:
         check_pair(read_weights(weights), weights, folder / VOCABULARY)

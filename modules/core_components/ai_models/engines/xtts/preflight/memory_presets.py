@@ -19,7 +19,7 @@ from modules.core_components.ai_models.engines.xtts.training.plan import (
     TrainingPlan,
 )
 from modules.core_components.ai_models.engines.xtts.training.trainee import LEAST_BATCH
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 
 # A GPU sold with 12 GB reports 11.6 to 12 GiB.
 _OF_ITS_NAME = 0.94
@@ -117,8 +117,9 @@ def chosen_in_words(before: TrainingPlan, after: TrainingPlan) -> str:
 
 
 HEADINGS = (
-    "GPU", "batch size", "accumulation", "precision", "longest clip", "gradient checkpointing",
-    "optimizer", "memory, estimated", "memory, measured",
+    "GPU", mark("batch size"), mark("accumulation"), mark("precision"), mark("longest clip"),
+    mark("gradient checkpointing"), mark("optimizer"), mark("memory, estimated"),
+    mark("memory, measured"),
 )  # fmt: skip
 
 
@@ -127,7 +128,9 @@ def preset_rows() -> tuple[tuple[str, ...], ...]:
     presets = memory_presets()
     return tuple(
         (
-            _("{gpu_gb} GB", gpu_gb=row.gpu_gb) + (_(" and more") if row is presets[-1] else ""),
+            _("{gpu_gb} GB and more", gpu_gb=row.gpu_gb)
+            if row is presets[-1]
+            else f"{row.gpu_gb} GB",
             str(row.batch_size),
             str(row.accumulation),
             row.precision,
@@ -151,5 +154,5 @@ def presets_in_markdown() -> str:
 
 def _said(value: Any) -> str:
     if isinstance(value, bool):
-        return "on" if value else "off"
+        return _("on") if value else _("off")
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -46,7 +46,7 @@ from modules.core_components.library.training_events import (
     read_events,
 )
 from modules.core_components.library.training_runs import RunFiles, kept_checkpoints
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark, use_language_of_studio
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ logger = logging.getLogger(__name__)
 _WAIT_FOR_LOCK_S = 300.0
 # A rank that is still there so long after the studio has gone waits for something that never comes.
 _EXIT_AFTER_S = 120.0
-EPOCH_ENDED = "It was stopped at the end of an epoch."
+EPOCH_ENDED = mark("It was stopped at the end of an epoch.")
 _BY_TORCHRUN = "TORCHELASTIC_RUN_ID"
 
 
@@ -134,7 +134,7 @@ def run_rank(
         hint = _("The log shows where. Resume it: it continues from its last state.")
         return _record_failure(files, StudioError(text, hint))
     if rank.is_first:
-        text = _("All epochs are done.") if outcome == DONE else requests.reason or EPOCH_ENDED
+        text = _("All epochs are done.") if outcome == DONE else requests.reason or _(EPOCH_ENDED)
         EventWriter(files.progress).write(END, outcome=outcome, text=text, hint="")
     return 0
 
@@ -153,10 +153,11 @@ def main(folder: Path, rendezvous: str = "") -> int:
     """
     from filelock import FileLock
 
+    use_language_of_studio()
     files = RunFiles(folder)
     logging.basicConfig(
         level=logging.INFO,
-        format=_("%(asctime)s %(levelname)s %(name)s: %(message)s"),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
     requests = StopRequests(files.stop, files.stop_after_epoch)

@@ -118,8 +118,8 @@ class TrainingLoop:
                 if self._stale:
                     self._note(
                         _(
-                            "The evaluation loss has not fallen for {stale_epochs} epochs.",
-                            stale_epochs=self.position.stale_epochs,
+                            "The evaluation loss has not fallen for {epochs} epochs.",
+                            epochs=self.position.stale_epochs,
                         ),
                         _(
                             "So the training ended early. Compare the checkpoints: the best "
@@ -251,10 +251,10 @@ class TrainingLoop:
         if self._nonfinite_in_a_row >= _GIVE_UP_AFTER:
             raise StudioError(
                 _(
-                    "The {what} was no finite number {nonfinite_in_a_row} times in a row, "
+                    "The {what} was no finite number {times} times in a row, "
                     "last in step {number} (clips {clips}).",
-                    what=trouble.what,
-                    nonfinite_in_a_row=self._nonfinite_in_a_row,
+                    what=_(trouble.what),
+                    times=self._nonfinite_in_a_row,
                     number=number,
                     clips=clips,
                 ),
@@ -270,7 +270,7 @@ class TrainingLoop:
                 _(
                     "The {what} of step {number} was no finite number: the step was not "
                     "taken, and its clips come again in the next epoch ({clips}).",
-                    what=trouble.what,
+                    what=_(trouble.what),
                     number=number,
                     clips=clips,
                 ),
@@ -281,7 +281,7 @@ class TrainingLoop:
             _(
                 "The {what} of step {number} was no finite number again (clips {clips}): "
                 "the last state was restored, and the clips follow in another order.",
-                what=trouble.what,
+                what=_(trouble.what),
                 number=number,
                 clips=clips,
             ),

@@ -17,7 +17,7 @@ from modules.core_components.ai_models.engines.options import (
 )
 from modules.core_components.ai_models.engines.xtts.text_form import NEW_TOKENS, TRANSLITERATION
 from modules.core_components.errors import CorruptFileError
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 
 FP32, BF16 = "fp32", "bf16"
 ADAMW, ADAMW_8BIT = "adamw", "adamw8bit"
@@ -162,9 +162,9 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 )
 ABOUT: Mapping[str, str] = MappingProxyType(
     {
-        QUICK: "A first impression: is this dataset worth a longer training?",
-        STANDARD: "Right for ten minutes to an hour of speech.",
-        CAREFUL: "Small steps, many epochs and more checkpoints to choose from.",
+        QUICK: mark("A first impression: is this dataset worth a longer training?"),
+        STANDARD: mark("Right for ten minutes to an hour of speech."),
+        CAREFUL: mark("Small steps, many epochs and more checkpoints to choose from."),
     }
 )
 

@@ -9,6 +9,7 @@ import sys
 
 from modules.core_components.library.training_runs import RunFiles
 from modules.core_components.settings import app_folder
+from modules.core_components.texts import language_variable
 
 _MODULE = "modules.core_components.ai_models.engines.xtts.training.child"
 
@@ -22,6 +23,7 @@ class TrainingProcess:
     def __init__(self, files: RunFiles) -> None:
         environment = {
             **os.environ,
+            **language_variable(),
             "PYTHONPATH": os.pathsep.join(
                 filter(None, (str(app_folder()), os.environ.get("PYTHONPATH", "")))
             ),

@@ -36,7 +36,7 @@ from modules.core_components.library.training_events import (
     read_events,
 )
 from modules.core_components.library.training_runs import RunFiles
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ _END_WITHIN_S = 5.0
 _SAVE_WITHIN_S = 300.0
 # None are those that were still there and were ended.
 _NOT_LOST = (None, 0, BROKE_OFF)
-_MEMORY = "There may be too little memory: use fewer processes or smaller batches."
+_MEMORY = mark("There may be too little memory: use fewer processes or smaller batches.")
 
 
 class Processes(Protocol):
@@ -153,20 +153,25 @@ def train_together(
             hint = _("The log shows where. Resume it: it continues from its last state.")
             break
         number, code = lost[0]
-        text = _(
-            "Process {number} of {count} ended unexpectedly ({how})",
-            number=number,
-            count=len(codes),
-            how=_how(code),
-        )
+        about = {"number": number, "count": len(codes), "how": _how(code)}
         if restarts < MOST_RESTARTS:
             where = _last_state(files)
-            logger.warning("%s: restart %d", text, restarts + 1)
-            text += _(": all start again from step {where}.", where=where["step"])
-            events.write(NOTE, **where, text=text, hint=_MEMORY)
+            logger.warning("Process %d of %d ended: %s", number, len(codes), code)
+            text = _(
+                "Process {number} of {count} ended unexpectedly ({how}): all start again from step "
+                "{step}.",
+                **about,
+                step=where["step"],
+            )
+            events.write(NOTE, **where, text=text, hint=_(_MEMORY))
         else:
-            text += _(", after {most_restarts} restarts.", most_restarts=MOST_RESTARTS)
-            hint = _("{memory} Resumed, it continues from its last state.", memory=_MEMORY)
+            text = _(
+                "Process {number} of {count} ended unexpectedly ({how}), after {restarts} "
+                "restarts.",
+                **about,
+                restarts=MOST_RESTARTS,
+            )
+            hint = _("{memory} Resumed, it continues from its last state.", memory=_(_MEMORY))
     events.write(END, outcome=FAILED, text=text, hint=hint)
     return 1
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from modules.core_components.ai_models.engines.xtts.training.trainee import Batch, Trainee
 from modules.core_components.errors import StudioError
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 
 if TYPE_CHECKING:
     import torch
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # The first rank evaluates and writes files for as long as that takes, while the others wait. One
 # that ends is noticed at once: its connections close.
 _PATIENCE = timedelta(days=30)
-_CANNOT_JOIN = "The processes of the training could not be connected."
+_CANNOT_JOIN = mark("The processes of the training could not be connected.")
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def join(rank: Rank, rendezvous: str, device: str) -> None:
         rank.exchange(None)
     except (RuntimeError, ValueError, OSError) as error:
         raise StudioError(
-            _CANNOT_JOIN,
+            _(_CANNOT_JOIN),
             _("Resume it with one process, or look into the log."),
             details=f"{rendezvous}: {error}",
         ) from error

@@ -23,7 +23,7 @@ from modules.core_components.ai_models.engines.xtts.training.trainee import (
 from modules.core_components.ai_models.model_pool import is_out_of_memory
 from modules.core_components.ai_models.model_utils import empty_cuda_cache
 from modules.core_components.errors import StudioError
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 
 if TYPE_CHECKING:
     import torch
@@ -145,7 +145,7 @@ class Stepper:
         ).item()
         if not math.isfinite(norm):
             clips = [clip for batch in batches if batch.inputs is not None for clip in batch.clips]
-            raise NotFiniteError("gradient", _joined(rank.exchange(clips)))
+            raise NotFiniteError(mark("gradient"), _joined(rank.exchange(clips)))
         for group in optimizer.param_groups:
             group["lr"] = learning_rate
         self._changing = True
@@ -195,7 +195,7 @@ class Stepper:
             return self._losses(None), 0.0
         loss = self._losses(batch)
         if not math.isfinite(value := loss.item()):
-            raise NotFiniteError("loss", batch.clips)
+            raise NotFiniteError(mark("loss"), batch.clips)
         return loss, value
 
     def _backward(self, loss: Any, share: float, batches: int) -> None:
@@ -212,7 +212,7 @@ class Stepper:
         if any(one["lacks_memory"] for one in heard):
             raise MemoryError
         if clips := _joined(one["clips"] for one in heard):
-            raise NotFiniteError("loss", clips)
+            raise NotFiniteError(mark("loss"), clips)
         return float(sum(one["loss"] for one in heard))
 
     def _warm_up(self, step: int) -> float:

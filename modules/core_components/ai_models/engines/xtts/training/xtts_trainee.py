@@ -166,17 +166,18 @@ class Clips:
         import torch
 
         if not row.text.strip():
-            raise ValueError("it has no text")
+            raise ValueError(_("it has no text"))
         tokens = self._source.get_text(row.text, self._language)
         path = self._folder / row.audio_file
         wav = read_clip(path, self._source.sample_rate)
         if wav.shape[-1] < _SHORTEST_S * self._source.sample_rate:
-            raise ValueError("it is shorter than half a second")
+            raise ValueError(_("it is shorter than half a second"))
         if wav.shape[-1] > self._source.max_wav_len:
             longest_s = self._source.max_wav_len / self._source.sample_rate
-            raise ValueError(f"it is longer than {longest_s:.1f} s")
+            raise ValueError(_("it is longer than {longest_s:.1f} s", longest_s=longest_s))
         if tokens.shape[0] > self._source.max_text_len:
-            raise ValueError(f"its text has more than {self._source.max_text_len} tokens")
+            most = self._source.max_text_len
+            raise ValueError(_("its text has more than {most} tokens", most=most))
         conditioning, stretch = self._conditioning(wav)
         masked = self._source.use_masking_gt_prompt_approach
         return {
@@ -383,13 +384,13 @@ class XttsTrainee:
         loaded = self._trainer.xtts.load_state_dict(weights, strict=False)
         lacking = [name for name in loaded.missing_keys if name.startswith("gpt.")]
         if lacking:
-            raise corrupt(self._setup.weights, _("it has no {lacking}", lacking=lacking[0]))
+            raise corrupt(self._setup.weights, f"it has no {lacking[0]}")
         # coqui takes what it finds in the DVAE's file and leaves the rest random.
         codes = [n for n in self._trainer.dvae.state_dict() if n.startswith(_MAKES_CODES)]
         given = read_checkpoint(self._setup.dvae)
         lacking = [name for name in codes if name not in given]
         if lacking:
-            raise corrupt(self._setup.dvae, _("it has no {lacking}", lacking=lacking[0]))
+            raise corrupt(self._setup.dvae, f"it has no {lacking[0]}")
 
     def _clips(self, rows: Sequence[TrainingRow], is_eval: bool) -> Clips:
         from TTS.tts.layers.xtts.trainer.dataset import XTTSDataset
