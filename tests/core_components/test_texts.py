@@ -16,11 +16,13 @@ from modules.core_components.texts import (
     LANGUAGE_VARIABLE,
     LANGUAGES,
     _,
+    language_variable,
     machine_language,
     mark,
     ngettext,
     page_language,
     use_language,
+    use_language_of_studio,
     use_translations,
 )
 
@@ -120,6 +122,28 @@ def test_processes_that_are_started_have_the_same_language(monkeypatch: pytest.M
     monkeypatch.delenv(LANGUAGE_VARIABLE)
     use_language("de")
     assert os.environ[LANGUAGE_VARIABLE] == "de"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_process_of_the_studio_speaks_its_language(
+    language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(LANGUAGE_VARIABLE, language)
+    use_language(AUTOMATIC)
+    given = language_variable()
+    use_translations("fr", gettext.NullTranslations())
+    monkeypatch.setenv(LANGUAGE_VARIABLE, given[LANGUAGE_VARIABLE])
+    use_language_of_studio()
+    assert page_language() == language
+
+
+def test_a_process_that_the_studio_did_not_start_is_english(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv(LANGUAGE_VARIABLE)
+    monkeypatch.setenv("LANG", "de_DE.UTF-8")
+    use_language_of_studio()
+    assert page_language() == ENGLISH
 
 
 def test_scripts_get_their_own_words_only(monkeypatch: pytest.MonkeyPatch) -> None:
