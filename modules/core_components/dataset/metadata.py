@@ -291,11 +291,11 @@ def _rows_by_content(
     if mark in ",;" and len(counted) > 1 and max(counted) > width:
         raise BadInputError(
             _(
-                "{name} has rows of {counted} to {counted_2} fields, so that it cannot "
+                "{name} has rows of {fewest} to {most} fields, so that it cannot "
                 "be seen where a text ends.",
                 name=name,
-                counted=min(counted),
-                counted_2=max(counted),
+                fewest=min(counted),
+                most=max(counted),
             ),
             _(
                 "Put texts that hold a {mark} in double quotes, or part the fields with |.",
@@ -406,7 +406,7 @@ def _row(record: _Record, columns: _Columns, width: int, mark: str) -> MetadataR
 
     file = field(columns.file)
     if len(fields) > width and not _is_normalized_too(fields, columns, width):
-        sign = "tab" if mark == "\t" else mark
+        sign = _("tab") if mark == "\t" else mark
         problem = (
             _("The row has a {sign} too many.", sign=sign)
             if mark

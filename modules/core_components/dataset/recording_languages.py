@@ -50,24 +50,22 @@ def summarize_doubts(doubts: Sequence[LanguageDoubt], chosen: str) -> str:
     if len(counts) == 1:
         languages = language_name(counts[0][0])
     names = ", ".join(doubt.recording for doubt in doubts[:_MOST_NAMES])
-    more = (
-        _(" and {count} more", count=len(doubts) - _MOST_NAMES) if len(doubts) > _MOST_NAMES else ""
-    )
+    if len(doubts) > _MOST_NAMES:
+        names = _("{names} and {more} more", names=names, more=len(doubts) - _MOST_NAMES)
     return _(
         "{count} recordings sound like {languages} but were transcribed as "
-        "{language_name}: {names}{more}. Their texts may be translated or "
+        "{language_name}: {names}. Their texts may be translated or "
         "invented.",
         count=len(doubts),
         languages=languages,
         language_name=language_name(chosen),
         names=names,
-        more=more,
     )
 
 
 def language_remedy(doubts: Sequence[LanguageDoubt], chosen: str) -> str:
     """What to do about recordings in another language."""
-    names = " or ".join(dict.fromkeys(language_name(doubt.language) for doubt in doubts))
+    names = _(" or ").join(dict.fromkeys(language_name(doubt.language) for doubt in doubts))
     return _(
         "Play a clip. If it is {names}, add the recording to a dataset of that "
         "language and exclude its clips here. If it is {language_name}, all is "

@@ -16,7 +16,7 @@ import numpy as np
 
 from modules.core_components import atomic
 from modules.core_components.dataset.values import EVAL, Clip, Dataset
-from modules.core_components.texts import _
+from modules.core_components.texts import _, ngettext
 from modules.core_components.values import FloatArray
 
 logger = logging.getLogger(__name__)
@@ -112,19 +112,13 @@ def describe_noise_removed(dataset: Dataset) -> str:
         for name in ("before_db", "after_db")
     )
     clips, recordings = sum(weights), len(cleaned)
-    of_all = _(
-        "{clips} clip{text} of {recordings} recording",
-        clips=clips,
-        text="s" if clips > 1 else "",
-        recordings=recordings,
-    )
     return _(
-        "Noise was removed from {of_all}{text} ({cleaned}): the speech was "
+        "Noise was removed from {clips} of {recordings} ({method}): the speech was "
         "{before:.0f} dB above the noise and is {after:.0f} dB above it now. The "
         "recordings are as they were.",
-        of_all=of_all,
-        text="s" if recordings > 1 else "",
-        cleaned=cleaned[0]["method"],
+        clips=ngettext("{count} clip", "{count} clips", clips),
+        recordings=ngettext("{count} recording", "{count} recordings", recordings),
+        method=cleaned[0]["method"],
         before=before,
         after=after,
     )

@@ -27,7 +27,7 @@ from modules.core_components.dataset.report import (
 from modules.core_components.dataset.values import LONGEST_SAMPLES, SAMPLE_RATE_HZ, SHORTEST_S, Clip
 from modules.core_components.text.languages import language_name
 from modules.core_components.text.word_errors import normalize_words, word_error_rate
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.core_components.values import Speech
 
 # Counts in the keys of kept measures: raise it when a figure is computed otherwise.
@@ -171,7 +171,7 @@ _RATE_SPREADS, _RATE_FACTOR = 3.5, 1.5
 _SURE_OF_LANGUAGE = 0.6
 _HEARD_OTHERWISE, _HEARD_AS_ANOTHER = 0.1, 0.3
 
-_LISTEN = "Listen to it; drop it if you hear it too."
+_LISTEN = mark("Listen to it; drop it if you hear it too.")
 
 
 def clip_findings(facts: ClipFacts, usual: Usual, language: str) -> Iterator[Finding]:
@@ -210,16 +210,10 @@ def _text_findings(facts: ClipFacts, language: str) -> Iterator[Finding]:
             _("Take it out of the text."),
         )
     if facts.text_fault:
-        words = (
-            _(" Words: {unknown_words}.", unknown_words=", ".join(facts.unknown_words[:5]))
-            if facts.unknown_words
-            else ""
-        )
-        message = _(
-            "The trainer would drop it: {text_fault}.{words}",
-            text_fault=facts.text_fault,
-            words=words,
-        )
+        message = _("The trainer would drop it: {text_fault}.", text_fault=facts.text_fault)
+        if facts.unknown_words:
+            words = ", ".join(facts.unknown_words[:5])
+            message = f"{message} {_('Words: {words}.', words=words)}"
         yield Finding(clip_id, "tokenizer", BAD, message, _("Write it another way, or drop it."), 5)
     if odd := odd_characters(text, language):
         message = _(
@@ -271,13 +265,16 @@ def _loudness_findings(found: ClipMeasures, usual: Usual, gain_db: float) -> Ite
     if found.loudness_lufs is not None:
         apart = found.loudness_lufs - usual.loudness_lufs
         if abs(apart) > _LOUDER_OR_QUIETER_LU:
-            how = "louder" if apart > 0 else "quieter"
-            message = _("It is {apart:.0f} LU {how} than the rest.", apart=abs(apart), how=how)
+            message = (
+                _("It is {apart:.0f} LU louder than the rest.", apart=apart)
+                if apart > 0
+                else _("It is {apart:.0f} LU quieter than the rest.", apart=-apart)
+            )
             hint = _("Is it whispered, shouted, or far away? Then drop it.")
             yield Finding(found.clip_id, "loudness", WARN, message, hint, abs(apart) / 6)
     if gain_db > _RAISED_DB:
         message = _("It was recorded very quietly (raised by {gain_db:.0f} dB).", gain_db=gain_db)
-        yield Finding(found.clip_id, "loudness", NOTE, message, _LISTEN, gain_db / 25)
+        yield Finding(found.clip_id, "loudness", NOTE, message, _(_LISTEN), gain_db / 25)
 
 
 def _voice_findings(facts: ClipFacts, language: str) -> Iterator[Finding]:
@@ -289,7 +286,7 @@ def _voice_findings(facts: ClipFacts, language: str) -> Iterator[Finding]:
             "It sounds like another person (likeness {likeness:.2f} to the main voice).",
             likeness=likeness,
         )
-        yield Finding(clip_id, "voice", severity, message, _LISTEN, 10 * (1 - likeness))
+        yield Finding(clip_id, "voice", severity, message, _(_LISTEN), 10 * (1 - likeness))
     if facts.language is not None:
         code, sure = facts.language
         if code != language and sure >= _SURE_OF_LANGUAGE:
@@ -308,11 +305,11 @@ def _rate_findings(found: ClipMeasures, usual: Usual) -> Iterator[Finding]:
     factor = found.letters_per_s / usual.letters_per_s
     spreads = abs(usual.rate_deviation(found.letters_per_s))
     if spreads > _RATE_SPREADS and max(factor, 1 / factor) > _RATE_FACTOR:
-        how = "more" if factor > 1 else "fewer"
-        message = _(
-            "{letters_per_s:.0f} characters/s, {how} than usual.",
-            letters_per_s=found.letters_per_s,
-            how=how,
+        rate = found.letters_per_s
+        message = (
+            _("{rate:.0f} characters/s, more than usual.", rate=rate)
+            if factor > 1
+            else _("{rate:.0f} characters/s, fewer than usual.", rate=rate)
         )
         hint = _("Often the text says more or less than is heard: compare them.")
         yield Finding(found.clip_id, "rate", WARN, message, hint, spreads / 3.5)

@@ -13,7 +13,7 @@ from modules.core_components.dataset.report import BAD, NOTE, WARN, ClipFacts, F
 from modules.core_components.dataset.report_clips import TELEPHONE_HZ, same_texts
 from modules.core_components.dataset.values import EVAL, Clip
 from modules.core_components.text.languages import language_name
-from modules.core_components.texts import _
+from modules.core_components.texts import _, ngettext
 from modules.core_components.values import FloatArray
 
 # Minutes of speech: below the first there is nothing to learn from, from the last on it is good.
@@ -33,10 +33,11 @@ def dataset_findings(
         return
     if speakers is not None and speakers > 1:
         others = sum(bool(item.group) for item in facts)
-        message = _(
-            "{speakers} people speak in it; {others} clips are not the main voice.",
+        message = ngettext(
+            "{speakers} people speak in it; {count} clips are not the main voice.",
+            "{speakers} people speak in it; {count} clips are not the main voice.",
+            others,
             speakers=speakers,
-            others=others,
         )
         hint = _("Drop the clips of the others: a model learns one voice.")
         yield Finding("", "voice", BAD, message, hint, 18)
@@ -111,13 +112,12 @@ def _same_text(same: Sequence[Clip]) -> Iterator[Finding]:
     across = len({clip.subset for clip in same}) > 1
     for clip in same:
         others = len(same) - 1
-        message = _(
-            "{others} other clip{text} the same.",
-            others=others,
-            text="s say" if others > 1 else " says",
+        message = ngettext(
+            "{count} other clip says the same.", "{count} other clips say the same.", others
         )
         if across and clip.subset != EVAL:
-            message += _(" One of them is kept for the evaluation, which becomes too easy.")
+            easy = _("One of them is kept for the evaluation, which becomes too easy.")
+            message = f"{message} {easy}"
             yield Finding(clip.id, "duplicate", WARN, message, _("Drop this one."), 1)
         else:
             severity = WARN if others >= _OFTEN else NOTE

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modules.core_components.text.languages import base_language, language_name
+from modules.core_components.texts import _
 
 # Measured with Whisper base, see tools/listening/language_check.py.
 SURE = 0.8
@@ -28,8 +29,11 @@ class DetectedLanguage:
 
     def warning(self, name: str, chosen: str) -> str:
         """A sentence about a recording that was transcribed in the chosen language."""
-        return (
-            f"{name} sounds like {language_name(self.language)} ({self.probability:.0%} sure) but "
-            f"was transcribed as {language_name(base_language(chosen))}: the text may be "
-            "translated or invented."
+        return _(
+            "{name} sounds like {language} ({probability:.0%} sure) but was transcribed as "
+            "{chosen}: the text may be translated or invented.",
+            name=name,
+            language=language_name(self.language),
+            probability=self.probability,
+            chosen=language_name(base_language(chosen)),
         )

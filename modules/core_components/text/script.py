@@ -21,10 +21,10 @@ from dataclasses import dataclass, replace
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.markup import Pause, parse_markup, without_markup
 from modules.core_components.text.sentences import split_passages
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 
 # Who speaks words before the first name; earlier versions called them "1".
-NO_NAME, FORMER_NO_NAME = "Narrator", "1"
+NO_NAME, FORMER_NO_NAME = mark("Narrator"), "1"
 MOST_LINES = 5_000
 
 # A name is short, and a colon that belongs to a time or an address has no space behind it.

@@ -37,7 +37,7 @@ from modules.core_components.errors import (
 )
 from modules.core_components.jobs import Job, JobContext
 from modules.core_components.progress import CancelToken, Progress, no_progress, phase, scaled
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.tools.dataset.inputs import Gathered, Recording, Refused, gather
 from modules.tools.dataset.interview import Interviews
 from modules.tools.dataset.language_check import RecordingLanguages
@@ -59,8 +59,8 @@ _REFRESH_EVERY_S = 20.0
 # Of the work, when workers listen first.
 _LISTENING_SHARE = 0.9
 _NO_SPEECH = (
-    "It holds no speech that a clip could be made of.",
-    "Play it; if there is speech, try a larger model.",
+    mark("It holds no speech that a clip could be made of."),
+    mark("Play it; if there is speech, try a larger model."),
 )
 
 
@@ -263,7 +263,7 @@ class _Building:
                 self._warn_of_language(source)
         finally:
             dataset = self._library.refresh(name)
-        progress(1.0, "Done")
+        progress(1.0, _("Done"))
         return self._summary(dataset)
 
     def _add(self, recording: Recording, progress: Progress, cancel: CancelToken) -> None:
@@ -287,7 +287,7 @@ class _Building:
             self._added.append(recording.name)
             self._warn_of_language(source)
         else:
-            self._refused.append(Refused(recording.name, *_NO_SPEECH))
+            self._refused.append(Refused(recording.name, *map(_, _NO_SPEECH)))
 
     def _warn_of_language(self, source: Source) -> None:
         """Says at once that a recording is in another language: the others may be so too."""
@@ -313,7 +313,8 @@ class _Building:
 def some_of(names: Sequence[str], most: int = 10) -> str:
     """The first names, and how many more there are."""
     rest = len(names) - most
-    return ", ".join(names[:most]) + (_(" and {rest} more", rest=rest) if rest > 0 else "")
+    first = ", ".join(names[:most])
+    return _("{names} and {more} more", names=first, more=rest) if rest > 0 else first
 
 
 def contents(dataset: Dataset) -> DatasetContents:
@@ -353,7 +354,7 @@ def register(services: Services) -> None:
         for doubt in summary.other_language:
             job.log(doubt.message(summary.language))
         if summary.unused:
-            job.log(_("Not used: {unused}.", unused=", ".join(summary.unused)))
+            job.log(_("Not used: {some}.", some=", ".join(summary.unused)))
         message, hint = summary.language_warning
         warning = {"language_warning": f"{message} {hint}".strip()}
         return {**asdict(summary), **asdict(summary.contents), **warning}

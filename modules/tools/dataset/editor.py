@@ -16,12 +16,21 @@ from modules.core_components.dataset.trimming import cut_sound, trimmed_clip
 from modules.core_components.dataset.values import Clip, clip_label
 from modules.core_components.errors import BadInputError, NotFoundError
 from modules.core_components.progress import CancelToken, Progress, no_progress
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark, ngettext
 from modules.core_components.values import Speech
 from modules.tools.listening.transcribe import transcribe_speech
 from modules.tools.services import Services
 
-BY_HAND = "dropped by hand"
+# Kept with the clip; the page translates it.
+BY_HAND = mark("dropped by hand")
+# What the journal keeps of a change, in English; `change_in_words` translates it.
+_CHANGES = {
+    "Text": mark("Text of {clip}"),
+    "Trim": mark("Trim of {clip}"),
+    "Transcription": mark("Transcription of {clip}"),
+    "Drop": mark("Drop of {clip}"),
+    "Restore": mark("Restore of {clip}"),
+}
 MOST_CHARACTERS = 1000
 
 
@@ -110,7 +119,18 @@ def undo(services: Services, dataset_name: str) -> str:
     """Takes the last change back; returns what it was. Raises NotFoundError if there is none."""
     actions = services.datasets.actions(dataset_name)
     services.datasets.undo(dataset_name)
-    return actions[0]
+    return change_in_words(actions[0])
+
+
+def change_in_words(kept: str) -> str:
+    """A change that the journal of the dataset keeps, in the language of the page."""
+    action, _of, clip = kept.partition(" of ")
+    if action not in _CHANGES:
+        return kept
+    count, _blank, noun = clip.partition(" ")
+    if count.isdigit() and noun == "clips":
+        clip = ngettext("{count} clip", "{count} clips", int(count))
+    return _(_CHANGES[action], clip=clip)
 
 
 def checked_text(text: str) -> str:
@@ -144,15 +164,18 @@ def _changed(
     services.datasets.update_clips(
         dataset_name,
         [clip],
-        _("{action} of {clip_label}", action=action, clip_label=clip_label(clip.text)),
+        _change(action, clip_label(clip.text)),
         sounds,
     )
     return clip
 
 
 def _change_all(services: Services, dataset_name: str, clips: Sequence[Clip], action: str) -> None:
-    what = clip_label(clips[0].text) if len(clips) == 1 else _("{count} clips", count=len(clips))
+    what = clip_label(clips[0].text) if len(clips) == 1 else f"{len(clips)} clips"
     if clips:
-        services.datasets.update_clips(
-            dataset_name, clips, _("{action} of {what}", action=action, what=what)
-        )
+        services.datasets.update_clips(dataset_name, clips, _change(action, what))
+
+
+def _change(action: str, what: str) -> str:
+    """A change as the journal keeps it."""
+    return f"{action} of {what}"

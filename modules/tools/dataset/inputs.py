@@ -192,7 +192,7 @@ def _listing(path: Path, name: str, unpack_to: Path, cancel: CancelToken | None)
             others[member] = path
             return False
 
-        members = unpack(path, unpack_to, wanted, called="It", cancel=cancel)
+        members = unpack(path, unpack_to, wanted, called=_("It"), cancel=cancel)
         return {**members, **others}
     return None
 
@@ -324,7 +324,7 @@ class _Sorting:
             message = _("There is no file {file}.", file=row.file)
             self.refused.append(Refused(where, message, _("Add it or remove the row.")))
         elif len(found) > 1:
-            message = _("{file} may be {found}.", file=row.file, found=" or ".join(found[:3]))
+            message = _("{file} may be {found}.", file=row.file, found=_(" or ").join(found[:3]))
             self.refused.append(Refused(where, message, _("Name it with its folder.")))
         else:
             recording = Recording(

@@ -19,7 +19,7 @@ from modules.core_components.dataset.cutting import Piece
 from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken, Progress
 from modules.core_components.text.speaker_turns import word_speakers
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.core_components.values import FloatArray, Speech, Turn, Word
 from modules.tools.listening.speaker_voices import same_voices
 from modules.tools.listening.speakers import diarize, parse_speakers, require_models
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 # Which speakers of a recording become clips: who speaks most in the first one, or everybody; any
 # other word is the name that somebody gave to a voice in a transcript.
 MAIN, EACH = "main", "each"
-TWO_VOICES, OTHER_SPEAKER = "two voices", "another speaker"
+TWO_VOICES, OTHER_SPEAKER = mark("two voices"), mark("another speaker")
 # Somebody else may be heard in a clip for so long: an edge of a turn, not a word.
 _UNHEARD_S = 0.1
 _FILE = "speakers.json"
@@ -141,7 +141,7 @@ class Interviews:
 
     def _new_name(self, taken: Mapping[str, str]) -> str:
         used = {*self._known, *taken.values()}
-        return next(name for n in range(1, 10_000) if (name := _("Speaker {n}", n=n)) not in used)
+        return next(name for n in range(1, 10_000) if (name := f"Speaker {n}") not in used)
 
 
 def _read_voices(path: Path) -> dict[str, FloatArray]:

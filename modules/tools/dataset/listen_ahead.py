@@ -15,7 +15,7 @@ from modules.core_components.atomic import write_bytes
 from modules.core_components.audio.files import read_speech
 from modules.core_components.dataset.values import SAMPLE_RATE_HZ
 from modules.core_components.progress import CancelToken, Progress, phase
-from modules.core_components.texts import _
+from modules.core_components.texts import ngettext
 from modules.tools.dataset.inputs import Recording
 from modules.tools.dataset.transcription import open_listener
 from modules.tools.listening.speakers import OFF, diarize, parse_speakers
@@ -57,7 +57,7 @@ def listen_ahead(
         result = kept_in / f"{heard}.heard"
         found[result] = WorkItem(recording.name, {"path": str(recording.path.absolute())}, result)
     models = (str(setup["model_id"]),)
-    title = _("Listen to {count} recordings", count=len(found))
+    title = ngettext("Listen to {count} recordings", "Listen to {count} recordings", len(found))
     work = Work(_OPENER, setup, tuple(found.values()), models, title)
     executor.run(work, progress, cancel)
 

@@ -48,7 +48,7 @@ from modules.core_components.jobs import Job, JobContext
 from modules.core_components.progress import CancelToken, Progress, no_progress, phase
 from modules.core_components.speaker_scale import speaker_scale
 from modules.core_components.text.word_errors import word_error_rate
-from modules.core_components.texts import _
+from modules.core_components.texts import ENGLISH, _, page_language
 from modules.tools.dataset.report_measures import (
     MeasuredClip,
     MeasuredClips,
@@ -72,6 +72,8 @@ def text_faults(
     """
     base = _installed_base(services)
     what = f"tokens:{language}:{base.id}:{services.catalog.revision(base)}"
+    if page_language() != ENGLISH:  # the faults are sentences
+        what = f"{what}:{page_language()}"
     ask: TextFault | None = None
     found = {}
     for clip in clips:
@@ -192,16 +194,16 @@ def _ask(
             voices = dict(zip(embeddings, groups.by_clip(), strict=True))
             speakers = groups.speakers
     except StudioError as error:
-        not_checked.append(_("Whether one person speaks: {value}", value=error.message))
+        not_checked.append(_("Whether one person speaks: {reason}", reason=error.message))
     try:
         part = phase(progress, 0.6, 0.7)
         languages = detect_languages(services, clips, cache, part, cancel, quick)
     except StudioError as error:
-        not_checked.append(_("Whether it is one language: {value}", value=error.message))
+        not_checked.append(_("Whether it is one language: {reason}", reason=error.message))
     try:
         faults = text_faults(services, dataset.rows, language, cache, quick)
     except StudioError as error:
-        not_checked.append(_("What the tokenizer knows: {value}", value=error.message))
+        not_checked.append(_("What the tokenizer knows: {reason}", reason=error.message))
     words = heard_before(clips, language, cache)
     return _Answers(
         voices, speakers, languages, words, faults, tuple(not_checked), encoder.model_id

@@ -34,9 +34,7 @@ def report_table(dataset: Dataset, report: DatasetReport) -> pd.DataFrame:
         rows.append(
             {
                 "clip": clip.id,
-                "subset": _("left out: {dropped}", dropped=clip.dropped)
-                if clip.dropped
-                else clip.subset,
+                "subset": f"left out: {clip.dropped}" if clip.dropped else clip.subset,
                 "text": clip.text,
                 "findings": len(found),
                 "worst": found[0].severity if found else "",
@@ -63,10 +61,9 @@ def write_report(table: pd.DataFrame, target: Path) -> Path:
     suffix = target.suffix.lower()
     if suffix not in (CSV, XLSX):
         raise BadInputError(
-            _(
-                "A report cannot be written as {suffix}.",
-                suffix=target.suffix or "a file without an ending",
-            ),
+            _("A report cannot be written as {suffix}.", suffix=target.suffix)
+            if target.suffix
+            else _("A report cannot be written as a file without an ending."),
             _("Give a name that ends in {csv} or {xlsx}.", csv=CSV, xlsx=XLSX),
         )
     safe = table.map(_as_text)

@@ -85,7 +85,7 @@ class SourceMaker:
     def read(self, recording: Recording, cancel: CancelToken) -> Sound:
         """Raises BadInputError, which says nothing of the file's name: an upload has lost it."""
         speech = read_speech(
-            recording.path, SAMPLE_RATE_HZ, LONGEST_RECORDING_S, called="It", cancel=cancel
+            recording.path, SAMPLE_RATE_HZ, LONGEST_RECORDING_S, called=_("It"), cancel=cancel
         )
         return Sound(speech, audio_sha256(speech))
 

@@ -94,7 +94,7 @@ def clean_recording(
         tuple(notes),
     )
     atomic.write_json(written.with_suffix(".json"), _record(cleaned))
-    progress(1.0, "Done")
+    progress(1.0, _("Done"))
     return cleaned
 
 
@@ -170,7 +170,7 @@ class _Cleaning:
         for piece in self._recording.pieces():
             for start in range(0, len(piece), self._rate_hz):
                 self._cancel.raise_if_cancelled()
-                progress(done / self._recording.length, "Cleaning")
+                progress(done / self._recording.length, _("Cleaning"))
                 part = piece[start : start + self._rate_hz]
                 done += len(part)
                 yield part
@@ -193,15 +193,15 @@ def changes(before: Figures, after: Figures) -> str:
     if before.noise_dbfs is not None and after.noise_dbfs is not None:
         lower_db = before.noise_dbfs - after.noise_dbfs
         if lower_db >= _MOST_TOLD_DB:
-            parts.append(_("noise more than {most_told_db:g} dB lower", most_told_db=_MOST_TOLD_DB))
+            parts.append(_("noise more than {decibels:g} dB lower", decibels=_MOST_TOLD_DB))
         elif lower_db >= 1:
             parts.append(_("noise {lower_db:.0f} dB lower", lower_db=lower_db))
     if before.loudness_lufs is not None and after.loudness_lufs is not None:
         parts.append(
             _(
-                "loudness {loudness_lufs:.1f} to {loudness_lufs_2:.1f} LUFS",
-                loudness_lufs=before.loudness_lufs,
-                loudness_lufs_2=after.loudness_lufs,
+                "loudness {before:.1f} to {after:.1f} LUFS",
+                before=before.loudness_lufs,
+                after=after.loudness_lufs,
             ).replace("-", "\N{MINUS SIGN}")
         )
     return ", ".join(parts)

@@ -110,14 +110,16 @@ def language_note(
     name = language_name(found.language)
     remedy = (
         _(
-            "{label} knows English only: if it is {name}, choose a model without .en",
+            "{label} knows English only: if it is {name}, choose a model without .en.",
             label=listener.label,
             name=name,
         )
         if english_only
-        else _("If it is {name}, transcribe it again with that language, or with Detect", name=name)
+        else _(
+            "If it is {name}, transcribe it again with that language, or with Detect.", name=name
+        )
     )
-    return f"{found.warning('The recording', chosen)} {remedy}."
+    return f"{found.warning(_('The recording'), chosen)} {remedy}"
 
 
 def _speech_only(speech: Speech, cancel: CancelToken) -> Speech | None:

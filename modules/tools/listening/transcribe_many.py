@@ -21,7 +21,7 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.library.names import safe_stem
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.text.subtitles import FORMATS, render
-from modules.core_components.texts import _
+from modules.core_components.texts import _, ngettext
 from modules.core_components.values import Transcript
 from modules.tools.listening.transcribe import (
     TranscribeRequest,
@@ -146,7 +146,7 @@ def transcribe_many(
         sources[result], targets[result] = recording, text
         inputs = {"path": where, "text": str(text)}
         items.append(WorkItem(str(recording), inputs, result))
-    title = _("Transcribe {count} recordings", count=len(items))
+    title = ngettext("Transcribe {count} recordings", "Transcribe {count} recordings", len(items))
     work = Work(_OPENER, {**setup, "format": fmt}, tuple(items), (completed.model_id,), title)
     outcome = executor.run(work, progress, cancel)
     for item in outcome.skipped:

@@ -17,13 +17,13 @@ from typing import Any
 
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.amharic.phonemes import word_to_ipa
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 
 TRANSPHONE, EPITRAN, RULES = "transphone", "epitran", "rules"
 # Changes with whatever changes what the rules make of a word.
 RULES_VERSION = "1"
 LABELS: Mapping[str, str] = {
-    TRANSPHONE: "transphone", EPITRAN: "epitran", RULES: "the studio's own rules",
+    TRANSPHONE: "transphone", EPITRAN: "epitran", RULES: mark("the studio's own rules"),
 }  # fmt: skip
 
 _TRANSPHONE_MODEL = "042801_base"
@@ -43,7 +43,7 @@ class Backend:
     @property
     def label(self) -> str:
         """For people: "epitran 1.35.3"."""
-        return f"{LABELS[self.name]} {self.version}"
+        return f"{_(LABELS[self.name])} {self.version}"
 
 
 def available_backends() -> tuple[str, ...]:
@@ -54,7 +54,7 @@ def available_backends() -> tuple[str, ...]:
 
 def preferred_label() -> str:
     """The one that reads new texts here, for people."""
-    return LABELS[available_backends()[0]]
+    return _(LABELS[available_backends()[0]])
 
 
 def open_backend(name: str = "") -> Backend:
@@ -64,8 +64,8 @@ def open_backend(name: str = "") -> Backend:
     if name not in here:
         raise BadInputError(
             _(
-                "Amharic is to be read by {get}, which is not installed.",
-                get=LABELS.get(name, name),
+                "Amharic is to be read by {reader}, which is not installed.",
+                reader=_(LABELS.get(name, name)),
             ),
             _("Install the package {name}; here are: {here}.", name=name, here=", ".join(here)),
         )

@@ -26,7 +26,7 @@ from modules.core_components.text.reading.front_end import (
     without_sound,
 )
 from modules.core_components.text.reading.words import UNSPOKEN, unspoken_characters
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 
 LANGUAGE = "am"
 NAME = "amharic"
@@ -34,11 +34,11 @@ NAME = "amharic"
 VERSION = 1
 LATIN, ETHIOPIC = "latin", "ethiopic"
 ABOUT: Mapping[str, str] = {
-    LATIN: "written in Latin letters by its sounds",
-    ETHIOPIC: "written in Ethiopic signs, one for each sound",
+    LATIN: mark("written in Latin letters by its sounds"),
+    ETHIOPIC: mark("written in Ethiopic signs, one for each sound"),
 }
 # What no spelling of Amharic shows.
-NOT_WRITTEN = "Long consonants are not written in Amharic; they are spoken like short ones."
+NOT_WRITTEN = mark("Long consonants are not written in Amharic; they are spoken like short ones.")
 
 _MARKS = str.maketrans({
     "።": ". ", "፣": ", ", "፤": "; ", "፥": ", ", "፦": ": ", "፧": "? ", "፡": " ", "፠": ". ",
@@ -98,9 +98,9 @@ class AmharicFrontEnd:
             raise BadInputError(
                 _(
                     "This model was trained with another version of the Amharic front end "
-                    "({get!r}, {get_2!r}).",
-                    get=record.get("version"),
-                    get_2=record.get("way"),
+                    "({version!r}, {way!r}).",
+                    version=record.get("version"),
+                    way=record.get("way"),
                 ),
                 _(
                     "This studio has version {version}; use the version that trained it.",
@@ -113,13 +113,17 @@ class AmharicFrontEnd:
         if backend.version != record.get("backend_version"):
             raise BadInputError(
                 _(
-                    "This model was trained on Amharic as {name} {get} reads it; here is "
+                    "This model was trained on Amharic as {name} {trained} reads it; here is "
                     "{version}.",
                     name=backend.name,
-                    get=record.get("backend_version"),
+                    trained=record.get("backend_version"),
                     version=backend.version,
                 ),
-                _("Install {name}=={get}.", name=backend.name, get=record.get("backend_version")),
+                _(
+                    "Install {name}=={version}.",
+                    name=backend.name,
+                    version=record.get("backend_version"),
+                ),
             )
         return cls(LATIN, backend)
 
@@ -134,8 +138,13 @@ class AmharicFrontEnd:
     @property
     def about(self) -> str:
         """What happens to a text, for people."""
-        by = f" by {self.backend.label}" if self.backend else ""
-        return f"Amharic is {ABOUT[self.way]}{by}. {NOT_WRITTEN}"
+        how = _(ABOUT[self.way])
+        said = (
+            _("Amharic is {how} by {reader}.", how=how, reader=self.backend.label)
+            if self.backend
+            else _("Amharic is {how}.", how=how)
+        )
+        return f"{said} {_(NOT_WRITTEN)}"
 
     def check(self, text: str) -> None:
         """Raises BadInputError for a text whose letters are all of another script.
@@ -152,7 +161,7 @@ class AmharicFrontEnd:
                 _(
                     "Write it in Ethiopic (ሰላም), or choose another language. It is brought "
                     "into the form that the model learned: {about}.",
-                    about=ABOUT[self.way],
+                    about=_(ABOUT[self.way]),
                 ),
                 "text",
             )

@@ -49,11 +49,15 @@ from modules.core_components.text.reading.words import (
     read_signs,
     read_unspoken,
 )
+from modules.core_components.texts import _, mark
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the reading; `apply` may need the language's rules or not."""
+    """One step of the reading; `apply` may need the language's rules or not.
+
+    The page translates `name` and `about`.
+    """
 
     name: str
     about: str
@@ -77,27 +81,38 @@ _RULES: Mapping[str, type[Rules]] = {
 RULED_LANGUAGES = tuple(_RULES)  # those with rules of their own
 
 STEPS: tuple[Step, ...] = (
-    Step("characters", "Apostrophes, spaces, hyphens at line ends", plain_characters, False),
     Step(
-        "formatting",
-        "Markdown, HTML, SSML tags, entities",
-        lambda text, _: without_formatting(text),
+        mark("characters"),
+        mark("Apostrophes, spaces, hyphens at line ends"),
+        plain_characters,
         False,
     ),
-    Step("addresses", "Web and mail addresses, files, names with signs", read_addresses),
-    Step("roman", "Roman numerals", read_roman),
-    Step("capitals", "Sentences in capitals", read_capitals),
-    Step("dates", "Dates", read_dates),
-    Step("abbreviations", "Abbreviations", read_abbreviations),
-    Step("times", "Times of day", read_times),
-    Step("phones", "Telephone numbers", read_phones),
-    Step("signs before numbers", "~50, <50, #1", read_signs_before_numbers),
-    Step("ordinals", "Ordinals, decades, and other forms of the language's own", read_ordinals),
-    Step("money", "Amounts of money", read_money),
-    Step("units", "Numbers with units", read_units),
-    Step("numbers", "Fractions, ranges, years, and all other numbers", read_numbers),
-    Step("signs", "Single signs", read_signs),
-    Step(UNSPOKEN, "Characters that cannot be said", read_unspoken),
+    Step(
+        mark("formatting"),
+        mark("Markdown, HTML, SSML tags, entities"),
+        lambda text, _rules: without_formatting(text),
+        False,
+    ),
+    Step(
+        mark("addresses"), mark("Web and mail addresses, files, names with signs"), read_addresses
+    ),
+    Step(mark("roman"), mark("Roman numerals"), read_roman),
+    Step(mark("capitals"), mark("Sentences in capitals"), read_capitals),
+    Step(mark("dates"), mark("Dates"), read_dates),
+    Step(mark("abbreviations"), mark("Abbreviations"), read_abbreviations),
+    Step(mark("times"), mark("Times of day"), read_times),
+    Step(mark("phones"), mark("Telephone numbers"), read_phones),
+    Step(mark("signs before numbers"), "~50, <50, #1", read_signs_before_numbers),
+    Step(
+        mark("ordinals"),
+        mark("Ordinals, decades, and other forms of the language's own"),
+        read_ordinals,
+    ),
+    Step(mark("money"), mark("Amounts of money"), read_money),
+    Step(mark("units"), mark("Numbers with units"), read_units),
+    Step(mark("numbers"), mark("Fractions, ranges, years, and all other numbers"), read_numbers),
+    Step(mark("signs"), mark("Single signs"), read_signs),
+    Step(UNSPOKEN, mark("Characters that cannot be said"), read_unspoken),
 )
 STEP_NAMES = tuple(step.name for step in STEPS)
 FORMATTING_ONLY = frozenset(step.name for step in STEPS if not step.needs_rules)
@@ -121,7 +136,9 @@ _WITHOUT_SOUND = regex.compile(
     r"[\u200e\u200f\u061c\u202a-\u202e\u2061-\u2064\u2066-\u206f]|\p{Cs}"
     r"|(?![\n\r\t\v\f\x1c-\x1e\x85])\p{Cc}"
 )
-FORM = StepChange("form", "One form of each letter (NFC), without invisible characters", "")
+FORM = StepChange(
+    mark("form"), mark("One form of each letter (NFC), without invisible characters"), ""
+)
 
 
 def in_one_form(text: OffsetText) -> OffsetText:
@@ -164,8 +181,8 @@ def steps_without(skipped: str) -> tuple[str, ...]:
     for name in names:
         if name not in STEP_NAMES:
             raise BadInputError(
-                f"The reading has no step “{name}”.",
-                f"Its steps are {', '.join(STEP_NAMES)}.",
+                _("The reading has no step “{name}”.", name=name),
+                _("Its steps are {names}.", names=", ".join(STEP_NAMES)),
                 "as_written",
             )
     return tuple(name for name in STEP_NAMES if name not in names)

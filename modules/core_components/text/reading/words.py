@@ -17,6 +17,7 @@ from modules.core_components.text.reading.numbers import spaced
 from modules.core_components.text.reading.offset_text import OffsetText
 from modules.core_components.text.reading.rules import Rules
 from modules.core_components.text.reading.symbols import word_set
+from modules.core_components.texts import mark
 
 # -- characters ------------------------------------------------------------------------------------
 
@@ -301,7 +302,7 @@ def _signs(rules: Rules) -> Any:
 
 # -- what is not said ------------------------------------------------------------------------------
 
-UNSPOKEN = "unspoken"
+UNSPOKEN = mark("unspoken")
 # Format characters (U+200E and such) stand within words; all others stand for a space.
 _FORMATS = regex.compile(r"[\p{Cf}\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _UNSPOKEN = regex.compile(

@@ -21,20 +21,24 @@ from modules.core_components.dataset.report import (
 )
 from modules.core_components.dataset.values import Clip, Dataset
 from modules.core_components.errors import BadInputError, StudioError
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.tools.dataset import editor
 from modules.tools.recordings import CLIP, clip_key
 from modules.tools.services import Services
 from modules.ui.events import listen, listen_after, notify, script
 from modules.ui.render import clock_text, duration_text, empty_html, player_html, render
-from modules.ui.tabs.dataset.report_html import BADGES, KINDS, findings_html
+from modules.ui.tabs.dataset.report_html import BADGES, findings_html, kind_labels
 from modules.ui.widgets import parts
 
 PAGE = 8
-NO_CLIPS = "No clips yet. Add recordings above."
-NO_MATCH = "No clip matches."
-_ALWAYS = ((EVERY, "All clips"), (FOUND, "With problems"))
-_MORE = ((EVALUATION, "For evaluation"), (EDITED, "Edited"), (DROPPED, "Excluded"))
+NO_CLIPS = mark("No clips yet. Add recordings above.")
+NO_MATCH = mark("No clip matches.")
+_ALWAYS = ((EVERY, mark("All clips")), (FOUND, mark("With problems")))
+_MORE = (
+    (EVALUATION, mark("For evaluation")),
+    (EDITED, mark("Edited")),
+    (DROPPED, mark("Excluded")),
+)
 
 
 class ClipList:
@@ -43,7 +47,7 @@ class ClipList:
     def __init__(self) -> None:
         with gr.Row():
             self.filter = gr.Dropdown(
-                [(label, key) for key, label in _ALWAYS],
+                [(_(label), key) for key, label in _ALWAYS],
                 value=EVERY,
                 label=_("Show"),
                 filterable=False,
@@ -83,10 +87,10 @@ class ClipList:
                 findings={
                     clip.id: report.findings_of(clip.id) if report else () for clip in listed
                 },
-                kinds=KINDS,
+                kinds=kind_labels(),
                 badges=BADGES,
                 chosen=chosen,
-                empty=empty,
+                empty=_(empty),
             ),
             *self.pager.show(page, len(clips)),
         ]
@@ -94,12 +98,14 @@ class ClipList:
 
 def _choices(report: DatasetReport | None) -> list[tuple[str, str]]:
     kinds = kinds_found(report) if report else {}
-    found = [(f"{KINDS.get(kind, kind)} ({count})", kind) for kind, count in kinds.items()]
-    return [*((label, key) for key, label in _ALWAYS), *found, *((lb, key) for key, lb in _MORE)]
+    labels = kind_labels()
+    found = [(f"{labels.get(kind, kind)} ({count})", kind) for kind, count in kinds.items()]
+    always = [(_(label), key) for key, label in _ALWAYS]
+    return [*always, *found, *((_(label), key) for key, label in _MORE)]
 
 
-NOTHING = "Select a clip to play or edit it."
-TRANSCRIBE, TRANSCRIBING = "Transcribe again", "Transcribing…"
+NOTHING = mark("Select a clip to play or edit it.")
+TRANSCRIBE, TRANSCRIBING = mark("Transcribe again"), mark("Transcribing…")
 
 
 class ClipPlayer:
@@ -123,7 +129,8 @@ class ClipPlayer:
         """Values for `outputs`, all of the clip selected. OSError where it is gone."""
         # Another version is drawn anew, also where it is as long as the one before.
         version = str(wav.stat().st_mtime_ns)
-        player = player_html(CLIP, clip_key(dataset, clip.id), "Clip", edits=True, version=version)
+        key = clip_key(dataset, clip.id)
+        player = player_html(CLIP, key, _("Clip"), edits=True, version=version)
         return [player, 0.0, round(clip.duration_s, 2)]
 
 
@@ -143,8 +150,8 @@ class ClipEditor:
         self._report = report
         self.clip_id = gr.State("")
         self.changed = gr.State(0)
-        parts.title("Clip")
-        self._empty = parts.panel(empty_html(NOTHING))
+        parts.title(_("Clip"))
+        self._empty = parts.panel(empty_html(_(NOTHING)))
         with gr.Column(visible=False) as self._group:
             self._findings = parts.panel()
             self._player = ClipPlayer()
@@ -158,7 +165,7 @@ class ClipEditor:
                 self._undo = gr.Button(_("Undo"), size="sm", min_width=100)
             with gr.Row():
                 self.model = parts.menu(_("Transcription model"))
-                self._again = gr.Button(TRANSCRIBE, size="sm", min_width=110)
+                self._again = gr.Button(_(TRANSCRIBE), size="sm", min_width=110)
             self._facts = parts.panel()
         self.outputs = [
             *[self.clip_id, self._empty, self._group, *self._player.outputs],
@@ -184,7 +191,9 @@ class ClipEditor:
         heard = report.heard.get(clip.id, "") if report else ""
         differs = bool(heard) and heard != clip.text
         actions = self._services.datasets.actions(dataset)
-        last = _("Undo: {actions}", actions=actions[0]) if actions else "Undo"
+        last = _("Undo")
+        if actions:
+            last = _("Undo: {change}", change=editor.change_in_words(actions[0]))
         return [
             clip.id,
             gr.update(visible=False),
@@ -209,8 +218,8 @@ class ClipEditor:
         dataset = self._services.datasets.get(name)
         source = next((item.name for item in dataset.sources if item.key == clip.source), "")
         facts = {
-            "Recording": source,
-            "Position": _(
+            _("Recording"): source,
+            _("Position"): _(
                 "{clock}, {duration} long",
                 clock=clock_text(clip.start_s),
                 duration=duration_text(clip.duration_s),
@@ -265,7 +274,7 @@ class ClipEditor:
         return _("The clip is in the dataset again.")
 
     def _undo_change(self, dataset: str, _clip: str) -> str:
-        return _("Undone: {undo}", undo=editor.undo(self._services, dataset))
+        return _("Undone: {change}", change=editor.undo(self._services, dataset))
 
     def _transcribe(self, dataset: str, clip: str, model: str | None) -> str:
         model = parts.require_model(model)
@@ -278,4 +287,4 @@ def _new_transcript(report: DatasetReport | None, clip_id: str) -> Any:
 
 
 def _button_state(is_busy: bool) -> Any:
-    return gr.update(value=TRANSCRIBING if is_busy else TRANSCRIBE, interactive=not is_busy)
+    return gr.update(value=_(TRANSCRIBING if is_busy else TRANSCRIBE), interactive=not is_busy)

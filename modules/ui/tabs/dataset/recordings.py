@@ -12,7 +12,7 @@ from modules.core_components.ai_models.engines.options import describe_options
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
 from modules.core_components.text.languages import language_name
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark, ngettext
 from modules.tools.dataset.build import DatasetRequest, create_dataset, some_of, submit_build
 from modules.tools.dataset.export import export_ljspeech
 from modules.tools.dataset.interview import EACH, MAIN
@@ -25,15 +25,15 @@ from modules.ui.widgets import parts
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.sample_panel import CONSENT, SPEAKER
 
-NONE = "None installed"
-AUTO = "auto"
+NONE = mark("None installed")
+AUTO = mark("auto")
 ONE = "one"
 SPEAKERS = [
-    ("One", ONE),
-    ("Several: take who speaks most", MAIN),
-    ("Several: keep each by name", EACH),
+    (mark("One"), ONE),
+    (mark("Several: take who speaks most"), MAIN),
+    (mark("Several: keep each by name"), EACH),
 ]
-WHAT = (
+WHAT = mark(
     "Recordings, videos, archives (zip, tar), subtitles (srt, vtt) with their recording of the "
     "same name, or recordings with their metadata file (LJSpeech, coqui and others). What was "
     "added before is skipped."
@@ -46,7 +46,7 @@ class RecordingsPanel:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        parts.title("Recordings")
+        parts.title(_("Recordings"))
         with gr.Tabs():
             with gr.Tab(_("Files")):
                 self._files = gr.File(label=_("Recordings"), file_count="multiple", height=150)
@@ -54,18 +54,18 @@ class RecordingsPanel:
                 self._folder = gr.Textbox(
                     value="",
                     label=_("Folder on this machine"),
-                    placeholder=_("/home/me/recordings"),
+                    placeholder="/home/me/recordings",
                     info=_("A folder, an archive, or a metadata file next to its recordings."),
                 )
             with gr.Tab(_("Microphone")):
-                self._spoken = parts.audio_recorder("Record", ["microphone"])
-        parts.note(WHAT)
+                self._spoken = parts.audio_recorder(_("Record"), ["microphone"])
+        parts.note(_(WHAT))
         self._no_model = parts.panel(visible=False)
         with gr.Row():
             self.model = parts.menu(_("Transcription model"))
-            self.precision = parts.menu("Precision", AUTO)
+            self.precision = parts.menu(_("Precision"), _(AUTO))
         self._speakers = gr.Dropdown(
-            SPEAKERS,
+            [(_(words), value) for words, value in SPEAKERS],
             value=ONE,
             label=_("Speakers in a recording"),
             info=_("What two say at once is left out. Everybody whose voice is kept must agree."),
@@ -90,9 +90,13 @@ class RecordingsPanel:
         options = describe_options(self._services.asr.get(chosen).options_type) if chosen else ()
         known = next((item.choices for item in options if item.name == "precision"), ())
         return [
-            gr.update(value=empty_html(parts.NO_ASR_MODEL), visible=not models),
-            parts.menu_update([(label, name) for name, label in models.items()], chosen, NONE),
-            parts.menu_update([(name, name) for name in known or (AUTO,)], precision, AUTO),
+            gr.update(value=empty_html(_(parts.NO_ASR_MODEL)), visible=not models),
+            parts.menu_update([(label, name) for name, label in models.items()], chosen, _(NONE)),
+            parts.menu_update(
+                [(_(AUTO) if name == AUTO else name, name) for name in known or (AUTO,)],
+                precision,
+                _(AUTO),
+            ),
         ]
 
     def labels(self) -> list[tuple[str, str]]:
@@ -152,10 +156,14 @@ def show_summary(job: Job) -> None:
     added, known = len(result.get("added", ())), len(result.get("already_there", ()))
     refused = result.get("refused", ())
     minutes = duration_text(result.get("kept_s", 0.0))
-    skipped = _(" {known} had been added before.", known=known) if known else ""
-    recordings = _("1 recording") if added == 1 else _("{added} recordings", added=added)
+    done = ngettext("{count} recording added.", "{count} recordings added.", added)
+    if known:
+        skipped = ngettext(
+            "{count} had been added before.", "{count} had been added before.", known
+        )
+        done = f"{done} {skipped}"
     notify(
-        _("{recordings} added.{skipped}", recordings=recordings, skipped=skipped),
+        done,
         _("The dataset now holds {minutes} of speech.", minutes=minutes),
     )
     warn([item for item in [str(result.get("language_warning", ""))] if item])
@@ -165,9 +173,10 @@ def show_summary(job: Job) -> None:
     if len(refused) > _MOST_WARNINGS:
         warn(
             [
-                _(
+                ngettext(
                     "{count} more could not be used; the job's log names them.",
-                    count=len(refused) - _MOST_WARNINGS,
+                    "{count} more could not be used; the job's log names them.",
+                    len(refused) - _MOST_WARNINGS,
                 )
             ]
         )
@@ -186,7 +195,7 @@ def _existing(typed: str) -> Path:
     return place
 
 
-NO_DATASET_YET = "None yet"
+NO_DATASET_YET = mark("None yet")
 # The languages of XTTS, by ISO 639-1.
 LANGUAGES = (
     *("en", "es", "fr", "de", "it", "pt", "pl", "tr", "ru"),
@@ -201,7 +210,7 @@ class DatasetChoice:
         self._services = services
         self.chosen = gr.State("")
         self.kept = parts.mirror(self.chosen)
-        self.name = parts.menu("Dataset")
+        self.name = parts.menu(_("Dataset"))
         with gr.Accordion(_("New dataset"), open=False) as self._new:
             self._build_form()
         self._tools: Any = None
@@ -225,7 +234,7 @@ class DatasetChoice:
         labels = [(f"{item.name} · {language_name(item.language)}", item.name) for item in datasets]
         return [
             chosen,
-            parts.menu_update(labels, chosen, NO_DATASET_YET),
+            parts.menu_update(labels, chosen, _(NO_DATASET_YET)),
             gr.skip() if datasets else gr.update(open=True),
             gr.update(visible=bool(chosen)),
         ]
@@ -244,8 +253,8 @@ class DatasetChoice:
                 label=_("Language"),
                 min_width=140,
             )
-        speaker = gr.Textbox(value="", label=SPEAKER, placeholder=_("As the dataset"))
-        agreed = gr.Checkbox(label=CONSENT, value=False)
+        speaker = gr.Textbox(value="", label=_(SPEAKER), placeholder=_("As the dataset"))
+        agreed = gr.Checkbox(label=_(CONSENT), value=False)
         button = gr.Button(_("Create dataset"), variant="primary")
         form = [name, language, speaker, agreed]
         # What the browser keeps of a form that was not sent; consent is given anew.

@@ -22,28 +22,28 @@ from modules.core_components.dataset.report_whole import (
     SHORTEST_MINUTES,
 )
 from modules.core_components.speaker_scale import speaker_scale
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark, ngettext
 from modules.ui.render import render
 
 BADGES = {BAD: "bad", WARN: "warn"}
 KINDS = {
-    "short": "Length",
-    "voice": "Voice",
-    "language": "Language",
-    "noise": "Noise",
-    "bandwidth": "Bandwidth",
-    "clipping": "Clipping",
-    "loudness": "Loudness",
-    "silence": "Silence",
-    "length": "Clip length",
-    "missing": "No recording",
-    "text": "Text",
-    "tokenizer": "Tokenizer",
-    "characters": "Unusual characters",
-    "duplicate": "Duplicate",
-    "rate": "Speaking rate",
-    "heard": "Different transcript",
-    "evaluation": "Evaluation",
+    "short": mark("Length"),
+    "voice": mark("Voice"),
+    "language": mark("Language"),
+    "noise": mark("Noise"),
+    "bandwidth": mark("Bandwidth"),
+    "clipping": mark("Clipping"),
+    "loudness": mark("Loudness"),
+    "silence": mark("Silence"),
+    "length": mark("Clip length"),
+    "missing": mark("No recording"),
+    "text": mark("Text"),
+    "tokenizer": mark("Tokenizer"),
+    "characters": mark("Unusual characters"),
+    "duplicate": mark("Duplicate"),
+    "rate": mark("Speaking rate"),
+    "heard": mark("Different transcript"),
+    "evaluation": mark("Evaluation"),
 }
 _BARS = 20
 _NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
@@ -94,7 +94,8 @@ class Histogram:
 
     @property
     def median(self) -> str:
-        return f"{sorted(self.values)[len(self.values) // 2]:.{self.decimals}f}"
+        middle = sorted(self.values)[len(self.values) // 2]
+        return _("{value:.{decimals}f}", value=middle, decimals=self.decimals)
 
     @property
     def description(self) -> str:
@@ -116,13 +117,13 @@ class Histogram:
 
     def _bar(self, left: float, step: float, index: int, count: int, most: int) -> Bar:
         is_doubtful = not self.low <= left + step / 2 <= self.high
-        clips = _("1 clip") if count == 1 else _("{count} clips", count=count)
+        clips = ngettext("{count} clip", "{count} clips", count)
         # At least two pixels, so that even a single clip is seen.
         height = max(round(count / most * self.HEIGHT, 1), 2.0)
         words = _(
-            "{left:g} to {left_2:g} {unit}: {clips}",
-            left=left,
-            left_2=left + step,
+            "{low:g} to {high:g} {unit}: {clips}",
+            low=left,
+            high=left + step,
             unit=self.unit,
             clips=clips,
         )
@@ -193,12 +194,22 @@ def gauge(minutes: float) -> Gauge:
     return Gauge(minutes, words, kind)
 
 
+def kind_labels() -> dict[str, str]:
+    """What each kind of finding is called on the page."""
+    return {kind: _(label) for kind, label in KINDS.items()}
+
+
 def report_html(report: DatasetReport) -> Markup:
     """The whole report; only the gauge while there are no clips."""
     not_checked = [*report.not_checked]
     if report.waiting:
         not_checked.insert(
-            0, _("{waiting} clips have not been checked yet.", waiting=report.waiting)
+            0,
+            ngettext(
+                "{count} clips have not been checked yet.",
+                "{count} clips have not been checked yet.",
+                report.waiting,
+            ),
         )
     troubled = {f.clip_id for f in report.findings if f.clip_id and f.severity in BADGES}
     return render(
@@ -218,12 +229,12 @@ def _plots(report: DatasetReport) -> tuple[Histogram, ...]:
     different = [min(100 * rate, 100) for rate in _known([m.heard_otherwise for m in found])]
     telephone = TELEPHONE_HZ / 1000
     return (
-        Histogram("Length", "s", [m.duration_s for m in found], 1.0, 11.6),
+        Histogram(_("Length"), "s", [m.duration_s for m in found], 1.0, 11.6),
         Histogram(_("Loudness as recorded"), "dB", _known([m.recorded_lufs for m in found]), -45),
         Histogram(
             _("Signal-to-noise ratio"), "dB", _known([m.signal_to_noise_db for m in found]), 15
         ),
-        Histogram("Bandwidth", "kHz", [m.bandwidth_hz / 1000 for m in found], telephone),
+        Histogram(_("Bandwidth"), "kHz", [m.bandwidth_hz / 1000 for m in found], telephone),
         Histogram(_("Speaking rate (characters/s)"), "", _known([m.letters_per_s for m in found])),
         Histogram(
             _("Similarity to the main speaker"), "", _known([m.voice for m in found]),
@@ -235,7 +246,7 @@ def _plots(report: DatasetReport) -> tuple[Histogram, ...]:
 
 def findings_html(findings: Sequence[Finding]) -> Markup:
     """What was found in a clip and what to do about it, in full."""
-    return render("findings", findings=findings, kinds=KINDS, badges=BADGES)
+    return render("findings", findings=findings, kinds=kind_labels(), badges=BADGES)
 
 
 def _known(values: Sequence[float | None]) -> list[float]:

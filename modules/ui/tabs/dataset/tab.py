@@ -10,7 +10,7 @@ import gradio as gr
 from modules.core_components.dataset.report import DatasetReport
 from modules.core_components.errors import BadInputError, NotFoundError
 from modules.core_components.jobs import Job
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.tools.dataset.build import BUILD_DATASET
 from modules.tools.dataset.report import REPORT_DATASET, report_of, submit_report
 from modules.ui.events import listen
@@ -29,12 +29,14 @@ from modules.ui.widgets.parts import LOADING, menu, menu_update, panel, title
 
 SEQUENCE = "dataset-page"
 KINDS = (BUILD_DATASET, REPORT_DATASET)
-NO_DATASET = "Create a dataset, then add recordings of one speaker: 15 to 60 minutes are good."
-NO_CLIPS = (
+NO_DATASET = mark(
+    "Create a dataset, then add recordings of one speaker: 15 to 60 minutes are good."
+)
+NO_CLIPS = mark(
     "This dataset is empty. Choose recordings and press “Add to dataset”; the report and the clips "
     "appear here. 15 to 60 minutes of speech are good."
 )
-NO_SECOND = "none"
+NO_SECOND = mark("none")
 
 
 class DatasetTab:
@@ -63,10 +65,10 @@ class DatasetTab:
         studio.keep(tab, **self._choice.fields, **self._recordings.fields)
 
     def _build_report(self) -> None:
-        title("Report")
-        self._shown = panel(empty_html(LOADING))
+        title(_("Report"))
+        self._shown = panel(empty_html(_(LOADING)))
         with gr.Row(visible=False) as self._checks:
-            self._second = menu(_("Re-transcribe with"), NO_SECOND)
+            self._second = menu(_("Re-transcribe with"), _(NO_SECOND))
             self._check = gr.Button(_("Check all clips"), size="sm", min_width=140)
 
     def _listen(self, studio: Studio, tab: gr.Tab) -> None:
@@ -113,7 +115,7 @@ class DatasetTab:
         default = self._services.settings.asr_model
         return [
             menu_update(labels, again or default, _("None installed")),
-            menu_update([(NO_SECOND, ""), *labels], second, NO_SECOND),
+            menu_update([(_(NO_SECOND), ""), *labels], second, _(NO_SECOND)),
         ]
 
     def _choose(self, name: str) -> list[Any]:
@@ -136,7 +138,7 @@ class DatasetTab:
         """A quick report, the list as it is now, and the clip once more."""
         report = report_of(self._services, name, quick=True) if name else None
         has_clips = report is not None and bool(report.clips or report.dropped_clips)
-        shown: Any = empty_html(NO_DATASET if report is None else NO_CLIPS)
+        shown: Any = empty_html(_(NO_DATASET if report is None else NO_CLIPS))
         return [
             report,
             report_html(report) if report is not None and has_clips else shown,

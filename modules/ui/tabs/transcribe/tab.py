@@ -14,7 +14,7 @@ from modules.core_components.errors import StudioError
 from modules.core_components.jobs import Job
 from modules.core_components.text import subtitles
 from modules.core_components.text.languages import language_name
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark, ngettext
 from modules.core_components.units import clock_text
 from modules.tools.listening.speakers import AUTO, OFF
 from modules.tools.listening.transcribe import (
@@ -44,17 +44,16 @@ from modules.ui.widgets.recording_input import RecordingInput
 
 SEQUENCE = "transcripts"
 WORDS = "words"
-VIEWS = [("Words", WORDS), ("Text", "txt"), ("SRT", "srt"), ("VTT", "vtt"), ("JSON", "json")]
-FORMATS = ("txt", "srt", "vtt", "json")
-NO_TRANSCRIPT = "The transcript appears here: words to play, to search and to correct."
-NONE, DETECT = "None installed", "Detect"
-SPEAKERS = [
-    ("Not told apart", OFF),
-    ("Find how many", AUTO),
-    *((f"{number} speakers", str(number)) for number in range(2, 7)),
-    ("2 to 4", "2-4"),
-    ("5 to 12", "5-12"),
+VIEWS = [
+    (mark("Words"), WORDS),
+    (mark("Text"), "txt"),
+    ("SRT", "srt"),
+    ("VTT", "vtt"),
+    ("JSON", "json"),
 ]
+FORMATS = ("txt", "srt", "vtt", "json")
+NO_TRANSCRIPT = mark("The transcript appears here: words to play, to search and to correct.")
+NONE, DETECT = mark("None installed"), mark("Detect")
 
 
 class TranscribeTab:
@@ -78,14 +77,14 @@ class TranscribeTab:
         )
 
     def _build_request(self) -> None:
-        parts.title("Recording")
+        parts.title(_("Recording"))
         self._recording = RecordingInput()
         self._no_model = parts.panel(visible=False)
         with gr.Row():
-            self._model = parts.menu("Model")
-            self._language = parts.menu("Language", DETECT)
+            self._model = parts.menu(_("Model"))
+            self._language = parts.menu(_("Language"), _(DETECT))
         self._speakers = gr.Dropdown(
-            SPEAKERS,
+            _speaker_choices(),
             value=OFF,
             label=_("Speakers"),
             info=_("Who says what; name them once, and they are recognized in later recordings."),
@@ -100,11 +99,15 @@ class TranscribeTab:
 
     def _build_result(self) -> None:
         self._shown_id = gr.State("")
-        self._empty = parts.panel(empty_html(NO_TRANSCRIPT))
+        self._empty = parts.panel(empty_html(_(NO_TRANSCRIPT)))
         with gr.Column(visible=False) as self._result:
             self._facts = parts.panel()
             self._view = gr.Radio(
-                VIEWS, value=WORDS, label=_("Format"), show_label=False, container=False
+                [(_(label), view) for label, view in VIEWS],
+                value=WORDS,
+                label=_("Format"),
+                show_label=False,
+                container=False,
             )
             self._words = parts.panel(script=script("transcript_edits"))
             self._text = gr.Textbox(
@@ -159,15 +162,15 @@ class TranscribeTab:
         known = self._services.asr.get(model_id).languages if model_id else ()
         languages = [(language_name(code), code) for code in sorted(known, key=language_name)]
         if len(languages) != 1:
-            languages = [(DETECT, ""), *languages]
+            languages = [(_(DETECT), ""), *languages]
         labels = [(entry.label, entry.id) for entry in models.values()]
         return [
             gr.update(
-                value=card_html(note, kind="warn") if models else empty_html(parts.NO_ASR_MODEL),
+                value=card_html(note, kind="warn") if models else empty_html(_(parts.NO_ASR_MODEL)),
                 visible=bool(note) or not models,
             ),
-            parts.menu_update(labels, model_id, NONE),
-            parts.menu_update(languages, language, DETECT),
+            parts.menu_update(labels, model_id, _(NONE)),
+            parts.menu_update(languages, language, _(DETECT)),
             gr.update(visible=bool(model_id) and takes_hotwords(self._services, model_id)),
         ]
 
@@ -183,7 +186,7 @@ class TranscribeTab:
     ) -> str:
         model = parts.require_model(model)
         path, number = recording_input.chosen(file, spoken, track)
-        title = path.stem if file else "Recording"
+        title = path.stem if file else _("Recording")
         asked = hotwords.strip() and takes_hotwords(self._services, model)
         options = {HOTWORDS: hotwords.strip()} if asked else {}
         called = path.name if file else _("The recording")
@@ -262,26 +265,36 @@ class TranscribeTab:
         return render("transcripts", rows=rows, chosen=shown)
 
 
+def _speaker_choices() -> list[tuple[str, str]]:
+    numbers = range(2, 7)
+    return [
+        (_("Not told apart"), OFF),
+        (_("Find how many"), AUTO),
+        *((ngettext("{count} speaker", "{count} speakers", n), str(n)) for n in numbers),
+        (_("2 to 4"), "2-4"),
+        (_("5 to 12"), "5-12"),
+    ]
+
+
 def _facts(kept: KeptTranscript, model_label: str) -> dict[str, str]:
     transcript = kept.transcript
-    sure = (
-        _(
-            " ({language_probability:.0%} sure)",
-            language_probability=transcript.language_probability,
+    language = language_name(transcript.language) if transcript.language else _("unknown")
+    if transcript.language and transcript.language_probability < 1:
+        language = _(
+            "{language} ({probability:.0%} sure)",
+            language=language,
+            probability=transcript.language_probability,
         )
-        if transcript.language_probability < 1
-        else ""
-    )
     speakers = {segment.speaker for segment in transcript.segments if segment.speaker}
     return {
-        "Language": language_name(transcript.language) + sure if transcript.language else "unknown",
-        "Length": duration_text(transcript.duration_s),
-        "Speakers": ", ".join(sorted(speakers)) if len(speakers) < 7 else str(len(speakers)),
+        _("Language"): language,
+        _("Length"): duration_text(transcript.duration_s),
+        _("Speakers"): ", ".join(sorted(speakers)) if len(speakers) < 7 else str(len(speakers)),
         _("Several at once"): _overlap_text(transcript.overlaps),
         _("Corrected words"): str(len(kept.corrections.words) or ""),
-        "Words": f"{len(transcript.text.split()):,}",
-        "Note": " ".join(transcript.notes),
-        "Model": model_label,
+        _("Words"): _("{count:,}", count=len(transcript.text.split())),
+        _("Note"): " ".join(transcript.notes),
+        _("Model"): model_label,
     }
 
 
