@@ -171,7 +171,7 @@ def reopen_run(
     run = services.training_runs.get(name)
     if _is_under_way(services, run):
         raise BadInputError(
-            _("The training {name} is still {state}.", name=run.name, state=run.state),
+            _("The training {name} is still {state}.", name=run.name, state=_(run.state)),
             _("Wait until it has ended, or stop it first."),
         )
     # Not when the process starts: a Stop that is pressed while it loads would be lost.

@@ -94,7 +94,7 @@ def _checked(about: OptionField, value: Any) -> Any:
             _(
                 "{label} must be {kind_names}, not {value!r}.",
                 label=about.label,
-                kind_names=KIND_NAMES[kind],
+                kind_names=_(KIND_NAMES[kind]),
                 value=value,
             ),
             about.help,

@@ -17,6 +17,7 @@ from modules.core_components.library.evaluation import (
     Judgement,
 )
 from modules.core_components.speaker_scale import speaker_scale
+from modules.core_components.texts import _, mark
 from modules.tools.services import Services
 from modules.tools.training.evaluation import read_judgement
 from modules.tools.training.publish import (
@@ -39,13 +40,13 @@ from modules.ui.widgets.parts import (
     title,
 )
 
-NOT_JUDGED = (
+NOT_JUDGED = mark(
     "Not judged yet. Each checkpoint and the base model speak the same sentences, which Whisper "
     "and the speaker encoder score. The loss alone does not tell which one sounds best."
 )
-NOTHING = "Nothing yet"
-HALF_PRECISION = "Half precision"
-ABOUT_HALF = (
+NOTHING = mark("Nothing yet")
+HALF_PRECISION = mark("Half precision")
+ABOUT_HALF = mark(
     "About 0.95 GB instead of 1.9. The voice is judged before and after; its card has both scores."
 )
 
@@ -57,25 +58,25 @@ class TrainingJudge:
         self._services = services
         self._run = run
         self._chosen = gr.State("")
-        self._judge = gr.Button("Judge checkpoints", size="sm")
+        self._judge = gr.Button(_("Judge checkpoints"), size="sm")
         self.jobs = JobsView(services, (JUDGE, PUBLISH), shared=(JUDGE, PUBLISH))
-        self._verdict = panel(empty_html(LOADING))
+        self._verdict = panel(empty_html(_(LOADING)))
         self._table = choice_list()
         with gr.Column(visible=False) as self._results:
-            title("Compare two checkpoints")
-            self._text = menu("Sentence")
+            title(_("Compare two checkpoints"))
+            self._text = menu(_("Sentence"))
             with gr.Row():
                 self._first, self._first_player = self._side("A")
                 self._second, self._second_player = self._side("B")
-            self._real = audio_player("Recording of the speaker", visible=False)
-            title("Publish")
+            self._real = audio_player(_("Recording of the speaker"), visible=False)
+            title(_("Publish"))
             with gr.Row():
-                self._checkpoint = menu("Checkpoint to publish")
+                self._checkpoint = menu(_("Checkpoint to publish"))
                 self._name = gr.Textbox(
-                    value="", label="Name of the voice", placeholder="Anna", min_width=160
+                    value="", label=_("Name of the voice"), placeholder=_("Anna"), min_width=160
                 )
-            self._half = gr.Checkbox(label=HALF_PRECISION, value=False, info=ABOUT_HALF)
-            self._publish = gr.Button("Publish", variant="primary")
+            self._half = gr.Checkbox(label=_(HALF_PRECISION), value=False, info=_(ABOUT_HALF))
+            self._publish = gr.Button(_("Publish"), variant="primary")
         self._published = panel(visible=False)
         self._players = [self._first_player, self._second_player, self._real]
         menus = [self._text, self._first, self._second, self._checkpoint]
@@ -90,7 +91,7 @@ class TrainingJudge:
 
     def _side(self, name: str) -> tuple[Any, Any]:
         with gr.Column(min_width=240):
-            return menu(name), audio_player(f"Take {name}")
+            return menu(name), audio_player(_("Take {side}", side=name))
 
     def listen(self, sequence: str) -> None:
         run = [self._run]
@@ -109,11 +110,12 @@ class TrainingJudge:
         judgement = self._judgement(name)
         hidden = gr.update(visible=False)
         if judgement is None:
-            nothing = menu_update([], "", NOTHING)
+            nothing = menu_update([], "", _(NOTHING))
             silent = [gr.update(value=None)] * 2
-            return [empty_html(NOT_JUDGED), "", hidden, *[nothing] * 4, *silent, hidden, hidden]
+            return [empty_html(_(NOT_JUDGED)), "", hidden, *[nothing] * 4, *silent, hidden, hidden]
         texts = [(_text_label(take), take.key) for take in judgement.rows[0].takes]
         rows = [(_row_label(row), row.checkpoint) for row in judgement.rows]
+        steps = [(_("Step {step}", step=step), step) for step in self._kept(name)]
         kept = self._kept(name)
         chosen = judgement.proposed or (kept[-1] if kept else "")
         first, second = judgement.rows[0].checkpoint, chosen or judgement.rows[-1].checkpoint
@@ -122,10 +124,10 @@ class TrainingJudge:
             _verdict_html(judgement),
             _table_html(judgement, chosen),
             gr.update(visible=True),
-            menu_update(texts, text, NOTHING),
-            menu_update(rows, first, NOTHING),
-            menu_update(rows, second, NOTHING),
-            menu_update([(f"Step {step}", step) for step in kept], chosen, NOTHING),
+            menu_update(texts, text, _(NOTHING)),
+            menu_update(rows, first, _(NOTHING)),
+            menu_update(rows, second, _(NOTHING)),
+            menu_update(steps, chosen, _(NOTHING)),
             *self._play(name, text, first, second),
             hidden,
         ]
@@ -169,13 +171,15 @@ class TrainingJudge:
 
     def _start(self, name: str) -> str:
         if not name:
-            raise BadInputError("There is no training yet.", "The first three steps lead to one.")
+            raise BadInputError(
+                _("There is no training yet."), _("The first three steps lead to one.")
+            )
         return submit_judging(self._services, name).id
 
     def _submit(self, run: str, checkpoint: str, name: str, half: bool) -> str:
         if not name.strip():
             raise BadInputError(
-                "The voice has no name yet.", "Type one next to the checkpoint.", "name"
+                _("The voice has no name yet."), _("Type one next to the checkpoint."), "name"
             )
         return submit_publishing(self._services, run, checkpoint, name, half).id
 
@@ -191,10 +195,12 @@ class TrainingJudge:
 def _player_update(folder: Path, row: JudgedCheckpoint | None, key: str, side: str) -> Any:
     take = next((take for take in row.takes if take.key == key), None) if row else None
     if row is None or take is None:
-        return gr.update(value=None, label=f"Take {side}")
-    transcript = f" · transcript: {take.heard or 'none'}" if take.word_error_rate else ""
+        return gr.update(value=None, label=_("Take {side}", side=side))
     path = folder / take.audio
-    label = f"{side}: {_row_label(row)}{transcript}"[:120]
+    label = f"{side}: {_row_label(row)}"
+    if take.word_error_rate:
+        heard = take.heard or _("none")
+        label = _("{label} · transcript: {heard}", label=label, heard=heard)[:120]
     return gr.update(value=str(path) if path.is_file() else None, label=label)
 
 
@@ -220,8 +226,9 @@ def _table_html(judgement: Judgement, chosen: str) -> Markup:
 
 
 def _row_label(row: JudgedCheckpoint) -> str:
-    return "Base model" if row.is_base else f"Step {row.checkpoint}"
+    return _("Base model") if row.is_base else _("Step {step}", step=row.checkpoint)
 
 
 def _text_label(take: JudgedTake) -> str:
-    return ("" if take.kind == SENTENCE else "from the dataset: ") + excerpt(take.text, 70)
+    text = excerpt(take.text, 70)
+    return text if take.kind == SENTENCE else _("from the dataset: {text}", text=text)

@@ -18,6 +18,7 @@ from modules.core_components.errors import NotFoundError
 from modules.core_components.jobs import Job
 from modules.core_components.jobs.job import FAILED, QUEUED
 from modules.core_components.library.training_runs import ALIVE, NEW
+from modules.core_components.texts import _, mark
 from modules.tools.services import Services
 from modules.tools.training.curves import Curves, read_curves
 from modules.tools.training.training import TRAIN, resume_training, stop_after_epoch, stop_training
@@ -27,8 +28,18 @@ from modules.ui.tabs.train_xtts.steps import CHECK_STEP, JUDGE_STEP, Steps
 from modules.ui.widgets.parts import LOADING, ConfirmedButton, note, panel
 
 POLL_S = 1.5
-NO_RUN = "No training yet. The first three steps lead to one."
+NO_RUN = mark("No training yet. The first three steps lead to one.")
 _KINDS = dict.fromkeys((*ALIVE, "done"), "good") | {"failed": "bad", "interrupted": "warn"}
+_STATES = {
+    QUEUED: mark("waiting"),
+    NEW: mark("not started"),
+    "running": mark("running"),
+    "saving": mark("stopping: saving its state"),
+    "stopped": mark("stopped"),
+    "done": mark("done"),
+    "failed": mark("failed"),
+    "interrupted": mark("interrupted: its state is kept"),
+}
 _ENDED_EARLY = ("stopped", "failed", "interrupted")
 # More points than the drawing has pixels only cost time.
 _MOST_POINTS = 400
@@ -44,26 +55,26 @@ class LiveTraining:
     def __init__(self, services: Services, run: gr.State, steps: Steps) -> None:
         self._services = services
         self._run = run
-        self._state = panel(empty_html(LOADING))
+        self._state = panel(empty_html(_(LOADING)))
         self._curves = panel()
         with gr.Row():
-            self._stop = gr.Button("Stop now", variant="stop", size="sm", visible=False)
-            self._after = gr.Button("Stop after this epoch", size="sm", visible=False)
-            self._resume = gr.Button("Resume", variant="primary", size="sm", visible=False)
+            self._stop = gr.Button(_("Stop now"), variant="stop", size="sm", visible=False)
+            self._after = gr.Button(_("Stop after this epoch"), size="sm", visible=False)
+            self._resume = gr.Button(_("Resume"), variant="primary", size="sm", visible=False)
         with gr.Row(visible=False) as self._more_group:
             self._more = gr.Number(
-                value=5, precision=0, minimum=1, maximum=1000, label="More epochs", min_width=120
+                value=5, precision=0, minimum=1, maximum=1000, label=_("More epochs"), min_width=120
             )
-            self._continue = gr.Button("Continue training", size="sm", min_width=120)
-        with gr.Accordion("Log", open=False):
+            self._continue = gr.Button(_("Continue training"), size="sm", min_width=120)
+        with gr.Accordion(_("Log"), open=False):
             self._log = panel()
         with gr.Column(visible=False) as self._removal:
-            self._delete = ConfirmedButton("Delete training", "It moves to the trash.")
+            self._delete = ConfirmedButton(_("Delete training"), _("It moves to the trash."))
         with gr.Row():
             steps.back(CHECK_STEP)
-            self._next = gr.Button("Next", variant="primary", interactive=False, min_width=90)
+            self._next = gr.Button(_("Next"), variant="primary", interactive=False, min_width=90)
         steps.open_on(self._next.click, JUDGE_STEP)
-        note("Next opens once there is a checkpoint to listen to.")
+        note(_("Next opens once there is a checkpoint to listen to."))
         self._timer = gr.Timer(POLL_S, active=False)
         buttons = [self._stop, self._after, self._resume, self._more_group, self._removal]
         self.outputs = [self._state, self._curves, self._log, *buttons, self._next, self._timer]
@@ -81,7 +92,7 @@ class LiveTraining:
 
         def delete(name: str) -> Any:
             self._services.training_runs.delete(name)
-            notify(f"{name} is deleted.")
+            notify(_("{name} is deleted.", name=name))
             return work("")
 
         self._delete.on_confirm(delete, [self._run], outputs, sequence)
@@ -92,7 +103,7 @@ class LiveTraining:
         try:
             curves = read_curves(self._services, name)
         except NotFoundError:
-            return [empty_html(NO_RUN), "", "", *[hidden] * 5, locked, gr.Timer(active=False)]
+            return [empty_html(_(NO_RUN)), "", "", *[hidden] * 5, locked, gr.Timer(active=False)]
         job = self._job(name)
         waits = job is not None and job.state == QUEUED
         runs = curves.state in ALIVE or (job is not None and job.is_active)
@@ -119,12 +130,12 @@ class LiveTraining:
 
     def _stop_now(self, name: str) -> list[Any]:
         stop_training(self._services, name)
-        notify("The training saves its state and stops.")
+        notify(_("The training saves its state and stops."))
         return self.show(name)
 
     def _stop_later(self, name: str) -> list[Any]:
         stop_after_epoch(self._services, name)
-        notify("The training stops after this epoch.")
+        notify(_("The training stops after this epoch."))
         return self.show(name)
 
     def _resume_run(self, name: str, more_epochs: float = 0) -> list[Any]:
@@ -135,14 +146,18 @@ class LiveTraining:
 def _state_html(name: str, curves: Curves, job: Job | None) -> Markup:
     """State, progress and figures; after an error also what to do about it."""
     facts = {
-        "Step": f"{curves.step} of {curves.steps_total}" if curves.steps_total else "",
-        "Epoch": f"{curves.epoch} of {curves.epochs}" if curves.epoch else "",
-        "Step time": f"{curves.step_s:.2f} s" if curves.step_s is not None else "",
-        "Time left (approx.)": _time_left(curves),
-        "Processes": str(curves.processes) if curves.processes > 1 else "",
-        "GPU memory": size_text(curves.gpu_bytes) if curves.gpu_bytes else "",
-        "Evaluation loss": f"{curves.eval_losses[-1]:.4f}" if curves.eval_losses else "",
-        "Checkpoints": ", ".join(str(kept.step) for kept in curves.checkpoints),
+        _("Step"): _of(curves.step, curves.steps_total) if curves.steps_total else "",
+        _("Epoch"): _of(curves.epoch, curves.epochs) if curves.epoch else "",
+        _("Step time"): _("{seconds:.2f} s", seconds=curves.step_s)
+        if curves.step_s is not None
+        else "",
+        _("Time left (approx.)"): _time_left(curves),
+        _("Processes"): str(curves.processes) if curves.processes > 1 else "",
+        _("GPU memory"): size_text(curves.gpu_bytes) if curves.gpu_bytes else "",
+        _("Evaluation loss"): _("{loss:.4f}", loss=curves.eval_losses[-1])
+        if curves.eval_losses
+        else "",
+        _("Checkpoints"): ", ".join(str(kept.step) for kept in curves.checkpoints),
     }
     message, hint = curves.outcome, curves.hint
     if job is not None and job.state == FAILED and curves.state not in ALIVE:
@@ -160,13 +175,12 @@ def _state_html(name: str, curves: Curves, job: Job | None) -> Markup:
 
 
 def _state_words(curves: Curves, job: Job | None) -> str:
-    if job is not None and job.state == QUEUED:
-        return "waiting"
-    return {
-        "new": "not started",
-        "interrupted": "interrupted: its state is kept",
-        "saving": "stopping: saving its state",
-    }.get(curves.state, curves.state)
+    state = QUEUED if job is not None and job.state == QUEUED else curves.state
+    return _(_STATES.get(state, state))
+
+
+def _of(count: int, total: int) -> str:
+    return _("{count} of {total}", count=count, total=total)
 
 
 def _time_left(curves: Curves) -> str:
@@ -202,12 +216,18 @@ def loss_curves_html(train: Sequence[Point], evaluation: Sequence[Point], last_s
     """Both curves over the steps of the whole training; "" before the first finite loss."""
     train = [point for point in train if math.isfinite(point[1])]
     evaluation = [point for point in evaluation if math.isfinite(point[1])]
-    losses = [loss for _, loss in (*train, *evaluation)]
+    losses = [loss for _step, loss in (*train, *evaluation)]
     if not losses:
         return Markup()
     ticks = _ticks(min(losses), max(losses))
-    last = max([last_step, 1, *(step for step, _ in (*train, *evaluation))])
-    latest = f"; latest evaluation loss {evaluation[-1][1]:.3f}" if evaluation else ""
+    last = max([last_step, 1, *(step for step, _loss in (*train, *evaluation))])
+    description = _("Loss over {steps:.0f} steps", steps=last)
+    if evaluation:
+        description = _(
+            "Loss over {steps:.0f} steps; latest evaluation loss {loss:.3f}",
+            steps=last,
+            loss=evaluation[-1][1],
+        )
     return render(
         "loss_curves",
         frame=_Frame(last, ticks[0], ticks[-1]),
@@ -215,7 +235,7 @@ def loss_curves_html(train: Sequence[Point], evaluation: Sequence[Point], last_s
         tick_format=f"{{:.{_decimals(ticks[1] - ticks[0])}f}}",
         train=_thin_out(train),
         evaluation=evaluation,
-        description=f"Loss over {last:.0f} steps{latest}",
+        description=description,
     )
 
 
@@ -225,7 +245,7 @@ def _thin_out(points: Sequence[Point]) -> list[Point]:
     if size <= 1:
         return list(points)
     groups = [points[start : start + size] for start in range(0, len(points), size)]
-    return [(group[-1][0], sum(loss for _, loss in group) / len(group)) for group in groups]
+    return [(group[-1][0], sum(loss for _step, loss in group) / len(group)) for group in groups]
 
 
 def _ticks(low: float, high: float) -> list[float]:

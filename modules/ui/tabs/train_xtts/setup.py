@@ -17,7 +17,9 @@ from modules.core_components.ai_models.engines.xtts.preflight.memory_presets imp
 from modules.core_components.ai_models.engines.xtts.training.plan import (
     ABOUT,
     AUTO,
+    CAREFUL,
     PRESETS,
+    QUICK,
     STANDARD,
     TrainingPlan,
     departures,
@@ -30,6 +32,7 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.text.amharic.backends import preferred_label
 from modules.core_components.text.amharic.front_end import LANGUAGE, NOT_WRITTEN
 from modules.core_components.text.languages import language_name
+from modules.core_components.texts import _, mark
 from modules.tools.models import library
 from modules.tools.models.library import DOWNLOAD, submit_download
 from modules.tools.services import Services
@@ -57,18 +60,19 @@ from modules.ui.widgets.option_form import Form, OptionForm
 from modules.ui.widgets.parts import hidden_text, menu, menu_update, note, panel
 
 # Words and colours of the levels of a check, worst first.
-_LEVELS = {STOP: ("stop", "bad"), WARN: ("check", "warn"), OK: ("ok", "good")}
+_LEVELS = {STOP: (mark("stop"), "bad"), WARN: (mark("check"), "warn"), OK: (mark("ok"), "good")}
+_PRESETS = {QUICK: mark("Quick"), STANDARD: mark("Standard"), CAREFUL: mark("Careful")}
 _MOST_ROWS = 200
 # Of the listeners that show which datasets and base models there are.
 SETUP = "training-setup"
-NO_DATASET = "No dataset yet"
+NO_DATASET = mark("No dataset yet")
 DEVICE = "device"
-DOWNLOAD_BASE = "Download base model"
-NOT_CHECKED = (
+DOWNLOAD_BASE = mark("Download base model")
+NOT_CHECKED = mark(
     "Preflight checks every row, the base model, disk space and memory before training. The base "
     "model need not be downloaded yet."
 )
-OPENS = "Train can be pressed once the preflight finds nothing to fix."
+OPENS = mark("Train can be pressed once the preflight finds nothing to fix.")
 
 
 class TrainingSetup:
@@ -98,45 +102,47 @@ class TrainingSetup:
     def _build_choices(self) -> None:
         with gr.Row():
             with gr.Column(min_width=300):
-                self._dataset = menu("Dataset")
+                self._dataset = menu(_("Dataset"))
                 self._dataset_facts = panel()
             with gr.Column(min_width=300):
-                self._base = menu("Base model")
+                self._base = menu(_("Base model"))
                 self._base_note = panel()
                 self._name = gr.Textbox(
-                    value="", label="Name of the training", placeholder="anna-first"
+                    value="", label=_("Name of the training"), placeholder=_("anna-first")
                 )
         with gr.Row():
-            self._to_settings = gr.Button("Next", variant="primary", interactive=False)
+            self._to_settings = gr.Button(_("Next"), variant="primary", interactive=False)
 
     def _build_options(self) -> None:
         self._preset = gr.Radio(
-            [(name.capitalize(), name) for name in PRESETS], value=STANDARD, label="Preset"
+            [(_(label), name) for name, label in _PRESETS.items()],
+            value=STANDARD,
+            label=_("Preset"),
         )
         self._preset_in_use = hidden_text(STANDARD)
         self._preset_note = panel(_preset_html(STANDARD, {}))
         start = with_preset(STANDARD)
-        with gr.Accordion("All options", open=False):
+        with gr.Accordion(_("All options"), open=False):
             fields = {item.name: item for item in describe_options(TrainingPlan)}
             self._device = _device_menu(fields[DEVICE].help)
             self._options = OptionForm([TrainingPlan], TrainingPlan, start, leave_out=[DEVICE])
             self._form = self._options.component
         with gr.Row():
             self._steps.back(DATASET_STEP)
-            self._to_check = gr.Button("Next", variant="primary", min_width=90)
+            self._to_check = gr.Button(_("Next"), variant="primary", min_width=90)
 
     def _build_check(self) -> None:
-        self.check = gr.Button("Run preflight")
-        self._report = panel(empty_html(NOT_CHECKED))
+        self.check = gr.Button(_("Run preflight"))
+        self._report = panel(empty_html(_(NOT_CHECKED)))
         # What is missing can be had here, once all else was checked.
-        self._accept = gr.Checkbox(label="I accept this licence", value=False, visible=False)
-        self._download = gr.Button(DOWNLOAD_BASE, size="sm", visible=False)
+        self._accept = gr.Checkbox(label=_("I accept this licence"), value=False, visible=False)
+        self._download = gr.Button(_(DOWNLOAD_BASE), size="sm", visible=False)
         self.downloads = JobsView(self._services, (DOWNLOAD,), shared=(DOWNLOAD,))
         self._rejected = panel()
         with gr.Row():
             self._steps.back(SETTINGS_STEP)
-            self._train = gr.Button("Train", variant="primary", interactive=False, min_width=90)
-        note(OPENS)
+            self._train = gr.Button(_("Train"), variant="primary", interactive=False, min_width=90)
+        note(_(OPENS))
 
     def listen(self) -> None:
         chosen = [self._dataset, self._base]
@@ -183,9 +189,9 @@ class TrainingSetup:
         ready = next((item.entry.id for item in bases if item.state == "installed"), ids[-1])
         base = base if base in ids else ready
         return [
-            menu_update([(name, name) for name in datasets], chosen, NO_DATASET),
+            menu_update([(name, name) for name in datasets], chosen, _(NO_DATASET)),
             self._dataset_html(chosen),
-            menu_update([(item.entry.label, item.entry.id) for item in bases], base, "None"),
+            menu_update([(item.entry.label, item.entry.id) for item in bases], base, _("None")),
             *self._about_base(base),
             gr.update(choices=[(_device_label(one), one) for one in (AUTO, *devices_here())]),
             gr.update(interactive=bool(chosen)),
@@ -198,15 +204,15 @@ class TrainingSetup:
 
     def _dataset_html(self, name: str) -> Markup:
         if not name:
-            return note_html("Create one from recordings on the Dataset tab.")
+            return note_html(_("Create one from recordings on the Dataset tab."))
         dataset = self._services.datasets.get(name)
         rows = dataset.rows
         facts = {
-            "Speech": duration_text(sum(clip.duration_s for clip in rows)),
-            "Clips": str(len(rows)),
-            "For evaluation": str(sum(clip.subset != "train" for clip in rows)),
-            "Language": language_name(dataset.language),
-            "Speaker": dataset.speaker,
+            _("Speech"): duration_text(sum(clip.duration_s for clip in rows)),
+            _("Clips"): str(len(rows)),
+            _("For evaluation"): str(sum(clip.subset != "train" for clip in rows)),
+            _("Language"): language_name(dataset.language),
+            _("Speaker"): dataset.speaker,
         }
         return facts_html(facts) + _language_html(dataset.language)
 
@@ -224,7 +230,8 @@ class TrainingSetup:
         missing = self._missing(base)
         entries = [self._services.catalog.entry(model_id) for model_id in missing]
         consent = any(library.needs_consent(self._services, item) for item in missing)
-        label = f"{DOWNLOAD_BASE} ({size_text(_download_bytes(entries))})"
+        size = size_text(_download_bytes(entries))
+        label = _("Download base model ({size})", size=size)
         return [
             gr.update(visible=consent, value=False),
             gr.update(visible=bool(missing), value=label),
@@ -240,7 +247,9 @@ class TrainingSetup:
             if library.needs_consent(self._services, model_id):
                 if not accepted:
                     raise BadInputError(
-                        "Its licence is not accepted.", "Read it, then tick the box.", "licence"
+                        _("Its licence is not accepted."),
+                        _("Read it, then tick the box."),
+                        "licence",
                     )
                 library.accept_licence(self._services, model_id)
             job_id = submit_download(self._services, model_id).id
@@ -279,12 +288,12 @@ class TrainingSetup:
 def _device_menu(about: str) -> Any:
     """Those of the machine come when the view is shown: torch has to be asked."""
     return gr.Dropdown(
-        label="Device", info=about, choices=[(_device_label(AUTO), AUTO)], value=AUTO
+        label=_("Device"), info=about, choices=[(_device_label(AUTO), AUTO)], value=AUTO
     )
 
 
 def _device_label(device: str) -> str:
-    return "As in Settings" if device == AUTO else device
+    return _("As in Settings") if device == AUTO else device
 
 
 def _download_bytes(entries: Sequence[ModelEntry]) -> int:
@@ -309,9 +318,14 @@ def _language_html(language: str) -> Markup:
     if language != LANGUAGE:
         return Markup()
     return note_html(
-        "XTTS has no Amharic. “Way to a new language” under All options chooses how it learns it: "
-        "transliteration works with minutes of speech, with an accent; vocabulary needs ten hours "
-        f"or more. For transliteration words are read by {preferred_label()}. {NOT_WRITTEN}"
+        _(
+            "XTTS has no Amharic. “Way to a new language” under All options chooses "
+            "how it learns it: transliteration works with minutes of speech, with an "
+            "accent; vocabulary needs ten hours or more. For transliteration words "
+            "are read by {program}. {not_written}",
+            program=preferred_label(),
+            not_written=_(NOT_WRITTEN),
+        )
     )
 
 

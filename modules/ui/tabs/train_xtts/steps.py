@@ -8,17 +8,18 @@ from typing import Any
 
 import gradio as gr
 
+from modules.core_components.texts import _, mark
 from modules.ui.events import listen, script
 
 # Also the ids of the elements on the page.
 DATASET_STEP, SETTINGS_STEP, CHECK_STEP = "train-dataset", "train-settings", "train-check"
 TRAIN_STEP, JUDGE_STEP = "train-run", "train-judge"
 _LABELS = {
-    DATASET_STEP: "Dataset",
-    SETTINGS_STEP: "Settings",
-    CHECK_STEP: "Check",
-    TRAIN_STEP: "Train",
-    JUDGE_STEP: "Listen and publish",
+    DATASET_STEP: mark("Dataset"),
+    SETTINGS_STEP: mark("Settings"),
+    CHECK_STEP: mark("Check"),
+    TRAIN_STEP: mark("Train"),
+    JUDGE_STEP: mark("Listen and publish"),
 }
 
 
@@ -35,7 +36,7 @@ class Steps:
         )
         with self.row:
             self.tabs = {
-                step: gr.Tab(f"{number} · {label}", id=step, elem_id=step)
+                step: gr.Tab(f"{number} · " + _(label), id=step, elem_id=step)
                 for number, (step, label) in enumerate(_LABELS.items(), 1)
             }
 
@@ -47,7 +48,7 @@ class Steps:
 
     def back(self, to: str) -> None:
         """A button that leads to the step before."""
-        self.open_on(gr.Button("Back", min_width=90).click, to)
+        self.open_on(gr.Button(_("Back"), min_width=90).click, to)
 
     def open_on(self, event: Callable[..., Any], step: str) -> None:
         """Opens a step on an event, without asking the server."""

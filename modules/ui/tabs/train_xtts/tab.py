@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from modules.core_components.library.training_runs import ALIVE, INTERRUPTED
+from modules.core_components.texts import _, mark
 from modules.tools.services import Services
 from modules.ui.events import listen
 from modules.ui.tabs.train_xtts.evaluation import TrainingJudge
@@ -16,7 +17,7 @@ from modules.ui.tabs.train_xtts.steps import DATASET_STEP, JUDGE_STEP, TRAIN_STE
 from modules.ui.views import Studio
 from modules.ui.widgets.parts import menu, menu_update
 
-NO_RUN = "No training yet"
+NO_RUN = mark("No training yet")
 SEQUENCE = "training-run"
 
 
@@ -24,7 +25,7 @@ class TrainTab:
     def __init__(self, studio: Studio, tab: gr.Tab) -> None:
         self._services: Services = studio.services
         self._run = gr.State("")
-        self._menu = menu("Training")
+        self._menu = menu(_("Training"))
         self._steps = Steps()
         self._setup = TrainingSetup(self._services, self._steps)
         with self._steps.draw(TRAIN_STEP):
@@ -75,7 +76,7 @@ class TrainTab:
         chosen = name if name in names else running or next(iter(names), "")
         return [
             chosen,
-            menu_update([(run, run) for run in names], chosen, NO_RUN),
+            menu_update([(run, run) for run in names], chosen, _(NO_RUN)),
             *self._live.show(chosen),
         ]
 

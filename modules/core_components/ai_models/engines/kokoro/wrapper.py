@@ -199,7 +199,7 @@ class KokoroV1Wrapper:
         unknown = sorted(set(phonemes) - set(self.vocabulary))
         if unknown:
             raise BadInputError(
-                _("Kokoro has no sound for {map}.", map=", ".join(map(repr, unknown))),
+                _("Kokoro has no sound for {unknown}.", unknown=", ".join(map(repr, unknown))),
                 _("Use the phonemes of its vocabulary."),
             )
         most = int(self.model.context_length) - 2  # two places mark the ends

@@ -151,11 +151,12 @@ def _note(model: TunedModel) -> str:
     how = _(ABOUT.get(str(record.get("way")), ""))
     if "backend" not in record:
         return _("{made} It takes Amharic in Ethiopic script, {how}.", made=made, how=how)
+    program = f"{record['backend']} {record['backend_version']}"
     return _(
         "{made} It takes Amharic in Ethiopic script, {how} by {program}.",
         made=made,
         how=how,
-        program=f"{record['backend']} {record['backend_version']}",
+        program=program,
     )
 
 

@@ -262,7 +262,7 @@ def sentences_of_phonemes(phonemes: str, vocabulary: Collection[str]) -> tuple[s
     unknown = sorted(set("".join(phonemes.split())) - set(vocabulary))
     if unknown:
         raise BadInputError(
-            _("Kokoro has no sound for {map}.", map=", ".join(map(repr, unknown))),
+            _("Kokoro has no sound for {unknown}.", unknown=", ".join(map(repr, unknown))),
             _("Use the phonemes of its vocabulary; /dev/phonemize shows those of a text."),
         )
     if not _sounds(phonemes):
