@@ -130,6 +130,8 @@ def change_in_words(kept: str) -> str:
     count, _blank, noun = clip.partition(" ")
     if count.isdigit() and noun == "clips":
         clip = ngettext("{count} clip", "{count} clips", int(count))
+    elif clip[:1] == "“" and clip[-1:] == "”":
+        clip = _("“{text}”", text=clip[1:-1])
     return _(_CHANGES[action], clip=clip)
 
 
