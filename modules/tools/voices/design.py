@@ -15,7 +15,7 @@ from modules.core_components.jobs import Job
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.text.languages import guess_language
 from modules.core_components.text.markup import without_markup
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.core_components.values import Consent, Sample, Take
 from modules.tools.services import Services
 from modules.tools.speaking.request import SpeechRequest
@@ -29,9 +29,9 @@ SUGGESTED_TEXT = (
     "them have been out all night. What would you like to hear about them?"
 )
 DESIGNED = Consent(
-    speaker="designed voice",
+    speaker=mark("designed voice"),
     agreed=True,
-    note="Designed voice: made by a model from a description.",
+    note=mark("Designed voice: made by a model from a description."),
 )
 
 

@@ -18,7 +18,7 @@ from modules.core_components.errors import JobCancelled, StudioError
 from modules.core_components.jobs import Job, JobContext
 from modules.core_components.jobs.job import ACTIVE, INTERRUPTED
 from modules.core_components.progress import CancelToken
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.tools.models.fallback import choose_speaking_model
 from modules.tools.models.library import DOWNLOAD, LOAD
 from modules.tools.models.memory import load_plan
@@ -33,7 +33,7 @@ LANE = "preparing"  # of its own: a refinement takes minutes
 # Jobs that a preparation does not wait for: they compute little, or are of low priority as well.
 _BESIDE = frozenset((PREPARE, REFINE, DOWNLOAD, LOAD))
 _LOOK_EVERY_S = 0.2
-WAITING = "Waiting until nothing else computes"
+WAITING = mark("Waiting until nothing else computes")
 
 
 def cloning_model(services: Services) -> str:
@@ -112,7 +112,7 @@ def _prepare(services: Services, model_id: str, sample_name: str, job: JobContex
 def _wait_for_quiet(services: Services, model_id: str, sample_name: str, job: JobContext) -> None:
     device = services.tts.context_of(model_id).device
     while _others_wait(services, model_id, sample_name) or services.tts.pool.is_running(device):
-        job.progress(0.0, WAITING)
+        job.progress(0.0, _(WAITING))
         if job.cancel.wait(_LOOK_EVERY_S):
             job.cancel.raise_if_cancelled()
 

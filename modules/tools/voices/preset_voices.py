@@ -13,12 +13,12 @@ from modules.core_components.ai_models.engines.xtts.tuned import FAMILY
 from modules.core_components.errors import BadInputError
 from modules.core_components.library.tuned_models import TunedModel
 from modules.core_components.text.language_codes import match_language
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.core_components.values import OwnVoice, VoicePrompt
 from modules.tools.models.ready_models import speaking_models
 from modules.tools.services import Services
 
-_SEXES = {"f": "woman", "m": "man"}
+_SEXES = {"f": mark("woman"), "m": mark("man")}
 _KOKORO_VOICE = re.compile(r"[a-z][fm]_([a-z]+)")
 _KOKORO_VOICES = re.compile(
     r"[a-z][fm]_[a-z]+(\(-?[\d.]+\))?([+-][a-z][fm]_[a-z]+(\(-?[\d.]+\))?)*"
@@ -82,7 +82,7 @@ def describe_voice(name: str) -> PresetVoice:
     language = languages.get(prefix[0])
     if language is None:
         return PresetVoice(name, name, "unreadable")
-    label = f"{rest.capitalize()} · {language.name}, {_SEXES[prefix[1]]}"
+    label = f"{rest.capitalize()} · {_(language.name)}, {_(_SEXES[prefix[1]])}"
     return PresetVoice(name, label, language.code)
 
 

@@ -72,7 +72,7 @@ def make_preview(
     for piece in engine.stream(sentence, prompt, options, cancel or CancelToken()):
         pieces.append(piece.samples)
         spoken_s += piece.duration_s
-        progress(min(spoken_s / expected_s, 0.95), "Speaking")
+        progress(min(spoken_s / expected_s, 0.95), _("Speaking"))
     path.parent.mkdir(parents=True, exist_ok=True)
     write_speech(path, Speech(np.concatenate(pieces), engine.sample_rate_hz))
     _forget_oldest(path.parent)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modules.core_components.errors import StudioError
+from modules.core_components.texts import _, mark
 from modules.tools.models.ready_models import model_label
 from modules.tools.services import Services
 
-DAMAGED = "damaged files"
+DAMAGED = mark("damaged files")
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def prepared_voices(services: Services) -> tuple[PreparedVoices, ...]:
     return tuple(
         PreparedVoices(
             item.model_id,
-            model_label(services.tts, item.model_id) if item.model_id else DAMAGED,
+            model_label(services.tts, item.model_id) if item.model_id else _(DAMAGED),
             item.model_revision,
             _is_current(services, item.model_id, item.model_revision),
             item.count,

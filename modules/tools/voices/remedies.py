@@ -20,7 +20,7 @@ from modules.core_components.audio.speech_regions import speech_regions, trim_to
 from modules.core_components.errors import BadInputError, NotFoundError
 from modules.core_components.jobs import Job, JobContext
 from modules.core_components.progress import CancelToken, Progress, no_progress
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.core_components.values import Sample, Speech
 from modules.tools.listening.cleaning import Figures, changes, measure, with_loudness
 from modules.tools.services import Services
@@ -44,10 +44,10 @@ class Remedy:
 
 
 REMEDIES: Mapping[str, Remedy] = {
-    DENOISE: Remedy("Remove noise", "noise removed"),
-    LEVEL: Remedy("Raise the level", "level raised"),
-    SHORTEN: Remedy("Keep half a minute", "shortened", keeps_words=False),
-    ONE_VOICE: Remedy("Keep the main voice", "one voice", keeps_words=False),
+    DENOISE: Remedy(mark("Remove noise"), mark("noise removed")),
+    LEVEL: Remedy(mark("Raise the level"), mark("level raised")),
+    SHORTEN: Remedy(mark("Keep half a minute"), mark("shortened"), keeps_words=False),
+    ONE_VOICE: Remedy(mark("Keep the main voice"), mark("one voice"), keeps_words=False),
 }
 
 
@@ -68,7 +68,7 @@ def improve_sample(
     changed, step = _WAYS[remedy](services, original, progress, cancel or CancelToken())
     return services.samples.add(
         encode_speech(changed, "wav"),
-        f"{sample.name} ({about.suffix})",
+        f"{sample.name} ({_(about.suffix)})",
         sample.ref_text if about.keeps_words else "",
         sample.language,
         sample.consent,
@@ -153,8 +153,8 @@ def _shorter(
     first, end = (round(at_s * rate_hz) for at_s in (best[0] - _MARGIN_S, best[1] + _MARGIN_S))
     kept = faded(speech.samples[max(first, 0) : end], rate_hz)
     return Speech(kept, rate_hz), _(
-        "kept {count:.0f} of {duration_s:.0f} s",
-        count=len(kept) / rate_hz,
+        "kept {kept_s:.0f} of {duration_s:.0f} s",
+        kept_s=len(kept) / rate_hz,
         duration_s=speech.duration_s,
     )
 
@@ -176,9 +176,9 @@ def _one_voice(
     ]
     kept = replace(spoken, samples=np.concatenate([np.zeros(0, np.float32), *pieces]))
     step = _(
-        "kept the main voice, {duration_s:.0f} of {duration_s_2:.0f} s of speech",
-        duration_s=kept.duration_s,
-        duration_s_2=spoken.duration_s,
+        "kept the main voice, {kept_s:.0f} of {spoken_s:.0f} s of speech",
+        kept_s=kept.duration_s,
+        spoken_s=spoken.duration_s,
     )
     return kept, step
 
@@ -210,5 +210,5 @@ def register(services: Services) -> None:
 def submit_remedy(services: Services, sample_name: str, remedy: str = DENOISE) -> Job:
     """Queues a remedy for a sample. Raises NotFoundError, BadInputError."""
     sample = services.samples.get(sample_name)
-    title = f"{_remedy(remedy).button}: {sample.name}"
+    title = f"{_(_remedy(remedy).button)}: {sample.name}"
     return services.jobs.submit(IMPROVE, title, {"sample": sample.name, "remedy": remedy})

@@ -18,7 +18,7 @@ from modules.core_components.dataset.report_whole import group_voices
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.progress import CancelToken
 from modules.core_components.speaker_scale import speaker_scale
-from modules.core_components.texts import _
+from modules.core_components.texts import _, page_language
 from modules.core_components.values import Sample, Speech
 from modules.tools.services import Services
 
@@ -36,7 +36,8 @@ _UNCLEAR = ("noise", "reverberation", "clipping")
 
 
 def sample_findings(services: Services, sample: Sample) -> tuple[SampleFinding, ...]:
-    """What is not ideal about a sample, worst first; kept in the cache by its sound."""
+    """What is not ideal about a sample, worst first; kept in the cache by its sound and by the
+    language of the page."""
     kept = _kept_at(services, sample)
     try:
         return tuple(SampleFinding(**item) for item in json.loads(kept.read_text("utf-8"))["found"])
@@ -121,5 +122,5 @@ def _kept_at(services: Services, sample: Sample) -> Path:
     encoder = services.asr.get_speaker_encoder().model_id
     state = services.catalog.state(services.catalog.entry(encoder))
     with_voices = encoder if state == "installed" else "none"
-    name = f"{sample.audio_sha256[:32]}-{_VERSION}-{with_voices}.json"
+    name = f"{sample.audio_sha256[:32]}-{_VERSION}-{with_voices}-{page_language()}.json"
     return services.settings.cache_folder / "sample_checks" / name

@@ -21,7 +21,7 @@ from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.jobs import Job, JobContext
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.text.languages import language_name
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.core_components.values import Consent, Sample, Speech
 from modules.tools.listening.language_check import other_language
 from modules.tools.listening.transcribe import transcribe_speech
@@ -172,7 +172,7 @@ def export_voice(
 
 
 # The demo sample, so that the first page is not empty.
-NAME = "Demo voice (synthetic)"
+NAME = mark("Demo voice (synthetic)")
 MODEL_ID = "kokoro-v1.0"
 # A mix, so that it is no person's voice and none of the model's own.
 VOICE = "af_heart(3)+bf_emma(2)+am_michael(1)"
@@ -188,7 +188,7 @@ _MARKER = ".demo_sample_made"
 
 def is_demo_sample(sample: Sample) -> bool:
     """Whether the studio made it, and not the user."""
-    return sample.name == NAME
+    return sample.name in (NAME, _(NAME))
 
 
 def demo_sample_wanted(services: Services) -> bool:
@@ -219,13 +219,13 @@ def ensure_demo_sample(
     samples = np.concatenate([piece.samples for piece in pieces])
     sample = services.samples.add(
         encode_speech(Speech(samples, engine.sample_rate_hz), "wav"),
-        NAME,
+        _(NAME),
         ref_text=TEXT,
         language=LANGUAGE,
         consent=Consent(
-            speaker=_("synthetic demo voice"),
+            speaker=mark("synthetic demo voice"),
             agreed=True,
-            note=_("Spoken by the studio itself with a mix of Kokoro's voices."),
+            note=mark("Spoken by the studio itself with a mix of Kokoro's voices."),
         ),
         info={
             "synthetic": True,
@@ -237,7 +237,7 @@ def ensure_demo_sample(
     )
     marker.touch()
     logger.info("Made the demo sample %r", sample.name)
-    progress(1.0, "Done")
+    progress(1.0, _("Done"))
     return sample
 
 

@@ -16,7 +16,7 @@ from modules.core_components.errors import BadInputError, NotFoundError, StudioE
 from modules.core_components.library.names import safe_stem
 from modules.core_components.library.trash import Trash
 from modules.core_components.library.tuned_models import TunedModel
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.core_components.values import OwnVoice, Sample
 from modules.tools.models import library
 from modules.tools.models.ready_models import has_stock_voices, is_voice_match, speaking_models
@@ -35,8 +35,7 @@ READY, PREPARING, UNPREPARED, NO_MODEL, NO_CONSENT = (
     *("ready", "preparing", "not prepared", "no model", "no consent"),
 )
 # What a voice of a kind cannot have done to it, and why.
-FIXED = "It comes with the model: it cannot be renamed or deleted."
-NO_FILE = "Voices of this model cannot be exported: they are part of it."
+FIXED = mark("It comes with the model: it cannot be renamed or deleted.")
 _PREVIEW_WAIT_S = 120.0
 
 
@@ -112,7 +111,7 @@ def rename(services: Services, key: str, name: str) -> VoiceCard:
     empty name and one that is taken."""
     card = find_card(services, key)
     if card.fixed:
-        raise BadInputError(_("{name} cannot be renamed.", name=card.name), card.fixed)
+        raise BadInputError(_("{name} cannot be renamed.", name=card.name), _(card.fixed))
     if not name.strip():
         raise BadInputError(_("The voice has no name."), _("Write one."))
     if card.kind in (SAMPLE, DESIGNED):
@@ -131,7 +130,7 @@ def delete(services: Services, key: str) -> str:
     """
     card = find_card(services, key)
     if card.fixed:
-        raise BadInputError(_("{name} cannot be deleted.", name=card.name), card.fixed)
+        raise BadInputError(_("{name} cannot be deleted.", name=card.name), _(card.fixed))
     if card.kind in (SAMPLE, DESIGNED):
         return services.samples.delete(card.voice)
     if card.kind == MIXED:
@@ -182,7 +181,8 @@ def export(services: Services, key: str, suffix: str) -> Path:
     card = find_card(services, key)
     if suffix not in card.formats:
         raise BadInputError(
-            _("{name} cannot be exported as {suffix!r}.", name=card.name, suffix=suffix), card.fixed
+            _("{name} cannot be exported as {suffix!r}.", name=card.name, suffix=suffix),
+            _(card.fixed),
         )
     if suffix == ".wav":
         return find_sample(services, card).path
@@ -207,7 +207,9 @@ def _cards(services: Services) -> Iterator[VoiceCard]:
 
 def _of_sample(services: Services, sample: Sample, model_id: str) -> VoiceCard:
     entry = services.tts.entry(model_id) if model_id else None
-    way = f"{entry.label}{', voice match' if is_voice_match(entry) else ''}" if entry else ""
+    way = entry.label if entry else ""
+    if entry and is_voice_match(entry):
+        way = _("{engine}, voice match", engine=entry.label)
     design = _design_of(sample)
     return VoiceCard(
         key=f"{SAMPLE}:{sample.path.stem}",

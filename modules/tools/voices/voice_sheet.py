@@ -12,7 +12,7 @@ from modules.core_components.errors import NotFoundError, StudioError
 from modules.core_components.library.takes import TakeFilter
 from modules.core_components.text.language_codes import match_language
 from modules.core_components.text.languages import language_name
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.core_components.values import Consent, Sample
 from modules.tools.models.ready_models import can_clone, is_voice_match, model_label
 from modules.tools.models.tuned_models import SUFFIX, card_facts
@@ -34,6 +34,10 @@ from modules.tools.voices.voice_cards import (
 
 # Takes in the voice that are looked at for their measured likeness, the newest first.
 _MOST_TAKES = 200
+# Of an engine.
+READY, NOT_HERE = mark("ready"), mark("not here")
+PREPARED, NOT_PREPARED = mark("prepared"), mark("prepared with its first take")
+NOT_INSTALLED = mark("not installed")
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,8 @@ class Recording:
 
 @dataclass(frozen=True)
 class EngineUse:
-    """An engine that can speak with the voice. `way` says how, `state` whether it is here, and
-    whether it has the voice prepared."""
+    """An engine that can speak with the voice. `way` says how, `state` (READY and the like) whether
+    it is here, and whether it has the voice prepared."""
 
     label: str
     way: str
@@ -127,11 +131,17 @@ def _of_prompt(services: Services, card: VoiceCard, sample: Sample | None) -> di
         _("Its nearest stock voice"): about.get("start_similarity"),
         _("Matched at once"): matched,
         _("Matched, expected"): about.get("expected_similarity") if matched is None else None,
-        "Refined": about.get("held_out_similarity") if is_refined else None,
+        _("Refined"): about.get("held_out_similarity") if is_refined else None,
     }
-    measured = {name: f"{value:.2f}" for name, value in figures.items() if _is_number(value)}
+    measured = {
+        name: _("{value:.2f}", value=value) for name, value in figures.items() if _is_number(value)
+    }
     same = about.get("self_similarity")
-    return {**measured, _("The same speaker"): f"{same:.2f}"} if measured and same else measured
+    return (
+        {**measured, _("The same speaker"): _("{value:.2f}", value=same)}
+        if measured and same
+        else measured
+    )
 
 
 def _is_number(value: object) -> bool:
@@ -149,12 +159,13 @@ def _of_takes(services: Services, card: VoiceCard) -> tuple[dict[str, str], int]
     if not measured:
         return {}, len(found)
     words = _(
-        "{measured:.2f} at best, {measured_2:.2f} on average",
-        measured=max(measured),
-        measured_2=sum(measured) / len(measured),
+        "{best:.2f} at best, {average:.2f} on average",
+        best=max(measured),
+        average=sum(measured) / len(measured),
     )
-    count = _("{count} takes", count=len(measured)) if len(measured) > 1 else _("one take")
-    return {_("Of {count}", count=count): words}, len(found)
+    count = len(measured)
+    name = _("Of {count} takes", count=count) if count > 1 else _("Of one take")
+    return {name: words}, len(found)
 
 
 def _origin(services: Services, card: VoiceCard, sample: Sample | None) -> dict[str, str]:
@@ -173,24 +184,22 @@ def _origin(services: Services, card: VoiceCard, sample: Sample | None) -> dict[
         design = sample.info["design"]
         return {
             _("Made from"): _("a description"),
-            "Description": str(design.get("description", "")),
+            _("Description"): str(design.get("description", "")),
             _("Designed with"): model_label(services.tts, str(design.get("model", ""))),
-            "Seed": str(design.get("seed", "")),
+            _("Seed"): str(design.get("seed", "")),
         }
     if voice_cards.is_synthetic(sample):
         return {_("Made from"): _("It was spoken by the studio itself.")}
     if source := sample.info.get(CLEANED_FROM):
-        return {_("Made from"): str(source), "Changed": what_changed(sample)}
-    return {_("Made from"): _("a recording"), "File": str(sample.info.get("original_name", ""))}
+        return {_("Made from"): str(source), _("Changed"): what_changed(sample)}
+    return {_("Made from"): _("a recording"), _("File"): str(sample.info.get("original_name", ""))}
 
 
 def _engines(services: Services, card: VoiceCard, sample: Sample | None) -> Iterable[EngineUse]:
     if sample is None:
         entry = services.tts.entry(card.model_id)
         is_here = services.tts.available(card.model_id)
-        yield EngineUse(
-            entry.label, _("its own voice"), "ready" if is_here else _("not here"), is_here
-        )
+        yield EngineUse(entry.label, _("its own voice"), READY if is_here else NOT_HERE, is_here)
         return
     entries = [services.tts.entry(model_id) for model_id in services.tts.engine_ids()]
     cloning = [
@@ -211,15 +220,15 @@ def _engines(services: Services, card: VoiceCard, sample: Sample | None) -> Iter
 
 def _use_of_sample(services: Services, entry: ModelEntry, sample: Sample) -> EngineUse:
     is_here = services.tts.available(entry.id)
-    state = _("not installed")
+    state = NOT_INSTALLED
     if is_here:
         is_prepared = services.tts.prepared_voice(entry.id, sample) is not None
-        state = "prepared" if is_prepared else _("prepared with its first take")
+        state = PREPARED if is_prepared else NOT_PREPARED
     way = _("voice match") if is_voice_match(entry) else _("clones it")
     speaks = not sample.language or not entry.languages
     speaks = speaks or bool(match_language(sample.language, entry.languages))
     if not speaks:
-        way += _(", does not speak {language_name}", language_name=language_name(sample.language))
+        way += _(", does not speak {language}", language=language_name(sample.language))
     return EngineUse(entry.label, way, state, is_here, speaks)
 
 
