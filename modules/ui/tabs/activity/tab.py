@@ -11,6 +11,7 @@ import gradio as gr
 from modules.core_components.errors import NotFoundError
 from modules.core_components.jobs import Job
 from modules.core_components.jobs.job import ACTIVE, FINISHED, INTERRUPTED, RUNNING
+from modules.core_components.texts import _, mark
 from modules.tools.models.memory import memory_in_words
 from modules.tools.services import Services
 from modules.tools.work.under_way import under_way
@@ -34,8 +35,8 @@ MOST_JOBS = 60
 ALL_JOBS = 1000
 MOST_MACHINES = 20
 SEQUENCE = "activity"
-NO_JOBS = "Nothing has been started yet. Everything that takes a while is listed here."
-NO_CHOICE = "Select a job for its progress and its log."
+NO_JOBS = mark("Nothing has been started yet. Everything that takes a while is listed here.")
+NO_CHOICE = mark("Select a job for its progress and its log.")
 
 
 class ActivityTab:
@@ -51,7 +52,7 @@ class ActivityTab:
                 self._job = panel()
                 self._buttons = button_panel(visible=False)
                 self._heavy = panel()
-                title("Memory")
+                title(_("Memory"))
                 self._memory = panel()
                 self._clock = polling_panel(POLL_S)
         self._listen(studio, tab)
@@ -89,14 +90,16 @@ class ActivityTab:
             chosen=job.id if job else "",
             origin=_origin,
             time=_time,
-            empty=NO_JOBS,
+            empty=_(NO_JOBS),
         )
         return [
             job.id if job else "",
             str([(each.id, each.state, f"{each.fraction:.2f}") for each in jobs]),
             table,
             self._job_html(job),
-            gr.update(value=job_buttons_html(job, "Remove from the list"), visible=job is not None),
+            gr.update(
+                value=job_buttons_html(job, _("Remove from the list")), visible=job is not None
+            ),
             facts_html(memory_in_words(self._services)),
             render(
                 "heavy_work", works=under_way(self._services), most=MOST_MACHINES, speed=speed_text
@@ -111,7 +114,7 @@ class ActivityTab:
 
     def _job_html(self, job: Job | None) -> Any:
         if job is None:
-            return empty_html(NO_CHOICE)
+            return empty_html(_(NO_CHOICE))
         return render(
             "activity_job",
             card=job_html(job, self._services.jobs.ahead(job.id)),
@@ -136,14 +139,15 @@ def _time(moment: float) -> str:
 
 def speed_text(a_second: float) -> str:
     """Items in a unit of time in which there is at least one: 2.5 a second, 12 an hour."""
-    for seconds, unit in ((1, "a second"), (60, "a minute")):
-        if a_second * seconds >= 1:
-            return f"{a_second * seconds:.1f} items {unit}"
-    return f"{a_second * 3600:.1f} items an hour"
+    if a_second >= 1:
+        return _("{items:.1f} items a second", items=a_second)
+    if a_second * 60 >= 1:
+        return _("{items:.1f} items a minute", items=a_second * 60)
+    return _("{items:.1f} items an hour", items=a_second * 3600)
 
 
 def _origin(job: Job) -> str:
     """Where it was started: by the studio itself or a program, if on no page."""
     if is_own(job):
-        return "this page"
-    return "another page" if job.page else "elsewhere"
+        return _("this page")
+    return _("another page") if job.page else _("elsewhere")

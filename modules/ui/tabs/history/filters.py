@@ -10,24 +10,25 @@ from typing import Any
 import gradio as gr
 
 from modules.core_components.library.takes import TakeChoices, TakeFilter
+from modules.core_components.texts import _, mark
 from modules.ui.events import listen
 from modules.ui.views import Studio
 
 ANY = ""
 # By the kind of a take, the view that makes such takes.
 VIEWS = {
-    "sample": "Voice Clone",
-    "preset": "Voice Presets",
-    "description": "Voice Design",
-    "script": "Conversation",
+    "sample": mark("Voice Clone"),
+    "preset": mark("Voice Presets"),
+    "description": mark("Voice Design"),
+    "script": mark("Conversation"),
 }
 TODAY = "today"
 PERIODS = (
-    ("Any time", ANY),
-    ("Today", TODAY),
-    ("Last 7 days", "7"),
-    ("Last 30 days", "30"),
-    ("Last 12 months", "365"),
+    (mark("Any time"), ANY),
+    (mark("Today"), TODAY),
+    (mark("Last 7 days"), "7"),
+    (mark("Last 30 days"), "30"),
+    (mark("Last 12 months"), "365"),
 )
 
 
@@ -38,17 +39,17 @@ class Filters:
     def __init__(self) -> None:
         self._search = gr.Textbox(
             value="",
-            label="Search",
+            label=_("Search"),
             show_label=False,
-            placeholder="Search texts and voices",
+            placeholder=_("Search texts and voices"),
             max_lines=1,
         )
         with gr.Row():
-            self._kind = _menu("Made in", [("All views", ANY), *_swapped(VIEWS)])
-            self._voice = _menu("Voice", [("All voices", ANY)])
-            self._engine = _menu("Engine", [("All engines", ANY)])
-            self._period = _menu("Made", list(PERIODS))
-        self._favourites = gr.Checkbox(label="Favourites only", value=False, container=False)
+            self._kind = _menu(_("Made in"), [(_("All views"), ANY), *_swapped(VIEWS)])
+            self._voice = _menu(_("Voice"), [(_("All voices"), ANY)])
+            self._engine = _menu(_("Engine"), [(_("All engines"), ANY)])
+            self._period = _menu(_("Made"), [(_(label), value) for label, value in PERIODS])
+        self._favourites = gr.Checkbox(label=_("Favourites only"), value=False, container=False)
         menus = [self._kind, self._voice, self._engine, self._period]
         self.inputs = [self._search, *menus, self._favourites]
         self.outputs = [self._voice, self._engine]
@@ -89,8 +90,8 @@ def wanted(
 def choices(known: TakeChoices, voice: str, engine: str) -> list[Any]:
     """Values for `Filters.outputs`: what is chosen stays, also where its last take was deleted."""
     return [
-        _with_chosen("All voices", known.voices, voice),
-        _with_chosen("All engines", known.engines, engine),
+        _with_chosen(_("All voices"), known.voices, voice),
+        _with_chosen(_("All engines"), known.engines, engine),
     ]
 
 
@@ -104,4 +105,4 @@ def _menu(label: str, offered: list[tuple[str, str]]) -> Any:
 
 
 def _swapped(names: dict[str, str]) -> list[tuple[str, str]]:
-    return [(label, value) for value, label in names.items()]
+    return [(_(label), value) for value, label in names.items()]

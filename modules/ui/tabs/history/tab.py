@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from modules.core_components.errors import BadInputError, NotFoundError
 from modules.core_components.jobs import Job
+from modules.core_components.texts import _, mark
 from modules.core_components.values import Take
 from modules.tools.speaking.history import AGAIN
 from modules.tools.speaking.take_export import join_takes, zip_takes
@@ -28,10 +29,10 @@ from modules.ui.widgets.take_panel import TakePanel
 
 PAGE = 12
 SEQUENCE = "history-list"
-NO_TAKES = "No takes yet. Everything you generate is kept here."
-NO_MATCH = "No take matches. Search for other words, or choose “All” in the menus."
-COMPARE = "Compare"
-COMPARE_WHAT = "Compare (tick two takes)"
+NO_TAKES = mark("No takes yet. Everything you generate is kept here.")
+NO_MATCH = mark("No take matches. Search for other words, or choose “All” in the menus.")
+COMPARE = mark("Compare")
+COMPARE_WHAT = mark("Compare (tick two takes)")
 ZIP, JOINED = "zip", "joined"
 
 
@@ -49,16 +50,16 @@ class HistoryTab:
             with gr.Column(scale=7, min_width=340):
                 self._filters = Filters()
                 self._list = parts.panel(
-                    empty_html(parts.LOADING), script=script("take_list", VIEW=repr(self._view))
+                    empty_html(_(parts.LOADING)), script=script("take_list", VIEW=repr(self._view))
                 )
                 self._pager = Pager(PAGE)
                 with gr.Row():
                     self._compare = gr.Button(
-                        COMPARE_WHAT, size="sm", min_width=90, interactive=False
+                        _(COMPARE_WHAT), size="sm", min_width=90, interactive=False
                     )
                     several = DownloadButtons((ZIP, JOINED), "history-several-link")
                     self._delete_marked = gr.Button(
-                        "Delete selected", size="sm", min_width=90, variant="stop"
+                        _("Delete selected"), size="sm", min_width=90, variant="stop"
                     )
                 self._trash = TrashPanel(studio, tab)
             with gr.Column(scale=5, min_width=320):
@@ -66,7 +67,7 @@ class HistoryTab:
                 self._close = parts.panel(script=script("opened_take"))
                 self._take = TakePanel(self._services, self._jobs, "history-take")
                 with gr.Column(visible=False) as self._tools:
-                    self._delete = ConfirmedButton("Delete take", "It moves to the trash.")
+                    self._delete = ConfirmedButton(_("Delete take"), _("It moves to the trash."))
         several.on_download(self._export, self._marked)
         self._listen(studio, tab)
         self._filters.keep(studio, tab)
@@ -106,7 +107,7 @@ class HistoryTab:
         takes, found = self._services.takes, filters.wanted(*sought)
         fitting = takes.list(wanted=found)
         count = len(fitting)
-        first, _ = self._pager.span(page, count)
+        first, _unused = self._pager.span(page, count)
         rows = [(take.id, take) for take in fitting[first : first + PAGE]]
         known = set(takes.ids())
         marked = [take_id for take_id in marked if take_id in known]
@@ -116,12 +117,12 @@ class HistoryTab:
             chosen=chosen,
             marked=marked,
             deleted=len(deleted),
-            empty=NO_MATCH if known else NO_TAKES,
+            empty=_(NO_MATCH if known else NO_TAKES),
         )
-        _, _, voice, engine, *_ = sought
+        _search, _kind, voice, engine, *_rest = sought
         menus = filters.choices(takes.choices(), voice, engine)
         pair = len(marked) == 2
-        compare = gr.update(value=COMPARE if pair else COMPARE_WHAT, interactive=pair)
+        compare = gr.update(value=_(COMPARE if pair else COMPARE_WHAT), interactive=pair)
         return [table, marked, deleted, compare, *menus, *self._pager.show(page, count)]
 
     def _act(
@@ -152,7 +153,11 @@ class HistoryTab:
         elif act == "undo":
             restored = [self._services.takes.restore(trash_id) for trash_id in deleted]
             deleted, trash = [], self._trash.show()
-            notify("Restored." if len(restored) == 1 else f"{len(restored)} takes are restored.")
+            notify(
+                _("Restored.")
+                if len(restored) == 1
+                else _("{count} takes are restored.", count=len(restored))
+            )
         return [*shown, *self._show_page(page, marked, deleted, chosen, *sought), *trash]
 
     def _show_addressed(self, take_id: str) -> list[Any]:
@@ -195,7 +200,7 @@ class HistoryTab:
         self, page: int, marked: list[str], deleted: list[str], chosen: str, *sought: Any
     ) -> list[Any]:
         if not marked:
-            raise BadInputError("No takes are selected.", "Tick the takes in the list first.")
+            raise BadInputError(_("No takes are selected."), _("Tick the takes in the list first."))
         return self._delete_all(marked, page, marked, chosen, *sought)
 
     def _delete_all(
@@ -210,7 +215,7 @@ class HistoryTab:
 
     def _show_two(self, marked: list[str]) -> Any:
         if len(marked) != 2:
-            raise BadInputError("Two takes can be compared.", "Tick two of them in the list.")
+            raise BadInputError(_("Two takes can be compared."), _("Tick two of them in the list."))
         return self._comparison.show(*marked)
 
     def _export(self, what: str, marked: list[str]) -> Path:

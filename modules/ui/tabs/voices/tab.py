@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from modules.core_components.errors import NotFoundError
 from modules.core_components.jobs.job import ACTIVE
+from modules.core_components.texts import _, mark
 from modules.tools.models.tuned_models import EXPORT_TUNED, submit_export
 from modules.tools.services import Services
 from modules.tools.voices import voice_cards
@@ -37,22 +38,32 @@ from modules.ui.widgets.parts import LOADING, hidden_text, panel
 
 SEQUENCE = "voices"
 KIND_WORDS = {
-    SAMPLE: ("Sample", "Samples"),
-    DESIGNED: ("Designed", "Designed"),
-    MIXED: ("Mixed", "Mixed"),
-    TRAINED: ("Trained", "Trained"),
-    STOCK: ("Stock voice", "Stock voices"),
+    SAMPLE: (mark("Sample"), mark("Samples")),
+    DESIGNED: (mark("Designed"), mark("Designed")),
+    MIXED: (mark("Mixed"), mark("Mixed")),
+    TRAINED: (mark("Trained"), mark("Trained")),
+    STOCK: (mark("Stock voice"), mark("Stock voices")),
 }
-NO_LANGUAGE = {kind: "Any language" if kind == STOCK else "Language not known" for kind in KINDS}
+NO_LANGUAGE = {
+    kind: mark("Any language") if kind == STOCK else mark("Language not known") for kind in KINDS
+}
 # What stands on a card, how it looks, and what it means.
 STATE_WORDS = {
-    READY: ("ready", "good", "It speaks at once."),
-    PREPARING: ("preparing…", "plain", "It is being prepared in the background."),
-    UNPREPARED: ("not prepared yet", "plain", "Its first take takes some seconds longer."),
-    NO_MODEL: ("needs a model", "warn", "Download a speech model in the Models view first."),
-    NO_CONSENT: ("no consent", "bad", "Its owner did not agree."),
+    READY: (mark("ready"), "good", mark("It speaks at once.")),
+    PREPARING: (mark("preparing…"), "plain", mark("It is being prepared in the background.")),
+    UNPREPARED: (
+        mark("not prepared yet"),
+        "plain",
+        mark("Its first take takes some seconds longer."),
+    ),
+    NO_MODEL: (
+        mark("needs a model"),
+        "warn",
+        mark("Download a speech model in the Models view first."),
+    ),
+    NO_CONSENT: (mark("no consent"), "bad", mark("Its owner did not agree.")),
 }
-NO_VOICES = (
+NO_VOICES = mark(
     "No voices yet. Stock voices come with a speech model (Models view; Kokoro is small); your own "
     "begin with a recording in the Voice Clone view."
 )
@@ -64,7 +75,7 @@ class VoicesTab:
     def __init__(self, studio: Studio, tab: gr.Tab) -> None:
         self._services = studio.services
         self._choosers = {view: studio.choosers[view] for view in (CLONE_VIEW, PRESETS_VIEW)}
-        self._panel = panel(part("loading", LOADING), script=script("voice_grid"))
+        self._panel = panel(part("loading", _(LOADING)), script=script("voice_grid"))
         leads_to = hidden_text()
         chosen = [output for one in self._choosers.values() for output in one.outputs]
         self._unchanged = [gr.skip()] * len(chosen)
@@ -102,7 +113,7 @@ class VoicesTab:
             deleted = (name, voice_cards.delete(self._services, key))
             shown = ""
         elif action == "undo":
-            notify(f"{voice_cards.restore(self._services, key)} is back.")
+            notify(_("{name} is back.", name=voice_cards.restore(self._services, key)))
         elif action == "export":
             self._export(key)
         return [self._show(shown, deleted), "", *self._unchanged]
@@ -125,14 +136,17 @@ class VoicesTab:
             submit_export(self._services, card.model_id)
         else:
             submit_sample_export(self._services, card.voice, card.model_id, PACK)
-        notify(f"{card.name} is being exported.", "The Activity view shows how far it is.")
+        notify(
+            _("{name} is being exported.", name=card.name),
+            _("The Activity view shows how far it is."),
+        )
 
 
 def grid_html(cards: tuple[VoiceCard, ...], deleted: tuple[str, str] | None = None) -> Markup:
     """All voices; the browser searches and filters them."""
     counts = {kind: sum(card.kind == kind for card in cards) for kind in KINDS}
     if not cards and deleted is None:
-        return empty_html(NO_VOICES)
+        return empty_html(_(NO_VOICES))
     return render(
         "voice_grid",
         cards=cards,
