@@ -12,6 +12,7 @@ from pathlib import Path
 
 from modules.core_components.atomic import atomic_path
 from modules.core_components.errors import BadInputError
+from modules.core_components.texts import _, mark
 
 TOKEN_FILE = "hub_token"  # noqa: S105 - a file name
 REMOTE_KEYS_FOLDER = "remote_keys"
@@ -22,7 +23,10 @@ class SecretFile:
     """A secret in one file. Every call looks at the file, so that all processes agree."""
 
     plausible = re.compile(r"[!-~]{1,512}")
-    complaint = ("That is not a key.", "A key has no blanks, and only letters, digits and signs.")
+    complaint = (
+        mark("That is not a key."),
+        mark("A key has no blanks, and only letters, digits and signs."),
+    )
     about = "key"
 
     def __init__(self, path: Path) -> None:
@@ -45,7 +49,7 @@ class SecretFile:
         what was given, and DiskFullError."""
         secret = secret.strip()
         if not self.plausible.fullmatch(secret):
-            raise BadInputError(*self.complaint, self.about)
+            raise BadInputError(*map(_, self.complaint), self.about)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(self._path) as partial:
             # With its rights from the first byte on, not given to it afterwards.
@@ -65,8 +69,8 @@ class AccessToken(SecretFile):
 
     plausible = re.compile(r"[A-Za-z0-9_.-]{8,256}")
     complaint = (
-        "That is not an access token.",
-        "Copy one from https://huggingface.co/settings/tokens; it begins with hf_.",
+        mark("That is not an access token."),
+        mark("Copy one from https://huggingface.co/settings/tokens; it begins with hf_."),
     )
     about = "token"
 

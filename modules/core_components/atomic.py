@@ -19,20 +19,21 @@ from pathlib import Path
 from typing import Any
 
 from modules.core_components.errors import DiskFullError, NotWritableError, StudioError
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 
 logger = logging.getLogger(__name__)
 
 _PARTIAL_MARK = ".partial-"
 _NO_SPACE = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 # Why a folder cannot be written to, by the system's number.
+_NO_RIGHT = mark("you have no right to write there")
 _REFUSALS = {
-    errno.EROFS: "its disk is read-only",
-    errno.EACCES: "you have no right to write there",
-    errno.EPERM: "you have no right to write there",
-    errno.ENOTDIR: "a part of its path is a file",
-    errno.EEXIST: "it is a file",
-    errno.ENAMETOOLONG: "a name in its path is too long",
+    errno.EROFS: mark("its disk is read-only"),
+    errno.EACCES: _NO_RIGHT,
+    errno.EPERM: _NO_RIGHT,
+    errno.ENOTDIR: mark("a part of its path is a file"),
+    errno.EEXIST: mark("it is a file"),
+    errno.ENAMETOOLONG: mark("a name in its path is too long"),
 }
 _REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG}
 _PROBE_BYTES = 4096
@@ -116,9 +117,10 @@ def explain_write_error(error: OSError, folder: Path | None = None) -> StudioErr
     where = folder or (path.parent if path else None)
     if error.errno in _NO_SPACE:
         return _no_room(path.name if path and folder is None else "", where)
-    reason = _REFUSALS.get(error.errno or 0, error.strerror or str(error))
+    known = _REFUSALS.get(error.errno or 0)
+    reason = _(known) if known else error.strerror or str(error)
     return NotWritableError(
-        _("{where} cannot be written to: {reason}.", where=where or "The folder", reason=reason),
+        _("{where} cannot be written to: {reason}.", where=where or _("The folder"), reason=reason),
         _("Choose another folder, or make this one writable."),
     )
 
@@ -129,10 +131,12 @@ def is_refused_write(error: OSError) -> bool:
 
 
 def _no_room(name: str, folder: Path | None) -> DiskFullError:
-    where = f"where {folder} lies" if folder else "on the disk"
+    what = name or folder or _("the file")
     return DiskFullError(
-        _("There was no room on the disk to write {name}.", name=name or folder or "the file"),
-        _("Free some space {where} and try again.", where=where),
+        _("There was no room on the disk to write {name}.", name=what),
+        _("Free some space where {folder} lies and try again.", folder=folder)
+        if folder
+        else _("Free some space on the disk and try again."),
     )
 
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from modules.core_components.errors import BadInputError
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.core_components.validation import bad_input
 
 PREFIX = "remote:"
@@ -52,9 +52,9 @@ class Remote(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    url: str = Field(title="Address")
+    url: str = Field(title=mark("Address"))
     kind: RemoteKind = "openai"
-    timeout_s: float = Field(120.0, title="Longest silence", ge=1, le=3600)
+    timeout_s: float = Field(120.0, title=mark("Longest silence"), ge=1, le=3600)
     models: Mapping[str, RemoteModel] = Field(default={}, max_length=MOST_MODELS)
 
     @field_validator("url")
@@ -89,13 +89,14 @@ def read_address(given: str) -> str:
         parts = urlsplit("")
     is_plain = not (parts.query or parts.fragment or re.search(r"[\s\x00-\x1f]", given))
     if parts.scheme not in ("http", "https") or not parts.hostname or not is_plain:
-        raise ValueError(
-            f"{given[:100]!r} is not the address of a server.\n"
-            "Give one such as http://192.168.1.20:7860."
-        )
+        message = _("{address!r} is not the address of a server.", address=given[:100])
+        hint = _("Give one such as http://192.168.1.20:7860.")
+        raise ValueError(f"{message}\n{hint}")
     if "@" in parts.netloc:
         # The address is shown and kept with the settings; a password must not be.
-        raise ValueError("An address cannot have a name or password in it.\nGive the key apart.")
+        message = _("An address cannot have a name or password in it.")
+        hint = _("Give the key apart.")
+        raise ValueError(f"{message}\n{hint}")
     return given.rstrip("/").removesuffix("/v1").rstrip("/")
 
 
@@ -129,7 +130,7 @@ def _parse_one(name: str, about: Any) -> Remote:
     try:
         return about if isinstance(about, Remote) else Remote.model_validate(about)
     except ValidationError as error:
-        fault = bad_input(error, Remote, "field of a remote")
+        fault = bad_input(error, Remote, mark("field of a remote"))
         raise BadInputError(f"{name}: {fault.message}", fault.hint, fault.about) from error
 
 

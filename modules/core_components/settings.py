@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 USER_FILE = "config.json"
 # The value of a fallback model that says: there is none, a model that cannot be used is an error.
-NO_FALLBACK = "none"
+NO_FALLBACK = mark("none")
 # Weights are large: several studios, and the tests, may share one folder of them.
 MODELS_FOLDER_VARIABLE = "VOICE_STUDIO_MODELS"
 
@@ -88,7 +88,7 @@ def _parse_one(model_id: str, own: Any) -> ModelSettings:
     try:
         return ModelSettings.model_validate(own)
     except ValidationError as error:
-        fault = bad_input(error, ModelSettings, "setting")
+        fault = bad_input(error, ModelSettings, mark("setting"))
         raise BadInputError(f"{model_id}: {fault.message}", fault.hint, fault.about) from error
 
 
@@ -359,9 +359,11 @@ class Settings(BaseModel):
         restart=True,
     )
 
-    model_settings: Mapping[str, ModelSettings] = Field(default={}, title="Settings of models")
+    model_settings: Mapping[str, ModelSettings] = Field(
+        default={}, title=mark("Settings of models")
+    )
     # Servers on other machines that speak and transcribe, by name; see `remotes`.
-    remotes: Mapping[str, Remote] = Field(default={}, title="Remotes")
+    remotes: Mapping[str, Remote] = Field(default={}, title=mark("Remotes"))
 
     @field_validator("*", mode="before")
     @classmethod
@@ -370,7 +372,8 @@ class Settings(BaseModel):
         if not (info.field_name or "").endswith("_folder") or not isinstance(value, (str, Path)):
             return value
         if not str(value).strip():
-            raise ValueError("No folder is given.\nName a folder.")
+            message, hint = _("No folder is given."), _("Name a folder.")
+            raise ValueError(f"{message}\n{hint}")
         return (info.data["root"] / value).resolve()
 
     @field_validator("cluster_address")
@@ -378,10 +381,9 @@ class Settings(BaseModel):
     def _read_address(cls, value: str) -> str:
         value = value.strip()
         if value and not _ADDRESS.fullmatch(value):
-            raise ValueError(
-                f"{value!r} is not the address of a cluster.\nGive host and port of its head, such "
-                "as 10.0.0.5:6379."
-            )
+            message = _("{address!r} is not the address of a cluster.", address=value)
+            hint = _("Give host and port of its head, such as 10.0.0.5:6379.")
+            raise ValueError(f"{message}\n{hint}")
         return value
 
     @field_validator("allowed_hosts", mode="before")
@@ -395,10 +397,12 @@ class Settings(BaseModel):
         names = [name.lower() for name in value.replace(",", " ").split()]
         for name in names:
             if not _HOST_NAME.fullmatch(name):
-                raise ValueError(
-                    f"{name!r} is not a host name.\nGive names without port or path, such as "
-                    "host.docker.internal or *.example.org."
+                message = _("{name!r} is not a host name.", name=name)
+                hint = _(
+                    "Give names without port or path, such as host.docker.internal or "
+                    "*.example.org."
                 )
+                raise ValueError(f"{message}\n{hint}")
         return ", ".join(names)
 
     @field_validator("gpu_memory_budgets", mode="before")
@@ -407,7 +411,7 @@ class Settings(BaseModel):
         """Gigabytes by GPU; config.json of earlier versions has "cuda:0=8, cuda:1=20"."""
         if isinstance(value, str):
             rows = (part.partition("=") for part in value.split(",") if part.strip())
-            value = {device.strip(): gigabytes.strip() for device, _, gigabytes in rows}
+            value = {device.strip(): gigabytes.strip() for device, _unused, gigabytes in rows}
         if not isinstance(value, Mapping):
             return value
         return dict(_gpu_budget(str(device), given) for device, given in value.items())
@@ -440,10 +444,11 @@ def _gpu_budget(device: str, given: Any) -> tuple[str, float]:
         gigabytes = -1.0
     low, high = _GPU_BUDGET_GB
     if not device.startswith(("cuda:", "mps")) or not low <= gigabytes <= high:
-        raise ValueError(
-            f"{device!r} with {given!r} is not the memory of a GPU.\n"
-            "Name a GPU and its gigabytes, such as cuda:0 and 8."
+        message = _(
+            "{device!r} with {given!r} is not the memory of a GPU.", device=device, given=given
         )
+        hint = _("Name a GPU and its gigabytes, such as cuda:0 and 8.")
+        raise ValueError(f"{message}\n{hint}")
     return device, gigabytes
 
 
@@ -543,7 +548,7 @@ def _validate(values: Mapping[str, Any]) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        raise bad_input(error, Settings, "setting", internal=("root",)) from error
+        raise bad_input(error, Settings, mark("setting"), internal=("root",)) from error
 
 
 def _plain(settings: Settings, name: str, given: Any) -> Any:

@@ -9,32 +9,33 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from modules.core_components.errors import BadInputError
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 
-# What a value of a type is called.
+# What a value of a type is called; `_` translates it where it is shown.
 KIND_NAMES: Mapping[type, str] = {
-    bool: "yes or no",
-    int: "a whole number",
-    float: "a number",
-    str: "text",
+    bool: mark("yes or no"),
+    int: mark("a whole number"),
+    float: mark("a number"),
+    str: mark("text"),
 }
+_TABLE = mark("a table of names and values")
 _KINDS = {
-    "bool_type": "yes or no",
-    "string_type": "text",
-    "is_instance_of": "text",  # a folder
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "dict_type": "a table of names and values",
-    "model_type": "a table of names and values",
-    "finite_number": "a number",
+    "bool_type": KIND_NAMES[bool],
+    "string_type": KIND_NAMES[str],
+    "is_instance_of": KIND_NAMES[str],  # a folder
+    "int_type": KIND_NAMES[int],
+    "int_from_float": KIND_NAMES[int],
+    "float_type": KIND_NAMES[float],
+    "dict_type": _TABLE,
+    "model_type": _TABLE,
+    "finite_number": KIND_NAMES[float],
 }
 
 
 def label_of(model: type[BaseModel], name: str) -> str:
-    """What users call a field: its title, or its name where it has none."""
+    """What users call a field, in the language of the page: its title, or its name without one."""
     field = model.model_fields.get(name)
-    return (field.title if field else None) or name
+    return _(field.title) if field and field.title else name
 
 
 def bad_input(
@@ -42,7 +43,8 @@ def bad_input(
 ) -> BadInputError:
     """The first fault of `error` in words.
 
-    `noun` is what a field is called: "setting", "option"; `internal` fields are never named.
+    `noun` is what a field is called: "setting", "option", marked for translation; `internal` fields
+    are never named.
     """
     fault = error.errors(include_url=False)[0]
     path, given, kind = fault["loc"], fault.get("input"), fault["type"]
@@ -52,9 +54,8 @@ def bad_input(
     if kind == "extra_forbidden":
         return unknown_name(noun, name, [n for n in model.model_fields if n not in internal])
     if kind == "literal_error":
-        choices = (
-            context["expected"].replace("'", "").replace(" or ", ", ").replace('""', "nothing")
-        )
+        choices = context["expected"].replace("'", "").replace(" or ", ", ")
+        choices = choices.replace('""', _("nothing"))
         return BadInputError(
             _("{label} cannot be {given!r}.", label=label, given=given),
             _("Choose {choices}.", choices=choices),
@@ -70,9 +71,9 @@ def bad_input(
     if kind in _KINDS:
         return BadInputError(
             _(
-                "{label} must be {kinds}, not {given!r}.",
+                "{label} must be {kind}, not {given!r}.",
                 label=label,
-                kinds=_KINDS[kind],
+                kind=_(_KINDS[kind]),
                 given=given,
             ),
             about=name,
@@ -88,7 +89,7 @@ def unknown_name(noun: str, name: str, known: Sequence[str]) -> BadInputError:
     """For a name that does not exist; the hint lists the near ones, or all."""
     near = difflib.get_close_matches(name, known, n=3) or sorted(known)
     return BadInputError(
-        _("There is no {noun} {name!r}.", noun=noun, name=name),
+        _("There is no {noun} {name!r}.", noun=_(noun), name=name),
         _("There are: {near}.", near=", ".join(near)),
         name,
     )

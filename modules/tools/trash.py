@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from modules.core_components.errors import NotFoundError
 from modules.core_components.library.trash import Trash
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.tools.listening.transcripts import DeletedTranscripts
 from modules.tools.services import Services
 
@@ -36,14 +36,14 @@ class TrashItem:
 
 
 KINDS: Mapping[str, Callable[[Services], _Library]] = {
-    "sample": lambda services: services.samples,
-    "take": lambda services: services.takes,
-    "voice": lambda services: services.voices,
-    "transcript": DeletedTranscripts,
-    "conversation": lambda services: services.conversations,
-    "dataset": lambda services: services.datasets,
-    "training": lambda services: services.training_runs,
-    "fine-tuned model": lambda services: services.tuned_models,
+    mark("sample"): lambda services: services.samples,
+    mark("take"): lambda services: services.takes,
+    mark("voice"): lambda services: services.voices,
+    mark("transcript"): DeletedTranscripts,
+    mark("conversation"): lambda services: services.conversations,
+    mark("dataset"): lambda services: services.datasets,
+    mark("training"): lambda services: services.training_runs,
+    mark("fine-tuned model"): lambda services: services.tuned_models,
 }
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from modules.core_components.access_token import AccessToken
-from modules.core_components.ai_models.catalog import Catalog, ModelEntry
+from modules.core_components.ai_models.catalog import TASK_NAMES, Catalog, ModelEntry
 from modules.core_components.ai_models.downloads import Downloader
 from modules.core_components.ai_models.engines.catalog_engine import EngineContext
 from modules.core_components.ai_models.engines.registry import (
@@ -159,10 +159,10 @@ class BaseManager(LoaderRecipe):
         if spec.entry.task != self.task:
             raise NotFoundError(
                 _(
-                    "{label} is for {task}, not for {task_2}.",
+                    "{label} is for {task}, not for {other_task}.",
                     label=spec.entry.label,
-                    task=spec.entry.task,
-                    task_2=self.task,
+                    task=_(TASK_NAMES[spec.entry.task]),
+                    other_task=_(TASK_NAMES[self.task]),
                 ),
                 _("There are: {engine_ids}.", engine_ids=", ".join(self.engine_ids())),
             )
@@ -185,8 +185,8 @@ class BaseManager(LoaderRecipe):
             return Availability("ready")
         return Availability(
             "not downloaded",
-            f"{spec.entry.label} is not installed.",
-            "Download it on the Models tab.",
+            _("{label} is not installed.", label=spec.entry.label),
+            _("Download it on the Models tab."),
             f"Missing: {', '.join(self.catalog.missing_files(spec.entry))}. Download it with "
             f"`models download {model_id}`.",
         )

@@ -28,7 +28,7 @@ from pydantic import (
 
 from modules.core_components import atomic
 from modules.core_components.errors import NotFoundError, StudioError
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -45,6 +45,26 @@ Ability = Literal[
     "clone", "voice-match", "stock-voices", "streaming", "styles", "speakers", "voice-design",
     "word-times", "language-detection", "several-clips",
 ]  # fmt: skip
+
+
+# What people call the tasks and the abilities; `_` translates it where it is shown.
+TASK_NAMES: Mapping[str, str] = {
+    "text-to-speech": mark("text-to-speech"),
+    "speech-to-text": mark("speech-to-text"),
+    "support": mark("support"),
+}
+ABILITY_NAMES: Mapping[str, str] = {
+    "clone": mark("clone"),
+    "voice-match": mark("voice match"),
+    "stock-voices": mark("stock voices"),
+    "streaming": mark("streaming"),
+    "styles": mark("styles"),
+    "speakers": mark("speakers"),
+    "voice-design": mark("voice design"),
+    "word-times": mark("word times"),
+    "language-detection": mark("language detection"),
+    "several-clips": mark("several clips"),
+}
 
 
 class CatalogError(StudioError):
@@ -153,7 +173,7 @@ class HubSource:
 
     @property
     def label(self) -> str:
-        return f"the Hugging Face hub ({self.repository})"
+        return _("the Hugging Face hub ({repository})", repository=self.repository)
 
 
 @dataclass(frozen=True)
@@ -213,7 +233,7 @@ class RegistrySource:
     @property
     def label(self) -> str:
         registries = dict.fromkeys(REGISTRIES[package.registry] for package in self.packages)
-        return f"the package registries ({' and '.join(registries)})"
+        return _("the package registries ({registries})", registries=_(" and ").join(registries))
 
 
 Source = HubSource | RegistrySource
@@ -356,7 +376,7 @@ def parse_catalog(path: Path) -> tuple[ModelEntry, ...]:
             )
         )
     for name, licence in licences.items():
-        _validate(_LICENCE, licence, f"licence {name!r}")
+        _validate(_LICENCE, licence, _("licence {name!r}", name=name))
     entries = tuple(_entry(item, families, licences) for item in models)
     _check_unique(entries)
     return entries
@@ -364,22 +384,22 @@ def parse_catalog(path: Path) -> tuple[ModelEntry, ...]:
 
 def _entry(own: Any, families: Mapping[str, Any], licences: Mapping[str, Any]) -> ModelEntry:
     """A model, which takes what it does not say itself from its family."""
-    where = f"model {own.get('id')!r}"
+    where = _("model {id!r}", id=own.get("id"))
     if own.get("family") not in families:
         raise CatalogError(
             _(
-                "In the catalog, {where} has no known family ({get!r}).",
+                "In the catalog, {where} has no known family ({family!r}).",
                 where=where,
-                get=own.get("family"),
+                family=own.get("family"),
             )
         )
     item = {**families[own["family"]], **own}
     if item.get("licence") not in licences:
         raise CatalogError(
             _(
-                "In the catalog, {where} has the unknown licence {get!r}.",
+                "In the catalog, {where} has the unknown licence {licence!r}.",
                 where=where,
-                get=item.get("licence"),
+                licence=item.get("licence"),
             )
         )
     entry: ModelEntry = _validate(_ENTRY, {**item, "licence": licences[item["licence"]]}, where)
@@ -400,11 +420,11 @@ def _validate(kind: TypeAdapter[Any], content: Any, where: str) -> Any:
         place = ".".join(map(str, fault["loc"]))
         raise CatalogError(
             _(
-                "In the catalog, {where}: {place}: {fault} ({fault_2!r}).",
+                "In the catalog, {where}: {place}: {fault} ({given!r}).",
                 where=where,
                 place=place,
                 fault=fault["msg"],
-                fault_2=fault["input"],
+                given=fault["input"],
             )
         ) from error
 
@@ -449,7 +469,7 @@ class Catalog:
         near = difflib.get_close_matches(model_id, self._entries, n=3, cutoff=0.4)
         raise NotFoundError(
             _("There is no model {model_id!r}.", model_id=model_id),
-            _("Did you mean {near}?", near=" or ".join(near))
+            _("Did you mean {near}?", near=_(" or ").join(near))
             if near
             else _("The Models tab lists them all."),
             details="`models list` shows the models.",

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-QUEUED = "queued"
-RUNNING = "running"
-DONE = "done"
-FAILED = "failed"
-CANCELLED = "cancelled"
-INTERRUPTED = "interrupted"
+from modules.core_components.texts import mark
+
+# Stored as they are; `_` translates them where they are shown.
+QUEUED = mark("queued")
+RUNNING = mark("running")
+DONE = mark("done")
+FAILED = mark("failed")
+CANCELLED = mark("cancelled")
+INTERRUPTED = mark("interrupted")
 
 ACTIVE = (QUEUED, RUNNING)
 FINISHED = (DONE, FAILED, CANCELLED)

@@ -236,7 +236,7 @@ class JobRunner:
             logger.exception("Job %s (%s) failed", job.id, job.title)
             return {
                 "state": FAILED,
-                "error": "Something went wrong inside the studio.",
-                "hint": "Try again. If it happens again, please report it with the log.",
+                "error": _("Something went wrong inside the studio."),
+                "hint": _("Try again. If it happens again, please report it with the log."),
             }
         return {"state": DONE, "result": result}

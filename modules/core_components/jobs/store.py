@@ -299,7 +299,7 @@ class JobStore:
                 _(
                     "The job {title!r} is {state}; it cannot be resumed.",
                     title=job.title,
-                    state=job.state,
+                    state=_(job.state),
                 )
             )
         return job
@@ -313,7 +313,7 @@ class JobStore:
             ).rowcount
         if not gone:
             raise BadInputError(
-                _("The job {title!r} is {state}.", title=job.title, state=job.state),
+                _("The job {title!r} is {state}.", title=job.title, state=_(job.state)),
                 _("Cancel it first."),
             )
 

@@ -222,7 +222,7 @@ def _write(
                     _("{name} is larger than the archive says, and was refused.", name=name)
                 )
             file.write(block)
-            progress(size / max(member.file_size, 1), f"Unpacking {name}")
+            progress(size / max(member.file_size, 1), _("Unpacking {name}", name=name))
 
 
 def _chosen(

@@ -24,7 +24,7 @@ from modules.core_components.library.names import display_name, free_stem, safe_
 from modules.core_components.library.takes import TakeLibrary
 from modules.core_components.library.trash import Trash, name_in
 from modules.core_components.text.script import parse_script
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.core_components.values import Take, Word
 
 logger = logging.getLogger(__name__)
@@ -158,7 +158,7 @@ class ConversationLibrary:
 
     def __init__(self, folder: Path, now: Callable[[], datetime] = _now) -> None:
         self.folder = folder
-        self.trash = Trash(folder, "conversation")
+        self.trash = Trash(folder, mark("conversation"))
         self._now = now
         self._lock = threading.RLock()
 

@@ -47,7 +47,7 @@ from modules.core_components.errors import (
 from modules.core_components.library.names import display_name, free_stem, safe_stem, same_name_key
 from modules.core_components.library.trash import Trash, name_in
 from modules.core_components.text.language_codes import language_tag
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -171,7 +171,7 @@ class DatasetLibrary:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder.resolve()
-        self.trash = Trash(self.folder, "dataset")
+        self.trash = Trash(self.folder, mark("dataset"))
         self._thread_lock = threading.RLock()
         # Records by path, with the size and time of the file they were read from.
         self._read: dict[Path, tuple[tuple[int, int], Source]] = {}

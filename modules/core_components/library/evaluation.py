@@ -8,6 +8,7 @@ from statistics import fmean, median
 from typing import Any
 
 from modules.core_components.speaker_scale import FIRST_ENCODER, speaker_scale
+from modules.core_components.texts import _
 
 BASE = "base"
 SENTENCE, HELD_OUT = "sentence", "held out"
@@ -112,7 +113,7 @@ def propose(
     """
     tuned = [row for row in rows if not row.is_base]
     if not tuned:
-        return "", "There is no checkpoint to choose."
+        return "", _("There is no checkpoint to choose.")
     steady = [row for row in tuned if _in_length(row)] or tuned
     equal = speaker_scale(speaker_encoder).equal
     fewest = min((_words(row) for row in steady), default=0.0)
@@ -122,7 +123,7 @@ def propose(
     best = min(alike, key=lambda row: (_loss(row), row.checkpoint))
     base = next((row for row in rows if row.is_base), None)
     if base is not None and not _beats(best, base, equal):
-        return "", (
+        return "", _(
             "No checkpoint is understood better or sounds more like the speaker than the base: "
             "more or cleaner recordings would help more than more training."
         )
@@ -132,12 +133,23 @@ def propose(
 def _why(best: JudgedCheckpoint, count: int) -> str:
     facts = []
     if best.similarity is not None:
-        facts.append(f"likeness {best.similarity:.2f}")
+        facts.append(_("likeness {similarity:.2f}", similarity=best.similarity))
     if best.word_error_rate is not None:
-        facts.append(f"{best.word_error_rate:.0%} of the words misunderstood")
-    reasons = " and ".join(facts) or "nothing could be measured but its loss"
-    among = f"the most like the speaker of {count}" if count > 1 else "the only one"
-    return f"Step {best.checkpoint} is {among} that is understood as well as any: {reasons}."
+        facts.append(_("{rate:.0%} of the words misunderstood", rate=best.word_error_rate))
+    reasons = _(" and ").join(facts) or _("nothing could be measured but its loss")
+    if count > 1:
+        return _(
+            "Step {step} is the most like the speaker of {count} that is understood as well as "
+            "any: {reasons}.",
+            step=best.checkpoint,
+            count=count,
+            reasons=reasons,
+        )
+    return _(
+        "Step {step} is the only one that is understood as well as any: {reasons}.",
+        step=best.checkpoint,
+        reasons=reasons,
+    )
 
 
 def _beats(best: JudgedCheckpoint, base: JudgedCheckpoint, equal: float) -> bool:

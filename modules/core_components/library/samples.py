@@ -21,7 +21,7 @@ from modules.core_components.errors import BadInputError, NotFoundError
 from modules.core_components.library.audio_folder import AudioFolder
 from modules.core_components.library.names import display_name, numbered, safe_stem, same_name_key
 from modules.core_components.library.records import sample_from_json, sample_to_json
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.core_components.values import Consent, Sample, Speech
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class SampleLibrary:
         max_duration_s: float,
         check: Callable[[Speech], tuple[SampleFinding, ...]] = check_sample,
     ) -> None:
-        self._files = AudioFolder(folder, {".wav"}, "sample")
+        self._files = AudioFolder(folder, {".wav"}, mark("sample"))
         self.trash = self._files.trash
         self._max_duration_s = max_duration_s
         self._check = check
@@ -196,7 +196,9 @@ class SampleLibrary:
                 consent=_named(consent, _speaker_of(sample)) or sample.consent,
             )
         )
-        already = f"This recording already lies here as {known.name!r}; it was not kept twice."
+        already = _(
+            "This recording already lies here as {name!r}; it was not kept twice.", name=known.name
+        )
         return replace(known, info={**known.info, "warnings": [already, *warnings]})
 
     def _written(self, sample: Sample) -> Sample:

@@ -19,7 +19,7 @@ from modules.core_components.errors import NotFoundError
 from modules.core_components.library.audio_folder import AudioFolder
 from modules.core_components.library.names import safe_stem
 from modules.core_components.library.records import take_from_json, take_to_json
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.core_components.values import Speech, Take
 
 _STAMP_FORMAT = "%Y%m%d-%H%M%S-%f"
@@ -83,7 +83,7 @@ class TakeLibrary:
     """
 
     def __init__(self, folder: Path, now: Callable[[], datetime] = _now) -> None:
-        self._files = AudioFolder(folder, {f".{fmt}" for fmt in FORMATS}, "take")
+        self._files = AudioFolder(folder, {f".{fmt}" for fmt in FORMATS}, mark("take"))
         self.trash = self._files.trash
         self._now = now
         # By path, with what tells whether it was changed since: reading thousands takes seconds.

@@ -24,7 +24,7 @@ from modules.core_components.library.training_events import (
     read_events,
 )
 from modules.core_components.library.trash import Trash, name_in
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 
 logger = logging.getLogger(__name__)
 
@@ -138,7 +138,7 @@ class TrainingRunLibrary:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.trash = Trash(folder, "training")
+        self.trash = Trash(folder, mark("training"))
         self._lock = threading.RLock()
 
     def list(self) -> tuple[TrainingRun, ...]:

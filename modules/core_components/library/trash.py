@@ -26,7 +26,8 @@ class TrashEntry:
 
 
 class Trash:
-    """What was deleted from `folder`. `noun` is what one such thing is called in errors."""
+    """What was deleted from `folder`. `noun` is what one such thing is called in errors; it is
+    marked for translation."""
 
     def __init__(self, folder: Path, noun: str) -> None:
         self._folder = folder / ".trash"
@@ -66,7 +67,11 @@ class Trash:
             if place.name == entry_id:
                 return place
         raise NotFoundError(
-            _("There is no {noun} {entry_id!r} in the trash.", noun=self._noun, entry_id=entry_id),
+            _(
+                "There is no {noun} {entry_id!r} in the trash.",
+                noun=_(self._noun),
+                entry_id=entry_id,
+            ),
             _("The trash may have been emptied."),
         )
 

@@ -24,7 +24,7 @@ from modules.core_components.library.names import (
     same_name_key,
 )
 from modules.core_components.library.trash import Trash, name_in
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class TunedModelLibrary:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
-        self.trash = Trash(self.folder, "fine-tuned model")
+        self.trash = Trash(self.folder, mark("fine-tuned model"))
         self._lock = threading.RLock()
 
     def list(self) -> tuple[TunedModel, ...]:

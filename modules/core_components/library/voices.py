@@ -15,7 +15,7 @@ from modules.core_components.errors import BadInputError, CorruptFileError, NotF
 from modules.core_components.library.audio_folder import AudioFolder
 from modules.core_components.library.names import display_name, safe_stem, same_name_key
 from modules.core_components.text.markup import MOST_ENTRIES, check_entry
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.core_components.values import OwnVoice
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class VoiceLibrary:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._files = AudioFolder(folder, {SUFFIX}, "voice")
+        self._files = AudioFolder(folder, {SUFFIX}, mark("voice"))
         self.trash = self._files.trash
 
     def list(self, model_id: str = "") -> tuple[OwnVoice, ...]:

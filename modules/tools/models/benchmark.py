@@ -21,7 +21,7 @@ from modules.core_components.library.names import unique_path
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
 from modules.core_components.remotes import remote_of
 from modules.core_components.text.word_errors import word_error_rate
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.core_components.values import Speech, VoicePrompt
 from modules.core_components.version import APP_VERSION, computing_environment
 from modules.tools.listening.transcribe import transcribe_speech
@@ -35,14 +35,14 @@ from modules.tools.voices.preset_voices import nearest_language, preset_voices
 logger = logging.getLogger(__name__)
 
 HEADERS = (
-    "Model",
-    "Load",
-    "First audio",
-    "Real-time factor",
-    "Memory",
-    "GPU",
-    "Word errors",
-    "Note",
+    mark("Model"),
+    mark("Load"),
+    mark("First audio"),
+    mark("Real-time factor"),
+    mark("Memory"),
+    mark("GPU"),
+    mark("Word errors"),
+    mark("Note"),
 )
 
 
@@ -123,18 +123,18 @@ def cells(figures: ModelFigures) -> tuple[str, ...]:
     """A row under HEADERS."""
     return (
         figures.label,
-        _number(figures.load_s, "{:.1f} s"),
-        _number(figures.first_s, "{:.2f} s"),
-        _number(figures.real_time_factor, "{:.2f}"),
-        _number(figures.peak_cpu_bytes, _("{:,.0f} MB"), 1e-6),
-        _number(figures.peak_gpu_bytes or None, _("{:,.0f} MB"), 1e-6),
-        _number(figures.word_error_rate, "{:.1f} %", 100.0),
+        _number(figures.load_s, mark("{number:.1f} s")),
+        _number(figures.first_s, mark("{number:.2f} s")),
+        _number(figures.real_time_factor, mark("{number:.2f}")),
+        _number(figures.peak_cpu_bytes, mark("{number:,.0f} MB"), 1e-6),
+        _number(figures.peak_gpu_bytes or None, mark("{number:,.0f} MB"), 1e-6),
+        _number(figures.word_error_rate, mark("{number:.1f} %"), 100.0),
         figures.problem or figures.voice,
     )
 
 
 def _number(value: float | None, form: str, scale: float = 1.0) -> str:
-    return "" if value is None else form.format(value * scale)
+    return "" if value is None else _(form, number=value * scale)
 
 
 TEXT = (
@@ -303,7 +303,7 @@ def run_benchmark(
         found = run.result(complete)
         if found.figures and is_kept:
             keep_benchmark(services, found)
-    progress(1.0, "Done")
+    progress(1.0, _("Done"))
     return found
 
 
@@ -358,7 +358,7 @@ class _Run:
         part = scaled(self._progress, done / self.count, (done + 1) / self.count)
         entry = library.model_state(self._services, model_id).entry
         figures = ModelFigures(model_id, entry.label, entry.task)
-        part(0.0, f"{entry.label}: loading")
+        part(0.0, _("{label}: loading", label=entry.label))
         try:
             library.unload_idle(self._services)
             with PeakMemory() as peak:

@@ -10,7 +10,7 @@ from pathlib import Path
 from modules.core_components.atomic import write_json
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.progress import CancelToken, Progress, no_progress
-from modules.core_components.texts import _
+from modules.core_components.texts import _, ngettext
 from modules.tools.models.benchmark import (
     Benchmark,
     BenchmarkRequest,
@@ -59,9 +59,9 @@ def benchmark_elsewhere(
     speakers, listeners = models_to_measure(services, request.models)
     models = tuple(dict.fromkeys((*speakers, *listeners)))
     named = replace(request, models=request.models and models)
-    title = _("Measure {count} models", count=len(models))
+    title = ngettext("Measure {count} models", "Measure {count} models", len(models))
     with own_folder(services.settings.cache_folder.absolute() / "work", "bench-") as folder:
-        item = WorkItem("Benchmark", {}, folder / "benchmark.json")
+        item = WorkItem(_("Benchmark"), {}, folder / "benchmark.json")
         outcome = executor.run(
             Work(_OPENER, asdict(named), (item,), models, title), progress, cancel
         )

@@ -29,7 +29,7 @@ from modules.core_components.jobs import Job, JobContext
 from modules.core_components.jobs.job import RESUMABLE
 from modules.core_components.library.tuned_models import TunedModel
 from modules.core_components.progress import CancelToken, Progress, no_progress, scaled
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.tools.models.fallback import choose_speaking_model
 from modules.tools.models.memory import manager_of, report_load
 from modules.tools.models.model_names import find_entry
@@ -263,6 +263,12 @@ def _check_device(services: Services, model_id: str) -> None:
         engine.check_device()
 
 
+_AFTERWARDS = {
+    "delete": mark("Wait until that is done, or cancel it, then delete the model."),
+    "unload": mark("Wait until that is done, or cancel it, then unload the model."),
+}
+
+
 def _refuse_if_used(services: Services, model_id: str, purpose: str) -> None:
     users = [
         holder
@@ -274,7 +280,7 @@ def _refuse_if_used(services: Services, model_id: str, purpose: str) -> None:
         label = manager_of(services, model_id).entry(model_id).label
         raise ModelInUseError(
             _("{label} is in use ({users}).", label=label, users=", ".join(users)),
-            _("Wait until that is done, or cancel it, then {purpose} the model.", purpose=purpose),
+            _(_AFTERWARDS[purpose]),
         )
 
 
@@ -313,7 +319,7 @@ def _tuned_overview(services: Services, model: TunedModel, loaded: set[str]) -> 
         usable=services.tts.available(entry.id),
         in_memory=entry.id in loaded,
         folder=model.folder,
-        source=_("fine-tuned from {base}", base=base) if base else "fine-tuned",
+        source=_("fine-tuned from {base}", base=base) if base else _("fine-tuned"),
         tuned=model,
     )
 
@@ -326,7 +332,7 @@ def _overview(services: Services, entry: ModelEntry, loaded: set[str]) -> ModelO
         state=status.state,
         bytes_on_disk=status.bytes_on_disk,
         needs_consent=services.downloader.needs_consent(entry.id),
-        usable=availability.state in ("ready", _("not downloaded")),
+        usable=availability.state in ("ready", "not downloaded"),
         in_memory=entry.id in loaded,
         folder=services.catalog.folder(entry),
         source=status.source,
@@ -350,7 +356,7 @@ def register(services: Services) -> None:
         return {"model": payload["model"]}
 
     def run_load(payload: Mapping[str, Any], job: JobContext) -> Mapping[str, Any]:
-        job.progress(0.0, "Loading")
+        job.progress(0.0, _("Loading"))
         manager = manager_of(services, payload["model"])
         engine = manager.context.engine(payload["model"])
         report_load(manager, engine, job.progress)

@@ -72,10 +72,10 @@ def memory_in_words(services: Services) -> dict[str, str]:
     residents = services.tts.pool.snapshot()
     devices = sorted({resident.device for resident in residents} - {"cpu"})
     return {
-        "Studio": memory_text(memory_in_use("cpu")),
+        _("Studio"): memory_text(memory_in_use("cpu")),
         _("Models in it"): memory_text(sum(one.nbytes for one in residents if one.device == "cpu")),
-        "Free": memory_text(psutil.virtual_memory().available),
-        "Machine": memory_text(total_memory_bytes()),
+        _("Free"): memory_text(psutil.virtual_memory().available),
+        _("Machine"): memory_text(total_memory_bytes()),
         **{
             _("Models on {device}", device=device): memory_text(memory_in_use(device))
             for device in devices
@@ -89,9 +89,9 @@ def free_memory_in_words() -> str:
 
     memory = psutil.virtual_memory()
     return _(
-        "{memory} of {memory_2} of memory free",
-        memory=memory_text(memory.available),
-        memory_2=memory_text(memory.total),
+        "{free} of {total} of memory free",
+        free=memory_text(memory.available),
+        total=memory_text(memory.total),
     )
 
 

@@ -9,7 +9,7 @@ from modules.core_components.ai_models.asr_manager import NEWEST_WHISPERS
 from modules.core_components.ai_models.base_manager import BaseManager
 from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.errors import NotFoundError
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 
 # What a family's name alone means, and faster-whisper's names for the newest large models.
 SHORT_NAMES: Mapping[str, str] = {
@@ -24,7 +24,10 @@ SHORT_NAMES: Mapping[str, str] = {
     "whisper": "whisper-base",
     **{name: f"whisper-{size}" for name, size in NEWEST_WHISPERS.items()},
 }
-_TASKS = {"text-to-speech": "speaking model", "speech-to-text": "listening model"}
+_TASKS = {
+    "text-to-speech": mark("speaking model"),
+    "speech-to-text": mark("listening model"),
+}
 
 
 def find_model(manager: BaseManager, name: str) -> str:
@@ -37,8 +40,9 @@ def find_model(manager: BaseManager, name: str) -> str:
     return find_entry((manager.entry(model_id) for model_id in ids), name, _TASKS[manager.task])
 
 
-def find_entry(entries: Iterable[ModelEntry], name: str, what: str = "model") -> str:
-    """As `find_model`, among these entries. `what` is what the error calls them."""
+def find_entry(entries: Iterable[ModelEntry], name: str, what: str = mark("model")) -> str:
+    """As `find_model`, among these entries. `what` is what the error calls them, marked for
+    translation."""
     known: dict[str, str] = {}
     for entry in entries:
         own = (entry.id, entry.label, entry.id.removeprefix(f"{entry.family}-"))
@@ -51,8 +55,8 @@ def find_entry(entries: Iterable[ModelEntry], name: str, what: str = "model") ->
     similar = difflib.get_close_matches(wanted, known, n=6, cutoff=0.5)
     near = list(dict.fromkeys(known[word] for word in similar))[:3]
     hint = (
-        _("Did you mean {near}?", near=" or ".join(near))
+        _("Did you mean {near}?", near=_(" or ").join(near))
         if near
         else _("There are: {ids}.", ids=", ".join(sorted(ids)))
     )
-    raise NotFoundError(_("There is no {what} {name!r}.", what=what, name=name), hint)
+    raise NotFoundError(_("There is no {what} {name!r}.", what=_(what), name=name), hint)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from modules.core_components.ai_models.base_manager import BaseManager
 from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.errors import StudioError
-from modules.core_components.texts import _
 from modules.tools.services import Services
 
 CLONING_ABILITIES = frozenset({"clone", "voice-match"})
@@ -32,7 +31,7 @@ def option_types(services: Services) -> tuple[type, ...]:
     found = (
         manager.get(model_id).options_type
         for model_id in manager.engine_ids()
-        if manager.availability(model_id).state in ("ready", _("not downloaded"))
+        if manager.availability(model_id).state in ("ready", "not downloaded")
     )
     return tuple(dict.fromkeys(found))
 

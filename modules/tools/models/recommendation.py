@@ -12,7 +12,7 @@ from modules.core_components.progress import CancelToken
 from modules.core_components.remotes import remote_of
 from modules.core_components.text.language_codes import match_language
 from modules.core_components.text.languages import language_name, languages_in_words
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.core_components.units import size_text
 from modules.tools.models.memory import load_plan, smaller_sizes
 from modules.tools.models.ready_models import can_clone, is_voice_match
@@ -21,7 +21,7 @@ from modules.tools.services import Services
 
 CLONE, MATCH = "clone", "match"
 INSTALLED = "installed"
-_WORDS = {CLONE: "true clone", MATCH: "voice match"}
+_WORDS = {CLONE: mark("true clone"), MATCH: mark("voice match")}
 # A second of speech may take so many seconds to keep up with the listener, or to be worth the wait:
 # a slower clone comes after the voice match.
 _KEEPS_UP, _WORTH_THE_WAIT = 1.0, 4.0
@@ -64,11 +64,17 @@ class Recommendation:
         """The line that describes it: way, place, licence, speed, languages."""
         place = _("on another machine") if remote_of(self.model_id) else _("on this machine")
         if not self.is_installed:
-            rest = _("the rest of a download") if self.state == "partial" else _("a download")
-            place = _("{rest} of {size}", rest=rest, size=size_text(self.download_bytes))
-        licence = self.licence.name + ("" if self.licence.commercial else " (non-commercial)")
+            size = size_text(self.download_bytes)
+            place = (
+                _("the rest of a download of {size}", size=size)
+                if self.state == "partial"
+                else _("a download of {size}", size=size)
+            )
+        licence = self.licence.name
+        if not self.licence.commercial:
+            licence = _("{licence} (non-commercial)", licence=licence)
         speed = self.speed.in_words() if self.speed else _("speed not known yet")
-        return _WORDS[self.way], place, licence, speed, self._languages_in_words()
+        return _(_WORDS[self.way]), place, licence, speed, self._languages_in_words()
 
     def _languages_in_words(self) -> str:
         words = languages_in_words(self.languages, most=3) or _("any language")
@@ -76,9 +82,9 @@ class Recommendation:
             words
             if self.speaks_language
             else _(
-                "{words}, not {language_name}",
-                words=words,
-                language_name=language_name(self.language),
+                "{languages}, not {language}",
+                languages=words,
+                language=language_name(self.language),
             )
         )
 
@@ -148,7 +154,7 @@ def _look_at(
         device=services.tts.context_of(entry.id).device_preference,
         memory_bytes=entry.memory_mb * 1_000_000,
     )
-    if availability.state not in ("ready", _("not downloaded")):
+    if availability.state not in ("ready", "not downloaded"):
         return replace(found, problem=availability.message, hint=availability.hint)
     try:
         plan = load_plan(services, entry.id)

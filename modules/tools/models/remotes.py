@@ -26,7 +26,7 @@ from modules.core_components.remotes import (
     parse_remotes,
     remote_of,
 )
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.tools.services import Services
 
 _SETTING = "remotes"
@@ -118,15 +118,18 @@ def remove_remote(services: Services, name: str) -> None:
     remote_key(services.settings.root, name).remove()
 
 
+_NOTHING_HERE = {
+    "download": mark("{model_id} runs on another machine; there is nothing to download here."),
+    "delete": mark("{model_id} runs on another machine; there is nothing to delete here."),
+    "check": mark("{model_id} runs on another machine; there is nothing to check here."),
+}
+
+
 def refuse_remote(model_id: str, purpose: str) -> None:
     """Raises BadInputError for a model of a remote; `purpose` is what cannot be done with it."""
     if name := remote_of(model_id):
         raise BadInputError(
-            _(
-                "{model_id} runs on another machine; there is nothing to {purpose} here.",
-                model_id=model_id,
-                purpose=purpose,
-            ),
+            _(_NOTHING_HERE[purpose], model_id=model_id),
             _("Remove {name} among the other machines to be without it.", name=name),
             "model",
         )
@@ -172,7 +175,9 @@ def _find(services: Services, name: str) -> Remote:
     if name.strip().lower() not in remotes:
         raise NotFoundError(
             _("There is no remote {name!r}.", name=name),
-            _("There are: {remotes}.", remotes=", ".join(remotes) or "none"),
+            _("There are: {names}.", names=", ".join(remotes))
+            if remotes
+            else _("There are: none."),
         )
     return remotes[name.strip().lower()]
 

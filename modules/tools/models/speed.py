@@ -43,7 +43,7 @@ class Speed:
 
     def in_words(self) -> str:
         """For people: how long a second of speech takes."""
-        how = _("measured here") if self.measured else "estimated"
+        how = _("measured here") if self.measured else _("estimated")
         factor = self.real_time_factor
         digits = 2 if factor < 0.1 else 1 if factor < 10 else 0
         return _(
@@ -128,13 +128,7 @@ def _machine_name(threads: int) -> str:
     import torch
 
     capability = torch.backends.cpu.get_cpu_capability()
-    return _(
-        "{node} ({machine}, {capability}, {threads} threads)",
-        node=platform.node(),
-        machine=platform.machine(),
-        capability=capability,
-        threads=threads,
-    )
+    return f"{platform.node()} ({platform.machine()}, {capability}, {threads} threads)"
 
 
 def _device_name(device: str) -> str:

@@ -28,7 +28,7 @@ from modules.core_components.library.tuned_models import (
     read_tuned_model,
 )
 from modules.core_components.progress import CancelToken, Progress, no_progress, phase
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.tools.listening.transcripts import keep_upload
 from modules.tools.models import library
 from modules.tools.services import Services
@@ -63,6 +63,16 @@ _LIMITS = {
 _OTHER_REFERENCE = "ref.wav"
 _BLOCK = 1 << 20
 _SAID_ELSEWHERE = ("name", "label", "base_model", "licence")
+# What the facts on a card are called that the studio writes; others by their keys.
+_FACTS = {
+    "version": mark("Version"),
+    "language": mark("Language"),
+    "created": mark("Created"),
+    "studio": mark("Studio"),
+    "precision": mark("Precision"),
+    "speaker_encoder": mark("Speaker encoder"),
+    "imported_from": mark("Imported from"),
+}
 
 
 def needs_consent(services: Services) -> bool:
@@ -106,7 +116,7 @@ def import_tuned(
         if name.strip():
             card["label"] = name.strip()
         atomic.write_json(incoming.folder / CARD, card)
-    progress(1.0, "Imported")
+    progress(1.0, _("Imported"))
     return read_tuned_model(incoming.folder)
 
 
@@ -175,7 +185,8 @@ def card_facts(model: TunedModel) -> dict[str, str]:
     for key, value in model.card.items():
         if key in _SAID_ELSEWHERE or isinstance(value, list | dict) or value in ("", None):
             continue
-        facts[key.replace("_", " ").capitalize()] = _plain(value)
+        called = _FACTS.get(key) or key.replace("_", " ").capitalize()
+        facts[_(called)] = _plain(value)
     return facts
 
 

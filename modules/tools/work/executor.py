@@ -28,7 +28,7 @@ from modules.core_components.errors import (
     StudioError,
 )
 from modules.core_components.progress import CancelToken, Progress, no_progress
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 
 if TYPE_CHECKING:
     from modules.tools.services import Services
@@ -74,7 +74,7 @@ class Work:
     setup: Setup
     items: tuple[WorkItem, ...]
     models: tuple[str, ...] = ()
-    title: str = "Heavy work"
+    title: str = mark("Heavy work")
 
 
 class Worker(Protocol):
@@ -164,7 +164,7 @@ class Tally:
             return
         self._done.add(number)
         self._failures.pop(number, None)
-        self._tell(number, 1.0, "Done")
+        self._tell(number, 1.0, _("Done"))
 
     def fail(self, number: int, message: str, hint: str = "") -> None:
         """Takes in that an item has failed."""
@@ -203,11 +203,11 @@ class Tally:
         self._progress(
             self.fraction,
             _(
-                "{finished} of {total} done. {name}: {value}",
+                "{finished} of {total} done. {name}: {message}",
                 finished=finished,
                 total=total,
                 name=item.name,
-                value=message,
+                message=message,
             ),
         )
 
@@ -218,12 +218,12 @@ class LocalExecutor:
     A model uses all cores or the GPU for a single item, so that two at a time would gain nothing.
     """
 
-    label = "this machine"
     has_several_workers = False
     helps_a_single_item = False
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self.label = _("this machine")
 
     def run(
         self,

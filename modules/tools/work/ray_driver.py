@@ -227,8 +227,8 @@ class _Dispatch:
             if self.lost_unopened >= MOST_LOST_WORKERS and is_alone:
                 raise StudioError(
                     _(
-                        "{lost_unopened} workers ended before they could begin.",
-                        lost_unopened=self.lost_unopened,
+                        "{count} workers ended before they could begin.",
+                        count=self.lost_unopened,
                     ),
                     _("There may be too little memory; use fewer workers. The log has more."),
                 )
@@ -240,10 +240,7 @@ class _Dispatch:
             self._finish(
                 "failed",
                 item=number,
-                message=_(
-                    "{most_lost_workers} workers ended while they were at it.",
-                    most_lost_workers=MOST_LOST_WORKERS,
-                ),
+                message=_("{count} workers ended while they were at it.", count=MOST_LOST_WORKERS),
                 hint=_("It may need more memory than a worker has; use fewer workers."),
             )
         else:

@@ -59,11 +59,11 @@ class RayWorker:
             if self._plan["version"] != APP_VERSION:
                 raise StudioError(
                     _(
-                        "The studio on {node} is version {app_version}; the one that asks is "
-                        "{plan}.",
+                        "The studio on {node} is version {version}; the one that asks is "
+                        "{other_version}.",
                         node=platform.node(),
-                        app_version=APP_VERSION,
-                        plan=self._plan["version"],
+                        version=APP_VERSION,
+                        other_version=self._plan["version"],
                     ),
                     _("Update the studio so that all machines have the same version."),
                 )

@@ -137,7 +137,7 @@ def _label(entry: ModelEntry, is_cloning: bool) -> str:
 
 def _about_html(entry: ModelEntry, is_cloning: bool) -> Markup:
     if designs_voices(entry):
-        return note_html(entry.note) if entry.note else Markup()
+        return note_html(_(entry.note)) if entry.note else Markup()
     if not is_cloning:
         return Markup()
     words = VOICE_MATCH if is_voice_match(entry) else TRUE_CLONE

@@ -61,8 +61,13 @@ class LicenceNotAcceptedError(StudioError):
         self.model_id = entry.id
         self.licence: Licence = entry.licence
         super().__init__(
-            f"{entry.label} comes under the {entry.licence.name}: {entry.licence.note}",
-            f"Read {entry.licence.url} and accept it to download the model.",
+            _(
+                "{label} comes under the {licence}: {note}",
+                label=entry.label,
+                licence=entry.licence.name,
+                note=_(entry.licence.note),
+            ),
+            _("Read {url} and accept it to download the model.", url=entry.licence.url),
         )
 
 
@@ -117,14 +122,14 @@ def verify_folder(
         names = tuple(manifest.files)
     records: dict[str, FileRecord] = {}
     for number, name in enumerate(names):
-        progress(number / len(names), f"Checking {name}")
+        progress(number / len(names), _("Checking {name}", name=name))
         known = manifest.files.get(name)
         path = inside(folder, name)
         if known is not None and known.fits(path) and not full:
             records[name] = known
         else:
             records[name] = _checked(entry, path, name, known, cancel)
-    progress(1.0, "Checked")
+    progress(1.0, _("Checked"))
     if records != dict(manifest.files):
         write_manifest(
             folder, Manifest(manifest.source, manifest.revision, records, manifest.complete)
@@ -220,7 +225,7 @@ class Downloader:
             with process_lock(self._lock_path(entry), token, report):
                 if self._catalog.state(entry) != "installed":
                     self._deliver(entry, folder, report, token)
-            report(1.0, f"{entry.label} is here")
+            report(1.0, _("{label} is here", label=entry.label))
             return folder
 
         return self._flights.run(entry.folder, work, progress, token)
@@ -247,7 +252,9 @@ class Downloader:
                 reasons += [] if transport.local else [error]
         if offline:
             raise self._missing(entry)
-        raise self._undelivered(entry, "cannot be downloaded now", reasons)
+        raise self._undelivered(
+            entry, _("{label} cannot be downloaded now.", label=entry.label), reasons
+        )
 
     def needs_token(self, model_id: str) -> bool:
         """Whether the model's files are given only for an access token, and there is none."""
@@ -320,7 +327,9 @@ class Downloader:
             return
         if offline:
             raise self._missing(entry)
-        raise self._undelivered(entry, "could not be downloaded", reasons)
+        raise self._undelivered(
+            entry, _("{label} could not be downloaded.", label=entry.label), reasons
+        )
 
     def _candidates(self, entry: ModelEntry, offline: bool) -> list[tuple[Source, Transport]]:
         """Sources with a transport, in order: this machine first, unreachable ones last."""
@@ -339,28 +348,23 @@ class Downloader:
         shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
         offline = self._offline()
         return ModelMissingError(
-            _(
-                "{label} is not installed{text}.",
-                label=entry.label,
-                text=", and the studio is offline" if offline else "",
-            ),
-            _(
-                "{text} it on the Models tab.",
-                text="Turn off “Offline” on the Settings tab, then download"
-                if offline
-                else "Download",
-            ),
+            _("{label} is not installed, and the studio is offline.", label=entry.label)
+            if offline
+            else _("{label} is not installed.", label=entry.label),
+            _("Turn off “Offline” on the Settings tab, then download it on the Models tab.")
+            if offline
+            else _("Download it on the Models tab."),
             details=f"Missing: {shown}. Download it with `models download {entry.id}` (not in "
             f"offline mode). {self._by_hand(entry)}",
         )
 
     def _undelivered(
-        self, entry: ModelEntry, what: str, reasons: Sequence[StudioError]
+        self, entry: ModelEntry, message: str, reasons: Sequence[StudioError]
     ) -> DownloadError:
         said = dict.fromkeys(reason.message for reason in reasons)
         known = dict.fromkeys(reason.details for reason in reasons if reason.details)
         return DownloadError(
-            f"{entry.label} {what}. {' '.join(said)}".strip(),
+            f"{message} {' '.join(said)}".strip(),
             _("Check the network and try again; what arrived is kept."),
             details=" ".join([*known, self._by_hand(entry)]),
         )

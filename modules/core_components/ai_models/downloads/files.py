@@ -125,13 +125,13 @@ class Meter:
 
     def _message(self) -> str:
         done = size_text(self._base + self._here)
-        of_total = f" of {size_text(self._total)}" if self._total else ""
-        return f"{self._file}: {done}{of_total}{self._speed()} from {self._source}"
-
-    def _speed(self) -> str:
+        if self._total:
+            done = _("{done} of {total}", done=done, total=size_text(self._total))
         (start, first), (end, last) = self._recent[0], self._recent[-1]
-        measured = last > first and end - start > 0.5
-        return f", {size_text((last - first) / (end - start))}/s" if measured else ""
+        if last > first and end - start > 0.5:
+            speed = size_text((last - first) / (end - start))
+            done = _("{done}, {speed}/s", done=done, speed=speed)
+        return _("{file}: {done} from {source}", file=self._file, done=done, source=self._source)
 
 
 CHUNK = 1 << 20
@@ -314,7 +314,7 @@ def process_lock(
             lock.acquire(timeout=0)
             break
         except Timeout:
-            progress(0.0, "Waiting for another window of the studio that downloads it")
+            progress(0.0, _("Waiting for another window of the studio that downloads it"))
             if cancel.wait(POLL_S):
                 cancel.raise_if_cancelled()
     try:

@@ -41,7 +41,7 @@ from modules.core_components.ai_models.downloads.files import (
 )
 from modules.core_components.errors import CorruptFileError, DownloadError
 from modules.core_components.progress import CancelToken, call, take
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 
 if TYPE_CHECKING:
     import httpx
@@ -57,10 +57,10 @@ _FUTILE_ATTEMPTS = 4
 _SERVER_ERROR = 500
 _NO_PERMISSION = (401, 403)
 _REFUSALS = {
-    401: "asks for a token",
-    403: "refuses access",
-    404: "does not have it",
-    410: "no longer has it",
+    401: mark("{source} asks for a token (HTTP {status})."),
+    403: mark("{source} refuses access (HTTP {status})."),
+    404: mark("{source} does not have it (HTTP {status})."),
+    410: mark("{source} no longer has it (HTTP {status})."),
 }
 
 
@@ -235,7 +235,7 @@ def _start_of(response: Any, remote: HttpFile, offset: int) -> int:
             _("{source} has a shorter file than the studio began with.", source=remote.source)
         )
     if status in _REFUSALS:
-        message = f"{remote.source} {_REFUSALS[status]} (HTTP {status})."
+        message = _(_REFUSALS[status], source=remote.source, status=status)
         raise _RefusedError(message, status) if status in _NO_PERMISSION else DownloadError(message)
     raise _RetryableError(
         _("{source} answered with HTTP {status}.", source=remote.source, status=status)
@@ -362,15 +362,24 @@ class HubTransport:
         """What to do about a refusal, in the message: it is shown as one source's reason."""
         page = f"https://huggingface.co/{source.repository}"
         if not self.sends_token:
-            what = f"Accept the terms at {page} and save an access token of that account"
+            what = _(
+                "Accept the terms at {page} and save an access token of that account (Settings "
+                "tab).",
+                page=page,
+            )
         elif status == 401:
-            what = "It does not know your access token: save another one, or remove it"
+            what = _(
+                "It does not know your access token: save another one, or remove it (Settings tab)."
+            )
         else:
-            what = f"Accept the terms at {page} with the account of your access token, which may be"
-            what += " saved again"
+            what = _(
+                "Accept the terms at {page} with the account of your access token, which may be "
+                "saved again (Settings tab).",
+                page=page,
+            )
         return DownloadError(
             _(
-                "The Hugging Face hub refuses {repository} (HTTP {status}). {what} (Settings tab).",
+                "The Hugging Face hub refuses {repository} (HTTP {status}). {what}",
                 repository=source.repository,
                 status=status,
                 what=what,
@@ -403,7 +412,7 @@ class HubTransport:
             )
 
         try:
-            answer = call(ask, cancel, _LISTING_TIMEOUT_S, "the Hugging Face hub")
+            answer = call(ask, cancel, _LISTING_TIMEOUT_S, _("the Hugging Face hub"))
         except (httpx.TransportError, DownloadError) as error:
             self.unreachable = True
             raise DownloadError(

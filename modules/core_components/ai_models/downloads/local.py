@@ -55,7 +55,7 @@ class LocalTransport:
         return isinstance(source, HubSource)
 
     def label(self, source: Source) -> str:  # the same for all of them
-        return "this machine"
+        return _("this machine")
 
     def works_offline(self, source: Source) -> bool:
         return True

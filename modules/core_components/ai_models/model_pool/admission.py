@@ -127,7 +127,7 @@ def users_of(entries: Iterable[Entry]) -> Iterable[str]:
 
 
 def _names(users: Iterable[str]) -> str:
-    return "; ".join(users) or "others that came first"
+    return "; ".join(users) or _("others that came first")
 
 
 class Admission:
@@ -247,16 +247,16 @@ class Admission:
             return nbytes <= lets_go and not any(other.owner in stuck for other in ahead)
 
         return Obstacle(
-            what=f"{memory_text(nbytes)} of room on {device}"
+            what=_("{memory} of room on {device}", memory=memory_text(nbytes), device=device)
             if nbytes
-            else f"its turn on {device}",
+            else _("its turn on {device}", device=device),
             clears=clears,
             users=lambda: users_of(self._ledger.on(device)),
         )
 
     def _departure_obstacle(self, entry: Entry) -> Obstacle:
         return Obstacle(
-            what=f"{entry.spec.key} to be given back, then loaded anew",
+            what=_("{model} to be given back, then loaded anew", model=entry.spec.key),
             clears=lambda stuck: not entry.held_by(stuck),
             users=lambda: users_of([entry]),
         )
@@ -298,7 +298,7 @@ class RunSlots:
 
     def _wait_for_slot(self, device: str, request: Request, running: list[Request]) -> None:
         obstacle = Obstacle(
-            what=f"its turn to compute on {device}",
+            what=_("its turn to compute on {device}", device=device),
             clears=lambda stuck: (
                 sum(other.owner in stuck for other in running) < self._count(device)
             ),

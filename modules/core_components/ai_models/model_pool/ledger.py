@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 from modules.core_components import atomic
 from modules.core_components.errors import DiskFullError, StudioError
 from modules.core_components.progress import CancelToken
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 
 logger = logging.getLogger(__name__)
 
@@ -73,11 +73,11 @@ def model_key(model_id: str, revision: str, device: str, dtype: str) -> str:
 class Place(str, Enum):
     """Where a model is."""
 
-    LOADING = "loading"  # on its way from the disk
+    LOADING = mark("loading")  # on its way from the disk
     DEVICE = "device"
-    LEAVING = "leaving"  # being freed, or copied to CPU memory
+    LEAVING = mark("leaving")  # being freed, or copied to CPU memory
     HOST = "host"  # swapped out to CPU memory
-    RETURNING = "returning"  # being copied back
+    RETURNING = mark("returning")  # being copied back
     GONE = "gone"  # no longer in the ledger
 
 

@@ -16,6 +16,7 @@ from modules.core_components.ai_models.model_pool.ledger import (
     ModelSpec,
     Place,
 )
+from modules.core_components.texts import _, ngettext
 from modules.core_components.units import device_name, memory_text
 
 
@@ -61,26 +62,41 @@ class LoadPlan:
 
     def in_words(self) -> str:
         """A sentence or two for people."""
-        where = "in main memory" if self.device == "cpu" else f"on {device_name(self.device)}"
-        size = f"{memory_text(self.nbytes)} {where}"
+        size = self._there(self.nbytes)
         if self.way is Way.HERE:
-            return f"{self.name} is in memory ({size})."
+            return _("{name} is in memory ({size}).", name=self.name, size=size)
         if self.way is Way.TOO_LARGE:
-            budget = f"{memory_text(self.budget)} {where}"
-            return (
-                f"{self.name} takes {memory_text(self.nbytes)}, but models may only use {budget}."
+            return _(
+                "{name} takes {size}, but models may only use {budget}.",
+                name=self.name,
+                size=memory_text(self.nbytes),
+                budget=self._there(self.budget),
             )
-        comes = "Moving {} back from main memory" if self.returns else "Loading {}"
-        needs = f"{comes.format(self.name)} needs {size}"
+        if self.returns:
+            needs = _("Moving {name} back from main memory needs {size}", name=self.name, size=size)
+        else:
+            needs = _("Loading {name} needs {size}", name=self.name, size=size)
         if self.way is Way.BUSY:
-            return f"{needs}; it begins once other work there has ended."
+            return _("{needs}; it begins once other work there has ended.", needs=needs)
         if not self.leaving:
-            return f"{needs}, which is free."
-        verb = "is" if len(self.leaving) == 1 else "are"
+            return _("{needs}, which is free.", needs=needs)
         leavers = [
             f"{one.name} ({memory_text(one.nbytes)}, {_ago(one.idle_s)})" for one in self.leaving
         ]
-        return f"{needs}; {' and '.join(leavers)} {verb} unloaded first."
+        return ngettext(
+            "{needs}; {models} is unloaded first.",
+            "{needs}; {models} are unloaded first.",
+            len(leavers),
+            needs=needs,
+            models=_(" and ").join(leavers),
+        )
+
+    def _there(self, nbytes: int) -> str:
+        """So much memory of the device, in words."""
+        memory = memory_text(nbytes)
+        if self.device == "cpu":
+            return _("{memory} in main memory", memory=memory)
+        return _("{memory} on {device}", memory=memory, device=device_name(self.device))
 
 
 def plan_load(
@@ -118,15 +134,16 @@ def plan_load(
 
 def what_else_fits(spec: ModelSpec[Any]) -> str:
     """The hint for a model that its device can never hold. Not with the pool's lock held."""
-    return (
-        f"Choose {' or '.join(spec.instead()) or 'a smaller model'}, raise the memory budget in "
-        "Settings, or give the model another device."
+    return _(
+        "Choose {models}, raise the memory budget in Settings, or give the model another device.",
+        models=_(" or ").join(spec.instead()) or _("a smaller model"),
     )
 
 
 def _ago(seconds: float) -> str:
     if seconds < 60:
-        return "used just now"
+        return _("used just now")
     minutes = round(seconds / 60)
-    ago = f"{minutes} min" if minutes < 60 else f"{seconds / 3600:.0f} h"
-    return f"last used {ago} ago"
+    if minutes < 60:
+        return _("last used {minutes} min ago", minutes=minutes)
+    return _("last used {hours:.0f} h ago", hours=seconds / 3600)

@@ -51,6 +51,7 @@ from modules.core_components.ai_models.model_pool.transfers import Departures, L
 from modules.core_components.ai_models.model_utils import empty_cuda_cache
 from modules.core_components.errors import ModelTooLargeError
 from modules.core_components.progress import CancelToken
+from modules.core_components.texts import _
 
 logger = logging.getLogger(__name__)
 
@@ -326,7 +327,7 @@ class ModelPool:
             return not entry.arriving or mover is None or mover.owner not in stuck
 
         loaded = Obstacle(
-            what=f"{entry.spec.key} to be loaded",
+            what=_("{model} to be loaded", model=entry.spec.key),
             clears=clears,
             users=lambda: [mover.holder] if mover is not None else [],
         )
@@ -400,7 +401,7 @@ def whole_device(
         device=device,
         nbytes=budget,
         load=lambda: device,
-        measure=lambda _: budget,
+        measure=lambda _unused: budget,
         busy_hint=hint,
     )
     with pool.lease(spec, cancel, holder):

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.jobs import Job
 from modules.core_components.settings import ATTENTIONS, PRECISIONS
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.tools.models import tuned_models
 from modules.tools.models.benchmark import HEADERS, cells, newest_benchmark, submit_benchmark
 from modules.tools.models.memory import configure_model, load_plan, model_choices, smaller_sizes
@@ -25,20 +25,20 @@ from modules.ui.views import Studio
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import ConfirmedButton, note, panel, title
 
-NO_BENCHMARK = (
+NO_BENCHMARK = mark(
     "No benchmark yet. Each installed model is loaded and speaks or transcribes two sentences; "
     "idle models are unloaded for that."
 )
-NO_PREPARED_VOICES = (
+NO_PREPARED_VOICES = mark(
     "No voice prompts yet. One is computed when an engine first speaks in the voice of a sample."
 )
-ABOUT_FACTOR = "A real-time factor below 1 is faster than the speech itself."
-ABOUT_IMPORT = (
+ABOUT_FACTOR = mark("A real-time factor below 1 is faster than the speech itself.")
+ABOUT_IMPORT = mark(
     "A zip with config.json, model.pth, vocab.json, speakers_xtts.pth and reference clips, as the "
     "studio and most XTTS trainers write it. It is checked before it is added, and no code in it "
     "is run."
 )
-_AS_ALL = ("as for all models", "")
+_AS_ALL = mark("as for all models")
 _NAMES = ("device", "precision", "attention_mechanism", "keep_loaded", "preload")
 
 
@@ -62,9 +62,17 @@ class BenchmarkPanel:
         rows = [(figures.model_id, cells(figures)) for figures in (found.figures if found else ())]
         about = ""
         if found is not None:
-            state = "" if found.complete else _(", stopped before the end")
-            about = f"{local_time(found.created)}{state}. {ABOUT_FACTOR}"
-        return render("benchmark", headers=HEADERS, rows=rows, empty=NO_BENCHMARK, about=about)
+            when = local_time(found.created)
+            if not found.complete:
+                when = _("{when}, stopped before the end", when=when)
+            about = f"{when}. {_(ABOUT_FACTOR)}"
+        return render(
+            "benchmark",
+            headers=[_(header) for header in HEADERS],
+            rows=rows,
+            empty=_(NO_BENCHMARK),
+            about=about,
+        )
 
 
 class PromptCachePanel:
@@ -87,7 +95,7 @@ class PromptCachePanel:
             rows=[(f"{item.model_id}@{item.revision}", item) for item in found],
             total_count=sum(item.count for item in found),
             total_bytes=sum(item.nbytes for item in found),
-            empty=NO_PREPARED_VOICES,
+            empty=_(NO_PREPARED_VOICES),
         )
 
     def _clear(self) -> Markup:
@@ -109,7 +117,7 @@ class TunedModelsPanel:
     def build_import(self) -> None:
         """The form, closed at first."""
         with gr.Accordion(_("Import a fine-tuned XTTS model"), open=False):
-            note(ABOUT_IMPORT)
+            note(_(ABOUT_IMPORT))
             self._file = gr.File(
                 label=_("Zip file of the model"), file_types=[tuned_models.SUFFIX], height=130
             )
@@ -175,8 +183,8 @@ class ModelMemoryPanel:
             self._device = gr.Textbox(
                 label=_("Device"), info=_("Such as cuda:1 or cpu; empty: as for all models.")
             )
-            self._precision = _menu("Precision", PRECISIONS)
-            self._attention = _menu("Attention", ATTENTIONS)
+            self._precision = _menu(_("Precision"), PRECISIONS)
+            self._attention = _menu(_("Attention"), ATTENTIONS)
             self._keep = gr.Checkbox(label=_("Keep in memory when idle"))
             self._preload = gr.Checkbox(label=_("Load at the start"))
             self._save = gr.Button(_("Save"), size="sm")
@@ -214,14 +222,14 @@ class ModelMemoryPanel:
         try:
             plan = load_plan(self._services, model_id)
         except StudioError as error:  # its device is missing, or one it cannot use
-            return card_html(error.message, error.hint, _("bad"))
+            return card_html(error.message, error.hint, "bad")
         if plan is None:
             return Markup()
         if plan.fits:
             return card_html(plan.in_words())
         smaller = smaller_sizes(self._services, model_id)
         hint = _("These would fit: {smaller}.", smaller=", ".join(smaller)) if smaller else ""
-        return card_html(plan.in_words(), hint, _("bad"))
+        return card_html(plan.in_words(), hint, "bad")
 
     def _save_choices(self, model_id: str, *values: Any) -> list[Any]:
         given = dict(zip(_NAMES, values, strict=True))
@@ -231,6 +239,5 @@ class ModelMemoryPanel:
 
 
 def _menu(label: str, choices: Sequence[str]) -> Any:
-    return gr.Dropdown(
-        label=label, choices=[_AS_ALL, *((name, name) for name in choices)], value=""
-    )
+    labelled = [(_(_AS_ALL), ""), *((_(name), name) for name in choices)]
+    return gr.Dropdown(label=label, choices=labelled, value="")

@@ -8,7 +8,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from modules.core_components.errors import BadInputError
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.tools.models.remotes import (
     RemoteRequest,
     add_remote,
@@ -21,7 +21,7 @@ from modules.ui.events import listen, notify
 from modules.ui.render import render
 from modules.ui.widgets.parts import button_panel, note
 
-ABOUT = (
+ABOUT = mark(
     "Another Voice Clone Studio, vLLM-Omni, or any server with OpenAI's audio API. Its models are "
     "in every menu then, with its name. What you have them speak or transcribe is sent to that "
     "machine, with some models also the sample; nothing is sent before you do so. Its key is kept "
@@ -35,12 +35,12 @@ class RemotesPanel:
     def __init__(self, services: Services) -> None:
         self._services = services
         with gr.Accordion(_("Use the models of another machine"), open=False):
-            note(ABOUT)
+            note(_(ABOUT))
             self._list = button_panel(self.html())
             with gr.Row():
-                self._name = gr.Textbox(value="", label=_("Name for it"), placeholder=_("big-pc"))
+                self._name = gr.Textbox(value="", label=_("Name for it"), placeholder="big-pc")
                 self._address = gr.Textbox(
-                    value="", label=_("Its address"), placeholder=_("http://192.168.1.20:7860")
+                    value="", label=_("Its address"), placeholder="http://192.168.1.20:7860"
                 )
             self._key = gr.Textbox(
                 value="", label=_("Its key"), type="password", placeholder=_("If it needs one")

@@ -7,11 +7,12 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
+from modules.core_components.ai_models.catalog import ABILITY_NAMES
 from modules.core_components.ai_models.downloads.downloader import FOUND_HERE
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
 from modules.core_components.text.languages import languages_in_words
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.core_components.units import memory_text
 from modules.tools.models import library
 from modules.tools.models.benchmark import BENCHMARK
@@ -36,13 +37,17 @@ from modules.ui.widgets.parts import ConfirmedButton, choice_list, panel, pollin
 POLL_S = 3.0
 KINDS = (DOWNLOAD, LOAD, IMPORT_TUNED, EXPORT_TUNED, BENCHMARK)
 SEQUENCE = "models-list"
-TASKS = [("Speech", "text-to-speech"), ("Transcription", "speech-to-text"), ("Other", "support")]
-OFFLINE = (
+TASKS = [
+    (mark("Speech"), "text-to-speech"),
+    (mark("Transcription"), "speech-to-text"),
+    (mark("Other"), "support"),
+]
+OFFLINE = mark(
     "The studio is offline (see Settings) and downloads nothing. You can still copy models into "
     "their folders."
 )
-NO_CHOICE = "Select a model for its details."
-NOT_SUPPORTED = "This version of the studio cannot run it yet."
+NO_CHOICE = mark("Select a model for its details.")
+NOT_SUPPORTED = mark("This version of the studio cannot run it yet.")
 
 
 class ModelsTab:
@@ -53,7 +58,11 @@ class ModelsTab:
         with gr.Row():
             with gr.Column(scale=7, min_width=340):
                 self._task = gr.Radio(
-                    TASKS, value=TASKS[0][1], label=_("Task"), show_label=False, container=False
+                    [(_(label), task) for label, task in TASKS],
+                    value=TASKS[0][1],
+                    label=_("Task"),
+                    show_label=False,
+                    container=False,
                 )
                 self._list = choice_list()
                 self._tuned = TunedModelsPanel(self._services)
@@ -69,7 +78,7 @@ class ModelsTab:
         self._listen(studio, tab)
 
     def _build_details(self) -> None:
-        self._about = panel(empty_html(NO_CHOICE))
+        self._about = panel(empty_html(_(NO_CHOICE)))
         self._accept = gr.Checkbox(label=_("I accept this licence"), value=False, visible=False)
         with gr.Row():
             self._download = gr.Button(_("Download"), variant="primary", size="sm", visible=False)
@@ -129,7 +138,8 @@ class ModelsTab:
             render("models", rows=rows, chosen=chosen),
             *self._details(models.get(chosen)),
             gr.update(
-                value=card_html(OFFLINE, kind="warn"), visible=self._services.settings.offline_mode
+                value=card_html(_(OFFLINE), kind="warn"),
+                visible=self._services.settings.offline_mode,
             ),
             self._memory_html(),
             *self._tuned.show(chosen in models and models[chosen].tuned is not None, exported),
@@ -139,14 +149,17 @@ class ModelsTab:
     def _details(self, item: ModelOverview | None) -> list[Any]:
         hidden = gr.update(visible=False)
         if item is None:
-            return [empty_html(NO_CHOICE), *[hidden] * 5]
+            return [empty_html(_(NO_CHOICE)), *[hidden] * 5]
         if is_remote(item.entry):  # there is nothing to load or delete
             return [_about_html(item), *[hidden] * 5]
         here = item.state == "installed"
         return [
             _about_html(item, memory_needed(self._services, item.entry)),
             gr.update(visible=item.needs_consent and not here, value=False),
-            gr.update(visible=not here, value="Resume" if item.state == "partial" else "Download"),
+            gr.update(
+                visible=not here,
+                value=_("Resume") if item.state == "partial" else _("Download"),
+            ),
             gr.update(visible=here and item.usable and not item.in_memory),
             gr.update(visible=item.in_memory),
             gr.update(visible=item.state != "missing"),
@@ -205,16 +218,16 @@ def _about_html(item: ModelOverview, nbytes: int = 0) -> Markup:
     """`nbytes` is the memory that it takes; 0 where only the catalog says so."""
     entry = item.entry
     facts = {
-        "Abilities": ", ".join(entry.abilities).replace("-", " "),
-        "Languages": languages_in_words(entry.languages),
+        _("Abilities"): ", ".join(_(ABILITY_NAMES[name]) for name in entry.abilities),
+        _("Languages"): languages_in_words(entry.languages),
     }
     if not is_remote(entry):
         facts |= {
-            "Memory": memory_text(nbytes or entry.memory_mb * 1_000_000),
+            _("Memory"): memory_text(nbytes or entry.memory_mb * 1_000_000),
             _("On disk"): size_text(item.bytes_on_disk),
-            "Folder": str(item.folder),
-            "Source": _source_text(item),
+            _("Folder"): str(item.folder),
+            _("Source"): _source_text(item),
             **(card_facts(item.tuned) if item.tuned else {}),
         }
-    note = f"{entry.note} {'' if item.usable else NOT_SUPPORTED}".strip()
+    note = f"{_(entry.note)} {'' if item.usable else _(NOT_SUPPORTED)}".strip()
     return render("model", entry=entry, note=note, values=facts)

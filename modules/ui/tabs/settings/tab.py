@@ -68,7 +68,7 @@ class SettingsTab:
                     "Kept in a file that only you can read, and never shown."
                 ),
                 type="password",
-                placeholder=_("hf_…"),
+                placeholder="hf_…",
             )
             with gr.Column():
                 keep = gr.Button(_("Save the token"))
@@ -117,14 +117,13 @@ class SettingsTab:
 def setting_control(item: SettingField, labels: Mapping[str, str]) -> Any:
     """A checkbox, menu, number, text box or table; the ranges are too wide for sliders."""
     about, value = item.about, shown_value(item)
-    info = about.meaning
-    if about.needs_restart:
-        info = f"{info} {_('Takes effect after a restart.')}"
+    restart = _("Takes effect after a restart.") if about.needs_restart else ""
+    info = f"{about.meaning} {restart}".strip()
     if isinstance(value, list):
         return gr.Dataframe(
             value,
             label=f"{about.label}. {info}",
-            headers=["GPU", "Gigabytes"],
+            headers=[_("GPU"), _("Gigabytes")],
             datatype=["str", "number"],
             type="array",
             row_count=len(value),
