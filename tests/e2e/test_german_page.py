@@ -98,7 +98,7 @@ def test_a_german_page_speaks_german_everywhere(
         # A refusal, at its field.
         open_view(page, german["Voice Presets"])
         on.button(german["Generate"]).click()
-        expect(page.get_by_text(german["Type the text to speak."]).first).to_be_visible()
+        expect(page.get_by_text(german["There is no text to speak."]).first).to_be_visible()
         # A take, with the decimal comma in its facts.
         on.fill_when_shown(german["Text to speak"], "Good morning, everybody.")
         on.button(german["Generate"]).click()
