@@ -198,9 +198,10 @@ def _player_update(folder: Path, row: JudgedCheckpoint | None, key: str, side: s
         return gr.update(value=None, label=_("Take {side}", side=side))
     path = folder / take.audio
     label = f"{side}: {_row_label(row)}"
-    if take.word_error_rate:
-        heard = take.heard or _("none")
-        label = _("{label} · transcript: {heard}", label=label, heard=heard)[:120]
+    if take.word_error_rate and take.heard:
+        label = _("{label} · transcript: {heard}", label=label, heard=take.heard)[:120]
+    elif take.word_error_rate:
+        label = _("{label} · transcript: none", label=label)
     return gr.update(value=str(path) if path.is_file() else None, label=label)
 
 

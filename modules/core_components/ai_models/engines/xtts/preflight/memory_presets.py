@@ -19,7 +19,7 @@ from modules.core_components.ai_models.engines.xtts.training.plan import (
     TrainingPlan,
 )
 from modules.core_components.ai_models.engines.xtts.training.trainee import LEAST_BATCH
-from modules.core_components.texts import _, mark
+from modules.core_components.texts import ENGLISH, _, mark, page_language
 
 # A GPU sold with 12 GB reports 11.6 to 12 GiB.
 _OF_ITS_NAME = 0.94
@@ -108,12 +108,17 @@ def _without_remainder(largest: int, rows: int) -> int:
 
 def chosen_in_words(before: TrainingPlan, after: TrainingPlan) -> str:
     """What "auto" has set: "batch size 2, accumulation 2"; "" where that is nothing."""
-    labels = {item.name: item.label.lower() for item in describe_options(TrainingPlan)}
+    labels = {item.name: _in_a_sentence(item.label) for item in describe_options(TrainingPlan)}
     return ", ".join(
         f"{labels[name]} {_said(getattr(after, name))}"
         for name in MemoryPreset.__dataclass_fields__
         if name in labels and getattr(before, name) != getattr(after, name)
     )
+
+
+def _in_a_sentence(label: str) -> str:
+    """In small letters, where nouns have no capitals."""
+    return label.lower() if page_language() == ENGLISH else label
 
 
 HEADINGS = (
