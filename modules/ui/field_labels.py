@@ -4,42 +4,52 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import lru_cache
 
 from modules.core_components.settings import describe_settings
+from modules.core_components.texts import _, mark
 
 # By what `BadInputError.about` says: the labels that the field has in the views. The first one on
-# show is meant; a label that ends in "…" only begins so.
+# show is meant; a label that ends in "…" only begins so, in every language.
 _FIELDS: Mapping[str, tuple[str, ...]] = {
-    "text": ("Text to speak",),
-    "script": ("Script",),
-    "voice": ("Sample", "Voice"),
-    "seed": ("Seed",),
-    "track": ("Audio track",),
-    "speakers": ("Speakers",),
+    "text": (mark("Text to speak"),),
+    "script": (mark("Script"),),
+    "voice": (mark("Sample"), mark("Voice")),
+    "seed": (mark("Seed"),),
+    "track": (mark("Audio track"),),
+    "speakers": (mark("Speakers"),),
     "name": (
-        *("Name of the dataset", "Name of the voice", "Name of the new voice", "Name for it"),
-        *("Name (optional)", "Name"),
+        mark("Name of the dataset"),
+        mark("Name of the voice"),
+        mark("Name of the new voice"),
+        mark("Name for it"),
+        mark("Name (optional)"),
+        mark("Name"),
     ),
-    "run": ("Name of the training",),
-    "dataset": ("Dataset",),
-    "consent": ("This is my own voice…",),
-    "licence": ("I accept this licence", "I accept the Coqui…"),
-    "token": ("Access token…", "Another access token…"),
-    "recording": ("Audio or video", "Recordings", "Record", "Voice file", "Zip file of the model"),
-    "description": ("Description of the voice",),
-    "start": ("From (s)",),
-    "folder": ("Folder on this machine",),
-    "ref_text": ("Reference text (optional)", "Reference text"),
+    "run": (mark("Name of the training"),),
+    "dataset": (mark("Dataset"),),
+    "consent": (mark("This is my own voice…"),),
+    "licence": (mark("I accept this licence"), mark("I accept the Coqui…")),
+    "token": (mark("Access token…"), mark("Another access token…")),
+    "recording": (
+        mark("Audio or video"),
+        mark("Recordings"),
+        mark("Record"),
+        mark("Voice file"),
+        mark("Zip file of the model"),
+    ),
+    "description": (mark("Description of the voice"),),
+    "start": (mark("From (s)"),),
+    "folder": (mark("Folder on this machine"),),
+    "ref_text": (mark("Reference text (optional)"), mark("Reference text")),
 }
 
 
-@lru_cache(maxsize=1)
 def field_labels() -> Mapping[str, tuple[str, ...]]:
     """The labels by `about`: those of the forms, and of every setting."""
     settings = {item.name: (item.label,) for item in describe_settings()}
+    forms = {about: tuple(_(label) for label in labels) for about, labels in _FIELDS.items()}
     # The language of a text, and the one of the settings.
-    return {**settings, **_FIELDS, "language": ("Language", *settings.get("language", ()))}
+    return {**settings, **forms, "language": (_("Language"), *settings.get("language", ()))}
 
 
 def labels_for_script() -> str:

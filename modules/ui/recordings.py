@@ -16,7 +16,6 @@ from fastapi.responses import FileResponse, Response
 
 from modules.core_components.errors import NotFoundError, StudioError
 from modules.core_components.text.corrections import segment_words
-from modules.core_components.texts import _
 from modules.tools.listening.transcripts import KeptTranscript, get_transcript
 from modules.tools.recordings import (
     Recording,
@@ -44,7 +43,7 @@ def player_routes() -> APIRouter:
     def player_file(name: str) -> FileResponse:
         """A script of the player; the type does not depend on what the system calls .js files."""
         if name not in PLAYER_FILES:
-            raise HTTPException(404, _("There is no such file."))
+            raise HTTPException(404, "There is no such file.")
         return FileResponse(
             PLAYER_FILES[name], media_type="text/javascript", headers={"Cache-Control": "no-cache"}
         )
@@ -132,8 +131,8 @@ def _saved_as(recording: Recording, start_s: float, end_s: float) -> dict[str, s
     """Of the name only what a header can hold."""
     plain = recording.name.encode("ascii", errors="ignore").decode()
     stem = "".join(c if c.isalnum() or c in "-_ " else "_" for c in plain).strip() or "recording"
-    name = _("{stem} {start_s:.2f}-{end_s:.2f} s.wav", stem=stem, start_s=start_s, end_s=end_s)
-    return {"Content-Disposition": _('attachment; filename="{name}"', name=name), **_FRESH}
+    name = f"{stem} {start_s:.2f}-{end_s:.2f} s.wav"
+    return {"Content-Disposition": f'attachment; filename="{name}"', **_FRESH}
 
 
 @contextmanager

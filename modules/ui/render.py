@@ -7,7 +7,7 @@ is escaped there. Values are formatted by the functions below, as filters of the
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from modules.core_components.text.languages import language_name
 from modules.core_components.text.lines import shorten
-from modules.core_components.texts import _, ngettext
+from modules.core_components.texts import _, fill, ngettext
 from modules.core_components.units import device_name, memory_text
 from modules.tools.voices.preset_voices import voice_in_words
 
@@ -103,20 +103,20 @@ def table_html(
     headers: Sequence[str],
     rows: Iterable[tuple[str, Sequence[str]]],
     chosen: str = "",
-    empty: str = "Nothing here yet.",
+    empty: str = "",
 ) -> Markup:
     """A table of clickable rows: pairs of an id and its cells."""
-    return part("plain_table", headers, list(rows), chosen, empty)
+    return part("plain_table", headers, list(rows), chosen, empty or _("Nothing here yet."))
 
 
 def duration_text(seconds: float) -> str:
     """Seconds as people say them: 4.2 s, 1:05 min, 2:10:00 h."""
     if seconds < 60:
-        return f"{seconds:.1f} s"
+        return _("{seconds:.1f} s", seconds=seconds)
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return (
-        f"{hours}:{minutes:02d}:{rest:02d} h"
+        _("{hours}:{minutes:02d}:{rest:02d} h", hours=hours, minutes=minutes, rest=rest)
         if hours
         else _("{minutes}:{rest:02d} min", minutes=minutes, rest=rest)
     )
@@ -126,14 +126,25 @@ def clock_text(seconds: float) -> str:
     """A position in a recording: 0:04.2 or 1:02:03.4."""
     minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(int(minutes), 60)
-    return f"{hours}:{minutes:02d}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"
+    if hours:
+        return fill("{}:{:02d}:{:04.1f}", hours, minutes, rest)
+    return fill("{}:{:04.1f}", minutes, rest)
 
 
 def local_time(stamp: str) -> str:
     """A UTC time stamp (ISO 8601) in local time, to the minute."""
     if not stamp:
         return ""
-    return datetime.fromisoformat(stamp).astimezone().strftime("%Y-%m-%d %H:%M")
+    # TRANSLATORS: How a date with the time of day is written; %Y and so on as in strftime.
+    return datetime.fromisoformat(stamp).astimezone().strftime(_("%Y-%m-%d %H:%M"))
+
+
+def local_day(stamp: str) -> str:
+    """The day of a time stamp (ISO 8601), as it stands there."""
+    if not stamp:
+        return ""
+    # TRANSLATORS: How a date is written; %Y and so on as in strftime.
+    return date.fromisoformat(stamp[:10]).strftime(_("%Y-%m-%d"))
 
 
 def size_text(nbytes: float | None) -> str:
@@ -153,12 +164,19 @@ def device_text(place: str) -> str:
     """Where a model is, from "device (cuda:0)" and the like: GPU 0; moving or swapped out, too."""
     state, _unused, device = place.rstrip(")").partition(" (")
     name = device_name(device)
-    return {"device": name, "host": _("main memory")}.get(state, f"{name}, {state}")
+    words = {
+        "device": name,
+        "host": _("main memory"),
+        "loading": _("{device}, loading", device=name),
+        "leaving": _("{device}, leaving", device=name),
+        "returning": _("{device}, returning", device=name),
+    }
+    return words.get(state, f"{name}, {state}")
 
 
 def figure_text(value: float | None, form: str = "{:.2f}") -> str:
     """A number in a table; a dash where it was not measured."""
-    return UNKNOWN if value is None else form.format(value)
+    return UNKNOWN if value is None else fill(form, value)
 
 
 def excerpt(text: str, length: int = 90) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.core_components.version import APP_VERSION
 from modules.tools.services import Services
 from modules.ui.endpoints import add_endpoints
@@ -41,7 +41,7 @@ TITLE = "Voice Clone Studio"
 class View:
     """One view of the page; its id is its address, `#/voice-clone`."""
 
-    label: str
+    name: str
     group: str
     draw: Callable[[Studio, gr.Tab], Any]
     # Among those that a narrow window shows, which lists the others under "More".
@@ -49,25 +49,30 @@ class View:
 
     @property
     def id(self) -> str:
-        """The label in lower case, with hyphens."""
-        return self.label.lower().replace(" ", "-")
+        """The name in lower case, with hyphens."""
+        return self.name.lower().replace(" ", "-")
+
+    @property
+    def label(self) -> str:
+        """The name in the language of the page."""
+        return _(self.name)
 
 
-_GROUPS = SPEAK, RECORDINGS, STUDIO = "Speak", "Recordings", "Studio"
+_GROUPS = SPEAK, RECORDINGS, STUDIO = mark("Speak"), mark("Recordings"), mark("Studio")
 VIEWS = (
-    View("Voice Clone", SPEAK, VoiceCloneTab, is_first_choice=True),
-    View("Voice Presets", SPEAK, VoicePresetsTab, is_first_choice=True),
-    View("Conversation", SPEAK, ConversationTab),
+    View(mark("Voice Clone"), SPEAK, VoiceCloneTab, is_first_choice=True),
+    View(mark("Voice Presets"), SPEAK, VoicePresetsTab, is_first_choice=True),
+    View(mark("Conversation"), SPEAK, ConversationTab),
     # After the views in which it chooses a voice.
-    View("Voices", SPEAK, VoicesTab),
-    View("Voice Design", SPEAK, VoiceDesignTab),
-    View("Transcribe", RECORDINGS, TranscribeTab, is_first_choice=True),
-    View("Dataset", RECORDINGS, DatasetTab),
-    View("Train XTTS", RECORDINGS, TrainTab),
-    View("Activity", STUDIO, ActivityTab),
-    View("History", STUDIO, HistoryTab, is_first_choice=True),
-    View("Models", STUDIO, ModelsTab),
-    View("Settings", STUDIO, SettingsTab),
+    View(mark("Voices"), SPEAK, VoicesTab),
+    View(mark("Voice Design"), SPEAK, VoiceDesignTab),
+    View(mark("Transcribe"), RECORDINGS, TranscribeTab, is_first_choice=True),
+    View(mark("Dataset"), RECORDINGS, DatasetTab),
+    View(mark("Train XTTS"), RECORDINGS, TrainTab),
+    View(mark("Activity"), STUDIO, ActivityTab),
+    View(mark("History"), STUDIO, HistoryTab, is_first_choice=True),
+    View(mark("Models"), STUDIO, ModelsTab),
+    View(mark("Settings"), STUDIO, SettingsTab),
 )
 # Copies that Gradio makes of what it plays: checked every hour, removed after a day.
 KEEP_COPIES_S = (3600, 86_400)
@@ -121,7 +126,7 @@ def _closer(pages: Pages) -> Callable[[gr.Request], None]:
 
 
 def _navigation_html() -> Markup:
-    groups = {group: [view for view in VIEWS if view.group == group] for group in _GROUPS}
+    groups = {_(group): [view for view in VIEWS if view.group == group] for group in _GROUPS}
     further = sum(not view.is_first_choice for view in VIEWS)
     return render(
         "navigation", title=TITLE, version=APP_VERSION, groups=groups.items(), further=further

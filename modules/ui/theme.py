@@ -8,7 +8,6 @@ from __future__ import annotations
 import gradio as gr
 from gradio.themes.utils import colors, fonts, sizes
 
-from modules.core_components.texts import _
 from modules.ui.events import STATIC
 
 # What all tabs share, then what single tabs need besides.
@@ -98,9 +97,9 @@ class StudioTheme(gr.themes.Base):
             radius_size=sizes.radius_lg,
             text_size=sizes.text_md,
             # The weights of which Gradio has every letter; it carries others for its logo only.
-            font=(fonts.LocalFont(_("IBM Plex Sans"), (400, 700)), "system-ui", "sans-serif"),
+            font=(fonts.LocalFont("IBM Plex Sans", (400, 700)), "system-ui", "sans-serif"),
             font_mono=(
-                fonts.LocalFont(_("IBM Plex Mono"), (400, 700)),
+                fonts.LocalFont("IBM Plex Mono", (400, 700)),
                 "ui-monospace",
                 "monospace",
             ),

@@ -16,7 +16,6 @@ from typing import Any
 import gradio as gr
 
 from modules.core_components.errors import StudioError
-from modules.core_components.texts import _
 from modules.tools.services import Services
 from modules.ui.events import listen, listen_after, script, warn
 from modules.ui.widgets.parts import hidden_text
@@ -106,7 +105,7 @@ class Opening:
         The page looks through all listeners for each of its components when it is opened: one for
         each of the two hundred that are kept would take most of a second.
         """
-        keep = gr.Button(_("Keep"), elem_id=f"keep-{view}", elem_classes="studio-hidden")
+        keep = gr.Button("Keep", elem_id=f"keep-{view}", elem_classes="studio-hidden")
         # Also of what is not typed but brought by an answer (see `parts.mirror`).
         kinds = (gr.Textbox, gr.JSON)
         texts = [part.change for part in components.values() if isinstance(part, kinds)]
@@ -279,7 +278,7 @@ class Studio:
         `work` is also called, with "", when the view is shown without one. Returns the dependencies
         of showing the view and of a changed address, as `listen` does. See `navigation.js`.
         """
-        goto = gr.Button(_("Open"), elem_id=f"item-{tab.id}", elem_classes="studio-hidden")
+        goto = gr.Button("Open", elem_id=f"item-{tab.id}", elem_classes="studio-hidden")
         view = str(tab.id)
         opened = []
         for event in (self._shown(tab), goto.click):

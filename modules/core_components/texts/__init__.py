@@ -76,6 +76,11 @@ def mark(message: str) -> str:
     return message
 
 
+def fill(form: str, *values: Any) -> str:
+    """`form`, such as "{:.2f}", with these values, and numbers as the page's language has them."""
+    return _words.formatter.vformat(form, values, {})
+
+
 def page_language() -> str:
     """The code of the language that the page is in: "en", "de"."""
     return _words.language

@@ -84,15 +84,16 @@ def _with_narrator(
 def check_voice_is_the_same(services: Services, member: CastMember) -> None:
     """Raises BadInputError, NotFoundError if the voice was deleted or replaced."""
     if _voice_key(services, member) != member.voice_key:
-        what = "recording" if member.kind == "sample" else "voice"
+        named = {"voice": member.voice, "speaker": member.speaker}
+        if member.kind == "sample":
+            raise BadInputError(
+                _("{voice!r}, the voice of {speaker}, is now a different recording.", **named),
+                _("Restore the recording the conversation began with, or begin a new one."),
+                "voice",
+            )
         raise BadInputError(
-            _(
-                "{voice!r}, the voice of {speaker}, is now a different {what}.",
-                voice=member.voice,
-                speaker=member.speaker,
-                what=what,
-            ),
-            _("Restore the {what} the conversation began with, or begin a new one.", what=what),
+            _("{voice!r}, the voice of {speaker}, is now a different voice.", **named),
+            _("Restore the voice the conversation began with, or begin a new one."),
             "voice",
         )
 

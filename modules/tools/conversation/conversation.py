@@ -46,7 +46,7 @@ from modules.tools.conversation.multi_speaker import (
 )
 from modules.tools.services import Services
 from modules.tools.speaking.phonemes import timed_from_the_start
-from modules.tools.speaking.request import complete_speech, too_long
+from modules.tools.speaking.request import complete_speech
 from modules.tools.speaking.speech import generate_speech, save_take
 
 LONGEST_PAUSE_S = 5.0
@@ -115,21 +115,25 @@ def speak_conversation(
     ends = [0.97 * end / sum(lengths) for end in itertools.accumulate(lengths)]
     for line, start, end in zip(missing, [0.0, *ends], ends, strict=False):
         cancel.raise_if_cancelled()
-        unit = "Part" if conversation.in_one_go else "Line"
-        message = _(
-            "{unit} {numbers} of {count}: {speakers}",
-            unit=unit,
-            numbers=numbers[line.id],
-            count=len(numbers),
-            speakers=", ".join(line.speakers),
-        )
+        message = _place_in_words(conversation, numbers[line.id], line)
         progress(start, message)
         report = _with_message(scaled(progress, start, end), message)
         conversation = _speak_line(services, conversation, line, report, cancel)
     progress(0.97, _("Joining the lines"))
     joined = join_conversation(services, conversation.id)
-    progress(1.0, "Done")
+    progress(1.0, _("Done"))
     return joined
+
+
+def _place_in_words(conversation: Conversation, number: int, line: Line) -> str:
+    place = {
+        "number": number,
+        "count": len(conversation.lines),
+        "speakers": ", ".join(line.speakers),
+    }
+    if conversation.in_one_go:
+        return _("Part {number} of {count}: {speakers}", **place)
+    return _("Line {number} of {count}: {speakers}", **place)
 
 
 def speak_line_again(
@@ -157,7 +161,7 @@ def speak_line_again(
     if conversation.made == len(conversation.lines):
         progress(0.9, _("Joining the lines"))
         conversation = join_conversation(services, conversation.id)
-    progress(1.0, "Done")
+    progress(1.0, _("Done"))
     return conversation
 
 
@@ -235,7 +239,11 @@ def _checked_script(services: Services, script: str) -> str:
     limit = services.settings.max_text_characters
     if len(script) > limit:
         raise BadInputError(
-            too_long("script", script, limit),
+            _(
+                "The script has {count:,} characters; the limit is {limit:,}.",
+                count=len(script),
+                limit=limit,
+            ),
             _("Make several conversations of it, or raise “Longest text” in the settings."),
             "script",
         )
@@ -263,8 +271,8 @@ def check_pauses(pauses: Pauses) -> None:
             raise BadInputError(
                 _("A pause of {seconds:g} seconds between lines is not possible.", seconds=seconds),
                 _(
-                    "It must lie between 0 and {longest_pause_s:g}.",
-                    longest_pause_s=LONGEST_PAUSE_S,
+                    "It must lie between 0 and {most:g}.",
+                    most=LONGEST_PAUSE_S,
                 ),
                 "pauses",
             )
@@ -286,7 +294,9 @@ def _with_message(progress: Progress, message: str) -> Progress:
 
 def _title(lines: Sequence[ScriptLine]) -> str:
     speakers = speakers_of(lines)
-    names = ", ".join(speakers[:3]) + (_(" and others") if len(speakers) > 3 else "")
+    names = ", ".join(speakers[:3])
+    if len(speakers) > 3:
+        names = _("{names} and others", names=names)
     return f"{names}: {' '.join(without_markup(lines[0].text).split())[:40]}"
 
 
@@ -372,12 +382,11 @@ def submit_line(
         "text": with_style(line.text, line.style),
         "seed": line.seed,
     }
-    unit = "Part" if conversation.in_one_go else "Line"
-    title = _(
-        "{unit} {id} again: {speakers}",
-        unit=unit,
-        id=int(line.id),
-        speakers=", ".join(line.speakers),
+    place = {"number": int(line.id), "speakers": ", ".join(line.speakers)}
+    title = (
+        _("Part {number} again: {speakers}", **place)
+        if conversation.in_one_go
+        else _("Line {number} again: {speakers}", **place)
     )
     return services.jobs.submit(LINE_AGAIN, title, payload)
 

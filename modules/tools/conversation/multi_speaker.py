@@ -40,7 +40,7 @@ def cast_in_one_go(
         raise BadInputError(
             _(
                 "In one go all speak with one engine, and not with {models}.",
-                models=" and ".join(sorted(models)),
+                models=_(" and ").join(sorted(models)),
             ),
             _("Choose one engine for all, or have it spoken line by line."),
             "voice",
@@ -80,9 +80,9 @@ def cast_in_one_go(
             raise BadInputError(
                 _(
                     "In one go all speak one language with the same options; those of "
-                    "{speaker} and {speaker_2} differ.",
+                    "{speaker} and {other} differ.",
                     speaker=first.speaker,
-                    speaker_2=member.speaker,
+                    other=member.speaker,
                 ),
                 _("Choose the language that the script is written in, for all of them."),
                 "language",

@@ -45,6 +45,11 @@ class StepReading:
     text: str
     replaced: tuple[Segment, ...]
 
+    @property
+    def label(self) -> str:
+        """The name of the step on the page."""
+        return step_label(self.step)
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -87,6 +92,12 @@ def language_to_read(services: Services, language: str, model_id: str = "", voic
             "language",
         )
     return code
+
+
+def step_label(name: str) -> str:
+    """The name of a step as the page shows it."""
+    label = _(name)
+    return label[:1].upper() + label[1:]
 
 
 def steps_of(engine: TTSEngine | None, as_written: str = "") -> tuple[str, ...]:

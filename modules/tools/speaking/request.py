@@ -202,7 +202,7 @@ def _complete(
     if seed >= 2**31:
         raise BadInputError(
             _("The seed is {seed}.", seed=seed),
-            _("It must lie between 0 and {value}.", value=2**31 - 1),
+            _("It must lie between 0 and {most}.", most=2**31 - 1),
             "seed",
         )
     own_language = ""
@@ -250,7 +250,7 @@ def check_text(services: Services, text: str) -> str:
         )
     if len(text) > limit:
         raise BadInputError(
-            too_long("text", text, limit),
+            too_long(text, limit),
             _("Speak it in parts, or raise “Longest text” in the settings."),
             "text",
         )
@@ -262,18 +262,16 @@ def check_api_text(services: Services, text: str) -> None:
     limit = services.settings.api_max_text_characters
     if len(text.strip()) > limit:
         raise BadInputError(
-            too_long("text", text.strip(), limit),
+            too_long(text.strip(), limit),
             _("Send it in parts, or raise “Longest text over the API” in the settings."),
             "text",
         )
 
 
-def too_long(what: str, text: str, limit: int) -> str:
+def too_long(text: str, limit: int) -> str:
+    """What is said of a text above a limit."""
     return _(
-        "The {what} has {count:,} characters; the limit is {limit:,}.",
-        what=what,
-        count=len(text),
-        limit=limit,
+        "The text has {count:,} characters; the limit is {limit:,}.", count=len(text), limit=limit
     )
 
 
@@ -399,9 +397,13 @@ def _check_voice(services: Services, engine: TTSEngine, request: SpeechRequest) 
                 "voice",
             )
     elif (request.kind == "description") != designs_voices(entry):
-        can = _("cannot make") if request.kind == "description" else _("can only make")
+        problem = (
+            _("{label} cannot make a voice from a description.", label=engine.label)
+            if request.kind == "description"
+            else _("{label} can only make a voice from a description.", label=engine.label)
+        )
         raise BadInputError(
-            _("{label} {can} a voice from a description.", label=engine.label, can=can),
+            problem,
             _("Choose another model."),
             "model",
         )

@@ -116,7 +116,7 @@ def speak_completed(
             ),
         )
     take = save_take(services, services.takes, unsaved, scores)
-    progress(1.0, "Done")
+    progress(1.0, _("Done"))
     return take
 
 
@@ -214,7 +214,7 @@ def collect_speech(
         on_piece(piece)
         spoken.append(piece)
         spoken_s += piece.duration_s
-        progress(spoken_s / (spoken_s + max(expected_s - spoken_s, 0.0)), "Speaking")
+        progress(spoken_s / (spoken_s + max(expected_s - spoken_s, 0.0)), _("Speaking"))
     samples = [np.zeros(0, np.float32), *(piece.samples for piece in spoken)]
     notes = tuple(note for piece in spoken for note in piece.notes)
     return Speech(np.concatenate(samples), rate_hz, notes=notes)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from modules.core_components.ai_models.engines.options import describe_options
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.text.languages import language_name
-from modules.core_components.texts import _
+from modules.core_components.texts import _, fill
 from modules.core_components.values import Take
 from modules.tools.services import Services
 from modules.tools.speaking.scores import heard_words
@@ -50,10 +51,10 @@ def compare_takes(services: Services, first_id: str, second_id: str) -> TakeComp
 def take_settings(services: Services, take: Take) -> dict[str, str]:
     """What a take was made with, by labels: voice, engine, language, seed, and every option."""
     known = {
-        "Voice": voice_in_words(take.voice),
-        "Engine": take.engine,
-        "Language": language_name(take.language) if take.language else "",
-        "Seed": str(take.seed),
+        _("Voice"): voice_in_words(take.voice),
+        _("Engine"): take.engine,
+        _("Language"): language_name(take.language) if take.language else "",
+        _("Seed"): str(take.seed),
         _("Reference text"): take.ref_text,
     }
     options = option_texts(services, take, leave_out=("seed", "language"))
@@ -74,23 +75,23 @@ def option_texts(
 
 def _option_text(value: Any) -> str:
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return _("yes") if value else _("no")
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return fill("{:g}", value) if isinstance(value, float) else str(value)
 
 
 def _scores(take: Take) -> dict[str, str]:
     scores, heard = take.scores, heard_words(take)
     known: Mapping[str, tuple[float | None, Callable[[float], str]]] = {
-        _("Similarity to the sample"): (scores.similarity, "{:.2f}".format),
-        "Loudness": (scores.loudness_lufs, _("{:.0f} dB").format),
-        "Silence": (scores.silence_fraction, "{:.0%}".format),
-        _("Generated in"): (sum(take.timings_s.values()) or None, "{:.1f} s".format),
+        _("Similarity to the sample"): (scores.similarity, partial(fill, "{:.2f}")),
+        _("Loudness"): (scores.loudness_lufs, partial(fill, "{:.0f} dB")),
+        _("Silence"): (scores.silence_fraction, partial(fill, "{:.0%}")),
+        _("Generated in"): (sum(take.timings_s.values()) or None, partial(fill, "{:.1f} s")),
     }
     measured = {label: form(value) for label, (value, form) in known.items() if value is not None}
     understood = {} if heard is None else {_("Understood by Whisper"): heard.figure}
-    return {"Length": f"{take.duration_s:.1f} s", **understood, **measured}
+    return {_("Length"): fill("{:.1f} s", take.duration_s), **understood, **measured}
 
 
 def _pairs(first: Mapping[str, str], second: Mapping[str, str]) -> tuple[Difference, ...]:

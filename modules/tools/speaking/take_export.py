@@ -42,7 +42,7 @@ def join_takes(services: Services, take_ids: Sequence[str], fmt: str = "wav") ->
         Part(read_speech(take.path), take.voice, before_s=PAUSE_S if number else 0.0)
         for number, take in enumerate(takes)
     ]
-    target = _target(services, _("joined takes"), fmt)
+    target = _target(services, "joined takes", fmt)
     write_speech(target, join_parts(parts).speech)
     return target
 

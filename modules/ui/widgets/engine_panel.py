@@ -11,7 +11,7 @@ from markupsafe import Markup
 from modules.core_components.ai_models.catalog import ModelEntry
 from modules.core_components.errors import BadInputError
 from modules.core_components.text.languages import language_name
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.tools.models.fallback import choose_speaking_model
 from modules.tools.models.ready_models import (
     designs_voices,
@@ -30,13 +30,13 @@ from modules.ui.widgets.parts import NO_TTS_MODEL, menu, menu_update, panel, req
 # Part of every request, with controls of their own next to the engine's; pronunciations come from
 # the dictionary.
 EVERYWHERE = ("language", "seed", "pronunciations")
-NONE = "None installed"
-VOICE_MATCH = (
+NONE = mark("None installed")
+VOICE_MATCH = mark(
     "{label} cannot clone a voice; the studio moves its nearest stock voice towards your sample, "
     "at once, and better in the background after the first take. The similarity score of the take "
     "says how close it is. “Recommended engines” has those that clone truly."
 )
-TRUE_CLONE = "{label} clones the voice directly from the sample."
+TRUE_CLONE = mark("{label} clones the voice directly from the sample.")
 
 
 class EnginePanel:
@@ -49,8 +49,8 @@ class EnginePanel:
         self._services = services
         self.ready = gr.State("")
         with gr.Row():
-            self.engine = menu("Engine")
-            self.language = menu("Language")
+            self.engine = menu(_("Engine"))
+            self.language = menu(_("Language"))
         self._about = panel()
         with gr.Accordion(_("Options"), open=False):
             self._seed = gr.Number(
@@ -85,17 +85,17 @@ class EnginePanel:
         model_id = next((name for name in (engine, usual.model_id, *models) if name in models), "")
         engines = [(_label(entry, is_cloning), entry.id) for entry in models.values()]
         if not model_id:
-            nothing = menu_update([], "", NONE)
-            return ["", nothing, nothing, empty_html(NO_TTS_MODEL), self.options.show(None)]
+            nothing = menu_update([], "", _(NONE))
+            return ["", nothing, nothing, empty_html(_(NO_TTS_MODEL)), self.options.show(None)]
         handle = self._services.tts.get(model_id)
         wanted = language if language in handle.languages else ""
         return [
             model_id,
-            menu_update(engines, model_id, NONE),
+            menu_update(engines, model_id, _(NONE)),
             menu_update(
                 [(language_name(code), code) for code in handle.languages],
                 wanted or usual_language(self._services, handle),
-                NONE,
+                _(NONE),
             ),
             card_html(usual.note if model_id == usual.model_id else "", kind="warn")
             + card_html(privacy_words(models[model_id]), kind="warn")
@@ -141,4 +141,4 @@ def _about_html(entry: ModelEntry, is_cloning: bool) -> Markup:
     if not is_cloning:
         return Markup()
     words = VOICE_MATCH if is_voice_match(entry) else TRUE_CLONE
-    return note_html(words.format(label=entry.label))
+    return note_html(_(words, label=entry.label))

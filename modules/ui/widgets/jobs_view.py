@@ -172,7 +172,7 @@ class JobsView:
         """The panel while the job runs, and a text that changes with the job's state."""
         job = self._job(job_id)
         if job is None:
-            return gr.skip(), _("{job_id} gone", job_id=job_id)
+            return gr.skip(), f"{job_id} gone"
         ahead = self._services.jobs.ahead(job_id)
         # With its end: one that is tried again may fail again before the next poll.
         seen = f"{job_id} {job.state} {job.cancel_requested} {ahead} {job.finished}"
@@ -217,7 +217,7 @@ def job_html(job: Job, ahead: int = 0, waiting: int = 0) -> Markup:
     fraction: float | None = job.fraction
     kind = hint = ""
     if job.cancel_requested and job.is_active:
-        message = "Cancelling…"
+        message = _("Cancelling…")
     elif job.state == RUNNING:
         more = _(" · {waiting} more in the queue", waiting=waiting) if waiting else ""
         message = progress_text(job) + more
@@ -235,19 +235,22 @@ def job_html(job: Job, ahead: int = 0, waiting: int = 0) -> Markup:
         fraction, kind = None, "bad"
         message, hint = job.error or _("It failed."), job.hint
     else:
-        fraction, message = None, "Done." if job.state == DONE else "Cancelled."
+        fraction, message = None, _("Done.") if job.state == DONE else _("Cancelled.")
     return render("job", title=job.title, kind=kind, fraction=fraction, message=message, hint=hint)
 
 
-def job_buttons_html(job: Job | None, dismiss: str = "Dismiss") -> Markup:
-    """What can be done with a job now, for `act_on_job`: cancel it, or resume or dismiss it."""
+def job_buttons_html(job: Job | None, dismiss: str = "") -> Markup:
+    """What can be done with a job now, for `act_on_job`: cancel it, or resume or dismiss it.
+
+    `dismiss` is the label of the last one, if it is not "Dismiss".
+    """
     labels: dict[str, str] = {}
     if job is not None and job.is_active:
-        labels[CANCEL] = "Cancel"
+        labels[CANCEL] = _("Cancel")
     elif job is not None:
         if job.state in RESUMABLE:
-            labels[RESUME] = "Resume" if job.state == INTERRUPTED else _("Try again")
-        labels[DISMISS] = dismiss
+            labels[RESUME] = _("Resume") if job.state == INTERRUPTED else _("Try again")
+        labels[DISMISS] = dismiss or _("Dismiss")
     disabled = [CANCEL] if job is not None and job.cancel_requested else []
     return render("buttons", labels=labels, stops=[CANCEL], disabled=disabled)
 
@@ -267,7 +270,7 @@ def act_on_job(services: Services, job_id: str, button: str) -> str:
 def progress_text(job: Job) -> str:
     """What a running job does, how far it is, and what is left of it."""
     # While it runs it is not done, whatever its last step says.
-    doing = "Finishing" if job.fraction >= 1 else job.message or "Working"
+    doing = _("Finishing") if job.fraction >= 1 else job.message or _("Working")
     percent = f" · {job.fraction:.0%}" if job.fraction else ""
     left = (
         _(" · about {duration} left for this part", duration=duration_text(job.eta_s))

@@ -30,7 +30,9 @@ class LatestTakes:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._comparison = ComparisonPanel(services)
-        self.panel = parts.panel(empty_html(parts.LOADING), script=script("take_list", VIEW="''"))
+        self.panel = parts.panel(
+            empty_html(_(parts.LOADING)), script=script("take_list", VIEW="''")
+        )
         # The id in the trash of what was deleted last.
         self._deleted = gr.State("")
 

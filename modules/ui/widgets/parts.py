@@ -9,14 +9,16 @@ from typing import Any
 import gradio as gr
 
 from modules.core_components.errors import BadInputError
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.ui.events import listen, script
 from modules.ui.render import empty_html, note_html, part, render
 
 # What stands where nothing is known before the first answer of the server.
-LOADING = "Loading…"
-NO_TTS_MODEL = "No speech model is installed yet. Download one on the Models tab; Kokoro is small."
-NO_ASR_MODEL = (
+LOADING = mark("Loading…")
+NO_TTS_MODEL = mark(
+    "No speech model is installed yet. Download one on the Models tab; Kokoro is small."
+)
+NO_ASR_MODEL = mark(
     "No transcription model is installed yet. Download one on the Models tab; Whisper base "
     "is small."
 )
@@ -68,7 +70,7 @@ def choice_list(view: str = "") -> Any:
 
     With the id of a view the address becomes that of the chosen item (see `Studio.on_address`).
     """
-    return panel(empty_html(LOADING), script=script("choose_row", VIEW=repr(view)))
+    return panel(empty_html(_(LOADING)), script=script("choose_row", VIEW=repr(view)))
 
 
 def polling_panel(every_s: float) -> Any:
@@ -79,13 +81,15 @@ def polling_panel(every_s: float) -> Any:
     return panel(script=script("poll", PERIOD_MS=round(1000 * every_s)))
 
 
-def menu(label: str, nothing: str = LOADING, min_width: int = 160) -> Any:
-    """A dropdown whose choices come later, with `menu_update`; until then it shows `nothing`.
+def menu(label: str, nothing: str = "", min_width: int = 160) -> Any:
+    """A dropdown whose choices come later, with `menu_update`; until then it shows `nothing`, or
+    that it loads.
 
     That there are none is only known then. Gradio refuses a value that is not among the choices,
     and an empty menu sends an empty one.
     """
-    return gr.Dropdown(label=label, choices=[(nothing, "")], value="", min_width=min_width)
+    choices = [(nothing or _(LOADING), "")]
+    return gr.Dropdown(label=label, choices=choices, value="", min_width=min_width)
 
 
 def menu_update(choices: Sequence[tuple[str, str]], value: str | None, nothing: str) -> Any:
@@ -98,9 +102,12 @@ def menu_update(choices: Sequence[tuple[str, str]], value: str | None, nothing: 
 def require_model(model: str | None, task: str = "transcription") -> str:
     """The id that a menu of models sent. Raises BadInputError where none is installed."""
     if not model:
-        raise BadInputError(
-            _("No {task} model is installed.", task=task), _("Download one on the Models tab.")
+        problem = (
+            _("No speech model is installed.")
+            if task == "speech"
+            else _("No transcription model is installed.")
         )
+        raise BadInputError(problem, _("Download one on the Models tab."))
     return model
 
 
@@ -170,10 +177,11 @@ def button_panel(html: str = "", visible: bool = True) -> Any:
 
 
 class ConfirmedButton:
-    """A button that opens a question; its work is done once that is answered with `yes`."""
+    """A button that opens a question; its work is done once that is answered with `yes`, or
+    else "Delete"."""
 
-    def __init__(self, label: str, question: str, yes: str = "Delete") -> None:
-        html = render("confirmed_button", label=label, question=question, yes=yes)
+    def __init__(self, label: str, question: str, yes: str = "") -> None:
+        html = render("confirmed_button", label=label, question=question, yes=yes or _("Delete"))
         self._panel = button_panel(html)
 
     def on_confirm(

@@ -10,7 +10,7 @@ import gradio as gr
 from modules.core_components.ai_models.engines.base import PhonemeEngine
 from modules.core_components.errors import BadInputError, StudioError
 from modules.core_components.text.reading.front_end import STEPS, steps_without
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.tools.models.ready_models import speaking_models
 from modules.tools.services import Services
 from modules.tools.speaking.phonemes import phonemize
@@ -19,6 +19,7 @@ from modules.tools.speaking.reading import (
     language_to_read,
     named_steps,
     read_text,
+    step_label,
     steps_of,
 )
 from modules.ui.events import listen
@@ -27,10 +28,10 @@ from modules.ui.widgets.engine_panel import EnginePanel
 from modules.ui.widgets.option_form import Form
 from modules.ui.widgets.parts import NO_TTS_MODEL, panel
 
-TITLE = "How it will be read"
-NOT_READY = "The engines are still being listed. Press Update in a moment."
-NO_TEXT = "Type a text above to see how it will be read."
-WRITTEN = (
+TITLE = mark("How it will be read")
+NOT_READY = mark("The engines are still being listed. Press Update in a moment.")
+NO_TEXT = mark("Type a text above to see how it will be read.")
+WRITTEN = mark(
     "{label} was trained on text as it is written: it gets the text without formatting and reads "
     "numbers and abbreviations itself."
 )
@@ -49,11 +50,11 @@ class ReadingView:
         self._services = services
         self._options = engine.options
         form = self._options.component
-        with gr.Accordion(TITLE, open=False) as view:
-            self._spoken = panel(empty_html(NO_TEXT))
+        with gr.Accordion(_(TITLE), open=False) as view:
+            self._spoken = panel(empty_html(_(NO_TEXT)))
             self._phonemes = panel()
             self._steps = gr.CheckboxGroup(
-                [(step.name.capitalize(), step.name) for step in STEPS],
+                [(step_label(step.name), step.name) for step in STEPS],
                 value=[step.name for step in STEPS],
                 label=_("Steps of the reading"),
                 info=_("A step that is not checked leaves the text as it is written."),
@@ -81,17 +82,17 @@ class ReadingView:
         """The spoken form; the phonemes, which take longer the first time, follow."""
         if not model_id:
             words = NOT_READY if speaking_models(self._services) else NO_TTS_MODEL
-            return [empty_html(words), "", gr.update(visible=False)]
+            return [empty_html(_(words)), "", gr.update(visible=False)]
         engine = self._services.tts.get(model_id)
         as_written = self._as_written(model_id, options)
         has_steps = self._options.has(engine.options_type, AS_WRITTEN)
-        note = "" if has_steps else note_html(WRITTEN.format(label=engine.label))
+        note = "" if has_steps else note_html(_(WRITTEN, label=engine.label))
         try:
             steps = gr.update(value=list(steps_of(engine, as_written)), visible=has_steps)
         except BadInputError as error:
             return [_error(error), "", gr.update(visible=has_steps)]
         if not text.strip():
-            return [empty_html(NO_TEXT), "", steps]
+            return [empty_html(_(NO_TEXT)), "", steps]
         try:
             code = language_to_read(self._services, language, model_id)
             reading = read_text(self._services, text, code, model_id, as_written)
@@ -135,4 +136,4 @@ class ReadingView:
 
 
 def _error(error: StudioError) -> Any:
-    return card_html(error.message, error.hint, _("bad"))
+    return card_html(error.message, error.hint, "bad")

@@ -12,12 +12,12 @@ import gradio as gr
 
 from modules.core_components.audio.decode import Track, default_track, list_tracks
 from modules.core_components.errors import BadInputError
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.tools.listening.transcribe import track_label
 from modules.ui.events import listen, warn
 from modules.ui.widgets.parts import audio_recorder
 
-_DEFAULT = [("Default", "0")]
+_DEFAULT = mark("Default")
 
 
 class RecordingInput:
@@ -27,17 +27,19 @@ class RecordingInput:
     together.
     """
 
-    def __init__(self, label: str = "Audio or video", several: bool = False) -> None:
+    def __init__(self, label: str = "", several: bool = False) -> None:
         with gr.Tabs():
             with gr.Tab(_("File")):
                 self.file = gr.File(
-                    label=label, height=150, file_count="multiple" if several else "single"
+                    label=label or _("Audio or video"),
+                    height=150,
+                    file_count="multiple" if several else "single",
                 )
                 self.track = gr.Dropdown(
-                    label=_("Audio track"), choices=_DEFAULT, value="0", visible=False
+                    label=_("Audio track"), choices=[(_(_DEFAULT), "0")], value="0", visible=False
                 )
             with gr.Tab(_("Microphone")):
-                self.spoken = audio_recorder("Record", ["microphone"])
+                self.spoken = audio_recorder(_("Record"), ["microphone"])
         # In the order in which `chosen` takes their values and `emptied` gives new ones.
         self.inputs = [self.file, self.spoken, self.track]
         given = partial(gr.on, [self.file.upload, self.file.clear])
@@ -109,4 +111,4 @@ def _label(track: Track) -> str:
 
 
 def _no_choice() -> Any:
-    return gr.update(choices=_DEFAULT, value="0", visible=False)
+    return gr.update(choices=[(_(_DEFAULT), "0")], value="0", visible=False)

@@ -12,7 +12,7 @@ from modules.core_components.audio.sample_quality import DENOISE
 from modules.core_components.errors import StudioError
 from modules.core_components.jobs import Job
 from modules.core_components.text.languages import language_name
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.core_components.values import Consent, Sample
 from modules.tools.recordings import SAMPLE
 from modules.tools.services import Services
@@ -27,7 +27,14 @@ from modules.tools.voices.remedies import (
 from modules.tools.voices.sample_check import are_findings_known, sample_findings
 from modules.tools.voices.samples import add_samples, is_demo_sample, submit_reference_text
 from modules.ui.events import listen, listen_after, notify, script, warn
-from modules.ui.render import duration_text, empty_html, part, player_html, render
+from modules.ui.render import (
+    duration_text,
+    empty_html,
+    local_day,
+    part,
+    player_html,
+    render,
+)
 from modules.ui.widgets import recording_input
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import (
@@ -40,13 +47,15 @@ from modules.ui.widgets.parts import (
 )
 from modules.ui.widgets.recording_input import RecordingInput
 
-CONSENT = "This is my own voice, or the speaker agreed to this use of it."
-SPEAKER = "Speaker (optional)"
-ADD = "Add sample"
-NO_SAMPLE = "None yet"
+CONSENT = mark("This is my own voice, or the speaker agreed to this use of it.")
+SPEAKER = mark("Speaker (optional)")
+ADD = mark("Add sample")
+NO_SAMPLE = mark("None yet")
 # Of the listeners that show a sample.
 SAMPLES = "samples"
-NO_SAMPLES = "No samples yet. Add a recording of a voice below: 10 to 60 seconds of clear speech."
+NO_SAMPLES = mark(
+    "No samples yet. Add a recording of a voice below: 10 to 60 seconds of clear speech."
+)
 SAMPLE_LANGUAGES = ("en", "es", "fr", "de", "it", "pt", "nl", "pl", "ru", "hi", "ja", "ko", "zh")
 
 
@@ -58,10 +67,10 @@ class SamplePanel:
         self.chosen = gr.State("")
         self.kept = mirror(self.chosen)
         with gr.Column(elem_classes="studio-sample"):
-            self.name = menu("Sample")
+            self.name = menu(_("Sample"))
             self._player = panel(visible=False)
             # Apart from the facts, which would move when the player comes in above them.
-            self._loading = panel(part("loading", LOADING))
+            self._loading = panel(part("loading", _(LOADING)))
             # Apart too: an answer that draws a panel anew would stop the players in it.
             self._compared = panel(visible=False)
             self._about = panel(visible=False, script=script("sample_about"))
@@ -118,13 +127,13 @@ class SamplePanel:
                 value="", label=_("Name (optional)"), placeholder=_("As the file"), min_width=140
             )
             speaker = gr.Textbox(
-                value="", label=SPEAKER, placeholder=_("As the sample"), min_width=140
+                value="", label=_(SPEAKER), placeholder=_("As the sample"), min_width=140
             )
-        agreed = gr.Checkbox(label=CONSENT, value=False)
+        agreed = gr.Checkbox(label=_(CONSENT), value=False)
         with gr.Accordion(_("More"), open=False):
             ref_text = gr.Textbox(value="", label=_("Reference text (optional)"), lines=2)
             language = gr.Dropdown(label=_("Language"), choices=sample_language_choices(), value="")
-        button = gr.Button(ADD, variant="primary")
+        button = gr.Button(_(ADD), variant="primary")
         form = [*recording.inputs, name, speaker, agreed, ref_text, language]
         started = listen(button.click, lambda: _button_state(True), [], [button])
         added = listen(started.success, self._keep, form, [self.chosen, *form])
@@ -188,10 +197,10 @@ class SamplePanel:
         )
         sample = samples.get(name, latest)
         shown = sample.name if sample else ""
-        dropdown = menu_update([(known, known) for known in samples], shown, NO_SAMPLE)
+        dropdown = menu_update([(known, known) for known in samples], shown, _(NO_SAMPLE))
         if sample is None:
             hidden = gr.update(visible=False)
-            none = gr.update(value=empty_html(NO_SAMPLES), visible=True)
+            none = gr.update(value=empty_html(_(NO_SAMPLES)), visible=True)
             return ["", dropdown, hidden, hidden, hidden, none, hidden, ""]
         known = are_findings_known(self._services, sample)
         compared = compared_html(self._services, sample)
@@ -247,7 +256,7 @@ def _refused(name: str, error: StudioError) -> str:
 
 def _button_state(is_adding: bool) -> Any:
     return gr.update(
-        value=_("Checking the recording…") if is_adding else ADD, interactive=not is_adding
+        value=_("Checking the recording…") if is_adding else _(ADD), interactive=not is_adding
     )
 
 
@@ -273,17 +282,18 @@ def about_html(services: Services, sample: Sample, is_checked: bool) -> Markup:
 def sample_facts(sample: Sample) -> dict[str, str]:
     """Length, language, speaker and consent."""
     consent = sample.consent
-    agreed = "" if consent is None else "agreed" if consent.agreed else _("did not agree")
+    agreed = "" if consent is None else _("agreed") if consent.agreed else _("did not agree")
+    unknown = _("unknown")
     return {
-        "Length": duration_text(sample.duration_s),
-        "Language": language_name(sample.language) if sample.language else "unknown",
-        "Speaker": (consent.speaker or "unknown") if consent else "unknown",
-        "Consent": agreed or "unknown",
-        "Added": sample.created[:10],
+        _("Length"): duration_text(sample.duration_s),
+        _("Language"): language_name(sample.language) if sample.language else unknown,
+        _("Speaker"): (consent.speaker or unknown) if consent else unknown,
+        _("Consent"): agreed or unknown,
+        _("Added"): local_day(sample.created),
         _("Made from"): str(sample.info.get(CLEANED_FROM, "")),
     }
 
 
 def sample_language_choices() -> list[tuple[str, str]]:
     """Languages of samples; the first lets the speech recognition detect it."""
-    return [("Detect", ""), *((language_name(code), code) for code in SAMPLE_LANGUAGES)]
+    return [(_("Detect"), ""), *((language_name(code), code) for code in SAMPLE_LANGUAGES)]

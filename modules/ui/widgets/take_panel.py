@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from modules.core_components.jobs import Job
 from modules.core_components.text.languages import language_name
-from modules.core_components.texts import _
+from modules.core_components.texts import _, ngettext
 from modules.core_components.values import Take
 from modules.tools.recordings import TAKE
 from modules.tools.services import Services
@@ -47,7 +47,7 @@ from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.latest_takes import LATEST, LatestTakes
 from modules.ui.widgets.reading_view import ReadingView
 
-TAKES = [("One take", 1), ("2 takes", 2), ("3 takes", 3), ("4 takes", 4), ("6 takes", 6)]
+TAKES_AT_ONCE = (1, 2, 3, 4, 6)
 MOST_HEARD = 300
 _QUIET_LUFS, _LOUD_LUFS = -30.0, -14.0
 
@@ -128,12 +128,12 @@ def again_note(identical: bool, reason: str) -> Markup:
 def take_facts(take: Take) -> dict[str, str]:
     """What people ask about a take first."""
     return {
-        "Note": " ".join(take.notes),
-        "Seed": str(take.seed),
-        "Language": language_name(take.language) if take.language else "",
-        "Engine": take.engine,
-        "Created": local_time(take.created),
-        "Attention": take.environment.get("attention", ""),
+        _("Note"): " ".join(take.notes),
+        _("Seed"): str(take.seed),
+        _("Language"): language_name(take.language) if take.language else "",
+        _("Engine"): take.engine,
+        _("Created"): local_time(take.created),
+        _("Attention"): take.environment.get("attention", ""),
         _("Generated in"): _generation_time(take),
     }
 
@@ -171,7 +171,13 @@ def scores_html(take: Take, is_refining: bool = False) -> Markup:
 
 def loudness_words(lufs: float) -> tuple[str, str]:
     """How loud it is, and the figure behind it; speech is usually spread at -23 to -16 LUFS."""
-    words = "quiet" if lufs < _QUIET_LUFS else "loud" if lufs > _LOUD_LUFS else _("usual loudness")
+    words = (
+        _("quiet")
+        if lufs < _QUIET_LUFS
+        else _("loud")
+        if lufs > _LOUD_LUFS
+        else _("usual loudness")
+    )
     return words, _("Loudness {lufs:.0f} LUFS", lufs=lufs).replace("-", "−")
 
 
@@ -195,7 +201,7 @@ class GeneratePanel:
         shared: Sequence[str] = (),
     ) -> None:
         self._services = studio.services
-        parts.title("Text")
+        parts.title(_("Text"))
         self._text = parts.text_to_speak()
         length = parts.panel()
         example = gr.Button(_("Example text"), size="sm", min_width=110)
@@ -211,7 +217,11 @@ class GeneratePanel:
                 label=_("Play while generating"), value=True, container=False, scale=2
             )
             self._count = gr.Dropdown(
-                TAKES, value=TAKES[0][1], label=_("Takes at once"), show_label=False, min_width=110
+                [(ngettext("One take", "{count} takes", n), n) for n in TAKES_AT_ONCE],
+                value=TAKES_AT_ONCE[0],
+                label=_("Takes at once"),
+                show_label=False,
+                min_width=110,
             )
         self.button = gr.Button(_("Generate"), variant="primary", size="lg", elem_classes=parts.GO)
         self._live_player = parts.scripted_panel("live_player")

@@ -23,7 +23,7 @@ from modules.core_components.text.script import (
     parse_script,
     speakers_of,
 )
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.tools.conversation.cast import CastVoice, style_option_of
 from modules.tools.models.ready_models import (
     can_clone,
@@ -44,17 +44,16 @@ from modules.ui.widgets.parts import NO_TTS_MODEL, menu, menu_update, mirror, pa
 MOST_SPEAKERS = 8
 # Of the listeners that change the cast or the conversation on show.
 CAST = "cast"
-LINE_BY_LINE, IN_ONE_GO = "Line by line", "In one go"
-ABOUT_WAYS = (
+LINE_BY_LINE, IN_ONE_GO = mark("Line by line"), mark("In one go")
+ABOUT_WAYS = mark(
     "Line by line: each speaker has an engine of their own, and each line can be generated again. "
     "In one go: one engine speaks the whole script, each speaker in the voice of a sample, and "
     "sets the pauses itself."
 )
-ALL_SPEAKERS = "All speakers"
-NONE, NO_SPEAKER = "None installed", "None"
-OWN_LANGUAGE = "Language of the voice"
-NO_SPEAKERS = "The speakers appear here as soon as the script names them."
-NO_SCRIPT_MODEL = (
+NO_SPEAKER = mark("None")
+OWN_LANGUAGE = mark("Language of the voice")
+NO_SPEAKERS = mark("The speakers appear here as soon as the script names them.")
+NO_SCRIPT_MODEL = mark(
     "No model that speaks a script in one go is installed yet. Download VibeVoice on the Models "
     "tab, or choose line by line."
 )
@@ -71,12 +70,15 @@ class CastPanel:
     def __init__(self, services: Services) -> None:
         self._services = services
         self.way = gr.Radio(
-            [LINE_BY_LINE, IN_ONE_GO], value=LINE_BY_LINE, label=_("Generate"), info=ABOUT_WAYS
+            [(_(way), way) for way in (LINE_BY_LINE, IN_ONE_GO)],
+            value=LINE_BY_LINE,
+            label=_("Generate"),
+            info=_(ABOUT_WAYS),
         )
         self.cast = gr.State({})
         self.kept = mirror(self.cast)
         self._speakers = gr.State([])
-        self._note = panel(empty_html(NO_SPEAKERS))
+        self._note = panel(empty_html(_(NO_SPEAKERS)))
         self._rows: list[Any] = []
         self._engines: list[Any] = []
         self._voices: list[Any] = []
@@ -88,12 +90,12 @@ class CastPanel:
                         [], label=_("Voice"), allow_custom_value=True, min_width=190, scale=3
                     )
                 )
-                self._engines.append(menu("Engine", min_width=190))
+                self._engines.append(menu(_("Engine"), min_width=190))
             self._rows.append(row)
         with gr.Accordion(_("Language and options"), open=False, visible=False) as self._more:
             with gr.Row():
-                self._speaker = menu("Speaker")
-                self._language = menu("Language", OWN_LANGUAGE)
+                self._speaker = menu(_("Speaker"))
+                self._language = menu(_("Language"), _(OWN_LANGUAGE))
             self._styles = panel()
             self._options = OptionForm(option_types(services), leave_out=EVERYWHERE)
         # What `read` takes.
@@ -237,12 +239,13 @@ class CastPanel:
         handle = self._services.tts.get(engine)
         people = [(name, name) for name in speakers]
         if way == IN_ONE_GO:
-            people = [(ALL_SPEAKERS, speaker)]
-        languages = [(OWN_LANGUAGE, ""), *((language_name(c), c) for c in handle.languages)]
+            people = [(_("All speakers"), speaker)]
+        own = _(OWN_LANGUAGE)
+        languages = [(own, ""), *((language_name(c), c) for c in handle.languages)]
         return [
             gr.update(visible=True),
-            menu_update(people, speaker, NO_SPEAKER),
-            menu_update(languages, choice.get("language", ""), OWN_LANGUAGE),
+            menu_update(people, speaker, _(NO_SPEAKER)),
+            menu_update(languages, choice.get("language", ""), own),
             _styles_note(handle.label, bool(style_option_of(handle))),
             self._options.show(handle.options_type, choice.get("options", {})),
         ]
@@ -294,7 +297,7 @@ class CastPanel:
         entry = self._services.tts.entry(engine)
         if not can_clone(entry):
             return presets
-        how = _("sample, voice match") if is_voice_match(entry) else "sample"
+        how = _("sample, voice match") if is_voice_match(entry) else _("sample")
         samples = self._services.samples.list()
         return [*((f"{s.name} ({how})", _key("sample", s.name)) for s in samples), *presets]
 
@@ -306,9 +309,11 @@ class CastPanel:
         return gr.update(label=_("Voice of {name}", name=name), choices=offered, value=voice)
 
     def _engine_menu(self, name: str, choice: Choice, way: str, is_first: bool) -> Any:
-        speaker = ALL_SPEAKERS.lower() if way == IN_ONE_GO else name
+        label = (
+            _("Engine of all speakers") if way == IN_ONE_GO else _("Engine of {name}", name=name)
+        )
         return gr.update(
-            label=_("Engine of {speaker}", speaker=speaker),
+            label=label,
             choices=self._models(way),
             value=choice["engine"],
             visible=is_first or way != IN_ONE_GO,
@@ -358,9 +363,9 @@ def _fold(name: str) -> str:
 def _note(speakers: Sequence[str], models: Sequence[str], way: str) -> Any:
     if not models:
         words = NO_SCRIPT_MODEL if way == IN_ONE_GO else NO_TTS_MODEL
-        return gr.update(value=empty_html(words), visible=True)
+        return gr.update(value=empty_html(_(words)), visible=True)
     if not speakers:
-        return gr.update(value=empty_html(NO_SPEAKERS), visible=True)
+        return gr.update(value=empty_html(_(NO_SPEAKERS)), visible=True)
     if len(speakers) <= MOST_SPEAKERS:
         return gr.update(visible=False)
     names = excerpt(", ".join(speakers[MOST_SPEAKERS:]), 200)

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from modules.core_components.errors import NotFoundError
 from modules.core_components.library.conversations import Conversation, Line, Pauses
 from modules.core_components.text.script import with_style
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.tools.conversation.conversation import (
     submit_joining,
     submit_line,
@@ -27,9 +27,9 @@ from modules.ui.tabs.conversation.cast_panel import CAST
 from modules.ui.widgets import parts
 from modules.ui.widgets.jobs_view import JobsView
 
-NOTHING = "Your conversation appears here, line by line."
-ABOUT_LINE = "May begin with a style in parentheses, for engines that have styles."
-ABOUT_PART = "Generated in one go: single lines of it cannot be generated again."
+NOTHING = mark("Your conversation appears here, line by line.")
+ABOUT_LINE = mark("May begin with a style in parentheses, for engines that have styles.")
+ABOUT_PART = mark("Generated in one go: single lines of it cannot be generated again.")
 
 
 class ConversationPanel:
@@ -39,14 +39,14 @@ class ConversationPanel:
         self._services = services
         self.shown_id = gr.State("")
         self.line_id = gr.State("")
-        self._empty = parts.panel(empty_html(NOTHING))
+        self._empty = parts.panel(empty_html(_(NOTHING)))
         with gr.Column(visible=False) as self._group:
             self._facts = parts.panel()
             self._player = parts.panel(visible=False)
             with gr.Row(visible=False) as self._downloads:
                 downloads = parts.DownloadButtons(EXPORT_FORMATS, "conversation-link")
             self._rest = gr.Button(_("Generate missing lines"), size="sm", visible=False)
-            parts.title("Lines")
+            parts.title(_("Lines"))
             with gr.Column(elem_classes="studio-short"):
                 self._lines = parts.choice_list()
             with gr.Column(visible=False) as self._editor:
@@ -112,7 +112,7 @@ class ConversationPanel:
         self._about = parts.panel()
         self._line_player = parts.panel(visible=False)
         self._text = gr.Textbox(
-            value="", label=_("Text of the line"), info=ABOUT_LINE, lines=2, max_lines=8
+            value="", label=_("Text of the line"), info=_(ABOUT_LINE), lines=2, max_lines=8
         )
         with gr.Row(equal_height=True):
             self._seed = gr.Number(
@@ -139,7 +139,7 @@ class ConversationPanel:
             return ["", gr.update(visible=False), *[gr.skip()] * 5]
         line = conversation.line(line_id)
         sound = self._line_player_html(conversation, line)
-        unit = _unit(conversation).lower()
+        is_part = conversation.in_one_go
         return [
             line.id,
             gr.update(visible=True),
@@ -147,11 +147,11 @@ class ConversationPanel:
             gr.update(value=sound, visible=bool(sound)),
             gr.update(
                 value=with_style(line.text, line.style),
-                label=_("Text of the {unit}", unit=unit),
-                info=ABOUT_PART if conversation.in_one_go else ABOUT_LINE,
+                label=_("Text of the part") if is_part else _("Text of the line"),
+                info=_(ABOUT_PART) if is_part else _(ABOUT_LINE),
             ),
-            gr.update(value=-1, label=_("Seed of the {unit}", unit=unit)),
-            gr.update(value=_("Generate {unit} again", unit=unit)),
+            gr.update(value=-1, label=_("Seed of the part") if is_part else _("Seed of the line")),
+            gr.update(value=_("Generate part again") if is_part else _("Generate line again")),
         ]
 
     def _line_html(self, conversation: Conversation, line: Line) -> Markup:
@@ -180,7 +180,7 @@ class ConversationPanel:
 
 def _unit(conversation: Conversation) -> str:
     """What is generated at once."""
-    return "Part" if conversation.in_one_go else "Line"
+    return _("Part") if conversation.in_one_go else _("Line")
 
 
 def _player_html(conversation: Conversation) -> Markup:
@@ -193,15 +193,15 @@ def _facts_html(conversation: Conversation) -> Markup:
     whole = conversation.whole
     lines, made = len(conversation.lines), conversation.made
     generated = (
-        _("{made} of {lines} generated", made=made, lines=lines) if made < lines else str(lines)
+        _("{made} of {count} generated", made=made, count=lines) if made < lines else str(lines)
     )
     return facts_html(
         {
-            "Conversation": conversation.title,
-            f"{_unit(conversation)}s": generated,
-            "Length": duration_text(whole.duration_s) if whole else "",
-            "Seed": str(conversation.seed),
-            "Created": local_time(conversation.created),
+            _("Conversation"): conversation.title,
+            _("Parts") if conversation.in_one_go else _("Lines"): generated,
+            _("Length"): duration_text(whole.duration_s) if whole else "",
+            _("Seed"): str(conversation.seed),
+            _("Created"): local_time(conversation.created),
         }
     )
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from modules.core_components.errors import NotFoundError
 from modules.core_components.jobs import Job
 from modules.core_components.library.conversations import Conversation, Pauses
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.tools.conversation.conversation import (
     KINDS,
     LONGEST_PAUSE_S,
@@ -26,8 +26,8 @@ from modules.ui.views import Studio
 from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import GO, TEXT, choice_list, note, title
 
-EXAMPLE = "Anna: Good morning, Ben.\nBen: (sleepy) Morning. [pause:1s] Is there coffee?"
-ABOUT = (
+EXAMPLE = mark("Anna: Good morning, Ben.\nBen: (sleepy) Morning. [pause:1s] Is there coffee?")
+ABOUT = mark(
     "A line begins with the speaker's name and a colon, and goes on until the next; words before "
     "the first name are the narrator's. [pause:1.5s] inserts silence; a line in (parentheses) is "
     "not spoken."
@@ -54,18 +54,18 @@ class ConversationTab:
         studio.keep(tab, **written, lines_s=lines, speakers_s=speakers, **cast)
 
     def _build_request(self) -> None:
-        title("Script")
+        title(_("Script"))
         self._script = gr.Textbox(
             value="",
             label=_("Script"),
             show_label=False,
             lines=10,
             max_lines=24,
-            placeholder=EXAMPLE,
+            placeholder=_(EXAMPLE),
             elem_classes=TEXT,
         )
-        note(ABOUT)
-        title("Voices")
+        note(_(ABOUT))
+        title(_("Voices"))
         self._cast = CastPanel(self._services)
         standard = Pauses()
         with gr.Row():

@@ -9,7 +9,7 @@ import gradio as gr
 
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.tools.models.recommendation import CLONE, Recommendation, recommend
 from modules.tools.services import Services
 from modules.tools.speaking.download_and_speak import (
@@ -25,12 +25,12 @@ from modules.ui.widgets.jobs_view import JobsView
 from modules.ui.widgets.parts import choice_list, panel
 from modules.ui.widgets.take_panel import GeneratePanel
 
-TITLE = "Recommended engines"
-LOOKING = "Looking at this machine and asking the model hub…"
-SPEAK_NOW, DOWNLOAD = "Speak with it", "Download and speak"
-NOT_NOW = "Not possible now"
-TOKEN, OTHER_TOKEN = "Access token", "Another access token (one is saved)"
-NO_TEXT = "Type a text and press Generate."
+TITLE = mark("Recommended engines")
+LOOKING = mark("Looking at this machine and asking the model hub…")
+SPEAK_NOW, DOWNLOAD = mark("Speak with it"), mark("Download and speak")
+NOT_NOW = mark("Not possible now")
+TOKEN, OTHER_TOKEN = mark("Access token"), mark("Another access token (one is saved)")
+NO_TEXT = mark("Type a text and press Generate.")
 SEQUENCE = "recommended-engines"
 
 
@@ -41,14 +41,14 @@ class RecommendationPanel:
         self._services = services
         self._open = gr.State(False)
         self._chosen = gr.State("")
-        with gr.Accordion(TITLE, open=False, elem_id="recommended-engines") as self._panel:
+        with gr.Accordion(_(TITLE), open=False, elem_id="recommended-engines") as self._panel:
             self._list = choice_list()
             self._about = panel()
             self._accept = gr.Checkbox(label=_("I accept this licence"), value=False, visible=False)
             self._token = gr.Textbox(
-                value="", label=TOKEN, type="password", visible=False, max_lines=1
+                value="", label=_(TOKEN), type="password", visible=False, max_lines=1
             )
-            self.button = gr.Button(SPEAK_NOW, variant="primary", visible=False)
+            self.button = gr.Button(_(SPEAK_NOW), variant="primary", visible=False)
         details = [self._about, self._accept, self._token, self.button]
         self._shown = [self._chosen, self._list, *details]
 
@@ -83,7 +83,7 @@ class RecommendationPanel:
                 *(show(model_id, sample) if is_here else unchanged),
                 # What was given is remembered; a token that is refused may be replaced.
                 gr.update(visible=False),
-                gr.update(value="", label=OTHER_TOKEN),
+                gr.update(value="", label=_(OTHER_TOKEN)),
             ]
 
         def after(job: Job, sample: str) -> list[Any]:
@@ -91,7 +91,7 @@ class RecommendationPanel:
                 return [gr.skip(), *unchanged]
             result = job.result or {}
             if "job" not in result:
-                notify(_("The model is downloaded."), NO_TEXT)
+                notify(_("The model is downloaded."), _(NO_TEXT))
             live = result["job"] if result.get("live") else gr.skip()
             return [live, *show(result["model"], sample)]
 
@@ -121,7 +121,8 @@ class RecommendationPanel:
         if self._services.tts.available(model_id):
             if request is None:
                 notify(
-                    _("{label} is chosen.", label=self._services.tts.entry(model_id).label), NO_TEXT
+                    _("{label} is chosen.", label=self._services.tts.entry(model_id).label),
+                    _(NO_TEXT),
                 )
                 return None
             return submit_speech(self._services, request, live)
@@ -129,7 +130,7 @@ class RecommendationPanel:
         return download_and_speak(self._services, model_id, request, live)
 
     def _show_looking(self) -> list[Any]:
-        return [True, empty_html(LOOKING)]
+        return [True, empty_html(_(LOOKING))]
 
     def _show(self, is_open: bool, sample: str, chosen: str) -> list[Any]:
         if not is_open:
@@ -185,7 +186,7 @@ def _details(one: Recommendation) -> list[Any]:
         gr.update(
             visible=waiting and one.licence.token_required,
             value="",
-            label=TOKEN if one.needs_token else OTHER_TOKEN,
+            label=_(TOKEN) if one.needs_token else _(OTHER_TOKEN),
         ),
-        gr.update(visible=True, value=label, interactive=is_possible),
+        gr.update(visible=True, value=_(label), interactive=is_possible),
     ]

@@ -14,7 +14,7 @@ from modules.core_components.errors import ModelMissingError
 from modules.core_components.jobs import Job
 from modules.core_components.jobs.job import FAILED, INTERRUPTED
 from modules.core_components.speaker_scale import FIRST_ENCODER, SPEAKER_SCALES
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.core_components.values import VoicePrompt
 from modules.tools.first_steps import first_voice
 from modules.tools.models.ready_models import can_clone, has_stock_voices
@@ -48,10 +48,10 @@ NEWS_S = 30.0
 EXPORT_FORMATS = (
     ("PyTorch (.pt)", ".pt"),
     ("safetensors", ".safetensors"),
-    ("raw float32 (.bin)", ".bin"),
+    (mark("raw float32 (.bin)"), ".bin"),
 )
 # Explains the figures of `match_facts`.
-MEASURED = (
+MEASURED = mark(
     "How alike two voices are, measured on a part of the sample that the match did not use: "
     "another speaker reaches about {other:.2f}, a second recording of the same speaker {own:.2f}. "
     "A voice is matched at once and refined in the background, in some minutes of computing."
@@ -73,7 +73,10 @@ class MatchedVoice:
             with gr.Row():
                 self._refine = gr.Button(_("Refine"), size="sm", min_width=100)
                 self._suffix = gr.Dropdown(
-                    EXPORT_FORMATS, value=".pt", label=_("Kokoro voice format"), min_width=140
+                    [(_(label), suffix) for label, suffix in EXPORT_FORMATS],
+                    value=".pt",
+                    label=_("Kokoro voice format"),
+                    min_width=140,
                 )
                 self._export = gr.Button(_("Export"), size="sm", min_width=100)
             self._file = gr.File(label=_("Exported voice"), visible=False)
@@ -150,8 +153,8 @@ def match_html(prompt: VoicePrompt) -> Markup:
         SPEAKER_SCALES[FIRST_ENCODER],
     )
     own = prompt.info.get("self_similarity")
-    explained = MEASURED.format(
-        other=scale.other, own=own if isinstance(own, (int, float)) else scale.own
+    explained = _(
+        MEASURED, other=scale.other, own=own if isinstance(own, (int, float)) else scale.own
     )
     return facts_html(match_facts(prompt)) + note_html(explained)
 
@@ -198,7 +201,7 @@ class VoiceCloneTab:
         studio.keep(tab, **voice, **self._generate.fields)
 
     def _build_voice(self) -> None:
-        title("Voice")
+        title(_("Voice"))
         kinds = [(_("My sample"), SAMPLE), (_("Stock voice"), PRESET)]
         self._kind = gr.Radio(kinds, value=SAMPLE, label=_("Kind of voice"), show_label=False)
         with gr.Column() as self._sample_group:
@@ -254,7 +257,7 @@ class VoiceCloneTab:
             if action == HEAR:
                 voice = first_voice(self._services)
                 if voice is None:
-                    raise ModelMissingError(_("No speech model is installed."), NO_TTS_MODEL)
+                    raise ModelMissingError(_("No speech model is installed."), _(NO_TTS_MODEL))
                 request = voice.request(self._services.settings.score_takes)
                 job = submit_speech(self._services, request, live=True)
                 shown = self._choices(PRESET, voice.model_id, voice.language, voice.name)
@@ -279,7 +282,7 @@ class VoiceCloneTab:
         model_id, *shown = self._engine.show(fits, engine, language, is_cloning)
         presets = self._presets(model_id) if model_id else ()
         voices = [(item.label, item.name) for item in presets]
-        return [model_id, *shown, menu_update(voices, voice, NONE)]
+        return [model_id, *shown, menu_update(voices, voice, _(NONE))]
 
     def _show_engine(self, model_id: str, sample: str) -> list[Any]:
         """An engine that was chosen for a sample, in the language of that."""
@@ -300,7 +303,7 @@ class VoiceCloneTab:
         if kind != SAMPLE:
             return ""
         if sample:
-            return _("Voice: {sample}", sample=sample)
+            return _("Voice: {voice}", voice=sample)
         # Until the list of samples has arrived none is chosen, which says nothing.
         return "" if self._services.samples.list() else _("No voice is chosen yet.")
 

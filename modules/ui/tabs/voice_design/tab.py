@@ -8,7 +8,7 @@ import gradio as gr
 
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs.job import DONE
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.tools.models.library import DOWNLOAD, submit_download
 from modules.tools.models.ready_models import designs_voices
 from modules.tools.recordings import TAKE
@@ -34,9 +34,10 @@ SEQUENCE = "voice-design"
 MOST_TRIES = 4
 # So many of the latest takes are searched for tries.
 SEARCHED = 200
-NO_TRIES = "Your tries appear here. Each seed gives another voice for the same description."
+NO_TRIES = mark("Your tries appear here. Each seed gives another voice for the same description.")
+# Stays English, the language of descriptions that the model knows best.
 EXAMPLE = "A calm old woman with a warm, slightly husky voice, who speaks slowly and smiles."
-MISSING = "Designing voices takes {label}, which is not installed yet."
+MISSING = mark("Designing voices takes {label}, which is not installed yet.")
 
 
 class VoiceDesignTab:
@@ -55,7 +56,7 @@ class VoiceDesignTab:
         studio.keep(tab, **written, **self._engine.fields)
 
     def _build_request(self) -> None:
-        title("Description")
+        title(_("Description"))
         self._description = gr.Textbox(
             value="",
             label=_("Description of the voice"),
@@ -77,8 +78,8 @@ class VoiceDesignTab:
             self._design = gr.Button(_("Design"), variant="primary", size="lg", elem_classes=GO)
 
     def _build_tries(self) -> None:
-        title("Tries")
-        self._empty = panel(empty_html(NO_TRIES))
+        title(_("Tries"))
+        self._empty = panel(empty_html(_(NO_TRIES)))
         self._ids = gr.State([])
         self._slots: list[Any] = []
         self._players: list[Any] = []
@@ -129,9 +130,9 @@ class VoiceDesignTab:
         """The models that design voices; without one, why, and a button that downloads it."""
         shown = self._engine.show(designs_voices, engine, language, is_cloning=False)
         state, entry = self._services.tts.availability(MODEL), self._services.tts.entry(MODEL)
-        why = card_html(state.message, state.hint, _("warn"))
+        why = card_html(state.message, state.hint, "warn")
         if self._services.catalog.state(entry) != "installed":
-            why = card_html(MISSING.format(label=entry.label), kind="warn")
+            why = card_html(_(MISSING, label=entry.label), kind="warn")
         is_ready = bool(shown[0])
         return [gr.update(visible=not is_ready), why, gr.update(visible=is_ready), *shown]
 

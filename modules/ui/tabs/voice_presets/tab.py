@@ -54,7 +54,7 @@ class VoicePresetsTab:
         studio.keep(tab, **voice, **self._generate.fields)
 
     def _build_voice(self) -> None:
-        title("Voice")
+        title(_("Voice"))
         kinds = [(_("One voice"), ONE), (_("Mix of voices"), MIX)]
         self._kind = gr.Radio(kinds, value=ONE, label=_("Kind of voice"), show_label=False)
         with gr.Column() as self._one_group:
@@ -185,7 +185,7 @@ class VoicePresetsTab:
         if labels and not chosen:
             return ""  # the list has not
         return (
-            _("Voice: {labels}", labels=labels[chosen])
+            _("Voice: {voice}", voice=labels[chosen])
             if chosen in labels
             else _("No voice is chosen yet.")
         )

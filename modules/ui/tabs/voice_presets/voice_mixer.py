@@ -9,7 +9,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from modules.core_components.errors import BadInputError
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.tools.voices.own_voices import format_mix, parse_mix
 from modules.tools.voices.preset_voices import PresetVoice
 from modules.ui.events import listen
@@ -19,7 +19,7 @@ from modules.ui.widgets.parts import note, panel
 MOST_VOICES = 5
 SHOWN_AT_FIRST = 2
 LEAST_WEIGHT, MOST_WEIGHT = -1.0, 3.0
-ABOUT = (
+ABOUT = mark(
     "Weights are relative: 2 and 1 is two parts to one. A negative weight subtracts what is "
     "particular to a voice."
 )
@@ -38,7 +38,7 @@ class VoiceMixer:
             self._build_row(number)
         self._more = gr.Button(_("Add a voice"), size="sm")
         self._text = panel(_mix_html([]))
-        note(ABOUT)
+        note(_(ABOUT))
         parts = [*self.menus, *self._weights]
         # By name, for `Studio.keep`.
         self.fields = {f"voice_{number}": menu for number, menu in enumerate(self.menus)}

@@ -13,7 +13,7 @@ from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
 from modules.core_components.library.names import safe_stem
 from modules.core_components.text.languages import language_name
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.tools.models.ready_models import has_stock_voices, speaking_models
 from modules.tools.services import Services
 from modules.tools.voices.own_voices import MODEL, SUFFIXES, export_preset, import_voice
@@ -25,13 +25,13 @@ from modules.ui.widgets import parts
 from modules.ui.widgets.jobs_view import JobsView
 
 FORMATS = tuple(suffix.lstrip(".") for suffix in SUFFIXES)
-ABOUT_FILES = (
+ABOUT_FILES = mark(
     "A Kokoro voice as other programs write it: .pt, .safetensors, or .bin with 510 x 256 raw "
     "float32 numbers. No code in a file is ever run."
 )
-ALL_LANGUAGES = "All languages"
-NO_VOICES = "No voice speaks this language."
-NO_MODEL = "No voices yet. Download a speech model on the Models tab; Kokoro is small."
+ALL_LANGUAGES = mark("All languages")
+NO_VOICES = mark("No voice speaks this language.")
+NO_MODEL = mark("No voices yet. Download a speech model on the Models tab; Kokoro is small.")
 # The voice that sounds best by the makers' own grades; the first of the list where it is missing.
 FIRST_CHOICE = "af_heart"
 
@@ -44,7 +44,10 @@ class VoiceList:
         self.chosen = gr.State(FIRST_CHOICE)
         self.kept = parts.mirror(self.chosen)
         self.language = gr.Dropdown(
-            [ALL_LANGUAGES], value=ALL_LANGUAGES, label=_("Show voices for"), filterable=False
+            [(_(ALL_LANGUAGES), ALL_LANGUAGES)],
+            value=ALL_LANGUAGES,
+            label=_("Show voices for"),
+            filterable=False,
         )
         with gr.Column(elem_classes="studio-short"):
             self.rows = parts.choice_list()
@@ -57,7 +60,8 @@ class VoiceList:
         if chosen not in names:
             chosen = next(iter([name for name in names if name == FIRST_CHOICE] or names), "")
         spoken = list(dict.fromkeys(voice.language for voice in voices if voice.language))
-        choices = [ALL_LANGUAGES, *((language_name(code), code) for code in spoken)]
+        all_languages = (_(ALL_LANGUAGES), ALL_LANGUAGES)
+        choices = [all_languages, *((language_name(code), code) for code in spoken)]
         language = language if language in spoken else ALL_LANGUAGES
         fitting = [
             voice
@@ -72,7 +76,7 @@ class VoiceList:
         return [
             chosen,
             gr.update(choices=choices, value=language),
-            voices_html(fitting, chosen, nothing),
+            voices_html(fitting, chosen, _(nothing)),
         ]
 
     def voices(self, model_id: str) -> tuple[PresetVoice, ...]:
@@ -103,7 +107,7 @@ class VoicePreview:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._player = parts.audio_player("Preview", visible=False, autoplay=True)
+        self._player = parts.audio_player(_("Preview"), visible=False, autoplay=True)
         self._jobs = JobsView(services, (PREVIEW,))
         # What `play` gives values for.
         self.outputs = [self._player, self._jobs.job_id]
@@ -158,14 +162,14 @@ class VoiceImport:
         self.kept = gr.State("")
         spoken = services.catalog.entry(MODEL).languages
         with gr.Accordion(_("Import a voice"), open=False):
-            parts.note(ABOUT_FILES)
+            parts.note(_(ABOUT_FILES))
             file = gr.File(label=_("Voice file"), file_types=list(SUFFIXES), height=130)
             with gr.Row():
                 name = gr.Textbox(
                     value="", label=_("Name"), placeholder=_("Name of the file"), min_width=140
                 )
                 language = gr.Dropdown(
-                    [("Unknown", ""), *((language_name(code), code) for code in spoken)],
+                    [(_("Unknown"), ""), *((language_name(code), code) for code in spoken)],
                     value="",
                     label=_("Language of the voice"),
                     min_width=140,
