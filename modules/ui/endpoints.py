@@ -16,6 +16,7 @@ from gradio import FileData
 from modules.core_components.errors import BadInputError
 from modules.core_components.jobs import Job
 from modules.core_components.text import subtitles
+from modules.core_components.texts import _
 from modules.core_components.values import Consent, Sample
 from modules.tools.dataset.build import DatasetRequest, create_dataset, submit_build
 from modules.tools.listening import transcripts
@@ -168,7 +169,9 @@ class Endpoints:
         """
         inputs = tuple(str(self._uploaded(recording)) for recording in recordings)
         if not inputs:
-            raise BadInputError("There are no recordings.", "Pass at least one.", "recordings")
+            raise BadInputError(
+                _("There are no recordings."), _("Pass at least one."), "recordings"
+            )
         model_id = library.find_model_id(self._services, model) if model else ""
         dataset = create_dataset(self._services, name, language, speaker, agreed)
         request = DatasetRequest(
@@ -194,8 +197,8 @@ class Endpoints:
         uploads = upload_folder(self._services)
         if not isinstance(path, str) or not Path(path).resolve().is_relative_to(uploads.resolve()):
             raise BadInputError(
-                "The recording is not an uploaded file.",
-                "Pass handle_file(path) of gradio_client.",
+                _("The recording is not an uploaded file."),
+                _("Pass handle_file(path) of gradio_client."),
             )
         return Path(path)
 

@@ -140,8 +140,8 @@ def check_address(host: str, password: str | None) -> None:
     """Raises BadInputError when `host` is open to other machines and no password guards it."""
     if not is_loopback(host) and not password:
         raise BadInputError(
-            f"On {host} every machine of the network could use this studio.",
-            "Give a password for it, or stay on 127.0.0.1.",
+            _("On {host} every machine of the network could use this studio.", host=host),
+            _("Give a password for it, or stay on 127.0.0.1."),
         )
 
 

@@ -33,6 +33,7 @@ from starlette.types import Receive, Scope, Send
 from modules.api.app import add_api, api_guards
 from modules.api.traffic import Traffic
 from modules.core_components.errors import BadInputError, StudioError
+from modules.core_components.texts import _
 from modules.tools.jobs import register_job_kinds
 from modules.tools.models.library import do_later, preload
 from modules.tools.services import Services, clean_cache, open_services
@@ -176,8 +177,8 @@ def listening_socket(host: str, port: int) -> socket.socket:
     """
     if not 0 <= port <= _LAST_PORT:
         raise BadInputError(
-            f"{port} is not a valid port.",
-            f"Choose one from 1 to {_LAST_PORT}, or 0 for a free one.",
+            _("{port} is not a valid port.", port=port),
+            _("Choose one from 1 to {last_port}, or 0 for a free one.", last_port=_LAST_PORT),
             "port",
         )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -207,19 +208,27 @@ def _cannot_listen(host: str, port: int, error: OSError | ValueError) -> StudioE
     number = error.errno if isinstance(error, OSError) else None
     if number == errno.EADDRINUSE:
         return StudioError(
-            f"Port {port} is taken.",
-            f"Perhaps the studio is open: look at {_address(host, port)}, or choose --port.",
+            _("Port {port} is taken.", port=port),
+            _(
+                "Perhaps the studio is open: look at {address}, or choose --port.",
+                address=_address(host, port),
+            ),
         )
     if isinstance(error, ValueError | socket.gaierror) or number == errno.EADDRNOTAVAIL:
         return BadInputError(
-            f"{host!r} is not an address of this machine.",
-            "Leave --host out, or give one.",
+            _("{host!r} is not an address of this machine.", host=host),
+            _("Leave --host out, or give one."),
             "host",
         )
     reason = error.strerror if isinstance(error, OSError) else str(error)
     return StudioError(
-        f"The studio cannot listen on {host}:{port} ({reason}).",
-        "Choose another --port.",
+        _(
+            "The studio cannot listen on {host}:{port} ({reason}).",
+            host=host,
+            port=port,
+            reason=reason,
+        ),
+        _("Choose another --port."),
     )
 
 

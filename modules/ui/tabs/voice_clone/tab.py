@@ -46,8 +46,8 @@ from modules.ui.widgets.take_panel import LATEST, GeneratePanel, TakePanel
 # What ended longer ago is found by an opened page, and not reported again.
 NEWS_S = 30.0
 EXPORT_FORMATS = (
-    ("PyTorch (.pt)", ".pt"),
-    ("safetensors", ".safetensors"),
+    (mark("PyTorch (.pt)"), ".pt"),
+    (mark("safetensors"), ".safetensors"),
     (mark("raw float32 (.bin)"), ".bin"),
 )
 # Explains the figures of `match_facts`.

@@ -35,8 +35,7 @@ MOST_TRIES = 4
 # So many of the latest takes are searched for tries.
 SEARCHED = 200
 NO_TRIES = mark("Your tries appear here. Each seed gives another voice for the same description.")
-# Stays English, the language of descriptions that the model knows best.
-EXAMPLE = "A calm old woman with a warm, slightly husky voice, who speaks slowly and smiles."
+EXAMPLE = mark("A calm old woman with a warm, slightly husky voice, who speaks slowly and smiles.")
 MISSING = mark("Designing voices takes {label}, which is not installed yet.")
 
 
@@ -63,7 +62,7 @@ class VoiceDesignTab:
             info=_("Age, sex, pitch, pace, mood, accent: in your own words."),
             lines=4,
             max_lines=8,
-            placeholder=EXAMPLE,
+            placeholder=_(EXAMPLE),
             elem_classes=TEXT,
         )
         self._text = text_to_speak()
