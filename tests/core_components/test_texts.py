@@ -151,7 +151,8 @@ def test_scripts_get_their_own_words_only(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.delenv(LANGUAGE_VARIABLE)
     use_language("de")
     words = texts.texts_of_scripts()
-    assert words["Pause"] and "Settings" not in words
+    assert words["Pause"]
+    assert "Settings" not in words
 
 
 def test_the_setting_offers_the_languages_that_are_here() -> None:

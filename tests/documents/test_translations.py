@@ -29,7 +29,8 @@ NOT_TRANSLATED = ("api", "cli")
 @cache
 def script() -> ModuleType:
     spec = importlib.util.spec_from_file_location("translations", ROOT / "configs/translations.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

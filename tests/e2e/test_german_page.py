@@ -35,7 +35,8 @@ LEFT_IN_ENGLISH = """texts => {
   }
   for (const name of ['aria-label', 'placeholder', 'title']) {
     for (const node of document.querySelectorAll(`[${name}]`)) {
-      if (node.checkVisibility() && english.has(node.getAttribute(name))) found.add(node.getAttribute(name));
+      const text = node.getAttribute(name);
+      if (node.checkVisibility() && english.has(text)) found.add(text);
     }
   }
   return [...found];

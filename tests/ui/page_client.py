@@ -47,8 +47,8 @@ def fire(
     raise AssertionError("the queue ended without an answer")
 
 
-def open_page(client: TestClient) -> list[dict[str, Any]]:
-    """Fires what the page fires when it is opened and each tab is chosen; returns the outcomes."""
+def open_page(client: TestClient) -> dict[int, dict[str, Any]]:
+    """Fires what the page fires when it is opened and each tab is chosen; the outcomes by event."""
     config = client.get("/config").json()
     tabs = {item["id"] for item in config["components"] if item["type"] == "tabitem"}
     values = {item["id"]: item["props"].get("value") for item in config["components"]}
@@ -60,8 +60,8 @@ def open_page(client: TestClient) -> list[dict[str, Any]]:
         if not event["backend_fn"]
         and any(name == "select" and number in tabs for number, name in event["targets"])
     }
-    return [
-        fire(client, event["id"], [values[number] for number in event["inputs"]])
+    return {
+        event["id"]: fire(client, event["id"], [values[number] for number in event["inputs"]])
         for event in config["dependencies"]
         if event["backend_fn"]
         and not event["types"]["generator"]  # it never ends
@@ -70,7 +70,7 @@ def open_page(client: TestClient) -> list[dict[str, Any]]:
             or event["trigger_after"] in loaded
             or any(name == "select" and number in tabs for number, name in event["targets"])
         )
-    ]
+    }
 
 
 def is_loading(event: dict[str, Any]) -> bool:

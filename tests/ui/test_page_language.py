@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from modules.core_components.ai_models.engines.options import describe_options
 from modules.core_components.text.languages import language_name
 from modules.core_components.texts import ENGLISH, LANGUAGES, use_translations
 from modules.tools.services import Services
@@ -24,12 +25,25 @@ from modules.ui.server import create_app
 from modules.ui.studio import TITLE
 from tests.helpers.fakes import SINE, add_noise
 from tests.ui.page_client import FORM, HERE, open_page
+from tests.ui.test_words_on_the_page import OPTIONS
 
 LEFT, RIGHT = "⟦", "⟧"
 # What a component shows, by the name of its property; in HTML, what these attributes say.
-SHOWN = ("label", "info", "placeholder", "value", "choices", "headers", "submit_btn", "stop_btn")
+SHOWN = ("label", "info", "placeholder", "headers")
+# Their value is a choice, which is shown by its label, or no text at all.
+CHOOSE = {"radio", "dropdown", "checkboxgroup", "checkbox", "number", "slider", "state", "api"}
 SAID = re.compile(r"""\b(?:aria-label|title|placeholder|alt)=(?:"([^"]*)"|'([^']*)')""")
-WORD = re.compile(r"[A-Za-z]{2,}")
+WORD = re.compile(r"[A-Za-z]\w+")
+# Units, formats, and names that are no words of a language.
+NAMES = {
+    *("GB", "MB", "GiB", "MiB", "kHz", "Hz", "dB", "ms", "min", "GPU", "CPU", "XTTS", "Kokoro"),
+    *("bf16", "fp32", "adamw", "adamw8bit", "safetensors", "SRT", "VTT", "JSON", "Whisper"),
+    # Of the fake studio.
+    *("Anna", "noise", "sine", "echo", "SineOptions", "TrainingPlan", "high", "low", "cpu"),
+    # Values of boxes and examples in them.
+    *("af_heart", "standard", "big", "pc", "hf_"),
+}
+ADDRESS = re.compile(r"(?<!\S)(/|https?:/)\S+")
 
 
 class Marked(gettext.NullTranslations):
@@ -74,11 +88,15 @@ def choices_of(choices: Any) -> list[str]:
     return [str(one[0] if isinstance(one, (list, tuple)) else one) for one in choices or ()]
 
 
-def shown_by(props: dict[str, Any]) -> Iterator[str]:
-    """What a component with these properties shows."""
+def shown_by(kind: str, props: dict[str, Any]) -> Iterator[str]:
+    """What a component of that kind with these properties shows."""
+    if kind == "api":
+        return
     for name in SHOWN:
-        value = props.get(name)
-        yield from texts_of(choices_of(value) if name == "choices" else value)
+        yield from texts_of(props.get(name))
+    yield from choices_of(props.get("choices"))
+    if kind not in CHOOSE:
+        yield from texts_of(props.get("value"))
     form = FORM.search(props.get("js_on_load") or "")
     for kind in json.loads(form[1].removesuffix(";")).values() if form else ():
         for field in kind:
@@ -90,8 +108,9 @@ def names_in_no_language(services: Services) -> set[str]:
     entries = services.catalog.entries()
     names = {name for entry in entries for name in (entry.label, entry.id, entry.licence.name)}
     names |= {language_name(code) for entry in entries for code in entry.languages}
-    names |= {voice.name for voice in preset_voices(services, services.tts.get(SINE))[0:]}
-    return names | {TITLE, *LANGUAGES.values(), "noise"}
+    names |= {voice.name for voice in preset_voices(services, services.tts.get(SINE))}
+    names |= {option.default for kind in OPTIONS for option in describe_options(kind)}
+    return names | {TITLE, *LANGUAGES.values(), *NAMES}
 
 
 def test_every_text_of_the_page_is_translated(services: Services, marked: None) -> None:
@@ -99,17 +118,27 @@ def test_every_text_of_the_page_is_translated(services: Services, marked: None) 
     names = names_in_no_language(services)
     shown: dict[str, str] = {}
     with TestClient(create_app(services), base_url=HERE) as client:
-        for component in client.get("/config").json()["components"]:
-            shown |= dict.fromkeys(shown_by(component["props"]), component["type"])
-        for outcome in open_page(client):
-            for answer in outcome["output"].get("data") or ():
-                texts = shown_by(answer) if isinstance(answer, dict) else texts_of(answer)
-                shown |= dict.fromkeys(texts, "an answer")
-    assert sum(LEFT in text for text in shown) > 300
-    left = {text: without_marked(text) for text in shown}
-    english = [
-        f"{shown[text]}: {text}"
-        for text in shown
-        if left[text].strip() not in names and WORD.search(left[text])
+        config = client.get("/config").json()
+        kinds = {component["id"]: component["type"] for component in config["components"]}
+        for component in config["components"]:
+            shown |= dict.fromkeys(
+                shown_by(component["type"], component["props"]), component["type"]
+            )
+        outputs = {event["id"]: event["outputs"] for event in config["dependencies"]}
+        for event_id, outcome in open_page(client).items():
+            for number, answer in zip(
+                outputs[event_id], outcome["output"].get("data", ()), strict=True
+            ):
+                kind = kinds[number]
+                props = answer if isinstance(answer, dict) else {"value": answer}
+                shown |= dict.fromkeys(shown_by(kind, props), f"an answer for {kind}")
+    assert sum(LEFT in text for text in shown) > 400
+    left = [
+        f"{kind}: {text}"
+        for text, kind in shown.items()
+        if any(
+            part.strip() not in names and set(WORD.findall(part)) - NAMES
+            for part in ADDRESS.sub("", without_marked(text)).split(", ")
+        )
     ]
-    assert not english, "\n".join(english)
+    assert not left, "\n".join(left)
