@@ -49,7 +49,8 @@ class SecretFile:
         what was given, and DiskFullError."""
         secret = secret.strip()
         if not self.plausible.fullmatch(secret):
-            raise BadInputError(*map(_, self.complaint), self.about)
+            message, hint = self.complaint
+            raise BadInputError(_(message), _(hint), self.about)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(self._path) as partial:
             # With its rights from the first byte on, not given to it afterwards.
