@@ -108,7 +108,7 @@ class SegmentationNetwork(nn.Module):
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Log probabilities [batch, frames, 7] of the classes for samples [batch, 1, n]."""
-        x, _ = self.lstm(self.sincnet(waveform).transpose(1, 2))
+        x, _state = self.lstm(self.sincnet(waveform).transpose(1, 2))
         for layer in self.linear:
             x = functional.leaky_relu(layer(x))
         return self.classifier(x).log_softmax(dim=-1)

@@ -89,7 +89,7 @@ def _without_flickers(talking: NDArray[np.bool_]) -> NDArray[np.bool_]:
         ]
         if not short:
             break
-        _, first, last = min(short)
+        _length, first, last = min(short)
         alone[first:last] = alone[last]
     settled = talking.copy()
     single = alone >= 0
