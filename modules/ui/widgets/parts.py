@@ -202,7 +202,7 @@ class DownloadButtons:
     """
 
     def __init__(self, formats: Sequence[str], element_id: str) -> None:
-        labels = {fmt: _("Download {fmt}", fmt=fmt) for fmt in formats}
+        labels = {fmt: _("Download {fmt}", fmt=_(fmt)) for fmt in formats}
         self._panel = button_panel(render("buttons", labels=labels, stops=(), disabled=()))
         self._link = gr.DownloadButton(elem_id=element_id, elem_classes="studio-hidden")
         # After a moment, which the browser needs to give the link its new address.

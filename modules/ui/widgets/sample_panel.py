@@ -287,7 +287,7 @@ def sample_facts(sample: Sample) -> dict[str, str]:
     return {
         _("Length"): duration_text(sample.duration_s),
         _("Language"): language_name(sample.language) if sample.language else unknown,
-        _("Speaker"): (consent.speaker or unknown) if consent else unknown,
+        _("Speaker"): (_(consent.speaker) or unknown) if consent else unknown,
         _("Consent"): agreed or unknown,
         _("Added"): local_day(sample.created),
         _("Made from"): str(sample.info.get(CLEANED_FROM, "")),

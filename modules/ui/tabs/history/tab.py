@@ -33,7 +33,7 @@ NO_TAKES = mark("No takes yet. Everything you generate is kept here.")
 NO_MATCH = mark("No take matches. Search for other words, or choose “All” in the menus.")
 COMPARE = mark("Compare")
 COMPARE_WHAT = mark("Compare (tick two takes)")
-ZIP, JOINED = "zip", "joined"
+ZIP, JOINED = "zip", mark("joined")
 
 
 class HistoryTab:
