@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from modules.core_components.errors import BadInputError
-from modules.core_components.texts import _
+from modules.core_components.texts import _, mark
 from modules.core_components.validation import KIND_NAMES, unknown_name
 
 OptionsT = TypeVar("OptionsT")
@@ -79,7 +79,7 @@ def parse_options(options_type: type[OptionsT], given: Mapping[str, Any]) -> Opt
     fields = {item.name: item for item in describe_options(options_type)}
     for name in given:
         if name not in fields:
-            raise unknown_name("option", name, list(fields))
+            raise unknown_name(mark("option"), name, list(fields))
     return options_type(**{name: _checked(fields[name], value) for name, value in given.items()})
 
 
