@@ -102,7 +102,7 @@ def test_a_quiet_sample_is_raised(services: Services, tmp_path: Path, voice: Spe
     assert copy.ref_text == "Buongiorno."
     assert "level" not in kinds(services, copy)
     assert "Changed the level by +" in what_changed(copy)
-    assert "to −20.0 LUFS." in what_changed(copy)
+    assert "to −20.0 dB." in what_changed(copy)
 
 
 def test_a_long_sample_is_shortened_at_a_pause(

@@ -33,7 +33,7 @@ def test_a_voice_that_is_still_refined_is_said_so_next_to_the_score(take: Take) 
 
 def test_loudness_is_a_word_and_its_figure_a_tooltip(take: Take) -> None:
     html = scores_html(replace(take, scores=replace(take.scores, loudness_lufs=-25.0)))
-    assert 'title="Loudness −25 LUFS"' in html
+    assert 'title="Loudness −25 dB"' in html
     assert ">usual loudness<" in html
     assert loudness_words(-40.0)[0] == "quiet"
 

@@ -119,7 +119,10 @@ def said_in_the_source() -> Iterator[Said]:
     errors = error_classes()
     for path, tree in trees().items():
         place = path.relative_to(MODULES)
-        if place.parts[0] in NOT_ON_THE_PAGE:
+        # The example of a mix has ids: they are what is typed there.
+        if place.parts[0] in NOT_ON_THE_PAGE or (
+            place.name == "voices.py" and "kokoro" in place.parts
+        ):
             continue
         for node in ast.walk(tree):
             if not isinstance(node, ast.Call):

@@ -213,7 +213,7 @@ def _text_findings(facts: ClipFacts, language: str) -> Iterator[Finding]:
         message = _("The trainer would drop it: {text_fault}.", text_fault=facts.text_fault)
         if facts.unknown_words:
             words = ", ".join(facts.unknown_words[:5])
-            message = f"{message} {_('Words: {words}.', words=words)}"
+            message = _("{message} Words: {words}.", message=message, words=words)
         yield Finding(clip_id, "tokenizer", BAD, message, _("Write it another way, or drop it."), 5)
     if odd := odd_characters(text, language):
         message = _(

@@ -118,7 +118,7 @@ def guess_language(text: str) -> str:
         return common
     words = set(_WORD.findall(text.lower()))
     found = Counter({language: len(words & known) for language, known in _WORDS.items()})
-    (best, most), (_, second) = found.most_common(2)
+    (best, most), (_unused, second) = found.most_common(2)
     return best if most >= _ENOUGH_WORDS and most > second else ""
 
 

@@ -142,6 +142,7 @@ def texts_of_scripts() -> dict[str, str]:
         for message in _catalog(_words.language)
         if isinstance(message.id, str)
         and isinstance(message.string, str)
+        and message.string
         and any(place.endswith(".js") for place, _line in message.locations)
     }
 

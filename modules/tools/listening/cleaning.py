@@ -188,7 +188,7 @@ def _amplified(file: IO[bytes], gain_db: float, rate_hz: int) -> Iterator[FloatA
 
 
 def changes(before: Figures, after: Figures) -> str:
-    """What cleaning changed, such as "noise 23 dB lower, loudness -24.5 to -22.0 LUFS"."""
+    """What cleaning changed, such as "noise 23 dB lower, loudness -24.5 to -22.0 dB"."""
     parts = []
     if before.noise_dbfs is not None and after.noise_dbfs is not None:
         lower_db = before.noise_dbfs - after.noise_dbfs
@@ -199,7 +199,7 @@ def changes(before: Figures, after: Figures) -> str:
     if before.loudness_lufs is not None and after.loudness_lufs is not None:
         parts.append(
             _(
-                "loudness {before:.1f} to {after:.1f} LUFS",
+                "loudness {before:.1f} to {after:.1f} dB",
                 before=before.loudness_lufs,
                 after=after.loudness_lufs,
             ).replace("-", "\N{MINUS SIGN}")

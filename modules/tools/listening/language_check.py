@@ -119,7 +119,8 @@ def language_note(
             "If it is {name}, transcribe it again with that language, or with Detect.", name=name
         )
     )
-    return f"{found.warning(_('The recording'), chosen)} {remedy}"
+    warning = found.warning(_("The recording"), chosen)
+    return f"{warning} {remedy}"
 
 
 def _speech_only(speech: Speech, cancel: CancelToken) -> Speech | None:

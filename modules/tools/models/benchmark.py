@@ -318,7 +318,7 @@ def models_to_measure(services: Services, wanted: Sequence[str]) -> tuple[list[s
             raise BadInputError(
                 state.message
                 or _("{model_id} is neither a speaking nor a listening model.", model_id=model_id),
-                state.hint or _("`models list` shows the models."),
+                state.hint or _("The Models tab lists them all."),
             )
     if not wanted:  # nothing is sent to another machine that was not named
         speakers = [model_id for model_id in speakers if not remote_of(model_id)]

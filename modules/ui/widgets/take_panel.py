@@ -178,7 +178,7 @@ def loudness_words(lufs: float) -> tuple[str, str]:
         if lufs > _LOUD_LUFS
         else _("usual loudness")
     )
-    return words, _("Loudness {lufs:.0f} LUFS", lufs=lufs).replace("-", "−")
+    return words, _("Loudness {lufs:.0f} dB", lufs=lufs).replace("-", "−")
 
 
 def _generation_time(take: Take) -> str:
