@@ -13,6 +13,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from babel import Locale
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
@@ -23,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 from modules.core_components.ai_models.catalog import Catalog as Models  # noqa: E402
 from modules.core_components.settings import app_folder  # noqa: E402
 from modules.core_components.texts import CATALOGS, ENGLISH, LANGUAGES  # noqa: E402
+from modules.core_components.version import APP_VERSION  # noqa: E402
 
 MODULES = ROOT / "modules"
 _METHODS = [
@@ -68,8 +70,13 @@ def updated(language: str) -> Catalog:
             catalog = read_po(file, locale=language)
     else:
         catalog = Catalog(locale=language)
+    made = catalog.creation_date
     catalog.update(wanted_messages(), no_fuzzy_matching=True)
     catalog.obsolete.clear()
+    catalog.creation_date = catalog.revision_date = made
+    catalog.header_comment = f"# The page of Voice Clone Studio in {Locale(language).english_name}."
+    catalog.project, catalog.version = "Voice Clone Studio", APP_VERSION
+    catalog.msgid_bugs_address = catalog.last_translator = catalog.language_team = ""
     catalog.fuzzy = False
     return catalog
 
@@ -77,5 +84,6 @@ def updated(language: str) -> Catalog:
 if __name__ == "__main__":
     for code in LANGUAGES:
         if code != ENGLISH:
+            catalog = updated(code)  # reads the file that is written next
             with (CATALOGS / f"{code}.po").open("wb") as file:
-                write_po(file, updated(code), width=WIDTH, include_lineno=False, sort_by_file=True)
+                write_po(file, catalog, width=WIDTH, include_lineno=False, sort_by_file=True)
