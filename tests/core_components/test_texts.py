@@ -66,6 +66,7 @@ def test_another_language_has_its_own_order_and_its_own_numbers() -> None:
     assert _("{seconds:.1f} s of {name}", seconds=4.25, name="v1.0") == "v1.0 of s 4,2"
     assert _("{big:,.1f} of", big=12345.6) == "of 12.345,6"
     assert _("{whole:,} of", whole=12345) == "of 12.345"
+    assert _("{share:.1%} of", share=0.125) == "of 12,5\xa0%"
     # Words that happen to hold a point, and yes and no, are no numbers.
     assert _("{name} {yes}", name="a.wav", yes=True) == "True a.wav"
     assert ngettext("one clip {count}", "several clips {count}", 2000) == "2000 clips several"
@@ -98,6 +99,7 @@ def test_a_language_that_is_not_here_is_english(monkeypatch: pytest.MonkeyPatch)
     [
         ({"LANG": "de_AT.UTF-8"}, "de"),
         ({"LANG": "en_GB.UTF-8", "LC_ALL": "de_DE"}, "de"),
+        ({"LANG": "en_GB.UTF-8", "LANGUAGE": "de:en"}, "de"),
         ({"LANG": "C"}, "en"),
         ({"LANG": "C.UTF-8"}, "en"),
         ({"LANG": "am_ET.UTF-8"}, "en"),

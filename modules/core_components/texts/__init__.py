@@ -14,6 +14,7 @@ from __future__ import annotations
 import gettext
 import io
 import os
+import re
 import string
 import sys
 from collections.abc import Mapping
@@ -32,7 +33,8 @@ LANGUAGE_VARIABLE = "VOICE_STUDIO_LANGUAGE"
 
 
 class _Formatter(string.Formatter):
-    """`str.format` with the decimal mark and the thousands separator of a language."""
+    """`str.format` with the decimal mark, the thousands separator and the percent sign of a
+    language, by the code of what English has for them."""
 
     def __init__(self, marks: Mapping[int, str]) -> None:
         self._marks = marks
@@ -130,7 +132,7 @@ def machine_language() -> str:
     else:
         names = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
         code = next((os.environ[name] for name in names if os.environ.get(name)), "")
-    return code.replace("-", "_").partition("_")[0].partition(".")[0].lower()
+    return re.split(r"[-_.:]", code)[0].lower()
 
 
 def texts_of_scripts() -> dict[str, str]:
@@ -175,5 +177,8 @@ def _number_marks(language: str) -> Mapping[int, str]:
     """What stands in numbers of a language for the point and the comma of English ones."""
     from babel import Locale
 
-    symbols = Locale(language).number_symbols["latn"]
-    return {ord("."): symbols["decimal"], ord(","): symbols["group"]}
+    words = Locale(language)
+    symbols = words.number_symbols["latn"]
+    # Such as "#,##0\xa0%".
+    percent = words.percent_formats[None].pattern.rpartition("0")[2]
+    return {ord("."): symbols["decimal"], ord(","): symbols["group"], ord("%"): percent}
