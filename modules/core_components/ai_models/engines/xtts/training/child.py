@@ -17,6 +17,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -48,6 +49,8 @@ from modules.core_components.library.training_events import (
 from modules.core_components.library.training_runs import RunFiles, kept_checkpoints
 from modules.core_components.texts import _, mark, use_language_of_studio
 
+# Whatever its name is in this process.
+_THIS_MODULE = "modules.core_components.ai_models.engines.xtts.training.child"
 logger = logging.getLogger(__name__)
 
 # The process before this one may still be writing its last state.
@@ -106,7 +109,7 @@ def run_training(files: RunFiles, requests: StopRequests) -> int:
         except StudioError as error:
             return _record_failure(files, error)
         if len(setup.devices) > 1:
-            return train_together(files, setup, requests, RankProcesses)
+            return train_together(files, setup, requests, partial(RankProcesses, _THIS_MODULE))
         return run_rank(files, setup, requests)
 
 

@@ -43,7 +43,6 @@ logger = logging.getLogger(__name__)
 MOST_RESTARTS = 3
 # The exit code of a rank after an error that is not in the events: often only that another is lost.
 BROKE_OFF = 3
-_MODULE = "modules.core_components.ai_models.engines.xtts.training.child"
 _LOOK_EVERY_S = 0.1
 # A rank that lost another one ends by itself over gloo; over NCCL it may wait for good.
 _END_WITHIN_S = 5.0
@@ -70,20 +69,20 @@ class Processes(Protocol):
 
 
 class RankProcesses:
-    """One process for each device of the setup, on this machine.
+    """One process for each device of the setup, on this machine, which runs `module` (its name).
 
     Their standard input is a pipe that closes when this process ends; then they save their state
     and end. Their output goes where that of this process goes.
     """
 
-    def __init__(self, files: RunFiles, setup: TrainingSetup) -> None:
+    def __init__(self, module: str, files: RunFiles, setup: TrainingSetup) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="studio-ranks-"))
         world = len(setup.devices)
         rendezvous = (self._folder / "meet").as_uri()
         surroundings = {**os.environ, **_loopback()}
         self._processes = [
             subprocess.Popen(
-                [sys.executable, "-m", _MODULE, str(files.folder), rendezvous],
+                [sys.executable, "-m", module, str(files.folder), rendezvous],
                 cwd=files.folder,
                 env={
                     **surroundings,
