@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
 
-from modules.core_components.dataset.report import BAD, ClipMeasures, DatasetReport, Finding
+from modules.core_components.dataset.report import (
+    BAD,
+    EVERY,
+    WARN,
+    ClipMeasures,
+    DatasetReport,
+    Finding,
+)
+from modules.core_components.dataset.values import TRAIN, Clip, Dataset, Source
+from modules.ui.tabs.dataset.clips import ClipList
 from modules.ui.tabs.dataset.report_html import (
     Histogram,
     bins,
@@ -79,3 +90,26 @@ def test_a_report_is_shown_with_what_was_not_checked() -> None:
     assert html.count("<rect") == 7
     assert html.count('class="doubtful"') == 2
     assert "&lt;script&gt;" in findings_html(report.findings_of("a"))
+
+
+def test_the_list_says_why_a_clip_stands_where_it_stands() -> None:
+    clips = tuple(Clip(i, "s", 0.0, 1.0, i, i, (), TRAIN, "Anna") for i in ("one", "two", "three"))
+    source = Source("s", "tape", "0", 3.0, clips, ())
+    dataset = Dataset("Anna", Path("nowhere"), "en", "Anna", (source,))
+    findings = (
+        Finding("two", "repetition", BAD, "Its text repeats.", "Listen.", 9.0),
+        Finding("two", "noise", WARN, "It hums.", "Drop it.", 1.0),
+        Finding("three", "noise", WARN, "It roars.", "Drop it.", 3.0),
+    )
+    report = DatasetReport("Anna", "en", 1.0, 3, 1, 0.0, 0, 1, (), findings, (), {})
+    with gr.Blocks():
+        shown = ClipList()
+    every = str(shown.show(0, dataset, report, EVERY, "", "")[1])
+    noisy = str(shown.show(0, dataset, report, "noise", "", "")[1])
+    assert re.findall(r'data-id="(\w+)"', every) == ["two", "three", "one"]
+    assert [word in every for word in ("Its text repeats.", "It hums.", "It roars.")] == [
+        *[True, False, True],
+    ]
+    assert "Repetition" in every
+    assert re.findall(r'data-id="(\w+)"', noisy) == ["three", "two"]
+    assert [word in noisy for word in ("Its text repeats.", "It hums.")] == [False, True]

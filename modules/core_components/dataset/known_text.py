@@ -43,7 +43,7 @@ def timed_cues(cues: Sequence[Cue], heard: Sequence[Word]) -> tuple[Word, ...]:
 def spread(text: str, start_s: float, end_s: float, probability: float = 0.0) -> tuple[Word, ...]:
     """The words of a text (of scripts without spaces: the characters) over a stretch of time, each
     with its share of the letters."""
-    written = tuple(_written(text))
+    written = tuple(written_units(text))
     total = sum(map(len, written))
     words, before = [], 0
     for unit in written:
@@ -58,7 +58,7 @@ def _timed(
     text: str, start_s: float, end_s: float, heard: Sequence[Word]
 ) -> tuple[list[Word], int]:
     """The words of one cue, and how many of the heard words are used up with it."""
-    written = list(_written(text))
+    written = list(written_units(text))
     matcher = difflib.SequenceMatcher(
         None, [sounds(unit) for unit in written], [sounds(word.text) for word in heard], False
     )
@@ -78,7 +78,7 @@ def _timed(
     return words, used
 
 
-def _written(text: str) -> Iterator[str]:
+def written_units(text: str) -> Iterator[str]:
     """Words; in scripts without spaces single characters, each with the marks after it."""
     for token in text.split():
         yield from _units(token)

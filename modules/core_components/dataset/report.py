@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 # Spoils the training or is dropped by it; should be fixed; worth knowing.
 BAD, WARN, NOTE = "bad", "warn", "note"
 SEVERITIES = (BAD, WARN, NOTE)
+UNUSABLE = 11.0
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class Finding:
     """Something to look at: in one clip, or ("" as `clip_id`) in the dataset as a whole.
 
     `kind` is one word to filter by ("noise", "voice", "duplicate"...), `hint` says what to do.
-    Among findings of one severity the one of larger `weight` is worse.
+    Among findings of one severity the one of larger `weight` is worse: about 0 to 10 by its figure,
+    `UNUSABLE` for a clip that cannot be learned from at all.
     """
 
     clip_id: str
@@ -125,8 +127,12 @@ def describe_noise_removed(dataset: Dataset) -> str:
 
 
 def worst_first(findings: list[Finding]) -> tuple[Finding, ...]:
-    """By severity, then by weight."""
-    return tuple(sorted(findings, key=lambda item: (SEVERITIES.index(item.severity), -item.weight)))
+    """By severity; those of the dataset before those of single clips; by weight."""
+
+    def place(item: Finding) -> tuple[int, bool, float]:
+        return SEVERITIES.index(item.severity), bool(item.clip_id), -item.weight
+
+    return tuple(sorted(findings, key=place))
 
 
 # Of a normal distribution: its spread over its median absolute deviation.
@@ -192,6 +198,7 @@ def _median(values: Sequence[float | None]) -> float:
 # The list of clips: worst first, filtered, searched.
 
 EVERY, FOUND, EVALUATION, DROPPED, EDITED = "every", "found", "evaluation", "dropped", "edited"
+_FILTERS = (EVERY, FOUND, EVALUATION, DROPPED, EDITED)
 
 
 def listed_clips(
@@ -199,12 +206,15 @@ def listed_clips(
 ) -> tuple[Clip, ...]:
     """The clips to show, worst first, then in the order of the recordings.
 
-    `show` is one of the words above or a kind of finding; clips must have all words of `search` in
-    their text or id, in any case.
+    The worst has the most severe finding; then the largest weight among its most severe ones, which
+    goes by the figure; then more of them. Excluded clips come last. `show` is one of the words
+    above or a kind of finding: then only findings of that kind count. Clips must have all words of
+    `search` in their text or id, in any case.
     """
     found: dict[str, list[Finding]] = {}
     for finding in report.findings if report else ():
-        found.setdefault(finding.clip_id, []).append(finding)
+        if show in _FILTERS or finding.kind == show:
+            found.setdefault(finding.clip_id, []).append(finding)
     wanted = [
         clip
         for clip in dataset.clips
@@ -228,9 +238,7 @@ def _is_shown(clip: Clip, show: str, found: list[Finding]) -> bool:
         return clip.edited
     if show == EVALUATION:
         return clip.subset == EVAL and not clip.dropped
-    if show == FOUND:
-        return bool(found)
-    return any(finding.kind == show for finding in found)
+    return bool(found)
 
 
 def _has_words(clip: Clip, search: str) -> bool:
@@ -238,11 +246,13 @@ def _has_words(clip: Clip, search: str) -> bool:
     return all(word in place for word in search.casefold().split())
 
 
-def _badness(clip: Clip, found: list[Finding]) -> tuple[bool, int, float]:
+def _badness(clip: Clip, found: list[Finding]) -> tuple[bool, int, float, int]:
     """Sorts the worst first; what is dropped comes last."""
-    worst = min((SEVERITIES.index(item.severity) for item in found), default=len(SEVERITIES))
-    weight = sum(item.weight for item in found if SEVERITIES.index(item.severity) == worst)
-    return bool(clip.dropped), worst, -weight
+    if not found:
+        return bool(clip.dropped), len(SEVERITIES), 0.0, 0
+    worst = min(SEVERITIES.index(item.severity) for item in found)
+    weights = [item.weight for item in found if SEVERITIES.index(item.severity) == worst]
+    return bool(clip.dropped), worst, -max(weights), -len(weights)
 
 
 class ContentCache:

@@ -15,9 +15,11 @@ from modules.core_components.audio.measure import (
     loudness_lufs,
     signal_to_noise_db,
 )
+from modules.core_components.dataset.repetition import repetition_findings
 from modules.core_components.dataset.report import (
     BAD,
     NOTE,
+    UNUSABLE,
     WARN,
     ClipFacts,
     ClipMeasures,
@@ -178,6 +180,7 @@ def clip_findings(facts: ClipFacts, usual: Usual, language: str) -> Iterator[Fin
     """Everything about one clip; `language` is the dataset's."""
     clip = facts.clip
     yield from _text_findings(facts, language)
+    yield from repetition_findings(facts, usual)
     if facts.measures is None:
         yield Finding(
             clip.id,
@@ -185,7 +188,7 @@ def clip_findings(facts: ClipFacts, usual: Usual, language: str) -> Iterator[Fin
             BAD,
             facts.problem,
             _("Drop the clip, or build the dataset again."),
-            9,
+            UNUSABLE,
         )
         return
     yield from _sound_findings(facts.measures, usual, clip.gain_db)
@@ -197,9 +200,8 @@ def clip_findings(facts: ClipFacts, usual: Usual, language: str) -> Iterator[Fin
 def _text_findings(facts: ClipFacts, language: str) -> Iterator[Finding]:
     clip_id, text = facts.clip.id, facts.clip.text
     if not text.strip():
-        yield Finding(
-            clip_id, "text", BAD, _("It has no text."), _("Transcribe it again, or drop it.")
-        )
+        message, hint = _("It has no text."), _("Transcribe it again, or drop it.")
+        yield Finding(clip_id, "text", BAD, message, hint, UNUSABLE)
         return
     if breaks_rows(text):
         yield Finding(
@@ -208,13 +210,15 @@ def _text_findings(facts: ClipFacts, language: str) -> Iterator[Finding]:
             BAD,
             _("Its text has a | or a line break."),
             _("Take it out of the text."),
+            UNUSABLE,
         )
     if facts.text_fault:
         message = _("The trainer would drop it: {text_fault}.", text_fault=facts.text_fault)
         if facts.unknown_words:
             words = ", ".join(facts.unknown_words[:5])
             message = _("{message} Words: {words}.", message=message, words=words)
-        yield Finding(clip_id, "tokenizer", BAD, message, _("Write it another way, or drop it."), 5)
+        hint = _("Write it another way, or drop it.")
+        yield Finding(clip_id, "tokenizer", BAD, message, hint, UNUSABLE)
     if odd := odd_characters(text, language):
         message = _(
             "Unusual in {language_name}: {odd}",
@@ -222,7 +226,7 @@ def _text_findings(facts: ClipFacts, language: str) -> Iterator[Finding]:
             odd=" ".join(odd[:8]),
         )
         hint = _("Write these as they are spoken, or take them out.")
-        yield Finding(clip_id, "characters", WARN, message, hint, len(odd))
+        yield Finding(clip_id, "characters", WARN, message, hint, min(len(odd), 10))
 
 
 def _sound_findings(found: ClipMeasures, usual: Usual, gain_db: float) -> Iterator[Finding]:
@@ -233,23 +237,23 @@ def _sound_findings(found: ClipMeasures, usual: Usual, gain_db: float) -> Iterat
             "It is {duration_s:.2f} s long: the engine takes 0.33 to 11.6 s.",
             duration_s=found.duration_s,
         )
-        yield Finding(clip_id, "length", BAD, message, _("Trim it, or drop it."), 4)
+        yield Finding(clip_id, "length", BAD, message, _("Trim it, or drop it."), UNUSABLE)
     if found.loudness_lufs is None and found.duration_s > SHORTEST_S:
-        yield Finding(
-            clip_id, "silence", BAD, _("There is hardly any sound in it."), _("Drop it."), 4
-        )
+        message = _("There is hardly any sound in it.")
+        yield Finding(clip_id, "silence", BAD, message, _("Drop it."), UNUSABLE)
         return
     if found.clipping > AUDIBLE_CLIPPING:
         severity = BAD if found.clipping > _BADLY_CLIPPED else WARN
         message = _("It is overdriven: {clipping:.1%} of it is clipped.", clipping=found.clipping)
         hint = _("Record it at a lower level, or drop it.")
-        yield Finding(clip_id, "clipping", severity, message, hint, min(50 * found.clipping, 9))
+        yield Finding(clip_id, "clipping", severity, message, hint, min(50 * found.clipping, 10))
     noise = found.signal_to_noise_db
     if noise is not None and noise < _NOISY_DB:
         severity = BAD if noise < _VERY_NOISY_DB else WARN
+        weight = min(10 * (1 - noise / _NOISY_DB), 10)
         message = _("It is noisy: the speech is only {noise:.0f} dB above the noise.", noise=noise)
         hint = _("Drop it, or take the noise out of the recording and build again.")
-        yield Finding(clip_id, "noise", severity, message, hint, _NOISY_DB - noise)
+        yield Finding(clip_id, "noise", severity, message, hint, weight)
     if found.bandwidth_hz < TELEPHONE_HZ < 0.75 * usual.bandwidth_hz:
         message = _(
             "It sounds duller than the rest: nothing above {bandwidth_hz:.1f} kHz.",
@@ -271,10 +275,10 @@ def _loudness_findings(found: ClipMeasures, usual: Usual, gain_db: float) -> Ite
                 else _("It is {apart:.0f} LU quieter than the rest.", apart=-apart)
             )
             hint = _("Is it whispered, shouted, or far away? Then drop it.")
-            yield Finding(found.clip_id, "loudness", WARN, message, hint, abs(apart) / 6)
+            yield Finding(found.clip_id, "loudness", WARN, message, hint, min(abs(apart) / 3, 10))
     if gain_db > _RAISED_DB:
         message = _("It was recorded very quietly (raised by {gain_db:.0f} dB).", gain_db=gain_db)
-        yield Finding(found.clip_id, "loudness", NOTE, message, _(_LISTEN), gain_db / 25)
+        yield Finding(found.clip_id, "loudness", NOTE, message, _(_LISTEN), gain_db / 10)
 
 
 def _voice_findings(facts: ClipFacts, language: str) -> Iterator[Finding]:
@@ -286,7 +290,8 @@ def _voice_findings(facts: ClipFacts, language: str) -> Iterator[Finding]:
             "It sounds like another person (likeness {likeness:.2f} to the main voice).",
             likeness=likeness,
         )
-        yield Finding(clip_id, "voice", severity, message, _(_LISTEN), 10 * (1 - likeness))
+        weight = min(10 * (1 - likeness), 10)
+        yield Finding(clip_id, "voice", severity, message, _(_LISTEN), weight)
     if facts.language is not None:
         code, sure = facts.language
         if code != language and sure >= _SURE_OF_LANGUAGE:
@@ -296,7 +301,7 @@ def _voice_findings(facts: ClipFacts, language: str) -> Iterator[Finding]:
                 sure=sure,
             )
             hint = _("Drop it if it is not {language_name}.", language_name=language_name(language))
-            yield Finding(clip_id, "language", BAD, message, hint, 5 * sure)
+            yield Finding(clip_id, "language", BAD, message, hint, 10 * sure)
 
 
 def _rate_findings(found: ClipMeasures, usual: Usual) -> Iterator[Finding]:
@@ -312,7 +317,7 @@ def _rate_findings(found: ClipMeasures, usual: Usual) -> Iterator[Finding]:
             else _("{rate:.0f} characters/s, fewer than usual.", rate=rate)
         )
         hint = _("Often the text says more or less than is heard: compare them.")
-        yield Finding(found.clip_id, "rate", WARN, message, hint, spreads / 3.5)
+        yield Finding(found.clip_id, "rate", WARN, message, hint, min(spreads, 10))
 
 
 def _heard_findings(facts: ClipFacts, language: str) -> Iterator[Finding]:
@@ -323,4 +328,4 @@ def _heard_findings(facts: ClipFacts, language: str) -> Iterator[Finding]:
         severity = BAD if rate >= _HEARD_AS_ANOTHER else WARN
         message = _("Transcribed again, it says: “{heard}”", heard=facts.heard)
         hint = _("Listen, and correct the text.")
-        yield Finding(facts.clip.id, "heard", severity, message, hint, 5 * min(rate, 1.0))
+        yield Finding(facts.clip.id, "heard", severity, message, hint, 10 * min(rate, 1.0))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modules.core_components.atomic import atomic_path
-from modules.core_components.dataset.report import ClipMeasures, DatasetReport
+from modules.core_components.dataset.report import ClipMeasures, DatasetReport, listed_clips
 from modules.core_components.dataset.values import Dataset
 from modules.core_components.errors import BadInputError
 from modules.core_components.texts import _
@@ -22,13 +22,14 @@ _NOT_IN_A_CELL = {code: None for code in range(32) if chr(code) not in "\t\n\r"}
 
 
 def report_table(dataset: Dataset, report: DatasetReport) -> pd.DataFrame:
-    """Worst clips first: what each is, its figures (see `ClipMeasures`) and what was found."""
+    """What each clip is, its figures (see `ClipMeasures`) and what was found; in the order in which
+    the page lists them, worst first."""
     import pandas as pd
 
     figures = [item.name for item in fields(ClipMeasures)[1:]]
     measures = {item.clip_id: item for item in report.measures}
     rows = []
-    for clip in dataset.clips:
+    for clip in listed_clips(dataset, report):
         found = report.findings_of(clip.id)
         own = measures.get(clip.id)
         rows.append(
@@ -43,13 +44,7 @@ def report_table(dataset: Dataset, report: DatasetReport) -> pd.DataFrame:
                 "heard": report.heard.get(clip.id, ""),
             }
         )
-    table = pd.DataFrame(rows)
-    if table.empty:
-        return table
-    order = pd.Categorical(table["worst"], ["bad", "warn", "note", ""], ordered=True)
-    table = table.assign(_order=order)
-    table = table.sort_values(["_order", "findings"], ascending=[True, False], kind="stable")
-    return table.drop(columns="_order").reset_index(drop=True)
+    return pd.DataFrame(rows)
 
 
 def write_report(table: pd.DataFrame, target: Path) -> Path:

@@ -13,11 +13,13 @@ from modules.core_components.dataset.report import (
     EVERY,
     FOUND,
     NOTE,
+    UNUSABLE,
     WARN,
     DatasetReport,
     Finding,
     kinds_found,
     listed_clips,
+    worst_first,
 )
 from modules.core_components.dataset.values import EVAL, TRAIN, Clip, Dataset, Source
 
@@ -58,3 +60,32 @@ def test_filters_and_search() -> None:
 
 def test_kinds_are_counted_by_clips() -> None:
     assert dict(kinds_found(REPORT)) == {"noise": 2, "voice": 1, "rate": 1}
+
+
+def test_within_one_severity_the_worst_figure_comes_first_whatever_else_there_is() -> None:
+    findings = (
+        Finding("a", "noise", BAD, "x", "", 5.0),
+        Finding("a", "clipping", BAD, "x", "", 5.0),
+        Finding("a", "heard", BAD, "x", "", 5.0),
+        Finding("b", "missing", BAD, "x", "", UNUSABLE),
+        Finding("c", "noise", BAD, "x", "", 7.0),
+        Finding("c", "rate", WARN, "x", "", 1.0),
+        Finding("e", "noise", BAD, "x", "", 5.0),
+        Finding("e", "rate", WARN, "x", "", 9.0),
+    )
+    report = replace(REPORT, findings=findings)
+    assert ids(report=report) == "bcaed"
+    assert ids("noise", report=report) == "cae"
+    assert ids("rate", report=report) == "ec"
+
+
+def test_what_holds_for_the_dataset_is_named_before_what_holds_for_a_clip() -> None:
+    ordered = worst_first([*FINDINGS, Finding("", "short", BAD, "x", "", 0.5)])
+    assert [(item.clip_id, item.kind) for item in ordered] == [
+        ("", "short"),
+        ("c", "noise"),
+        ("b", "voice"),
+        ("", "noise"),
+        ("a", "noise"),
+        ("a", "rate"),
+    ]

@@ -16,6 +16,7 @@ from modules.core_components.dataset.report import (
     EVERY,
     FOUND,
     DatasetReport,
+    Finding,
     kinds_found,
     listed_clips,
 )
@@ -31,6 +32,10 @@ from modules.ui.tabs.dataset.report_html import BADGES, findings_html, kind_labe
 from modules.ui.widgets import parts
 
 PAGE = 8
+ORDER = mark(
+    "First what cannot be learned from, then serious problems (red), doubtful ones (yellow) and "
+    "remarks; within these the worst figure first. Excluded clips come last."
+)
 NO_CLIPS = mark("No clips yet. Add recordings above.")
 NO_MATCH = mark("No clip matches.")
 _ALWAYS = ((EVERY, mark("All clips")), (FOUND, mark("With problems")))
@@ -45,6 +50,7 @@ class ClipList:
     """The list with its filter, its search and its pages."""
 
     def __init__(self) -> None:
+        parts.note(_(ORDER))
         with gr.Row():
             self.filter = gr.Dropdown(
                 [(_(label), key) for key, label in _ALWAYS],
@@ -84,9 +90,7 @@ class ClipList:
             render(
                 "clips",
                 rows=[(clip.id, clip) for clip in listed],
-                findings={
-                    clip.id: report.findings_of(clip.id) if report else () for clip in listed
-                },
+                findings={clip.id: _reasons(report, clip, wanted) for clip in listed},
                 kinds=kind_labels(),
                 badges=BADGES,
                 chosen=chosen,
@@ -94,6 +98,12 @@ class ClipList:
             ),
             *self.pager.show(page, len(clips)),
         ]
+
+
+def _reasons(report: DatasetReport | None, clip: Clip, wanted: str) -> list[Finding]:
+    """The findings of a clip, first the one that it has its place in the list for."""
+    found = report.findings_of(clip.id) if report else ()
+    return sorted(found, key=lambda finding: finding.kind != wanted)
 
 
 def _choices(report: DatasetReport | None) -> list[tuple[str, str]]:

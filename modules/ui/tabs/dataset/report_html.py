@@ -41,6 +41,7 @@ KINDS = {
     "tokenizer": mark("Tokenizer"),
     "characters": mark("Unusual characters"),
     "duplicate": mark("Duplicate"),
+    "repetition": mark("Repetition"),
     "rate": mark("Speaking rate"),
     "heard": mark("Different transcript"),
     "evaluation": mark("Evaluation"),
