@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class StudioError(Exception):
     """An error with a message for people and a hint that says what to do.
@@ -25,11 +27,21 @@ class BadInputError(StudioError):
     """What the user gave cannot be used: a wrong file, an empty text, an unknown name.
 
     `about` names the field at fault, where one is: "text", "voice", "language", an option's name.
+    `faults` are those of several fields, each an error of its own; the message names all.
     """
 
-    def __init__(self, message: str, hint: str = "", about: str = "", *, details: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        about: str = "",
+        *,
+        details: str = "",
+        faults: Sequence[BadInputError] = (),
+    ) -> None:
         super().__init__(message, hint, details=details)
         self.about = about
+        self.faults = tuple(faults)
 
 
 class NotFoundError(StudioError):

@@ -41,18 +41,32 @@ def label_of(model: type[BaseModel], name: str) -> str:
 def bad_input(
     error: ValidationError, model: type[BaseModel], noun: str, internal: Sequence[str] = ()
 ) -> BadInputError:
-    """The first fault of `error` in words.
+    """The faults of `error` in words, for each field the first one.
 
     `noun` is what a field is called: "setting", "option", marked for translation; `internal` fields
     are never named.
     """
-    fault = error.errors(include_url=False)[0]
-    path, given, kind = fault["loc"], fault.get("input"), fault["type"]
-    name = str(path[0]) if path else ""
+    first: dict[str, BadInputError] = {}
+    for fault in error.errors(include_url=False):
+        name = str(fault["loc"][0]) if fault["loc"] else ""
+        if name not in first:
+            first[name] = _in_words(fault, name, model, noun, internal)
+    faults = list(first.values())
+    if len(faults) == 1:
+        return faults[0]
+    return BadInputError(" ".join(map(str, faults)), about=faults[0].about, faults=faults)
+
+
+def _in_words(
+    fault: Mapping[str, Any], name: str, model: type[BaseModel], noun: str, internal: Sequence[str]
+) -> BadInputError:
+    given, kind = fault.get("input"), fault["type"]
     label = label_of(model, name)
     context: Mapping[str, Any] = fault.get("ctx", {})
     if kind == "extra_forbidden":
         return unknown_name(noun, name, [n for n in model.model_fields if n not in internal])
+    if given is None:
+        return BadInputError(_("{label} is empty.", label=label), _("Give a value."), name)
     if kind == "literal_error":
         choices = context["expected"].replace("'", "").replace(" or ", ", ")
         choices = choices.replace('""', _("nothing"))

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from modules.core_components.errors import BadInputError
 from modules.core_components.settings import (
     NO_FALLBACK,
     SettingInfo,
     Settings,
     describe_settings,
 )
-from modules.core_components.texts import _
 from modules.tools.services import Services
 
 
@@ -40,14 +38,9 @@ def setting_fields(services: Services) -> tuple[SettingField, ...]:
 def change_settings(services: Services, given: Mapping[str, Any]) -> tuple[str, ...]:
     """Saves what differs from now; returns the labels of what waits for the next start.
 
-    Raises BadInputError that names the setting; then nothing is saved.
+    Raises BadInputError that names the settings at fault; then nothing is saved.
     """
     fields = {item.about.name: item for item in setting_fields(services)}
-    for name, value in given.items():
-        if value is None:
-            raise BadInputError(
-                _("{label} is empty.", label=fields[name].about.label), _("Give a value."), name
-            )
     changes = {
         # A page's number box gives 3.0 where 3 is meant.
         name: int(value) if _is_whole(value) and type(fields[name].value) is int else value

@@ -103,6 +103,9 @@ def show_errors(
 
 
 def _error_html(error: StudioError) -> str:
+    faults = error.faults if isinstance(error, BadInputError) else ()
+    if faults:
+        return "<br>".join(map(_error_html, faults))
     about = error.about if isinstance(error, BadInputError) else ""
     return error_html(error.message, error.hint, about if about in field_labels() else "")
 

@@ -362,6 +362,15 @@ def test_a_refused_upload_is_named_as_its_owner_named_it(
     )
 
 
+def test_a_silent_recording_is_refused_as_such(
+    services: Services, listener: CounterListener, tmp_path: Path
+) -> None:
+    write_speech(tmp_path / "quiet.wav", Speech(np.zeros(48_000, np.float32), 16_000))
+    request = DatasetRequest(NAME, (str(tmp_path / "quiet.wav"),), model_id=COUNTER)
+    (refused,) = build_dataset(services, request, no_progress).refused
+    assert (refused.name, refused.message) == ("quiet.wav", "It is silent.")
+
+
 def test_the_token_counter_decides_where_texts_are_cut(
     services: Services, listener: CounterListener, tmp_path: Path
 ) -> None:

@@ -62,6 +62,22 @@ def test_a_bad_value_is_refused_and_nothing_saved(
     assert not services.settings.offline_mode
 
 
+def test_all_that_is_wrong_is_named_at_once(services: Services) -> None:
+    given = {"port": 99_999, "torch_threads": None, "precision": "soup", "offline_mode": True}
+    with pytest.raises(BadInputError) as caught:
+        change_settings(services, given)
+    error = caught.value
+    assert {fault.about for fault in error.faults} == {"port", "torch_threads", "precision"}
+    assert error.about == error.faults[0].about
+    for words in ("Port is 99999. It must lie in 0 to 65535.", "is empty.", "cannot be 'soup'. C"):
+        assert words in str(error)
+    assert not (services.settings.root / "config.json").exists()
+    assert not services.settings.offline_mode
+    with pytest.raises(BadInputError) as caught:
+        change_settings(services, {"port": 99_999})
+    assert (caught.value.hint, caught.value.faults) == ("It must lie in 0 to 65535.", ())
+
+
 def test_the_generated_files_are_up_to_date() -> None:
     defaults = (app_folder() / "configs" / "default.json").read_text(encoding="utf-8")
     assert defaults == default_values(), "run `python configs/generate.py`"

@@ -30,6 +30,19 @@ def test_a_bad_setting_is_shown_at_its_field(services: Services) -> None:
         assert field_labels()[field_of(page)] == (item.label,)
 
 
+def test_all_bad_settings_are_shown_each_at_its_field(services: Services) -> None:
+    with opened(services, "Settings") as page:
+        page.fill("Voice match steps", -5)
+        page.fill("Port", 99_999)
+        page.click("Save")
+        found = re.findall(r'class="studio-refused about-(\w+)">([^<]+)', page.errors[-1])
+    labels = {field_labels()[about][0]: message for about, message in found}
+    assert labels == {
+        "Voice match steps": "Voice match steps is -5.",
+        "Port": "Port is 99999.",
+    }
+
+
 def test_forms_say_which_field_is_missing(services: Services) -> None:
     with opened(services, "Voice Clone") as page:
         page.click("Add sample")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from modules.tools.first_steps import recommended_engine
+from modules.tools.models.library import access_token
 from modules.tools.services import Services
 from tests.helpers.fakes import SINE, add_noise
 from tests.ui.page_client import Page, opened
@@ -49,6 +53,25 @@ def test_the_engine_is_looked_for_after_the_cards_are_there(services: Services) 
         act(page, "own")
         assert page.value("Kind of voice") == "sample"
         assert page.errors == []
+
+
+def test_the_card_says_that_a_download_needs_an_account_until_a_token_is_saved(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = recommended_engine(services)
+    assert known is not None
+    gated = replace(known, state="missing", needs_token=True)
+    monkeypatch.setattr(
+        "modules.ui.tabs.voice_clone.first_steps.recommended_engine", lambda services: gated
+    )
+    with opened(services, "Voice Clone") as page:
+        act(page, "look")
+        assert f"Get {gated.label}" in page.text
+        assert "free account at Hugging Face" in page.text
+        access_token(services).save("hf_abcDEF123456")
+        page.open_tab()
+        assert f"Get {gated.label}" in page.text
+        assert "free account at Hugging Face" not in page.text
 
 
 def test_without_a_model_the_card_leads_to_the_models(

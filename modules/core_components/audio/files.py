@@ -29,6 +29,7 @@ from modules.core_components.audio.encode import (
     written_rate_hz,
 )
 from modules.core_components.audio.measure import INAUDIBLE
+from modules.core_components.audio.refusals import silent
 from modules.core_components.audio.resample import StreamResampler
 from modules.core_components.audio.speech_regions import speech_seconds
 from modules.core_components.errors import BadInputError
@@ -110,10 +111,7 @@ def check_audible(path: Path, track: int = 0, called: str = "") -> None:
             if float(np.abs(piece).max(initial=0.0)) > INAUDIBLE:
                 return
     if not facts.differ:  # channels that cancel each other are silent as a mean only
-        raise BadInputError(
-            _("{name} is silent: there is no sound in it.", name=name),
-            _("Play it, or record it again with another microphone."),
-        )
+        raise silent(name)
 
 
 def write_speech(path: Path, speech: Speech, fmt: str | None = None) -> None:

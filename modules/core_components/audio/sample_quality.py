@@ -20,6 +20,7 @@ from modules.core_components.audio.measure import (
     loud_level_dbfs,
     signal_to_noise_db,
 )
+from modules.core_components.audio.refusals import no_speech, silent
 from modules.core_components.audio.resample import resample
 from modules.core_components.audio.speech_regions import speech_seconds
 from modules.core_components.errors import BadInputError
@@ -56,29 +57,25 @@ def check_sample(speech: Speech) -> tuple[SampleFinding, ...]:
     """
     level_dbfs = loud_level_dbfs(speech)
     if level_dbfs < SILENT_DBFS:
-        raise BadInputError(
-            _("The recording is silent."), _("Check the microphone and record it again.")
-        )
+        raise silent()
     spoken_s = speech_seconds(speech)
     if spoken_s == 0:
-        raise BadInputError(
-            _("There is no speech in this recording."),
-            _(
-                "Give at least {min_speech_s:g} seconds of clear speech by one person.",
-                min_speech_s=MIN_SPEECH_S,
-            ),
-        )
+        raise no_speech()
     if spoken_s < MIN_SPEECH_S:
-        raise BadInputError(
-            _("The recording holds only {spoken_s:.1f} seconds of speech.", spoken_s=spoken_s),
-            _(
-                "At least {min_speech_s:g} seconds are needed, {good_speech_s:g} or more "
-                "are better.",
-                min_speech_s=MIN_SPEECH_S,
-                good_speech_s=_GOOD_SPEECH_S,
-            ),
-        )
+        raise too_little_speech(spoken_s)
     return (*_sound_findings(speech, level_dbfs), *_length_findings(spoken_s))
+
+
+def too_little_speech(spoken_s: float) -> BadInputError:
+    """For a recording with less than `MIN_SPEECH_S` of speech."""
+    return BadInputError(
+        _("The recording holds only {spoken_s:.1f} seconds of speech.", spoken_s=spoken_s),
+        _(
+            "At least {min_speech_s:g} seconds are needed, {good_speech_s:g} or more are better.",
+            min_speech_s=MIN_SPEECH_S,
+            good_speech_s=_GOOD_SPEECH_S,
+        ),
+    )
 
 
 def _sound_findings(speech: Speech, level_dbfs: float) -> list[SampleFinding]:

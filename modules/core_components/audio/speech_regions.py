@@ -12,10 +12,9 @@ import numpy as np
 
 from modules.core_components.audio.joining import faded
 from modules.core_components.audio.measure import INAUDIBLE
+from modules.core_components.audio.refusals import no_speech
 from modules.core_components.audio.resample import resample
-from modules.core_components.errors import BadInputError
 from modules.core_components.progress import CancelToken
-from modules.core_components.texts import _
 from modules.core_components.values import FloatArray, Speech
 
 Region = tuple[float, float]
@@ -143,9 +142,7 @@ def _total_s(regions: Iterable[Region]) -> float:
 def _regions_or_error(speech: Speech) -> list[Region]:
     regions = speech_regions(speech)
     if not regions:
-        raise BadInputError(
-            _("There is no speech in this recording."), _("Choose a recording with clear speech.")
-        )
+        raise no_speech()
     return regions
 
 

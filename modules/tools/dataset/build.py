@@ -59,7 +59,7 @@ _REFRESH_EVERY_S = 20.0
 # Of the work, when workers listen first.
 _LISTENING_SHARE = 0.9
 _NO_SPEECH = (
-    mark("It holds no speech that a clip could be made of."),
+    mark("There is no speech in this recording that a clip could be made of."),
     mark("Play it; if there is speech, try a larger model."),
 )
 

@@ -12,7 +12,8 @@ from modules.core_components import atomic
 from modules.core_components.audio.denoise import METHOD
 from modules.core_components.audio.encode import audio_sha256
 from modules.core_components.audio.files import read_speech
-from modules.core_components.audio.measure import loudness_lufs, signal_to_noise_db
+from modules.core_components.audio.measure import INAUDIBLE, loudness_lufs, signal_to_noise_db
+from modules.core_components.audio.refusals import silent
 from modules.core_components.dataset.cutting import Cut, CutRules, Piece, cut_words
 from modules.core_components.dataset.known_text import timed_cues
 from modules.core_components.dataset.metadata import MetadataRow
@@ -87,6 +88,9 @@ class SourceMaker:
         speech = read_speech(
             recording.path, SAMPLE_RATE_HZ, LONGEST_RECORDING_S, called=_("It"), cancel=cancel
         )
+        peak = float(np.abs(speech.samples).max(initial=0.0))
+        if recording.row is None and peak <= INAUDIBLE:
+            raise silent(_("It"))
         return Sound(speech, audio_sha256(speech))
 
     def make(

@@ -336,7 +336,7 @@ def keep_upload(services: Services, recording: Path) -> Path:
     """Copies a recording into the cache under the hash of its bytes, so that a job does not depend
     on the browser's upload; returns the copy."""
     if not recording.is_file():
-        raise BadInputError(_("There is no recording."), _("Drop in a file or record one."))
+        raise BadInputError(_("There is no recording yet."), _("Upload a file or record one."))
     folder = services.settings.cache_folder / "inbox"
     folder.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()

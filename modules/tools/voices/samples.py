@@ -132,7 +132,7 @@ def write_reference_text(
     )
     if not transcript.text:
         raise BadInputError(
-            _("No words were recognized in the sample."), _("Type the reference text.")
+            _("No words were recognized in {name}.", name=name), _("Type the reference text.")
         )
     return services.samples.update(
         name, ref_text=transcript.text, language=sample.language or transcript.language

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from modules.core_components.ai_models.engines.listening_network import reading_weights
 from modules.core_components.audio.mel import mel_filters
-from modules.core_components.errors import StudioError
+from modules.core_components.audio.refusals import no_speech
 from modules.core_components.texts import _
 from modules.core_components.values import FloatArray
 
@@ -85,17 +85,14 @@ class SpeakerEncoder(nn.Module):
     def embed(self, samples: FloatArray, sample_rate_hz: int) -> FloatArray:
         """The embedding, float32 [256] of unit length, of mono speech at any sample rate.
 
-        Raises StudioError for silence or less than 0.2 s.
+        Raises BadInputError for silence or less than 0.2 s.
         """
         if sample_rate_hz != SAMPLE_RATE_HZ:
             import soxr
 
             samples = soxr.resample(samples, sample_rate_hz, SAMPLE_RATE_HZ, quality="HQ")
         if samples.size < 0.2 * SAMPLE_RATE_HZ or not float(np.abs(samples).max()) > 1e-5:
-            raise StudioError(
-                _("There is no speech to recognise a speaker by."),
-                hint=_("Use a recording with a few seconds of clear speech."),
-            )
+            raise no_speech()
         tensor = torch.from_numpy(np.ascontiguousarray(samples, dtype=np.float32))
         result = self.embed_tensor(tensor.to(self.mel_basis.device))
         return np.asarray(result.cpu().numpy(), dtype=np.float32)

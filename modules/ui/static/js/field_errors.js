@@ -1,6 +1,6 @@
-// Shows an error at the field that it is about; stands in the head. The message in the corner goes
-// away; this stays until the field is changed, or its form is sent once more. Messages in the corner
-// that are still there go with the next press of a button, and with the view.
+// Shows an error at the field that it is about, or several at theirs; stands in the head. The message
+// in the corner goes away; this stays until the field is changed, or its form is sent once more.
+// Messages in the corner that are still there go with the next press of a button, and with the view.
 (() => {
   const LABELS = FIELD_LABELS;
   const NAMES = '[data-testid=block-info], [data-testid=block-label], label span, .studio-options label';
@@ -41,10 +41,13 @@
     for (const change of changes) {
       for (const node of change.addedNodes) {
         if (!(node instanceof Element)) continue;
-        const error = node.matches('.studio-refused') ? node : node.querySelector('.studio-refused');
-        const about = [...(error?.classList ?? [])].find(name => name.startsWith('about-'));
-        const field = about && fieldOf(about.slice('about-'.length));
-        if (field) show(field, words(error));
+        const all = node.matches('.studio-refused') ? [node] : [...node.querySelectorAll('.studio-refused')];
+        // The first one last: the view scrolls to it.
+        for (const error of all.reverse()) {
+          const about = [...error.classList].find(name => name.startsWith('about-'));
+          const field = about && fieldOf(about.slice('about-'.length));
+          if (field) show(field, words(error));
+        }
       }
     }
   }).observe(document, { childList: true, subtree: true });

@@ -41,7 +41,7 @@ class StudioTranscript extends DrawnElement {
     this.showSpeakers();
     this.current = 0;
     if (this.nodes.length) this.nodes[0].tabIndex = 0;
-    else this.body.append(make('div', 'studio-note', translate('No speech was found in this recording.')));
+    else this.body.append(make('div', 'studio-note', translate('There is no speech in this recording.')));
     for (const name of ['click', 'dblclick', 'keydown', 'focusin']) this.body.addEventListener(name, this);
     const marks = translate('Words with a dotted line are those Whisper was unsure of; a solid line marks your corrections.');
     const more = hasSound

@@ -18,6 +18,7 @@ from modules.tools.first_steps import (
     recommended_engine,
     this_machine,
 )
+from modules.tools.models.library import access_token
 from modules.tools.models.recommendation import Recommendation
 from modules.tools.services import Services
 from modules.ui.events import listen, notify, script
@@ -89,8 +90,16 @@ class FirstSteps:
             voice=first_voice(self._services),
             machine=self._machine,
             engine=self._engine,
+            needs_token=self._needs_token(),
             is_answer=is_answer,
         )
+
+    def _needs_token(self) -> bool:
+        """Whether the download waits for an access token; one may have been saved since."""
+        engine = self._engine
+        if engine is None or engine.is_installed or not engine.needs_token:
+            return False
+        return not access_token(self._services).saved
 
     def _recommended(self) -> Recommendation | None:
         try:

@@ -17,9 +17,8 @@ from modules.core_components.ai_models.engines.omnivoice.checkpoint import (
 )
 from modules.core_components.ai_models.engines.omnivoice.options import OmniVoiceDesignOptions
 from modules.core_components.ai_models.model_utils import module_bytes
-from modules.core_components.errors import BadInputError
+from modules.core_components.audio.refusals import silent
 from modules.core_components.progress import CancelToken
-from modules.core_components.texts import _
 from modules.core_components.values import FloatArray
 
 if TYPE_CHECKING:
@@ -105,11 +104,7 @@ class OmniNetwork:
             except ValueError as error:
                 if "empty after silence removal" not in str(error):
                     raise
-                raise BadInputError(
-                    _("There is nothing to be heard in the sample."),
-                    _("Choose a recording with clear speech."),
-                    "voice",
-                ) from error
+                raise silent(about="voice") from error
 
     def seconds(self, text: str, prompt: Any, speed: float = 1.0) -> float:
         """How long the text takes in this voice (a package's prompt, or None), as estimated."""

@@ -66,7 +66,7 @@ def _listen(
         words = " ".join(segment.text.strip() for segment in heard.segments).strip()
         if not words:
             raise BadInputError(
-                _("No words were understood in {name}.", name=sample.name),
+                _("No words were recognized in {name}.", name=sample.name),
                 _("Write down what it says, or choose a clearer recording."),
                 "voice",
             )

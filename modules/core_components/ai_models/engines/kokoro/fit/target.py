@@ -22,7 +22,7 @@ from modules.core_components.ai_models.engines.whisper_features import (
 )
 from modules.core_components.audio.measure import INAUDIBLE
 from modules.core_components.audio.mel import mel_filters
-from modules.core_components.audio.sample_quality import MIN_SPEECH_S
+from modules.core_components.audio.sample_quality import MIN_SPEECH_S, too_little_speech
 from modules.core_components.errors import BadInputError
 from modules.core_components.texts import _
 from modules.core_components.values import FloatArray
@@ -65,13 +65,7 @@ def split_sample(
         raise BadInputError(_("The sample is not one channel of finite numbers."))
     seconds = len(sample) / sample_rate_hz
     if seconds < MIN_SPEECH_S or float(np.abs(sample).max(initial=0.0)) < INAUDIBLE:
-        raise BadInputError(
-            _("The recording holds only {seconds:.1f} seconds of speech.", seconds=seconds),
-            _(
-                "At least {min_speech_s:g} seconds are needed; ten to thirty are best.",
-                min_speech_s=MIN_SPEECH_S,
-            ),
-        )
+        raise too_little_speech(seconds)
     x = sample[: int(_LONGEST_S * sample_rate_hz)].astype(np.float32)
     if sample_rate_hz != SAMPLE_RATE_HZ:
         x = np.asarray(soxr.resample(x, sample_rate_hz, SAMPLE_RATE_HZ, quality="HQ"), np.float32)
