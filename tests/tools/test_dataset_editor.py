@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,11 +12,13 @@ import pytest
 from modules.core_components.ai_models.engines.base import Transcription, TranscriptionInfo
 from modules.core_components.ai_models.engines.options import option
 from modules.core_components.audio.files import read_speech
+from modules.core_components.dataset.recording_languages import language_findings
 from modules.core_components.dataset.values import Clip, Dataset
-from modules.core_components.errors import BadInputError, NotFoundError
+from modules.core_components.errors import BadInputError, ModelBusyError, NotFoundError
 from modules.core_components.values import Segment, Speech, Word
 from modules.tools.dataset.editor import (
     BY_HAND,
+    change_language,
     drop_clips,
     fix_text,
     get_clip,
@@ -161,3 +164,37 @@ def test_a_clip_that_is_not_there_is_told(services: Services, dataset: Dataset) 
     for name, clip_id in (("Anna", "aa_9999"), ("Anna", "../aa_0000"), ("Bob", "aa_0000")):
         with pytest.raises(NotFoundError):
             fix_text(services, name, clip_id, "Hello")
+
+
+def test_the_language_is_changed_and_the_texts_stay(services: Services, dataset: Dataset) -> None:
+    (source,) = dataset.sources
+    heard = {"text": "heard", "options": {"language": "en"}, "other_language": ["it", 0.99]}
+    services.datasets.save_source(dataset, replace(source, made_with=heard))
+    rows = metadata(dataset)
+    (doubt,) = language_findings(services.datasets.get("Anna"))
+    assert "sounds like Italian" in doubt.message
+    changed = change_language(services, "anna", "it-IT")
+    assert (changed.language, changed.name, changed.speaker) == ("it", "Anna", "Anna")
+    assert (dataset.folder / "lang.txt").read_text() == "it\n"
+    assert metadata(dataset) == rows
+    (finding,) = language_findings(changed)
+    assert finding.message == "1 recording was transcribed in English: its text may be wrong."
+    for number, text in enumerate(TEXTS):
+        fix_text(services, "Anna", f"aa_{number:04d}", f"{text}!")
+    assert not list(language_findings(services.datasets.get("Anna")))
+    change_language(services, "Anna", "en")
+    assert len(list(language_findings(services.datasets.get("Anna")))) == 1
+
+
+def test_the_language_is_not_changed_while_a_job_works_on_the_dataset(
+    services: Services, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(BadInputError, match="not a language code"):
+        change_language(services, "Anna", "?")
+    with services.datasets.building("Anna"), pytest.raises(ModelBusyError, match="being added"):
+        change_language(services, "Anna", "it")
+    job = SimpleNamespace(payload={"dataset": "Anna"}, title="Check Anna")
+    monkeypatch.setattr(services.jobs, "list", lambda states: (job,))
+    with pytest.raises(ModelBusyError, match="Check Anna"):
+        change_language(services, "Anna", "it")
+    assert services.datasets.get("Anna").language == "en"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from modules.core_components.dataset.report import BAD, Finding
 from modules.core_components.dataset.values import Dataset
 from modules.core_components.text.detected_language import DetectedLanguage
-from modules.core_components.text.languages import language_name
-from modules.core_components.texts import _
+from modules.core_components.text.languages import base_language, language_name
+from modules.core_components.texts import _, ngettext
 
 # In the `made_with` of a source that sounds like another language than that of its text: the
 # language (ISO 639-1) and its probability.
@@ -32,11 +32,13 @@ class LanguageDoubt:
 
 
 def language_doubts(dataset: Dataset) -> tuple[LanguageDoubt, ...]:
-    """The doubtful recordings of which there still are clips."""
+    """The doubtful recordings of which there still are clips; the language of the dataset may have
+    been changed since they were looked at."""
     return tuple(
         LanguageDoubt(source.name, str(found[0]), float(found[1]))
         for source in dataset.sources
         if (found := source.made_with.get(OTHER_LANGUAGE))
+        and found[0] != dataset.language
         and any(not clip.dropped for clip in source.clips)
     )
 
@@ -75,8 +77,35 @@ def language_remedy(doubts: Sequence[LanguageDoubt], chosen: str) -> str:
     )
 
 
+def transcribed_otherwise(dataset: Dataset) -> Mapping[str, int]:
+    """By language: how many recordings were transcribed in it, and not in that of the dataset, as
+    it was changed afterwards. Those of which every text was corrected or excluded are well."""
+    languages = (
+        source.made_with.get("options", {}).get("language", "")
+        for source in dataset.sources
+        if source.made_with.get("text") == "heard"
+        and any(not clip.dropped and not clip.edited for clip in source.clips)
+    )
+    codes = (base_language(str(code)) for code in languages)
+    return Counter(code for code in codes if code not in ("", "auto", dataset.language))
+
+
 def language_findings(dataset: Dataset) -> Iterator[Finding]:
-    """One finding of the dataset for all doubtful recordings."""
+    """What is wrong with the language of recordings: findings of the dataset."""
+    for code, count in transcribed_otherwise(dataset).items():
+        message = ngettext(
+            "{count} recording was transcribed in {language}: its text may be wrong.",
+            "{count} recordings were transcribed in {language}: their texts may be wrong.",
+            count,
+            language=language_name(code),
+        )
+        hint = _(
+            "If the recordings are in {language_name}, transcribe their clips again or add them "
+            "anew: app.py dataset add {name} … --again.",
+            language_name=language_name(dataset.language),
+            name=repr(dataset.name),
+        )
+        yield Finding("", "language", BAD, message, hint, 19)
     doubts = language_doubts(dataset)
     if doubts:
         message = summarize_doubts(doubts, dataset.language)

@@ -196,13 +196,7 @@ class DatasetLibrary:
             raise BadInputError(
                 _("The dataset has no name."), _("Give it one with a letter."), "name"
             )
-        code = language_tag(language).partition("-")[0]
-        if not code:
-            raise BadInputError(
-                _("{language!r} is not a language code.", language=language),
-                _("Give one such as en or it."),
-                "language",
-            )
+        code = _language_code(language)
         with self._thread_lock, self._lock(_LOCKS):
             if same_name_key(shown) in (same_name_key(other.name) for other in self.list()):
                 raise BadInputError(
@@ -218,6 +212,19 @@ class DatasetLibrary:
             said_by = metadata_text(display_name(speaker, shown))
             dataset = Dataset(shown, folder, code, said_by, (), created, agreed)
             atomic.write_json(folder / _PROJECT, identity_to_json(dataset))
+            return self._derive(folder)
+
+    def set_language(self, name: str, language: str) -> Dataset:
+        """The dataset in another language, written as for `create`; its clips stay as they are.
+
+        Raises NotFoundError, BadInputError for what is no language, ModelBusyError while it is
+        being built.
+        """
+        code = _language_code(language)
+        folder = self._folder_of(name)
+        with self.building(name), self._changing(folder):
+            identity = {**identity_to_json(self._load(folder)), "language": code}
+            atomic.write_json(folder / _PROJECT, identity)
             return self._derive(folder)
 
     def save_source(self, dataset: Dataset, source: Source) -> Dataset:
@@ -400,6 +407,17 @@ class DatasetLibrary:
         described = json.dumps(dataset_to_json(dataset), indent=1, ensure_ascii=False)
         _write_if_new(folder / "dataset.json", f"{described}\n")
         return dataset
+
+
+def _language_code(language: str) -> str:
+    code = language_tag(language).partition("-")[0]
+    if not code:
+        raise BadInputError(
+            _("{language!r} is not a language code.", language=language),
+            _("Give one such as en or it."),
+            "language",
+        )
+    return code
 
 
 def _records(folder: Path) -> Iterator[Path]:

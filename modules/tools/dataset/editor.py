@@ -13,8 +13,8 @@ from modules.core_components.ai_models.engines.options import describe_options
 from modules.core_components.audio.files import encode_speech, read_speech
 from modules.core_components.dataset.report_clips import breaks_rows
 from modules.core_components.dataset.trimming import cut_sound, trimmed_clip
-from modules.core_components.dataset.values import Clip, clip_label
-from modules.core_components.errors import BadInputError, NotFoundError
+from modules.core_components.dataset.values import Clip, Dataset, clip_label
+from modules.core_components.errors import BadInputError, ModelBusyError, NotFoundError
 from modules.core_components.progress import CancelToken, Progress, no_progress
 from modules.core_components.texts import _, mark, ngettext
 from modules.core_components.values import Speech
@@ -113,6 +113,22 @@ def restore_clips(services: Services, dataset_name: str, clip_ids: Sequence[str]
     for clip in clips:
         checked_text(clip.text)
     _change_all(services, dataset_name, [replace(c, dropped="") for c in clips], "Restore")
+
+
+def change_language(services: Services, dataset_name: str, language: str) -> Dataset:
+    """Says that the recordings are in another language (ISO 639-1); clips keep their texts.
+
+    Raises NotFoundError, BadInputError for what is no language, ModelBusyError while a job adds
+    recordings to the dataset or checks it. A training has taken its rows and their language along.
+    """
+    dataset = services.datasets.get(dataset_name)
+    for job in services.jobs.list(states=("queued", "running")):
+        if job.payload.get("dataset") == dataset.name:
+            raise ModelBusyError(
+                _("A job works on {name!r}: {title}.", name=dataset.name, title=job.title),
+                _("Wait until it is done, or stop it; then change the language."),
+            )
+    return services.datasets.set_language(dataset.name, language)
 
 
 def undo(services: Services, dataset_name: str) -> str:

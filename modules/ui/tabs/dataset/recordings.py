@@ -9,11 +9,12 @@ from typing import Any
 import gradio as gr
 
 from modules.core_components.ai_models.engines.options import describe_options
-from modules.core_components.errors import BadInputError
+from modules.core_components.errors import BadInputError, NotFoundError
 from modules.core_components.jobs import Job
 from modules.core_components.text.languages import language_name
 from modules.core_components.texts import _, mark, ngettext
 from modules.tools.dataset.build import DatasetRequest, create_dataset, some_of, submit_build
+from modules.tools.dataset.editor import change_language
 from modules.tools.dataset.export import export_ljspeech
 from modules.tools.dataset.interview import EACH, MAIN
 from modules.tools.listening.speakers import OFF
@@ -196,6 +197,9 @@ def _existing(typed: str) -> Path:
 
 
 NO_DATASET_YET = mark("None yet")
+TEXTS_STAY = mark(
+    "Clips keep their texts. What is transcribed or checked from now on is in this language."
+)
 # The languages of XTTS, by ISO 639-1.
 LANGUAGES = (
     *("en", "es", "fr", "de", "it", "pt", "pl", "tr", "ru"),
@@ -211,6 +215,11 @@ class DatasetChoice:
         self.chosen = gr.State("")
         self.kept = parts.mirror(self.chosen)
         self.name = parts.menu(_("Dataset"))
+        with gr.Accordion(_("Change language"), open=False, visible=False) as self._spoken:
+            with gr.Row():
+                self.language = parts.menu(_("Spoken in"))
+                self.change = gr.Button(_("Change"), size="sm", min_width=110)
+            parts.note(_(TEXTS_STAY))
         with gr.Accordion(_("New dataset"), open=False) as self._new:
             self._build_form()
         self._tools: Any = None
@@ -223,7 +232,7 @@ class DatasetChoice:
     @property
     def outputs(self) -> list[Any]:
         """What `show` gives values for."""
-        return [self.chosen, self.name, self._new, self._tools]
+        return [self.chosen, self.name, self._new, self._tools, self._spoken, self.language]
 
     def show(self, name: str) -> list[Any]:
         """The datasets as they are now; keeps the chosen one, or takes the latest."""
@@ -237,7 +246,27 @@ class DatasetChoice:
             parts.menu_update(labels, chosen, _(NO_DATASET_YET)),
             gr.skip() if datasets else gr.update(open=True),
             gr.update(visible=bool(chosen)),
+            gr.update(visible=bool(chosen)),
+            self._languages(next((d.language for d in datasets if d.name == chosen), "")),
         ]
+
+    def set_language(self, name: str, language: str | None) -> None:
+        """Says that the dataset is in this language."""
+        if not name or not language:
+            raise NotFoundError(_("There is no dataset yet."), _("Create one first."))
+        dataset = change_language(self._services, name, language)
+        notify(
+            _(
+                "{name} is in {language} now.",
+                name=dataset.name,
+                language=language_name(dataset.language),
+            )
+        )
+
+    @staticmethod
+    def _languages(chosen: str) -> Any:
+        codes = sorted({*LANGUAGES, chosen} - {""}, key=language_name)
+        return parts.menu_update([(language_name(code), code) for code in codes], chosen, "")
 
     def remove(self, name: str) -> None:
         """Moves the dataset to the trash."""

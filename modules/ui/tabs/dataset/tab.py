@@ -89,6 +89,8 @@ class DatasetTab:
             (self._choice.created, chosen),
         ):
             listen(event, self._choose, [name], everything, sequence=SEQUENCE)
+        spoken = [chosen, self._choice.language]
+        listen(self._choice.change.click, self._set_language, spoken, everything, sequence=SEQUENCE)
         self._removal.on_confirm(self._delete, [chosen], everything, SEQUENCE)
         self._recordings.listen(chosen, self._jobs)
         listen(self._check.click, self._submit_check, [chosen, self._second], [self._jobs.job_id])
@@ -169,6 +171,10 @@ class DatasetTab:
             show_summary(job)
             follow = submit_report(self._services, made).id
         return [follow, *self._show(made, page, wanted, search, clip)]
+
+    def _set_language(self, name: str, language: str | None) -> list[Any]:
+        self._choice.set_language(name, language)
+        return self._choose(name)
 
     def _delete(self, name: str) -> list[Any]:
         if not name:
