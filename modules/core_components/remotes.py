@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from modules.core_components.errors import BadInputError
 from modules.core_components.texts import _, mark
-from modules.core_components.validation import bad_input
+from modules.core_components.validation import bad_input, refused
 
 PREFIX = "remote:"
 # What the engines and catalog entries of remotes have as their family.
@@ -79,8 +79,8 @@ class Remote(BaseModel):
 
 
 def read_address(given: str) -> str:
-    """The address of a server without a slash or /v1 at its end. Raises ValueError with a hint in
-    its second line."""
+    """The address of a server without a slash or /v1 at its end. Raises ValueError
+    (see `refused`)."""
     given = given.strip()
     try:
         parts = urlsplit(given)
@@ -89,14 +89,15 @@ def read_address(given: str) -> str:
         parts = urlsplit("")
     is_plain = not (parts.query or parts.fragment or re.search(r"[\s\x00-\x1f]", given))
     if parts.scheme not in ("http", "https") or not parts.hostname or not is_plain:
-        message = _("{address!r} is not the address of a server.", address=given[:100])
-        hint = _("Give one such as http://192.168.1.20:7860.")
-        raise ValueError(f"{message}\n{hint}")
+        raise refused(
+            _("{address!r} is not the address of a server.", address=given[:100]),
+            _("Give one such as http://192.168.1.20:7860."),
+        )
     if "@" in parts.netloc:
         # The address is shown and kept with the settings; a password must not be.
-        message = _("An address cannot have a name or password in it.")
-        hint = _("Give the key apart.")
-        raise ValueError(f"{message}\n{hint}")
+        raise refused(
+            _("An address cannot have a name or password in it."), _("Give the key apart.")
+        )
     return given.rstrip("/").removesuffix("/v1").rstrip("/")
 
 

@@ -22,7 +22,7 @@ from modules.core_components import atomic
 from modules.core_components.errors import BadInputError
 from modules.core_components.remotes import Remote, parse_remotes
 from modules.core_components.texts import AUTOMATIC, _, mark
-from modules.core_components.validation import bad_input, bounds_of
+from modules.core_components.validation import bad_input, bounds_of, refused
 
 logger = logging.getLogger(__name__)
 
@@ -372,8 +372,7 @@ class Settings(BaseModel):
         if not (info.field_name or "").endswith("_folder") or not isinstance(value, (str, Path)):
             return value
         if not str(value).strip():
-            message, hint = _("No folder is given."), _("Name a folder.")
-            raise ValueError(f"{message}\n{hint}")
+            raise refused(_("No folder is given."), _("Name a folder."))
         return (info.data["root"] / value).resolve()
 
     @field_validator("cluster_address")
@@ -381,9 +380,10 @@ class Settings(BaseModel):
     def _read_address(cls, value: str) -> str:
         value = value.strip()
         if value and not _ADDRESS.fullmatch(value):
-            message = _("{address!r} is not the address of a cluster.", address=value)
-            hint = _("Give host and port of its head, such as 10.0.0.5:6379.")
-            raise ValueError(f"{message}\n{hint}")
+            raise refused(
+                _("{address!r} is not the address of a cluster.", address=value),
+                _("Give host and port of its head, such as 10.0.0.5:6379."),
+            )
         return value
 
     @field_validator("allowed_hosts", mode="before")
@@ -397,12 +397,13 @@ class Settings(BaseModel):
         names = [name.lower() for name in value.replace(",", " ").split()]
         for name in names:
             if not _HOST_NAME.fullmatch(name):
-                message = _("{name!r} is not a host name.", name=name)
-                hint = _(
-                    "Give names without port or path, such as host.docker.internal or "
-                    "*.example.org."
+                raise refused(
+                    _("{name!r} is not a host name.", name=name),
+                    _(
+                        "Give names without port or path, such as host.docker.internal or "
+                        "*.example.org."
+                    ),
                 )
-                raise ValueError(f"{message}\n{hint}")
         return ", ".join(names)
 
     @field_validator("gpu_memory_budgets", mode="before")
@@ -422,7 +423,7 @@ class Settings(BaseModel):
         try:
             return parse_model_settings(value) if isinstance(value, Mapping) else value
         except BadInputError as error:
-            raise ValueError(f"{error.message}\n{error.hint}") from error
+            raise refused(error.message, error.hint) from error
 
     @field_validator("remotes", mode="before")
     @classmethod
@@ -430,7 +431,7 @@ class Settings(BaseModel):
         try:
             return parse_remotes(value) if isinstance(value, Mapping) else value
         except BadInputError as error:
-            raise ValueError(f"{error.message}\n{error.hint}") from error
+            raise refused(error.message, error.hint) from error
 
     def of_model(self, model_id: str) -> ModelSettings:
         """What was chosen for one model alone."""
@@ -444,11 +445,10 @@ def _gpu_budget(device: str, given: Any) -> tuple[str, float]:
         gigabytes = -1.0
     low, high = _GPU_BUDGET_GB
     if not device.startswith(("cuda:", "mps")) or not low <= gigabytes <= high:
-        message = _(
-            "{device!r} with {given!r} is not the memory of a GPU.", device=device, given=given
+        raise refused(
+            _("{device!r} with {given!r} is not the memory of a GPU.", device=device, given=given),
+            _("Name a GPU and its gigabytes, such as cuda:0 and 8."),
         )
-        hint = _("Name a GPU and its gigabytes, such as cuda:0 and 8.")
-        raise ValueError(f"{message}\n{hint}")
     return device, gigabytes
 
 

@@ -38,6 +38,11 @@ def label_of(model: type[BaseModel], name: str) -> str:
     return _(field.title) if field and field.title else name
 
 
+def refused(message: str, hint: str) -> ValueError:
+    """For a validator of a pydantic model: `bad_input` makes message and hint of it again."""
+    return ValueError(f"{message}\n{hint}")
+
+
 def bad_input(
     error: ValidationError, model: type[BaseModel], noun: str, internal: Sequence[str] = ()
 ) -> BadInputError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import importlib.util
 import re
-from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -16,9 +15,9 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 
 from modules.core_components.texts import CATALOGS, ENGLISH, LANGUAGES
+from tests.helpers.source import error_classes, trees
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = ROOT / "modules"
 OTHERS = [code for code in LANGUAGES if code != ENGLISH]
 PLACE = re.compile(r"\{[^{}]*\}")
 ENDS = re.compile(r"[.:…?]?\s*$")
@@ -53,14 +52,6 @@ def forms(message: Message) -> Iterator[tuple[str, str]]:
         yield from zip(message.id, message.string, strict=True)
     else:
         yield message.id, message.string
-
-
-@cache
-def trees() -> dict[str, ast.Module]:
-    return {
-        path.relative_to(MODULES).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
-        for path in MODULES.rglob("*.py")
-    }
 
 
 @pytest.mark.parametrize("language", OTHERS)
@@ -159,18 +150,6 @@ def constant_parts(text: ast.Constant | ast.JoinedStr) -> str:
     return " ".join(str(one.value) for one in values if isinstance(one, ast.Constant))
 
 
-def error_classes() -> set[str]:
-    known = {"StudioError"}
-    bases = Counter()
-    for tree in trees().values():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ClassDef):
-                bases.update({(node.name, ast.unparse(base)): 1 for base in node.bases})
-    while more := {name for name, base in bases if base in known} - known:
-        known |= more
-    return known
-
-
 def test_errors_are_translated() -> None:
     """Message and hint of whatever a user can meet."""
     errors = error_classes()
@@ -178,7 +157,7 @@ def test_errors_are_translated() -> None:
     wrong = [
         f"{place}:{text.lineno}: {ast.unparse(text)}"
         for place, tree in trees().items()
-        if place.split("/")[0] not in NOT_TRANSLATED
+        if place.parts[0] not in NOT_TRANSLATED
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in errors
         for text in [

@@ -11,7 +11,6 @@ import html
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 import pytest
 
@@ -29,9 +28,9 @@ from modules.tools.models import library
 from modules.tools.services import Services
 from modules.ui.tabs.models.tab import _about_html
 from tests.helpers.fakes import add_noise
+from tests.helpers.source import error_classes, trees
 from tests.ui.page_client import Page, opened
 
-MODULES = Path(__file__).resolve().parents[2] / "modules"
 # Errors for programs, and those of the terminal.
 NOT_ON_THE_PAGE = ("api", "cli")
 OPTIONS = (
@@ -96,29 +95,10 @@ class Said:
     text: str
 
 
-def error_classes() -> set[str]:
-    """The names of StudioError and all that are made from it."""
-    known = {"StudioError"}
-    bases = {
-        node.name: {ast.unparse(base) for base in node.bases}
-        for tree in trees().values()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ClassDef)
-    }
-    while more := {name for name, of in bases.items() if of & known} - known:
-        known |= more
-    return known
-
-
-def trees() -> Mapping[Path, ast.Module]:
-    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in MODULES.rglob("*.py")}
-
-
 def said_in_the_source() -> Iterator[Said]:
     """Messages and hints of errors, and what the page is built of."""
     errors = error_classes()
-    for path, tree in trees().items():
-        place = path.relative_to(MODULES)
+    for place, tree in trees().items():
         # The example of a mix has ids: they are what is typed there.
         if place.parts[0] in NOT_ON_THE_PAGE or (
             place.name == "voices.py" and "kokoro" in place.parts

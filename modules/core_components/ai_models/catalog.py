@@ -441,10 +441,10 @@ def _check_unique(entries: tuple[ModelEntry, ...]) -> None:
         if (other.files, other.sources) != (entry.files, entry.sources):
             raise CatalogError(
                 _(
-                    "In the catalog, {id!r} and {id_2!r} share the folder {folder!r} but not "
+                    "In the catalog, {first!r} and {second!r} share the folder {folder!r} but not "
                     "its files.",
-                    id=other.id,
-                    id_2=entry.id,
+                    first=other.id,
+                    second=entry.id,
                     folder=entry.folder,
                 )
             )

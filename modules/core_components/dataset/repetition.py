@@ -2,7 +2,7 @@
 
 People repeat themselves too ("no, no, no", refrains), so a repetition counts where hardly anybody
 says it, or where the clip is too short for it. Single words need many copies, and so does what has
-commas or exclamation marks between its copies. What cannot be told apart by text and length, such
+commas or exclamation marks between its copies. What text and length alone do not decide, such
 as a refrain without any punctuation, may be named wrongly; a short invented one may stay unnamed.
 """
 

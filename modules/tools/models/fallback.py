@@ -93,7 +93,7 @@ def fallback_mentioned(choice: ModelChoice) -> Iterator[None]:
         if not choice.note:
             raise
         message = _(
-            "{note} But that one cannot do this: {value}", note=choice.note, value=error.message
+            "{note} But that one cannot do this: {problem}", note=choice.note, problem=error.message
         )
         raise type(error)(message, error.hint, error.about, details=error.details) from error
 

@@ -52,10 +52,10 @@ def ensure_free(folder: Path, needed_bytes: int) -> None:
     if needed_bytes and free < needed_bytes + MARGIN_BYTES:
         raise DiskFullError(
             _(
-                "The disk of {folder} has {size} free; {size_2} are needed.",
+                "The disk of {folder} has {free} free; {needed} are needed.",
                 folder=folder,
-                size=size_text(free),
-                size_2=size_text(needed_bytes + MARGIN_BYTES),
+                free=size_text(free),
+                needed=size_text(needed_bytes + MARGIN_BYTES),
             ),
             _("Free some space, or choose another models folder in the settings."),
         )

@@ -331,9 +331,9 @@ def _plan(
                     length_s=options.length_s,
                 ),
                 _(
-                    "Choose a length between {usual_s:.1f} and {usual_s_2:.1f} seconds, or 0.",
-                    usual_s=usual_s / _MOST_STRETCHED,
-                    usual_s_2=usual_s * _MOST_STRETCHED,
+                    "Choose a length between {shortest_s:.1f} and {longest_s:.1f} seconds, or 0.",
+                    shortest_s=usual_s / _MOST_STRETCHED,
+                    longest_s=usual_s * _MOST_STRETCHED,
                 ),
                 "length_s",
             )

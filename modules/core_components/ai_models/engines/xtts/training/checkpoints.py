@@ -172,11 +172,11 @@ class CheckpointStore:
             if len(self._kept) <= 1:
                 raise DiskFullError(
                     _(
-                        "The disk of {folder} has {size} free; {size_2} are needed to write "
+                        "The disk of {folder} has {free} free; {needed} are needed to write "
                         "{name}.",
                         folder=self._folder,
-                        size=size_text(self._free(self._folder)),
-                        size_2=size_text(needed + MARGIN_BYTES),
+                        free=size_text(self._free(self._folder)),
+                        needed=size_text(needed + MARGIN_BYTES),
                         name=name,
                     ),
                     _("Free some space, then resume: the training continues from its last state."),
