@@ -268,7 +268,7 @@ class TranscribeTab:
 def _speaker_choices() -> list[tuple[str, str]]:
     numbers = range(2, 7)
     return [
-        (_("Not told apart"), OFF),
+        (_("No speaker labels"), OFF),
         (_("Find how many"), AUTO),
         *((ngettext("{count} speaker", "{count} speakers", n), str(n)) for n in numbers),
         (_("2 to 4"), "2-4"),
